@@ -1,0 +1,33 @@
+import type { Event, EventType } from "./event.ts";
+
+/** How an event is written for a receiver. It stands on the delivery, with its version, so that every retry sends the same bytes. */
+export type BodyProfile = "standard";
+export const BODY_PROFILE_VERSION = 1;
+
+const MESSAGES: Record<EventType, string> = {
+  task_completed: "🎉 Task completed successfully!",
+  task_failed: "❌ Task failed",
+  task_cancelled: "🚫 Task cancelled",
+};
+
+/**
+ * The exact text that is signed and sent (contract.md, "The POST"). Pure: the same arguments give the same bytes for ever, so a
+ * change of shape is a new profile version, never an edit of this one.
+ */
+export function renderBody(event: Event, callback: { readonly clientId: string }): string {
+  const { task_id, started_by, status, ...outcome } = event.data;
+  const at = new Date(event.occurredAt).toISOString();
+  return JSON.stringify({
+    type: event.type,
+    timestamp: at,
+    data: {
+      task_id,
+      client_id: callback.clientId,
+      started_by,
+      status,
+      ...outcome,
+      message: MESSAGES[event.type],
+      completed_at: at,
+    },
+  });
+}

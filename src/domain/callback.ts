@@ -1,0 +1,65 @@
+import { DomainError } from "./errors.ts";
+import { EVENT_TYPES } from "./event.ts";
+import type { EventType } from "./event.ts";
+
+/** active: gets deliveries. disabled: the receiver said 410 Gone. removed: its owner withdrew it. Listed in all three. */
+export type CallbackStatus = "active" | "disabled" | "removed";
+
+export interface Callback {
+  readonly id: string;
+  readonly principal: string;
+  /** The client's task id, which need not exist yet; null: any task of the principal. */
+  readonly taskId: string | null;
+  readonly clientId: string;
+  /** As the client gave it. */
+  readonly url: string;
+  readonly events: readonly EventType[];
+  readonly signingSecret: string;
+  readonly status: CallbackStatus;
+  readonly registeredAt: number;
+}
+
+/** What makes a registration: the first three name the callback, the others must agree when it is registered again. */
+export interface Registration {
+  readonly taskId: string;
+  readonly clientId: string;
+  readonly url: string;
+  readonly events: readonly EventType[];
+  /** Null: ours to generate, and whatever is there already is fine. */
+  readonly signingSecret: string | null;
+}
+
+export const CALLBACK_URL_CHARS_MAX = 2048;
+export const CALLBACKS_PER_TASK_MAX = 1000;
+
+/** Which part of a repeated registration contradicts the callback that exists; null when it is simply the same one again. */
+export function differenceOf(existing: Callback, again: Registration): "events" | "secret" | null {
+  if (again.signingSecret !== null && again.signingSecret !== existing.signingSecret) return "secret";
+  return selectionOf(existing.events) === selectionOf(again.events) ? null : "events";
+}
+
+/** Parses a callback_url by the contract's rule; throws `invalid`. Whether we may connect there is the address guard's to say. */
+export function parseCallbackUrl(text: string): URL {
+  if (text.length > CALLBACK_URL_CHARS_MAX) {
+    throw invalidUrl(`has ${text.length} characters, at most ${CALLBACK_URL_CHARS_MAX} are allowed`);
+  }
+  // The URL parser forgives blanks, line breaks and backslashes; another parser on the way may not, so they are refused.
+  if (/[\s\p{Cc}\\]/u.test(text) || !text.isWellFormed())
+    throw invalidUrl("must not contain blanks, control characters or backslashes");
+  if (!/^https?:\/\//i.test(text)) throw invalidUrl("must be an absolute http:// or https:// URL");
+  if (!URL.canParse(text)) throw invalidUrl("is not a valid URL");
+  const url = new URL(text);
+  if (/^https?:\/\/[^/?#]*@/i.test(text))
+    throw invalidUrl("must not contain user information; authenticate with the signature");
+  if (text.includes("#")) throw invalidUrl("must not contain a fragment");
+  return url;
+}
+
+/** One text for one choice of events, in whatever order and how often they were named. */
+export function selectionOf(events: readonly EventType[]): string {
+  return EVENT_TYPES.filter((type) => events.includes(type)).join(",");
+}
+
+function invalidUrl(problem: string): DomainError {
+  return new DomainError("invalid", `callback_url ${problem}.`);
+}

@@ -1,0 +1,16 @@
+/**
+ * What a caller did that we cannot carry out. The codes are the contract's and closed; every other error is a fault of ours,
+ * which the doors log in full and show as nothing.
+ */
+export type DomainErrorCode = "invalid" | "not_found" | "conflict" | "forbidden" | "limit";
+
+export class DomainError extends Error {
+  override readonly name = "DomainError";
+  readonly code: DomainErrorCode;
+
+  /** `message`: one sentence for the caller that says what to do; it never holds a secret. */
+  constructor(code: DomainErrorCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}

@@ -1,0 +1,44 @@
+import { randomBytes as nodeRandomBytes } from "node:crypto";
+
+/** tsk: a task's internal id. cb: a callback. evt: an event, also its `webhook-id` (so: never a dot in it). dlv: a delivery. */
+export type IdPrefix = "tsk" | "cb" | "evt" | "dlv";
+
+/** Makes `<prefix>_<26 characters>`: sortable by the millisecond it was made in, and with 80 random bits not to be guessed. */
+export type NewId = (prefix: IdPrefix) => string;
+
+export const CLIENT_GIVEN_ID_CHARS_MAX = 200;
+
+// Crockford's alphabet, as in ULID: no letter that reads like a digit.
+const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
+const TIME_CHARS = 10;
+const RANDOM_BYTES = 10;
+
+export function createNewId(now: () => number, randomBytes: (size: number) => Uint8Array = nodeRandomBytes): NewId {
+  return (prefix) => `${prefix}_${encodeTime(now())}${encodeRandom(randomBytes(RANDOM_BYTES))}`;
+}
+
+/** Whether a client may use this text as a task_id or client_id: 1 to 200 characters, none of them a control character. */
+export function isClientGivenId(text: string): boolean {
+  return text.length > 0 && text.length <= CLIENT_GIVEN_ID_CHARS_MAX && text.isWellFormed() && !/\p{Cc}/u.test(text);
+}
+
+function encodeTime(epochMs: number): string {
+  let rest = epochMs;
+  let text = "";
+  for (let index = 0; index < TIME_CHARS; index++) {
+    text = ALPHABET.charAt(rest % 32) + text;
+    rest = Math.floor(rest / 32);
+  }
+  return text;
+}
+
+function encodeRandom(bytes: Uint8Array): string {
+  let bits = 0n;
+  for (const byte of bytes) bits = (bits << 8n) | BigInt(byte);
+  let text = "";
+  for (let index = 0; index < (bytes.length * 8) / 5; index++) {
+    text = ALPHABET.charAt(Number(bits & 31n)) + text;
+    bits >>= 5n;
+  }
+  return text;
+}

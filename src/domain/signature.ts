@@ -1,0 +1,48 @@
+import { createHmac, randomBytes } from "node:crypto";
+import { DomainError } from "./errors.ts";
+
+const PREFIX = "whsec_";
+const SECRET_BYTES_MIN = 24;
+const SECRET_BYTES_MAX = 64;
+const GENERATED_SECRET_BYTES = 32;
+
+export interface SignedMessage {
+  /** The event's id: the same on every retry. */
+  readonly id: string;
+  readonly body: string;
+  /** Unix seconds of this attempt. */
+  readonly timestamp: number;
+}
+
+export function generateSecret(): string {
+  return PREFIX + randomBytes(GENERATED_SECRET_BYTES).toString("base64");
+}
+
+/** Returns `secret` when it is `whsec_` and the base64 of 24 to 64 bytes (Standard Webhooks 1.0.0, "Signature scheme"); throws `invalid`. */
+export function requireSecret(secret: string): string {
+  const encoded = secret.startsWith(PREFIX) ? secret.slice(PREFIX.length) : "";
+  const bytes = /^[A-Za-z0-9+/]+={0,2}$/.test(encoded) && encoded.length % 4 === 0 ? keyOf(secret).length : 0;
+  if (bytes >= SECRET_BYTES_MIN && bytes <= SECRET_BYTES_MAX) return secret;
+  // The value is not repeated: it may be a real secret with a typing error.
+  throw new DomainError(
+    "invalid",
+    `secret must be "${PREFIX}" followed by the base64 of ${SECRET_BYTES_MIN} to ${SECRET_BYTES_MAX} random bytes; leave it out to get one.`,
+  );
+}
+
+/** The three Standard Webhooks headers, one signature for each secret, the newest first. */
+export function signatureHeaders(message: SignedMessage, secrets: readonly string[]): Record<string, string> {
+  const content = `${message.id}.${message.timestamp}.${message.body}`;
+  const signatures = secrets.map(
+    (secret) => `v1,${createHmac("sha256", keyOf(secret)).update(content).digest("base64")}`,
+  );
+  return {
+    "webhook-id": message.id,
+    "webhook-timestamp": String(message.timestamp),
+    "webhook-signature": signatures.join(" "),
+  };
+}
+
+function keyOf(secret: string): Buffer {
+  return Buffer.from(secret.slice(PREFIX.length), "base64");
+}

@@ -1,0 +1,60 @@
+import type { Json } from "./json.ts";
+
+/**
+ * pending: stored, waits for the runner. running: claimed by the runner (and back to pending when its process died).
+ * completed, failed, cancelled: ended, for good; each end writes exactly one event.
+ */
+export type TaskStatus = "pending" | "running" | "completed" | "failed" | "cancelled";
+
+export interface Task {
+  /** Internal (`tsk_…`); clients know the task by `taskId`. */
+  readonly id: string;
+  readonly principal: string;
+  readonly taskId: string;
+  /** Who started it. */
+  readonly clientId: string;
+  readonly taskType: string;
+  /** Canonical JSON text, or null when none was given. */
+  readonly input: string | null;
+  readonly status: TaskStatus;
+  readonly result: Json;
+  readonly error: string | null;
+  /** How often a runner has begun it: more than 1 after a process died while it ran. */
+  readonly runCount: number;
+  readonly createdAt: number;
+  readonly startedAt: number | null;
+  readonly finishedAt: number | null;
+}
+
+/** How a task ended. `error` is a sentence for the clients. */
+export type TaskOutcome =
+  | { readonly status: "completed"; readonly result: Json }
+  | { readonly status: "failed"; readonly error: string }
+  | { readonly status: "cancelled"; readonly error: string };
+
+export interface StartRequest {
+  readonly clientId: string;
+  readonly taskType: string;
+  readonly input: string | null;
+}
+
+export const TASK_INPUT_BYTES_MAX = 256 * 1024;
+/** Measured serialised; leaves room for the envelope in an event body of 256 KiB. */
+export const TASK_RESULT_BYTES_MAX = 240 * 1024;
+export const TASK_ERROR_CHARS_MAX = 4096;
+
+/** Whether a second start is a client's retry of the first (the task runs once) rather than another task under the same id. */
+export function isSameStart(task: StartRequest, request: StartRequest): boolean {
+  return task.clientId === request.clientId && task.taskType === request.taskType && task.input === request.input;
+}
+
+/** What is stored and told of a task's end: an outcome within the limits, whatever the handler returned. */
+export function withinLimits(outcome: TaskOutcome): TaskOutcome {
+  if (outcome.status !== "completed") return { ...outcome, error: outcome.error.slice(0, TASK_ERROR_CHARS_MAX) };
+  const bytes = Buffer.byteLength(JSON.stringify(outcome.result));
+  if (bytes <= TASK_RESULT_BYTES_MAX) return outcome;
+  return {
+    status: "failed",
+    error: `The result has ${bytes} bytes of JSON, over the limit of ${TASK_RESULT_BYTES_MAX}; return a reference to it instead.`,
+  };
+}

@@ -1,0 +1,79 @@
+import { CALLBACKS_PER_TASK_MAX, parseCallbackUrl } from "../domain/callback.ts";
+import type { Callback } from "../domain/callback.ts";
+import { DomainError } from "../domain/errors.ts";
+import { EVENT_TYPES } from "../domain/event.ts";
+import type { EventType } from "../domain/event.ts";
+import { generateSecret, requireSecret } from "../domain/signature.ts";
+import type { Announce, Clock, Store, TargetPolicy } from "./ports.ts";
+
+export interface CallbacksNeeds {
+  readonly store: Pick<Store, "registerCallback">;
+  readonly clock: Pick<Clock, "now">;
+  readonly targetPolicy: TargetPolicy;
+  readonly announce: Announce;
+  readonly wakeDispatcher: () => void;
+}
+
+export interface RegisterRequest {
+  readonly taskId: string;
+  readonly clientId: string;
+  readonly url: string;
+  readonly secret?: string | undefined;
+  readonly events?: readonly EventType[] | undefined;
+}
+
+export interface Registered {
+  readonly callback: Callback;
+  readonly callbackCount: number;
+  /** Null: the task has not ended. Otherwise its end, and whether this callback chose to hear of it. */
+  readonly ended: { readonly event: EventType; readonly selected: boolean } | null;
+}
+
+export type Callbacks = ReturnType<typeof createCallbacks>;
+
+export function createCallbacks({ store, clock, targetPolicy, announce, wakeDispatcher }: CallbacksNeeds) {
+  return {
+    /** Registers a URL for a task that runs, has ended or does not exist yet. The same again answers the same callback. */
+    async register(principal: string, request: RegisterRequest): Promise<Registered> {
+      const { taskId, clientId, url, events = EVENT_TYPES } = request;
+      await requireAllowedTarget(parseCallbackUrl(url), targetPolicy);
+      const signingSecret = request.secret === undefined ? null : requireSecret(request.secret);
+      const registration = { taskId, clientId, url, events, signingSecret };
+      const now = clock.now();
+      const result = await store.registerCallback({ principal, registration, generatedSecret: generateSecret(), now });
+      if (result.kind === "conflict") throw otherRegistration(result.difference);
+      if (result.kind === "limit") throw tooManyCallbacks(taskId);
+      const { callback, callbackCount, ended } = result;
+      if (result.kind === "registered") {
+        announce({ kind: "callback.registered", callbackId: callback.id, taskId, clientId });
+        if (ended !== null) wakeDispatcher();
+      }
+      const selected = ended !== null && callback.events.includes(ended);
+      return { callback, callbackCount, ended: ended === null ? null : { event: ended, selected } };
+    },
+  };
+}
+
+async function requireAllowedTarget(url: URL, policy: TargetPolicy): Promise<void> {
+  const verdict = await policy.check(url);
+  if (verdict.allowed) return;
+  throw new DomainError(
+    "forbidden",
+    `callback_url ${verdict.reason}. The operator can widen this with CALLBACK_ALLOW_PRIVATE.`,
+  );
+}
+
+function otherRegistration(difference: "events" | "secret"): DomainError {
+  return new DomainError(
+    "conflict",
+    `This callback is already registered with other ${difference === "secret" ? "secret" : "events"}; ` +
+      `repeat the call without a change of \`${difference}\`, or register another callback_url.`,
+  );
+}
+
+function tooManyCallbacks(taskId: string): DomainError {
+  return new DomainError(
+    "limit",
+    `Task ${taskId} already has ${CALLBACKS_PER_TASK_MAX} callbacks, the most a task can have.`,
+  );
+}

@@ -1,0 +1,42 @@
+import type { Json } from "../domain/json.ts";
+import type { Announce, Clock, Received, Store } from "./ports.ts";
+
+export interface InboxNeeds {
+  readonly store: Pick<Store, "recordReceived" | "listReceived">;
+  readonly clock: Pick<Clock, "now">;
+  readonly announce: Announce;
+}
+
+export type Inbox = ReturnType<typeof createInbox>;
+
+/** The built-in test receiver: it plays the client's webhook endpoint, so it checks no signature and trusts nothing. */
+export function createInbox({ store, clock, announce }: InboxNeeds) {
+  return {
+    async receive(
+      clientId: string,
+      webhook: { readonly type: string; readonly headers: Readonly<Record<string, string>>; readonly body: Json },
+    ): Promise<Received> {
+      const { type, headers, body } = webhook;
+      const received = { taskId: taskIdOf(body), receivedAt: clock.now(), headers, body };
+      await store.recordReceived({ clientId, ...received });
+      announce({ kind: "inbox.received", clientId, type, taskId: received.taskId });
+      return received;
+    },
+
+    /** Newest first, the last 100. */
+    list(clientId: string): Promise<readonly Received[]> {
+      return store.listReceived(clientId);
+    },
+  };
+}
+
+function taskIdOf(body: Json): string | null {
+  const data = fieldOf(body, "data");
+  const taskId = data === undefined ? undefined : fieldOf(data, "task_id");
+  return typeof taskId === "string" ? taskId : null;
+}
+
+function fieldOf(value: Json, key: string): Json | undefined {
+  if (value === null || typeof value !== "object" || Array.isArray(value)) return undefined;
+  return Object.entries(value).find(([name]) => name === key)?.[1];
+}
