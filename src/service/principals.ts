@@ -1,0 +1,27 @@
+import { createHash, timingSafeEqual } from "node:crypto";
+
+export interface AccessToken {
+  /** The principal: who owns what this token's bearer makes. */
+  readonly name: string;
+  readonly token: string;
+}
+
+/** Whose call it is, by its `Authorization` header; null: nobody's, answer 401. */
+export type PrincipalOf = (authorization: string | undefined) => string | null;
+
+/**
+ * With `tokens`, each call needs `Authorization: Bearer <token>`; without any, every call is `principalWithoutTokens`.
+ * Tokens are kept as SHA-256 only and compared in constant time, all of them, so that an answer's delay tells nothing.
+ */
+export function createPrincipalOf(tokens: readonly AccessToken[], principalWithoutTokens: "local" | "anonymous"): PrincipalOf {
+  const known = tokens.map(({ name, token }) => ({ name, digest: sha256(token) }));
+  return (authorization) => {
+    if (known.length === 0) return principalWithoutTokens;
+    const given = sha256(/^Bearer +(\S+) *$/i.exec(authorization ?? "")?.[1] ?? "");
+    return known.filter(({ digest }) => timingSafeEqual(digest, given))[0]?.name ?? null;
+  };
+}
+
+function sha256(text: string): Buffer {
+  return createHash("sha256").update(text).digest();
+}
