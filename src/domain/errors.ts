@@ -14,3 +14,8 @@ export class DomainError extends Error {
     this.code = code;
   }
 }
+
+/** Why the server cannot start: `message` is one line for the operator that says what to do. */
+export class StartError extends Error {
+  override readonly name = "StartError";
+}

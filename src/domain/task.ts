@@ -48,13 +48,26 @@ export function isSameStart(task: StartRequest, request: StartRequest): boolean 
   return task.clientId === request.clientId && task.taskType === request.taskType && task.input === request.input;
 }
 
-/** What is stored and told of a task's end: an outcome within the limits, whatever the handler returned. */
-export function withinLimits(outcome: TaskOutcome): TaskOutcome {
-  if (outcome.status !== "completed") return { ...outcome, error: outcome.error.slice(0, TASK_ERROR_CHARS_MAX) };
-  const bytes = Buffer.byteLength(JSON.stringify(outcome.result));
-  if (bytes <= TASK_RESULT_BYTES_MAX) return outcome;
-  return {
-    status: "failed",
-    error: `The result has ${bytes} bytes of JSON, over the limit of ${TASK_RESULT_BYTES_MAX}; return a reference to it instead.`,
-  };
+/** The end of a task whose handler returned `value`: completed, or failed when `value` is no JSON or over the limit. */
+export function completedWith(value: unknown): TaskOutcome {
+  const text = jsonTextOf(value);
+  if (text === null) return failedWith("The task returned something that JSON cannot express.");
+  const bytes = Buffer.byteLength(text);
+  if (bytes <= TASK_RESULT_BYTES_MAX) return { status: "completed", result: JSON.parse(text) as Json };
+  return failedWith(`The result has ${bytes} bytes of JSON, over the limit of ${TASK_RESULT_BYTES_MAX}; return a reference to it.`);
+}
+
+/** The end of a task whose handler threw `error`, whatever that is; clients see its message. */
+export function failedWith(error: unknown): TaskOutcome {
+  const message = error instanceof Error ? error.message : typeof error === "string" ? error : "";
+  return { status: "failed", error: (message || "The task failed without a message.").slice(0, TASK_ERROR_CHARS_MAX) };
+}
+
+function jsonTextOf(value: unknown): string | null {
+  try {
+    // JSON.stringify has no text for undefined and functions: a handler that returns nothing has the result null.
+    return JSON.stringify(value) ?? "null";
+  } catch {
+    return null;
+  }
 }

@@ -62,7 +62,7 @@ export interface Store {
   nextDueAt(now: number): Promise<number | null>;
 
   /** At start and at the end: what nobody works on any more goes back to pending, on its schedule. */
-  reclaim(): Promise<{ readonly tasks: number; readonly deliveries: number }>;
+  reclaim(now: number): Promise<{ readonly tasks: number; readonly deliveries: number }>;
 
   /** All callbacks of a task id with their deliveries and attempts, oldest first. */
   deliveryHistory(principal: string, taskId: string): Promise<readonly CallbackHistory[]>;

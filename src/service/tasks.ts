@@ -1,7 +1,7 @@
 import { DomainError } from "../domain/errors.ts";
 import { canonicalJson } from "../domain/json.ts";
 import type { Json } from "../domain/json.ts";
-import { isSameStart, TASK_INPUT_BYTES_MAX, withinLimits } from "../domain/task.ts";
+import { isSameStart, TASK_INPUT_BYTES_MAX } from "../domain/task.ts";
 import type { StartRequest, Task, TaskOutcome } from "../domain/task.ts";
 import type { Announce, Clock, Store, StartTaskResult, TaskCatalog } from "./ports.ts";
 
@@ -55,11 +55,10 @@ export function createTasks({ store, clock, catalog, announce, wakeRunner, wakeD
 
     /** The one end of a task: row, event and deliveries commit together, then the dispatcher wakes. */
     async finish(task: Task, outcome: TaskOutcome): Promise<void> {
-      const end = withinLimits(outcome);
-      const finished = await store.finishTask({ id: task.id, outcome: end, now: clock.now() });
+      const finished = await store.finishTask({ id: task.id, outcome, now: clock.now() });
       if (finished === null) return;
       const { event, deliveryCount } = finished;
-      announce({ kind: "task.finished", taskId: task.taskId, status: end.status, eventId: event.id, deliveryCount });
+      announce({ kind: "task.finished", taskId: task.taskId, status: outcome.status, eventId: event.id, deliveryCount });
       wakeDispatcher();
     },
   };

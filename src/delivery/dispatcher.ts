@@ -1,0 +1,181 @@
+import pRetry from "p-retry";
+import type { Outcome } from "../domain/attempt.ts";
+import { renderBody } from "../domain/body.ts";
+import { afterAttempt } from "../domain/delivery.ts";
+import type { NextStep } from "../domain/delivery.ts";
+import type { RetryPolicy } from "../domain/retry-policy.ts";
+import { signatureHeaders } from "../domain/signature.ts";
+import type { Announce, ClaimedDelivery, Clock, RecordedStep, Store, WorkSource } from "../service/ports.ts";
+import { untilStored } from "../service/until-stored.ts";
+import { InFlight } from "./in-flight.ts";
+import type { InFlightLimits } from "./in-flight.ts";
+import type { HttpSender } from "./http-sender.ts";
+import { announceAttempt, identityOf } from "./telling.ts";
+
+/** A wait up to this long keeps the claim; a longer one is parked in the store, where it costs no memory. */
+const NEAR_WAIT_MS = 2000;
+/** Claims kept over a near wait, at most: each holds a promise and a timer. Beyond it near waits are parked as well. */
+const KEPT_CLAIMS_MAX = 1000;
+/** When sending failed through a fault of ours, the receiver's schedule is untouched and we try again after this. */
+const OWN_FAILURE_WAIT_MS = 60_000;
+
+export interface DispatcherNeeds {
+  readonly store: Pick<
+    Store,
+    "claimDueDeliveries" | "resumeClaim" | "recordAttempt" | "releaseClaim" | "nextDueAt"
+  >;
+  readonly sender: Pick<HttpSender, "send">;
+  readonly workSource: WorkSource;
+  readonly clock: Clock;
+  /** In [0, 1). */
+  readonly random: () => number;
+  readonly retryPolicy: RetryPolicy;
+  readonly limits: InFlightLimits;
+  readonly announce: Announce;
+}
+
+/** Thrown by a try to say: keep the claim and try again after this wait. */
+class RetrySoon extends Error {
+  override readonly name = "RetrySoon";
+  readonly waitMs: number;
+
+  constructor(waitMs: number) {
+    super(`Next attempt in ${waitMs} ms`);
+    this.waitMs = waitMs;
+  }
+}
+
+/**
+ * What happens by itself to the outbox: claims what is due, makes the attempts, records each one and its next step in one
+ * transaction. All its state is in the store; what it holds in memory is only the requests under way.
+ */
+export class Dispatcher {
+  readonly #needs: DispatcherNeeds;
+  readonly #inFlight: InFlight;
+  readonly #underWay = new Set<Promise<void>>();
+  /** No new attempt starts once this aborts. */
+  readonly #stopping = new AbortController();
+  /** Attempts under way are cut off when this aborts. */
+  readonly #cuttingOff = new AbortController();
+  #keptClaims = 0;
+
+  constructor(needs: DispatcherNeeds) {
+    this.#needs = needs;
+    this.#inFlight = new InFlight(needs.limits);
+  }
+
+  start(): void {
+    this.#needs.workSource.start(() => this.pass());
+  }
+
+  /** Claims what is due and there is room for, and returns when the next delivery is due (epoch ms; null: none). */
+  async pass(): Promise<number | null> {
+    const { store, clock, limits } = this.#needs;
+    const now = clock.now();
+    const limit = this.#stopping.signal.aborted ? 0 : this.#inFlight.room;
+    if (limit > 0) {
+      const { perOrigin } = limits;
+      const claimed = await store.claimDueDeliveries({ now, limit, perOrigin, inFlight: this.#inFlight.perOrigin });
+      for (const delivery of claimed) this.#begin(delivery);
+    }
+    return store.nextDueAt(now);
+  }
+
+  /** Lets the attempts under way finish within `graceMs`, then cuts them off; everything else stays in the store. */
+  async stop(graceMs: number): Promise<void> {
+    this.#stopping.abort();
+    await this.#needs.workSource.stop();
+    const grace = this.#needs.clock.sleep(graceMs, this.#cuttingOff.signal).then(() => this.#cuttingOff.abort());
+    await Promise.all(this.#underWay);
+    this.#cuttingOff.abort();
+    await grace;
+  }
+
+  #begin(delivery: ClaimedDelivery): void {
+    this.#inFlight.enter(delivery.origin);
+    const work = this.#deliver(delivery).finally(() => this.#underWay.delete(work));
+    this.#underWay.add(work);
+  }
+
+  async #deliver(delivery: ClaimedDelivery): Promise<void> {
+    const { announce, clock, store } = this.#needs;
+    try {
+      await this.#tryWhileNear(delivery);
+    } catch (error) {
+      // Left as claimed: `reclaim` brings it back, at the attempt it had come to.
+      if (this.#stopping.signal.aborted) return;
+      announce({ kind: "internal.failed", where: `delivery ${delivery.deliveryId}`, error });
+      const due = clock.now() + OWN_FAILURE_WAIT_MS;
+      const needs = { clock, announce, where: "release", signal: this.#stopping.signal };
+      await untilStored(() => store.releaseClaim(delivery, due), needs);
+      this.#needs.workSource.wake();
+    }
+  }
+
+  /** The tries that are near in time; it ends when the delivery is settled, withdrawn or parked in the store. */
+  async #tryWhileNear(delivery: ClaimedDelivery): Promise<void> {
+    await pRetry((tryNumber) => this.#try(delivery, tryNumber), {
+      retries: Number.POSITIVE_INFINITY,
+      // The waits are the retry policy's: awaited below, so that p-retry adds none of its own.
+      minTimeout: 0,
+      onFailedAttempt: ({ error }) => (error instanceof RetrySoon ? this.#waitNear(error.waitMs) : undefined),
+      shouldRetry: ({ error }) => error instanceof RetrySoon && !this.#stopping.signal.aborted,
+    });
+  }
+
+  async #try(delivery: ClaimedDelivery, tryNumber: number): Promise<void> {
+    const { store, workSource } = this.#needs;
+    const isFirst = tryNumber === 1;
+    if (!isFirst && !(await this.#inFlight.enterWhenThereIsRoom(delivery.origin, this.#stopping.signal))) return;
+    try {
+      if (!isFirst && !(await store.resumeClaim(delivery))) return;
+      // Thrown after the attempt and its step are recorded: p-retry never decides over something unrecorded.
+      const waitMs = await this.#attempt(delivery, delivery.attemptCount + tryNumber);
+      if (waitMs !== null) throw new RetrySoon(waitMs);
+    } finally {
+      this.#inFlight.leave(delivery.origin);
+      workSource.wake();
+    }
+  }
+
+  /** One request and its record. Returns the wait for which the claim is kept, or null when it is given up. */
+  async #attempt(delivery: ClaimedDelivery, number: number): Promise<number | null> {
+    const { clock, store, announce, retryPolicy, random } = this.#needs;
+    const identity = identityOf(delivery);
+    announce({ kind: "delivery.sending", attempt: number, ...identity });
+    const startedAt = clock.now();
+    const outcome = await this.#send(delivery, startedAt);
+    const endedAt = clock.now();
+    const durationMs = Math.max(0, endedAt - startedAt);
+    const next = afterAttempt(number, outcome, retryPolicy, random);
+    const step = this.#recordedStep(next, endedAt);
+    const { deliveryId, claim } = delivery;
+    const recorded = await untilStored(
+      () => store.recordAttempt({ deliveryId, claim, startedAt, durationMs, outcome, step }),
+      { clock, announce, where: "recordAttempt", signal: this.#cuttingOff.signal },
+    );
+    if (recorded === null) return null;
+    announceAttempt(announce, identity, { number, durationMs, outcome, next, recorded });
+    return recorded.claimHeld && step.status === "pending" && step.keepClaim ? step.nextAttemptAt - endedAt : null;
+  }
+
+  #send(delivery: ClaimedDelivery, startedAt: number): Promise<Outcome> {
+    const { event, callback } = delivery;
+    const body = renderBody(event, callback);
+    const message = { id: event.id, body, timestamp: Math.floor(startedAt / 1000) };
+    const headers = signatureHeaders(message, callback.signingSecrets);
+    return this.#needs.sender.send({ url: callback.url, headers, body }, this.#cuttingOff.signal);
+  }
+
+  #recordedStep(next: NextStep, now: number): RecordedStep {
+    if (next.status !== "pending") return next;
+    const keepClaim = next.waitMs <= NEAR_WAIT_MS && this.#keptClaims < KEPT_CLAIMS_MAX;
+    return { status: "pending", nextAttemptAt: now + next.waitMs, keepClaim };
+  }
+
+  async #waitNear(waitMs: number): Promise<void> {
+    this.#keptClaims++;
+    await this.#needs.clock.sleep(waitMs, this.#stopping.signal);
+    this.#keptClaims--;
+  }
+}

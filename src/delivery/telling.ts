@@ -1,0 +1,44 @@
+import type { Outcome } from "../domain/attempt.ts";
+import type { NextStep } from "../domain/delivery.ts";
+import type { Announce, ClaimedDelivery, DeliveryIdentity, RecordAttemptResult } from "../service/ports.ts";
+
+/** Which delivery it is, for the listeners. A URL's query may hold a token, so it is left out. */
+export function identityOf({ deliveryId, event, callback }: ClaimedDelivery): DeliveryIdentity {
+  const { origin, pathname } = new URL(callback.url);
+  const { id: eventId, data } = event;
+  return { deliveryId, eventId, taskId: data.task_id, clientId: callback.clientId, url: origin + pathname };
+}
+
+export interface RecordedAttempt {
+  readonly number: number;
+  readonly durationMs: number;
+  readonly outcome: Outcome;
+  readonly next: NextStep;
+  readonly recorded: RecordAttemptResult;
+}
+
+export function announceAttempt(announce: Announce, identity: DeliveryIdentity, attempt: RecordedAttempt): void {
+  const { number, durationMs, next, recorded } = attempt;
+  const { statusCode, error } = attempt.outcome;
+  announce({
+    kind: "delivery.attempted",
+    attempt: number,
+    durationMs,
+    outcome: { statusCode, error },
+    next: recorded.claimHeld ? wordFor(next) : "withdrawn",
+    waitMs: next.status === "pending" ? next.waitMs : null,
+    ...identity,
+  });
+  if (recorded.eventSettled) announce({ kind: "event.settled", eventId: identity.eventId, taskId: identity.taskId });
+}
+
+function wordFor(next: NextStep): "delivered" | "retry" | "gave_up" {
+  switch (next.status) {
+    case "delivered":
+      return "delivered";
+    case "pending":
+      return "retry";
+    case "exhausted":
+      return "gave_up";
+  }
+}

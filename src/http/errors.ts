@@ -1,0 +1,31 @@
+import type { Middleware } from "koa";
+import type { Announce } from "../service/ports.ts";
+
+/** Outermost but for the access log: whatever nobody expected is logged in full and shown as nothing. */
+export function answerErrors(announce: Announce): Middleware {
+  return async (ctx, next) => {
+    try {
+      await next();
+    } catch (error) {
+      announce({ kind: "internal.failed", where: `${ctx.method} ${ctx.path}`, error });
+      ctx.status = 500;
+      ctx.body = { status: "error", message: "Internal error" };
+    }
+  };
+}
+
+/** What no route took. The router's own 405 and 501 get a body too. */
+export function answerUnknownPaths(): Middleware {
+  return async (ctx, next) => {
+    await next();
+    if (ctx.respond === false || ctx.body !== undefined || ctx.status < 400) return;
+    const { status } = ctx;
+    const allow = ctx.response.get("Allow");
+    ctx.body = {
+      status: "error",
+      message: allow === "" ? `There is nothing at ${ctx.path}; see /health and POST /mcp.` : `${ctx.path} takes ${allow} only.`,
+    };
+    // Setting a body makes the status 200.
+    ctx.status = status;
+  };
+}

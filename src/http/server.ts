@@ -1,0 +1,87 @@
+import { createServer } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { Router } from "@koa/router";
+import Koa from "koa";
+import { StartError } from "../domain/errors.ts";
+import type { Inbox } from "../service/inbox.ts";
+import type { PrincipalOf } from "../service/principals.ts";
+import { accessLog } from "./access-log.ts";
+import { answerErrors, answerUnknownPaths } from "./errors.ts";
+import { answerHealth } from "./health.ts";
+import type { HealthNeeds } from "./health.ts";
+import { receiveWebhook, showReceived } from "./inbox.ts";
+
+/** The MCP handler knows no Koa: it is given Node's request and response and answers by itself. */
+export type McpHandler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+
+export interface AppNeeds extends HealthNeeds {
+  readonly mcp: McpHandler;
+  readonly inbox: Inbox;
+  readonly principalOf: PrincipalOf;
+}
+
+/** All that is served over HTTP. */
+export function createApp({ mcp, inbox, principalOf, ...healthNeeds }: AppNeeds): Koa {
+  const { announce, clock } = healthNeeds;
+  const app = new Koa();
+  const router = new Router({ strict: false });
+  router.get("/health", answerHealth(healthNeeds));
+  router.post("/webhook/:client_id", receiveWebhook({ inbox }));
+  router.get("/webhook/:client_id", showReceived({ inbox, principalOf }));
+  app.use(accessLog(announce, clock));
+  app.use(answerErrors(announce));
+  app.use(passToMcp(mcp));
+  app.use(answerUnknownPaths());
+  app.use(router.routes());
+  app.use(router.allowedMethods());
+  // Everything of interest was announced by answerErrors; what is left is clients that went away.
+  app.silent = true;
+  return app;
+}
+
+/** Both spellings, without a redirect: a 301 would turn a client's POST into a GET. Before anything reads the body. */
+function passToMcp(mcp: McpHandler): Koa.Middleware {
+  return async (ctx, next) => {
+    if (ctx.path !== "/mcp" && ctx.path !== "/mcp/") return next();
+    ctx.respond = false;
+    // Koa presets 404.
+    ctx.res.statusCode = 200;
+    await mcp(ctx.req, ctx.res);
+  };
+}
+
+export interface HttpServer {
+  readonly port: number;
+  /** Takes no new connection, lets the answers under way go out within `graceMs`, then closes what is left. */
+  stop(graceMs: number): Promise<void>;
+}
+
+/** Resolves once it listens. Throws a `StartError` when the address cannot be had. */
+export async function listen(app: Koa, host: string, port: number): Promise<HttpServer> {
+  const server = createServer(app.callback());
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once("error", (error) => reject(asStartError(error, host, port)));
+  server.listen(port, host.replace(/^\[(.*)\]$/, "$1"), resolve);
+  await promise;
+  return { port: (server.address() as AddressInfo).port, stop: (graceMs) => close(server, graceMs) };
+}
+
+async function close(server: Server, graceMs: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  server.close(() => resolve());
+  server.closeIdleConnections();
+  const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+  await promise;
+  clearTimeout(timer);
+}
+
+function asStartError(error: Error, host: string, port: number): Error {
+  const code = "code" in error ? error.code : undefined;
+  if (code === "EADDRINUSE") return new StartError(`Port ${port} on ${host} is taken; stop the program that uses it, or set PORT (0 picks a free one).`);
+  if (code === "EACCES") return new StartError(`Port ${port} on ${host} may not be used by this user; set PORT to one above 1023.`);
+  if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND" || code === "EAI_AGAIN") {
+    return new StartError(`HOST=${host} is no address of this machine; set HOST to 127.0.0.1 or 0.0.0.0.`);
+  }
+  return error;
+}

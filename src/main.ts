@@ -1,0 +1,162 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { systemClock } from "./clock.ts";
+import type { Config } from "./config.ts";
+import { createAddressGuard } from "./delivery/address-guard.ts";
+import { Dispatcher } from "./delivery/dispatcher.ts";
+import { createHttpSender } from "./delivery/http-sender.ts";
+import { createNewId } from "./domain/ids.ts";
+import { createApp, listen } from "./http/server.ts";
+import { Lifecycle } from "./lifecycle.ts";
+import { createMcp } from "./mcp/handler.ts";
+import { createLog } from "./observability/log.ts";
+import type { Log } from "./observability/log.ts";
+import { createCallbacks } from "./service/callbacks.ts";
+import { createDeliveries } from "./service/deliveries.ts";
+import { createHealth } from "./service/health.ts";
+import { createInbox } from "./service/inbox.ts";
+import type { Clock, Store, WorkSource } from "./service/ports.ts";
+import { createPrincipalOf } from "./service/principals.ts";
+import { createTasks } from "./service/tasks.ts";
+import type { Tasks } from "./service/tasks.ts";
+import { openStore } from "./store/open.ts";
+import { createWorkSource } from "./store/sqlite/work-source.ts";
+import { createDemoTask } from "./task-runner/handlers/demo.ts";
+import { createTaskRegistry } from "./task-runner/registry.ts";
+import type { TaskRegistry } from "./task-runner/registry.ts";
+import { TaskRunner } from "./task-runner/runner.ts";
+
+/** After a stop, answers under way may take this long, and then attempts under way as long again. */
+const STOP_GRACE_MS = 5000;
+/** Requests under way, in all and to one origin. */
+const IN_FLIGHT = { total: 64, perOrigin: 16 };
+
+/** One level up both from `src/` and from the bundle in `dist/`. */
+const migrationsFolder = fileURLToPath(new URL("../migrations", import.meta.url));
+const manifest = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string };
+export const { version } = manifest;
+
+export interface Running {
+  /** How clients reach it, without a slash at the end. */
+  readonly url: string;
+  readonly port: number;
+  /** Resolves when everything is down. May be called twice. */
+  stop(): Promise<void>;
+}
+
+/** The parts that most others are built with. */
+interface House {
+  readonly config: Config;
+  readonly lifecycle: Lifecycle;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly store: Store;
+  readonly guard: ReturnType<typeof createAddressGuard>;
+  readonly registry: TaskRegistry;
+  readonly taskWork: WorkSource;
+  readonly deliveryWork: WorkSource;
+}
+
+/** The running service, put together from its parts: the store is first up and last down, the door last up and first down. */
+export async function start(config: Config): Promise<Running> {
+  const lifecycle = new Lifecycle();
+  try {
+    const house = await openHouse(config, lifecycle);
+    const services = createServices(house);
+    startMachinery(house, services.tasks);
+    return await openDoors(house, services);
+  } catch (error) {
+    await lifecycle.stop();
+    throw error;
+  }
+}
+
+/** Applies pending migrations, and no more. */
+export async function migrate(config: Config): Promise<void> {
+  const store = await openMigratedStore(config);
+  await store.close();
+}
+
+/** What lasts, and what wakes what. */
+async function openHouse(config: Config, lifecycle: Lifecycle): Promise<House> {
+  const clock = systemClock;
+  const log = createLog(config.logFormat, config.logLevel);
+  const { announce } = log;
+  const store = await openMigratedStore(config);
+  lifecycle.add("store", () => store.close());
+  const left = await store.reclaim(clock.now());
+  if (left.tasks + left.deliveries > 0) announce({ kind: "work.reclaimed", ...left });
+  return {
+    config,
+    lifecycle,
+    log,
+    clock,
+    store,
+    guard: createAddressGuard({ allow: config.privateTargets }),
+    registry: createTaskRegistry([createDemoTask({ clock, workMs: config.demoTaskMs })]),
+    taskWork: createWorkSource({ clock, announce, name: "task runner" }),
+    deliveryWork: createWorkSource({ clock, announce, name: "dispatcher" }),
+  };
+}
+
+/** What clients can ask for. */
+function createServices({ store, clock, log, guard, registry, taskWork, deliveryWork }: House) {
+  const { announce } = log;
+  const wakes = { wakeRunner: () => taskWork.wake(), wakeDispatcher: () => deliveryWork.wake() };
+  return {
+    tasks: createTasks({ store, clock, catalog: registry, announce, ...wakes }),
+    callbacks: createCallbacks({ store, clock, targetPolicy: guard, announce, ...wakes }),
+    deliveries: createDeliveries({ store }),
+    inbox: createInbox({ store, clock, announce }),
+    health: createHealth({ store }),
+  };
+}
+
+/** What happens by itself. */
+function startMachinery(house: House, tasks: Tasks): void {
+  const { config, lifecycle, store, clock, guard, registry, taskWork, deliveryWork } = house;
+  const { announce } = house.log;
+
+  const sender = createHttpSender({
+    guard,
+    attemptTimeoutMs: config.attemptTimeoutMs,
+    connectionsPerOrigin: IN_FLIGHT.perOrigin,
+    userAgent: `mcp-callbacks/${version}`,
+  });
+  lifecycle.add("sender", () => sender.close());
+
+  const { retryPolicy } = config;
+  const outbox = { store, sender, workSource: deliveryWork, retryPolicy, limits: IN_FLIGHT };
+  const dispatcher = new Dispatcher({ ...outbox, clock, random: Math.random, announce });
+  dispatcher.start();
+  lifecycle.add("dispatcher", () => dispatcher.stop(STOP_GRACE_MS));
+
+  const runner = new TaskRunner({ store, tasks, registry, workSource: taskWork, clock, announce });
+  runner.start();
+  lifecycle.add("task runner", () => runner.stop());
+}
+
+/** The ways in. */
+async function openDoors(house: House, services: ReturnType<typeof createServices>): Promise<Running> {
+  const { config, lifecycle, clock, log } = house;
+  const { announce } = log;
+  const { accessTokens, principalWithoutTokens, allowedHosts, allowedOrigins, serverName } = config;
+  const principalOf = createPrincipalOf(accessTokens, principalWithoutTokens);
+  const serverInfo = { name: "mcp-callbacks", version };
+
+  const mcp = createMcp({ ...services, clock, announce, principalOf, serverInfo, allowedHosts, allowedOrigins });
+  lifecycle.add("mcp", () => mcp.close());
+
+  const app = createApp({ ...services, clock, announce, principalOf, serverName, mcp: mcp.handle });
+  const server = await listen(app, config.host, config.port);
+  lifecycle.add("http", () => server.stop(STOP_GRACE_MS));
+
+  const { port } = server;
+  const url = config.publicUrl ?? `http://localhost:${port}`;
+  log.ready({ url, port, tools: mcp.toolNames });
+  return { url, port, stop: () => lifecycle.stop() };
+}
+
+function openMigratedStore({ databaseUrl }: Config): Promise<Store> {
+  return openStore({ databaseUrl, migrationsFolder, newId: createNewId(systemClock.now) });
+}

@@ -1,0 +1,62 @@
+import type { Announcement } from "../service/ports.ts";
+
+type Of<Kind extends Announcement["kind"]> = Extract<Announcement, { kind: Kind }>;
+
+/** The lines of the `pretty` format (contract.md, "Log lines of the demo flow"). */
+export function linesOf(announcement: Announcement): readonly string[] {
+  switch (announcement.kind) {
+    case "task.started":
+      return [`▶️ Task ${announcement.taskId} started by ${announcement.clientId}`];
+    case "callback.registered":
+      return [`📝 Callback registered by ${announcement.clientId} for task ${announcement.taskId}`];
+    case "task.running":
+      return [`🔨 Processing callback task ${announcement.taskId}...`];
+    case "task.finished":
+      return finishedLines(announcement);
+    case "delivery.sending":
+      return [`📤 Sending callback to ${announcement.clientId} at ${announcement.url}`];
+    case "delivery.attempted":
+      return [attemptedLine(announcement)];
+    case "event.settled":
+      return [`📞 All callbacks sent for ${announcement.taskId}`];
+    case "inbox.received":
+      return [`🎯 Webhook received for ${announcement.clientId}: ${oneLine(announcement.type)} - ${oneLine(announcement.taskId ?? "no task")}`];
+    case "work.reclaimed":
+      return [`♻️ Taking up again what the last run left: ${announcement.tasks} tasks, ${announcement.deliveries} deliveries`];
+    case "http.request":
+      return [`${announcement.remoteAddress} - "${announcement.method} ${announcement.path}" ${announcement.status}`];
+    case "internal.failed":
+      return [`💥 Internal failure in ${announcement.where}: ${describe(announcement.error)}`];
+  }
+}
+
+function finishedLines({ taskId, status, deliveryCount }: Of<"task.finished">): readonly string[] {
+  const mark = status === "completed" ? "✅" : status === "failed" ? "❌" : "🚫";
+  if (deliveryCount === 0) return [`${mark} Task ${taskId} ${status}, no callbacks to send`];
+  return [`${mark} Task ${taskId} ${status}, sending callbacks...`, `📞 Sending ${deliveryCount} callbacks for task ${taskId}`];
+}
+
+function attemptedLine({ clientId, attempt, outcome, next, waitMs }: Of<"delivery.attempted">): string {
+  const { statusCode, error } = outcome;
+  switch (next) {
+    case "delivered":
+      return `✅ Callback delivered to ${clientId}`;
+    case "retry": {
+      const what = statusCode === null ? `failed: ${error}` : `returned status ${statusCode}`;
+      return `⚠️ Callback to ${clientId} ${what}, next attempt in ${Math.round((waitMs ?? 0) / 1000)} s`;
+    }
+    case "gave_up":
+      return `❌ Gave up on callback to ${clientId} after ${attempt} attempts: ${error}`;
+    case "withdrawn":
+      return `🚫 Callback to ${clientId} was withdrawn during its attempt`;
+  }
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+/** Only the length is left to bound: control characters are taken out of every line where it is printed. */
+function oneLine(text: string): string {
+  return text.replaceAll(/\s+/g, " ").slice(0, 200);
+}

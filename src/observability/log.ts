@@ -1,0 +1,69 @@
+import { pino } from "pino";
+import type { Announce, Announcement } from "../service/ports.ts";
+import { levelOf } from "./levels.ts";
+import { linesOf } from "./lines.ts";
+
+export type LogFormat = "pretty" | "json";
+export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
+
+export interface Ready {
+  /** How clients reach the server, without a slash at the end. */
+  readonly url: string;
+  readonly port: number;
+  readonly tools: readonly string[];
+}
+
+export interface Log {
+  readonly announce: Announce;
+  ready(ready: Ready): void;
+  /** One sentence for the operator about our own start and end. */
+  say(message: string): void;
+}
+
+/** Turns what happened into lines on stdout: the contract's in `pretty`, one JSON object each in `json`. */
+export function createLog(format: LogFormat, level: LogLevel): Log {
+  return format === "json" ? createJsonLog(level) : createPrettyLog(level);
+}
+
+function createJsonLog(level: LogLevel): Log {
+  const logger = pino({ level, base: { pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime });
+  return {
+    announce(announcement) {
+      const { kind, ...fields } = announcement;
+      logger[levelOf(announcement)](kind === "internal.failed" ? { ...fields, err: announcementError(announcement) } : fields, kind);
+    },
+    ready: ({ url, port, tools }) => logger.info({ url, port, tools }, "listening"),
+    say: (message) => logger.info(message),
+  };
+}
+
+function createPrettyLog(level: LogLevel): Log {
+  const isOn = (wanted: Exclude<LogLevel, "silent">): boolean => pino.levels.values[wanted]! >= (pino.levels.values[level] ?? Infinity);
+  const print = (line: string): void => void process.stdout.write(`${withoutControls(line)}\n`);
+  return {
+    announce(announcement) {
+      if (isOn(levelOf(announcement))) for (const line of linesOf(announcement)) print(line);
+    },
+    ready({ url, tools }) {
+      if (!isOn("info")) return;
+      print("🚀 Starting FastMCP Server with Webhook Callbacks");
+      print(`📡 MCP endpoint: ${url}/mcp/`);
+      print(`🪝 Test webhook: ${url}/webhook/{client_id}`);
+      print(`🏥 Health check: ${url}/health`);
+      print("🔧 Tools:");
+      for (const tool of tools) print(`   - ${tool}`);
+    },
+    say(message) {
+      if (isOn("info")) print(message);
+    },
+  };
+}
+
+function announcementError(announcement: Announcement): unknown {
+  return announcement.kind === "internal.failed" ? announcement.error : undefined;
+}
+
+/** What others sent us (a type, a path) must not forge a line or steer a terminal. A stack trace keeps its line breaks. */
+function withoutControls(line: string): string {
+  return line.replaceAll(/[^\P{Cc}\n]/gu, "\u{FFFD}");
+}

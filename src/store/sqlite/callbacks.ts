@@ -1,0 +1,140 @@
+import { and, count, eq, ne, sql } from "drizzle-orm";
+import { BODY_PROFILE_VERSION } from "../../domain/body.ts";
+import { CALLBACKS_PER_TASK_MAX, differenceOf, selectionOf } from "../../domain/callback.ts";
+import type { Callback } from "../../domain/callback.ts";
+import type { EventType } from "../../domain/event.ts";
+import type { NewId } from "../../domain/ids.ts";
+import type { RegisterCallback, RegisterCallbackResult, Store } from "../../service/ports.ts";
+import type { SqliteConnection } from "./connection.ts";
+import { toCallback } from "./rows.ts";
+import { callbacks, deliveries, events, tasks } from "./schema.ts";
+
+const bound = sql.placeholder;
+
+export function callbackVerbs({ db, write }: SqliteConnection, newId: NewId): Pick<Store, "registerCallback"> {
+  const statements = prepare(db);
+  const countOf = prepareCallbackCount(db);
+  const insertDelivery = prepareDeliveryInsert(db, newId);
+
+  function addCallback({ principal, registration, generatedSecret, now }: RegisterCallback, ended: boolean): Callback {
+    const { taskId, clientId, url, events: selected, signingSecret } = registration;
+    const row = statements.insert.get({
+      id: newId("cb"),
+      principal,
+      taskId,
+      clientId,
+      url,
+      origin: new URL(url).origin,
+      events: selectionOf(selected),
+      signingSecret: signingSecret ?? generatedSecret,
+      awaitsTask: ended ? 0 : 1,
+      now,
+    });
+    return toCallback(row);
+  }
+
+  function register(command: RegisterCallback): RegisterCallbackResult {
+    const { principal, registration, now } = command;
+    const { taskId, clientId, url } = registration;
+    const end = statements.endOf.get({ principal, taskId });
+    const ended: EventType | null = end?.type ?? null;
+    const row = statements.find.get({ principal, taskId, clientId, url });
+    if (row !== undefined) {
+      const existing = toCallback(row);
+      const difference = differenceOf(existing, registration);
+      if (difference !== null) return { kind: "conflict", difference };
+      return { kind: "existing", callback: existing, callbackCount: countOf(principal, taskId), ended };
+    }
+    const others = countOf(principal, taskId);
+    if (others >= CALLBACKS_PER_TASK_MAX) return { kind: "limit" };
+    const callback = addCallback(command, end !== undefined);
+    if (end !== undefined && callback.events.includes(end.type)) insertDelivery(end.eventId, callback, now);
+    return { kind: "registered", callback, callbackCount: others + 1, ended };
+  }
+
+  return {
+    async registerCallback(command) {
+      return write(() => register(command));
+    },
+  };
+}
+
+/** Callbacks of a task id that were not removed. */
+export function prepareCallbackCount(db: SqliteConnection["db"]): (principal: string, taskId: string) => number {
+  const statement = db
+    .select({ count: count() })
+    .from(callbacks)
+    .where(and(eq(callbacks.principal, bound("principal")), eq(callbacks.taskId, bound("taskId")), ne(callbacks.status, "removed")))
+    .prepare();
+  return (principal, taskId) => statement.get({ principal, taskId })?.count ?? 0;
+}
+
+/** Puts an event into a callback's outbox, due at once. */
+export function prepareDeliveryInsert(
+  db: SqliteConnection["db"],
+  newId: NewId,
+): (eventId: string, callback: Pick<Callback, "id" | "principal" | "url">, now: number) => void {
+  const statement = db
+    .insert(deliveries)
+    .values({
+      id: bound("id"),
+      eventId: bound("eventId"),
+      callbackId: bound("callbackId"),
+      principal: bound("principal"),
+      origin: bound("origin"),
+      profile: "standard",
+      profileVersion: BODY_PROFILE_VERSION,
+      status: "pending",
+      attemptCount: 0,
+      nextAttemptAt: bound("now"),
+      claim: 0,
+      createdAt: bound("now"),
+    })
+    .prepare();
+  return (eventId, callback, now) => {
+    const { id: callbackId, principal, url } = callback;
+    statement.run({ id: newId("dlv"), eventId, callbackId, principal, origin: new URL(url).origin, now });
+  };
+}
+
+function prepare(db: SqliteConnection["db"]) {
+  return {
+    find: db
+      .select()
+      .from(callbacks)
+      .where(
+        and(
+          eq(callbacks.principal, bound("principal")),
+          eq(callbacks.taskId, bound("taskId")),
+          eq(callbacks.clientId, bound("clientId")),
+          eq(callbacks.url, bound("url")),
+        ),
+      )
+      .prepare(),
+    insert: db
+      .insert(callbacks)
+      .values({
+        id: bound("id"),
+        principal: bound("principal"),
+        taskId: bound("taskId"),
+        clientId: bound("clientId"),
+        url: bound("url"),
+        origin: bound("origin"),
+        events: bound("events"),
+        signingSecret: bound("signingSecret"),
+        profile: "standard",
+        status: "active",
+        awaitsTask: sql`${bound("awaitsTask")}`,
+        registeredAt: bound("now"),
+      })
+      .returning()
+      .prepare(),
+    endOf: db
+      .select({ eventId: events.id, type: events.type })
+      .from(tasks)
+      .innerJoin(events, eq(events.task, tasks.id))
+      .where(and(eq(tasks.principal, bound("principal")), eq(tasks.taskId, bound("taskId"))))
+      .limit(1)
+      .prepare(),
+  };
+}

@@ -1,0 +1,122 @@
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, realpathSync } from "node:fs";
+import { dirname, join } from "node:path";
+import Database from "better-sqlite3";
+import { drizzle } from "drizzle-orm/better-sqlite3";
+import type { BetterSQLite3Database } from "drizzle-orm/better-sqlite3";
+import { migrate } from "drizzle-orm/better-sqlite3/migrator";
+import { StartError } from "../../domain/errors.ts";
+
+/** How long we wait for another server on the same file to end: a restart overlaps with its predecessor for a moment. */
+const LOCK_PATIENCE_MS = 2000;
+/** How long a write waits for a reader or a backup tool that holds the file. */
+const BUSY_PATIENCE_MS = 5000;
+/** Signing secrets are in the file. */
+const FILE_MODE = 0o600;
+
+export interface SqliteConnection {
+  readonly db: BetterSQLite3Database;
+  /** Runs `work` in one immediate transaction. It must not await: better-sqlite3's transactions are synchronous. */
+  write<T>(work: () => T): T;
+  close(): void;
+}
+
+/**
+ * Opens the file for this process alone, made and migrated if need be. Throws a `StartError` when it cannot be had: another server
+ * uses it, it is newer than this code, it is no database, the folder cannot be written.
+ */
+export function openConnection(file: string, migrationsFolder: string): SqliteConnection {
+  const path = createFile(file);
+  const lock = lockFile(path);
+  try {
+    const client = openDatabase(path, migrationsFolder);
+    const db = drizzle({ client });
+    return {
+      db,
+      write: (work) => db.transaction(work, { behavior: "immediate" }),
+      close() {
+        client.close();
+        lock.close();
+      },
+    };
+  } catch (error) {
+    lock.close();
+    throw asStartError(path, error);
+  }
+}
+
+function createFile(file: string): string {
+  try {
+    mkdirSync(dirname(file), { recursive: true });
+    closeSync(openSync(file, "a", FILE_MODE));
+    return realpathSync(file);
+  } catch (error) {
+    throw asStartError(file, error);
+  }
+}
+
+/**
+ * An exclusive transaction on a side database: the operating system drops it with the process, kill -9 included. The main file's own
+ * `locking_mode=EXCLUSIVE` would lock out a second connection of this process as well.
+ */
+function lockFile(path: string): Database.Database {
+  const lock = new Database(`${path}.lock`, { timeout: LOCK_PATIENCE_MS });
+  try {
+    lock.exec("BEGIN EXCLUSIVE");
+    return lock;
+  } catch (error) {
+    lock.close();
+    if (isBusy(error)) {
+      throw new StartError(`The database ${path} is in use by another mcp-callbacks process; stop that one, or set DATABASE_URL to another file.`);
+    }
+    throw asStartError(path, error);
+  }
+}
+
+function openDatabase(path: string, migrationsFolder: string): Database.Database {
+  const client = new Database(path, { timeout: BUSY_PATIENCE_MS });
+  try {
+    client.pragma("journal_mode = WAL");
+    client.pragma("synchronous = FULL");
+    refuseNewer(client, path, migrationsFolder);
+    // A migration may rebuild a table that others refer to.
+    client.pragma("foreign_keys = OFF");
+    migrate(drizzle({ client }), { migrationsFolder });
+    client.pragma("foreign_keys = ON");
+    return client;
+  } catch (error) {
+    client.close();
+    throw error;
+  }
+}
+
+function refuseNewer(client: Database.Database, path: string, migrationsFolder: string): void {
+  const table = client.prepare("select 1 from sqlite_master where name = '__drizzle_migrations'").get();
+  if (table === undefined) return;
+  const applied = client.prepare<[], { at: number | null }>("select max(created_at) as at from __drizzle_migrations").get()?.at ?? 0;
+  if (Number(applied) <= newestMigration(migrationsFolder)) return;
+  throw new StartError(`The database ${path} was written by a newer mcp-callbacks; install that version, or restore a backup made before the upgrade.`);
+}
+
+function newestMigration(migrationsFolder: string): number {
+  const journal: unknown = JSON.parse(readFileSync(join(migrationsFolder, "meta", "_journal.json"), "utf8"));
+  const entries = (journal as { entries: readonly { when: number }[] }).entries;
+  return Math.max(...entries.map((entry) => entry.when));
+}
+
+function isBusy(error: unknown): boolean {
+  return error instanceof Database.SqliteError && error.code.startsWith("SQLITE_BUSY");
+}
+
+function asStartError(path: string, error: unknown): Error {
+  if (error instanceof StartError) return error;
+  if (isBusy(error)) return new StartError(`The database ${path} is locked by another program; close that program and start again.`);
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  if (code === "SQLITE_NOTADB" || code === "SQLITE_CORRUPT") {
+    return new StartError(`The file ${path} is not a SQLite database, or is damaged; set DATABASE_URL to another file or restore a backup.`);
+  }
+  if (code !== "") {
+    const where = existsSync(path) ? path : dirname(path);
+    return new StartError(`The database ${path} cannot be opened (${code}); make ${where} writable, or set DATABASE_URL to another file.`);
+  }
+  return new Error(`The database ${path} cannot be opened.`, { cause: error });
+}

@@ -1,0 +1,37 @@
+import type { InferSelectModel } from "drizzle-orm";
+import type { Callback } from "../../domain/callback.ts";
+import { EVENT_TYPES } from "../../domain/event.ts";
+import type { Event, EventData, EventType } from "../../domain/event.ts";
+import type { Json } from "../../domain/json.ts";
+import type { Task } from "../../domain/task.ts";
+import type { Received } from "../../service/ports.ts";
+import type { callbacks, events, inbox, tasks } from "./schema.ts";
+
+/** Rows into the domain's nouns. What is parsed here was written by this store. */
+
+export function toTask(row: InferSelectModel<typeof tasks>): Task {
+  return { ...row, result: row.result === null ? null : (JSON.parse(row.result) as Json) };
+}
+
+export function toCallback(row: InferSelectModel<typeof callbacks>): Callback {
+  const { id, principal, taskId, clientId, url, signingSecret, status, registeredAt } = row;
+  return { id, principal, taskId, clientId, url, events: toEventTypes(row.events), signingSecret, status, registeredAt };
+}
+
+export function toEventTypes(text: string): readonly EventType[] {
+  const names = text.split(",");
+  return EVENT_TYPES.filter((type) => names.includes(type));
+}
+
+export function toEvent(row: Pick<InferSelectModel<typeof events>, "id" | "type" | "occurredAt" | "data">): Event {
+  return { id: row.id, type: row.type, occurredAt: row.occurredAt, data: JSON.parse(row.data) as EventData };
+}
+
+export function toReceived(row: InferSelectModel<typeof inbox>): Received {
+  return {
+    taskId: row.taskId,
+    receivedAt: row.receivedAt,
+    headers: JSON.parse(row.headers) as Record<string, string>,
+    body: JSON.parse(row.body) as Json,
+  };
+}

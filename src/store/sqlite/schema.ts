@@ -1,0 +1,168 @@
+import { sql } from "drizzle-orm";
+import { foreignKey, index, integer, primaryKey, sqliteTable, text, unique } from "drizzle-orm/sqlite-core";
+import type { AttemptError } from "../../domain/attempt.ts";
+import type { BodyProfile } from "../../domain/body.ts";
+import type { CallbackStatus } from "../../domain/callback.ts";
+import type { DeliveryStatus } from "../../domain/delivery.ts";
+import type { EventType } from "../../domain/event.ts";
+import type { TaskStatus } from "../../domain/task.ts";
+
+/**
+ * The conditions of the partial indexes. SQLite uses such an index only for a query that repeats its condition word by word, with
+ * literals, so queries take it from here.
+ */
+export const taskIsOpen = sql.raw(`"status" in ('pending', 'running')`);
+export const deliveryIsOpen = sql.raw(`"status" in ('pending', 'sending')`);
+export const deliveryIsPending = sql.raw(`"status" = 'pending'`);
+export const deliveryIsSending = sql.raw(`"status" = 'sending'`);
+export const callbackIsAwaiting = sql.raw(`"awaits_task" = 1 and "status" = 'active'`);
+
+/**
+ * Times are epoch milliseconds. A row that belongs to somebody says so in `principal`. Indexes on open states are partial, so that
+ * a claim or a count costs what is open, not what ever was.
+ */
+export const tasks = sqliteTable(
+  "tasks",
+  {
+    id: text().primaryKey(),
+    principal: text().notNull(),
+    taskId: text("task_id").notNull(),
+    clientId: text("client_id").notNull(),
+    taskType: text("task_type").notNull(),
+    /** Canonical JSON, or null. */
+    input: text(),
+    status: text().$type<TaskStatus>().notNull(),
+    /** JSON, or null until completed. */
+    result: text(),
+    error: text(),
+    runCount: integer("run_count").notNull(),
+    createdAt: integer("created_at").notNull(),
+    startedAt: integer("started_at"),
+    finishedAt: integer("finished_at"),
+  },
+  (table) => [
+    unique("tasks_principal_task_id").on(table.principal, table.taskId),
+    index("tasks_open").on(table.status, table.createdAt).where(taskIsOpen),
+  ],
+);
+
+export const callbacks = sqliteTable(
+  "callbacks",
+  {
+    id: text().primaryKey(),
+    principal: text().notNull(),
+    /** The client's task id, which need not exist yet; null: any task of the principal. */
+    taskId: text("task_id"),
+    clientId: text("client_id").notNull(),
+    url: text().notNull(),
+    origin: text().notNull(),
+    /** Event types, comma-separated, in the order of the union. */
+    events: text().notNull(),
+    signingSecret: text("signing_secret").notNull(),
+    profile: text().$type<BodyProfile>().notNull(),
+    status: text().$type<CallbackStatus>().notNull(),
+    /** 1 until the task ends: what health counts without looking at history. */
+    awaitsTask: integer("awaits_task", { mode: "boolean" }).notNull(),
+    registeredAt: integer("registered_at").notNull(),
+  },
+  (table) => [
+    unique("callbacks_identity").on(table.principal, table.taskId, table.clientId, table.url),
+    index("callbacks_awaiting")
+      .on(table.id)
+      .where(callbackIsAwaiting),
+  ],
+);
+
+/** Append-only. `seq` is the order of commits: what replay goes by. */
+export const events = sqliteTable(
+  "events",
+  {
+    seq: integer().primaryKey({ autoIncrement: true }),
+    id: text().notNull().unique("events_id"),
+    principal: text().notNull(),
+    /** tasks.id */
+    task: text().notNull(),
+    type: text().$type<EventType>().notNull(),
+    occurredAt: integer("occurred_at").notNull(),
+    /** JSON, stored once whatever number of callbacks it goes to. */
+    data: text().notNull(),
+  },
+  (table) => [
+    foreignKey({ name: "events_of_task", columns: [table.task], foreignColumns: [tasks.id] }),
+    index("events_task").on(table.task),
+  ],
+);
+
+/** The outbox: one row for each event and callback. */
+export const deliveries = sqliteTable(
+  "deliveries",
+  {
+    id: text().primaryKey(),
+    eventId: text("event_id").notNull(),
+    callbackId: text("callback_id").notNull(),
+    principal: text().notNull(),
+    origin: text().notNull(),
+    profile: text().$type<BodyProfile>().notNull(),
+    profileVersion: integer("profile_version").notNull(),
+    status: text().$type<DeliveryStatus>().notNull(),
+    attemptCount: integer("attempt_count").notNull(),
+    /** While pending: when it is due. While sending: set only over a short wait for which the claim is kept. */
+    nextAttemptAt: integer("next_attempt_at"),
+    /** Counts the claims: a later one makes an earlier one void. */
+    claim: integer().notNull(),
+    createdAt: integer("created_at").notNull(),
+    settledAt: integer("settled_at"),
+  },
+  (table) => [
+    foreignKey({ name: "deliveries_of_event", columns: [table.eventId], foreignColumns: [events.id] }),
+    foreignKey({ name: "deliveries_of_callback", columns: [table.callbackId], foreignColumns: [callbacks.id] }),
+    unique("deliveries_identity").on(table.callbackId, table.eventId),
+    index("deliveries_due")
+      .on(table.nextAttemptAt, table.origin)
+      .where(deliveryIsPending),
+    index("deliveries_sending")
+      .on(table.id)
+      .where(deliveryIsSending),
+    index("deliveries_open")
+      .on(table.eventId, table.callbackId)
+      .where(deliveryIsOpen),
+  ],
+);
+
+export const attempts = sqliteTable(
+  "attempts",
+  {
+    deliveryId: text("delivery_id").notNull(),
+    number: integer().notNull(),
+    startedAt: integer("started_at").notNull(),
+    durationMs: integer("duration_ms").notNull(),
+    statusCode: integer("status_code"),
+    error: text().$type<AttemptError>(),
+    /** The first bytes of a failed answer, for the operator only. */
+    responseExcerpt: text("response_excerpt"),
+  },
+  (table) => [
+    primaryKey({ name: "attempts_identity", columns: [table.deliveryId, table.number] }),
+    foreignKey({ name: "attempts_of_delivery", columns: [table.deliveryId], foreignColumns: [deliveries.id] }),
+  ],
+);
+
+/** What the built-in test receiver got. */
+export const inbox = sqliteTable(
+  "inbox",
+  {
+    seq: integer().primaryKey({ autoIncrement: true }),
+    clientId: text("client_id").notNull(),
+    taskId: text("task_id"),
+    receivedAt: integer("received_at").notNull(),
+    headers: text().notNull(),
+    body: text().notNull(),
+  },
+  (table) => [index("inbox_client").on(table.clientId, table.seq)],
+);
+
+/** Totals that must not be counted over all rows. */
+export const counters = sqliteTable("counters", {
+  name: text().$type<"completed_tasks">().primaryKey(),
+  value: integer().notNull(),
+});

@@ -1,0 +1,26 @@
+import type { Json } from "../../domain/json.ts";
+import type { Clock } from "../../service/ports.ts";
+import type { TaskType } from "../registry.ts";
+
+/**
+ * Works (that is, sleeps) for `workMs`, then answers with constant data. With the input `{ "fail": "<reason>" }` it fails with that
+ * reason, so that a newcomer can see a `task_failed` arrive.
+ */
+export function createDemoTask({ clock, workMs }: { readonly clock: Clock; readonly workMs: number }): TaskType {
+  return {
+    name: "demo",
+    expectedMs: workMs,
+    async run(input, { taskId, signal }) {
+      await clock.sleep(workMs, signal);
+      signal.throwIfAborted();
+      const reason = failureAskedFor(input);
+      if (reason !== null) throw new Error(reason);
+      return `Task ${taskId} completed successfully with data: [processed_data_123]`;
+    },
+  };
+}
+
+function failureAskedFor(input: Json): string | null {
+  if (input === null || typeof input !== "object" || !("fail" in input)) return null;
+  return typeof input.fail === "string" ? input.fail : "The demo was asked to fail.";
+}

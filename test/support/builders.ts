@@ -1,0 +1,66 @@
+import { randomUUID } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { onTestFinished } from "vitest";
+import { EVENT_TYPES } from "../../src/domain/event.ts";
+import type { ClaimDeliveries, RecordAttempt, RegisterCallback, StartTask } from "../../src/service/ports.ts";
+
+export const A_SECRET = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+export const T0 = Date.parse("2026-11-23T05:00:00.000Z");
+
+/** A folder of the test's own, gone when it is over. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "mcp-callbacks-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+export function aRegistration(
+  changes: Partial<RegisterCallback["registration"]> & { principal?: string; now?: number } = {},
+): RegisterCallback {
+  const { principal = "local", now = T0, ...registration } = changes;
+  return {
+    principal,
+    now,
+    generatedSecret: A_SECRET,
+    registration: {
+      taskId: "task-1",
+      clientId: "client-1",
+      url: "http://receiver.example/hook",
+      events: EVENT_TYPES,
+      signingSecret: null,
+      ...registration,
+    },
+  };
+}
+
+export function aStart(changes: Partial<StartTask["request"]> & { principal?: string; taskId?: string; now?: number } = {}): StartTask {
+  const { principal = "local", taskId = "task-1", now = T0, ...request } = changes;
+  return { principal, taskId, now, request: { clientId: "starter", taskType: "demo", input: null, ...request } };
+}
+
+export function aClaim(changes: Partial<ClaimDeliveries> = {}): ClaimDeliveries {
+  return { now: T0, limit: 100, perOrigin: 100, inFlight: new Map(), ...changes };
+}
+
+export function aRecord(
+  claim: { readonly deliveryId: string; readonly claim: number },
+  changes: Partial<Pick<RecordAttempt, "step" | "outcome" | "startedAt" | "durationMs">> = {},
+): RecordAttempt {
+  return {
+    deliveryId: claim.deliveryId,
+    claim: claim.claim,
+    startedAt: T0,
+    durationMs: 12,
+    outcome: { statusCode: 200, error: null, responseExcerpt: null },
+    step: { status: "delivered" },
+    ...changes,
+  };
+}
+
+export const FAILED_503 = { statusCode: 503, error: "http_5xx", responseExcerpt: "busy" } as const;
+
+export function uniqueName(prefix: string): string {
+  return `${prefix}-${randomUUID()}`;
+}
