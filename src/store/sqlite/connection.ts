@@ -1,4 +1,4 @@
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, realpathSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readFileSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
 import { drizzle } from "drizzle-orm/better-sqlite3";
@@ -115,8 +115,7 @@ function asStartError(path: string, error: unknown): Error {
     return new StartError(`The file ${path} is not a SQLite database, or is damaged; set DATABASE_URL to another file or restore a backup.`);
   }
   if (code !== "") {
-    const where = existsSync(path) ? path : dirname(path);
-    return new StartError(`The database ${path} cannot be opened (${code}); make ${where} writable, or set DATABASE_URL to another file.`);
+    return new StartError(`The database ${path} cannot be opened (${code}); see that ${dirname(path)} is a folder this user may write to, or set DATABASE_URL to another file.`);
   }
   return new Error(`The database ${path} cannot be opened.`, { cause: error });
 }

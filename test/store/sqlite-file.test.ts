@@ -1,0 +1,57 @@
+import { statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { expect, onTestFinished, test } from "vitest";
+import { temporaryFolder } from "../support/builders.ts";
+import { openTestStore } from "../support/sqlite-store.ts";
+
+const someFile = () => join(temporaryFolder(), "callbacks.db");
+
+test("the folder is made, and the file with its secrets is its owner's alone", async () => {
+  const file = join(temporaryFolder(), "a", "b", "callbacks.db");
+  const store = await openTestStore(file);
+  onTestFinished(() => store.close());
+  expect(statSync(file).mode & 0o777).toBe(0o600);
+});
+
+test("a second server on the same file is refused, and may start once the first has ended", async () => {
+  const file = someFile();
+  const first = await openTestStore(file);
+  await expect(openTestStore(file)).rejects.toThrow(/in use by another mcp-callbacks process/);
+  await first.close();
+  const second = await openTestStore(file);
+  await second.close();
+});
+
+test("a database newer than the code is refused and left as it is", async () => {
+  const file = someFile();
+  await (await openTestStore(file)).close();
+  const db = new Database(file);
+  db.prepare("insert into __drizzle_migrations (hash, created_at) values ('from the future', 99999999999999)").run();
+  db.close();
+  await expect(openTestStore(file)).rejects.toThrow(/written by a newer mcp-callbacks/);
+});
+
+test("a file locked by another program is refused with a word about it", { timeout: 20_000 }, async () => {
+  const file = someFile();
+  await (await openTestStore(file)).close();
+  const other = new Database(file);
+  other.pragma("locking_mode = EXCLUSIVE");
+  other.exec("BEGIN EXCLUSIVE");
+  onTestFinished(() => void other.close());
+  await expect(openTestStore(file)).rejects.toThrow(/locked by another program/);
+});
+
+test("a file that is no database is refused and not touched", async () => {
+  const file = someFile();
+  writeFileSync(file, "my holiday pictures, all of them, for years and years and years and years and years and years");
+  const { size } = statSync(file);
+  await expect(openTestStore(file)).rejects.toThrow(/not a SQLite database/);
+  expect(statSync(file).size).toBe(size);
+});
+
+test("a folder that cannot be made is named", async () => {
+  const folder = temporaryFolder();
+  writeFileSync(join(folder, "file"), "");
+  await expect(openTestStore(join(folder, "file", "callbacks.db"))).rejects.toThrow(/cannot be opened \(EEXIST\); see that .* is a folder/);
+});

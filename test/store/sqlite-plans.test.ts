@@ -1,0 +1,60 @@
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { temporaryFolder } from "../support/builders.ts";
+import { openTestStore } from "../support/sqlite-store.ts";
+
+/** Statements whose scan is of something that stays small, and why. */
+const SMALL_SCANS: readonly RegExp[] = [
+  /USING (COVERING )?INDEX (tasks_open|callbacks_awaiting|deliveries_due|deliveries_sending|deliveries_open)/, // holds open rows only
+  /SCAN json_each/, // the origins that are full: at most the requests in flight
+  /SCAN owed/, // the union of two partial indexes
+  /SCAN inbox/, // bounded to 2,000 rows, read backwards by rowid
+];
+
+test("no statement of the store walks through history", async () => {
+  const file = join(temporaryFolder(), "callbacks.db");
+  await (await openTestStore(file)).close();
+  const prepare = vi.spyOn(Database.prototype, "prepare");
+  onTestFinished(() => prepare.mockRestore());
+  const store = await openTestStore(file);
+  const statements = prepare.mock.calls.map(([sql]) => sql).filter((sql) => /^(select|update|delete|insert)/i.test(sql));
+  prepare.mockRestore();
+  await store.close();
+
+  const db = new Database(file);
+  onTestFinished(() => void db.close());
+  expect(statements.length).toBeGreaterThan(25);
+  const scans = statements
+    .filter((sql) => !/sqlite_master|__drizzle/.test(sql))
+    .flatMap((sql) => {
+      const nulls = Array.from({ length: sql.split("?").length - 1 }, () => null);
+      const plan = db.prepare<unknown[], { detail: string }>(`explain query plan ${sql}`).all(...nulls);
+      return plan
+        .map(({ detail }) => detail)
+        .filter((detail) => detail.startsWith("SCAN") && !SMALL_SCANS.some((small) => small.test(detail)))
+        .map((detail) => `${detail}: ${sql}`);
+    });
+  expect(scans).toEqual([]);
+});
+
+test("each partial index is used by the query it is for", async () => {
+  const file = join(temporaryFolder(), "callbacks.db");
+  const prepare = vi.spyOn(Database.prototype, "prepare");
+  onTestFinished(() => prepare.mockRestore());
+  const store = await openTestStore(file);
+  const statements = prepare.mock.calls.map(([sql]) => sql).filter((sql) => /^(select|update)/i.test(sql));
+  prepare.mockRestore();
+  await store.close();
+
+  const db = new Database(file);
+  onTestFinished(() => void db.close());
+  const plans = statements
+    .map((sql) => db.prepare<unknown[], { detail: string }>(`explain query plan ${sql}`).all(...Array.from({ length: sql.split("?").length - 1 }, () => null)))
+    .flat()
+    .map(({ detail }) => detail)
+    .join("\n");
+  for (const index of ["tasks_open", "callbacks_awaiting", "deliveries_due", "deliveries_sending", "deliveries_open", "callbacks_identity"]) {
+    expect(plans).toContain(index);
+  }
+});
