@@ -15,7 +15,7 @@ export interface Clock {
 
 /** Work that starts because something happened or because its time has come; never because of an interval. */
 export interface WorkSource {
-  /** Runs `pass` now, on each `wake`, and when the time comes that the last pass returned (epoch ms; null: nothing is due). */
+  /** Runs `pass` now, on each `wake`, and when the time comes that the last pass returned (epoch ms, in the future; null: none). */
   start(pass: () => Promise<number | null>): void;
   wake(): void;
   /** Resolves when the pass under way is over; none follows. May be called twice. */

@@ -1,0 +1,94 @@
+/** Sends one signed POST and says what it came to. Which one, when, and what follows from it is the dispatcher's business. */
+import { Agent, Pool } from "undici";
+import type { buildConnector } from "undici";
+import type { Outcome } from "../domain/attempt.ts";
+import type { AddressGuard } from "./address-guard.ts";
+import { createExchange } from "./exchange.ts";
+import { createOpenSocket, createPinnedConnect } from "./pinned-connect.ts";
+import type { OpenSocket } from "./pinned-connect.ts";
+
+export interface SendRequest {
+  readonly url: string;
+  /** Sent as given, names in lower case; they go over our own. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The exact text that was signed. */
+  readonly body: string;
+}
+
+export interface HttpSender {
+  /**
+   * Whatever the receiver does is an Outcome, within `attemptTimeoutMs` in all (DNS, connection, headers and body together).
+   * Rejects with the reason of `signal` when that aborts before a status has come, and with any fault of our own.
+   */
+  send(request: SendRequest, signal: AbortSignal): Promise<Outcome>;
+  /** Closes every connection; what is still under way rejects. May be called twice. */
+  close(): Promise<void>;
+}
+
+export interface HttpSenderNeeds {
+  readonly guard: AddressGuard;
+  readonly attemptTimeoutMs: number;
+  /** Send no more than this many to an origin at once: the wait for a free connection is part of the attempt. */
+  readonly connectionsPerOrigin: number;
+  readonly userAgent: string;
+  /** PEM certificates to trust instead of the usual authorities. */
+  readonly ca?: string;
+  /** Instead of the network, with the addresses the guard has vetted: for tests. */
+  readonly connect?: OpenSocket;
+}
+
+/**
+ * How long a connection without work is kept, at most, whatever the receiver offers. A receiver that closes it just as the next
+ * POST is written gives a reset, and nobody can tell whether it acted on the POST: a silent second try would hide an attempt, so
+ * there is none. Instead we hang up first: gunicorn closes after 2 s, Node and uvicorn after 5.
+ */
+const IDLE_CONNECTION_MS = 1_000;
+
+export function createHttpSender(needs: HttpSenderNeeds): HttpSender {
+  const { guard, attemptTimeoutMs, connectionsPerOrigin, userAgent, ca } = needs;
+  const closing = new AbortController();
+  const open = needs.connect ?? createOpenSocket({ ca, signal: closing.signal });
+  const connect = createPinnedConnect({ guard, open, timeoutMs: attemptTimeoutMs });
+  const agent = createAgent(connect, connectionsPerOrigin);
+  const ownHeaders = { "content-type": "application/json", "accept-encoding": "identity", "user-agent": userAgent };
+
+  return {
+    async send({ url, headers, body }, signal) {
+      signal.throwIfAborted();
+      const { origin, pathname, search } = new URL(url);
+      const exchange = createExchange();
+      const cancel = (): void => exchange.cancel(signal.reason);
+      // A plain timer: a fresh AbortSignal.timeout for each request costs as much as the request.
+      const deadline = setTimeout(exchange.timeOut, attemptTimeoutMs);
+      signal.addEventListener("abort", cancel, { once: true });
+      try {
+        const request = { origin, path: pathname + search, headers: { ...ownHeaders, ...headers }, body };
+        agent.dispatch({ ...request, method: "POST" }, exchange.handler);
+        return await exchange.outcome;
+      } finally {
+        clearTimeout(deadline);
+        signal.removeEventListener("abort", cancel);
+      }
+    },
+    async close() {
+      const closed = agent.destroy();
+      closing.abort();
+      await closed;
+    },
+  };
+}
+
+function createAgent(connect: buildConnector.connector, connections: number): Agent {
+  return new Agent({
+    connect,
+    connections,
+    // By default one connection would mean a bare Client, which fails whatever waits behind a connection that failed.
+    factory: (origin, options) => new Pool(origin, options),
+    allowH2: false,
+    keepAliveTimeout: IDLE_CONNECTION_MS,
+    keepAliveMaxTimeout: IDLE_CONNECTION_MS,
+    // One deadline for the whole attempt instead: gaps do not matter by themselves.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  });
+}

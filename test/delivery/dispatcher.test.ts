@@ -1,0 +1,245 @@
+import { Webhook } from "standardwebhooks";
+import { expect, onTestFinished, test } from "vitest";
+import { createAddressGuard } from "../../src/delivery/address-guard.ts";
+import { Dispatcher } from "../../src/delivery/dispatcher.ts";
+import { createHttpSender } from "../../src/delivery/http-sender.ts";
+import type { Announcement, Store } from "../../src/service/ports.ts";
+import { createWorkSource } from "../../src/store/sqlite/work-source.ts";
+import { A_SECRET, aRegistration, aStart } from "../support/builders.ts";
+import { createFakeClock } from "../support/clock.ts";
+import { startReceiver } from "../support/receiver.ts";
+import { openTestStore } from "../support/sqlite-store.ts";
+import { until } from "../support/until.ts";
+
+interface Options {
+  readonly waitsMs?: readonly number[];
+  readonly limits?: { total: number; perOrigin: number };
+  /** Changes the store the dispatcher sees; the test looks at the real one. */
+  readonly storeSeen?: (store: Store) => Store;
+}
+
+/** The real store, sender and receiver; only time is the test's. */
+async function setUp({ waitsMs = [5000], limits = { total: 8, perOrigin: 4 }, storeSeen = (it) => it }: Options = {}) {
+  const clock = createFakeClock(Date.now());
+  const store = await openTestStore();
+  const receiver = await startReceiver();
+  const announcements: Announcement[] = [];
+  const announce = (announcement: Announcement) => void announcements.push(announcement);
+  const guard = createAddressGuard({ allow: "loopback" });
+  const sender = createHttpSender({ guard, attemptTimeoutMs: 5000, connectionsPerOrigin: limits.perOrigin, userAgent: "test" });
+  const workSource = createWorkSource({ clock, announce, name: "dispatcher" });
+  const retryPolicy = { waitsMs, jitter: 0 };
+  const dispatcher = new Dispatcher({ store: storeSeen(store), sender, workSource, clock, random: () => 0.5, retryPolicy, limits, announce });
+  onTestFinished(async () => {
+    await Promise.all([dispatcher.stop(0), receiver.close()]);
+    await sender.close();
+    await store.close();
+  });
+
+  async function finishTask({ clients = ["client-1"], taskId = "task-1", url = `${receiver.url}/hook` } = {}) {
+    for (const clientId of clients) await store.registerCallback(aRegistration({ taskId, clientId, url }));
+    await store.startTask(aStart({ taskId }));
+    const [task] = await store.claimRunnableTasks({ limit: 1, now: clock.now() });
+    const finished = await store.finishTask({ id: task!.id, outcome: { status: "completed", result: "done" }, now: clock.now() });
+    workSource.wake();
+    return finished!.event;
+  }
+  const said = <Kind extends Announcement["kind"]>(kind: Kind) =>
+    announcements.filter((one): one is Extract<Announcement, { kind: Kind }> => one.kind === kind);
+  const attempts = (count: number) => until(`${count} attempts`, () => said("delivery.attempted").length >= count);
+  async function delivery(taskId = "task-1") {
+    return (await store.deliveryHistory("local", taskId))[0]!.deliveries[0]!;
+  }
+  return { clock, store, receiver, dispatcher, workSource, finishTask, said, attempts, delivery };
+}
+
+test("a finished task is POSTed to each callback, signed, and the event is settled once", async () => {
+  const { dispatcher, receiver, finishTask, said, delivery } = await setUp();
+  dispatcher.start();
+  const event = await finishTask({ clients: ["a", "b", "c"] });
+  const requests = await receiver.waitFor(3);
+  for (const { headers, body, method, path } of requests) {
+    expect([method, path, headers["content-type"], headers["webhook-id"]]).toEqual(["POST", "/hook", "application/json", event.id]);
+    expect(new Webhook(A_SECRET).verify(body, headers as Record<string, string>)).toMatchObject({ type: "task_completed" });
+  }
+  const clients = requests.map(({ body }) => (JSON.parse(body) as { data: { client_id: string } }).data.client_id);
+  expect(clients.toSorted()).toEqual(["a", "b", "c"]);
+  await until("the event is settled", () => said("event.settled").length === 1);
+  expect(await delivery()).toMatchObject({ status: "delivered", attemptCount: 1 });
+});
+
+test("a failed attempt is parked in the store and made again when its time has come, with the same id and a fresh signature", async () => {
+  const { dispatcher, receiver, finishTask, said, attempts, delivery, clock } = await setUp({ waitsMs: [5000, 60_000] });
+  receiver.respondWith(503, "busy");
+  dispatcher.start();
+  await finishTask();
+  await attempts(1);
+  expect(await delivery()).toMatchObject({ status: "pending", nextAttemptAt: clock.now() + 5000 });
+  await until("the one timer is set", () => clock.sleeping === 1);
+
+  receiver.respondWith(204);
+  clock.advance(4999);
+  clock.advance(1);
+  await attempts(2);
+  const [first, second] = receiver.requests;
+  expect(second!.headers["webhook-id"]).toBe(first!.headers["webhook-id"]);
+  expect(second!.body).toBe(first!.body);
+  expect(Number(second!.headers["webhook-timestamp"])).toBeGreaterThanOrEqual(Number(first!.headers["webhook-timestamp"]) + 5);
+  expect(await delivery()).toMatchObject({ status: "delivered", attempts: [{ statusCode: 503, error: "http_5xx" }, { statusCode: 204 }] });
+  expect(said("delivery.attempted").map(({ next }) => next)).toEqual(["retry", "delivered"]);
+});
+
+test("a near retry keeps its claim and leaves its place to others", async () => {
+  const { dispatcher, receiver, finishTask, attempts, delivery, clock } = await setUp({ waitsMs: [100], limits: { total: 1, perOrigin: 1 } });
+  receiver.respondWith(503);
+  dispatcher.start();
+  await finishTask();
+  await attempts(1);
+  expect(await delivery()).toMatchObject({ status: "pending", nextAttemptAt: clock.now() + 100 });
+  receiver.respondWith(200);
+  await finishTask({ taskId: "task-2" });
+  await attempts(2);
+  expect(await delivery("task-2")).toMatchObject({ status: "delivered" });
+  await until("the near wait and the timer sleep", () => clock.sleeping >= 1);
+  clock.advance(100);
+  await attempts(3);
+  expect(await delivery()).toMatchObject({ status: "delivered", attemptCount: 2 });
+});
+
+test("a delivery withdrawn during a near wait is not sent again", async () => {
+  const resumed: boolean[] = [];
+  const { dispatcher, receiver, finishTask, attempts, delivery, clock, store } = await setUp({
+    waitsMs: [100],
+    storeSeen: (inner) => ({
+      ...inner,
+      async resumeClaim(claim) {
+        resumed.push(await inner.resumeClaim(claim));
+        return resumed.at(-1)!;
+      },
+    }),
+  });
+  receiver.respondWith(503);
+  dispatcher.start();
+  await finishTask();
+  await attempts(1);
+  // Somebody else claims it meanwhile, so our own claim is void.
+  await store.reclaim(clock.now());
+  await store.claimDueDeliveries({ now: clock.now() + 100, limit: 1, perOrigin: 1, inFlight: new Map() });
+  await until("the claim is found to be void", () => {
+    clock.advance(100);
+    return resumed.length > 0;
+  });
+  expect(resumed).toEqual([false]);
+  expect(receiver.requests).toHaveLength(1);
+  expect((await delivery()).status).toBe("sending");
+});
+
+test("when the schedule is used up the delivery is exhausted and says why", async () => {
+  const { dispatcher, receiver, finishTask, said, delivery } = await setUp({ waitsMs: [] });
+  receiver.respondWith(500);
+  dispatcher.start();
+  await finishTask();
+  await until("the event is settled", () => said("event.settled").length === 1);
+  expect(await delivery()).toMatchObject({ status: "exhausted", attemptCount: 1, attempts: [{ error: "http_5xx" }] });
+  expect(said("delivery.attempted")).toMatchObject([{ next: "gave_up", attempt: 1 }]);
+});
+
+test("an address that is refused is not tried again", async () => {
+  const { dispatcher, finishTask, said, delivery } = await setUp();
+  dispatcher.start();
+  await finishTask({ url: "http://10.1.2.3/hook" });
+  await until("the event is settled", () => said("event.settled").length === 1);
+  expect(await delivery()).toMatchObject({ status: "exhausted", attempts: [{ statusCode: null, error: "blocked" }] });
+});
+
+test("requests under way keep to the bounds, in all and for one origin", async () => {
+  const { dispatcher, receiver, finishTask, said } = await setUp({ limits: { total: 3, perOrigin: 2 } });
+  const held: (() => void)[] = [];
+  receiver.respondWith((_, response) => void held.push(() => response.end()));
+  const other = await startReceiver((_, response) => void held.push(() => response.end()));
+  onTestFinished(() => other.close());
+  dispatcher.start();
+  await finishTask({ clients: ["a", "b", "c", "d"] });
+  await receiver.waitFor(2);
+  await finishTask({ taskId: "task-2", clients: ["e", "f"], url: other.url });
+  await other.waitFor(1);
+  expect([receiver.requests.length, other.requests.length]).toEqual([2, 1]);
+  await until("all six are through", () => {
+    for (const release of held.splice(0)) release();
+    return said("delivery.attempted").length === 6;
+  });
+  expect(said("delivery.attempted").every(({ next }) => next === "delivered")).toBe(true);
+});
+
+test("a store that fails to record is waited for: the receiver is not asked again and loses no attempt", async () => {
+  let failures = 2;
+  const { dispatcher, receiver, finishTask, said, delivery, clock } = await setUp({
+    storeSeen: (store) => ({
+      ...store,
+      async recordAttempt(command) {
+        if (failures-- > 0) throw new Error("disk full");
+        return store.recordAttempt(command);
+      },
+    }),
+  });
+  dispatcher.start();
+  await finishTask();
+  await until("it is recorded", () => {
+    clock.advance(1000);
+    return said("event.settled").length === 1;
+  });
+  expect(receiver.requests).toHaveLength(1);
+  expect(said("internal.failed")).toHaveLength(2);
+  expect(await delivery()).toMatchObject({ status: "delivered", attemptCount: 1 });
+});
+
+test("stopping lets the attempt under way finish and starts no other", async () => {
+  const { dispatcher, receiver, finishTask, delivery, store } = await setUp({ limits: { total: 1, perOrigin: 1 } });
+  const arrived = Promise.withResolvers<() => void>();
+  receiver.respondWith((_, response) => arrived.resolve(() => response.end()));
+  dispatcher.start();
+  await finishTask({ clients: ["a", "b"] });
+  const release = await arrived.promise;
+  const stopped = dispatcher.stop(60_000);
+  release();
+  await stopped;
+  expect(receiver.requests).toHaveLength(1);
+  const statuses = (await store.deliveryHistory("local", "task-1")).map(({ deliveries }) => deliveries[0]!.status);
+  expect(statuses).toEqual(["delivered", "pending"]);
+  expect((await delivery()).attemptCount).toBe(1);
+});
+
+test("an attempt that outlasts the grace is cut off and comes back with the same number", async () => {
+  const { dispatcher, receiver, finishTask, delivery, store, clock } = await setUp();
+  receiver.respondWith(() => {});
+  dispatcher.start();
+  await finishTask();
+  await receiver.waitFor(1);
+  const stopped = dispatcher.stop(3000);
+  await until("the grace runs", () => clock.sleeping > 0);
+  clock.advance(3000);
+  await stopped;
+  expect(await delivery()).toMatchObject({ status: "sending", attemptCount: 0 });
+  await store.reclaim(clock.now());
+  expect(await delivery()).toMatchObject({ status: "pending", attemptCount: 0 });
+});
+
+test("nothing polls: an idle dispatcher sleeps, and reads nothing when its sleep is looked at again", async () => {
+  let reads = 0;
+  const { dispatcher, clock } = await setUp({
+    storeSeen: (store) => ({
+      ...store,
+      async claimDueDeliveries(command) {
+        reads++;
+        return store.claimDueDeliveries(command);
+      },
+    }),
+  });
+  dispatcher.start();
+  await until("it sleeps", () => clock.sleeping === 1);
+  for (let minute = 0; minute < 60; minute++) {
+    clock.advance(60_000);
+    await until("it sleeps again", () => clock.sleeping === 1);
+  }
+  expect(reads).toBe(1);
+});

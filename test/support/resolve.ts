@@ -1,0 +1,12 @@
+/** Stand-ins for DNS: no test asks a real name server. */
+import type { Resolve } from "../../src/delivery/address-guard.ts";
+
+/** Answers every name with these addresses, in this order. */
+export function resolvingTo(...addresses: readonly string[]): Resolve {
+  return async () => addresses.map((address) => ({ address, family: address.includes(":") ? 6 : 4 }));
+}
+
+/** Fails for every name as node:dns would, with this `code`. */
+export function failingWith(code: string): Resolve {
+  return () => Promise.reject(Object.assign(new Error(code), { code }));
+}
