@@ -21,10 +21,8 @@ export function answerUnknownPaths(): Middleware {
     if (ctx.respond === false || ctx.body !== undefined || ctx.status < 400) return;
     const { status } = ctx;
     const allow = ctx.response.get("Allow");
-    ctx.body = {
-      status: "error",
-      message: allow === "" ? `There is nothing at ${ctx.path}; see /health and POST /mcp.` : `${ctx.path} takes ${allow} only.`,
-    };
+    const message = allow ? `${ctx.path} takes ${allow} only.` : `There is nothing at ${ctx.path}; see /health and /mcp/.`;
+    ctx.body = { status: "error", message };
     // Setting a body makes the status 200.
     ctx.status = status;
   };

@@ -59,7 +59,7 @@ async function requireAllowedTarget(url: URL, policy: TargetPolicy): Promise<voi
   if (verdict.allowed) return;
   throw new DomainError(
     "forbidden",
-    `callback_url ${verdict.reason}. The operator can widen this with CALLBACK_ALLOW_PRIVATE.`,
+    `callback_url ${verdict.reason}. Use a public one, or see CALLBACK_ALLOW_PRIVATE if you run this server.`,
   );
 }
 

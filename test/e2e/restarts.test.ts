@@ -1,0 +1,123 @@
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { temporaryFolder } from "../support/builders.ts";
+import { callTool, history, register, start } from "../support/call-tool.ts";
+import { startReceiver } from "../support/receiver.ts";
+import { startServer } from "../support/server.ts";
+import type { ServerOptions } from "../support/server.ts";
+import { until } from "../support/until.ts";
+
+/** A database that outlives its servers and a receiver that outlives them too. */
+async function setUp() {
+  const file = join(temporaryFolder(), "callbacks.db");
+  const receiver = await startReceiver();
+  onTestFinished(() => receiver.close());
+  const serve = (options: Omit<ServerOptions, "file"> = {}) => startServer({ ...options, file });
+  const hook = `${receiver.url}/hook`;
+  async function settled(url: string) {
+    return until("the delivery is settled", async () => {
+      const delivery = (await history(url, "t1")).callbacks[0]?.deliveries[0];
+      return delivery !== undefined && ["delivered", "exhausted"].includes(delivery.status) ? delivery : null;
+    });
+  }
+  return { receiver, serve, hook, settled };
+}
+
+test("killed after register: the callback is there and gets its POST", async () => {
+  const { receiver, serve, hook, settled } = await setUp();
+  const first = await serve();
+  await register(first.url, "t1", "c1", hook);
+  await first.kill();
+  const second = await serve();
+  await start(second.url, "t1");
+  await receiver.waitFor(1);
+  expect(await settled(second.url)).toMatchObject({ status: "delivered", attempt_count: 1 });
+});
+
+test("killed right after the start was answered: the task runs", async () => {
+  const { receiver, serve, hook, settled } = await setUp();
+  const first = await serve({ env: { DEMO_TASK_MS: "60000" } });
+  await register(first.url, "t1", "c1", hook);
+  await start(first.url, "t1");
+  await first.kill();
+  const second = await serve();
+  await receiver.waitFor(1);
+  expect(await settled(second.url)).toMatchObject({ status: "delivered", attempt_count: 1 });
+});
+
+test("killed while the task runs: it is run again, and counted", async () => {
+  const { receiver, serve, hook } = await setUp();
+  const first = await serve({ killAt: { line: "🔨 Processing callback task t1" } });
+  await register(first.url, "t1", "c1", hook);
+  await start(first.url, "t1").catch(() => {});
+  await first.ended();
+  const second = await serve({ env: { LOG_FORMAT: "json" } });
+  await receiver.waitFor(1);
+  expect(JSON.parse(await second.waitForLine('"msg":"task.running"'))).toMatchObject({ taskId: "t1", runCount: 2 });
+});
+
+test("killed between the end of the task and its first POST: the POST is made, the task is not run again", async () => {
+  const { receiver, serve, hook, settled } = await setUp();
+  const first = await serve({ killAt: { line: "✅ Task t1 completed" } });
+  await register(first.url, "t1", "c1", hook);
+  await start(first.url, "t1");
+  await first.ended();
+  expect(receiver.requests).toHaveLength(0);
+  const second = await serve();
+  await receiver.waitFor(1);
+  expect(await settled(second.url)).toMatchObject({ status: "delivered", attempt_count: 1 });
+  expect(second.lines.some((line) => line.includes("🔨"))).toBe(false);
+});
+
+test("killed between the receiver's 200 and the attempt row: the POST comes again with the same webhook-id", async () => {
+  const { receiver, serve, hook, settled } = await setUp();
+  const first = await serve({ killAt: { response: 204 } });
+  await register(first.url, "t1", "c1", hook);
+  await start(first.url, "t1");
+  await first.ended();
+  const second = await serve();
+  const [before, after] = await receiver.waitFor(2);
+  expect(after!.headers["webhook-id"]).toBe(before!.headers["webhook-id"]);
+  expect(after!.body).toBe(before!.body);
+  expect(await settled(second.url)).toMatchObject({ status: "delivered", attempt_count: 1, event_id: before!.headers["webhook-id"] });
+});
+
+test.each([
+  ["with its claim kept", "300"],
+  ["parked in the store", "2500"],
+])("killed while it waits for a retry, %s: the schedule goes on at the right attempt", async (_, wait) => {
+  const { receiver, serve, hook, settled } = await setUp();
+  receiver.respondWith(503);
+  const env = { RETRY_SCHEDULE_MS: `${wait},100` };
+  const first = await serve({ env });
+  await register(first.url, "t1", "c1", hook);
+  await start(first.url, "t1");
+  await first.waitForLine("⚠️ Callback to c1 returned status 503");
+  await first.kill();
+  expect(receiver.requests).toHaveLength(1);
+  const failedAt = receiver.requests[0]!.at;
+
+  const second = await serve({ env });
+  const delivery = await settled(second.url);
+  expect(delivery).toMatchObject({ status: "exhausted", attempts: [{ number: 1 }, { number: 2 }, { number: 3 }] });
+  expect(receiver.requests).toHaveLength(3);
+  expect(new Set(receiver.requests.map(({ headers }) => headers["webhook-id"])).size).toBe(1);
+  expect(receiver.requests[1]!.at - failedAt).toBeGreaterThanOrEqual(Number(wait));
+});
+
+test("nothing is sent again for what was recorded as delivered", async () => {
+  const { receiver, serve, hook, settled } = await setUp();
+  const first = await serve();
+  await register(first.url, "t1", "c1", hook);
+  await start(first.url, "t1");
+  const delivered = await settled(first.url);
+  await first.kill();
+  const second = await serve();
+  // A later task's POST comes through, so an earlier one's would have too.
+  await register(second.url, "t2", "c2", hook);
+  await start(second.url, "t2");
+  await receiver.waitFor(({ body }) => body.includes('"t2"'));
+  expect(receiver.requests).toHaveLength(2);
+  expect(await settled(second.url)).toEqual(delivered);
+  expect(await callTool(second.url, "get_task_result", { task_id: "t1" })).toMatchObject({ status: "completed" });
+});
