@@ -64,7 +64,7 @@ async function migrate(): Promise<void> {
 
 async function readSettings() {
   const { readConfig } = await import("./config.ts");
-  return readConfig(process.env, process.stdout.isTTY === true);
+  return readConfig(process.env, process.stdout.isTTY);
 }
 
 async function endingWell(command: () => Promise<void>): Promise<void> {

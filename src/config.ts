@@ -6,7 +6,10 @@ import { DEFAULT_RETRY_POLICY } from "./domain/retry-policy.ts";
 const settings = z.object({
   HOST: z.string().trim().min(1).default("127.0.0.1"),
   PORT: whole(0, 65_535).default(8011),
-  PUBLIC_URL: z.string().refine(isBaseUrl, "must be an http(s) URL without query or fragment, e.g. https://callbacks.example.com").optional(),
+  PUBLIC_URL: z
+    .string()
+    .refine(isBaseUrl, "must be an http(s) URL without query or fragment, e.g. https://callbacks.example.com")
+    .optional(),
   ALLOWED_HOSTS: list().default([]),
   ALLOWED_ORIGINS: list().default([]),
   AUTH_TOKENS: z.string().transform(parseTokens).default([]),
@@ -18,7 +21,9 @@ const settings = z.object({
   SERVER_NAME: z.string().trim().min(1).default("FastMCP TrovabandoServer - Webhook Callbacks"),
   DEMO_TASK_MS: whole(0, 86_400_000).default(10_000),
   LOG_FORMAT: z.enum(["pretty", "json"], "must be pretty or json").optional(),
-  LOG_LEVEL: z.enum(["debug", "info", "warn", "error", "silent"], "must be debug, info, warn, error or silent").default("info"),
+  LOG_LEVEL: z
+    .enum(["debug", "info", "warn", "error", "silent"], "must be debug, info, warn, error or silent")
+    .default("info"),
   CALLBACK_ALLOW_PRIVATE: z.enum(["none", "loopback", "private"], "must be none, loopback or private").optional(),
   RETRY_SCHEDULE_MS: z.string().transform(parseSchedule).optional(),
   ATTEMPT_TIMEOUT_MS: whole(1, 600_000).default(15_000),
@@ -39,7 +44,9 @@ export function readConfig(env: NodeJS.ProcessEnv, isTerminal: boolean): Config 
 export const SETTING_NAMES: readonly string[] = Object.keys(settings.shape);
 
 function parseConfig(env: NodeJS.ProcessEnv, isTerminal: boolean) {
-  const given = SETTING_NAMES.filter((name) => env[name] !== undefined && (env[name] !== "" || name === "RETRY_SCHEDULE_MS"));
+  const given = SETTING_NAMES.filter(
+    (name) => env[name] !== undefined && (env[name] !== "" || name === "RETRY_SCHEDULE_MS"),
+  );
   const parsed = settings.safeParse(Object.fromEntries(given.map((name) => [name, env[name]])));
   const problems = parsed.success ? [] : parsed.error.issues.map((issue) => `${issue.path.join(".")} ${issue.message}`);
   const exposure = problemOfExposure(env);
@@ -63,7 +70,8 @@ function parseConfig(env: NodeJS.ProcessEnv, isTerminal: boolean) {
     logFormat: values.LOG_FORMAT ?? (isTerminal ? ("pretty" as const) : ("json" as const)),
     logLevel: values.LOG_LEVEL,
     privateTargets: values.CALLBACK_ALLOW_PRIVATE ?? (isLoopback ? ("loopback" as const) : ("none" as const)),
-    retryPolicy: values.RETRY_SCHEDULE_MS === undefined ? DEFAULT_RETRY_POLICY : { waitsMs: values.RETRY_SCHEDULE_MS, jitter: 0 },
+    retryPolicy:
+      values.RETRY_SCHEDULE_MS === undefined ? DEFAULT_RETRY_POLICY : { waitsMs: values.RETRY_SCHEDULE_MS, jitter: 0 },
     attemptTimeoutMs: values.ATTEMPT_TIMEOUT_MS,
   };
 }
@@ -130,7 +138,9 @@ function parseSchedule(text: string, context: z.RefinementCtx<string>): number[]
   const waits = text.split(",").map((entry) => entry.trim());
   const WAIT_MS_MAX = 30 * 86_400_000;
   if (!waits.every((wait) => /^\d{1,10}$/.test(wait) && Number(wait) <= WAIT_MS_MAX) || waits.length > 100) {
-    context.addIssue("must be waits in milliseconds separated by commas, at most 100 of at most 30 days, e.g. 5000,300000");
+    context.addIssue(
+      "must be waits in milliseconds separated by commas, at most 100 of at most 30 days, e.g. 5000,300000",
+    );
   }
   return waits.map(Number);
 }

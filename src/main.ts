@@ -154,7 +154,14 @@ async function openDoors(house: House, services: ReturnType<typeof createService
   const { port } = server;
   const url = config.publicUrl ?? `http://localhost:${port}`;
   log.ready({ url, port, tools: mcp.toolNames });
-  return { url, port, stop: () => lifecycle.stop() };
+  return {
+    url,
+    port,
+    stop() {
+      log.say("👋 Stopping: what is under way may finish, the rest waits for the next start");
+      return lifecycle.stop();
+    },
+  };
 }
 
 function openMigratedStore({ databaseUrl }: Config): Promise<Store> {

@@ -20,10 +20,7 @@ const KEPT_CLAIMS_MAX = 1000;
 const OWN_FAILURE_WAIT_MS = 60_000;
 
 export interface DispatcherNeeds {
-  readonly store: Pick<
-    Store,
-    "claimDueDeliveries" | "resumeClaim" | "recordAttempt" | "releaseClaim" | "nextDueAt"
-  >;
+  readonly store: Pick<Store, "claimDueDeliveries" | "resumeClaim" | "recordAttempt" | "releaseClaim" | "nextDueAt">;
   readonly sender: Pick<HttpSender, "send">;
   readonly workSource: WorkSource;
   readonly clock: Clock;

@@ -17,6 +17,6 @@ function sortKeys(value: Json, depth: number): Json {
     throw new DomainError("invalid", `input: nested deeper than ${JSON_DEPTH_MAX} levels; flatten it.`);
   if (Array.isArray(value)) return value.map((item: Json) => sortKeys(item, depth + 1));
   if (value === null || typeof value !== "object") return value;
-  const entries = Object.entries(value).sort(([left], [right]) => (left < right ? -1 : 1));
+  const entries = Object.entries(value).toSorted(([left], [right]) => (left < right ? -1 : 1));
   return Object.fromEntries(entries.map(([key, item]) => [key, sortKeys(item, depth + 1)]));
 }

@@ -54,7 +54,9 @@ export function completedWith(value: unknown): TaskOutcome {
   if (text === null) return failedWith("The task returned something that JSON cannot express.");
   const bytes = Buffer.byteLength(text);
   if (bytes <= TASK_RESULT_BYTES_MAX) return { status: "completed", result: JSON.parse(text) as Json };
-  return failedWith(`The result has ${bytes} bytes of JSON, over the limit of ${TASK_RESULT_BYTES_MAX}; return a reference to it.`);
+  return failedWith(
+    `The result has ${bytes} bytes of JSON, over the limit of ${TASK_RESULT_BYTES_MAX}; return a reference to it.`,
+  );
 }
 
 /** The end of a task whose handler threw `error`, whatever that is; clients see its message. */

@@ -21,7 +21,9 @@ export function answerUnknownPaths(): Middleware {
     if (ctx.respond === false || ctx.body !== undefined || ctx.status < 400) return;
     const { status } = ctx;
     const allow = ctx.response.get("Allow");
-    const message = allow ? `${ctx.path} takes ${allow} only.` : `There is nothing at ${ctx.path}; see /health and /mcp/.`;
+    const message = allow
+      ? `${ctx.path} takes ${allow} only.`
+      : `There is nothing at ${ctx.path}; see /health and /mcp/.`;
     ctx.body = { status: "error", message };
     // Setting a body makes the status 200.
     ctx.status = status;

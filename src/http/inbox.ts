@@ -32,7 +32,13 @@ export function receiveWebhook({ inbox }: { readonly inbox: Inbox }): RouterMidd
 }
 
 /** GET /webhook/{client_id}: what was received, newest first. It shows results, so with tokens set it needs one. */
-export function showReceived({ inbox, principalOf }: { readonly inbox: Inbox; readonly principalOf: PrincipalOf }): RouterMiddleware {
+export function showReceived({
+  inbox,
+  principalOf,
+}: {
+  readonly inbox: Inbox;
+  readonly principalOf: PrincipalOf;
+}): RouterMiddleware {
   return async (ctx) => {
     if (principalOf(ctx.get("Authorization") || undefined) === null) {
       ctx.set("WWW-Authenticate", "Bearer");
@@ -45,7 +51,11 @@ export function showReceived({ inbox, principalOf }: { readonly inbox: Inbox; re
     ctx.body = {
       client_id: clientId,
       count: received.length,
-      received: received.map(({ receivedAt, headers, body }) => ({ received_at: new Date(receivedAt).toISOString(), headers, body })),
+      received: received.map(({ receivedAt, headers, body }) => ({
+        received_at: new Date(receivedAt).toISOString(),
+        headers,
+        body,
+      })),
     };
   };
 }
@@ -75,5 +85,7 @@ function parseWebhook(text: string): { readonly type: string; readonly body: Jso
 function headersOf(headers: Context["headers"]): Record<string, string> {
   const entries = Object.entries(headers).map(([name, value]) => [name, String(value)] as const);
   let chars = 0;
-  return Object.fromEntries(entries.filter(([name, value]) => (chars += name.length + value.length) <= HEADERS_CHARS_MAX));
+  return Object.fromEntries(
+    entries.filter(([name, value]) => (chars += name.length + value.length) <= HEADERS_CHARS_MAX),
+  );
 }

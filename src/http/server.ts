@@ -59,7 +59,8 @@ export interface HttpServer {
 
 /** Resolves once it listens. Throws a `StartError` when the address cannot be had. */
 export async function listen(app: Koa, host: string, port: number): Promise<HttpServer> {
-  const server = createServer(app.callback());
+  const handle = app.callback();
+  const server = createServer((request, response) => void handle(request, response));
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once("error", (error) => reject(asStartError(error, host, port)));
   server.listen(port, host.replace(/^\[(.*)\]$/, "$1"), resolve);
@@ -78,8 +79,12 @@ async function close(server: Server, graceMs: number): Promise<void> {
 
 function asStartError(error: Error, host: string, port: number): Error {
   const code = "code" in error ? error.code : undefined;
-  if (code === "EADDRINUSE") return new StartError(`Port ${port} on ${host} is taken; stop the program that uses it, or set PORT (0 picks a free one).`);
-  if (code === "EACCES") return new StartError(`Port ${port} on ${host} may not be used by this user; set PORT to one above 1023.`);
+  if (code === "EADDRINUSE")
+    return new StartError(
+      `Port ${port} on ${host} is taken; stop the program that uses it, or set PORT (0 picks a free one).`,
+    );
+  if (code === "EACCES")
+    return new StartError(`Port ${port} on ${host} may not be used by this user; set PORT to one above 1023.`);
   if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND" || code === "EAI_AGAIN") {
     return new StartError(`HOST=${host} is no address of this machine; set HOST to 127.0.0.1 or 0.0.0.0.`);
   }

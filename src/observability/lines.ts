@@ -20,9 +20,13 @@ export function linesOf(announcement: Announcement): readonly string[] {
     case "event.settled":
       return [`📞 All callbacks sent for ${announcement.taskId}`];
     case "inbox.received":
-      return [`🎯 Webhook received for ${announcement.clientId}: ${oneLine(announcement.type)} - ${oneLine(announcement.taskId ?? "no task")}`];
+      return [
+        `🎯 Webhook received for ${announcement.clientId}: ${oneLine(announcement.type)} - ${oneLine(announcement.taskId ?? "no task")}`,
+      ];
     case "work.reclaimed":
-      return [`♻️ Taking up again what the last run left: ${announcement.tasks} tasks, ${announcement.deliveries} deliveries`];
+      return [
+        `♻️ Taking up again what the last run left: ${announcement.tasks} tasks, ${announcement.deliveries} deliveries`,
+      ];
     case "http.request":
       return [`${announcement.remoteAddress} - "${announcement.method} ${announcement.path}" ${announcement.status}`];
     case "internal.failed":
@@ -33,7 +37,10 @@ export function linesOf(announcement: Announcement): readonly string[] {
 function finishedLines({ taskId, status, deliveryCount }: Of<"task.finished">): readonly string[] {
   const mark = status === "completed" ? "✅" : status === "failed" ? "❌" : "🚫";
   if (deliveryCount === 0) return [`${mark} Task ${taskId} ${status}, no callbacks to send`];
-  return [`${mark} Task ${taskId} ${status}, sending callbacks...`, `📞 Sending ${deliveryCount} callbacks for task ${taskId}`];
+  return [
+    `${mark} Task ${taskId} ${status}, sending callbacks...`,
+    `📞 Sending ${deliveryCount} callbacks for task ${taskId}`,
+  ];
 }
 
 function attemptedLine({ clientId, attempt, outcome, next, waitMs }: Of<"delivery.attempted">): string {

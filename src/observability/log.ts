@@ -30,7 +30,10 @@ function createJsonLog(level: LogLevel): Log {
   return {
     announce(announcement) {
       const { kind, ...fields } = announcement;
-      logger[levelOf(announcement)](kind === "internal.failed" ? { ...fields, err: announcementError(announcement) } : fields, kind);
+      logger[levelOf(announcement)](
+        kind === "internal.failed" ? { ...fields, err: announcementError(announcement) } : fields,
+        kind,
+      );
     },
     ready: ({ url, port, tools }) => logger.info({ url, port, tools }, "listening"),
     say: (message) => logger.info(message),
@@ -38,8 +41,8 @@ function createJsonLog(level: LogLevel): Log {
 }
 
 function createPrettyLog(level: LogLevel): Log {
-  const isOn = (wanted: Exclude<LogLevel, "silent">): boolean => pino.levels.values[wanted]! >= (pino.levels.values[level] ?? Infinity);
-  const print = (line: string): void => void process.stdout.write(`${withoutControls(line)}\n`);
+  const isOn = (wanted: Exclude<LogLevel, "silent">): boolean =>
+    pino.levels.values[wanted]! >= (pino.levels.values[level] ?? Infinity);
   return {
     announce(announcement) {
       if (isOn(levelOf(announcement))) for (const line of linesOf(announcement)) print(line);
@@ -61,6 +64,10 @@ function createPrettyLog(level: LogLevel): Log {
 
 function announcementError(announcement: Announcement): unknown {
   return announcement.kind === "internal.failed" ? announcement.error : undefined;
+}
+
+function print(line: string): void {
+  process.stdout.write(`${withoutControls(line)}\n`);
 }
 
 /** What others sent us (a type, a path) must not forge a line or steer a terminal. A stack trace keeps its line breaks. */

@@ -61,7 +61,7 @@ export interface Store {
   /** When the earliest pending delivery after `now` is due (epoch ms), or null. Those due already are not meant. */
   nextDueAt(now: number): Promise<number | null>;
 
-  /** At start and at the end: what nobody works on any more goes back to pending, on its schedule. */
+  /** At start: what a dead process left running or sending goes back to pending, on its schedule. */
   reclaim(now: number): Promise<{ readonly tasks: number; readonly deliveries: number }>;
 
   /** All callbacks of a task id with their deliveries and attempts, oldest first. */

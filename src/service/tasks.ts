@@ -58,7 +58,13 @@ export function createTasks({ store, clock, catalog, announce, wakeRunner, wakeD
       const finished = await store.finishTask({ id: task.id, outcome, now: clock.now() });
       if (finished === null) return;
       const { event, deliveryCount } = finished;
-      announce({ kind: "task.finished", taskId: task.taskId, status: outcome.status, eventId: event.id, deliveryCount });
+      announce({
+        kind: "task.finished",
+        taskId: task.taskId,
+        status: outcome.status,
+        eventId: event.id,
+        deliveryCount,
+      });
       wakeDispatcher();
     },
   };

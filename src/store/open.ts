@@ -15,7 +15,8 @@ export interface OpenStoreOptions {
 
 /** Opens the store that the URL names, at the newest schema. Throws a `StartError` that says what is in the way. */
 export async function openStore({ databaseUrl, migrationsFolder, newId }: OpenStoreOptions): Promise<Store> {
-  if (!databaseUrl.startsWith("file:")) throw new StartError(`DATABASE_URL must start with "file:"; this version stores in SQLite only.`);
+  if (!databaseUrl.startsWith("file:"))
+    throw new StartError(`DATABASE_URL must start with "file:"; this version stores in SQLite only.`);
   return openSqliteStore({ file: filePath(databaseUrl), migrationsFolder: join(migrationsFolder, "sqlite"), newId });
 }
 

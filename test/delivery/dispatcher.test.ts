@@ -26,10 +26,24 @@ async function setUp({ waitsMs = [5000], limits = { total: 8, perOrigin: 4 }, st
   const announcements: Announcement[] = [];
   const announce = (announcement: Announcement) => void announcements.push(announcement);
   const guard = createAddressGuard({ allow: "loopback" });
-  const sender = createHttpSender({ guard, attemptTimeoutMs: 5000, connectionsPerOrigin: limits.perOrigin, userAgent: "test" });
+  const sender = createHttpSender({
+    guard,
+    attemptTimeoutMs: 5000,
+    connectionsPerOrigin: limits.perOrigin,
+    userAgent: "test",
+  });
   const workSource = createWorkSource({ clock, announce, name: "dispatcher" });
   const retryPolicy = { waitsMs, jitter: 0 };
-  const dispatcher = new Dispatcher({ store: storeSeen(store), sender, workSource, clock, random: () => 0.5, retryPolicy, limits, announce });
+  const dispatcher = new Dispatcher({
+    store: storeSeen(store),
+    sender,
+    workSource,
+    clock,
+    random: () => 0.5,
+    retryPolicy,
+    limits,
+    announce,
+  });
   onTestFinished(async () => {
     await Promise.all([dispatcher.stop(0), receiver.close()]);
     await sender.close();
@@ -40,7 +54,11 @@ async function setUp({ waitsMs = [5000], limits = { total: 8, perOrigin: 4 }, st
     for (const clientId of clients) await store.registerCallback(aRegistration({ taskId, clientId, url }));
     await store.startTask(aStart({ taskId }));
     const [task] = await store.claimRunnableTasks({ limit: 1, now: clock.now() });
-    const finished = await store.finishTask({ id: task!.id, outcome: { status: "completed", result: "done" }, now: clock.now() });
+    const finished = await store.finishTask({
+      id: task!.id,
+      outcome: { status: "completed", result: "done" },
+      now: clock.now(),
+    });
     workSource.wake();
     return finished!.event;
   }
@@ -59,8 +77,15 @@ test("a finished task is POSTed to each callback, signed, and the event is settl
   const event = await finishTask({ clients: ["a", "b", "c"] });
   const requests = await receiver.waitFor(3);
   for (const { headers, body, method, path } of requests) {
-    expect([method, path, headers["content-type"], headers["webhook-id"]]).toEqual(["POST", "/hook", "application/json", event.id]);
-    expect(new Webhook(A_SECRET).verify(body, headers as Record<string, string>)).toMatchObject({ type: "task_completed" });
+    expect([method, path, headers["content-type"], headers["webhook-id"]]).toEqual([
+      "POST",
+      "/hook",
+      "application/json",
+      event.id,
+    ]);
+    expect(new Webhook(A_SECRET).verify(body, headers as Record<string, string>)).toMatchObject({
+      type: "task_completed",
+    });
   }
   const clients = requests.map(({ body }) => (JSON.parse(body) as { data: { client_id: string } }).data.client_id);
   expect(clients.toSorted()).toEqual(["a", "b", "c"]);
@@ -69,7 +94,9 @@ test("a finished task is POSTed to each callback, signed, and the event is settl
 });
 
 test("a failed attempt is parked in the store and made again when its time has come, with the same id and a fresh signature", async () => {
-  const { dispatcher, receiver, finishTask, said, attempts, delivery, clock } = await setUp({ waitsMs: [5000, 60_000] });
+  const { dispatcher, receiver, finishTask, said, attempts, delivery, clock } = await setUp({
+    waitsMs: [5000, 60_000],
+  });
   receiver.respondWith(503, "busy");
   dispatcher.start();
   await finishTask();
@@ -84,13 +111,21 @@ test("a failed attempt is parked in the store and made again when its time has c
   const [first, second] = receiver.requests;
   expect(second!.headers["webhook-id"]).toBe(first!.headers["webhook-id"]);
   expect(second!.body).toBe(first!.body);
-  expect(Number(second!.headers["webhook-timestamp"])).toBeGreaterThanOrEqual(Number(first!.headers["webhook-timestamp"]) + 5);
-  expect(await delivery()).toMatchObject({ status: "delivered", attempts: [{ statusCode: 503, error: "http_5xx" }, { statusCode: 204 }] });
+  expect(Number(second!.headers["webhook-timestamp"])).toBeGreaterThanOrEqual(
+    Number(first!.headers["webhook-timestamp"]) + 5,
+  );
+  expect(await delivery()).toMatchObject({
+    status: "delivered",
+    attempts: [{ statusCode: 503, error: "http_5xx" }, { statusCode: 204 }],
+  });
   expect(said("delivery.attempted").map(({ next }) => next)).toEqual(["retry", "delivered"]);
 });
 
 test("a near retry keeps its claim and leaves its place to others", async () => {
-  const { dispatcher, receiver, finishTask, attempts, delivery, clock } = await setUp({ waitsMs: [100], limits: { total: 1, perOrigin: 1 } });
+  const { dispatcher, receiver, finishTask, attempts, delivery, clock } = await setUp({
+    waitsMs: [100],
+    limits: { total: 1, perOrigin: 1 },
+  });
   receiver.respondWith(503);
   dispatcher.start();
   await finishTask();

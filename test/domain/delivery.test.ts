@@ -6,8 +6,16 @@ import { DEFAULT_RETRY_POLICY, waitAfter } from "../../src/domain/retry-policy.t
 
 const POLICY = { waitsMs: [100, 2000], jitter: 0 };
 const half = () => 0.5;
-const status = (statusCode: number): Outcome => ({ statusCode, error: errorOfStatus(statusCode), responseExcerpt: null });
-const failed = (error: "timeout" | "blocked" | "dns_error"): Outcome => ({ statusCode: null, error, responseExcerpt: null });
+const status = (statusCode: number): Outcome => ({
+  statusCode,
+  error: errorOfStatus(statusCode),
+  responseExcerpt: null,
+});
+const failed = (error: "timeout" | "blocked" | "dns_error"): Outcome => ({
+  statusCode: null,
+  error,
+  responseExcerpt: null,
+});
 
 describe("what follows an attempt", () => {
   test.each([200, 201, 204, 299])("%i is delivered", (code) => {

@@ -40,9 +40,12 @@ describe("ids", () => {
     expect(isClientGivenId(id)).toBe(true);
   });
 
-  test.each(["", "x".repeat(201), "a\nb", "a\u0000", "a\u007f", "\u0085", "\ud800"])("a client may not use %j", (id) => {
-    expect(isClientGivenId(id)).toBe(false);
-  });
+  test.each(["", "x".repeat(201), "a\nb", "a\u0000", "a\u007f", "\u0085", "\ud800"])(
+    "a client may not use %j",
+    (id) => {
+      expect(isClientGivenId(id)).toBe(false);
+    },
+  );
 });
 
 describe("an input's canonical text", () => {
@@ -68,7 +71,10 @@ describe("a task's end", () => {
   });
 
   test("is failed when the result is over the limit or no JSON", () => {
-    expect(completedWith("x".repeat(240 * 1024))).toMatchObject({ status: "failed", error: expect.stringContaining("245762 bytes") });
+    expect(completedWith("x".repeat(240 * 1024))).toMatchObject({
+      status: "failed",
+      error: expect.stringContaining("245762 bytes"),
+    });
     expect(completedWith(10n)).toMatchObject({ status: "failed" });
   });
 

@@ -44,5 +44,7 @@ test.each([
   ["not base64", "whsec_this is not base64, is it? no it is not"],
   ["empty", ""],
 ])("refuses a secret that is %s, without repeating it", (_, secret) => {
-  expect(() => requireSecret(secret)).toThrow(/secret must be "whsec_" followed by the base64 of 24 to 64 random bytes/);
+  expect(() => requireSecret(secret)).toThrow(
+    /secret must be "whsec_" followed by the base64 of 24 to 64 random bytes/,
+  );
 });

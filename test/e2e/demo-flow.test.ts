@@ -40,7 +40,9 @@ test("the demo flow gives the contract's answers and log lines", async () => {
   });
   expect(await history(server.url, "demo_task_123")).toMatchObject({
     callback_count: 1,
-    callbacks: [{ client_id: "inspector_b", status: "active", deliveries: [{ status: "delivered", attempt_count: 1 }] }],
+    callbacks: [
+      { client_id: "inspector_b", status: "active", deliveries: [{ status: "delivered", attempt_count: 1 }] },
+    ],
   });
   const story = server.lines.filter((line) => /🔨|✅|📞|📤|🎯/u.test(line));
   expect(story).toEqual([
@@ -78,13 +80,21 @@ test("a failed task POSTs task_failed with its error", async () => {
   const receiver = await startReceiver();
   onTestFinished(() => receiver.close());
   await register(server.url, "t1", "a", receiver.url);
-  await callTool(server.url, "start_task_with_callbacks", { task_id: "t1", client_id: "a", input: { fail: "no disk" } });
+  await callTool(server.url, "start_task_with_callbacks", {
+    task_id: "t1",
+    client_id: "a",
+    input: { fail: "no disk" },
+  });
   const [request] = await receiver.waitFor(1);
   expect(JSON.parse(request!.body)).toMatchObject({
     type: "task_failed",
     data: { status: "failed", error: "no disk", message: "❌ Task failed" },
   });
-  expect(await callTool(server.url, "get_task_result", { task_id: "t1" })).toMatchObject({ status: "failed", error: "no disk", result: null });
+  expect(await callTool(server.url, "get_task_result", { task_id: "t1" })).toMatchObject({
+    status: "failed",
+    error: "no disk",
+    result: null,
+  });
 });
 
 test("registering after the end delivers at once", async () => {
@@ -92,7 +102,10 @@ test("registering after the end delivers at once", async () => {
   const receiver = await startReceiver();
   onTestFinished(() => receiver.close());
   await start(server.url, "t1");
-  await until("the end", async () => (await callTool(server.url, "get_task_result", { task_id: "t1" }))["status"] === "completed");
+  await until(
+    "the end",
+    async () => (await callTool(server.url, "get_task_result", { task_id: "t1" }))["status"] === "completed",
+  );
   const answer = await register(server.url, "t1", "late", receiver.url);
   expect(answer["message"]).toMatch(/already/);
   await receiver.waitFor(1);
@@ -115,7 +128,13 @@ test("a receiver that refuses, hangs, redirects, answers 500 or 100 MB: each is 
   await start(server.url, "t1");
   await server.waitForLine("📞 All callbacks sent for t1");
   const { callbacks } = await history(server.url, "t1");
-  expect(callbacks.map(({ deliveries: [delivery] }) => [delivery!.status, delivery!.attempts[0]!.status_code, delivery!.attempts[0]!.error])).toEqual([
+  expect(
+    callbacks.map(({ deliveries: [delivery] }) => [
+      delivery!.status,
+      delivery!.attempts[0]!.status_code,
+      delivery!.attempts[0]!.error,
+    ]),
+  ).toEqual([
     ["exhausted", null, "timeout"],
     ["exhausted", 307, "http_3xx"],
     ["exhausted", 500, "http_5xx"],

@@ -79,7 +79,11 @@ test("killed between the receiver's 200 and the attempt row: the POST comes agai
   const [before, after] = await receiver.waitFor(2);
   expect(after!.headers["webhook-id"]).toBe(before!.headers["webhook-id"]);
   expect(after!.body).toBe(before!.body);
-  expect(await settled(second.url)).toMatchObject({ status: "delivered", attempt_count: 1, event_id: before!.headers["webhook-id"] });
+  expect(await settled(second.url)).toMatchObject({
+    status: "delivered",
+    attempt_count: 1,
+    event_id: before!.headers["webhook-id"],
+  });
 });
 
 test.each([

@@ -50,7 +50,10 @@ export function describeStore(name: string, open: OpenStore): void {
 
       test("finds the same callback again, its secret unchanged", async () => {
         const first = await store.registerCallback(aRegistration());
-        const again = await store.registerCallback({ ...aRegistration({ now: T0 + 1 }), generatedSecret: "whsec_other" });
+        const again = await store.registerCallback({
+          ...aRegistration({ now: T0 + 1 }),
+          generatedSecret: "whsec_other",
+        });
         expect(again).toEqual({ ...first, kind: "existing" });
       });
 
@@ -63,8 +66,14 @@ export function describeStore(name: string, open: OpenStore): void {
 
       test("refuses the same callback with another secret or other events", async () => {
         await store.registerCallback(aRegistration());
-        expect(await store.registerCallback(aRegistration({ signingSecret: "whsec_other" }))).toEqual({ kind: "conflict", difference: "secret" });
-        expect(await store.registerCallback(aRegistration({ events: ["task_failed"] }))).toEqual({ kind: "conflict", difference: "events" });
+        expect(await store.registerCallback(aRegistration({ signingSecret: "whsec_other" }))).toEqual({
+          kind: "conflict",
+          difference: "secret",
+        });
+        expect(await store.registerCallback(aRegistration({ events: ["task_failed"] }))).toEqual({
+          kind: "conflict",
+          difference: "events",
+        });
         expect(await store.deliveryHistory("local", "task-1")).toHaveLength(1);
       });
 
@@ -84,9 +93,12 @@ export function describeStore(name: string, open: OpenStore): void {
       });
 
       test("refuses the callback after the thousandth", async () => {
-        for (let index = 0; index < 1000; index++) await store.registerCallback(aRegistration({ clientId: `client-${index}` }));
+        for (let index = 0; index < 1000; index++)
+          await store.registerCallback(aRegistration({ clientId: `client-${index}` }));
         expect(await store.registerCallback(aRegistration({ clientId: "one-too-many" }))).toEqual({ kind: "limit" });
-        expect(await store.registerCallback(aRegistration({ clientId: "client-0" }))).toMatchObject({ kind: "existing" });
+        expect(await store.registerCallback(aRegistration({ clientId: "client-0" }))).toMatchObject({
+          kind: "existing",
+        });
       });
     });
 
@@ -94,7 +106,11 @@ export function describeStore(name: string, open: OpenStore): void {
       test("a started task is pending, with the callbacks that wait for it counted", async () => {
         await store.registerCallback(aRegistration());
         const result = await store.startTask(aStart({ input: '{"a":1}' }));
-        expect(result).toMatchObject({ kind: "started", callbackCount: 1, task: { status: "pending", input: '{"a":1}', runCount: 0 } });
+        expect(result).toMatchObject({
+          kind: "started",
+          callbackCount: 1,
+          task: { status: "pending", input: '{"a":1}', runCount: 0 },
+        });
         expect(await store.findTask("local", "task-1")).toEqual(result.task);
       });
 
@@ -113,7 +129,8 @@ export function describeStore(name: string, open: OpenStore): void {
       });
 
       test("claims the oldest pending tasks once, each run counted", async () => {
-        for (const [index, taskId] of ["c", "a", "b"].entries()) await store.startTask(aStart({ taskId, now: T0 + index }));
+        for (const [index, taskId] of ["c", "a", "b"].entries())
+          await store.startTask(aStart({ taskId, now: T0 + index }));
         const first = await store.claimRunnableTasks({ limit: 2, now: T0 + 9 });
         expect(first.map(({ taskId, status, runCount }) => [taskId, status, runCount])).toEqual([
           ["c", "running", 1],
@@ -129,23 +146,41 @@ export function describeStore(name: string, open: OpenStore): void {
         const result = await complete(await runningTask(), T0 + 7);
         expect(result).toMatchObject({
           deliveryCount: 1,
-          event: { type: "task_completed", occurredAt: T0 + 7, data: { task_id: "task-1", started_by: "starter", result: "done" } },
+          event: {
+            type: "task_completed",
+            occurredAt: T0 + 7,
+            data: { task_id: "task-1", started_by: "starter", result: "done" },
+          },
         });
-        expect(await store.findTask("local", "task-1")).toMatchObject({ status: "completed", result: "done", finishedAt: T0 + 7 });
+        expect(await store.findTask("local", "task-1")).toMatchObject({
+          status: "completed",
+          result: "done",
+          finishedAt: T0 + 7,
+        });
       });
 
       test("a failed task has its error and no result", async () => {
         const task = await runningTask();
-        const result = await store.finishTask({ id: task.id, outcome: { status: "failed", error: "no disk" }, now: T0 });
+        const result = await store.finishTask({
+          id: task.id,
+          outcome: { status: "failed", error: "no disk" },
+          now: T0,
+        });
         expect(result?.event).toMatchObject({ type: "task_failed", data: { status: "failed", error: "no disk" } });
-        expect(await store.findTask("local", "task-1")).toMatchObject({ status: "failed", error: "no disk", result: null });
+        expect(await store.findTask("local", "task-1")).toMatchObject({
+          status: "failed",
+          error: "no disk",
+          result: null,
+        });
       });
 
       test("a task ends once", async () => {
         await store.registerCallback(aRegistration());
         const task = await runningTask();
         await complete(task);
-        expect(await store.finishTask({ id: task.id, outcome: { status: "failed", error: "late" }, now: T0 })).toBeNull();
+        expect(
+          await store.finishTask({ id: task.id, outcome: { status: "failed", error: "late" }, now: T0 }),
+        ).toBeNull();
         expect(await store.findTask("local", "task-1")).toMatchObject({ status: "completed" });
         expect((await store.deliveryHistory("local", "task-1"))[0]!.deliveries).toHaveLength(1);
       });
@@ -175,7 +210,8 @@ export function describeStore(name: string, open: OpenStore): void {
         }
         await complete(await runningTask());
         const claim = aClaim({ perOrigin: 2, inFlight: new Map([["http://slow.example", 1]]) });
-        const hosts = (claimed: readonly ClaimedDelivery[]) => claimed.map(({ origin }) => new URL(origin).hostname).toSorted();
+        const hosts = (claimed: readonly ClaimedDelivery[]) =>
+          claimed.map(({ origin }) => new URL(origin).hostname).toSorted();
         expect(hosts(await store.claimDueDeliveries({ ...claim, limit: 2 }))).toHaveLength(2);
         const rest = await store.claimDueDeliveries({ ...claim, perOrigin: 9, inFlight: new Map() });
         expect(rest).toHaveLength(3);
@@ -219,11 +255,17 @@ export function describeStore(name: string, open: OpenStore): void {
         const delivery = await oneClaimed();
         const step = { status: "pending", nextAttemptAt: T0 + 5000, keepClaim: false } as const;
         await store.recordAttempt(aRecord(delivery, { outcome: FAILED_503, step }));
-        expect((await onlyDelivery()).delivery).toMatchObject({ status: "pending", nextAttemptAt: T0 + 5000, attemptCount: 1 });
+        expect((await onlyDelivery()).delivery).toMatchObject({
+          status: "pending",
+          nextAttemptAt: T0 + 5000,
+          attemptCount: 1,
+        });
         expect(await store.nextDueAt(T0)).toBe(T0 + 5000);
         expect(await store.nextDueAt(T0 + 5000)).toBeNull();
         expect(await store.claimDueDeliveries(aClaim({ now: T0 + 4999 }))).toEqual([]);
-        expect(await store.claimDueDeliveries(aClaim({ now: T0 + 5000 }))).toMatchObject([{ attemptCount: 1, claim: 2 }]);
+        expect(await store.claimDueDeliveries(aClaim({ now: T0 + 5000 }))).toMatchObject([
+          { attemptCount: 1, claim: 2 },
+        ]);
       });
 
       test("a claim kept over a short wait shows as pending, cannot be claimed, and is resumed", async () => {
@@ -252,13 +294,19 @@ export function describeStore(name: string, open: OpenStore): void {
       test("a released claim is pending again without an attempt", async () => {
         const delivery = await oneClaimed();
         await store.releaseClaim(delivery, T0 + 60_000);
-        expect((await onlyDelivery()).delivery).toMatchObject({ status: "pending", attemptCount: 0, nextAttemptAt: T0 + 60_000 });
+        expect((await onlyDelivery()).delivery).toMatchObject({
+          status: "pending",
+          attemptCount: 0,
+          nextAttemptAt: T0 + 60_000,
+        });
       });
 
       test("a receiver that is gone disables its callback and withdraws what else it was owed", async () => {
         const delivery = await oneClaimed();
         const gone = { statusCode: 410, error: "http_4xx", responseExcerpt: null } as const;
-        await store.recordAttempt(aRecord(delivery, { outcome: gone, step: { status: "exhausted", disablesCallback: true } }));
+        await store.recordAttempt(
+          aRecord(delivery, { outcome: gone, step: { status: "exhausted", disablesCallback: true } }),
+        );
         const { callback, delivery: after } = await onlyDelivery();
         expect([callback.status, after.status]).toEqual(["disabled", "exhausted"]);
         expect(await store.counts()).toMatchObject({ pendingCallbacks: 0 });
@@ -272,15 +320,25 @@ export function describeStore(name: string, open: OpenStore): void {
         await store.recordAttempt(aRecord(delivery, { outcome: FAILED_503, step }));
         await runningTask("task-2");
         expect(await store.reclaim(T0 + 1)).toEqual({ tasks: 1, deliveries: 1 });
-        expect((await onlyDelivery()).delivery).toMatchObject({ status: "pending", nextAttemptAt: T0 + 900, attemptCount: 1 });
-        expect(await store.claimRunnableTasks({ limit: 5, now: T0 })).toMatchObject([{ taskId: "task-2", runCount: 2 }]);
+        expect((await onlyDelivery()).delivery).toMatchObject({
+          status: "pending",
+          nextAttemptAt: T0 + 900,
+          attemptCount: 1,
+        });
+        expect(await store.claimRunnableTasks({ limit: 5, now: T0 })).toMatchObject([
+          { taskId: "task-2", runCount: 2 },
+        ]);
         expect(await store.reclaim(T0 + 2)).toEqual({ tasks: 1, deliveries: 0 });
       });
 
       test("makes a delivery whose attempt was cut off due at once", async () => {
         await oneClaimed();
         await store.reclaim(T0 + 3);
-        expect((await onlyDelivery()).delivery).toMatchObject({ status: "pending", nextAttemptAt: T0 + 3, attemptCount: 0 });
+        expect((await onlyDelivery()).delivery).toMatchObject({
+          status: "pending",
+          nextAttemptAt: T0 + 3,
+          attemptCount: 0,
+        });
       });
     });
 
@@ -302,7 +360,12 @@ export function describeStore(name: string, open: OpenStore): void {
     });
 
     describe("the inbox", () => {
-      const received = (index: number) => ({ taskId: `t${index}`, receivedAt: T0 + index, headers: { a: "b" }, body: { type: "x", index } });
+      const received = (index: number) => ({
+        taskId: `t${index}`,
+        receivedAt: T0 + index,
+        headers: { a: "b" },
+        body: { type: "x", index },
+      });
 
       test("keeps the last hundred of each client, newest first", async () => {
         for (let index = 0; index < 103; index++) await store.recordReceived({ clientId: "c", ...received(index) });

@@ -53,5 +53,7 @@ test("a file that is no database is refused and not touched", async () => {
 test("a folder that cannot be made is named", async () => {
   const folder = temporaryFolder();
   writeFileSync(join(folder, "file"), "");
-  await expect(openTestStore(join(folder, "file", "callbacks.db"))).rejects.toThrow(/cannot be opened \(EEXIST\); see that .* is a folder/);
+  await expect(openTestStore(join(folder, "file", "callbacks.db"))).rejects.toThrow(
+    /cannot be opened \(EEXIST\); see that .* is a folder/,
+  );
 });

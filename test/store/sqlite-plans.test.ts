@@ -18,7 +18,9 @@ test("no statement of the store walks through history", async () => {
   const prepare = vi.spyOn(Database.prototype, "prepare");
   onTestFinished(() => prepare.mockRestore());
   const store = await openTestStore(file);
-  const statements = prepare.mock.calls.map(([sql]) => sql).filter((sql) => /^(select|update|delete|insert)/i.test(sql));
+  const statements = prepare.mock.calls
+    .map(([sql]) => sql)
+    .filter((sql) => /^(select|update|delete|insert)/i.test(sql));
   prepare.mockRestore();
   await store.close();
 
@@ -50,11 +52,21 @@ test("each partial index is used by the query it is for", async () => {
   const db = new Database(file);
   onTestFinished(() => void db.close());
   const plans = statements
-    .map((sql) => db.prepare<unknown[], { detail: string }>(`explain query plan ${sql}`).all(...Array.from({ length: sql.split("?").length - 1 }, () => null)))
-    .flat()
+    .flatMap((sql) =>
+      db
+        .prepare<unknown[], { detail: string }>(`explain query plan ${sql}`)
+        .all(...Array.from({ length: sql.split("?").length - 1 }, () => null)),
+    )
     .map(({ detail }) => detail)
     .join("\n");
-  for (const index of ["tasks_open", "callbacks_awaiting", "deliveries_due", "deliveries_sending", "deliveries_open", "callbacks_identity"]) {
+  for (const index of [
+    "tasks_open",
+    "callbacks_awaiting",
+    "deliveries_due",
+    "deliveries_sending",
+    "deliveries_open",
+    "callbacks_identity",
+  ]) {
     expect(plans).toContain(index);
   }
 });

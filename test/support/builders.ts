@@ -35,7 +35,9 @@ export function aRegistration(
   };
 }
 
-export function aStart(changes: Partial<StartTask["request"]> & { principal?: string; taskId?: string; now?: number } = {}): StartTask {
+export function aStart(
+  changes: Partial<StartTask["request"]> & { principal?: string; taskId?: string; now?: number } = {},
+): StartTask {
   const { principal = "local", taskId = "task-1", now = T0, ...request } = changes;
   return { principal, taskId, now, request: { clientId: "starter", taskType: "demo", input: null, ...request } };
 }

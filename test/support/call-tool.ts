@@ -1,5 +1,10 @@
 /** A tool call as plain JSON-RPC over HTTP: for tests that are about something else than MCP. */
-export async function callTool<Answer = Record<string, unknown>>(url: string, name: string, args: object, token?: string): Promise<Answer> {
+export async function callTool<Answer = Record<string, unknown>>(
+  url: string,
+  name: string,
+  args: object,
+  token?: string,
+): Promise<Answer> {
   const response = await fetch(`${url}/mcp/`, {
     method: "POST",
     headers: {
@@ -27,7 +32,11 @@ export interface HistoryAnswer {
       readonly status: string;
       readonly attempt_count: number;
       readonly next_attempt_at: string | null;
-      readonly attempts: readonly { readonly number: number; readonly status_code: number | null; readonly error: string | null }[];
+      readonly attempts: readonly {
+        readonly number: number;
+        readonly status_code: number | null;
+        readonly error: string | null;
+      }[];
     }[];
   }[];
 }
@@ -38,4 +47,5 @@ export const register = (url: string, taskId: string, clientId: string, callback
 export const start = (url: string, taskId: string, clientId = "starter") =>
   callTool(url, "start_task_with_callbacks", { task_id: taskId, client_id: clientId });
 
-export const history = (url: string, taskId: string) => callTool<HistoryAnswer>(url, "get_registered_callbacks", { task_id: taskId });
+export const history = (url: string, taskId: string) =>
+  callTool<HistoryAnswer>(url, "get_registered_callbacks", { task_id: taskId });

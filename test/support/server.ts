@@ -23,8 +23,8 @@ export interface TestServer {
   stop(): Promise<number | null>;
   /** SIGKILL; resolves when the process is gone. */
   kill(): Promise<void>;
-  /** Resolves when the process is gone, whoever ended it. */
-  ended(): Promise<void>;
+  /** Resolves with the exit code when the process is gone, whoever ended it. */
+  ended(): Promise<number | null>;
   readonly process: ChildProcess;
 }
 
@@ -38,7 +38,14 @@ export interface ServerOptions {
 
 /** The environment of a server under test: only what the test says, so that nothing of the machine's leaks in. */
 export function serverEnv(env: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
-  return { PATH: process.env["PATH"], HOME: process.env["HOME"], LOG_FORMAT: "pretty", PORT: "0", DEMO_TASK_MS: "50", ...env };
+  return {
+    PATH: process.env["PATH"],
+    HOME: process.env["HOME"],
+    LOG_FORMAT: "pretty",
+    PORT: "0",
+    DEMO_TASK_MS: "50",
+    ...env,
+  };
 }
 
 /** Spawns the real server (the node binary itself: npm and sh would stand between it and our signals) and waits until it listens. */
@@ -55,7 +62,12 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
   });
   const output = collectLines(child, exited);
   const ready = await output.waitForLine(/MCP endpoint: |"msg":"listening"/);
-  const port = Number(/:(\d+)\/mcp\/|"port":(\d+)/.exec(ready)?.slice(1).find((group) => group !== undefined));
+  const port = Number(
+    /:(\d+)\/mcp\/|"port":(\d+)/
+      .exec(ready)
+      ?.slice(1)
+      .find((group) => group !== undefined),
+  );
   return {
     url: `http://127.0.0.1:${port}`,
     port,
@@ -70,7 +82,7 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
       await exited;
     },
     async ended() {
-      await exited;
+      return (await exited)[0];
     },
     process: child,
   };
@@ -96,13 +108,15 @@ function collectLines(child: ChildProcess, exited: Promise<unknown>) {
   createInterface(child.stderr!).on("line", (line) => add(`stderr: ${line}`));
 
   async function waitForLine(pattern: string | RegExp, deadlineMs = 15_000): Promise<string> {
-    const find = (): string | undefined => lines.find((line) => (typeof pattern === "string" ? line.includes(pattern) : pattern.test(line)));
+    const find = (): string | undefined =>
+      lines.find((line) => (typeof pattern === "string" ? line.includes(pattern) : pattern.test(line)));
     const { promise, resolve, reject } = Promise.withResolvers<string>();
     const look = (): void => {
       const line = find();
       if (line !== undefined) resolve(line);
     };
-    const fail = (why: string): void => reject(new Error(`${why} before a line with ${pattern}; it printed:\n${lines.join("\n")}`));
+    const fail = (why: string): void =>
+      reject(new Error(`${why} before a line with ${pattern}; it printed:\n${lines.join("\n")}`));
     const deadline = setTimeout(() => fail(`${deadlineMs} ms passed`), deadlineMs);
     waiting.add(look);
     look();

@@ -64,7 +64,13 @@ export function prepareCallbackCount(db: SqliteConnection["db"]): (principal: st
   const statement = db
     .select({ count: count() })
     .from(callbacks)
-    .where(and(eq(callbacks.principal, bound("principal")), eq(callbacks.taskId, bound("taskId")), ne(callbacks.status, "removed")))
+    .where(
+      and(
+        eq(callbacks.principal, bound("principal")),
+        eq(callbacks.taskId, bound("taskId")),
+        ne(callbacks.status, "removed"),
+      ),
+    )
     .prepare();
   return (principal, taskId) => statement.get({ principal, taskId })?.count ?? 0;
 }

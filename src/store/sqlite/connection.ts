@@ -66,7 +66,9 @@ function lockFile(path: string): Database.Database {
   } catch (error) {
     lock.close();
     if (isBusy(error)) {
-      throw new StartError(`The database ${path} is in use by another mcp-callbacks process; stop that one, or set DATABASE_URL to another file.`);
+      throw new StartError(
+        `The database ${path} is in use by another mcp-callbacks process; stop that one, or set DATABASE_URL to another file.`,
+      );
     }
     throw asStartError(path, error);
   }
@@ -92,9 +94,12 @@ function openDatabase(path: string, migrationsFolder: string): Database.Database
 function refuseNewer(client: Database.Database, path: string, migrationsFolder: string): void {
   const table = client.prepare("select 1 from sqlite_master where name = '__drizzle_migrations'").get();
   if (table === undefined) return;
-  const applied = client.prepare<[], { at: number | null }>("select max(created_at) as at from __drizzle_migrations").get()?.at ?? 0;
-  if (Number(applied) <= newestMigration(migrationsFolder)) return;
-  throw new StartError(`The database ${path} was written by a newer mcp-callbacks; install that version, or restore a backup made before the upgrade.`);
+  const applied =
+    client.prepare<[], { at: number | null }>("select max(created_at) as at from __drizzle_migrations").get()?.at ?? 0;
+  if (applied <= newestMigration(migrationsFolder)) return;
+  throw new StartError(
+    `The database ${path} was written by a newer mcp-callbacks; install that version, or restore a backup made before the upgrade.`,
+  );
 }
 
 function newestMigration(migrationsFolder: string): number {
@@ -109,13 +114,18 @@ function isBusy(error: unknown): boolean {
 
 function asStartError(path: string, error: unknown): Error {
   if (error instanceof StartError) return error;
-  if (isBusy(error)) return new StartError(`The database ${path} is locked by another program; close that program and start again.`);
+  if (isBusy(error))
+    return new StartError(`The database ${path} is locked by another program; close that program and start again.`);
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   if (code === "SQLITE_NOTADB" || code === "SQLITE_CORRUPT") {
-    return new StartError(`The file ${path} is not a SQLite database, or is damaged; set DATABASE_URL to another file or restore a backup.`);
+    return new StartError(
+      `The file ${path} is not a SQLite database, or is damaged; set DATABASE_URL to another file or restore a backup.`,
+    );
   }
   if (code !== "") {
-    return new StartError(`The database ${path} cannot be opened (${code}); see that ${dirname(path)} is a folder this user may write to, or set DATABASE_URL to another file.`);
+    return new StartError(
+      `The database ${path} cannot be opened (${code}); see that ${dirname(path)} is a folder this user may write to, or set DATABASE_URL to another file.`,
+    );
   }
   return new Error(`The database ${path} cannot be opened.`, { cause: error });
 }

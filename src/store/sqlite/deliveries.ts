@@ -1,5 +1,12 @@
 import { and, asc, eq, gt, lte, min, sql } from "drizzle-orm";
-import type { ClaimDeliveries, ClaimedDelivery, DeliveryClaim, RecordAttempt, RecordAttemptResult, Store } from "../../service/ports.ts";
+import type {
+  ClaimDeliveries,
+  ClaimedDelivery,
+  DeliveryClaim,
+  RecordAttempt,
+  RecordAttemptResult,
+  Store,
+} from "../../service/ports.ts";
 import { prepareRecording } from "./attempts.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { toEvent } from "./rows.ts";
@@ -26,7 +33,7 @@ export function deliveryVerbs({ db, write }: SqliteConnection): DeliveryVerbs {
     const room = new Map([...inFlight].map(([origin, requests]) => [origin, perOrigin - requests]));
     const roomOf = (origin: string): number => room.get(origin) ?? perOrigin;
     const claimed: ClaimedDelivery[] = [];
-    for (let foundFullOrigin = true; foundFullOrigin && claimed.length < limit; ) {
+    for (let foundFullOrigin = true; foundFullOrigin && claimed.length < limit;) {
       foundFullOrigin = false;
       const full = JSON.stringify([...room.keys()].filter((origin) => roomOf(origin) <= 0));
       for (const { id, origin } of claiming.due.all({ now, full, limit: limit - claimed.length })) {

@@ -3,7 +3,17 @@ import type { Attempt } from "../../domain/attempt.ts";
 import type { Delivery, DeliveryStatus } from "../../domain/delivery.ts";
 import type { CallbackHistory, Counts, Store } from "../../service/ports.ts";
 import type { SqliteConnection } from "./connection.ts";
-import { attempts, callbackIsAwaiting, callbacks, counters, deliveries, deliveryIsOpen, events, taskIsOpen, tasks } from "./schema.ts";
+import {
+  attempts,
+  callbackIsAwaiting,
+  callbacks,
+  counters,
+  deliveries,
+  deliveryIsOpen,
+  events,
+  taskIsOpen,
+  tasks,
+} from "./schema.ts";
 
 const bound = sql.placeholder;
 
@@ -104,9 +114,16 @@ function prepareHistory(db: SqliteConnection["db"]) {
 function prepareTotals(db: SqliteConnection["db"]) {
   const awaiting = db.select({ id: callbacks.id }).from(callbacks).where(callbackIsAwaiting);
   // The plus keeps SQLite from walking the index on callback_id, which holds all of history, to find the open ones in order.
-  const undelivered = db.select({ id: sql<string>`+${deliveries.callbackId}` }).from(deliveries).where(deliveryIsOpen);
+  const undelivered = db
+    .select({ id: sql<string>`+${deliveries.callbackId}` })
+    .from(deliveries)
+    .where(deliveryIsOpen);
   return {
-    completed: db.select({ value: counters.value }).from(counters).where(eq(counters.name, "completed_tasks")).prepare(),
+    completed: db
+      .select({ value: counters.value })
+      .from(counters)
+      .where(eq(counters.name, "completed_tasks"))
+      .prepare(),
     active: db.select({ count: count() }).from(tasks).where(taskIsOpen).prepare(),
     // A callback that is not active has no open delivery: what disables or removes it withdraws them.
     owed: db.select({ count: count() }).from(awaiting.union(undelivered).as("owed")).prepare(),

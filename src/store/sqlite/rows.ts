@@ -15,7 +15,17 @@ export function toTask(row: InferSelectModel<typeof tasks>): Task {
 
 export function toCallback(row: InferSelectModel<typeof callbacks>): Callback {
   const { id, principal, taskId, clientId, url, signingSecret, status, registeredAt } = row;
-  return { id, principal, taskId, clientId, url, events: toEventTypes(row.events), signingSecret, status, registeredAt };
+  return {
+    id,
+    principal,
+    taskId,
+    clientId,
+    url,
+    events: toEventTypes(row.events),
+    signingSecret,
+    status,
+    registeredAt,
+  };
 }
 
 export function toEventTypes(text: string): readonly EventType[] {

@@ -67,9 +67,7 @@ export const callbacks = sqliteTable(
   },
   (table) => [
     unique("callbacks_identity").on(table.principal, table.taskId, table.clientId, table.url),
-    index("callbacks_awaiting")
-      .on(table.id)
-      .where(callbackIsAwaiting),
+    index("callbacks_awaiting").on(table.id).where(callbackIsAwaiting),
   ],
 );
 
@@ -117,15 +115,9 @@ export const deliveries = sqliteTable(
     foreignKey({ name: "deliveries_of_event", columns: [table.eventId], foreignColumns: [events.id] }),
     foreignKey({ name: "deliveries_of_callback", columns: [table.callbackId], foreignColumns: [callbacks.id] }),
     unique("deliveries_identity").on(table.callbackId, table.eventId),
-    index("deliveries_due")
-      .on(table.nextAttemptAt, table.origin)
-      .where(deliveryIsPending),
-    index("deliveries_sending")
-      .on(table.id)
-      .where(deliveryIsSending),
-    index("deliveries_open")
-      .on(table.eventId, table.callbackId)
-      .where(deliveryIsOpen),
+    index("deliveries_due").on(table.nextAttemptAt, table.origin).where(deliveryIsPending),
+    index("deliveries_sending").on(table.id).where(deliveryIsSending),
+    index("deliveries_open").on(table.eventId, table.callbackId).where(deliveryIsOpen),
   ],
 );
 

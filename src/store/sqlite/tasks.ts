@@ -59,7 +59,9 @@ export function taskVerbs({ db, write }: SqliteConnection, newId: NewId): TaskVe
     },
     async claimRunnableTasks(command) {
       const rows = write(() => statements.claim.all({ ...command }));
-      return rows.map(toTask).toSorted((left, right) => left.createdAt - right.createdAt || (left.id < right.id ? -1 : 1));
+      return rows
+        .map(toTask)
+        .toSorted((left, right) => left.createdAt - right.createdAt || (left.id < right.id ? -1 : 1));
     },
     async finishTask(command) {
       return write(() => finish(command));
@@ -138,7 +140,9 @@ function prepareEnd(db: SqliteConnection["db"]) {
     awaitEnd: db
       .update(callbacks)
       .set({ awaitsTask: false })
-      .where(and(eq(callbacks.principal, bound("principal")), eq(callbacks.taskId, bound("taskId")), callbackIsAwaiting))
+      .where(
+        and(eq(callbacks.principal, bound("principal")), eq(callbacks.taskId, bound("taskId")), callbackIsAwaiting),
+      )
       .returning({ id: callbacks.id, principal: callbacks.principal, url: callbacks.url, events: callbacks.events })
       .prepare(),
     countCompleted: db

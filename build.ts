@@ -1,0 +1,69 @@
+// Makes `dist/` and the manifest of the published package: `npm run build`, then `npm publish ./dist`-like steps from package/.
+import { execFileSync } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { build } from "esbuild";
+
+const OUT = "package";
+
+rmSync(OUT, { recursive: true, force: true });
+mkdirSync(OUT);
+
+await build({
+  // cli.ts imports main.ts dynamically: with splitting it stays a small guard that an old Node can read.
+  entryPoints: ["src/cli.ts", "src/main.ts"],
+  outdir: `${OUT}/dist`,
+  bundle: true,
+  splitting: true,
+  format: "esm",
+  platform: "node",
+  target: "node24",
+  // Brings its own native binary.
+  external: ["better-sqlite3"],
+  // Bundled CommonJS modules call require for Node's own.
+  banner: {
+    js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
+  },
+  legalComments: "linked",
+});
+
+execFileSync(
+  "tsc",
+  [
+    "--noEmit",
+    "false",
+    "--emitDeclarationOnly",
+    "--declaration",
+    "--outDir",
+    `${OUT}/dist`,
+    "--rootDir",
+    "src",
+    "-p",
+    "tsconfig.build.json",
+  ],
+  { stdio: "inherit" },
+);
+
+for (const name of ["migrations", "README.md", "CHANGELOG.md", "LICENSE"]) {
+  if (existsSync(name)) cpSync(name, `${OUT}/${name}`, { recursive: true });
+}
+writeFileSync(`${OUT}/package.json`, `${JSON.stringify(publishedManifest(), null, 2)}\n`);
+
+/** Without our Node (it would get into the user's npm scripts) and without what the bundle holds already. */
+function publishedManifest(): Record<string, unknown> {
+  const manifest = JSON.parse(readFileSync("package.json", "utf8")) as Record<string, unknown> & {
+    dependencies: Record<string, string>;
+  };
+  const { name, version, description, keywords, license, type, engines, dependencies } = manifest;
+  return {
+    name,
+    version,
+    description,
+    keywords,
+    license,
+    type,
+    engines,
+    bin: { "mcp-callbacks": "dist/cli.js" },
+    exports: { ".": { types: "./dist/main.d.ts", default: "./dist/main.js" } },
+    dependencies: { "better-sqlite3": dependencies["better-sqlite3"] },
+  };
+}

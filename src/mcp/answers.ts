@@ -1,0 +1,31 @@
+import { z } from "zod";
+import type { Json } from "../domain/json.ts";
+import type { Clock } from "../service/ports.ts";
+
+/** Any JSON value. Flat, unlike z.json(): what lies inside is the task's business, and a deep value must not exhaust the stack. */
+export const anyJson: z.ZodType<Json> = z.any().meta({
+  anyOf: [
+    { type: "string" },
+    { type: "number" },
+    { type: "boolean" },
+    { type: "null" },
+    { type: "array" },
+    { type: "object", additionalProperties: true },
+  ],
+});
+
+/** A number of things. Without the largest safe integer, which zod would add as its maximum. */
+export const count = z.int().min(0).meta({ maximum: undefined });
+
+/** ISO 8601, UTC. */
+export const isoTime = z.string().meta({ format: "date-time" });
+
+export const timestamp = isoTime.describe("When this answer was made, ISO 8601 UTC.");
+
+export function isoOf(epochMs: number): string {
+  return new Date(epochMs).toISOString();
+}
+
+export function timestampOf(clock: Pick<Clock, "now">): string {
+  return isoOf(clock.now());
+}

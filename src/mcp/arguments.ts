@@ -1,0 +1,48 @@
+import { z } from "zod";
+import { CLIENT_GIVEN_ID_CHARS_MAX, isClientGivenId } from "../domain/ids.ts";
+
+/** Problems named in one answer, and characters of an unknown argument's name: clients may send a MiB of either. */
+const PROBLEMS_MAX = 5;
+const NAME_CHARS_MAX = 60;
+
+const KINDS: Record<string, string> = {
+  string: "a string",
+  array: "an array",
+  record: "a JSON object",
+  object: "a JSON object",
+};
+
+/** A task_id or client_id. */
+export function clientGivenId() {
+  return z
+    .string()
+    .refine(isClientGivenId, {
+      error: `must be 1 to ${CLIENT_GIVEN_ID_CHARS_MAX} characters without control characters`,
+    })
+    .meta({ minLength: 1, maxLength: CLIENT_GIVEN_ID_CHARS_MAX, pattern: "^[^\\u0000-\\u001f\\u007f-\\u009f]+$" });
+}
+
+/** What is wrong with a tool's arguments: one sentence that names each of them and says what to do. */
+export function problemsOf({ issues }: z.ZodError): string {
+  const clauses = issues.slice(0, PROBLEMS_MAX).map(problemOf);
+  const more = issues.length - clauses.length;
+  return `${[...clauses, ...(more > 0 ? [`and ${more} more problems`] : [])].join("; ")}.`;
+}
+
+function problemOf(issue: z.core.$ZodIssue): string {
+  if (issue.code === "unrecognized_keys") return unknownArguments(issue.keys);
+  const name = z.core.toDotPath(issue.path);
+  if (issue.code === "invalid_value") return `${name} must be one of ${issue.values.join(", ")}`;
+  if (issue.code !== "invalid_type") return `${name} ${issue.message}`;
+  const kind = KINDS[issue.expected] ?? issue.expected;
+  return issue.input === undefined ? `${name} is missing, give ${kind}` : `${name} must be ${kind}`;
+}
+
+function unknownArguments(names: readonly string[]): string {
+  const shown = names.slice(0, PROBLEMS_MAX).map((name) => JSON.stringify(name.slice(0, NAME_CHARS_MAX)));
+  const more = names.length - shown.length;
+  const list = [...shown, ...(more > 0 ? [`${more} more`] : [])].join(", ");
+  return names.length === 1
+    ? `${list} is no argument of this tool, leave it out`
+    : `${list} are no arguments of this tool, leave them out`;
+}

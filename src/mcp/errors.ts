@@ -1,0 +1,32 @@
+import { DomainError } from "../domain/errors.ts";
+import type { ToolResult } from "./tool.ts";
+
+/** JSON-RPC 2.0, section 5.1. */
+export const PARSE_ERROR = -32700;
+export const INVALID_REQUEST = -32600;
+export const METHOD_NOT_FOUND = -32601;
+export const INVALID_PARAMS = -32602;
+export const INTERNAL_ERROR = -32603;
+/** What both SDKs answer with when the fault lies in the HTTP request and not in the message. */
+export const HTTP_ERROR = -32000;
+
+/** A JSON-RPC error as both SDKs send it: `code` and `message` as they stand (v1's own McpError would prefix the message). */
+export class RpcError extends Error {
+  override readonly name = "RpcError";
+  readonly code: number;
+
+  constructor(code: number, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** What a client may know of a fault of ours: nothing. */
+export function internalError(): RpcError {
+  return new RpcError(INTERNAL_ERROR, "Internal error");
+}
+
+/** A tool's answer to what cannot be carried out. Without structuredContent: clients would hold that against the outputSchema. */
+export function errorResult({ code, message }: DomainError): ToolResult {
+  return { content: [{ type: "text", text: JSON.stringify({ error: { code, message } }) }], isError: true };
+}

@@ -1,0 +1,83 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { toWebRequest } from "@modelcontextprotocol/node";
+import type { NodeIncomingMessageLike } from "@modelcontextprotocol/node";
+import { callerOf } from "./caller.ts";
+import type { Caller } from "./caller.ts";
+import { createDoor } from "./door.ts";
+import type { DoorNeeds } from "./door.ts";
+import { isOfLegacyEra } from "./era.ts";
+import { INTERNAL_ERROR, internalError } from "./errors.ts";
+import { createLegacy } from "./legacy.ts";
+import { readMessage } from "./message.ts";
+import { createModern } from "./modern.ts";
+import { discardRest, refuse } from "./refusal.ts";
+import type { Refusal } from "./refusal.ts";
+import { createTools } from "./tools.ts";
+import type { ToolsNeeds } from "./tools.ts";
+
+export interface McpNeeds extends ToolsNeeds, DoorNeeds {
+  readonly serverInfo: { readonly name: string; readonly version: string };
+}
+
+export interface Mcp {
+  /** Answers a request to the MCP endpoint, whatever its path; never rejects. Resolves when the answer is written. */
+  readonly handle: (req: IncomingMessage, res: ServerResponse) => Promise<void>;
+  readonly toolNames: readonly string[];
+  /** Ends what is under way. May be called twice. */
+  close(): Promise<void>;
+}
+
+/** The MCP endpoint for both eras of the protocol, as a plain Node request handler. */
+export function createMcp(needs: McpNeeds): Mcp {
+  const { announce, serverInfo } = needs;
+  const admit = createDoor(needs);
+  const tools = createTools(needs);
+  const serveLegacy = createLegacy({ tools, serverInfo });
+  const modern = createModern({ tools, serverInfo, announce });
+
+  async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const principal = admit(req, res);
+    if (principal === null) return;
+    const read = await readMessage(req);
+    if (read.kind === "refused") refuse(res, read.refusal);
+    if (read.kind === "message") await serve(forwardedRequest(req, callerOf(principal)), res, read.message);
+  }
+
+  async function serve(req: ForwardedRequest, res: ServerResponse, message: object): Promise<void> {
+    const request = await toWebRequest(req, message);
+    if (!(await isOfLegacyEra(request, message))) return modern.serve(req, res, message);
+    const response = await serveLegacy(request, message, req.auth);
+    res.writeHead(response.status, Object.fromEntries(response.headers));
+    res.end(await response.text());
+  }
+
+  async function handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    try {
+      await answer(req, res);
+    } catch (error) {
+      announce({ kind: "internal.failed", where: "mcp", error });
+      if (res.headersSent) res.destroy();
+      else refuse(res, INTERNAL);
+    } finally {
+      discardRest(req);
+    }
+  }
+
+  return { handle, toolNames: tools.listings.map(({ name }) => name), close: () => modern.close() };
+}
+
+const INTERNAL: Refusal = { status: 500, code: INTERNAL_ERROR, message: internalError().message };
+
+/** What the SDKs need of a request whose body has been read. */
+type ForwardedRequest = NodeIncomingMessageLike & { readonly auth: Caller };
+
+/** Host and path have been judged; the SDKs would make a URL of them, which fails for some that are harmless. */
+function forwardedRequest(req: IncomingMessage, auth: Caller): ForwardedRequest {
+  return {
+    method: "POST",
+    url: "/mcp",
+    headers: { ...req.headers, host: "localhost" },
+    auth,
+    [Symbol.asyncIterator]: () => req[Symbol.asyncIterator](),
+  };
+}

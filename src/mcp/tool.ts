@@ -1,0 +1,85 @@
+import { z } from "zod";
+import { DomainError } from "../domain/errors.ts";
+import { problemsOf } from "./arguments.ts";
+
+/** One tool, knowing neither SDK: both eras serve the same ones, so that they cannot drift apart. */
+export interface Tool {
+  readonly listing: ToolListing;
+  /**
+   * Throws a `DomainError` for what the caller did wrong (arguments included); anything else that is thrown is a fault of ours.
+   * `given`: the arguments as they came.
+   */
+  call(principal: string, given: unknown): Promise<ToolResult>;
+}
+
+/** A tool as `tools/list` shows it. */
+export interface ToolListing {
+  name: string;
+  title: string;
+  description: string;
+  inputSchema: ObjectSchema;
+  outputSchema: ObjectSchema;
+  annotations: ToolAnnotations;
+}
+
+export interface ObjectSchema {
+  type: "object";
+  [keyword: string]: unknown;
+}
+
+/** All four, always: the defaults that clients assume are pessimistic. */
+export interface ToolAnnotations {
+  readOnlyHint: boolean;
+  destructiveHint: boolean;
+  idempotentHint: boolean;
+  openWorldHint: boolean;
+}
+
+export interface ToolResult {
+  content: { type: "text"; text: string }[];
+  structuredContent?: Record<string, unknown>;
+  isError?: true;
+  [key: string]: unknown;
+}
+
+export interface ToolDefinition<Input extends z.ZodObject, Output extends z.ZodObject> {
+  readonly name: string;
+  readonly title: string;
+  readonly description: string;
+  readonly annotations: ToolAnnotations;
+  /** Strict: unknown arguments are refused, or a misspelt optional one would be ignored in silence. */
+  readonly input: Input;
+  /** Not strict, so that answers may grow under clients that know an older schema. Its order of keys is the answer's. */
+  readonly output: Output;
+  readonly answer: (input: z.output<Input>, principal: string) => Promise<z.input<Output>>;
+}
+
+/** Makes the tool, its JSON Schemas generated here, once. */
+export function defineTool<Input extends z.ZodObject, Output extends z.ZodObject>(
+  definition: ToolDefinition<Input, Output>,
+): Tool {
+  const { name, title, description, annotations, input, output, answer } = definition;
+  return {
+    listing: {
+      name,
+      title,
+      description,
+      inputSchema: objectSchemaOf(input),
+      outputSchema: objectSchemaOf(output),
+      annotations,
+    },
+    async call(principal, given) {
+      const parsed = input.safeParse(given, { reportInput: true });
+      if (!parsed.success) throw new DomainError("invalid", problemsOf(parsed.error));
+      // What the schema does not name does not leave the house; a mismatch throws, as the fault of ours that it is.
+      const structuredContent = output.parse(await answer(parsed.data, principal));
+      return { content: [{ type: "text", text: JSON.stringify(structuredContent) }], structuredContent };
+    },
+  };
+}
+
+/** Without `$schema`: MCP reads a schema that names no dialect as 2020-12, and validators that know only draft-07 still take it. */
+function objectSchemaOf(schema: z.ZodObject): ObjectSchema {
+  const { $schema: _dialect, ...keywords } = z.toJSONSchema(schema, { target: "draft-2020-12", io: "input" });
+  return { ...keywords, type: "object" };
+}

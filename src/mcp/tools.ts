@@ -1,0 +1,67 @@
+import { z } from "zod";
+import { DomainError } from "../domain/errors.ts";
+import type { Callbacks } from "../service/callbacks.ts";
+import type { Deliveries } from "../service/deliveries.ts";
+import type { Announce, Clock } from "../service/ports.ts";
+import type { Tasks } from "../service/tasks.ts";
+import { errorResult, internalError, INVALID_PARAMS, RpcError } from "./errors.ts";
+import type { ToolListing, ToolResult } from "./tool.ts";
+import { createGetRegisteredCallbacks } from "./tools/get-registered-callbacks.ts";
+import { createGetTaskResult } from "./tools/get-task-result.ts";
+import { createRegisterCallback } from "./tools/register-callback.ts";
+import { createStartTaskWithCallbacks } from "./tools/start-task-with-callbacks.ts";
+
+/** The longest name a tool may have (MCP, "Tool names"); of longer ones no more is repeated. */
+const TOOL_NAME_CHARS_MAX = 128;
+
+const callParams = z.object({ name: z.string(), arguments: z.record(z.string(), z.unknown()).default({}) });
+
+export interface ToolsNeeds {
+  readonly tasks: Tasks;
+  readonly callbacks: Callbacks;
+  readonly deliveries: Deliveries;
+  readonly clock: Pick<Clock, "now">;
+  readonly announce: Announce;
+}
+
+/** The tools that both eras serve. */
+export interface Tools {
+  /** In stable order. */
+  readonly listings: ToolListing[];
+  /**
+   * Answers `tools/call`; `params` as they came. Throws an `RpcError`: -32602 when they are malformed or the tool is unknown, -32603
+   * for a fault of ours, which has been announced.
+   */
+  call(principal: string, params: unknown): Promise<ToolResult>;
+}
+
+export function createTools({ announce, ...needs }: ToolsNeeds): Tools {
+  const tools = [
+    createRegisterCallback(needs),
+    createStartTaskWithCallbacks(needs),
+    createGetTaskResult(needs),
+    createGetRegisteredCallbacks(needs),
+  ];
+  const byName = new Map(tools.map((tool) => [tool.listing.name, tool]));
+  return {
+    listings: tools.map(({ listing }) => listing),
+    async call(principal, params) {
+      const { name, arguments: given } = parseCall(params);
+      const tool = byName.get(name);
+      if (tool === undefined) throw new RpcError(INVALID_PARAMS, `Unknown tool: ${name.slice(0, TOOL_NAME_CHARS_MAX)}`);
+      try {
+        return await tool.call(principal, given);
+      } catch (error) {
+        if (error instanceof DomainError) return errorResult(error);
+        announce({ kind: "internal.failed", where: `mcp ${name}`, error });
+        throw internalError();
+      }
+    },
+  };
+}
+
+function parseCall(params: unknown): z.output<typeof callParams> {
+  const parsed = callParams.safeParse(params);
+  if (parsed.success) return parsed.data;
+  throw new RpcError(INVALID_PARAMS, "Invalid tools/call request: name must be a string and arguments a JSON object");
+}

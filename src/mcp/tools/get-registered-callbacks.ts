@@ -1,0 +1,119 @@
+import { z } from "zod";
+import type { Attempt } from "../../domain/attempt.ts";
+import type { Delivery } from "../../domain/delivery.ts";
+import { EVENT_TYPES } from "../../domain/event.ts";
+import type { Deliveries } from "../../service/deliveries.ts";
+import type { CallbackHistory, Clock } from "../../service/ports.ts";
+import { count, isoOf, isoTime, timestamp, timestampOf } from "../answers.ts";
+import { clientGivenId } from "../arguments.ts";
+import { defineTool } from "../tool.ts";
+import type { Tool } from "../tool.ts";
+
+const DESCRIPTION = [
+  "Lists a task's callbacks with their delivery history: each event that was due to them and every HTTP attempt that was made.",
+  "Use it to find out why a POST did not arrive or when the next attempt comes; it works before, during and after the task.",
+  "Secrets are not shown.",
+].join(" ");
+
+const input = z.strictObject({
+  task_id: clientGivenId().describe("The task whose callbacks to list; one that nobody registered for has none."),
+});
+
+const attempt = z.object({
+  number: count.describe("From 1."),
+  started_at: isoTime,
+  duration_ms: z.number(),
+  status_code: count.nullable().describe("The receiver's HTTP status; null: it gave no answer."),
+  // Described before it is made nullable: otherwise zod writes `type` as an array, which fewer clients can take than `anyOf`.
+  error: z.string().describe("What went wrong, e.g. timeout or http_5xx; null: delivered.").nullable(),
+});
+
+const delivery = z.object({
+  delivery_id: z.string(),
+  event_id: z.string().describe("The POST's webhook-id, the same on every attempt."),
+  event: z.enum(EVENT_TYPES),
+  status: z
+    .enum(["pending", "sending", "delivered", "exhausted", "cancelled"])
+    .describe("exhausted: given up, the last attempt says why. cancelled: withdrawn."),
+  attempt_count: count,
+  next_attempt_at: isoTime.nullable(),
+  attempts: z.array(attempt),
+});
+
+const callback = z.object({
+  callback_id: z.string(),
+  client_id: z.string(),
+  callback_url: z.string(),
+  registered_at: isoTime,
+  status: z.enum(["active", "disabled", "removed"]),
+  deliveries: z.array(delivery),
+});
+
+const output = z.object({
+  task_id: z.string(),
+  callback_count: count,
+  timestamp,
+  callbacks: z.array(callback),
+});
+
+export function createGetRegisteredCallbacks({
+  deliveries,
+  clock,
+}: {
+  readonly deliveries: Deliveries;
+  readonly clock: Pick<Clock, "now">;
+}): Tool {
+  return defineTool({
+    name: "get_registered_callbacks",
+    title: "Get a task's callbacks and deliveries",
+    description: DESCRIPTION,
+    annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
+    input,
+    output,
+    async answer({ task_id }, principal) {
+      const history = await deliveries.historyOf(principal, task_id);
+      return {
+        task_id,
+        callback_count: history.length,
+        timestamp: timestampOf(clock),
+        callbacks: history.map(showCallback),
+      };
+    },
+  });
+}
+
+function showCallback(history: CallbackHistory): z.input<typeof callback> {
+  const { id, clientId, url, registeredAt, status } = history.callback;
+  return {
+    callback_id: id,
+    client_id: clientId,
+    callback_url: url,
+    registered_at: isoOf(registeredAt),
+    status,
+    deliveries: history.deliveries.map(showDelivery),
+  };
+}
+
+function showDelivery({
+  id,
+  eventId,
+  event,
+  status,
+  attemptCount,
+  nextAttemptAt,
+  attempts,
+}: Delivery): z.input<typeof delivery> {
+  return {
+    delivery_id: id,
+    event_id: eventId,
+    event,
+    status,
+    attempt_count: attemptCount,
+    next_attempt_at: nextAttemptAt === null ? null : isoOf(nextAttemptAt),
+    attempts: attempts.map(showAttempt),
+  };
+}
+
+function showAttempt({ number, startedAt, durationMs, statusCode, error }: Attempt): z.input<typeof attempt> {
+  return { number, started_at: isoOf(startedAt), duration_ms: durationMs, status_code: statusCode, error };
+}

@@ -1,0 +1,89 @@
+import { z } from "zod";
+import type { Clock } from "../../service/ports.ts";
+import type { StartedTask, Tasks } from "../../service/tasks.ts";
+import { DEFAULT_TASK_TYPE } from "../../service/tasks.ts";
+import { anyJson, count, timestamp, timestampOf } from "../answers.ts";
+import { clientGivenId } from "../arguments.ts";
+import { defineTool } from "../tool.ts";
+import type { Tool } from "../tool.ts";
+
+const TASK_TYPE_CHARS_MAX = 100;
+
+const DESCRIPTION = [
+  "Starts a task under an id of your choice and answers at once, the task already stored; when the task ends, every callback registered for its id gets a signed HTTP POST.",
+  "Register with register_callback before or after; do not poll, the POST comes by itself.",
+  "The same call again finds the task that runs instead of starting another; new work needs a new task_id.",
+  "If a POST was missed, get_task_result has the result.",
+].join(" ");
+
+const input = z.strictObject({
+  task_id: clientGivenId().describe("The new task's id, of your choice; callbacks are registered under the same id."),
+  client_id: clientGivenId().describe("Your own name; the POST carries it as data.started_by."),
+  task_type: z
+    .string()
+    .min(1, { error: "must not be empty; leave it out for the default" })
+    .max(TASK_TYPE_CHARS_MAX, { error: `must be at most ${TASK_TYPE_CHARS_MAX} characters` })
+    .optional()
+    .describe(
+      `What kind of work. Default: ${DEFAULT_TASK_TYPE}, which works for a while and ends with a constant result.`,
+    ),
+  // Zod's own rendering of a record of anything has an empty schema in it, which some clients cannot take.
+  input: z
+    .record(z.string(), anyJson)
+    .meta({ type: "object", additionalProperties: true, propertyNames: undefined })
+    .optional()
+    .describe(
+      'The work\'s data: any JSON object. The demo task understands { "fail": "some reason" }, which makes it end as task_failed.',
+    ),
+});
+
+const output = z.object({
+  status: z
+    .enum(["started", "pending", "running", "completed", "failed", "cancelled"])
+    .describe("started; when the task had been started before, its own status."),
+  task_id: z.string(),
+  client_id: z.string(),
+  message: z.string(),
+  registered_callbacks: count.describe("How many callbacks the task has now; later ones are notified too."),
+  processing_time: z.string().describe("How long this type of task usually takes, or unknown."),
+  timestamp,
+});
+
+export function createStartTaskWithCallbacks({
+  tasks,
+  clock,
+}: {
+  readonly tasks: Tasks;
+  readonly clock: Pick<Clock, "now">;
+}): Tool {
+  return defineTool({
+    name: "start_task_with_callbacks",
+    title: "Start a task with callbacks",
+    description: DESCRIPTION,
+    annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },
+    input,
+    output,
+    async answer({ task_id, client_id, task_type, input: data }, principal) {
+      const start = { taskId: task_id, clientId: client_id, taskType: task_type, input: data };
+      const started = await tasks.start(principal, start);
+      return {
+        status: started.kind === "started" ? ("started" as const) : started.task.status,
+        task_id,
+        client_id,
+        message: messageOf(started),
+        registered_callbacks: started.callbackCount,
+        processing_time: processingTimeOf(started.expectedMs),
+        timestamp: timestampOf(clock),
+      };
+    },
+  });
+}
+
+function messageOf({ kind, task, callbackCount }: StartedTask): string {
+  if (kind === "started") return `🚀 Task started! Will notify ${callbackCount} registered callbacks when complete.`;
+  return `ℹ️ Task ${task.taskId} was already started and runs only once; its status is ${task.status}.`;
+}
+
+function processingTimeOf(expectedMs: number | null): string {
+  return expectedMs === null ? "unknown" : `~${expectedMs / 1000} seconds`;
+}

@@ -1,0 +1,104 @@
+import { globSync, readFileSync } from "node:fs";
+import { dirname, join, normalize, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+
+const src = fileURLToPath(new URL("../src", import.meta.url));
+
+/** Who may import whom (CONTRIBUTING.md, "Where things live"): a room's own files, and these. Adapters never import one another. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  domain: [],
+  service: ["domain"],
+  delivery: ["domain", "service"],
+  "task-runner": ["domain", "service"],
+  store: ["domain", "service"],
+  mcp: ["domain", "service"],
+  http: ["domain", "service"],
+  observability: ["domain", "service"],
+  "clock.ts": ["service"],
+  "config.ts": ["domain"],
+  "lifecycle.ts": [],
+  "cli.ts": ["main.ts", "config.ts"],
+};
+
+/** Where each package may be imported. zod is what every door parses with. */
+const CONFINED: Readonly<Record<string, readonly string[]>> = {
+  "better-sqlite3": ["store"],
+  "drizzle-orm": ["store"],
+  koa: ["http"],
+  "@koa/router": ["http"],
+  "@modelcontextprotocol/sdk": ["mcp"],
+  "@modelcontextprotocol/server": ["mcp"],
+  "@modelcontextprotocol/node": ["mcp"],
+  "p-retry": ["delivery"],
+  undici: ["delivery"],
+  pino: ["observability"],
+  zod: ["mcp", "http", "config.ts"],
+};
+
+interface Import {
+  readonly from: string;
+  readonly room: string;
+  readonly target: string;
+}
+
+const imports: readonly Import[] = globSync("**/*.ts", { cwd: src }).flatMap((file) => {
+  const text = readFileSync(join(src, file), "utf8");
+  const targets = [...text.matchAll(/(?:from|import)\s*\(?\s*"([^"]+)"/g)].map((match) => match[1]!);
+  return targets.map((target) => ({ from: file, room: roomOf(file), target }));
+});
+
+const ours = imports
+  .filter(({ target }) => target.startsWith("."))
+  .map(({ from, room, target }) => ({
+    from,
+    room,
+    target: relative(src, normalize(join(src, dirname(from), target))),
+  }));
+const others = imports.filter(({ target }) => !target.startsWith(".") && !target.startsWith("node:"));
+
+function roomOf(file: string): string {
+  return file.split("/")[0]!;
+}
+
+function packageOf(target: string): string {
+  return target.split("/", target.startsWith("@") ? 2 : 1).join("/");
+}
+
+test("a room imports only what it may", () => {
+  const broken = ours
+    .filter(
+      ({ room, target }) =>
+        room !== "main.ts" && room !== roomOf(target) && !(MAY_IMPORT[room] ?? []).includes(roomOf(target)),
+    )
+    .map(({ from, target }) => `${from} imports ${target}`);
+  expect(broken).toEqual([]);
+  expect(ours.length).toBeGreaterThan(100);
+});
+
+test("main imports every room, and every room is known here", () => {
+  const rooms = new Set(globSync("**/*.ts", { cwd: src }).map(roomOf));
+  expect([...rooms].toSorted()).toEqual([...Object.keys(MAY_IMPORT), "main.ts"].toSorted());
+});
+
+test("the domain imports nothing from outside, but crypto for ids and signatures", () => {
+  const outside = imports.filter(({ room, target }) => room === "domain" && !target.startsWith("."));
+  expect(outside.map(({ from, target }) => `${from} imports ${target}`).toSorted()).toEqual([
+    "domain/ids.ts imports node:crypto",
+    "domain/signature.ts imports node:crypto",
+  ]);
+});
+
+test("each package stays in its room", () => {
+  const broken = others
+    .filter(({ room, target }) => !(CONFINED[packageOf(target)] ?? []).includes(room))
+    .map(({ from, target }) => `${from} imports ${target}`);
+  expect(broken).toEqual([]);
+});
+
+test("no file is over 250 lines", () => {
+  const long = globSync("**/*.ts", { cwd: src }).filter(
+    (file) => readFileSync(join(src, file), "utf8").split("\n").length > 250,
+  );
+  expect(long).toEqual([]);
+});

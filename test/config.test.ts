@@ -1,0 +1,95 @@
+import { describe, expect, test } from "vitest";
+import { ConfigError, readConfig } from "../src/config.ts";
+import { DEFAULT_RETRY_POLICY } from "../src/domain/retry-policy.ts";
+
+const read = (env: Record<string, string> = {}) => readConfig(env, false);
+
+test("every setting has the contract's default", () => {
+  expect(read()).toEqual({
+    host: "127.0.0.1",
+    port: 8011,
+    publicUrl: null,
+    allowedHosts: ["localhost", "127.0.0.1", "[::1]", "127.0.0.1"],
+    allowedOrigins: ["localhost", "127.0.0.1", "[::1]", "127.0.0.1"],
+    accessTokens: [],
+    principalWithoutTokens: "local",
+    databaseUrl: "file:./data/callbacks.db",
+    serverName: "FastMCP TrovabandoServer - Webhook Callbacks",
+    demoTaskMs: 10_000,
+    logFormat: "json",
+    logLevel: "info",
+    privateTargets: "loopback",
+    retryPolicy: DEFAULT_RETRY_POLICY,
+    attemptTimeoutMs: 15_000,
+  });
+  expect(readConfig({}, true).logFormat).toBe("pretty");
+});
+
+test("an empty variable counts as not set, except the empty schedule, which means one attempt", () => {
+  expect(read({ PORT: "", HOST: "", AUTH_TOKENS: "" })).toEqual(read());
+  expect(read({ RETRY_SCHEDULE_MS: "" }).retryPolicy).toEqual({ waitsMs: [], jitter: 0 });
+  expect(read({ RETRY_SCHEDULE_MS: "100, 200" }).retryPolicy).toEqual({ waitsMs: [100, 200], jitter: 0 });
+});
+
+test("the host of PUBLIC_URL, HOST and the lists are accepted, whatever way they are written", () => {
+  const config = read({
+    HOST: "::1",
+    PUBLIC_URL: "https://callbacks.example.com:8443/base/",
+    ALLOWED_HOSTS: "a.example, b.example:8080",
+    ALLOWED_ORIGINS: "https://app.example,c.example",
+  });
+  expect(config.publicUrl).toBe("https://callbacks.example.com:8443/base");
+  expect(config.allowedHosts).toEqual(
+    expect.arrayContaining(["[::1]", "callbacks.example.com", "a.example", "b.example"]),
+  );
+  expect(config.allowedOrigins).toEqual(expect.arrayContaining(["callbacks.example.com", "app.example", "c.example"]));
+});
+
+describe("listening where others can reach it", () => {
+  test("is refused without tokens, unless it is said", () => {
+    expect(() => read({ HOST: "0.0.0.0" })).toThrow(/HOST=0.0.0.0 can be reached by others: set AUTH_TOKENS/);
+    expect(read({ HOST: "0.0.0.0", ALLOW_ANONYMOUS: "true" })).toMatchObject({
+      principalWithoutTokens: "anonymous",
+      privateTargets: "none",
+    });
+    expect(read({ HOST: "0.0.0.0", AUTH_TOKENS: "ann:x1" })).toMatchObject({
+      accessTokens: [{ name: "ann", token: "x1" }],
+    });
+  });
+
+  test.each(["localhost", "127.0.0.1", "127.9.9.9", "::1", "[::1]"])("does not concern %s", (host) => {
+    expect(read({ HOST: host })).toMatchObject({ principalWithoutTokens: "local", privateTargets: "loopback" });
+  });
+});
+
+test.each([
+  ["PORT", "-1"],
+  ["PORT", "80.5"],
+  ["PORT", "65536"],
+  ["PUBLIC_URL", "callbacks.example.com"],
+  ["PUBLIC_URL", "http://x/?a=b"],
+  ["AUTH_TOKENS", "no-colon"],
+  ["AUTH_TOKENS", "ann:"],
+  ["AUTH_TOKENS", "ann:same,bob:same"],
+  ["AUTH_TOKENS", "local:x"],
+  ["ALLOW_ANONYMOUS", "yes"],
+  ["DATABASE_URL", "postgres://x"],
+  ["DATABASE_URL", "file:"],
+  ["DEMO_TASK_MS", "soon"],
+  ["LOG_FORMAT", "xml"],
+  ["LOG_LEVEL", "loud"],
+  ["CALLBACK_ALLOW_PRIVATE", "all"],
+  ["RETRY_SCHEDULE_MS", "5s"],
+  ["RETRY_SCHEDULE_MS", "1,,2"],
+  ["ATTEMPT_TIMEOUT_MS", "0"],
+])("%s=%s is refused by name", (name, value) => {
+  expect(() => read({ [name]: value })).toThrow(ConfigError);
+  expect(() => read({ [name]: value })).toThrow(name);
+});
+
+test("all problems are told at once, and no token is repeated", () => {
+  const problems = () =>
+    read({ PORT: "x", LOG_LEVEL: "loud", AUTH_TOKENS: "secret-without-name", ALLOW_ANONYMOUS: "maybe" });
+  expect(problems).toThrow(/PORT[^]*AUTH_TOKENS[^]*ALLOW_ANONYMOUS[^]*LOG_LEVEL/);
+  expect(problems).not.toThrow(/secret-without-name/);
+});

@@ -1,0 +1,189 @@
+import { request } from "node:http";
+import type { IncomingMessage } from "node:http";
+import { once } from "node:events";
+import { text } from "node:stream/consumers";
+import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { createApp, listen } from "../../src/http/server.ts";
+import { createHealth } from "../../src/service/health.ts";
+import { createInbox } from "../../src/service/inbox.ts";
+import type { Announcement, Store } from "../../src/service/ports.ts";
+import { createPrincipalOf } from "../../src/service/principals.ts";
+import { aRegistration, aStart, T0 } from "../support/builders.ts";
+import { createFakeClock } from "../support/clock.ts";
+import { openTestStore } from "../support/sqlite-store.ts";
+import { until } from "../support/until.ts";
+
+let url: string;
+let store: Store;
+let announcements: Announcement[];
+
+async function serve(tokens: { name: string; token: string }[] = []): Promise<string> {
+  store = await openTestStore();
+  announcements = [];
+  const announce = (one: Announcement) => void announcements.push(one);
+  const clock = createFakeClock(T0);
+  const app = createApp({
+    mcp: async (_, response) => void response.end("mcp was here"),
+    inbox: createInbox({ store, clock, announce }),
+    health: createHealth({ store }),
+    principalOf: createPrincipalOf(tokens, "local"),
+    clock,
+    announce,
+    serverName: "Test",
+  });
+  const server = await listen(app, "127.0.0.1", 0);
+  onTestFinished(async () => {
+    await server.stop(0);
+    await store.close().catch(() => {});
+  });
+  return `http://127.0.0.1:${server.port}`;
+}
+
+beforeEach(async () => {
+  url = await serve();
+});
+
+const WEBHOOK = { type: "task_completed", timestamp: "now", data: { task_id: "t1" } };
+const post = (path: string, body: string, headers: Record<string, string> = {}) =>
+  fetch(url + path, { method: "POST", body, headers: { "content-type": "application/json", ...headers } });
+async function answerOf(response: Response) {
+  return { status: response.status, body: await response.json() };
+}
+
+describe("the test receiver", () => {
+  test("takes a webhook, says so and keeps it with its headers", async () => {
+    const response = await post("/webhook/inspector_b", JSON.stringify(WEBHOOK), { "webhook-id": "evt_1" });
+    expect(await answerOf(response)).toEqual({
+      status: 200,
+      body: {
+        status: "received",
+        client_id: "inspector_b",
+        task_id: "t1",
+        message: "✅ Webhook received by inspector_b",
+        timestamp: "2026-11-23T05:00:00.000Z",
+      },
+    });
+    expect(await answerOf(await fetch(`${url}/webhook/inspector_b`))).toMatchObject({
+      status: 200,
+      body: {
+        client_id: "inspector_b",
+        count: 1,
+        received: [{ received_at: "2026-11-23T05:00:00.000Z", headers: { "webhook-id": "evt_1" }, body: WEBHOOK }],
+      },
+    });
+    expect(announcements).toContainEqual({
+      kind: "inbox.received",
+      clientId: "inspector_b",
+      type: "task_completed",
+      taskId: "t1",
+    });
+  });
+
+  test("knows a client_id with a slash or a percent sign by its own name", async () => {
+    await post(`/webhook/${encodeURIComponent("a/b %41")}`, JSON.stringify(WEBHOOK));
+    expect(await store.listReceived("a/b %41")).toHaveLength(1);
+  });
+
+  test.each([
+    ["not JSON", "hello"],
+    ["empty", ""],
+    ["no object", '"type"'],
+    ["an array", "[]"],
+    ["without a type", '{"data":{}}'],
+    ["with a type that is no text", '{"type":1}'],
+  ])("refuses a body that is %s and keeps nothing", async (_, body) => {
+    expect(await answerOf(await post("/webhook/c", body))).toEqual({
+      status: 400,
+      body: { status: "error", message: expect.stringContaining("JSON object") },
+    });
+    expect(await store.listReceived("c")).toEqual([]);
+  });
+
+  test("refuses a client_id with a control character or over 200 characters", async () => {
+    expect((await post("/webhook/a%00b", JSON.stringify(WEBHOOK))).status).toBe(400);
+    expect((await post(`/webhook/${"a".repeat(201)}`, JSON.stringify(WEBHOOK))).status).toBe(400);
+  });
+
+  test.each([
+    ["announced by its length", { "content-length": String(2 * 1024 * 1024) }],
+    ["sent in chunks", { "transfer-encoding": "chunked" }],
+  ])("a body over 1 MiB, %s, gets its 413 and is not kept", async (_, headers) => {
+    const { port } = new URL(url);
+    const outgoing = request({ port, path: "/webhook/c", method: "POST", headers });
+    outgoing.on("error", () => {});
+    const answered = once(outgoing, "response") as Promise<[IncomingMessage]>;
+    outgoing.write(Buffer.alloc(1024 * 1024 + 1, "x"));
+    const [response] = await answered;
+    expect([response.statusCode, JSON.parse(await text(response))]).toMatchObject([413, { status: "error" }]);
+    outgoing.destroy();
+    expect(await store.listReceived("c")).toEqual([]);
+    expect((await fetch(`${url}/health`)).status).toBe(200);
+  });
+
+  test("needs a token to show what it got when the server has tokens, and none to take it", async () => {
+    url = await serve([{ name: "ann", token: "s3cret" }]);
+    expect((await post("/webhook/c", JSON.stringify(WEBHOOK))).status).toBe(200);
+    const refused = await fetch(`${url}/webhook/c`);
+    expect([refused.status, refused.headers.get("www-authenticate")]).toEqual([401, "Bearer"]);
+    expect((await fetch(`${url}/webhook/c`, { headers: { authorization: "Bearer s3cret" } })).status).toBe(200);
+    expect((await fetch(`${url}/webhook/c`, { headers: { authorization: "Bearer s3crets" } })).status).toBe(401);
+  });
+});
+
+describe("health", () => {
+  test("counts tasks and callbacks", async () => {
+    await store.registerCallback(aRegistration());
+    await store.startTask(aStart());
+    expect(await answerOf(await fetch(`${url}/health`))).toEqual({
+      status: 200,
+      body: {
+        status: "healthy",
+        server: "Test",
+        transport: "HTTP with Webhook Callbacks",
+        completed_tasks: 0,
+        pending_callbacks: 1,
+        active_tasks: 1,
+        timestamp: "2026-11-23T05:00:00.000Z",
+      },
+    });
+  });
+
+  test("is 503 when the store does not answer, and says no more than that", async () => {
+    await store.close();
+    const { status, body } = await answerOf(await fetch(`${url}/health`));
+    expect([status, body]).toMatchObject([503, { status: "unhealthy" }]);
+    expect(JSON.stringify(body)).not.toMatch(/database|sqlite/i);
+    expect(announcements).toContainEqual(expect.objectContaining({ kind: "internal.failed", where: "health" }));
+  });
+});
+
+describe("other paths", () => {
+  test("both spellings of /mcp reach the MCP handler without a redirect", async () => {
+    for (const path of ["/mcp", "/mcp/"]) {
+      const response = await fetch(url + path, { method: "POST", redirect: "manual", body: "{}" });
+      expect([response.status, await response.text()]).toEqual([200, "mcp was here"]);
+    }
+  });
+
+  test("an unknown path is 404, a wrong method 405 with what is allowed", async () => {
+    expect(await answerOf(await fetch(`${url}/nothing`))).toMatchObject({ status: 404, body: { status: "error" } });
+    const response = await fetch(`${url}/webhook/c`, { method: "DELETE" });
+    expect([response.status, response.headers.get("allow")]).toEqual([405, expect.stringContaining("POST")]);
+    expect(await response.json()).toMatchObject({ status: "error", message: expect.stringContaining("POST") });
+  });
+
+  test("a failure of ours is logged in full and shown as nothing", async () => {
+    await store.close();
+    const { status, body } = await answerOf(await post("/webhook/c", JSON.stringify(WEBHOOK)));
+    expect([status, body]).toEqual([500, { status: "error", message: "Internal error" }]);
+    expect(announcements).toContainEqual(
+      expect.objectContaining({ kind: "internal.failed", where: "POST /webhook/c" }),
+    );
+  });
+
+  test("each request is announced once its answer is out, with its real status", async () => {
+    await (await fetch(`${url}/nothing?token=x`)).text();
+    const seen = await until("the announcement", () => announcements.find(({ kind }) => kind === "http.request"));
+    expect(seen).toMatchObject({ method: "GET", path: "/nothing", status: 404, remoteAddress: "127.0.0.1" });
+  });
+});

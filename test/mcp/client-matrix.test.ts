@@ -1,0 +1,82 @@
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { connectV1, connectV2, ERAS } from "./clients.ts";
+import { serveMcp } from "./serve-mcp.ts";
+import { rpc, WIRE_ERAS } from "./wire.ts";
+
+const CLIENTS = [
+  { client: "v1 client", connect: connectV1, version: "2025-11-25" },
+  { client: "v2 client as it comes", connect: connectV2(), version: "2025-11-25" },
+  { client: "v2 client that negotiates", connect: connectV2("auto"), version: "2026-07-28" },
+  { client: "v2 client pinned to 2026-07-28", connect: connectV2({ pin: "2026-07-28" }), version: "2026-07-28" },
+];
+const MATRIX = CLIENTS.flatMap((row) => [
+  { ...row, path: "/mcp" },
+  { ...row, path: "/mcp/" },
+]);
+
+const toolList = z.object({ tools: z.array(z.looseObject({ name: z.string() })) });
+const argumentsOf = z.object({
+  inputSchema: z.object({ properties: z.record(z.string(), z.object({ description: z.string() })) }),
+});
+
+describe("a client of either SDK", () => {
+  it.each(MATRIX)("$client on $path speaks $version and calls a tool", async ({ connect, path, version }) => {
+    const { port } = await serveMcp();
+    const client = await connect(`http://127.0.0.1:${port}${path}`);
+    expect(client.protocolVersion).toBe(version);
+    await client.listTools();
+    const answer = await client.callTool("start_task_with_callbacks", { task_id: "t", client_id: "c" });
+    expect(answer).toMatchObject({ isError: false, structured: { status: "started", task_id: "t" } });
+  });
+});
+
+describe("what the server says of itself", () => {
+  it.each(ERAS)("is its name, its workflow and a fixed list of tools ($era)", async ({ connect }) => {
+    const { url } = await serveMcp();
+    const client = await connect(url);
+    expect(client.serverInfo).toMatchObject({ name: "mcp-callbacks", version: "1.2.3" });
+    expect(client.capabilities).toEqual({ tools: {} });
+    expect(client.instructions).toMatch(/register_callback.*start_task_with_callbacks.*Do not poll.*get_task_result/s);
+    expect(client.instructions).toMatch(/untrusted/);
+  });
+
+  it("lists the same tools, byte for byte, in both eras", async () => {
+    const { port, toolNames } = await serveMcp();
+    const [legacy, modern] = await Promise.all(
+      WIRE_ERAS.map(async ({ requestOf }) => {
+        const { result } = await rpc(port, requestOf("tools/list"));
+        return toolList.parse(result).tools;
+      }),
+    );
+    expect(JSON.stringify(modern)).toBe(JSON.stringify(legacy));
+    expect(legacy?.map(({ name }) => name)).toEqual(toolNames);
+    expect(toolNames).toEqual([
+      "register_callback",
+      "start_task_with_callbacks",
+      "get_task_result",
+      "get_registered_callbacks",
+    ]);
+  });
+
+  it("describes every tool and every argument in full", async () => {
+    const { url } = await serveMcp();
+    const client = await connectV1(url);
+    for (const tool of await client.listTools()) {
+      expect(tool).toMatchObject({
+        title: expect.any(String),
+        description: expect.any(String),
+        inputSchema: { type: "object", additionalProperties: false },
+        outputSchema: { type: "object" },
+        annotations: {
+          readOnlyHint: expect.any(Boolean),
+          destructiveHint: false,
+          idempotentHint: true,
+          openWorldHint: expect.any(Boolean),
+        },
+      });
+      const { properties } = argumentsOf.parse(tool).inputSchema;
+      for (const { description } of Object.values(properties)) expect(description).toMatch(/\w/);
+    }
+  });
+});

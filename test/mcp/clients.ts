@@ -1,0 +1,86 @@
+/** The public clients of both SDKs behind one face, so that a test can be run with each. */
+import { Client as ModernClient, StreamableHTTPClientTransport as ModernTransport } from "@modelcontextprotocol/client";
+import type { VersionNegotiationMode } from "@modelcontextprotocol/client";
+import { Client as LegacyClient } from "@modelcontextprotocol/sdk/client/index.js";
+import { StreamableHTTPClientTransport as LegacyTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
+import { onTestFinished } from "vitest";
+import { z } from "zod";
+
+const CLIENT_INFO = { name: "test-client", version: "0.0.0" };
+
+export interface TestClient {
+  readonly protocolVersion: string | undefined;
+  readonly instructions: string | undefined;
+  readonly capabilities: object | undefined;
+  readonly serverInfo: object | undefined;
+  listTools(): Promise<readonly object[]>;
+  /** Rejects with what the client makes of a JSON-RPC error. */
+  callTool(name: string, given: Record<string, unknown>): Promise<ToolAnswer>;
+}
+
+export interface ToolAnswer {
+  readonly isError: boolean;
+  readonly structured: Record<string, unknown> | undefined;
+  /** Of the one text block there must be. */
+  readonly text: string;
+}
+
+export interface ConnectOptions {
+  readonly token?: string;
+}
+
+export type Connect = (url: string, options?: ConnectOptions) => Promise<TestClient>;
+
+/** The v1 SDK's client: 2025-11-25. */
+export const connectV1: Connect = async (url, options = {}) => {
+  const client = new LegacyClient(CLIENT_INFO);
+  const transport = new LegacyTransport(new URL(url), requestInitOf(options));
+  await client.connect(transport);
+  onTestFinished(() => client.close());
+  return {
+    protocolVersion: transport.protocolVersion,
+    instructions: client.getInstructions(),
+    capabilities: client.getServerCapabilities(),
+    serverInfo: client.getServerVersion(),
+    listTools: async () => (await client.listTools()).tools,
+    callTool: async (name, given) => answerOf(await client.callTool({ name, arguments: given })),
+  };
+};
+
+/** The v2 SDK's client, which by itself speaks the older era. */
+export function connectV2(mode: VersionNegotiationMode = "legacy"): Connect {
+  return async (url, options = {}) => {
+    const client = new ModernClient(CLIENT_INFO, { versionNegotiation: { mode } });
+    await client.connect(new ModernTransport(new URL(url), requestInitOf(options)));
+    onTestFinished(() => client.close());
+    return {
+      protocolVersion: client.getNegotiatedProtocolVersion(),
+      instructions: client.getInstructions(),
+      capabilities: client.getServerCapabilities(),
+      serverInfo: client.getServerVersion(),
+      listTools: async () => (await client.listTools()).tools,
+      callTool: async (name, given) => answerOf(await client.callTool({ name, arguments: given })),
+    };
+  };
+}
+
+/** One client for each era, for `describe.each`. */
+export const ERAS: readonly { readonly era: string; readonly connect: Connect }[] = [
+  { era: "2025-11-25", connect: connectV1 },
+  { era: "2026-07-28", connect: connectV2({ pin: "2026-07-28" }) },
+];
+
+function requestInitOf({ token }: ConnectOptions): { requestInit: RequestInit } {
+  return { requestInit: token === undefined ? {} : { headers: { Authorization: `Bearer ${token}` } } };
+}
+
+const toolResult = z.object({
+  content: z.tuple([z.object({ type: z.literal("text"), text: z.string() })]),
+  structuredContent: z.record(z.string(), z.unknown()).optional(),
+  isError: z.boolean().default(false),
+});
+
+function answerOf(result: object): ToolAnswer {
+  const { content, structuredContent, isError } = toolResult.parse(result);
+  return { isError, structured: structuredContent, text: content[0].text };
+}

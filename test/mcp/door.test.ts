@@ -1,0 +1,231 @@
+import { once } from "node:events";
+import { connect } from "node:net";
+import { text } from "node:stream/consumers";
+import { describe, expect, it } from "vitest";
+import { ERAS } from "./clients.ts";
+import { serveMcp } from "./serve-mcp.ts";
+import { legacyRequest, modernRequest, rpc, send, WIRE_ERAS } from "./wire.ts";
+import type { WireRequest } from "./wire.ts";
+
+const MIB = 1024 * 1024;
+const LIST = legacyRequest("tools/list");
+const TOKENS = [
+  { name: "alice", token: "alice-token" },
+  { name: "bob", token: "bob-token" },
+];
+
+describe("what is refused at the door, with a JSON-RPC error of id null", () => {
+  it.each<[string, WireRequest, number, number]>([
+    ["another Host", { ...LIST, headers: { host: "evil.example" } }, 403, -32000],
+    ["another Host, right at the port", { ...LIST, headers: { host: "evil.example:8011" } }, 403, -32000],
+    ["another Origin", { ...LIST, headers: { origin: "https://evil.example" } }, 403, -32000],
+    ["an opaque Origin", { ...LIST, headers: { origin: "null" } }, 403, -32000],
+    ["another Host before a wrong method", { method: "PUT", headers: { host: "evil.example" } }, 403, -32000],
+    ["no content type", { ...LIST, headers: { "content-type": undefined } }, 415, -32000],
+    ["text/plain", { ...LIST, headers: { "content-type": "text/plain" } }, 415, -32000],
+    ["a type that only starts like JSON", { ...LIST, headers: { "content-type": "application/jsonp" } }, 415, -32000],
+    ["an empty body", { body: "" }, 400, -32700],
+    ["what is not JSON", { body: "{" }, 400, -32700],
+    ["bytes that are not UTF-8", { body: Buffer.from([0x22, 0xff, 0x22]) }, 400, -32700],
+    ["null", { body: "null" }, 400, -32600],
+    ["a number", { body: "42" }, 400, -32600],
+    ["a text", { body: '"tools/list"' }, 400, -32600],
+    ["an empty batch", { body: "[]" }, 400, -32600],
+    ["a batch", { ...LIST, body: `[${String(LIST.body)}]` }, 400, -32600],
+    [
+      "a batch of 2026-07-28",
+      { ...modernRequest("tools/list"), body: `[${String(modernRequest("tools/list").body)}]` },
+      400,
+      -32600,
+    ],
+    ["JSON of 100,000 levels", { body: `{"a":${"[".repeat(100_000)}${"]".repeat(100_000)}}` }, 400, -32600],
+    ["a message of 1 MiB and a byte", { body: " ".repeat(MIB + 1) }, 413, -32000],
+    ["a message of 1 MiB and a byte, in chunks", { body: " ".repeat(MIB + 1), chunked: true }, 413, -32000],
+    ["a message of 12 MiB", { body: " ".repeat(12 * MIB) }, 413, -32000],
+    ["a message of 12 MiB, in chunks", { body: " ".repeat(12 * MIB), chunked: true }, 413, -32000],
+  ])("%s", async (_what, wireRequest, status, code) => {
+    const { port, announced } = await serveMcp();
+    const answer = await rpc(port, wireRequest);
+    expect(answer).toMatchObject({ status, id: null, error: { code } });
+    expect(answer.headers["content-type"]).toBe("application/json");
+    expect(announced).toEqual([]);
+  });
+
+  it.each(["GET", "DELETE", "PUT", "PATCH", "OPTIONS"])("%s, naming what is allowed", async (method) => {
+    const { port } = await serveMcp();
+    const answer = await rpc(port, { method, headers: { accept: "text/event-stream" } });
+    expect(answer).toMatchObject({ status: 405, headers: { allow: "POST" }, error: { code: -32000 } });
+  });
+
+  it("a body announced as too large, before it is sent", async () => {
+    const { port } = await serveMcp();
+    const socket = connect(port, "127.0.0.1");
+    socket.write(
+      `POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${MIB + 1}\r\n\r\n`,
+    );
+    const [answer] = await once(socket, "data");
+    expect(String(answer)).toMatch(/^HTTP\/1\.1 413 /);
+    socket.destroy();
+  });
+
+  it("a body without end, by cutting the connection", async () => {
+    const { port } = await serveMcp();
+    const socket = connect(port, "127.0.0.1");
+    socket.write(
+      "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n",
+    );
+    const chunk = `10000\r\n${" ".repeat(0x10000)}\r\n`;
+    const pour = (): void => {
+      while (!socket.destroyed && socket.write(chunk));
+    };
+    socket.on("drain", pour);
+    socket.on("error", () => {});
+    pour();
+    expect(await text(socket).catch((error: Error) => error.message)).toMatch(/HTTP\/1\.1 413 |ECONNRESET|EPIPE/);
+  });
+});
+
+describe("what is let in", () => {
+  it.each<[string, WireRequest]>([
+    ["a content type with parameters", { headers: { "content-type": "Application/JSON; charset=utf-8" } }],
+    ["an Origin on this machine", { headers: { origin: "http://localhost:6274" } }],
+    ["localhost at whatever port", { headers: { host: "localhost:9" } }],
+    ["the path without a slash", { path: "/mcp" }],
+    ["a body in chunks", { chunked: true }],
+    ["a message of exactly 1 MiB", { body: String(LIST.body).padEnd(MIB) }],
+    ["a protocol version of the past", { headers: { "mcp-protocol-version": "2025-03-26" } }],
+    ["no protocol version", { headers: { "mcp-protocol-version": undefined } }],
+  ])("%s", async (_what, change) => {
+    const { port } = await serveMcp();
+    const headers = { ...LIST.headers, ...change.headers };
+    expect(await rpc(port, { ...LIST, ...change, headers })).toMatchObject({
+      status: 200,
+      id: 7,
+      result: { tools: expect.any(Array) },
+    });
+  });
+
+  it("hosts and origins of the configuration, and only those", async () => {
+    const { port } = await serveMcp({ allowedHosts: ["mcp.example"], allowedOrigins: ["app.example"] });
+    const headers = { host: "mcp.example:443", origin: "https://app.example" };
+    expect(await send(port, { ...LIST, headers })).toMatchObject({ status: 200 });
+    expect(await send(port, { ...LIST, headers: { ...headers, host: "localhost" } })).toMatchObject({ status: 403 });
+    expect(await send(port, { ...LIST, headers: { ...headers, origin: "http://localhost" } })).toMatchObject({
+      status: 403,
+    });
+  });
+
+  it("a Host with user information in it, which is no reason to fail", async () => {
+    const { port } = await serveMcp();
+    expect(await send(port, { ...LIST, headers: { host: "user@localhost" } })).toMatchObject({ status: 200 });
+  });
+
+  it.each(WIRE_ERAS)("a notification, which gets no answer ($era)", async ({ requestOf }) => {
+    const { port } = await serveMcp();
+    const request = requestOf("notifications/initialized");
+    const body = String(request.body).replace('"id":7,', "");
+    expect(await send(port, { ...request, body })).toMatchObject({ status: 202, text: "" });
+  });
+
+  it("a call that asks for an MCP task, served as if it had not asked", async () => {
+    const { port } = await serveMcp();
+    const params = { name: "get_registered_callbacks", arguments: { task_id: "t" }, task: { ttl: 1000 } };
+    const { result } = await rpc(port, legacyRequest("tools/call", params));
+    expect(result).toMatchObject({ structuredContent: { callback_count: 0 } });
+  });
+});
+
+describe("the protocol version", () => {
+  it.each(["2099-01-01", "1999-01-01", "nonsense"])("unknown (%s) keeps the v1 SDK's plain 400", async (version) => {
+    const { port } = await serveMcp();
+    const answer = await rpc(port, { ...LIST, headers: { "mcp-protocol-version": version } });
+    expect(answer).toMatchObject({ status: 400, error: { code: -32000 } });
+    expect(answer.error?.message).toMatch(/^Bad Request: Unsupported protocol version/);
+  });
+
+  it("unknown, but in the message too, is told which ones there are", async () => {
+    const { port } = await serveMcp();
+    const body = String(modernRequest("tools/list").body).replace("2026-07-28", "2099-01-01");
+    const headers = { "mcp-protocol-version": "2099-01-01", "mcp-method": "tools/list" };
+    const answer = await rpc(port, { headers, body });
+    expect(answer).toMatchObject({ status: 400, error: { code: -32022 } });
+    expect(answer.text).toContain('"supported":["2026-07-28"]');
+  });
+
+  it("2026-07-28 without its envelope is malformed, not legacy", async () => {
+    const { port } = await serveMcp();
+    const answer = await rpc(port, { ...LIST, headers: { "mcp-protocol-version": "2026-07-28" } });
+    expect(answer).toMatchObject({ status: 400, error: { code: -32602 } });
+  });
+
+  it.each([
+    "{}",
+    '{"jsonrpc":"2.0"}',
+    '{"jsonrpc":"1.0","id":1,"method":"ping"}',
+    '{"jsonrpc":"2.0","id":null,"method":"ping"}',
+  ])("is no matter for what is no message: %s", async (body) => {
+    const { port, announced } = await serveMcp();
+    const answer = await rpc(port, { body });
+    expect(answer).toMatchObject({ status: 400, error: { code: expect.any(Number) } });
+    expect(announced).toEqual([]);
+  });
+});
+
+describe("a stream of 2026-07-28", () => {
+  it("ends when the server closes, which it may do twice", async () => {
+    const { port, close } = await serveMcp();
+    const { headers = {}, body = "" } = modernRequest("subscriptions/listen", { notifications: {} });
+    const response = await fetch(`http://127.0.0.1:${port}/mcp`, {
+      method: "POST",
+      headers: {
+        "content-type": "application/json",
+        accept: "application/json, text/event-stream",
+        "mcp-protocol-version": String(headers["mcp-protocol-version"]),
+        "mcp-method": "subscriptions/listen",
+      },
+      body: String(body),
+    });
+    expect(response.headers.get("content-type")).toMatch(/^text\/event-stream/);
+    await close();
+    await close();
+    expect(await response.text()).toContain("notifications/subscriptions/acknowledged");
+  });
+});
+
+describe("with tokens", () => {
+  it.each<[string, string | undefined]>([
+    ["no token", undefined],
+    ["an unknown token", "Bearer eve-token"],
+    ["another scheme", "Basic alice-token"],
+  ])("%s gets 401", async (_what, authorization) => {
+    const { port } = await serveMcp({ tokens: TOKENS });
+    const answer = await rpc(port, { ...LIST, headers: { authorization } });
+    expect(answer).toMatchObject({ status: 401, headers: { "www-authenticate": "Bearer" }, error: { code: -32000 } });
+  });
+
+  it.each(ERAS)(
+    "two principals who use the same task_id never notice each other ($era)",
+    async ({ connect: connectClient }) => {
+      const { url, runTask } = await serveMcp({ tokens: TOKENS });
+      const alice = await connectClient(url, { token: "alice-token" });
+      const bob = await connectClient(url, { token: "bob-token" });
+      const registration = { task_id: "t", client_id: "c", callback_url: "http://localhost/c" };
+      const ofAlice = await alice.callTool("register_callback", registration);
+      const ofBob = await bob.callTool("register_callback", registration);
+      expect(ofAlice.structured).toMatchObject({ registered_callbacks: 1 });
+      expect(ofBob.structured).toMatchObject({ registered_callbacks: 1 });
+
+      await alice.callTool("start_task_with_callbacks", { task_id: "t", client_id: "alice's" });
+      await runTask({ status: "completed", result: "for alice" });
+      expect(await bob.callTool("get_task_result", { task_id: "t" })).toMatchObject({ isError: true });
+      expect(await bob.callTool("start_task_with_callbacks", { task_id: "t", client_id: "bob's" })).toMatchObject({
+        isError: false,
+      });
+      const { structured } = await bob.callTool("get_registered_callbacks", { task_id: "t" });
+      expect(structured).toMatchObject({ callback_count: 1, callbacks: [{ deliveries: [] }] });
+      expect((await alice.callTool("get_task_result", { task_id: "t" })).structured).toMatchObject({
+        result: "for alice",
+      });
+    },
+  );
+});

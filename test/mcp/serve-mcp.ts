@@ -1,0 +1,107 @@
+import { createServer } from "node:http";
+import { onTestFinished } from "vitest";
+import { createAddressGuard } from "../../src/delivery/address-guard.ts";
+import type { TaskOutcome } from "../../src/domain/task.ts";
+import { createMcp } from "../../src/mcp/handler.ts";
+import type { McpNeeds } from "../../src/mcp/handler.ts";
+import { createCallbacks } from "../../src/service/callbacks.ts";
+import { createDeliveries } from "../../src/service/deliveries.ts";
+import type { Announcement, Store } from "../../src/service/ports.ts";
+import { createPrincipalOf } from "../../src/service/principals.ts";
+import type { AccessToken } from "../../src/service/principals.ts";
+import { createTasks } from "../../src/service/tasks.ts";
+import { createFakeClock } from "../support/clock.ts";
+import type { FakeClock } from "../support/clock.ts";
+import { failingWith } from "../support/resolve.ts";
+import { openTestStore } from "../support/sqlite-store.ts";
+
+const LOOPBACK = ["localhost", "127.0.0.1", "[::1]"];
+const SERVER_INFO = { name: "mcp-callbacks", version: "1.2.3" };
+const TASK_TYPES = new Map([
+  ["demo", { expectedMs: 10_000 }],
+  ["quick", { expectedMs: 50 }],
+  ["open-ended", { expectedMs: null }],
+]);
+
+export interface ServedMcp {
+  /** With the slash, as the contract spells it; `port` for other spellings. */
+  readonly url: string;
+  readonly port: number;
+  readonly clock: FakeClock;
+  readonly store: Store;
+  readonly announced: readonly Announcement[];
+  readonly toolNames: readonly string[];
+  readonly close: () => Promise<void>;
+  /** Lets the runner's part happen: the oldest pending task runs, and ends when `outcome` is given. */
+  readonly runTask: (outcome?: TaskOutcome) => Promise<void>;
+}
+
+export interface ServeOptions {
+  readonly tokens?: readonly AccessToken[];
+  readonly allowedHosts?: readonly string[];
+  readonly allowedOrigins?: readonly string[];
+}
+
+/** The MCP handler behind a plain HTTP server, over the real services and a store of the test's own. */
+export async function serveMcp(options: ServeOptions = {}): Promise<ServedMcp> {
+  const { tokens = [], allowedHosts = LOOPBACK, allowedOrigins = LOOPBACK } = options;
+  const store = await openTestStore();
+  onTestFinished(() => store.close());
+  const clock = createFakeClock();
+  const announced: Announcement[] = [];
+  const announce = (announcement: Announcement): void => void announced.push(announcement);
+  const services = createServices({ store, clock, announce });
+  const principalOf = createPrincipalOf(tokens, "local");
+  const mcp = createMcp({
+    ...services,
+    clock,
+    announce,
+    principalOf,
+    serverInfo: SERVER_INFO,
+    allowedHosts,
+    allowedOrigins,
+  });
+  onTestFinished(() => mcp.close());
+  const port = await listen(mcp.handle);
+  return {
+    url: `http://127.0.0.1:${port}/mcp/`,
+    port,
+    clock,
+    store,
+    announced,
+    toolNames: mcp.toolNames,
+    close: () => mcp.close(),
+    async runTask(outcome) {
+      const [task] = await store.claimRunnableTasks({ limit: 1, now: clock.now() });
+      if (task === undefined) throw new Error("No task is pending");
+      if (outcome !== undefined) await services.tasks.finish(task, outcome);
+    },
+  };
+}
+
+function createServices(needs: { store: Store; clock: FakeClock; announce: McpNeeds["announce"] }) {
+  const wakes = { wakeRunner: () => {}, wakeDispatcher: () => {} };
+  const catalog = { find: (taskType: string) => TASK_TYPES.get(taskType), names: () => [...TASK_TYPES.keys()] };
+  const targetPolicy = createAddressGuard({ allow: "loopback", resolve: failingWith("ENOTFOUND") });
+  return {
+    tasks: createTasks({ ...needs, ...wakes, catalog }),
+    callbacks: createCallbacks({ ...needs, ...wakes, targetPolicy }),
+    deliveries: createDeliveries(needs),
+  };
+}
+
+async function listen(handle: ReturnType<typeof createMcp>["handle"]): Promise<number> {
+  const server = createServer((req, res) => void handle(req, res));
+  const { promise, resolve } = Promise.withResolvers<void>();
+  server.listen(0, "127.0.0.1", resolve);
+  await promise;
+  onTestFinished(() => {
+    const closed = Promise.withResolvers<void>();
+    server.close(() => closed.resolve());
+    server.closeAllConnections();
+    return closed.promise;
+  });
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("It listens on no port");
+  return address.port;
+}

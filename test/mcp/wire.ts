@@ -1,0 +1,82 @@
+/** What goes over the wire, byte by byte: for requests that no client would send. */
+import { request } from "node:http";
+import type { OutgoingHttpHeaders } from "node:http";
+import { z } from "zod";
+
+export interface WireRequest {
+  readonly method?: string;
+  readonly path?: string;
+  /** Over the defaults of a well-behaved client; undefined leaves one out. */
+  readonly headers?: Record<string, string | undefined>;
+  readonly body?: string | Buffer;
+  /** Without Content-Length: in chunks. */
+  readonly chunked?: boolean;
+}
+
+export interface WireResponse {
+  readonly status: number;
+  readonly headers: Record<string, string | string[] | undefined>;
+  readonly text: string;
+}
+
+const rpcMessage = z.object({
+  jsonrpc: z.literal("2.0"),
+  id: z.union([z.number(), z.null()]),
+  result: z.unknown().optional(),
+  error: z.object({ code: z.number(), message: z.string() }).optional(),
+});
+
+export type RpcAnswer = WireResponse & z.output<typeof rpcMessage>;
+
+const DEFAULT_HEADERS = { "content-type": "application/json", accept: "application/json, text/event-stream" };
+
+export async function send(port: number, wireRequest: WireRequest): Promise<WireResponse> {
+  const { method = "POST", path = "/mcp/", headers = {}, body = "", chunked = false } = wireRequest;
+  const { promise, resolve, reject } = Promise.withResolvers<WireResponse>();
+  const framing = chunked ? { "transfer-encoding": "chunked" } : { "content-length": String(Buffer.byteLength(body)) };
+  const sent: OutgoingHttpHeaders = { ...DEFAULT_HEADERS, ...framing, ...headers };
+  for (const name of Object.keys(sent)) if (sent[name] === undefined) delete sent[name];
+  const req = request({ host: "127.0.0.1", port, method, path, headers: sent, agent: false }, (res) => {
+    const chunks: Buffer[] = [];
+    res.on("data", (chunk: Buffer) => chunks.push(chunk));
+    res.on("end", () =>
+      resolve({ status: res.statusCode ?? 0, headers: res.headers, text: Buffer.concat(chunks).toString() }),
+    );
+    res.on("error", reject);
+  });
+  req.on("error", reject);
+  req.end(body);
+  return promise;
+}
+
+/** Sends it and reads the answer as one JSON-RPC message. */
+export async function rpc(port: number, wireRequest: WireRequest): Promise<RpcAnswer> {
+  const response = await send(port, wireRequest);
+  return { ...response, ...rpcMessage.parse(JSON.parse(response.text)) };
+}
+
+/** A request as a 2025-11-25 client writes it. */
+export function legacyRequest(method: string, params: object = {}): WireRequest {
+  return {
+    headers: { "mcp-protocol-version": "2025-11-25" },
+    body: JSON.stringify({ jsonrpc: "2.0", id: 7, method, params }),
+  };
+}
+
+/** A request as a 2026-07-28 client writes it. */
+export function modernRequest(method: string, params: { name?: string; [key: string]: unknown } = {}): WireRequest {
+  const envelope = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientInfo": { name: "wire", version: "0" },
+    "io.modelcontextprotocol/clientCapabilities": {},
+  };
+  return {
+    headers: { "mcp-protocol-version": "2026-07-28", "mcp-method": method, "mcp-name": params.name },
+    body: JSON.stringify({ jsonrpc: "2.0", id: 7, method, params: { ...params, _meta: envelope } }),
+  };
+}
+
+export const WIRE_ERAS = [
+  { era: "2025-11-25", requestOf: legacyRequest },
+  { era: "2026-07-28", requestOf: modernRequest },
+] as const;

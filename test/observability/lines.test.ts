@@ -1,0 +1,62 @@
+import { expect, test } from "vitest";
+import { linesOf } from "../../src/observability/lines.ts";
+import type { Announcement } from "../../src/service/ports.ts";
+
+const delivery = { deliveryId: "dlv_1", eventId: "evt_1", taskId: "t1", clientId: "x", url: "http://r.example/hook" };
+const attempted = { kind: "delivery.attempted", attempt: 1, durationMs: 3, waitMs: null, ...delivery } as const;
+
+const CASES: readonly [Announcement, readonly string[]][] = [
+  [{ kind: "task.running", taskId: "t1", taskType: "demo", runCount: 1 }, ["🔨 Processing callback task t1..."]],
+  [
+    { kind: "task.finished", taskId: "t1", status: "completed", eventId: "evt_1", deliveryCount: 2 },
+    ["✅ Task t1 completed, sending callbacks...", "📞 Sending 2 callbacks for task t1"],
+  ],
+  [
+    { kind: "task.finished", taskId: "t1", status: "failed", eventId: "evt_1", deliveryCount: 0 },
+    ["❌ Task t1 failed, no callbacks to send"],
+  ],
+  [{ kind: "delivery.sending", attempt: 1, ...delivery }, ["📤 Sending callback to x at http://r.example/hook"]],
+  [{ ...attempted, outcome: { statusCode: 200, error: null }, next: "delivered" }, ["✅ Callback delivered to x"]],
+  [
+    { ...attempted, outcome: { statusCode: 503, error: "http_5xx" }, next: "retry", waitMs: 5000 },
+    ["⚠️ Callback to x returned status 503, next attempt in 5 s"],
+  ],
+  [
+    { ...attempted, outcome: { statusCode: null, error: "timeout" }, next: "retry", waitMs: 4600 },
+    ["⚠️ Callback to x failed: timeout, next attempt in 5 s"],
+  ],
+  [
+    { ...attempted, attempt: 10, outcome: { statusCode: 503, error: "http_5xx" }, next: "gave_up" },
+    ["❌ Gave up on callback to x after 10 attempts: http_5xx"],
+  ],
+  [{ kind: "event.settled", eventId: "evt_1", taskId: "t1" }, ["📞 All callbacks sent for t1"]],
+  [
+    { kind: "inbox.received", clientId: "x", type: "task_completed", taskId: "t1" },
+    ["🎯 Webhook received for x: task_completed - t1"],
+  ],
+  [
+    {
+      kind: "http.request",
+      remoteAddress: "127.0.0.1",
+      method: "POST",
+      path: "/webhook/x",
+      status: 200,
+      durationMs: 1,
+    },
+    ['127.0.0.1 - "POST /webhook/x" 200'],
+  ],
+];
+
+test.each(CASES)("%o is told in the contract's words", (announcement, lines) => {
+  expect(linesOf(announcement)).toEqual(lines);
+});
+
+test("what a stranger sent cannot forge a line", () => {
+  const [line] = linesOf({
+    kind: "inbox.received",
+    clientId: "x",
+    type: "a\n✅ Callback delivered to y",
+    taskId: null,
+  });
+  expect(line).not.toContain("\n");
+});
