@@ -1,0 +1,85 @@
+/** What the README says of the log, the POST and its signature, held against real runs. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { Webhook } from "standardwebhooks";
+import { expect, test } from "vitest";
+import { temporaryFolder } from "../support/builders.ts";
+import { register, start } from "../support/call-tool.ts";
+import { blockWith, normalised, readDocument, sectionOf } from "../support/readme.ts";
+import type { ReceivedRequest } from "../support/receiver.ts";
+import { receiverWith } from "../support/sender.ts";
+import { startServer } from "../support/server.ts";
+
+type IsGenuine = (headers: object, body: string, secret: string) => boolean;
+
+const readme = readDocument("README.md");
+const TASK = "demo_task_123";
+
+test("the log of the demo flow is the one shown", async () => {
+  const server = await startServer();
+  await register(server.url, TASK, "inspector_b", `http://localhost:${server.port}/webhook/inspector_b`);
+  await start(server.url, TASK, "inspector_a");
+  await server.waitForLine(`All callbacks sent for ${TASK}`);
+
+  const tabs = sectionOf(readme, "Try it with MCP Inspector, in two tabs").replaceAll(":8011", `:${server.port}`);
+  const shown = blockWith(tabs, "text", "🚀") + blockWith(tabs, "text", "🔨");
+  const accessLine = /`(127\.0\.0\.1 - .*?)`/.exec(tabs)?.[1];
+  expect(server.lines).toContain(accessLine);
+  expect(server.lines.filter((line) => !line.startsWith("127.0.0.1 - "))).toEqual(shown.trimEnd().split("\n"));
+});
+
+test("the log of a receiver that fails is the one shown", async () => {
+  const receiver = await receiverWith((_, response) => response.writeHead(503).end());
+  const shown = blockWith(readme, "text", "⚠️").trimEnd().split("\n");
+  for (const [line, schedule] of [
+    [shown[0]!, "5000"],
+    [shown[1]!, "0,0,0,0,0,0,0,0,0"],
+  ] as const) {
+    const server = await startServer({ env: { RETRY_SCHEDULE_MS: schedule } });
+    await register(server.url, TASK, "inspector_b", receiver.url);
+    await start(server.url, TASK);
+    expect(await server.waitForLine(/^⚠️.* in 5 s|^❌/)).toBe(line);
+  }
+});
+
+test("the POST is the one shown", async () => {
+  const { request } = await deliver();
+  const [head = "", body = ""] = blockWith(readme, "http", "POST ").split("\n\n");
+  const [requestLine, ...headerLines] = head.split("\n");
+  const received = headerLines.map((line) => line.split(":")[0]!).map((name) => `${name}: ${String(request.headers[name])}`);
+  expect(`${request.method} ${request.path} HTTP/1.1`).toBe(requestLine);
+  expect(normalised(received.join("\n"))).toBe(normalised(headerLines.join("\n")));
+  expect(JSON.parse(normalised(request.body))).toEqual(JSON.parse(normalised(body)));
+  expect(Object.keys(JSON.parse(request.body).data)).toEqual(Object.keys(JSON.parse(body).data));
+});
+
+test("the snippet and a Standard Webhooks library verify a real delivery, and nothing else", async () => {
+  const { request, secret } = await deliver();
+  const { headers, body } = request;
+  const isGenuine = await snippet();
+  expect(isGenuine(headers, body, secret)).toBe(true);
+  expect(new Webhook(secret).verify(body, headers as Record<string, string>)).toEqual(JSON.parse(body));
+
+  expect(isGenuine(headers, `${body} `, secret)).toBe(false);
+  expect(isGenuine({ ...headers, "webhook-timestamp": "1700000000" }, body, secret)).toBe(false);
+  expect(isGenuine({ ...headers, "webhook-signature": "v1,none" }, body, secret)).toBe(false);
+  expect(isGenuine({}, body, secret)).toBe(false);
+});
+
+/** A real delivery as the README's example has it, to a receiver of the test's own. */
+async function deliver(): Promise<{ request: ReceivedRequest; secret: string }> {
+  const server = await startServer();
+  const receiver = await receiverWith();
+  const registered = await register(server.url, TASK, "inspector_b", `${receiver.url}/webhook/inspector_b`);
+  await start(server.url, TASK, "inspector_a");
+  const [request] = await receiver.waitFor(1);
+  return { request: request!, secret: String(registered["signing_secret"]) };
+}
+
+async function snippet(): Promise<IsGenuine> {
+  const file = join(temporaryFolder(), "verify.mjs");
+  writeFileSync(file, blockWith(readme, "js", "isGenuine"));
+  const { isGenuine } = (await import(pathToFileURL(file).href)) as { isGenuine: IsGenuine };
+  return isGenuine;
+}

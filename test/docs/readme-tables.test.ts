@@ -1,0 +1,90 @@
+/** The README's tables, held against the code and a live server. */
+import { expect, test } from "vitest";
+import { readConfig, SETTING_NAMES } from "../../src/config.ts";
+import { quotedIn, readDocument, sectionOf, tableOf } from "../support/readme.ts";
+import { startServer } from "../support/server.ts";
+
+interface ListedTool {
+  readonly name: string;
+  readonly inputSchema: { readonly properties: object; readonly required: readonly string[] };
+}
+
+const readme = readDocument("README.md");
+const settings = tableOf(sectionOf(readme, "Settings")).map(([name = "", ...rest]) => [quotedIn(name)[0]!, ...rest] as const);
+const defaultOf = (wanted: string): string => settings.find(([name]) => name === wanted)?.[1] ?? "";
+
+test("every setting has its row, in the order of the code", () => {
+  expect(settings.map(([name]) => name)).toEqual(SETTING_NAMES);
+});
+
+test("the defaults that the table gives are those of the code", () => {
+  // Given on purpose, a default changes nothing.
+  const literal = settings.filter(([name, value]) => name !== "PUBLIC_URL" && /^`[^`]+`$/.test(value!));
+  expect(literal).toHaveLength(8);
+  for (const [name, value] of literal) {
+    expect(readConfig({ [name]: quotedIn(value!)[0] }, false), name).toEqual(readConfig({}, false));
+  }
+});
+
+test("the defaults that depend on something do so", () => {
+  const [onTerminal, elsewhere] = quotedIn(defaultOf("LOG_FORMAT"));
+  expect([readConfig({}, true).logFormat, readConfig({}, false).logFormat]).toEqual([onTerminal, elsewhere]);
+
+  const [onLoopback, , otherwise] = quotedIn(defaultOf("CALLBACK_ALLOW_PRIVATE"));
+  const exposed = { HOST: "0.0.0.0", ALLOW_ANONYMOUS: "true" };
+  expect([readConfig({}, false).privateTargets, readConfig(exposed, false).privateTargets]).toEqual([onLoopback, otherwise]);
+
+  const none = settings.filter(([, value]) => value === "none").map(([name]) => name);
+  expect(none).toEqual(["ALLOWED_HOSTS", "ALLOWED_ORIGINS", "AUTH_TOKENS"]);
+  const { allowedHosts, allowedOrigins, accessTokens } = readConfig({}, false);
+  expect(new Set([...allowedHosts, ...allowedOrigins])).toEqual(new Set(["localhost", "127.0.0.1", "[::1]"]));
+  expect(accessTokens).toEqual([]);
+});
+
+test("the retry schedule is the one of the code", () => {
+  const { waitsMs, jitter } = readConfig({}, false).retryPolicy;
+  const sentence = /the next one comes in ([^]*?), each ±(\d+) %:\s+(\w+) attempts/.exec(readme);
+  const unitMs: Record<string, number> = { s: 1000, min: 60_000, h: 3_600_000 };
+  const waits = [...(sentence?.[1] ?? "").matchAll(/(\d+) (s|min|h)\b/g)].map(([, count, unit]) => Number(count) * unitMs[unit!]!);
+  expect(waits).toEqual(waitsMs);
+  expect(Number(sentence?.[2])).toBe(jitter * 100);
+  expect([sentence?.[3], waitsMs.length]).toEqual(["ten", 9]);
+});
+
+test("a setting in an example is a setting", () => {
+  const ofInspector = ["DANGEROUSLY_OMIT_AUTH", "CLIENT_PORT"];
+  const set = [...readme.matchAll(/\b([A-Z]+(?:_[A-Z]+)+)=/g)].map(([, name = ""]) => name);
+  expect(set.filter((name) => !SETTING_NAMES.includes(name) && !ofInspector.includes(name))).toEqual([]);
+});
+
+test("the tools and their arguments are those of tools/list", async () => {
+  const server = await startServer();
+  const response = await fetch(`${server.url}/mcp/`, {
+    method: "POST",
+    headers: { "content-type": "application/json", accept: "application/json, text/event-stream" },
+    body: JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/list" }),
+  });
+  const { result } = (await response.json()) as { result: { tools: readonly ListedTool[] } };
+  expect(tableOf(sectionOf(readme, "Tools")).map(([name, args]) => `${name} ${args}`)).toEqual(result.tools.map(rowOf));
+});
+
+test("the routes answer as the table says", async () => {
+  const { url } = await startServer();
+  const statusOf = async (method: string, path: string, body?: string): Promise<number> =>
+    (await fetch(url + path.replace("{client_id}", "reader"), body === undefined ? { method } : { method, body })).status;
+  const routes = tableOf(sectionOf(readme, "HTTP")).flatMap(([route]) => quotedIn(route!));
+  expect(routes).toEqual(["POST /mcp", "POST /mcp/", "POST /webhook/{client_id}", "GET /webhook/{client_id}", "GET /health"]);
+  expect(await statusOf("GET", "/mcp")).toBe(405);
+  expect(await statusOf("DELETE", "/mcp/")).toBe(405);
+  expect(await statusOf("POST", "/webhook/{client_id}", '{"type":"greeting"}')).toBe(200);
+  expect(await statusOf("POST", "/webhook/{client_id}", "{}")).toBe(400);
+  expect(await statusOf("GET", "/webhook/{client_id}")).toBe(200);
+  expect(await statusOf("GET", "/health")).toBe(200);
+});
+
+function rowOf({ name, inputSchema }: ListedTool): string {
+  const { properties, required } = inputSchema;
+  const optional = Object.keys(properties).filter((argument) => !required.includes(argument));
+  const list = (names: readonly string[]): string => names.map((argument) => `\`${argument}\``).join(", ");
+  return `\`${name}\` ${list(required)}${optional.length > 0 ? `; optional ${list(optional)}` : ""}`;
+}

@@ -1,0 +1,96 @@
+/** The README's commands, run from top to bottom as a newcomer would, their answers compared with those it shows. */
+import { execFile, spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { describe, expect, test } from "vitest";
+import { temporaryFolder } from "../support/builders.ts";
+import { blocksOf, normalised, readDocument, sectionOf } from "../support/readme.ts";
+import type { Block } from "../support/readme.ts";
+import { startServer } from "../support/server.ts";
+import type { TestServer } from "../support/server.ts";
+
+const readme = readDocument("README.md");
+const project = fileURLToPath(new URL("../..", import.meta.url));
+const DEMO_TASK_MS = 200;
+const COMMAND_MS_MAX = 20_000;
+/** Not every machine that can run the tests has what the commands need. */
+const canRunThem = spawnSync("sh", ["-c", "command -v curl && command -v npx"]).status === 0;
+
+describe.skipIf(!canRunThem)("the README's commands", () => {
+  test("answer as shown, from the first example to the last", { timeout: 60_000 }, async () => {
+    const withoutAccess = readme.replace(sectionOf(readme, "Access"), "");
+    const server = await startServer({ env: { DEMO_TASK_MS: String(DEMO_TASK_MS) } });
+    expect(await runAll(withoutAccess, server)).toBe(7);
+  });
+
+  test("answer as shown when the server has tokens", async () => {
+    const access = sectionOf(readme, "Access");
+    const server = await startServer({ env: settingsOf(access) });
+    expect(await runAll(access, server)).toBe(2);
+  });
+});
+
+/** Runs every command that calls a server and returns how many answers it has compared. */
+async function runAll(markdown: string, server: TestServer): Promise<number> {
+  const definition = /^call\(\) \{[^]*?^\}\n/m.exec(readme)?.[0] ?? "";
+  const home = temporaryFolder();
+  const blocks = blocksOf(markdown);
+  let compared = 0;
+  for (const [index, { text }] of blocks.entries()) {
+    if (!isCommand(blocks[index]!)) continue;
+    const printed = await runShell(asRun(definition + text, server), home);
+    const shown = blocks[index + 1];
+    if (shown?.language === "json") {
+      expect(answerIn(printed), text).toEqual(JSON.parse(normalised(asRun(shown.text, server))));
+      compared++;
+    } else expect(answerIn(printed), text).toBeTruthy();
+    await untilItsTaskHasEnded(text, server);
+  }
+  return compared;
+}
+
+function isCommand({ language, text }: Block): boolean {
+  return language === "sh" && /^(curl|call|npx @modelcontextprotocol\/inspector --cli)\b/m.test(text);
+}
+
+/** What the README says of the usual server, said of this one. */
+function asRun(text: string, { port }: TestServer): string {
+  return text.replaceAll("localhost:8011", `localhost:${port}`).replaceAll("~10 seconds", `~${DEMO_TASK_MS / 1000} seconds`);
+}
+
+/** Of the last answer: a tool's result or error, or the whole of it when it is no tool's. */
+function answerIn(printed: string): unknown {
+  const answer = JSON.parse(normalised(printed.trimEnd().split("\n").at(-1) ?? ""));
+  if (answer.result?.isError === true) return JSON.parse(answer.result.content[0].text);
+  return answer.result?.structuredContent ?? answer;
+}
+
+async function untilItsTaskHasEnded(command: string, server: TestServer): Promise<void> {
+  if (!command.includes("start_task_with_callbacks")) return;
+  const taskId = /"?task_id(?:":"|=)(\w+)/.exec(command)?.[1];
+  await server.waitForLine(new RegExp(`All callbacks sent for ${taskId}$|Task ${taskId} \\w+, no callbacks to send`));
+}
+
+/** Runs a script as a reader would, in the project's folder; resolves with what it printed, whatever its exit code. */
+async function runShell(script: string, home: string): Promise<string> {
+  const env = {
+    PATH: `${project}node_modules/.bin:${process.env["PATH"]}`,
+    HOME: home,
+    // The tests call nobody but us: npx finds what npm ci has installed, and asks the registry nothing.
+    npm_config_offline: "true",
+    npm_config_update_notifier: "false",
+  };
+  const run = promisify(execFile)("sh", ["-c", script], { cwd: project, env, timeout: COMMAND_MS_MAX });
+  try {
+    return (await run).stdout;
+  } catch (error) {
+    if (error instanceof Error && "stdout" in error && "code" in error && typeof error.code === "number") return String(error.stdout);
+    throw error;
+  }
+}
+
+/** The settings with which a section starts its server. */
+function settingsOf(markdown: string): Record<string, string> {
+  const line = /^([A-Z_]+=\S+ )+npm start$/m.exec(markdown)?.[0] ?? "";
+  return Object.fromEntries([...line.matchAll(/([A-Z_]+)=(\S+)/g)].map(([, name = "", value = ""]) => [name, value]));
+}

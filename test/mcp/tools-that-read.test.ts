@@ -1,0 +1,135 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { z } from "zod";
+import type { Json } from "../../src/domain/json.ts";
+import { A_SECRET, FAILED_503, T0 } from "../support/builders.ts";
+import { attempt, COMPLETED, NOW, REGISTRATION, START, startAsking, URL_B } from "./asking.ts";
+import type { Asking } from "./asking.ts";
+import { ERAS } from "./clients.ts";
+import type { ServedMcp } from "./serve-mcp.ts";
+
+describe.each(ERAS)("the tools that read, asked by a client of $era", ({ connect }) => {
+  let served: ServedMcp;
+  let call: Asking["call"];
+
+  beforeEach(async () => {
+    ({ served, call } = await startAsking(connect));
+  });
+
+  describe("get_task_result", () => {
+    it("answers as the contract says, keys in order", async () => {
+      await call("start_task_with_callbacks", START);
+      await served.runTask({ status: "completed", result: "Task demo_task_123 completed successfully" });
+      expect(JSON.stringify(await call("get_task_result", { task_id: "demo_task_123" }))).toBe(
+        JSON.stringify({
+          task_id: "demo_task_123",
+          status: "completed",
+          result: "Task demo_task_123 completed successfully",
+          message: "✅ Task completed!",
+          timestamp: NOW,
+        }),
+      );
+    });
+
+    it("tells not to poll while the task waits or runs, with the result null", async () => {
+      await call("start_task_with_callbacks", START);
+      const waiting = { status: "pending", result: null, message: expect.stringContaining("do not poll") };
+      expect(await call("get_task_result", { task_id: "demo_task_123" })).toMatchObject(waiting);
+      await served.runTask();
+      const running = { ...waiting, status: "running" };
+      expect(await call("get_task_result", { task_id: "demo_task_123" })).toMatchObject(running);
+    });
+
+    it.each([
+      ["failed", "❌ Task failed"],
+      ["cancelled", "🚫 Task cancelled"],
+    ] as const)("gives a task that %s its error", async (status, message) => {
+      await call("start_task_with_callbacks", START);
+      await served.runTask({ status, error: "the printer is on fire" });
+      const answer = await call("get_task_result", { task_id: "demo_task_123" });
+      expect(answer).toMatchObject({ status, result: null, error: "the printer is on fire", message });
+    });
+
+    it.each<[Json]>([[{ pages: [1, null, "three"] }], [[1, [2]]], [0], [false], [""], [null], [nested(1000)]])(
+      "gives a result of any JSON type back as it was (%#)",
+      async (result) => {
+        await call("start_task_with_callbacks", START);
+        await served.runTask({ status: "completed", result });
+        expect(await call("get_task_result", { task_id: "demo_task_123" })).toMatchObject({ result });
+      },
+    );
+  });
+
+  describe("get_registered_callbacks", () => {
+    it("answers an unknown task with no callbacks", async () => {
+      const answer = await call("get_registered_callbacks", { task_id: "nobody's" });
+      expect(answer).toEqual({ task_id: "nobody's", callback_count: 0, timestamp: NOW, callbacks: [] });
+    });
+
+    it("answers as the contract says, with every attempt and no secret", async () => {
+      const { callback_id } = await call("register_callback", { ...REGISTRATION, secret: A_SECRET });
+      await call("start_task_with_callbacks", START);
+      await served.runTask(COMPLETED);
+      await attempt(served, FAILED_503, { status: "pending", nextAttemptAt: T0 + 5000, keepClaim: false });
+      const answer = await call("get_registered_callbacks", { task_id: "demo_task_123" });
+      const [delivery] = deliveriesOf(answer);
+      expect(JSON.stringify(answer)).toBe(
+        JSON.stringify({
+          task_id: "demo_task_123",
+          callback_count: 1,
+          timestamp: NOW,
+          callbacks: [
+            {
+              callback_id,
+              client_id: "inspector_b",
+              callback_url: URL_B,
+              registered_at: NOW,
+              status: "active",
+              deliveries: [
+                {
+                  delivery_id: delivery?.["delivery_id"],
+                  event_id: delivery?.["event_id"],
+                  event: "task_completed",
+                  status: "pending",
+                  attempt_count: 1,
+                  next_attempt_at: new Date(T0 + 5000).toISOString(),
+                  attempts: [{ number: 1, started_at: NOW, duration_ms: 12, status_code: 503, error: "http_5xx" }],
+                },
+              ],
+            },
+          ],
+        }),
+      );
+    });
+
+    it("has null where there is nothing to tell", async () => {
+      await call("register_callback", REGISTRATION);
+      await call("start_task_with_callbacks", START);
+      await served.runTask(COMPLETED);
+      await attempt(
+        served,
+        { statusCode: null, error: "timeout", responseExcerpt: null },
+        { status: "pending", nextAttemptAt: T0, keepClaim: false },
+      );
+      await attempt(served, { statusCode: 200, error: null, responseExcerpt: null }, { status: "delivered" });
+      const [delivery] = deliveriesOf(await call("get_registered_callbacks", { task_id: "demo_task_123" }));
+      expect(delivery).toMatchObject({
+        status: "delivered",
+        next_attempt_at: null,
+        attempts: [
+          { number: 1, status_code: null, error: "timeout" },
+          { number: 2, status_code: 200, error: null },
+        ],
+      });
+    });
+  });
+});
+
+const history = z.object({ callbacks: z.array(z.object({ deliveries: z.array(z.record(z.string(), z.unknown())) })) });
+
+function deliveriesOf(answer: Record<string, unknown>): Record<string, unknown>[] {
+  return history.parse(answer).callbacks.flatMap(({ deliveries }) => deliveries);
+}
+
+function nested(levels: number): Json {
+  return levels === 0 ? [] : [nested(levels - 1)];
+}
