@@ -42,10 +42,10 @@ async function run(args: readonly string[]): Promise<void> {
 }
 
 async function serve(): Promise<void> {
-  const { start } = await import("./main.ts");
+  const { readConfig, start } = await import("./main.ts");
   // A reader of our log that goes away must not take the server with it.
   process.stdout.on("error", () => {});
-  const running = await start(await readSettings());
+  const running = await start(readConfig(process.env, process.stdout.isTTY));
   let isStopping = false;
   const stop = (): void => {
     if (isStopping) process.exit(1);
@@ -58,13 +58,8 @@ async function serve(): Promise<void> {
 
 async function migrate(): Promise<void> {
   const main = await import("./main.ts");
-  await main.migrate(await readSettings());
+  await main.migrate(main.readConfig(process.env, process.stdout.isTTY));
   print("The database is at the newest schema.");
-}
-
-async function readSettings() {
-  const { readConfig } = await import("./config.ts");
-  return readConfig(process.env, process.stdout.isTTY);
 }
 
 async function endingWell(command: () => Promise<void>): Promise<void> {

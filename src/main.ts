@@ -36,6 +36,8 @@ const migrationsFolder = fileURLToPath(new URL("../migrations", import.meta.url)
 const manifest = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string };
 export const { version } = manifest;
 
+export { readConfig } from "./config.ts";
+
 export interface Running {
   /** How clients reach it, without a slash at the end. */
   readonly url: string;

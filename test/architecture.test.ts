@@ -18,7 +18,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "clock.ts": ["service"],
   "config.ts": ["domain"],
   "lifecycle.ts": [],
-  "cli.ts": ["main.ts", "config.ts"],
+  "cli.ts": ["main.ts"],
 };
 
 /** Where each package may be imported. zod is what every door parses with. */

@@ -60,12 +60,21 @@ export interface HttpServer {
 /** Resolves once it listens. Throws a `StartError` when the address cannot be had. */
 export async function listen(app: Koa, host: string, port: number): Promise<HttpServer> {
   const handle = app.callback();
-  const server = createServer((request, response) => void handle(request, response));
+  const server = createServer((request, response) => {
+    if (URL.canParse(request.url ?? "", "http://localhost")) void handle(request, response);
+    else refuseTarget(response);
+  });
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once("error", (error) => reject(asStartError(error, host, port)));
   server.listen(port, host.replace(/^\[(.*)\]$/, "$1"), resolve);
   await promise;
   return { port: (server.address() as AddressInfo).port, stop: (graceMs) => close(server, graceMs) };
+}
+
+/** A request target that is no URL, such as `http://[::1`: Koa would throw as soon as anybody asks for its path. */
+function refuseTarget(response: ServerResponse): void {
+  response.writeHead(400, { "Content-Type": "application/json", Connection: "close" });
+  response.end(JSON.stringify({ status: "error", message: "The request target is not a valid URL." }));
 }
 
 async function close(server: Server, graceMs: number): Promise<void> {

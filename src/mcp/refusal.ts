@@ -23,7 +23,7 @@ export function refuse(res: ServerResponse, { status, code, message, headers }: 
  * that was still sending would see a broken pipe instead of the answer.
  */
 export function discardRest(req: IncomingMessage): void {
-  if (Date.now() > 0) return;
+  if (req.readableEnded || req.destroyed) return;
   let bytes = 0;
   req.on("data", (chunk: Buffer) => {
     bytes += chunk.length;

@@ -172,6 +172,13 @@ describe("other paths", () => {
     expect(await response.json()).toMatchObject({ status: "error", message: expect.stringContaining("POST") });
   });
 
+  test("a request target that is no URL is 400", async () => {
+    const { port } = new URL(url);
+    const outgoing = request({ port, path: "http://[::1" }).end();
+    const [response] = (await once(outgoing, "response")) as [IncomingMessage];
+    expect([response.statusCode, JSON.parse(await text(response))]).toMatchObject([400, { status: "error" }]);
+  });
+
   test("a failure of ours is logged in full and shown as nothing", async () => {
     await store.close();
     const { status, body } = await answerOf(await post("/webhook/c", JSON.stringify(WEBHOOK)));

@@ -90,11 +90,14 @@ describe("what is refused at the door, with a JSON-RPC error of id null", () => 
       while (!socket.destroyed && socket.write(CHUNK));
     };
     socket.on("drain", pour);
+    const { promise: closed, resolve } = Promise.withResolvers<void>();
+    socket.on("close", () => resolve());
+    // What the cut looks like from this side.
     socket.on("error", () => {});
     socket.resume();
     socket.write(CHUNKED_POST);
     pour();
-    await once(socket, "close");
+    await closed;
     expect(sentBytes).toBeGreaterThan(16 * MIB);
     expect(sentBytes).toBeLessThan(64 * MIB);
   });

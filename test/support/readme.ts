@@ -24,7 +24,10 @@ export function sectionOf(document: string, title: string): string {
 
 /** The fenced blocks, in order. */
 export function blocksOf(markdown: string): readonly Block[] {
-  return [...markdown.matchAll(/^```(\w+)\n([^]*?)^```$/gm)].map(([, language = "", text = ""]) => ({ language, text }));
+  return [...markdown.matchAll(/^```(\w+)\n([^]*?)^```$/gm)].map(([, language = "", text = ""]) => ({
+    language,
+    text,
+  }));
 }
 
 /** The one block of this language whose text has `part` in it. */
@@ -40,7 +43,12 @@ export function tableOf(markdown: string): readonly (readonly string[])[] {
   const rule = lines.findIndex((line) => /^\|(-+\|)+$/.test(line));
   const rows = lines.slice(rule + 1);
   const end = rows.findIndex((line) => !line.startsWith("|"));
-  return rows.slice(0, end === -1 ? undefined : end).map((row) => row.split("|").slice(1, -1).map((cell) => cell.trim()));
+  return rows.slice(0, end === -1 ? undefined : end).map((row) =>
+    row
+      .split("|")
+      .slice(1, -1)
+      .map((cell) => cell.trim()),
+  );
 }
 
 /** Everything that `stands in backticks`. */
