@@ -12,12 +12,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   delivery: ["domain", "service"],
   "task-runner": ["domain", "service"],
   store: ["domain", "service"],
-  mcp: ["domain", "service"],
-  http: ["domain", "service"],
+  mcp: ["domain", "service", "request-body.ts"],
+  http: ["domain", "service", "request-body.ts"],
   observability: ["domain", "service"],
   "clock.ts": ["service"],
   "config.ts": ["domain"],
   "lifecycle.ts": [],
+  "request-body.ts": [],
   "cli.ts": ["main.ts"],
 };
 

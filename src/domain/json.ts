@@ -2,21 +2,29 @@ import { DomainError } from "./errors.ts";
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
+/** For inputs and results: deeper ones would exhaust the stack of whoever writes them out. */
 export const JSON_DEPTH_MAX = 100;
+
+/** Whether objects and arrays lie in one another more than `levels` deep. Itself safe on any depth. */
+export function isNestedDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return levels === 0 || Object.values(value).some((item) => isNestedDeeper(item, levels - 1));
+}
 
 /**
  * The one text of a JSON value, whatever the order its keys came in: what "started again with the same input" is judged by.
- * Throws `invalid` when `value` is nested deeper than 100 levels (JSON.stringify would run out of stack far above that).
+ * Throws `invalid` when `value` is nested deeper than 100 levels.
  */
 export function canonicalJson(value: Json): string {
-  return JSON.stringify(sortKeys(value, 0));
+  if (isNestedDeeper(value, JSON_DEPTH_MAX)) {
+    throw new DomainError("invalid", `input: nested deeper than ${JSON_DEPTH_MAX} levels; flatten it.`);
+  }
+  return JSON.stringify(withSortedKeys(value));
 }
 
-function sortKeys(value: Json, depth: number): Json {
-  if (depth > JSON_DEPTH_MAX)
-    throw new DomainError("invalid", `input: nested deeper than ${JSON_DEPTH_MAX} levels; flatten it.`);
-  if (Array.isArray(value)) return value.map((item: Json) => sortKeys(item, depth + 1));
+function withSortedKeys(value: Json): Json {
+  if (Array.isArray(value)) return value.map((item: Json) => withSortedKeys(item));
   if (value === null || typeof value !== "object") return value;
   const entries = Object.entries(value).toSorted(([left], [right]) => (left < right ? -1 : 1));
-  return Object.fromEntries(entries.map(([key, item]) => [key, sortKeys(item, depth + 1)]));
+  return Object.fromEntries(entries.map(([key, item]) => [key, withSortedKeys(item)]));
 }

@@ -1,3 +1,4 @@
+import { isNestedDeeper, JSON_DEPTH_MAX } from "./json.ts";
 import type { Json } from "./json.ts";
 
 /**
@@ -52,8 +53,11 @@ export function isSameStart(task: StartRequest, request: StartRequest): boolean 
 export function completedWith(value: unknown): TaskOutcome {
   const text = jsonTextOf(value);
   if (text === null) return failedWith("The task returned something that JSON cannot express.");
+  const result = JSON.parse(text) as Json;
+  if (isNestedDeeper(result, JSON_DEPTH_MAX))
+    return failedWith(`The result is nested deeper than ${JSON_DEPTH_MAX} levels.`);
   const bytes = Buffer.byteLength(text);
-  if (bytes <= TASK_RESULT_BYTES_MAX) return { status: "completed", result: JSON.parse(text) as Json };
+  if (bytes <= TASK_RESULT_BYTES_MAX) return { status: "completed", result };
   return failedWith(
     `The result has ${bytes} bytes of JSON, over the limit of ${TASK_RESULT_BYTES_MAX}; return a reference to it.`,
   );

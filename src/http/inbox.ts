@@ -1,10 +1,13 @@
 import type { RouterMiddleware } from "@koa/router";
 import { isClientGivenId } from "../domain/ids.ts";
+import { isNestedDeeper, JSON_DEPTH_MAX } from "../domain/json.ts";
 import type { Json } from "../domain/json.ts";
 import type { Inbox } from "../service/inbox.ts";
 import type { PrincipalOf } from "../service/principals.ts";
-import { readBody, REQUEST_BODY_BYTES_MAX } from "./body.ts";
+import { discardRest, readRequestBody, REQUEST_BODY_BYTES_MAX } from "../request-body.ts";
 
+/** What a task's result may have, and the webhook around it. */
+const BODY_DEPTH_MAX = JSON_DEPTH_MAX + 10;
 const HEADERS_CHARS_MAX = 16 * 1024;
 
 /** POST /webhook/{client_id}: takes any JSON object with a `type`, keeps it, and says so. */
@@ -12,13 +15,13 @@ export function receiveWebhook({ inbox }: { readonly inbox: Inbox }): RouterMidd
   return async (ctx) => {
     const clientId = clientIdOf(ctx.params["client_id"]);
     if (clientId === null) return refuse(ctx, 400, "client_id must have 1 to 200 characters, no control characters.");
-    const text = await readBody(ctx.req);
-    if (text === null) {
-      // What is left of the body is not read, so this connection cannot be used again.
-      ctx.set("Connection", "close");
+    const body = await readRequestBody(ctx.req);
+    if (body.kind === "gone") return refuse(ctx, 400, "The body ended before it was complete.");
+    if (body.kind === "too_large") {
+      discardRest(ctx.req);
       return refuse(ctx, 413, `The body is over ${REQUEST_BODY_BYTES_MAX} bytes.`);
     }
-    const webhook = parseWebhook(text);
+    const webhook = parseWebhook(body.bytes.toString());
     if (webhook === null) return refuse(ctx, 400, 'The body must be a JSON object with a "type".');
     const { taskId, receivedAt } = await inbox.receive(clientId, { ...webhook, headers: headersOf(ctx.headers) });
     ctx.body = {
@@ -75,6 +78,7 @@ function parseWebhook(text: string): { readonly type: string; readonly body: Jso
   try {
     const body = JSON.parse(text) as Json;
     if (body === null || typeof body !== "object" || !("type" in body)) return null;
+    if (isNestedDeeper(body, BODY_DEPTH_MAX)) return null;
     return typeof body.type === "string" && body.type !== "" ? { type: body.type, body } : null;
   } catch {
     return null;

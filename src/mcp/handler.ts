@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { toWebRequest } from "@modelcontextprotocol/node";
 import type { NodeIncomingMessageLike } from "@modelcontextprotocol/node";
+import { discardRest } from "../request-body.ts";
 import { callerOf } from "./caller.ts";
 import type { Caller } from "./caller.ts";
 import { createDoor } from "./door.ts";
@@ -10,7 +11,7 @@ import { INTERNAL_ERROR, internalError } from "./errors.ts";
 import { createLegacy } from "./legacy.ts";
 import { readMessage } from "./message.ts";
 import { createModern } from "./modern.ts";
-import { discardRest, refuse } from "./refusal.ts";
+import { refuse } from "./refusal.ts";
 import type { Refusal } from "./refusal.ts";
 import { createTools } from "./tools.ts";
 import type { ToolsNeeds } from "./tools.ts";

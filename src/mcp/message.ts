@@ -1,9 +1,9 @@
 import type { IncomingMessage } from "node:http";
-import { JSON_DEPTH_MAX } from "../domain/json.ts";
+import { isNestedDeeper, JSON_DEPTH_MAX } from "../domain/json.ts";
+import { readRequestBody, REQUEST_BODY_BYTES_MAX } from "../request-body.ts";
 import { HTTP_ERROR, INVALID_REQUEST, PARSE_ERROR } from "./errors.ts";
 import type { Refusal } from "./refusal.ts";
 
-export const MESSAGE_BYTES_MAX = 1024 * 1024;
 /** What the domain allows a task's input, and the message around it. Deeper ones would exhaust the stack of whoever writes them out. */
 const MESSAGE_DEPTH_MAX = JSON_DEPTH_MAX + 10;
 
@@ -14,21 +14,15 @@ export type ReadMessage =
   | { readonly kind: "gone" };
 
 export async function readMessage(req: IncomingMessage): Promise<ReadMessage> {
-  if (Number(req.headers["content-length"] ?? 0) > MESSAGE_BYTES_MAX) return TOO_LARGE;
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  try {
-    // Not destroyed on leaving the loop: the answer still has to go out on this connection.
-    const body: AsyncIterable<Buffer> = req.iterator({ destroyOnReturn: false });
-    for await (const chunk of body) {
-      bytes += chunk.length;
-      if (bytes > MESSAGE_BYTES_MAX) return TOO_LARGE;
-      chunks.push(chunk);
-    }
-  } catch {
-    return { kind: "gone" };
+  const body = await readRequestBody(req);
+  switch (body.kind) {
+    case "bytes":
+      return parseMessage(body.bytes);
+    case "too_large":
+      return TOO_LARGE;
+    case "gone":
+      return body;
   }
-  return parseMessage(Buffer.concat(chunks));
 }
 
 function parseMessage(bytes: Buffer): ReadMessage {
@@ -55,12 +49,7 @@ function parseMessage(bytes: Buffer): ReadMessage {
   return { kind: "message", message };
 }
 
-function isNestedDeeper(value: unknown, levels: number): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  return levels === 0 || Object.values(value).some((item) => isNestedDeeper(item, levels - 1));
-}
-
-const TOO_LARGE = refused(413, HTTP_ERROR, `Payload Too Large: a message has at most ${MESSAGE_BYTES_MAX} bytes`);
+const TOO_LARGE = refused(413, HTTP_ERROR, `Payload Too Large: a message has at most ${REQUEST_BODY_BYTES_MAX} bytes`);
 
 function refused(status: number, code: number, message: string): ReadMessage {
   return { kind: "refused", refusal: { status, code, message } };

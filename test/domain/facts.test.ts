@@ -76,6 +76,9 @@ describe("a task's end", () => {
       error: expect.stringContaining("245762 bytes"),
     });
     expect(completedWith(10n)).toMatchObject({ status: "failed" });
+    expect(completedWith(JSON.parse("[".repeat(101) + "]".repeat(101)))).toMatchObject({
+      error: expect.stringContaining("nested"),
+    });
   });
 
   test("has a message whatever was thrown", () => {

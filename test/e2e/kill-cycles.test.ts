@@ -18,49 +18,64 @@ const CLIENTS = ["a", "b"];
 const KILL_WITHIN_MS = 350;
 const ENV = { DEMO_TASK_MS: "40", RETRY_SCHEDULE_MS: Array.from({ length: 60 }, () => "30").join(",") };
 
-test(`${CYCLES} kill -9 at random moments lose no callback and break no history (seed ${SEED})`, { timeout: 60_000 + CYCLES * 6000 }, async () => {
-  const random = seededRandom(SEED);
-  const file = join(temporaryFolder(), "callbacks.db");
-  // One answer in five is a failure, so that kills find deliveries at every attempt.
-  const receiver = await startReceiver((_, response) => response.writeHead(random() < 0.2 ? 503 : 204).end());
-  onTestFinished(() => receiver.close());
-  const acknowledged = new Set<string>();
+test(
+  `${CYCLES} kill -9 at random moments lose no callback and break no history (seed ${SEED})`,
+  { timeout: 60_000 + CYCLES * 6000 },
+  async () => {
+    const random = seededRandom(SEED);
+    const file = join(temporaryFolder(), "callbacks.db");
+    // One answer in five is a failure, so that kills find deliveries at every attempt.
+    const receiver = await startReceiver((_, response) => response.writeHead(random() < 0.2 ? 503 : 204).end());
+    onTestFinished(() => receiver.close());
+    const acknowledged = new Set<string>();
 
-  for (let cycle = 0; cycle < CYCLES; cycle++) {
+    for (let cycle = 0; cycle < CYCLES; cycle++) {
+      const server = await startServer({ file, env: ENV });
+      const load = Array.from({ length: TASKS_PER_CYCLE }, (_, index) =>
+        startOne(server.url, `cycle-${cycle}-task-${index}`),
+      );
+      // The moment of the kill is the random thing under test, not a wait for something.
+      await sleep(random() * KILL_WITHIN_MS);
+      await server.kill();
+      for (const taskId of await Promise.all(load)) if (taskId !== null) acknowledged.add(taskId);
+    }
+
+    async function startOne(url: string, taskId: string): Promise<string | null> {
+      try {
+        for (const client of CLIENTS) await register(url, taskId, client, `${receiver.url}/${taskId}/${client}`);
+        await start(url, taskId);
+        return taskId;
+      } catch {
+        // Killed before the answer: nothing was promised.
+        return null;
+      }
+    }
+
     const server = await startServer({ file, env: ENV });
-    const load = Array.from({ length: TASKS_PER_CYCLE }, (_, index) => startOne(server.url, `cycle-${cycle}-task-${index}`));
-    // The moment of the kill is the random thing under test, not a wait for something.
-    await sleep(random() * KILL_WITHIN_MS);
-    await server.kill();
-    for (const taskId of await Promise.all(load)) if (taskId !== null) acknowledged.add(taskId);
-  }
-
-  async function startOne(url: string, taskId: string): Promise<string | null> {
-    try {
-      for (const client of CLIENTS) await register(url, taskId, client, `${receiver.url}/${taskId}/${client}`);
-      await start(url, taskId);
-      return taskId;
-    } catch {
-      // Killed before the answer: nothing was promised.
-      return null;
+    const seen = Map.groupBy(receiver.requests, ({ path }) => path);
+    for (const taskId of acknowledged) {
+      const settled = await until(
+        `all deliveries of ${taskId}`,
+        async () => isSettled(await history(server.url, taskId)),
+        60_000,
+      );
+      expect(settled.callbacks.map(({ client_id }) => client_id)).toEqual(CLIENTS);
+      for (const { client_id, deliveries } of settled.callbacks) {
+        expect(deliveries).toHaveLength(1);
+        requireTruth(
+          deliveries[0]!,
+          receiver.requests.filter(({ path }) => path === `/${taskId}/${client_id}`),
+        );
+      }
     }
-  }
-
-  const server = await startServer({ file, env: ENV });
-  const seen = Map.groupBy(receiver.requests, ({ path }) => path);
-  for (const taskId of acknowledged) {
-    const settled = await until(`all deliveries of ${taskId}`, async () => isSettled(await history(server.url, taskId)), 60_000);
-    expect(settled.callbacks.map(({ client_id }) => client_id)).toEqual(CLIENTS);
-    for (const { client_id, deliveries } of settled.callbacks) {
-      expect(deliveries).toHaveLength(1);
-      requireTruth(deliveries[0]!, receiver.requests.filter(({ path }) => path === `/${taskId}/${client_id}`));
-    }
-  }
-  expect(acknowledged.size).toBeGreaterThan(CYCLES);
-  await server.stop();
-  requireSoundFile(file);
-  console.info(`${CYCLES} kills, ${acknowledged.size} tasks acknowledged, ${receiver.requests.length} POSTs, ${seen.size} callbacks seen`);
-});
+    expect(acknowledged.size).toBeGreaterThan(CYCLES);
+    await server.stop();
+    requireSoundFile(file);
+    console.info(
+      `${CYCLES} kills, ${acknowledged.size} tasks acknowledged, ${receiver.requests.length} POSTs, ${seen.size} callbacks seen`,
+    );
+  },
+);
 
 type DeliveryAnswer = HistoryAnswer["callbacks"][number]["deliveries"][number];
 
@@ -72,7 +87,9 @@ function isSettled(answer: HistoryAnswer): HistoryAnswer | null {
 /** The history tells of every attempt but those whose record a kill cut off, and of one success, the last. */
 function requireTruth({ event_id, attempts }: DeliveryAnswer, posts: readonly ReceivedRequest[]): void {
   expect(attempts.map(({ number }) => number)).toEqual(attempts.map((_, index) => index + 1));
-  expect(attempts.map(({ status_code }) => status_code === 204)).toEqual(attempts.map((_, index) => index === attempts.length - 1));
+  expect(attempts.map(({ status_code }) => status_code === 204)).toEqual(
+    attempts.map((_, index) => index === attempts.length - 1),
+  );
   expect(new Set(posts.map(({ headers }) => headers["webhook-id"]))).toEqual(new Set([event_id]));
   expect(new Set(posts.map(({ body }) => body)).size).toBe(1);
   // An attempt that a kill cut off before the request was out is in neither; one cut off afterwards was seen and not recorded.
@@ -83,7 +100,8 @@ function requireSoundFile(file: string): void {
   const db = new Database(file, { readonly: true });
   expect(db.pragma("integrity_check", { simple: true })).toBe("ok");
   expect(db.pragma("foreign_key_check")).toEqual([]);
-  const odd = "select count(*) as odd from deliveries where attempt_count <> (select count(*) from attempts where delivery_id = deliveries.id)";
+  const odd =
+    "select count(*) as odd from deliveries where attempt_count <> (select count(*) from attempts where delivery_id = deliveries.id)";
   expect(db.prepare(odd).get()).toEqual({ odd: 0 });
   db.close();
 }

@@ -43,6 +43,7 @@ beforeEach(async () => {
   url = await serve();
 });
 
+const BIG = 12 * 1024 * 1024;
 const WEBHOOK = { type: "task_completed", timestamp: "now", data: { task_id: "t1" } };
 const post = (path: string, body: string, headers: Record<string, string> = {}) =>
   fetch(url + path, { method: "POST", body, headers: { "content-type": "application/json", ...headers } });
@@ -91,6 +92,7 @@ describe("the test receiver", () => {
     ["an array", "[]"],
     ["without a type", '{"data":{}}'],
     ["with a type that is no text", '{"type":1}'],
+    ["nested too deep", `{"type":"x","data":${"[".repeat(50_000)}${"]".repeat(50_000)}}`],
   ])("refuses a body that is %s and keeps nothing", async (_, body) => {
     expect(await answerOf(await post("/webhook/c", body))).toEqual({
       status: 400,
@@ -105,17 +107,19 @@ describe("the test receiver", () => {
   });
 
   test.each([
-    ["announced by its length", { "content-length": String(2 * 1024 * 1024) }],
+    ["announced by its length", { "content-length": String(BIG) }],
     ["sent in chunks", { "transfer-encoding": "chunked" }],
   ])("a body over 1 MiB, %s, gets its 413 and is not kept", async (_, headers) => {
     const { port } = new URL(url);
     const outgoing = request({ port, path: "/webhook/c", method: "POST", headers });
     outgoing.on("error", () => {});
     const answered = once(outgoing, "response") as Promise<[IncomingMessage]>;
-    outgoing.write(Buffer.alloc(1024 * 1024 + 1, "x"));
+    // More than the sockets hold: without reading on, it would never be through.
+    const sent = once(outgoing, "finish");
+    outgoing.end(Buffer.alloc(BIG, "x"));
     const [response] = await answered;
     expect([response.statusCode, JSON.parse(await text(response))]).toMatchObject([413, { status: "error" }]);
-    outgoing.destroy();
+    await sent;
     expect(await store.listReceived("c")).toEqual([]);
     expect((await fetch(`${url}/health`)).status).toBe(200);
   });
