@@ -149,7 +149,7 @@ async function openDoors(house: House, services: ReturnType<typeof createService
   const mcp = createMcp({ ...services, clock, announce, principalOf, serverInfo, allowedHosts, allowedOrigins });
   lifecycle.add("mcp", () => mcp.close());
 
-  const app = createApp({ ...services, clock, announce, principalOf, serverName, mcp: mcp.handle });
+  const app = createApp({ ...services, clock, announce, principalOf, allowedHosts, serverName, mcp: mcp.handle });
   const server = await listen(app, config.host, config.port);
   lifecycle.add("http", () => server.stop(STOP_GRACE_MS));
 

@@ -10,6 +10,13 @@ import { discardRest, readRequestBody, REQUEST_BODY_BYTES_MAX } from "../request
 const BODY_DEPTH_MAX = JSON_DEPTH_MAX + 10;
 const HEADERS_CHARS_MAX = 16 * 1024;
 
+export interface InboxReading {
+  readonly inbox: Inbox;
+  readonly principalOf: PrincipalOf;
+  /** Host names without port, an IPv6 address in brackets. */
+  readonly allowedHosts: readonly string[];
+}
+
 /** POST /webhook/{client_id}: takes any JSON object with a `type`, keeps it, and says so. */
 export function receiveWebhook({ inbox }: { readonly inbox: Inbox }): RouterMiddleware {
   return async (ctx) => {
@@ -34,15 +41,14 @@ export function receiveWebhook({ inbox }: { readonly inbox: Inbox }): RouterMidd
   };
 }
 
-/** GET /webhook/{client_id}: what was received, newest first. It shows results, so with tokens set it needs one. */
-export function showReceived({
-  inbox,
-  principalOf,
-}: {
-  readonly inbox: Inbox;
-  readonly principalOf: PrincipalOf;
-}): RouterMiddleware {
+/**
+ * GET /webhook/{client_id}: what was received, newest first. It shows results: so with tokens set it needs one, and a page of a
+ * rebound name (another Host) is refused as on /mcp.
+ */
+export function showReceived({ inbox, principalOf, allowedHosts }: InboxReading): RouterMiddleware {
   return async (ctx) => {
+    if (!allowedHosts.includes(ctx.hostname))
+      return refuse(ctx, 403, `Invalid Host: ${ctx.hostname}; see ALLOWED_HOSTS.`);
     if (principalOf(ctx.get("Authorization") || undefined) === null) {
       ctx.set("WWW-Authenticate", "Bearer");
       return refuse(ctx, 401, "Send one of the server's tokens: Authorization: Bearer <token>.");

@@ -4,31 +4,28 @@ import type { AddressInfo } from "node:net";
 import { Router } from "@koa/router";
 import Koa from "koa";
 import { StartError } from "../domain/errors.ts";
-import type { Inbox } from "../service/inbox.ts";
-import type { PrincipalOf } from "../service/principals.ts";
 import { accessLog } from "./access-log.ts";
 import { answerErrors, answerUnknownPaths } from "./errors.ts";
 import { answerHealth } from "./health.ts";
 import type { HealthNeeds } from "./health.ts";
 import { receiveWebhook, showReceived } from "./inbox.ts";
+import type { InboxReading } from "./inbox.ts";
 
 /** The MCP handler knows no Koa: it is given Node's request and response and answers by itself. */
 export type McpHandler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
-export interface AppNeeds extends HealthNeeds {
+export interface AppNeeds extends HealthNeeds, InboxReading {
   readonly mcp: McpHandler;
-  readonly inbox: Inbox;
-  readonly principalOf: PrincipalOf;
 }
 
 /** All that is served over HTTP. */
-export function createApp({ mcp, inbox, principalOf, ...healthNeeds }: AppNeeds): Koa {
+export function createApp({ mcp, inbox, principalOf, allowedHosts, ...healthNeeds }: AppNeeds): Koa {
   const { announce, clock } = healthNeeds;
   const app = new Koa();
   const router = new Router({ strict: false });
   router.get("/health", answerHealth(healthNeeds));
   router.post("/webhook/:client_id", receiveWebhook({ inbox }));
-  router.get("/webhook/:client_id", showReceived({ inbox, principalOf }));
+  router.get("/webhook/:client_id", showReceived({ inbox, principalOf, allowedHosts }));
   app.use(accessLog(announce, clock));
   app.use(answerErrors(announce));
   app.use(passToMcp(mcp));

@@ -47,7 +47,9 @@ test("the POST is the one shown", async () => {
   const { request } = await deliver();
   const [head = "", body = ""] = blockWith(readme, "http", "POST ").split("\n\n");
   const [requestLine, ...headerLines] = head.split("\n");
-  const received = headerLines.map((line) => line.split(":")[0]!).map((name) => `${name}: ${String(request.headers[name])}`);
+  const received = headerLines
+    .map((line) => line.split(":")[0]!)
+    .map((name) => `${name}: ${String(request.headers[name])}`);
   expect(`${request.method} ${request.path} HTTP/1.1`).toBe(requestLine);
   expect(normalised(received.join("\n"))).toBe(normalised(headerLines.join("\n")));
   expect(JSON.parse(normalised(request.body))).toEqual(JSON.parse(normalised(body)));

@@ -20,33 +20,46 @@ describe.skipIf(!canRunThem)("the README's commands", () => {
   test("answer as shown, from the first example to the last", { timeout: 60_000 }, async () => {
     const withoutAccess = readme.replace(sectionOf(readme, "Access"), "");
     const server = await startServer({ env: { DEMO_TASK_MS: String(DEMO_TASK_MS) } });
-    expect(await runAll(withoutAccess, server)).toBe(7);
+    const { answered, shown } = await runAll(withoutAccess, server);
+    expect(answered).toEqual(shown);
+    expect(shown).toHaveLength(7);
+    expect(server.lines).toContain("🎯 Webhook received for me: task_completed - first_task");
   });
 
   test("answer as shown when the server has tokens", async () => {
     const access = sectionOf(readme, "Access");
     const server = await startServer({ env: settingsOf(access) });
-    expect(await runAll(access, server)).toBe(2);
+    const { answered, shown } = await runAll(access, server);
+    expect(answered).toEqual(shown);
+    expect(shown).toHaveLength(2);
   });
 });
 
-/** Runs every command that calls a server and returns how many answers it has compared. */
-async function runAll(markdown: string, server: TestServer): Promise<number> {
+interface Answer {
+  readonly command: string;
+  readonly answer: unknown;
+}
+
+/** Runs every command that calls a server; returns what was answered where the README shows an answer, and what it shows. */
+async function runAll(markdown: string, server: TestServer): Promise<Record<"answered" | "shown", readonly Answer[]>> {
   const definition = /^call\(\) \{[^]*?^\}\n/m.exec(readme)?.[0] ?? "";
   const home = temporaryFolder();
+  const [answered, shown]: [Answer[], Answer[]] = [[], []];
   const blocks = blocksOf(markdown);
-  let compared = 0;
-  for (const [index, { text }] of blocks.entries()) {
-    if (!isCommand(blocks[index]!)) continue;
-    const printed = await runShell(asRun(definition + text, server), home);
-    const shown = blocks[index + 1];
-    if (shown?.language === "json") {
-      expect(answerIn(printed), text).toEqual(JSON.parse(normalised(asRun(shown.text, server))));
-      compared++;
-    } else expect(answerIn(printed), text).toBeTruthy();
-    await untilItsTaskHasEnded(text, server);
+  for (const [index, block] of blocks.entries()) {
+    if (!isCommand(block)) continue;
+    const { text: command } = block;
+    const answers = answersIn(await runShell(asRun(definition + command, server), home));
+    const next = blocks[index + 1];
+    if (next?.language === "json") {
+      answered.push({ command, answer: answers.at(-1) });
+      shown.push({ command, answer: JSON.parse(normalised(asRun(next.text, server))) });
+    } else if (answers.length === 0 || answers.some((answer) => "error" in answer)) {
+      throw new Error(`${command} was answered with ${JSON.stringify(answers)}`);
+    }
+    await untilItsTaskHasEnded(command, server);
   }
-  return compared;
+  return { answered, shown };
 }
 
 function isCommand({ language, text }: Block): boolean {
@@ -55,14 +68,21 @@ function isCommand({ language, text }: Block): boolean {
 
 /** What the README says of the usual server, said of this one. */
 function asRun(text: string, { port }: TestServer): string {
-  return text.replaceAll("localhost:8011", `localhost:${port}`).replaceAll("~10 seconds", `~${DEMO_TASK_MS / 1000} seconds`);
+  return text
+    .replaceAll("localhost:8011", `localhost:${port}`)
+    .replaceAll("~10 seconds", `~${DEMO_TASK_MS / 1000} seconds`);
 }
 
-/** Of the last answer: a tool's result or error, or the whole of it when it is no tool's. */
-function answerIn(printed: string): unknown {
-  const answer = JSON.parse(normalised(printed.trimEnd().split("\n").at(-1) ?? ""));
-  if (answer.result?.isError === true) return JSON.parse(answer.result.content[0].text);
-  return answer.result?.structuredContent ?? answer;
+/** One for each line: a tool's result or error, or the whole answer when it is no tool's. */
+function answersIn(printed: string): readonly object[] {
+  return printed
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => {
+      const answer = JSON.parse(normalised(line));
+      if (answer.result?.isError === true) return JSON.parse(answer.result.content[0].text);
+      return answer.result?.structuredContent ?? answer;
+    });
 }
 
 async function untilItsTaskHasEnded(command: string, server: TestServer): Promise<void> {
@@ -84,7 +104,8 @@ async function runShell(script: string, home: string): Promise<string> {
   try {
     return (await run).stdout;
   } catch (error) {
-    if (error instanceof Error && "stdout" in error && "code" in error && typeof error.code === "number") return String(error.stdout);
+    if (error instanceof Error && "stdout" in error && "code" in error && typeof error.code === "number")
+      return String(error.stdout);
     throw error;
   }
 }

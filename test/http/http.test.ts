@@ -27,6 +27,7 @@ async function serve(tokens: { name: string; token: string }[] = []): Promise<st
     inbox: createInbox({ store, clock, announce }),
     health: createHealth({ store }),
     principalOf: createPrincipalOf(tokens, "local"),
+    allowedHosts: ["127.0.0.1", "[::1]"],
     clock,
     announce,
     serverName: "Test",
@@ -132,6 +133,19 @@ describe("the test receiver", () => {
     expect((await fetch(`${url}/webhook/c`, { headers: { authorization: "Bearer s3cret" } })).status).toBe(200);
     expect((await fetch(`${url}/webhook/c`, { headers: { authorization: "Bearer s3crets" } })).status).toBe(401);
   });
+});
+
+test("what was received is not shown to a page of a rebound name", async () => {
+  const { port } = new URL(url);
+  for (const [host, status] of [
+    ["evil.example", 403],
+    ["[::1]:80", 200],
+  ] as const) {
+    const outgoing = request({ port, path: "/webhook/c", headers: { host } }).end();
+    const [response] = (await once(outgoing, "response")) as [IncomingMessage];
+    response.resume();
+    expect([host, response.statusCode]).toEqual([host, status]);
+  }
 });
 
 describe("health", () => {
