@@ -5,18 +5,23 @@ import { drizzle } from "drizzle-orm/better-sqlite3";
 import type { BetterSQLite3Database } from "drizzle-orm/better-sqlite3";
 import { migrate } from "drizzle-orm/better-sqlite3/migrator";
 import { StartError } from "../../domain/errors.ts";
+import { createGroupCommit } from "./group-commit.ts";
+import type { GroupCommit } from "./group-commit.ts";
 
 /** How long we wait for another server on the same file to end: a restart overlaps with its predecessor for a moment. */
 const LOCK_PATIENCE_MS = 2000;
-/** How long a write waits for a reader or a backup tool that holds the file. */
-const BUSY_PATIENCE_MS = 5000;
+/** How long the opening waits for another program that holds the file. */
+const OPEN_PATIENCE_MS = 5000;
+/** SQLite waits by stopping the whole process, so afterwards hardly at all: group-commit.ts waits instead. */
+const BUSY_WAIT_MS = 10;
 /** Signing secrets are in the file. */
 const FILE_MODE = 0o600;
 
 export interface SqliteConnection {
   readonly db: BetterSQLite3Database;
-  /** Runs `work` in one immediate transaction. It must not await: better-sqlite3's transactions are synchronous. */
-  write<T>(work: () => T): T;
+  /** Runs synchronous `work` in an immediate transaction; resolves once it is on disk. See group-commit.ts. */
+  readonly write: GroupCommit["write"];
+  /** Commits what is waiting, then closes. */
   close(): void;
 }
 
@@ -30,10 +35,13 @@ export function openConnection(file: string, migrationsFolder: string): SqliteCo
   try {
     const client = openDatabase(path, migrationsFolder);
     const db = drizzle({ client });
+    const transaction = client.transaction((work: () => void) => work());
+    const { write, flush } = createGroupCommit((work) => transaction.immediate(work));
     return {
       db,
-      write: (work) => db.transaction(work, { behavior: "immediate" }),
+      write,
       close() {
+        flush();
         client.close();
         lock.close();
       },
@@ -75,7 +83,7 @@ function lockFile(path: string): Database.Database {
 }
 
 function openDatabase(path: string, migrationsFolder: string): Database.Database {
-  const client = new Database(path, { timeout: BUSY_PATIENCE_MS });
+  const client = new Database(path, { timeout: OPEN_PATIENCE_MS });
   try {
     client.pragma("journal_mode = WAL");
     client.pragma("synchronous = FULL");
@@ -84,6 +92,7 @@ function openDatabase(path: string, migrationsFolder: string): Database.Database
     client.pragma("foreign_keys = OFF");
     migrate(drizzle({ client }), { migrationsFolder });
     client.pragma("foreign_keys = ON");
+    client.pragma(`busy_timeout = ${BUSY_WAIT_MS}`);
     return client;
   } catch (error) {
     client.close();

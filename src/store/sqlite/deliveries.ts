@@ -62,11 +62,11 @@ export function deliveryVerbs({ db, write }: SqliteConnection): DeliveryVerbs {
     async resumeClaim(claim: DeliveryClaim) {
       return write(() => holding.resume.run({ ...claim }).changes > 0);
     },
-    async recordAttempt(command: RecordAttempt): Promise<RecordAttemptResult> {
+    recordAttempt(command: RecordAttempt): Promise<RecordAttemptResult> {
       return write(() => record(command));
     },
     async releaseClaim(claim, nextAttemptAt) {
-      write(() => holding.release.run({ ...claim, nextAttemptAt }));
+      await write(() => holding.release.run({ ...claim, nextAttemptAt }));
     },
     async nextDueAt(now) {
       return holding.nextDue.get({ now })?.at ?? null;

@@ -14,7 +14,7 @@ export function inboxVerbs({ db, write }: SqliteConnection): Pick<Store, "record
   const statements = prepare(db);
   return {
     async recordReceived({ clientId, taskId, receivedAt, headers, body }) {
-      write(() => {
+      await write(() => {
         statements.insert.run({
           clientId,
           taskId,

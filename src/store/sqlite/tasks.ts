@@ -58,7 +58,7 @@ export function taskVerbs({ db, write }: SqliteConnection, newId: NewId): TaskVe
       return row === undefined ? null : toTask(row);
     },
     async claimRunnableTasks(command) {
-      const rows = write(() => statements.claim.all({ ...command }));
+      const rows = await write(() => statements.claim.all({ ...command }));
       return rows
         .map(toTask)
         .toSorted((left, right) => left.createdAt - right.createdAt || (left.id < right.id ? -1 : 1));

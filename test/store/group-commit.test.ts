@@ -1,0 +1,69 @@
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { expect, onTestFinished, test } from "vitest";
+import { createGroupCommit } from "../../src/store/sqlite/group-commit.ts";
+import { aRegistration, temporaryFolder } from "../support/builders.ts";
+import { openTestStore } from "../support/sqlite-store.ts";
+
+function setUp() {
+  const db = new Database(join(temporaryFolder(), "group.db"), { timeout: 10 });
+  onTestFinished(() => void db.close());
+  db.pragma("journal_mode = WAL");
+  db.exec("create table numbers (n integer primary key)");
+  const transaction = db.transaction((work: () => void) => work());
+  let transactions = 0;
+  const group = createGroupCommit((work) => {
+    transactions++;
+    transaction.immediate(work);
+  });
+  const insert = (n: number) => group.write(() => db.prepare("insert into numbers values (?)").run(n).changes);
+  const numbers = () => db.prepare("select n from numbers order by n").pluck().all();
+  return { db, group, insert, numbers, transactions: () => transactions };
+}
+
+test("what is asked for in one turn shares one commit, in the order it was asked for", async () => {
+  const { group, insert, numbers, transactions } = setUp();
+  const order: number[] = [];
+  await Promise.all([1, 2, 3].map((n) => insert(n).then(() => order.push(n))));
+  expect([numbers(), order, transactions()]).toEqual([[1, 2, 3], [1, 2, 3], 1]);
+  expect(await group.write(() => "the result of the work")).toBe("the result of the work");
+});
+
+test("nothing is answered before its commit", async () => {
+  const { insert, numbers } = setUp();
+  const answered = insert(1).then(() => numbers());
+  expect(numbers()).toEqual([]);
+  expect(await answered).toEqual([1]);
+});
+
+test("one that fails, fails alone", async () => {
+  const { insert, numbers } = setUp();
+  const results = await Promise.allSettled([insert(1), insert(1), insert(2)]);
+  expect(results.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
+  expect(numbers()).toEqual([1, 2]);
+});
+
+test("a file that another program writes to is waited for, without stopping the process", async () => {
+  const { db, insert, numbers } = setUp();
+  const other = new Database(db.name);
+  onTestFinished(() => void other.close());
+  other.exec("begin immediate");
+  const written = Promise.all([insert(1), insert(2)]);
+  let turns = 0;
+  for (const end = Date.now() + 200; Date.now() < end; turns++) await new Promise(setImmediate);
+  expect([numbers(), turns > 100]).toEqual([[], true]);
+  other.exec("commit");
+  await Promise.all([written, insert(3)]);
+  expect(numbers()).toEqual([1, 2, 3]);
+});
+
+test("what waits when the store is closed is committed first", async () => {
+  const file = join(temporaryFolder(), "callbacks.db");
+  const store = await openTestStore(file);
+  const registered = store.registerCallback(aRegistration());
+  await store.close();
+  expect(await registered).toMatchObject({ kind: "registered" });
+  const again = await openTestStore(file);
+  expect(await again.deliveryHistory("local", "task-1")).toHaveLength(1);
+  await again.close();
+});
