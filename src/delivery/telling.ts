@@ -1,6 +1,7 @@
 import type { Outcome } from "../domain/attempt.ts";
 import type { NextStep } from "../domain/delivery.ts";
 import type { Announce, ClaimedDelivery, DeliveryIdentity, RecordAttemptResult } from "../service/ports.ts";
+import type { Change } from "./circuit-breaker.ts";
 
 /** Which delivery it is, for the listeners. A URL's query may hold a token, so it is left out. */
 export function identityOf({ deliveryId, event, callback }: ClaimedDelivery): DeliveryIdentity {
@@ -30,6 +31,10 @@ export function announceAttempt(announce: Announce, identity: DeliveryIdentity, 
     ...identity,
   });
   if (recorded.eventSettled) announce({ kind: "event.settled", eventId: identity.eventId, taskId: identity.taskId });
+}
+
+export function announceOrigin(announce: Announce, origin: string, change: Change): void {
+  if (change !== null) announce({ kind: change === "slowed" ? "origin.slowed" : "origin.recovered", origin });
 }
 
 function wordFor(next: NextStep): "delivered" | "retry" | "gave_up" {

@@ -17,13 +17,14 @@ export function answerHealth({ health, clock, announce, serverName }: HealthNeed
     ctx.set("Cache-Control", "no-store");
     const common = { server: serverName, transport: TRANSPORT };
     try {
-      const { completedTasks, pendingCallbacks, activeTasks } = await health.counts();
+      const { completedTasks, pendingCallbacks, activeTasks, slowOrigins } = await health.counts();
       ctx.body = {
         status: "healthy",
         ...common,
         completed_tasks: completedTasks,
         pending_callbacks: pendingCallbacks,
         active_tasks: activeTasks,
+        slow_origins: slowOrigins,
         timestamp: new Date(clock.now()).toISOString(),
       };
     } catch (error) {

@@ -6,6 +6,8 @@ export function levelOf(announcement: Announcement): "debug" | "info" | "warn" |
       return "error";
     case "delivery.attempted":
       return announcement.next === "delivered" ? "info" : "warn";
+    case "origin.slowed":
+      return "warn";
     case "callback.registered":
     case "task.started":
       return "debug";
@@ -13,6 +15,7 @@ export function levelOf(announcement: Announcement): "debug" | "info" | "warn" |
     case "task.finished":
     case "delivery.sending":
     case "event.settled":
+    case "origin.recovered":
     case "inbox.received":
     case "work.reclaimed":
     case "http.request":

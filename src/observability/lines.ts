@@ -19,6 +19,12 @@ export function linesOf(announcement: Announcement): readonly string[] {
       return [attemptedLine(announcement)];
     case "event.settled":
       return [`📞 All callbacks sent for ${announcement.taskId}`];
+    case "origin.slowed":
+      return [
+        `🐌 ${announcement.origin} keeps failing: its callbacks wait while one probe at a time looks whether it is back`,
+      ];
+    case "origin.recovered":
+      return [`🩹 ${announcement.origin} answers again: its callbacks are sent as usual`];
     case "inbox.received":
       return [
         `🎯 Webhook received for ${announcement.clientId}: ${oneLine(announcement.type)} - ${oneLine(announcement.taskId ?? "no task")}`,

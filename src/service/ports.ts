@@ -50,7 +50,10 @@ export interface Store {
   /** Task row, event and one pending delivery for each active callback that selected the event; null: no longer running. */
   finishTask(command: FinishTask): Promise<FinishTaskResult | null>;
 
-  /** Due pending deliveries, oldest first, now sending, within `limit` in all and `perOrigin` less what `inFlight` says. */
+  /**
+   * Due pending deliveries, now sending: the oldest first, within `limit` in all and the room of each origin. An origin without room
+   * never keeps others waiting, however much of it is due.
+   */
   claimDueDeliveries(command: ClaimDeliveries): Promise<readonly ClaimedDelivery[]>;
   /** Before another try of a claim that was kept over a short wait: false when it was withdrawn meanwhile. */
   resumeClaim(claim: DeliveryClaim): Promise<boolean>;
@@ -121,9 +124,10 @@ export interface FinishTaskResult {
 export interface ClaimDeliveries {
   readonly now: number;
   readonly limit: number;
+  /** The most for one origin… */
   readonly perOrigin: number;
-  /** Requests under way for each origin that has any. */
-  readonly inFlight: ReadonlyMap<string, number>;
+  /** …but for these, which have room for this many (0: none). */
+  readonly roomOf: ReadonlyMap<string, number>;
 }
 export interface DeliveryClaim {
   readonly deliveryId: string;
@@ -217,6 +221,8 @@ export type Announcement =
       readonly waitMs: number | null;
     } & DeliveryIdentity)
   | { readonly kind: "event.settled"; readonly eventId: string; readonly taskId: string }
+  /** The origin keeps failing and gets one probe at a time from now on; or it has answered one, and all is in order again. */
+  | { readonly kind: "origin.slowed" | "origin.recovered"; readonly origin: string }
   | {
       readonly kind: "inbox.received";
       readonly clientId: string;

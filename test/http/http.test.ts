@@ -25,7 +25,7 @@ async function serve(tokens: { name: string; token: string }[] = []): Promise<st
   const app = createApp({
     mcp: async (_, response) => void response.end("mcp was here"),
     inbox: createInbox({ store, clock, announce }),
-    health: createHealth({ store }),
+    health: createHealth({ store, slowOrigins: () => 0 }),
     principalOf: createPrincipalOf(tokens, "local"),
     allowedHosts: ["127.0.0.1", "[::1]"],
     clock,
@@ -161,6 +161,7 @@ describe("health", () => {
         completed_tasks: 0,
         pending_callbacks: 1,
         active_tasks: 1,
+        slow_origins: 0,
         timestamp: "2026-11-23T05:00:00.000Z",
       },
     });

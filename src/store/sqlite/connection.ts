@@ -18,7 +18,7 @@ const BUSY_WAIT_MS = 10;
 const FILE_MODE = 0o600;
 
 export interface SqliteConnection {
-  readonly db: BetterSQLite3Database;
+  readonly db: BetterSQLite3Database & { readonly $client: Database.Database };
   /** Runs synchronous `work` in an immediate transaction; resolves once it is on disk. See group-commit.ts. */
   readonly write: GroupCommit["write"];
   /** Commits what is waiting, then closes. */
