@@ -1,6 +1,7 @@
 import type { Outcome } from "../domain/attempt.ts";
 import type { NextStep } from "../domain/delivery.ts";
-import type { Announce, ClaimedDelivery, DeliveryIdentity, RecordAttemptResult } from "../service/ports.ts";
+import type { Announce, DeliveryIdentity } from "../service/announcements.ts";
+import type { ClaimedDelivery, RecordAttemptResult } from "../service/ports.ts";
 import type { Change } from "./circuit-breaker.ts";
 
 /** Which delivery it is, for the listeners. A URL's query may hold a token, so it is left out. */

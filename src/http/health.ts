@@ -1,5 +1,6 @@
 import type { RouterMiddleware } from "@koa/router";
-import type { Announce, Clock } from "../service/ports.ts";
+import type { Announce } from "../service/announcements.ts";
+import type { Clock } from "../service/ports.ts";
 import type { Health } from "../service/health.ts";
 
 export interface HealthNeeds {

@@ -1,4 +1,4 @@
-import type { Announcement } from "../service/ports.ts";
+import type { Announcement } from "../service/announcements.ts";
 
 type Of<Kind extends Announcement["kind"]> = Extract<Announcement, { kind: Kind }>;
 

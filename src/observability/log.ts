@@ -1,5 +1,5 @@
 import { pino } from "pino";
-import type { Announce, Announcement } from "../service/ports.ts";
+import type { Announce, Announcement } from "../service/announcements.ts";
 import { levelOf } from "./levels.ts";
 import { linesOf } from "./lines.ts";
 

@@ -4,7 +4,8 @@ import { DomainError } from "../domain/errors.ts";
 import { EVENT_TYPES } from "../domain/event.ts";
 import type { EventType } from "../domain/event.ts";
 import { generateSecret, requireSecret } from "../domain/signature.ts";
-import type { Announce, Clock, Store, TargetPolicy } from "./ports.ts";
+import type { Announce } from "./announcements.ts";
+import type { Clock, Store, TargetPolicy } from "./ports.ts";
 
 export interface CallbacksNeeds {
   readonly store: Pick<Store, "registerCallback">;

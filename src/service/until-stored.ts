@@ -1,4 +1,5 @@
-import type { Announce, Clock } from "./ports.ts";
+import type { Announce } from "./announcements.ts";
+import type { Clock } from "./ports.ts";
 
 /** How long a failure of our own store (disk full, file locked) is waited out before the next try. */
 const STORE_RETRY_MS = 1000;

@@ -1,7 +1,8 @@
 import type { Json } from "../domain/json.ts";
 import { completedWith, failedWith } from "../domain/task.ts";
 import type { Task, TaskOutcome } from "../domain/task.ts";
-import type { Announce, Clock, Store, WorkSource } from "../service/ports.ts";
+import type { Announce } from "../service/announcements.ts";
+import type { Clock, Store, WorkSource } from "../service/ports.ts";
 import type { Tasks } from "../service/tasks.ts";
 import { untilStored } from "../service/until-stored.ts";
 import type { TaskRegistry } from "./registry.ts";
