@@ -34,7 +34,7 @@ const CONFINED: Readonly<Record<string, readonly string[]>> = {
   "p-retry": ["delivery"],
   undici: ["delivery"],
   pino: ["observability"],
-  zod: ["mcp", "http", "config.ts"],
+  zod: ["mcp", "config.ts"],
 };
 
 interface Import {

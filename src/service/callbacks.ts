@@ -25,6 +25,8 @@ export interface RegisterRequest {
 
 export interface Registered {
   readonly callback: Callback;
+  /** False: the very same callback was there already. */
+  readonly isNew: boolean;
   readonly callbackCount: number;
   /** Null: the task has not ended. Otherwise its end, and whether this callback chose to hear of it. */
   readonly ended: { readonly event: EventType; readonly selected: boolean } | null;
@@ -37,8 +39,8 @@ export function createCallbacks({ store, clock, targetPolicy, announce, wakeDisp
     /** Registers a URL for a task that runs, has ended or does not exist yet. The same again answers the same callback. */
     async register(principal: string, request: RegisterRequest): Promise<Registered> {
       const { taskId, clientId, url, events = EVENT_TYPES } = request;
-      await requireAllowedTarget(parseCallbackUrl(url), targetPolicy);
       const signingSecret = request.secret === undefined ? null : requireSecret(request.secret);
+      await requireAllowedTarget(parseCallbackUrl(url), targetPolicy);
       const registration = { taskId, clientId, url, events, signingSecret };
       const now = clock.now();
       const result = await store.registerCallback({ principal, registration, generatedSecret: generateSecret(), now });
@@ -50,7 +52,8 @@ export function createCallbacks({ store, clock, targetPolicy, announce, wakeDisp
         if (ended !== null) wakeDispatcher();
       }
       const selected = ended !== null && callback.events.includes(ended);
-      return { callback, callbackCount, ended: ended === null ? null : { event: ended, selected } };
+      const isNew = result.kind === "registered";
+      return { callback, isNew, callbackCount, ended: ended === null ? null : { event: ended, selected } };
     },
   };
 }

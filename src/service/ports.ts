@@ -9,7 +9,7 @@ import type { StartRequest, Task, TaskOutcome } from "../domain/task.ts";
 export interface Clock {
   /** Epoch milliseconds. */
   now(): number;
-  /** Resolves after `ms`, or at once when `signal` aborts (it never rejects: look at the signal). */
+  /** Resolves after `ms` (24 days at most: setTimeout would fire at once for more than 24.8), or at once when `signal` aborts (it never rejects: look at the signal). */
   sleep(ms: number, signal: AbortSignal): Promise<void>;
 }
 

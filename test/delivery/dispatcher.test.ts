@@ -1,5 +1,6 @@
 import { Webhook } from "standardwebhooks";
 import { expect, onTestFinished, test } from "vitest";
+import { StoreUnavailable } from "../../src/domain/errors.ts";
 import { createAddressGuard } from "../../src/delivery/address-guard.ts";
 import { CircuitBreaker } from "../../src/delivery/circuit-breaker.ts";
 import { Dispatcher } from "../../src/delivery/dispatcher.ts";
@@ -145,7 +146,7 @@ test("a near retry keeps its claim and leaves its place to others", async () => 
   expect(await delivery()).toMatchObject({ status: "delivered", attemptCount: 2 });
 });
 
-test("a delivery withdrawn during a near wait is not sent again", async () => {
+test("a claim that became void during a near wait is not sent again", async () => {
   const resumed: boolean[] = [];
   const { dispatcher, receiver, finishTask, attempts, delivery, clock, store } = await setUp({
     waitsMs: [100],
@@ -216,7 +217,7 @@ test("a store that fails to record is waited for: the receiver is not asked agai
     storeSeen: (store) => ({
       ...store,
       async recordAttempt(command) {
-        if (failures-- > 0) throw new Error("disk full");
+        if (failures-- > 0) throw new StoreUnavailable("disk full");
         return store.recordAttempt(command);
       },
     }),
@@ -230,6 +231,28 @@ test("a store that fails to record is waited for: the receiver is not asked agai
   expect(receiver.requests).toHaveLength(1);
   expect(said("internal.failed")).toHaveLength(2);
   expect(await delivery()).toMatchObject({ status: "delivered", attemptCount: 1 });
+});
+
+test("a fault of our own is not charged to the receiver: the delivery comes back after a minute", async () => {
+  let faults = 1;
+  const { dispatcher, receiver, finishTask, said, delivery, clock } = await setUp({
+    storeSeen: (store) => ({
+      ...store,
+      async recordAttempt(command) {
+        if (faults-- > 0) throw new TypeError("a bug of ours");
+        return store.recordAttempt(command);
+      },
+    }),
+  });
+  dispatcher.start();
+  await finishTask();
+  await until("the fault is announced", () => said("internal.failed").length === 1);
+  await until("the delivery is back", async () => (await delivery()).status === "pending");
+  expect(await delivery()).toMatchObject({ attemptCount: 0, nextAttemptAt: clock.now() + 60_000 });
+  await until("the timer is set", () => clock.sleeping === 1);
+  clock.advance(60_000);
+  await until("it is delivered", async () => (await delivery()).status === "delivered");
+  expect(receiver.requests).toHaveLength(2);
 });
 
 test("stopping lets the attempt under way finish and starts no other", async () => {

@@ -51,12 +51,7 @@ test.each(CASES)("%o is told in the contract's words", (announcement, lines) => 
   expect(linesOf(announcement)).toEqual(lines);
 });
 
-test("what a stranger sent cannot forge a line", () => {
-  const [line] = linesOf({
-    kind: "inbox.received",
-    clientId: "x",
-    type: "a\n✅ Callback delivered to y",
-    taskId: null,
-  });
-  expect(line).not.toContain("\n");
+test("what a stranger sent is bounded", () => {
+  const [line] = linesOf({ kind: "inbox.received", clientId: "x", type: "a".repeat(5000), taskId: null });
+  expect(line!.length).toBeLessThan(300);
 });

@@ -1,4 +1,5 @@
 import { and, asc, eq, gt, lte, min, sql } from "drizzle-orm";
+import type { Event } from "../../domain/event.ts";
 import type {
   ClaimDeliveries,
   ClaimedDelivery,
@@ -45,11 +46,13 @@ export function deliveryVerbs({ db, write }: SqliteConnection): DeliveryVerbs {
   function claimDue({ now, limit, perOrigin, roomOf }: ClaimDeliveries): ClaimedDelivery[] {
     const room = new Map(roomOf);
     const claimed: ClaimedDelivery[] = [];
+    // A task's end goes to all its callbacks: its event is read and parsed once.
+    const known = new Map<string, Event>();
     const take = ({ id, origin }: DueDelivery): void => {
       const left = room.get(origin) ?? perOrigin;
       if (left <= 0 || claimed.length >= limit) return;
       room.set(origin, left - 1);
-      claimed.push(claimOne(id));
+      claimed.push(claimOne(id, known));
     };
     const oldest = claiming.due.all({ now, limit: limit + LOOK_PAST });
     for (const due of oldest) take(due);
@@ -63,13 +66,21 @@ export function deliveryVerbs({ db, write }: SqliteConnection): DeliveryVerbs {
     return claimed;
   }
 
-  function claimOne(id: string): ClaimedDelivery {
+  function claimOne(id: string, known: Map<string, Event>): ClaimedDelivery {
     claiming.claim.run({ id });
     const row = claiming.load.get({ id });
-    if (row === undefined) throw new Error(`Delivery ${id} lost its event or callback.`);
-    const { delivery, event, callback } = row;
+    if (row === undefined) throw new Error(`Delivery ${id} lost its callback.`);
+    const { delivery, eventId, callback } = row;
     const { signingSecret, ...target } = callback;
-    return { ...delivery, event: toEvent(event), callback: { ...target, signingSecrets: [signingSecret] } };
+    const event = known.get(eventId) ?? eventOf(eventId);
+    known.set(eventId, event);
+    return { ...delivery, event, callback: { ...target, signingSecrets: [signingSecret] } };
+  }
+
+  function eventOf(eventId: string): Event {
+    const row = claiming.event.get({ eventId });
+    if (row === undefined) throw new Error(`Event ${eventId} is gone.`);
+    return toEvent(row);
   }
 
   return {
@@ -142,7 +153,7 @@ function prepareClaiming(db: SqliteConnection["db"]) {
           attemptCount: deliveries.attemptCount,
           origin: deliveries.origin,
         },
-        event: { id: events.id, type: events.type, occurredAt: events.occurredAt, data: events.data },
+        eventId: deliveries.eventId,
         callback: {
           id: callbacks.id,
           clientId: callbacks.clientId,
@@ -151,9 +162,13 @@ function prepareClaiming(db: SqliteConnection["db"]) {
         },
       })
       .from(deliveries)
-      .innerJoin(events, eq(events.id, deliveries.eventId))
       .innerJoin(callbacks, eq(callbacks.id, deliveries.callbackId))
       .where(eq(deliveries.id, bound("id")))
+      .prepare(),
+    event: db
+      .select({ id: events.id, type: events.type, occurredAt: events.occurredAt, data: events.data })
+      .from(events)
+      .where(eq(events.id, bound("eventId")))
       .prepare(),
   };
 }
