@@ -21,7 +21,7 @@ import { createPrincipalOf } from "./service/principals.ts";
 import { createTasks } from "./service/tasks.ts";
 import type { Tasks } from "./service/tasks.ts";
 import { openStore } from "./store/open.ts";
-import { createWorkSource } from "./store/sqlite/work-source.ts";
+import type { OpenedStore } from "./store/open.ts";
 import { createDemoTask } from "./task-runner/handlers/demo.ts";
 import { createTaskRegistry } from "./task-runner/registry.ts";
 import type { TaskRegistry } from "./task-runner/registry.ts";
@@ -77,7 +77,7 @@ export async function start(config: Config): Promise<Running> {
 
 /** Applies pending migrations, and no more. */
 export async function migrate(config: Config): Promise<void> {
-  const store = await openMigratedStore(config);
+  const { store } = await openMigratedStore(config);
   await store.close();
 }
 
@@ -86,7 +86,7 @@ async function openHouse(config: Config, lifecycle: Lifecycle): Promise<House> {
   const clock = systemClock;
   const log = createLog(config.logFormat, config.logLevel);
   const { announce } = log;
-  const store = await openMigratedStore(config);
+  const { store, createWorkSource } = await openMigratedStore(config);
   lifecycle.add("store", () => store.close());
   const left = await store.reclaim(clock.now());
   if (left.tasks + left.deliveries > 0) announce({ kind: "work.reclaimed", ...left });
@@ -169,6 +169,6 @@ async function openDoors(house: House, services: ReturnType<typeof createService
   };
 }
 
-function openMigratedStore({ databaseUrl }: Config): Promise<Store> {
+function openMigratedStore({ databaseUrl }: Config): Promise<OpenedStore> {
   return openStore({ databaseUrl, migrationsFolder, newId: createNewId(systemClock.now) });
 }
