@@ -84,7 +84,7 @@ function problemOfExposure(env: NodeJS.ProcessEnv): string | null {
 }
 
 function isLoopbackHost(host: string): boolean {
-  const name = host.replace(/^\[(.*)\]$/, "$1");
+  const name = host.replace(/^\[(.*)\]$/, "$1").toLowerCase();
   return name === "localhost" || name === "::1" || (isIP(name) === 4 && name.startsWith("127."));
 }
 

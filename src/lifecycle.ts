@@ -1,7 +1,6 @@
-/** Something that is up until `stop`. */
-export interface Stoppable {
+interface Part {
   readonly name: string;
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 /**
@@ -9,12 +8,20 @@ export interface Stoppable {
  * others up; its error is thrown when all are down.
  */
 export class Lifecycle {
-  readonly #started: Stoppable[] = [];
+  /** Parts of one group stop at the same time. */
+  readonly #groups: Part[][] = [];
   #stopping: Promise<void> | null = null;
 
-  /** Call it right after the part has started. */
+  /** Call it right after the part has started; it will stop before all that were added earlier. */
   add(name: string, stop: () => Promise<void>): void {
-    this.#started.push({ name, stop });
+    this.#groups.push([{ name, stop }]);
+  }
+
+  /** As `add`, but the part stops together with the one that was added last. */
+  addBeside(name: string, stop: () => Promise<void>): void {
+    const last = this.#groups.at(-1);
+    if (last === undefined) this.add(name, stop);
+    else last.push({ name, stop });
   }
 
   stop(): Promise<void> {
@@ -23,12 +30,12 @@ export class Lifecycle {
   }
 
   async #stopAll(): Promise<void> {
-    const failures: unknown[] = [];
-    for (const { name, stop } of this.#started.toReversed()) {
-      try {
-        await stop();
-      } catch (error) {
-        failures.push(new Error(`${name} did not stop`, { cause: error }));
+    const failures: Error[] = [];
+    for (const group of this.#groups.toReversed()) {
+      const results = await Promise.allSettled(group.map((part) => part.stop()));
+      for (const [index, result] of results.entries()) {
+        if (result.status === "rejected")
+          failures.push(new Error(`${group[index]!.name} did not stop`, { cause: result.reason }));
       }
     }
     if (failures.length > 0) throw new AggregateError(failures, "Some parts did not stop");

@@ -27,8 +27,8 @@ import { createTaskRegistry } from "./task-runner/registry.ts";
 import type { TaskRegistry } from "./task-runner/registry.ts";
 import { TaskRunner } from "./task-runner/runner.ts";
 
-/** After a stop, answers under way may take this long, and then attempts under way as long again. */
-const STOP_GRACE_MS = 5000;
+/** After a stop, answers and attempts under way may take this long: less than the ten seconds that containers are given. */
+const STOP_GRACE_MS = 8000;
 /** Requests under way, in all and to one origin. */
 const IN_FLIGHT = { total: 64, perOrigin: 16 };
 
@@ -61,7 +61,7 @@ interface House {
   readonly deliveryWork: WorkSource;
 }
 
-/** The running service, put together from its parts: the store is first up and last down, the door last up and first down. */
+/** The running service, put together from its parts: the store is first up and last down, the door is last up. */
 export async function start(config: Config): Promise<Running> {
   const lifecycle = new Lifecycle();
   try {
@@ -138,7 +138,7 @@ function startMachinery(house: House, tasks: Tasks): void {
 
   const runner = new TaskRunner({ store, tasks, registry, workSource: taskWork, clock, announce });
   runner.start();
-  lifecycle.add("task runner", () => runner.stop());
+  lifecycle.addBeside("task runner", () => runner.stop());
 }
 
 /** The ways in. */
@@ -150,11 +150,13 @@ async function openDoors(house: House, services: ReturnType<typeof createService
   const serverInfo = { name: "mcp-callbacks", version };
 
   const mcp = createMcp({ ...services, clock, announce, principalOf, serverInfo, allowedHosts, allowedOrigins });
-  lifecycle.add("mcp", () => mcp.close());
-
   const app = createApp({ ...services, clock, announce, principalOf, allowedHosts, serverName, mcp: mcp.handle });
   const server = await listen(app, config.host, config.port);
-  lifecycle.add("http", () => server.stop(STOP_GRACE_MS));
+  // Beside the dispatcher: a POST to our own test receiver that is under way still finds it.
+  lifecycle.addBeside("http", async () => {
+    await server.stop(STOP_GRACE_MS);
+    await mcp.close();
+  });
 
   const { port } = server;
   const url = config.publicUrl ?? `http://localhost:${port}`;

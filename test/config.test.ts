@@ -57,7 +57,7 @@ describe("listening where others can reach it", () => {
     });
   });
 
-  test.each(["localhost", "127.0.0.1", "127.9.9.9", "::1", "[::1]"])("does not concern %s", (host) => {
+  test.each(["localhost", "LOCALHOST", "127.0.0.1", "127.9.9.9", "::1", "[::1]"])("does not concern %s", (host) => {
     expect(read({ HOST: host })).toMatchObject({ principalWithoutTokens: "local", privateTargets: "loopback" });
   });
 });

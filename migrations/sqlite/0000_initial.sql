@@ -71,8 +71,8 @@ CREATE INDEX `events_task` ON `events` (`task`);--> statement-breakpoint
 CREATE TABLE `inbox` (
 	`seq` integer PRIMARY KEY AUTOINCREMENT NOT NULL,
 	`client_id` text NOT NULL,
-	`task_id` text,
 	`received_at` integer NOT NULL,
+	`bytes` integer NOT NULL,
 	`headers` text NOT NULL,
 	`body` text NOT NULL
 );

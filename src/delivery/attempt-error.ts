@@ -9,6 +9,8 @@ const CATEGORIES: readonly (readonly [AttemptError, RegExp])[] = [
   ["connection_refused", /^(ECONNREFUSED|E(HOST|NET)(UNREACH|DOWN)|EADDRNOTAVAIL|EAFNOSUPPORT|EACCES|EPERM)$/],
   ["connection_reset", /^(ECONNRESET|ECONNABORTED|EPIPE|UND_ERR_SOCKET|UND_ERR_HEADERS_OVERFLOW)$/],
   ["connection_reset", /^UND_ERR_RES_(CONTENT_LENGTH_MISMATCH|EXCEEDED_MAX_SIZE)$/],
+  // undici asserts what it takes for granted of an answer, e.g. that its status is not 000.
+  ["connection_reset", /^ERR_ASSERTION$/],
   ["tls_error", /^(EPROTO|ERR_TLS_|ERR_SSL_|ERR_OSSL_)/],
   // X509_V_ERR_* of OpenSSL, as Node names them.
   ["tls_error", /^(CERT_|CRL_|UNABLE_TO_|ERROR_IN_C|DEPTH_ZERO_|SELF_SIGNED_|INVALID_(CA|PURPOSE)$|PATH_LENGTH_EXC)/],

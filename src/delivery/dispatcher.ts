@@ -133,9 +133,13 @@ export class Dispatcher {
   }
 
   async #try(delivery: ClaimedDelivery, tryNumber: number): Promise<void> {
-    const { store, workSource } = this.#needs;
+    const { store, clock, workSource } = this.#needs;
     const isFirst = tryNumber === 1;
-    if (!isFirst && !(await this.#inFlight.enterWhenThereIsRoom(delivery.origin, this.#stopping.signal))) return;
+    if (!isFirst) {
+      // Its place was free for others over the wait. If they still need it, it waits in line like everybody, where it costs nothing.
+      if (!this.#inFlight.hasRoomFor(delivery.origin)) return store.releaseClaim(delivery, clock.now());
+      this.#inFlight.enter(delivery.origin);
+    }
     try {
       if (!isFirst && !(await store.resumeClaim(delivery))) return;
       // Thrown after the attempt and its step are recorded: p-retry never decides over something unrecorded.

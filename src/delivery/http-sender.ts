@@ -44,6 +44,9 @@ export interface HttpSenderNeeds {
  */
 const IDLE_CONNECTION_MS = 1_000;
 
+/** A deadline that rings later than this says that our process stood still. */
+const LATE_MS = 250;
+
 export function createHttpSender(needs: HttpSenderNeeds): HttpSender {
   const { guard, attemptTimeoutMs, connectionsPerOrigin, userAgent, ca } = needs;
   const closing = new AbortController();
@@ -58,15 +61,14 @@ export function createHttpSender(needs: HttpSenderNeeds): HttpSender {
       const { origin, pathname, search } = new URL(url);
       const exchange = createExchange();
       const cancel = (): void => exchange.cancel(signal.reason);
-      // A plain timer: a fresh AbortSignal.timeout for each request costs as much as the request.
-      const deadline = setTimeout(exchange.timeOut, attemptTimeoutMs);
+      const clearDeadline = startDeadline(attemptTimeoutMs, exchange.timeOut);
       signal.addEventListener("abort", cancel, { once: true });
       try {
         const request = { origin, path: pathname + search, headers: { ...ownHeaders, ...headers }, body };
         agent.dispatch({ ...request, method: "POST" }, exchange.handler);
         return await exchange.outcome;
       } finally {
-        clearTimeout(deadline);
+        clearDeadline();
         signal.removeEventListener("abort", cancel);
       }
     },
@@ -91,4 +93,19 @@ function createAgent(connect: buildConnector.connector, connections: number): Ag
     headersTimeout: 0,
     bodyTimeout: 0,
   });
+}
+
+/**
+ * A plain timer: a fresh AbortSignal.timeout for each request costs as much as the request. Node runs timers before it reads sockets:
+ * when this process itself stood still (stopped, starved), answers that came in time lie there unread. A deadline that rings late
+ * therefore gives the lost time back, once, so that our own standstill is not charged to the receiver.
+ */
+function startDeadline(ms: number, ring: () => void): () => void {
+  const dueAt = performance.now() + ms;
+  let timer = setTimeout(() => {
+    const lateMs = performance.now() - dueAt;
+    if (lateMs < LATE_MS) ring();
+    else timer = setTimeout(ring, Math.min(lateMs, ms));
+  }, ms);
+  return () => clearTimeout(timer);
 }

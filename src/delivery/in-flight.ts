@@ -6,11 +6,10 @@ export interface InFlightLimits {
   readonly perOrigin: number;
 }
 
-/** Counts the requests under way, in all and for each origin, and lets those that must wait for room in, first come first served. */
+/** Counts the requests under way, in all and for each origin. Nobody waits in here: what has no room waits in the store. */
 export class InFlight {
   readonly #limits: InFlightLimits;
   readonly #perOrigin = new Map<string, number>();
-  readonly #waiting = new Set<{ readonly origin: string; readonly enter: () => void }>();
   #total = 0;
 
   constructor(limits: InFlightLimits) {
@@ -21,9 +20,13 @@ export class InFlight {
     return this.#perOrigin;
   }
 
-  /** How many more may be claimed; those who wait for room come first. */
+  /** How many more there may be in all. */
   get room(): number {
-    return Math.max(0, this.#limits.total - this.#total - this.#waiting.size);
+    return Math.max(0, this.#limits.total - this.#total);
+  }
+
+  hasRoomFor(origin: string): boolean {
+    return this.room > 0 && (this.#perOrigin.get(origin) ?? 0) < this.#limits.perOrigin;
   }
 
   enter(origin: string): void {
@@ -31,45 +34,10 @@ export class InFlight {
     this.#perOrigin.set(origin, (this.#perOrigin.get(origin) ?? 0) + 1);
   }
 
-  /** Enters as soon as there is room; resolves without having entered (false) when `signal` aborts first. */
-  async enterWhenThereIsRoom(origin: string, signal: AbortSignal): Promise<boolean> {
-    if (signal.aborted) return false;
-    if (this.#hasRoom(origin)) {
-      this.enter(origin);
-      return true;
-    }
-    const { promise, resolve } = Promise.withResolvers<boolean>();
-    const entry = { origin, enter: () => resolve(true) };
-    const giveUp = (): void => {
-      this.#waiting.delete(entry);
-      resolve(false);
-    };
-    this.#waiting.add(entry);
-    signal.addEventListener("abort", giveUp, { once: true });
-    const entered = await promise;
-    signal.removeEventListener("abort", giveUp);
-    return entered;
-  }
-
   leave(origin: string): void {
     this.#total--;
     const left = (this.#perOrigin.get(origin) ?? 1) - 1;
     if (left === 0) this.#perOrigin.delete(origin);
     else this.#perOrigin.set(origin, left);
-    this.#admitNext();
-  }
-
-  #hasRoom(origin: string): boolean {
-    return this.#total < this.#limits.total && (this.#perOrigin.get(origin) ?? 0) < this.#limits.perOrigin;
-  }
-
-  #admitNext(): void {
-    for (const entry of this.#waiting) {
-      if (!this.#hasRoom(entry.origin)) continue;
-      this.#waiting.delete(entry);
-      this.enter(entry.origin);
-      entry.enter();
-      return;
-    }
   }
 }

@@ -19,7 +19,9 @@ export function createNewId(now: () => number, randomBytes: (size: number) => Ui
 
 /** Whether a client may use this text as a task_id or client_id: 1 to 200 characters, none of them a control character. */
 export function isClientGivenId(text: string): boolean {
-  return text.length > 0 && text.length <= CLIENT_GIVEN_ID_CHARS_MAX && text.isWellFormed() && !/\p{Cc}/u.test(text);
+  // Counted as JSON Schema's maxLength counts: an emoji is one character.
+  const chars = text.length > 2 * CLIENT_GIVEN_ID_CHARS_MAX ? Infinity : [...text].length;
+  return chars > 0 && chars <= CLIENT_GIVEN_ID_CHARS_MAX && text.isWellFormed() && !/\p{Cc}/u.test(text);
 }
 
 function encodeTime(epochMs: number): string {

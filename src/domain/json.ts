@@ -23,6 +23,9 @@ export function canonicalJson(value: Json): string {
 }
 
 function withSortedKeys(value: Json): Json {
+  // JSON.parse makes Infinity of 1e400, and JSON.stringify makes null of that.
+  if (typeof value === "number" && !Number.isFinite(value))
+    throw new DomainError("invalid", "A number is too large for JSON.");
   if (Array.isArray(value)) return value.map((item: Json) => withSortedKeys(item));
   if (value === null || typeof value !== "object") return value;
   const entries = Object.entries(value).toSorted(([left], [right]) => (left < right ? -1 : 1));

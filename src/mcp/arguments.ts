@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { CLIENT_GIVEN_ID_CHARS_MAX, isClientGivenId } from "../domain/ids.ts";
+import type { Json } from "../domain/json.ts";
 
 /** Problems named in one answer, and characters of an unknown argument's name: clients may send a MiB of either. */
 const PROBLEMS_MAX = 5;
@@ -17,10 +18,21 @@ export function clientGivenId() {
   return z
     .string()
     .refine(isClientGivenId, {
-      error: `must be 1 to ${CLIENT_GIVEN_ID_CHARS_MAX} characters without control characters`,
+      error: `must be 1 to ${CLIENT_GIVEN_ID_CHARS_MAX} characters of valid Unicode without control characters`,
     })
     .meta({ minLength: 1, maxLength: CLIENT_GIVEN_ID_CHARS_MAX, pattern: "^[^\\u0000-\\u001f\\u007f-\\u009f]+$" });
 }
+
+/**
+ * Any JSON object, as it came: zod's record would leave out a key named __proto__ in silence, and its schema has an empty one in it,
+ * which some clients cannot take.
+ */
+export const jsonObject: z.ZodType<{ readonly [key: string]: Json }> = z
+  .any()
+  .refine((value) => typeof value === "object" && value !== null && !Array.isArray(value), {
+    error: "must be a JSON object",
+  })
+  .meta({ type: "object", additionalProperties: true });
 
 /** What is wrong with a tool's arguments: one sentence that names each of them and says what to do. */
 export function problemsOf({ issues }: z.ZodError): string {

@@ -5,6 +5,7 @@ import type { Deliveries } from "../service/deliveries.ts";
 import type { Announce } from "../service/announcements.ts";
 import type { Clock } from "../service/ports.ts";
 import type { Tasks } from "../service/tasks.ts";
+import { jsonObject } from "./arguments.ts";
 import { errorResult, internalError, INVALID_PARAMS, RpcError } from "./errors.ts";
 import type { ToolListing, ToolResult } from "./tool.ts";
 import { createGetRegisteredCallbacks } from "./tools/get-registered-callbacks.ts";
@@ -15,7 +16,7 @@ import { createStartTaskWithCallbacks } from "./tools/start-task-with-callbacks.
 /** The longest name a tool may have (MCP, "Tool names"); of longer ones no more is repeated. */
 const TOOL_NAME_CHARS_MAX = 128;
 
-const callParams = z.object({ name: z.string(), arguments: z.record(z.string(), z.unknown()).default({}) });
+const callParams = z.object({ name: z.string(), arguments: jsonObject.default({}) });
 
 export interface ToolsNeeds {
   readonly tasks: Tasks;

@@ -1,4 +1,5 @@
 import { pino } from "pino";
+import type { LoggerOptions } from "pino";
 import type { Announce } from "../service/announcements.ts";
 import { levelOf } from "./levels.ts";
 import { linesOf } from "./lines.ts";
@@ -26,12 +27,14 @@ export function createLog(format: LogFormat, level: LogLevel): Log {
 }
 
 function createJsonLog(level: LogLevel): Log {
-  const logger = pino({
+  const options: LoggerOptions = {
     level,
     base: { pid: process.pid },
     timestamp: pino.stdTimeFunctions.isoTime,
     serializers: { error: (error: unknown) => (error instanceof Error ? pino.stdSerializers.err(error) : error) },
-  });
+  };
+  // Through process.stdout and not by pino's own writing, which waits for a full disk, or dies of it.
+  const logger = pino(options, process.stdout);
   return {
     announce(announcement) {
       const { kind, ...fields } = announcement;
@@ -68,7 +71,7 @@ function print(line: string): void {
   process.stdout.write(`${withoutControls(line)}\n`);
 }
 
-/** What others sent us (a type, a path) must not forge a line or steer a terminal. */
+/** What others sent us (a type, a path) must not forge a line, steer a terminal or turn the text around. */
 function withoutControls(line: string): string {
-  return line.replaceAll(/\p{Cc}/gu, "\u{FFFD}");
+  return line.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "\u{FFFD}");
 }

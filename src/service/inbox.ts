@@ -16,12 +16,13 @@ export function createInbox({ store, clock, announce }: InboxNeeds) {
     async receive(
       clientId: string,
       webhook: { readonly type: string; readonly headers: Readonly<Record<string, string>>; readonly body: Json },
-    ): Promise<Received> {
+    ): Promise<{ readonly taskId: string | null; readonly receivedAt: number }> {
       const { type, headers, body } = webhook;
-      const received = { taskId: taskIdOf(body), receivedAt: clock.now(), headers, body };
-      await store.recordReceived({ clientId, ...received });
-      announce({ kind: "inbox.received", clientId, type, taskId: received.taskId });
-      return received;
+      const taskId = taskIdOf(body);
+      const receivedAt = clock.now();
+      await store.recordReceived({ clientId, receivedAt, headers, body });
+      announce({ kind: "inbox.received", clientId, type, taskId });
+      return { taskId, receivedAt };
     },
 
     /** Newest first, the last 100. */

@@ -71,7 +71,7 @@ export interface Store {
   deliveryHistory(principal: string, taskId: string): Promise<readonly CallbackHistory[]>;
   counts(): Promise<Counts>;
 
-  /** Keeps what the test receiver got, the last 100 for each client_id. */
+  /** Keeps what the test receiver got: the last 100 for each client_id, and fewer when they are large. */
   recordReceived(received: Received & { readonly clientId: string }): Promise<void>;
   /** Newest first. */
   listReceived(clientId: string): Promise<readonly Received[]>;
@@ -185,7 +185,6 @@ export interface Counts {
 }
 
 export interface Received {
-  readonly taskId: string | null;
   readonly receivedAt: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Json;

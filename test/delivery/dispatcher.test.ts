@@ -146,6 +146,25 @@ test("a near retry keeps its claim and leaves its place to others", async () => 
   expect(await delivery()).toMatchObject({ status: "delivered", attemptCount: 2 });
 });
 
+test("many near retries of a slow origin do not keep another origin waiting", async () => {
+  const { dispatcher, receiver, finishTask, attempts, clock, said } = await setUp({ waitsMs: [100, 100] });
+  receiver.respondWith(503);
+  dispatcher.start();
+  await finishTask({ clients: Array.from({ length: 40 }, (_, index) => `c${index}`) });
+  await attempts(40);
+  // Now it hangs: its retries fill its own places and wait in line for more.
+  receiver.respondWith(() => {});
+  clock.advance(100);
+  await until("the slow origin has all it may have", () => receiver.requests.length === 44);
+  const fine = await startReceiver();
+  onTestFinished(() => fine.close());
+  await finishTask({ taskId: "task-2", clients: ["other"], url: fine.url });
+  await fine.waitFor(1);
+  await until("it is delivered", () =>
+    said("delivery.attempted").some(({ clientId, next }) => clientId === "other" && next === "delivered"),
+  );
+});
+
 test("a claim that became void during a near wait is not sent again", async () => {
   const resumed: boolean[] = [];
   const { dispatcher, receiver, finishTask, attempts, delivery, clock, store } = await setUp({

@@ -36,16 +36,26 @@ describe("ids", () => {
     for (const id of ids) expect(id).toMatch(/^evt_[0-9a-z]{26}$/);
   });
 
-  test.each(["a", "demo_task_123", "ünï ✓ with blanks", "x".repeat(200)])("a client may use %s", (id) => {
-    expect(isClientGivenId(id)).toBe(true);
-  });
-
-  test.each(["", "x".repeat(201), "a\nb", "a\u0000", "a\u007f", "\u0085", "\ud800"])(
-    "a client may not use %j",
+  test.each(["a", "demo_task_123", "ünï ✓ with blanks", "x".repeat(200), "🎉".repeat(200)])(
+    "a client may use %s",
     (id) => {
-      expect(isClientGivenId(id)).toBe(false);
+      expect(isClientGivenId(id)).toBe(true);
     },
   );
+
+  test.each([
+    "",
+    "x".repeat(201),
+    "🎉".repeat(201),
+    "x".repeat(9999),
+    "a\nb",
+    "a\u0000",
+    "a\u007f",
+    "\u0085",
+    "\ud800",
+  ])("a client may not use %j", (id) => {
+    expect(isClientGivenId(id)).toBe(false);
+  });
 });
 
 describe("an input's canonical text", () => {
@@ -56,6 +66,10 @@ describe("an input's canonical text", () => {
 
   test("a key named __proto__ is a key like others", () => {
     expect(canonicalJson(JSON.parse('{"__proto__":1,"a":2}') as Json)).toBe('{"__proto__":1,"a":2}');
+  });
+
+  test("refuses a number that would become another", () => {
+    expect(() => canonicalJson(JSON.parse('{"n":1e400}'))).toThrow("too large");
   });
 
   test("refuses what is nested too deep instead of running out of stack", () => {

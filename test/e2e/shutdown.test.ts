@@ -1,9 +1,13 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { temporaryFolder } from "../support/builders.ts";
 import { history, register, start } from "../support/call-tool.ts";
 import { startReceiver } from "../support/receiver.ts";
-import { startServer } from "../support/server.ts";
+import { cli, serverEnv, startServer } from "../support/server.ts";
+import { until } from "../support/until.ts";
 
 test("SIGTERM lets the attempt under way finish and be recorded, leaves the rest pending, and exits 0", async () => {
   const file = join(temporaryFolder(), "callbacks.db");
@@ -62,3 +66,33 @@ test("a client that keeps its connection open does not hold up the end", async (
   expect(await server.stop()).toBe(0);
   expect(Date.now() - before).toBeLessThan(3000);
 });
+
+test("a log that cannot be written does not take the server with it", async () => {
+  const full = openSync("/dev/full", "w");
+  onTestFinished(() => closeSync(full));
+  for (const format of ["json", "pretty"]) {
+    const port = await freePort();
+    const env = serverEnv({
+      LOG_FORMAT: format,
+      PORT: String(port),
+      DATABASE_URL: `file:${join(temporaryFolder(), "callbacks.db")}`,
+    });
+    const child = spawn(process.execPath, [cli, "serve"], { env, stdio: ["ignore", full, "inherit"] });
+    const exited = once(child, "exit");
+    onTestFinished(() => void child.kill("SIGKILL"));
+    await until("it serves", () =>
+      fetch(`http://127.0.0.1:${port}/health`).then(
+        ({ ok }) => ok,
+        () => false,
+      ),
+    );
+    child.kill("SIGTERM");
+    expect([format, (await exited)[0]]).toEqual([format, 0]);
+  }
+});
+
+async function freePort(): Promise<number> {
+  const receiver = await startReceiver();
+  await receiver.close();
+  return receiver.port;
+}

@@ -9,7 +9,7 @@ import { rpc, WIRE_ERAS } from "./wire.ts";
 
 const REGISTRATION = { task_id: "t", client_id: "c", callback_url: "http://localhost:8011/webhook/c" };
 const START = { task_id: "t", client_id: "c" };
-const ID_RULE = "must be 1 to 200 characters without control characters";
+const ID_RULE = "must be 1 to 200 characters of valid Unicode without control characters";
 
 const INVALID = [
   ["a missing argument", { task_id: "t", client_id: "c" }, "callback_url is missing, give a string."],

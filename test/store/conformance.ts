@@ -376,7 +376,6 @@ export function describeStore(name: string, open: OpenStore): void {
 
     describe("the inbox", () => {
       const received = (index: number) => ({
-        taskId: `t${index}`,
         receivedAt: T0 + index,
         headers: { a: "b" },
         body: { type: "x", index },
@@ -390,6 +389,14 @@ export function describeStore(name: string, open: OpenStore): void {
         expect(kept[0]).toEqual(received(102));
         expect(kept.at(-1)).toEqual(received(3));
         expect(await store.listReceived("other")).toEqual([received(0)]);
+      });
+
+      test("keeps fewer when they are large", async () => {
+        const large = (index: number) => ({ ...received(index), body: { type: "x", text: "y".repeat(1024 * 1024) } });
+        for (let index = 0; index < 10; index++) await store.recordReceived({ clientId: "c", ...large(index) });
+        const kept = await store.listReceived("c");
+        expect(kept.length).toBeLessThan(9);
+        expect(kept[0]).toEqual(large(9));
       });
     });
   });

@@ -8,7 +8,7 @@ import { onTestFinished } from "vitest";
 import { temporaryFolder } from "./builders.ts";
 
 const killAt = new URL("kill-at.mjs", import.meta.url).href;
-const cli = fileURLToPath(new URL("../../src/cli.ts", import.meta.url));
+export const cli = fileURLToPath(new URL("../../src/cli.ts", import.meta.url));
 
 export interface TestServer {
   /** Without a slash at the end: `http://127.0.0.1:40123`. */

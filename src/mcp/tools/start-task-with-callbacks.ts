@@ -2,8 +2,8 @@ import { z } from "zod";
 import type { Clock } from "../../service/ports.ts";
 import type { StartedTask, Tasks } from "../../service/tasks.ts";
 import { DEFAULT_TASK_TYPE } from "../../service/tasks.ts";
-import { anyJson, count, timestamp, timestampOf } from "../answers.ts";
-import { clientGivenId } from "../arguments.ts";
+import { count, timestamp, timestampOf } from "../answers.ts";
+import { clientGivenId, jsonObject } from "../arguments.ts";
 import { defineTool } from "../tool.ts";
 import type { Tool } from "../tool.ts";
 
@@ -27,10 +27,7 @@ const input = z.strictObject({
     .describe(
       `What kind of work. Default: ${DEFAULT_TASK_TYPE}, which works for a while and ends with a constant result.`,
     ),
-  // Zod's own rendering of a record of anything has an empty schema in it, which some clients cannot take.
-  input: z
-    .record(z.string(), anyJson)
-    .meta({ type: "object", additionalProperties: true, propertyNames: undefined })
+  input: jsonObject
     .optional()
     .describe(
       'The work\'s data: any JSON object. The demo task understands { "fail": "some reason" }, which makes it end as task_failed.',

@@ -39,7 +39,6 @@ export function toEvent(row: Pick<InferSelectModel<typeof events>, "id" | "type"
 
 export function toReceived(row: InferSelectModel<typeof inbox>): Received {
   return {
-    taskId: row.taskId,
     receivedAt: row.receivedAt,
     headers: JSON.parse(row.headers) as Record<string, string>,
     body: JSON.parse(row.body) as Json,

@@ -147,8 +147,9 @@ export const inbox = sqliteTable(
   {
     seq: integer().primaryKey({ autoIncrement: true }),
     clientId: text("client_id").notNull(),
-    taskId: text("task_id"),
     receivedAt: integer("received_at").notNull(),
+    /** Of headers and body. */
+    bytes: integer().notNull(),
     headers: text().notNull(),
     body: text().notNull(),
   },
