@@ -20,7 +20,7 @@ export function createNewId(now: () => number, randomBytes: (size: number) => Ui
 /** Whether a client may use this text as a task_id or client_id: 1 to 200 characters, none of them a control character. */
 export function isClientGivenId(text: string): boolean {
   // Counted as JSON Schema's maxLength counts: an emoji is one character.
-  const chars = text.length > 2 * CLIENT_GIVEN_ID_CHARS_MAX ? Infinity : [...text].length;
+  const chars = text.length > 2 * CLIENT_GIVEN_ID_CHARS_MAX ? Infinity : Array.from(text).length;
   return chars > 0 && chars <= CLIENT_GIVEN_ID_CHARS_MAX && text.isWellFormed() && !/\p{Cc}/u.test(text);
 }
 
