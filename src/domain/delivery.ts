@@ -1,5 +1,6 @@
 import type { Attempt, Outcome } from "./attempt.ts";
 import type { EventType } from "./event.ts";
+import { waitAskedFor } from "./retry-after.ts";
 import { waitAfter } from "./retry-policy.ts";
 import type { RetryPolicy } from "./retry-policy.ts";
 
@@ -29,11 +30,27 @@ export type NextStep =
 const GONE = 410;
 const CONTENT_TOO_LARGE = 413;
 
-/** The only place that decides it. `number`: of the attempt that is over, from 1. */
-export function afterAttempt(number: number, outcome: Outcome, policy: RetryPolicy, random: () => number): NextStep {
+export interface AttemptMade {
+  /** From 1, per delivery. */
+  readonly number: number;
+  readonly outcome: Outcome;
+  /** Epoch ms, by our clock: what a receiver's date is judged by. */
+  readonly endedAt: number;
+}
+
+/** The only place that decides it. */
+export function afterAttempt(attempt: AttemptMade, policy: RetryPolicy, random: () => number): NextStep {
+  const { outcome } = attempt;
   if (outcome.error === null) return { status: "delivered" };
   if (outcome.statusCode === GONE) return { status: "exhausted", disablesCallback: true };
   const isFinal = outcome.error === "blocked" || outcome.statusCode === CONTENT_TOO_LARGE;
-  const waitMs = isFinal ? null : waitAfter(policy, number, random);
+  const waitMs = isFinal ? null : waitFor(attempt, policy, random);
   return waitMs === null ? { status: "exhausted", disablesCallback: false } : { status: "pending", waitMs };
+}
+
+/** The schedule says how often, and how soon at the earliest; a receiver that asks for more time gets it. Null: no more. */
+function waitFor({ number, outcome, endedAt }: AttemptMade, policy: RetryPolicy, random: () => number): number | null {
+  const scheduledMs = waitAfter(policy, number, random);
+  if (scheduledMs === null || outcome.statusCode === null || outcome.retryAfter === undefined) return scheduledMs;
+  return Math.max(scheduledMs, waitAskedFor(outcome.retryAfter, endedAt));
 }

@@ -121,6 +121,22 @@ test("a failed attempt is parked in the store and made again when its time has c
   expect(said("delivery.attempted").map(({ next }) => next)).toEqual(["retry", "delivered"]);
 });
 
+test("a receiver that asks for time is left alone until then, within the attempts of the schedule", async () => {
+  const { dispatcher, receiver, finishTask, attempts, delivery, clock } = await setUp({ waitsMs: [100] });
+  receiver.respondWith(503, "busy", { "retry-after": "60" });
+  dispatcher.start();
+  await finishTask();
+  await attempts(1);
+  expect(await delivery()).toMatchObject({ status: "pending", nextAttemptAt: clock.now() + 60_000 });
+  await until("the one timer is set", () => clock.sleeping === 1);
+  clock.advance(59_999);
+  expect(receiver.requests).toHaveLength(1);
+  await until("the one timer is set again", () => clock.sleeping === 1);
+  clock.advance(1);
+  await attempts(2);
+  expect(await delivery()).toMatchObject({ status: "exhausted", attemptCount: 2 });
+});
+
 test("a near retry keeps its claim and leaves its place to others", async () => {
   const { dispatcher, receiver, finishTask, attempts, delivery, clock } = await setUp({
     waitsMs: [100],

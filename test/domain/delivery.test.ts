@@ -2,7 +2,10 @@ import { describe, expect, test } from "vitest";
 import { errorOfStatus } from "../../src/domain/attempt.ts";
 import type { Outcome } from "../../src/domain/attempt.ts";
 import { afterAttempt } from "../../src/domain/delivery.ts";
+import { RETRY_AFTER_MS_MAX } from "../../src/domain/retry-after.ts";
+import type { RetryAfter } from "../../src/domain/retry-after.ts";
 import { DEFAULT_RETRY_POLICY, waitAfter } from "../../src/domain/retry-policy.ts";
+import { T0 } from "../support/builders.ts";
 
 const POLICY = { waitsMs: [100, 2000], jitter: 0 };
 const half = () => 0.5;
@@ -16,30 +19,77 @@ const failed = (error: "timeout" | "blocked" | "dns_error"): Outcome => ({
   error,
   responseExcerpt: null,
 });
+const made = (number: number, outcome: Outcome) => ({ number, outcome, endedAt: T0 });
 
 describe("what follows an attempt", () => {
   test.each([200, 201, 204, 299])("%i is delivered", (code) => {
-    expect(afterAttempt(1, status(code), POLICY, half)).toEqual({ status: "delivered" });
+    expect(afterAttempt(made(1, status(code)), POLICY, half)).toEqual({ status: "delivered" });
   });
 
   test.each([301, 307, 400, 401, 404, 408, 425, 429, 500, 503])("%i is tried again", (code) => {
-    expect(afterAttempt(1, status(code), POLICY, half)).toEqual({ status: "pending", waitMs: 100 });
+    expect(afterAttempt(made(1, status(code)), POLICY, half)).toEqual({ status: "pending", waitMs: 100 });
   });
 
   test("a failure without an answer is tried again", () => {
-    expect(afterAttempt(2, failed("timeout"), POLICY, half)).toEqual({ status: "pending", waitMs: 2000 });
-    expect(afterAttempt(1, failed("dns_error"), POLICY, half)).toEqual({ status: "pending", waitMs: 100 });
+    expect(afterAttempt(made(2, failed("timeout")), POLICY, half)).toEqual({ status: "pending", waitMs: 2000 });
+    expect(afterAttempt(made(1, failed("dns_error")), POLICY, half)).toEqual({ status: "pending", waitMs: 100 });
   });
 
   test("the attempt after the last wait was the last", () => {
-    expect(afterAttempt(3, status(500), POLICY, half)).toEqual({ status: "exhausted", disablesCallback: false });
-    expect(afterAttempt(1, status(500), { waitsMs: [], jitter: 0 }, half)).toMatchObject({ status: "exhausted" });
+    expect(afterAttempt(made(3, status(500)), POLICY, half)).toEqual({ status: "exhausted", disablesCallback: false });
+    expect(afterAttempt(made(1, status(500)), { waitsMs: [], jitter: 0 }, half)).toMatchObject({ status: "exhausted" });
   });
 
   test("410 disables the callback; 413 and a refused address end this delivery only", () => {
-    expect(afterAttempt(1, status(410), POLICY, half)).toEqual({ status: "exhausted", disablesCallback: true });
-    expect(afterAttempt(1, status(413), POLICY, half)).toEqual({ status: "exhausted", disablesCallback: false });
-    expect(afterAttempt(1, failed("blocked"), POLICY, half)).toEqual({ status: "exhausted", disablesCallback: false });
+    expect(afterAttempt(made(1, status(410)), POLICY, half)).toEqual({ status: "exhausted", disablesCallback: true });
+    expect(afterAttempt(made(1, status(413)), POLICY, half)).toEqual({ status: "exhausted", disablesCallback: false });
+    expect(afterAttempt(made(1, failed("blocked")), POLICY, half)).toEqual({
+      status: "exhausted",
+      disablesCallback: false,
+    });
+  });
+});
+
+describe("a receiver that asks for time (Retry-After)", () => {
+  const asking = (statusCode: number, retryAfter: RetryAfter): Outcome => ({
+    statusCode,
+    error: errorOfStatus(statusCode),
+    responseExcerpt: null,
+    retryAfter,
+  });
+
+  test("gets it, in seconds or until a date of our own clock", () => {
+    const retry = { status: "pending", waitMs: 60_000 };
+    expect(afterAttempt(made(1, asking(503, { afterMs: 60_000 })), POLICY, half)).toEqual(retry);
+    expect(afterAttempt(made(1, asking(429, { atMs: T0 + 60_000 })), POLICY, half)).toEqual(retry);
+  });
+
+  test("is not asked sooner than the schedule says, whatever it wishes", () => {
+    for (const sooner of [{ afterMs: 0 }, { afterMs: 99 }, { atMs: T0 - 3_600_000 }]) {
+      expect(afterAttempt(made(1, asking(503, sooner)), POLICY, half)).toEqual({ status: "pending", waitMs: 100 });
+      const byDefault = afterAttempt(made(2, asking(503, sooner)), DEFAULT_RETRY_POLICY, half);
+      expect(byDefault).toEqual({ status: "pending", waitMs: 300_000 });
+    }
+  });
+
+  test("gets a day at most", () => {
+    expect(RETRY_AFTER_MS_MAX).toBe(86_400_000);
+    for (const endless of [{ afterMs: 1e15 }, { afterMs: Infinity }, { atMs: T0 + 1e12 }]) {
+      const next = afterAttempt(made(1, asking(503, endless)), POLICY, half);
+      expect(next).toEqual({ status: "pending", waitMs: RETRY_AFTER_MS_MAX });
+    }
+  });
+
+  test("does not shorten a longer wait of the schedule to that day", () => {
+    const weekly = { waitsMs: [7 * 86_400_000], jitter: 0 };
+    expect(afterAttempt(made(1, asking(503, { afterMs: 1e12 })), weekly, half)).toMatchObject({
+      waitMs: 7 * 86_400_000,
+    });
+  });
+
+  test("gets no attempt more than the schedule has", () => {
+    const next = afterAttempt(made(3, asking(503, { afterMs: 1000 })), POLICY, half);
+    expect(next).toEqual({ status: "exhausted", disablesCallback: false });
   });
 });
 

@@ -18,7 +18,9 @@ export function prepareRecording(db: SqliteConnection["db"]): (command: RecordAt
     const { deliveryId, startedAt, durationMs, outcome, step } = command;
     const row = statements.count.get({ deliveryId });
     if (row === undefined) return { claimHeld: false, eventSettled: false };
-    statements.insert.run({ deliveryId, number: row.attemptCount, startedAt, durationMs, ...outcome });
+    const { statusCode, error, responseExcerpt } = outcome;
+    const attempt = { number: row.attemptCount, startedAt, durationMs, statusCode, error, responseExcerpt };
+    statements.insert.run({ deliveryId, ...attempt });
     const claimHeld = row.status === "sending" && row.claim === command.claim;
     if (!claimHeld) return { claimHeld, eventSettled: false };
     const settledAt = step.status === "pending" ? null : startedAt + durationMs;
