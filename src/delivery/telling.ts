@@ -1,12 +1,17 @@
 import type { Outcome } from "../domain/attempt.ts";
 import type { NextStep } from "../domain/delivery.ts";
-import type { Announce, ClaimedDelivery, DeliveryIdentity, RecordAttemptResult } from "../service/ports.ts";
+import type {
+  Announce,
+  ClaimedDelivery,
+  DeliveryIdentity,
+  ExpiredDelivery,
+  RecordAttemptResult,
+} from "../service/ports.ts";
 
-/** Which delivery it is, for the listeners. A URL's query may hold a token, so it is left out. */
+/** Which delivery it is, for the listeners. */
 export function identityOf({ deliveryId, event, callback }: ClaimedDelivery): DeliveryIdentity {
-  const { origin, pathname } = new URL(callback.url);
   const { id: eventId, data } = event;
-  return { deliveryId, eventId, taskId: data.task_id, clientId: callback.clientId, url: origin + pathname };
+  return { deliveryId, eventId, taskId: data.task_id, clientId: callback.clientId, url: urlToTell(callback.url) };
 }
 
 export interface RecordedAttempt {
@@ -30,6 +35,19 @@ export function announceAttempt(announce: Announce, identity: DeliveryIdentity, 
     ...identity,
   });
   if (recorded.eventSettled) announce({ kind: "event.settled", eventId: identity.eventId, taskId: identity.taskId });
+}
+
+export function announceExpiry(announce: Announce, expired: ExpiredDelivery): void {
+  const { deliveryId, eventId, taskId, clientId, url, attemptCount, eventSettled } = expired;
+  const identity = { deliveryId, eventId, taskId, clientId, url: urlToTell(url) };
+  announce({ kind: "delivery.expired", attempts: attemptCount, ...identity });
+  if (eventSettled) announce({ kind: "event.settled", eventId, taskId });
+}
+
+/** A URL's query may hold a token, so it is left out. */
+function urlToTell(url: string): string {
+  const { origin, pathname } = new URL(url);
+  return origin + pathname;
 }
 
 function wordFor(next: NextStep): "delivered" | "retry" | "gave_up" {

@@ -6,6 +6,8 @@ export function levelOf(announcement: Announcement): "debug" | "info" | "warn" |
       return "error";
     case "delivery.attempted":
       return announcement.next === "delivered" ? "info" : "warn";
+    case "delivery.expired":
+      return "warn";
     case "callback.registered":
     case "task.started":
       return "debug";

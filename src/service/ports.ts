@@ -1,39 +1,12 @@
 /** What the services and the machinery need from outside. Adapters implement these; nothing here knows how. */
 import type { Outcome } from "../domain/attempt.ts";
-import type { Callback, CallbackStatus, Registration } from "../domain/callback.ts";
-import type { Delivery } from "../domain/delivery.ts";
+import type { Callback, CallbackStatus, Registration, RegistrationDifference } from "../domain/callback.ts";
+import type { Delivery, DeliveryReason } from "../domain/delivery.ts";
 import type { Event, EventType } from "../domain/event.ts";
 import type { Json } from "../domain/json.ts";
 import type { StartRequest, Task, TaskOutcome } from "../domain/task.ts";
 
-export interface Clock {
-  /** Epoch milliseconds. */
-  now(): number;
-  /** Resolves after `ms`, or at once when `signal` aborts (it never rejects: look at the signal). */
-  sleep(ms: number, signal: AbortSignal): Promise<void>;
-}
-
-/** Work that starts because something happened or because its time has come; never because of an interval. */
-export interface WorkSource {
-  /** Runs `pass` now, on each `wake`, and when the time comes that the last pass returned (epoch ms, in the future; null: none). */
-  start(pass: () => Promise<number | null>): void;
-  wake(): void;
-  /** Resolves when the pass under way is over; none follows. May be called twice. */
-  stop(): Promise<void>;
-}
-
-/** Whether deliveries may go to a URL's host, judged at registration and again at each connection. */
-export interface TargetPolicy {
-  check(url: URL): Promise<TargetVerdict>;
-}
-/** `reason`: half a sentence after "callback_url …", e.g. "points at 10.0.0.1, which is not a public address". */
-export type TargetVerdict = { readonly allowed: true } | { readonly allowed: false; readonly reason: string };
-
-/** The task types on offer. */
-export interface TaskCatalog {
-  find(taskType: string): { readonly expectedMs: number | null } | undefined;
-  names(): readonly string[];
-}
+export type { Clock, TargetPolicy, TargetVerdict, TaskCatalog, WorkSource } from "./surroundings.ts";
 
 /**
  * Everything durable. Each verb is one atomic unit of work: when its promise resolves, what it did survives kill -9; when it
@@ -58,7 +31,9 @@ export interface Store {
   recordAttempt(command: RecordAttempt): Promise<RecordAttemptResult>;
   /** Gives a claim back, due at `nextAttemptAt`, without an attempt: for failures of our own. */
   releaseClaim(claim: DeliveryClaim, nextAttemptAt: number): Promise<void>;
-  /** When the earliest pending delivery after `now` is due (epoch ms), or null. Those due already are not meant. */
+  /** Pending deliveries whose callback's not_after has come, at most `limit`, now exhausted without another attempt. */
+  expireDeliveries(command: { readonly now: number; readonly limit: number }): Promise<readonly ExpiredDelivery[]>;
+  /** When the earliest pending delivery after `now` is due or expires (epoch ms), or null. What is due already is not meant. */
   nextDueAt(now: number): Promise<number | null>;
 
   /** At start: what a dead process left running or sending goes back to pending, on its schedule. */
@@ -92,7 +67,7 @@ export type RegisterCallbackResult =
       /** How the task has ended, if it has. */
       readonly ended: EventType | null;
     }
-  | { readonly kind: "conflict"; readonly difference: "events" | "secret" }
+  | { readonly kind: "conflict"; readonly difference: RegistrationDifference }
   | { readonly kind: "limit" };
 
 export interface StartTask {
@@ -132,6 +107,8 @@ export interface DeliveryClaim {
 }
 export interface ClaimedDelivery extends DeliveryClaim {
   readonly attemptCount: number;
+  /** Epoch ms from which no attempt is begun; null: none is too late. */
+  readonly notAfter: number | null;
   readonly origin: string;
   readonly event: Event;
   readonly callback: {
@@ -153,11 +130,23 @@ export interface RecordAttempt extends DeliveryClaim {
 export type RecordedStep =
   | { readonly status: "delivered" }
   | { readonly status: "pending"; readonly nextAttemptAt: number; readonly keepClaim: boolean }
-  | { readonly status: "exhausted"; readonly disablesCallback: boolean };
+  | { readonly status: "exhausted"; readonly disablesCallback: boolean; readonly reason?: DeliveryReason };
 export interface RecordAttemptResult {
   /** False: the delivery was withdrawn or claimed again meanwhile; only the attempt was added. */
   readonly claimHeld: boolean;
   /** Whether this step left no delivery of the event open. */
+  readonly eventSettled: boolean;
+}
+
+export interface ExpiredDelivery {
+  readonly deliveryId: string;
+  readonly eventId: string;
+  /** The client's. */
+  readonly taskId: string;
+  readonly clientId: string;
+  readonly url: string;
+  readonly attemptCount: number;
+  /** Whether this one's end left no delivery of the event open. */
   readonly eventSettled: boolean;
 }
 
@@ -168,6 +157,7 @@ export interface CallbackHistory {
     readonly url: string;
     readonly status: CallbackStatus;
     readonly registeredAt: number;
+    readonly notAfter: number | null;
   };
   readonly deliveries: readonly Delivery[];
 }
@@ -216,6 +206,8 @@ export type Announcement =
       /** For `retry`. */
       readonly waitMs: number | null;
     } & DeliveryIdentity)
+  /** Its callback's not_after came first; `attempts` were made before. */
+  | ({ readonly kind: "delivery.expired"; readonly attempts: number } & DeliveryIdentity)
   | { readonly kind: "event.settled"; readonly eventId: string; readonly taskId: string }
   | {
       readonly kind: "inbox.received";

@@ -1,5 +1,5 @@
 import { Webhook } from "standardwebhooks";
-import { expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { createAddressGuard } from "../../src/delivery/address-guard.ts";
 import { Dispatcher } from "../../src/delivery/dispatcher.ts";
 import { createHttpSender } from "../../src/delivery/http-sender.ts";
@@ -50,8 +50,13 @@ async function setUp({ waitsMs = [5000], limits = { total: 8, perOrigin: 4 }, st
     await store.close();
   });
 
-  async function finishTask({ clients = ["client-1"], taskId = "task-1", url = `${receiver.url}/hook` } = {}) {
-    for (const clientId of clients) await store.registerCallback(aRegistration({ taskId, clientId, url }));
+  async function finishTask({
+    clients = ["client-1"],
+    taskId = "task-1",
+    url = `${receiver.url}/hook`,
+    notAfter = null as number | null,
+  } = {}) {
+    for (const clientId of clients) await store.registerCallback(aRegistration({ taskId, clientId, url, notAfter }));
     await store.startTask(aStart({ taskId }));
     const [task] = await store.claimRunnableTasks({ limit: 1, now: clock.now() });
     const finished = await store.finishTask({
@@ -201,6 +206,88 @@ test("an address that is refused is not tried again", async () => {
   await finishTask({ url: "http://10.1.2.3/hook" });
   await until("the event is settled", () => said("event.settled").length === 1);
   expect(await delivery()).toMatchObject({ status: "exhausted", attempts: [{ statusCode: null, error: "blocked" }] });
+});
+
+describe("not_after", () => {
+  test("shortens the wait to one last attempt before it, and then the delivery is exhausted and says so", async () => {
+    const { dispatcher, receiver, finishTask, said, attempts, delivery, clock } = await setUp({
+      waitsMs: [60_000, 60_000],
+    });
+    receiver.respondWith(503);
+    dispatcher.start();
+    await finishTask({ notAfter: clock.now() + 10_000 });
+    await attempts(1);
+    expect(await delivery()).toMatchObject({ status: "pending", nextAttemptAt: clock.now() + 9000 });
+    await until("the one timer is set", () => clock.sleeping === 1);
+    clock.advance(9000);
+    await attempts(2);
+    expect(await delivery()).toMatchObject({ status: "exhausted", reason: "not_after", attemptCount: 2 });
+    expect(said("delivery.attempted").map(({ next }) => next)).toEqual(["retry", "gave_up"]);
+    expect(said("event.settled")).toHaveLength(1);
+    clock.advance(3_600_000);
+    expect(receiver.requests).toHaveLength(2);
+  });
+
+  test("ends what still waits for a free place, by the one timer and without an attempt", async () => {
+    const { dispatcher, receiver, finishTask, said, delivery, clock } = await setUp({
+      limits: { total: 1, perOrigin: 1 },
+    });
+    const arrived = Promise.withResolvers<() => void>();
+    receiver.respondWith((_, response) => arrived.resolve(() => response.end()));
+    dispatcher.start();
+    await finishTask({ taskId: "slow" });
+    const release = await arrived.promise;
+    await finishTask({ url: `${receiver.url}/hook?token=hidden`, notAfter: clock.now() + 30_000 });
+    await until("the one timer is set", () => clock.sleeping === 1);
+    expect(await delivery()).toMatchObject({ status: "pending", reason: null });
+    clock.advance(30_000);
+    await until("the event is settled", () => said("event.settled").length === 1);
+    expect(await delivery()).toMatchObject({ status: "exhausted", reason: "not_after", attempts: [] });
+    expect(said("delivery.expired")).toMatchObject([{ taskId: "task-1", attempts: 0, url: `${receiver.url}/hook` }]);
+    release();
+    await until("the slow one is through", () => said("event.settled").length === 2);
+    expect(receiver.requests).toHaveLength(1);
+  });
+
+  test("holds for a near retry that has to wait for room: what it waited too long for is not sent", async () => {
+    const { dispatcher, receiver, finishTask, said, attempts, delivery, clock } = await setUp({
+      waitsMs: [100],
+      limits: { total: 1, perOrigin: 1 },
+    });
+    const held = Promise.withResolvers<() => void>();
+    receiver.respondWith(503);
+    dispatcher.start();
+    await finishTask({ notAfter: clock.now() + 5000 });
+    await attempts(1);
+    receiver.respondWith((_, response) => held.resolve(() => response.end()));
+    await finishTask({ taskId: "slow" });
+    const release = await held.promise;
+    await until("the near wait sleeps", () => clock.sleeping >= 1);
+    clock.advance(100);
+    clock.advance(4900);
+    release();
+    await until("both events are settled", () => said("event.settled").length === 2);
+    expect(await delivery()).toMatchObject({ status: "exhausted", reason: "not_after", attemptCount: 1 });
+    expect(receiver.requests).toHaveLength(2);
+  });
+
+  test("that came before the task's end leaves nothing to send, and history says why", async () => {
+    const { dispatcher, receiver, finishTask, said, delivery, clock } = await setUp();
+    dispatcher.start();
+    await finishTask({ notAfter: clock.now() - 1 });
+    await until("the event is settled", () => said("event.settled").length === 1);
+    expect(await delivery()).toMatchObject({ status: "exhausted", reason: "not_after", attempts: [] });
+    expect(receiver.connections).toBe(0);
+  });
+
+  test("of more deliveries than one pass takes ends them all", async () => {
+    const { dispatcher, finishTask, said, clock } = await setUp();
+    const clients = Array.from({ length: 501 }, (_, index) => `client-${index}`);
+    dispatcher.start();
+    await finishTask({ clients, notAfter: clock.now() - 1 });
+    await until("the event is settled", () => said("event.settled").length === 1);
+    expect(said("delivery.expired")).toHaveLength(501);
+  });
 });
 
 test("requests under way keep to the bounds, in all and for one origin", async () => {

@@ -19,7 +19,7 @@ const failed = (error: "timeout" | "blocked" | "dns_error"): Outcome => ({
   error,
   responseExcerpt: null,
 });
-const made = (number: number, outcome: Outcome) => ({ number, outcome, endedAt: T0 });
+const made = (number: number, outcome: Outcome) => ({ number, outcome, endedAt: T0, notAfter: null });
 
 describe("what follows an attempt", () => {
   test.each([200, 201, 204, 299])("%i is delivered", (code) => {
@@ -90,6 +90,62 @@ describe("a receiver that asks for time (Retry-After)", () => {
   test("gets no attempt more than the schedule has", () => {
     const next = afterAttempt(made(3, asking(503, { afterMs: 1000 })), POLICY, half);
     expect(next).toEqual({ status: "exhausted", disablesCallback: false });
+  });
+});
+
+describe("a callback with not_after", () => {
+  const MINUTE = 60_000;
+  const hourly = { waitsMs: Array<number>(9).fill(60 * MINUTE), jitter: 0 };
+  const failedAt = (endedAt: number, notAfter: number) => ({ number: 1, outcome: status(503), endedAt, notAfter });
+  const nextAt = (endedAt: number, notAfter: number, policy = hourly) =>
+    afterAttempt(failedAt(endedAt, notAfter), policy, half);
+  const expired = { status: "exhausted", disablesCallback: false, reason: "not_after" };
+
+  test("keeps a wait that ends before it", () => {
+    expect(nextAt(T0, T0 + 61 * MINUTE)).toEqual({ status: "pending", waitMs: 60 * MINUTE });
+  });
+
+  test("shortens one that would end after it, so that a last attempt falls a second before", () => {
+    expect(nextAt(T0, T0 + 10 * MINUTE)).toEqual({ status: "pending", waitMs: 10 * MINUTE - 1000 });
+    expect(nextAt(T0, T0 + 60 * MINUTE)).toEqual({ status: "pending", waitMs: 60 * MINUTE - 1000 });
+    expect(nextAt(T0, T0 + 2000)).toEqual({ status: "pending", waitMs: 1000 });
+  });
+
+  test("has no attempt after that one, and none when less than a second of waiting is left", () => {
+    expect(nextAt(T0 + 10 * MINUTE - 1000, T0 + 10 * MINUTE)).toEqual(expired);
+    expect(nextAt(T0, T0 + 1999)).toEqual(expired);
+    expect(nextAt(T0 + 5 * MINUTE, T0)).toEqual(expired);
+  });
+
+  test("leaves a schedule of short waits as exact as it is, up to the end", () => {
+    const dense = { waitsMs: [100, 100, 100], jitter: 0 };
+    expect(nextAt(T0, T0 + 101, dense)).toEqual({ status: "pending", waitMs: 100 });
+    expect(nextAt(T0, T0 + 100, dense)).toEqual(expired);
+  });
+
+  test("ends with the schedule when that ends first, and that is then the reason", () => {
+    const once = { waitsMs: [], jitter: 0 };
+    expect(nextAt(T0, T0 + 60 * MINUTE, once)).toEqual({ status: "exhausted", disablesCallback: false });
+  });
+
+  test("is asked a last time although the receiver wanted more time than there is", () => {
+    const asking: Outcome = { statusCode: 503, error: "http_5xx", responseExcerpt: null, retryAfter: { afterMs: 9e6 } };
+    const attempt = { number: 1, outcome: asking, endedAt: T0, notAfter: T0 + 10 * MINUTE };
+    expect(afterAttempt(attempt, POLICY, half)).toEqual({ status: "pending", waitMs: 10 * MINUTE - 1000 });
+  });
+
+  test("never lets an attempt begin at or after it, nor two within its last two seconds, whatever the schedule", () => {
+    for (const notAfter of [T0 + 1, T0 + 7777, T0 + 20 * MINUTE, T0 + 30 * 86_400_000]) {
+      const begun = [T0];
+      for (let number = 1; number <= 20; number++) {
+        const attempt = { number, outcome: failed("timeout"), endedAt: begun.at(-1)!, notAfter };
+        const next = afterAttempt(attempt, DEFAULT_RETRY_POLICY, half);
+        if (next.status !== "pending") break;
+        begun.push(begun.at(-1)! + next.waitMs);
+      }
+      expect(Math.max(...begun)).toBeLessThan(notAfter);
+      expect(begun.slice(1).filter((at) => at > notAfter - 2000).length).toBeLessThanOrEqual(1);
+    }
   });
 });
 

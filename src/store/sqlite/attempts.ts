@@ -32,8 +32,9 @@ export function prepareRecording(db: SqliteConnection["db"]): (command: RecordAt
 }
 
 function columnsOf(step: RecordedStep) {
-  if (step.status !== "pending") return { status: step.status, nextAttemptAt: null };
-  return { status: step.keepClaim ? "sending" : "pending", nextAttemptAt: step.nextAttemptAt };
+  const reason = step.status === "exhausted" ? (step.reason ?? null) : null;
+  if (step.status !== "pending") return { status: step.status, nextAttemptAt: null, reason };
+  return { status: step.keepClaim ? "sending" : "pending", nextAttemptAt: step.nextAttemptAt, reason };
 }
 
 function prepare(db: SqliteConnection["db"]) {
@@ -67,6 +68,7 @@ function prepare(db: SqliteConnection["db"]) {
       .set({
         status: sql`${bound("status")}`,
         nextAttemptAt: sql`${bound("nextAttemptAt")}`,
+        reason: sql`${bound("reason")}`,
         settledAt: sql`${bound("settledAt")}`,
       })
       .where(eq(deliveries.id, bound("deliveryId")))

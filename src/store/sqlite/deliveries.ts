@@ -1,4 +1,4 @@
-import { and, asc, eq, gt, lte, min, sql } from "drizzle-orm";
+import { and, asc, eq, gt, isNull, lte, or, sql } from "drizzle-orm";
 import type {
   ClaimDeliveries,
   ClaimedDelivery,
@@ -12,10 +12,7 @@ import type { SqliteConnection } from "./connection.ts";
 import { toEvent } from "./rows.ts";
 import { callbacks, deliveries, deliveryIsPending, deliveryIsSending, events, taskIsOpen, tasks } from "./schema.ts";
 
-type DeliveryVerbs = Pick<
-  Store,
-  "claimDueDeliveries" | "resumeClaim" | "recordAttempt" | "releaseClaim" | "nextDueAt" | "reclaim"
->;
+type DeliveryVerbs = Pick<Store, "claimDueDeliveries" | "resumeClaim" | "recordAttempt" | "releaseClaim" | "reclaim">;
 
 const bound = sql.placeholder;
 
@@ -68,9 +65,6 @@ export function deliveryVerbs({ db, write }: SqliteConnection): DeliveryVerbs {
     async releaseClaim(claim, nextAttemptAt) {
       await write(() => holding.release.run({ ...claim, nextAttemptAt }));
     },
-    async nextDueAt(now) {
-      return holding.nextDue.get({ now })?.at ?? null;
-    },
     async reclaim(now) {
       return write(() => ({
         tasks: reclaiming.tasks.run().changes,
@@ -89,6 +83,7 @@ function prepareClaiming(db: SqliteConnection["db"]) {
         and(
           deliveryIsPending,
           lte(deliveries.nextAttemptAt, bound("now")),
+          or(isNull(deliveries.notAfter), gt(deliveries.notAfter, bound("now"))),
           sql`${deliveries.origin} not in (select value from json_each(${bound("full")}))`,
         ),
       )
@@ -106,6 +101,7 @@ function prepareClaiming(db: SqliteConnection["db"]) {
           deliveryId: deliveries.id,
           claim: deliveries.claim,
           attemptCount: deliveries.attemptCount,
+          notAfter: deliveries.notAfter,
           origin: deliveries.origin,
         },
         event: { id: events.id, type: events.type, occurredAt: events.occurredAt, data: events.data },
@@ -136,11 +132,6 @@ function prepareHolding(db: SqliteConnection["db"]) {
       .update(deliveries)
       .set({ status: "pending", nextAttemptAt: sql`${bound("nextAttemptAt")}` })
       .where(claimHolds)
-      .prepare(),
-    nextDue: db
-      .select({ at: min(deliveries.nextAttemptAt) })
-      .from(deliveries)
-      .where(and(deliveryIsPending, gt(deliveries.nextAttemptAt, bound("now"))))
       .prepare(),
   };
 }
