@@ -119,6 +119,9 @@ test("a failed attempt is parked in the store and made again when its time has c
   expect(Number(second!.headers["webhook-timestamp"])).toBeGreaterThanOrEqual(
     Number(first!.headers["webhook-timestamp"]) + 5,
   );
+  expect(second!.headers["webhook-signature"]).not.toBe(first!.headers["webhook-signature"]);
+  for (const { body, headers } of [first!, second!])
+    expect(new Webhook(A_SECRET).verify(body, headers as Record<string, string>)).toBeTruthy();
   expect(await delivery()).toMatchObject({
     status: "delivered",
     attempts: [{ statusCode: 503, error: "http_5xx" }, { statusCode: 204 }],
@@ -206,6 +209,31 @@ test("an address that is refused is not tried again", async () => {
   await finishTask({ url: "http://10.1.2.3/hook" });
   await until("the event is settled", () => said("event.settled").length === 1);
   expect(await delivery()).toMatchObject({ status: "exhausted", attempts: [{ statusCode: null, error: "blocked" }] });
+});
+
+test.each([
+  [410, "disabled"],
+  [413, "active"],
+])("%i ends the delivery at its first attempt and leaves the callback %s", async (code, callbackStatus) => {
+  const { dispatcher, receiver, finishTask, said, delivery, store } = await setUp({ waitsMs: [100, 100] });
+  receiver.respondWith(code);
+  dispatcher.start();
+  await finishTask();
+  await until("the event is settled", () => said("event.settled").length === 1);
+  expect(await delivery()).toMatchObject({ status: "exhausted", reason: null, attempts: [{ statusCode: code }] });
+  expect((await store.deliveryHistory("local", "task-1"))[0]!.callback.status).toBe(callbackStatus);
+  expect(receiver.requests).toHaveLength(1);
+});
+
+test("what the receiver said is in no announcement and in no history", async () => {
+  const { dispatcher, receiver, finishTask, said, store } = await setUp({ waitsMs: [] });
+  receiver.respondWith(500, "stack trace with a password");
+  dispatcher.start();
+  await finishTask();
+  await until("the event is settled", () => said("event.settled").length === 1);
+  const told = JSON.stringify([said("delivery.attempted"), await store.deliveryHistory("local", "task-1")]);
+  expect(told).toContain("http_5xx");
+  expect(told).not.toContain("password");
 });
 
 describe("not_after", () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { errorOfStatus } from "../../src/domain/attempt.ts";
-import type { Outcome } from "../../src/domain/attempt.ts";
+import type { AttemptError, Outcome } from "../../src/domain/attempt.ts";
 import { afterAttempt } from "../../src/domain/delivery.ts";
 import { RETRY_AFTER_MS_MAX } from "../../src/domain/retry-after.ts";
 import type { RetryAfter } from "../../src/domain/retry-after.ts";
@@ -14,7 +14,7 @@ const status = (statusCode: number): Outcome => ({
   error: errorOfStatus(statusCode),
   responseExcerpt: null,
 });
-const failed = (error: "timeout" | "blocked" | "dns_error"): Outcome => ({
+const failed = (error: AttemptError): Outcome => ({
   statusCode: null,
   error,
   responseExcerpt: null,
@@ -28,6 +28,20 @@ describe("what follows an attempt", () => {
 
   test.each([301, 307, 400, 401, 404, 408, 425, 429, 500, 503])("%i is tried again", (code) => {
     expect(afterAttempt(made(1, status(code)), POLICY, half)).toEqual({ status: "pending", waitMs: 100 });
+  });
+
+  test.each(["connection_refused", "connection_reset", "timeout", "tls_error", "dns_error"] as const)(
+    "%s is tried again",
+    (error) => {
+      expect(afterAttempt(made(1, failed(error)), POLICY, half)).toEqual({ status: "pending", waitMs: 100 });
+    },
+  );
+
+  test("every status but 2xx, 410 and 413 is tried again", () => {
+    const all = Array.from({ length: 400 }, (_, index) => index + 200);
+    const nextOf = (code: number) => afterAttempt(made(1, status(code)), POLICY, half).status;
+    expect(all.filter((code) => nextOf(code) === "exhausted")).toEqual([410, 413]);
+    expect(all.filter((code) => nextOf(code) === "delivered")).toEqual(all.slice(0, 100));
   });
 
   test("a failure without an answer is tried again", () => {
@@ -152,8 +166,9 @@ describe("a callback with not_after", () => {
 describe("the schedule", () => {
   test("the default makes ten attempts in about 75 hours", () => {
     const waits = Array.from({ length: 10 }, (_, index) => waitAfter(DEFAULT_RETRY_POLICY, index + 1, half));
-    expect(waits.slice(0, 3)).toEqual([5000, 300_000, 1_800_000]);
-    expect(waits[9]).toBeNull();
+    const [second, minute, hour] = [1000, 60_000, 3_600_000];
+    const rest = [2, 5, 10, 14, 20, 24].map((hours) => hours * hour);
+    expect(waits).toEqual([5 * second, 5 * minute, 30 * minute, ...rest, null]);
     const hours = waits.reduce<number>((sum, wait) => sum + (wait ?? 0), 0) / 3_600_000;
     expect(hours).toBeCloseTo(75.6, 1);
   });
