@@ -391,6 +391,15 @@ export function describeStore(name: string, open: OpenStore): void {
         expect(await expire(EXPIRY)).toHaveLength(1);
       });
 
+      test("also ends what a dead process left claimed and whose time was over before the restart", async () => {
+        await store.registerCallback(aRegistration({ notAfter: EXPIRY }));
+        await complete(await runningTask());
+        await store.claimDueDeliveries(aClaim());
+        await store.reclaim(EXPIRY + 1);
+        expect(await store.claimDueDeliveries(aClaim({ now: EXPIRY + 1 }))).toEqual([]);
+        expect(await expire(EXPIRY + 1)).toMatchObject([{ attemptCount: 0, eventSettled: true }]);
+      });
+
       test("keeps to its limit, the longest expired first, and marks the one that settles the event", async () => {
         for (const [index, clientId] of ["c", "a", "b"].entries())
           await store.registerCallback(aRegistration({ clientId, notAfter: EXPIRY + index }));
