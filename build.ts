@@ -1,4 +1,4 @@
-// Makes `dist/` and the manifest of the published package: `npm run build`, then `npm publish ./dist`-like steps from package/.
+// Makes the package to publish, in `package/`: the bundle, its types, the migrations, and a manifest of its own.
 import { execFileSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";

@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { systemClock } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { createAddressGuard } from "./delivery/address-guard.ts";
+import { CircuitBreaker } from "./delivery/circuit-breaker.ts";
 import { Dispatcher } from "./delivery/dispatcher.ts";
 import { createHttpSender } from "./delivery/http-sender.ts";
 import { createNewId } from "./domain/ids.ts";
@@ -20,7 +21,7 @@ import { createPrincipalOf } from "./service/principals.ts";
 import { createTasks } from "./service/tasks.ts";
 import type { Tasks } from "./service/tasks.ts";
 import { openStore } from "./store/open.ts";
-import { createWorkSource } from "./store/sqlite/work-source.ts";
+import type { OpenedStore } from "./store/open.ts";
 import { createDemoTask } from "./task-runner/handlers/demo.ts";
 import { createTaskRegistry } from "./task-runner/registry.ts";
 import type { TaskRegistry } from "./task-runner/registry.ts";
@@ -54,6 +55,7 @@ interface House {
   readonly clock: Clock;
   readonly store: Store;
   readonly guard: ReturnType<typeof createAddressGuard>;
+  readonly breaker: CircuitBreaker;
   readonly registry: TaskRegistry;
   readonly taskWork: WorkSource;
   readonly deliveryWork: WorkSource;
@@ -75,7 +77,7 @@ export async function start(config: Config): Promise<Running> {
 
 /** Applies pending migrations, and no more. */
 export async function migrate(config: Config): Promise<void> {
-  const store = await openMigratedStore(config);
+  const { store } = await openMigratedStore(config);
   await store.close();
 }
 
@@ -84,7 +86,7 @@ async function openHouse(config: Config, lifecycle: Lifecycle): Promise<House> {
   const clock = systemClock;
   const log = createLog(config.logFormat, config.logLevel);
   const { announce } = log;
-  const store = await openMigratedStore(config);
+  const { store, createWorkSource } = await openMigratedStore(config);
   lifecycle.add("store", () => store.close());
   const left = await store.reclaim(clock.now());
   if (left.tasks + left.deliveries > 0) announce({ kind: "work.reclaimed", ...left });
@@ -95,6 +97,7 @@ async function openHouse(config: Config, lifecycle: Lifecycle): Promise<House> {
     clock,
     store,
     guard: createAddressGuard({ allow: config.privateTargets }),
+    breaker: new CircuitBreaker(),
     registry: createTaskRegistry([createDemoTask({ clock, workMs: config.demoTaskMs })]),
     taskWork: createWorkSource({ clock, announce, name: "task runner" }),
     deliveryWork: createWorkSource({ clock, announce, name: "dispatcher" }),
@@ -102,7 +105,7 @@ async function openHouse(config: Config, lifecycle: Lifecycle): Promise<House> {
 }
 
 /** What clients can ask for. */
-function createServices({ store, clock, log, guard, registry, taskWork, deliveryWork }: House) {
+function createServices({ store, clock, log, guard, breaker, registry, taskWork, deliveryWork }: House) {
   const { announce } = log;
   const wakes = { wakeRunner: () => taskWork.wake(), wakeDispatcher: () => deliveryWork.wake() };
   return {
@@ -110,13 +113,13 @@ function createServices({ store, clock, log, guard, registry, taskWork, delivery
     callbacks: createCallbacks({ store, clock, targetPolicy: guard, announce, ...wakes }),
     deliveries: createDeliveries({ store }),
     inbox: createInbox({ store, clock, announce }),
-    health: createHealth({ store }),
+    health: createHealth({ store, slowOrigins: () => breaker.slowOrigins.length }),
   };
 }
 
 /** What happens by itself. */
 function startMachinery(house: House, tasks: Tasks): void {
-  const { config, lifecycle, store, clock, guard, registry, taskWork, deliveryWork } = house;
+  const { config, lifecycle, store, clock, guard, breaker, registry, taskWork, deliveryWork } = house;
   const { announce } = house.log;
 
   const sender = createHttpSender({
@@ -129,7 +132,7 @@ function startMachinery(house: House, tasks: Tasks): void {
   lifecycle.add("sender", () => sender.close());
 
   const { retryPolicy } = config;
-  const outbox = { store, sender, workSource: deliveryWork, retryPolicy, limits: IN_FLIGHT };
+  const outbox = { store, sender, workSource: deliveryWork, retryPolicy, limits: IN_FLIGHT, breaker };
   const dispatcher = new Dispatcher({ ...outbox, clock, random: Math.random, announce });
   dispatcher.start();
   lifecycle.add("dispatcher", () => dispatcher.stop(STOP_GRACE_MS));
@@ -167,6 +170,6 @@ async function openDoors(house: House, services: ReturnType<typeof createService
   };
 }
 
-function openMigratedStore({ databaseUrl }: Config): Promise<Store> {
+function openMigratedStore({ databaseUrl }: Config): Promise<OpenedStore> {
   return openStore({ databaseUrl, migrationsFolder, newId: createNewId(systemClock.now) });
 }

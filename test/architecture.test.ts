@@ -34,7 +34,7 @@ const CONFINED: Readonly<Record<string, readonly string[]>> = {
   "p-retry": ["delivery"],
   undici: ["delivery"],
   pino: ["observability"],
-  zod: ["mcp", "http", "config.ts"],
+  zod: ["mcp", "config.ts"],
 };
 
 interface Import {
@@ -45,7 +45,9 @@ interface Import {
 
 const imports: readonly Import[] = globSync("**/*.ts", { cwd: src }).flatMap((file) => {
   const text = readFileSync(join(src, file), "utf8");
-  const targets = [...text.matchAll(/(?:from|import)\s*\(?\s*"([^"]+)"/g)].map((match) => match[1]!);
+  const targets = [
+    ...text.matchAll(/^(?:import|export) [^;()"]*\bfrom "([^"]+)"|^import "([^"]+)"|\bimport\("([^"]+)"\)/gm),
+  ].map((match) => match[1] ?? match[2] ?? match[3]!);
   return targets.map((target) => ({ from: file, room: roomOf(file), target }));
 });
 

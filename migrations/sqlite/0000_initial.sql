@@ -51,6 +51,7 @@ CREATE TABLE `deliveries` (
 );
 --> statement-breakpoint
 CREATE INDEX `deliveries_due` ON `deliveries` (`next_attempt_at`,`origin`) WHERE "status" = 'pending';--> statement-breakpoint
+CREATE INDEX `deliveries_due_of_origin` ON `deliveries` (`origin`,`next_attempt_at`) WHERE "status" = 'pending';--> statement-breakpoint
 CREATE INDEX `deliveries_sending` ON `deliveries` (`id`) WHERE "status" = 'sending';--> statement-breakpoint
 CREATE INDEX `deliveries_open` ON `deliveries` (`event_id`,`callback_id`) WHERE "status" in ('pending', 'sending');--> statement-breakpoint
 CREATE UNIQUE INDEX `deliveries_identity` ON `deliveries` (`callback_id`,`event_id`);--> statement-breakpoint

@@ -21,6 +21,8 @@ export function attemptErrorOf(error: unknown): AttemptError | null {
   if (error instanceof BlockedTargetError) return "blocked";
   // What is no HTTP counts as cut off. Told by its class: undici 8.12 leaves the code empty (it promises HPE_…).
   if (error instanceof errors.HTTPParserError) return "connection_reset";
+  // Whatever the resolver says: a name that it cannot even ask for gives EINVAL, say.
+  if (error instanceof Error && "syscall" in error && error.syscall === "getaddrinfo") return "dns_error";
   for (const code of codesOf(error)) {
     const found = CATEGORIES.find(([, pattern]) => pattern.test(code));
     if (found !== undefined) return found[0];

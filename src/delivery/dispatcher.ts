@@ -6,12 +6,14 @@ import type { NextStep } from "../domain/delivery.ts";
 import { isOver } from "../domain/not-after.ts";
 import type { RetryPolicy } from "../domain/retry-policy.ts";
 import { signatureHeaders } from "../domain/signature.ts";
-import type { Announce, ClaimedDelivery, Clock, RecordedStep, Store, WorkSource } from "../service/ports.ts";
+import type { Announce } from "../service/announcements.ts";
+import type { ClaimedDelivery, Clock, RecordedStep, Store, WorkSource } from "../service/ports.ts";
 import { untilStored } from "../service/until-stored.ts";
+import type { CircuitBreaker } from "./circuit-breaker.ts";
 import { InFlight } from "./in-flight.ts";
 import type { InFlightLimits } from "./in-flight.ts";
 import type { HttpSender } from "./http-sender.ts";
-import { announceAttempt, announceExpiry, identityOf } from "./telling.ts";
+import { announceAttempt, announceExpiry, announceOrigin, identityOf } from "./telling.ts";
 
 /** A wait up to this long keeps the claim; a longer one is parked in the store, where it costs no memory. */
 const NEAR_WAIT_MS = 2000;
@@ -34,6 +36,7 @@ export interface DispatcherNeeds {
   readonly random: () => number;
   readonly retryPolicy: RetryPolicy;
   readonly limits: InFlightLimits;
+  readonly breaker: CircuitBreaker;
   readonly announce: Announce;
 }
 
@@ -79,10 +82,19 @@ export class Dispatcher {
     const limit = this.#stopping.signal.aborted ? 0 : this.#inFlight.room;
     if (limit > 0) {
       const { perOrigin } = limits;
-      const claimed = await store.claimDueDeliveries({ now, limit, perOrigin, inFlight: this.#inFlight.perOrigin });
+      const claimed = await store.claimDueDeliveries({ now, limit, perOrigin, roomOf: this.#roomOf(now) });
       for (const delivery of claimed) this.#begin(delivery);
     }
-    return store.nextDueAt(now);
+    return earlier(await store.nextDueAt(now), this.#needs.breaker.nextProbeAt(now));
+  }
+
+  /** The origins that may have fewer requests than others: they have some under way, or are in the slow lane. */
+  #roomOf(now: number): ReadonlyMap<string, number> {
+    const { limits, breaker } = this.#needs;
+    const most = (origin: string): number =>
+      breaker.isSlow(origin) ? breaker.roomForProbe(origin, now) : limits.perOrigin;
+    const origins = new Set([...this.#inFlight.perOrigin.keys(), ...breaker.slowOrigins]);
+    return new Map([...origins].map((origin) => [origin, most(origin) - (this.#inFlight.perOrigin.get(origin) ?? 0)]));
   }
 
   /** Lets the attempts under way finish within `graceMs`, then cuts them off; everything else stays in the store. */
@@ -162,7 +174,8 @@ export class Dispatcher {
     const durationMs = Math.max(0, endedAt - startedAt);
     const { notAfter } = delivery;
     const next = afterAttempt({ number, outcome, endedAt, notAfter }, retryPolicy, random);
-    const step = this.#recordedStep(next, endedAt);
+    announceOrigin(announce, delivery.origin, this.#needs.breaker.record(delivery.origin, outcome, endedAt));
+    const step = this.#recordedStep(delivery.origin, next, endedAt);
     const { deliveryId, claim } = delivery;
     const recorded = await untilStored(
       () => store.recordAttempt({ deliveryId, claim, startedAt, durationMs, outcome, step }),
@@ -181,9 +194,10 @@ export class Dispatcher {
     return this.#needs.sender.send({ url: callback.url, headers, body }, this.#cuttingOff.signal);
   }
 
-  #recordedStep(next: NextStep, now: number): RecordedStep {
+  #recordedStep(origin: string, next: NextStep, now: number): RecordedStep {
     if (next.status !== "pending") return next;
-    const keepClaim = next.waitMs <= NEAR_WAIT_MS && this.#keptClaims < KEPT_CLAIMS_MAX;
+    const isNear = next.waitMs <= NEAR_WAIT_MS && this.#keptClaims < KEPT_CLAIMS_MAX;
+    const keepClaim = isNear && !this.#needs.breaker.isSlow(origin);
     return { status: "pending", nextAttemptAt: now + next.waitMs, keepClaim };
   }
 
@@ -192,4 +206,9 @@ export class Dispatcher {
     await this.#needs.clock.sleep(waitMs, this.#stopping.signal);
     this.#keptClaims--;
   }
+}
+
+function earlier(one: number | null, other: number | null): number | null {
+  if (one === null || other === null) return one ?? other;
+  return Math.min(one, other);
 }

@@ -1,12 +1,8 @@
 import type { Outcome } from "../domain/attempt.ts";
 import type { NextStep } from "../domain/delivery.ts";
-import type {
-  Announce,
-  ClaimedDelivery,
-  DeliveryIdentity,
-  ExpiredDelivery,
-  RecordAttemptResult,
-} from "../service/ports.ts";
+import type { Announce, DeliveryIdentity } from "../service/announcements.ts";
+import type { ClaimedDelivery, ExpiredDelivery, RecordAttemptResult } from "../service/ports.ts";
+import type { Change } from "./circuit-breaker.ts";
 
 /** Which delivery it is, for the listeners. */
 export function identityOf({ deliveryId, event, callback }: ClaimedDelivery): DeliveryIdentity {
@@ -42,6 +38,10 @@ export function announceExpiry(announce: Announce, expired: ExpiredDelivery): vo
   const identity = { deliveryId, eventId, taskId, clientId, url: urlToTell(url) };
   announce({ kind: "delivery.expired", attempts: attemptCount, ...identity });
   if (eventSettled) announce({ kind: "event.settled", eventId, taskId });
+}
+
+export function announceOrigin(announce: Announce, origin: string, change: Change): void {
+  if (change !== null) announce({ kind: change === "slowed" ? "origin.slowed" : "origin.recovered", origin });
 }
 
 /** A URL's query may hold a token, so it is left out. */

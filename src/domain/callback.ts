@@ -35,6 +35,8 @@ export interface Registration {
 export type RegistrationDifference = "events" | "secret" | "not_after";
 
 export const CALLBACK_URL_CHARS_MAX = 2048;
+/** RFC 1035, section 2.3.4. */
+const HOST_NAME_CHARS_MAX = 253;
 export const CALLBACKS_PER_TASK_MAX = 1000;
 
 /** Which part of a repeated registration contradicts the callback that exists; null when it is simply the same one again. */
@@ -57,6 +59,8 @@ export function parseCallbackUrl(text: string): URL {
   const url = new URL(text);
   if (/^https?:\/\/[^/?#]*@/i.test(text))
     throw invalidUrl("must not contain user information; authenticate with the signature");
+  if (url.hostname.length > HOST_NAME_CHARS_MAX)
+    throw invalidUrl(`has a host name over ${HOST_NAME_CHARS_MAX} characters`);
   if (text.includes("#")) throw invalidUrl("must not contain a fragment");
   return url;
 }

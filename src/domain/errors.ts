@@ -15,6 +15,11 @@ export class DomainError extends Error {
   }
 }
 
+/** The store cannot write at the moment (disk full, file held by another program): a trouble that passes, so trying again helps. */
+export class StoreUnavailable extends Error {
+  override readonly name = "StoreUnavailable";
+}
+
 /** Why the server cannot start: `message` is one line for the operator that says what to do. */
 export class StartError extends Error {
   override readonly name = "StartError";

@@ -17,7 +17,7 @@ export function isNestedDeeper(value: unknown, levels: number): boolean {
  */
 export function canonicalJson(value: Json): string {
   if (isNestedDeeper(value, JSON_DEPTH_MAX)) {
-    throw new DomainError("invalid", `input: nested deeper than ${JSON_DEPTH_MAX} levels; flatten it.`);
+    throw new DomainError("invalid", `JSON nested deeper than ${JSON_DEPTH_MAX} levels is not taken; flatten it.`);
   }
   return JSON.stringify(withSortedKeys(value));
 }

@@ -1,5 +1,6 @@
 import type { Middleware } from "koa";
-import type { Announce, Clock } from "../service/ports.ts";
+import type { Announce } from "../service/announcements.ts";
+import type { Clock } from "../service/ports.ts";
 
 /** One announcement for each request, when its answer is out: with the status it really got, whoever wrote the answer. */
 export function accessLog(announce: Announce, clock: Pick<Clock, "now">): Middleware {

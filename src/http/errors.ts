@@ -1,5 +1,5 @@
 import type { Middleware } from "koa";
-import type { Announce } from "../service/ports.ts";
+import type { Announce } from "../service/announcements.ts";
 
 /** Outermost but for the access log: whatever nobody expected is logged in full and shown as nothing. */
 export function answerErrors(announce: Announce): Middleware {

@@ -1,5 +1,6 @@
 import type { RouterMiddleware } from "@koa/router";
-import type { Announce, Clock } from "../service/ports.ts";
+import type { Announce } from "../service/announcements.ts";
+import type { Clock } from "../service/ports.ts";
 import type { Health } from "../service/health.ts";
 
 export interface HealthNeeds {
@@ -17,13 +18,14 @@ export function answerHealth({ health, clock, announce, serverName }: HealthNeed
     ctx.set("Cache-Control", "no-store");
     const common = { server: serverName, transport: TRANSPORT };
     try {
-      const { completedTasks, pendingCallbacks, activeTasks } = await health.counts();
+      const { completedTasks, pendingCallbacks, activeTasks, slowOrigins } = await health.counts();
       ctx.body = {
         status: "healthy",
         ...common,
         completed_tasks: completedTasks,
         pending_callbacks: pendingCallbacks,
         active_tasks: activeTasks,
+        slow_origins: slowOrigins,
         timestamp: new Date(clock.now()).toISOString(),
       };
     } catch (error) {

@@ -22,7 +22,7 @@ export interface AppNeeds extends HealthNeeds, InboxReading {
 export function createApp({ mcp, inbox, principalOf, allowedHosts, ...healthNeeds }: AppNeeds): Koa {
   const { announce, clock } = healthNeeds;
   const app = new Koa();
-  const router = new Router({ strict: false });
+  const router = new Router();
   router.get("/health", answerHealth(healthNeeds));
   router.post("/webhook/:client_id", receiveWebhook({ inbox }));
   router.get("/webhook/:client_id", showReceived({ inbox, principalOf, allowedHosts }));

@@ -1,7 +1,7 @@
 import { toNodeHandler } from "@modelcontextprotocol/node";
 import type { NodeMcpRequestHandler } from "@modelcontextprotocol/node";
 import { createMcpHandler, Server } from "@modelcontextprotocol/server";
-import type { Announce } from "../service/ports.ts";
+import type { Announce } from "../service/announcements.ts";
 import { principalOfCaller } from "./caller.ts";
 import { INSTRUCTIONS } from "./instructions.ts";
 import type { EraNeeds } from "./legacy.ts";

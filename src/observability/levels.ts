@@ -1,4 +1,4 @@
-import type { Announcement } from "../service/ports.ts";
+import type { Announcement } from "../service/announcements.ts";
 
 export function levelOf(announcement: Announcement): "debug" | "info" | "warn" | "error" {
   switch (announcement.kind) {
@@ -7,6 +7,7 @@ export function levelOf(announcement: Announcement): "debug" | "info" | "warn" |
     case "delivery.attempted":
       return announcement.next === "delivered" ? "info" : "warn";
     case "delivery.expired":
+    case "origin.slowed":
       return "warn";
     case "callback.registered":
     case "task.started":
@@ -15,6 +16,7 @@ export function levelOf(announcement: Announcement): "debug" | "info" | "warn" |
     case "task.finished":
     case "delivery.sending":
     case "event.settled":
+    case "origin.recovered":
     case "inbox.received":
     case "work.reclaimed":
     case "http.request":

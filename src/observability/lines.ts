@@ -1,4 +1,4 @@
-import type { Announcement } from "../service/ports.ts";
+import type { Announcement } from "../service/announcements.ts";
 
 type Of<Kind extends Announcement["kind"]> = Extract<Announcement, { kind: Kind }>;
 
@@ -21,9 +21,15 @@ export function linesOf(announcement: Announcement): readonly string[] {
       return [`❌ Gave up on callback to ${announcement.clientId} after ${announcement.attempts} attempts: not_after`];
     case "event.settled":
       return [`📞 All callbacks sent for ${announcement.taskId}`];
+    case "origin.slowed":
+      return [
+        `🐌 ${announcement.origin} keeps failing: its callbacks wait while one probe at a time looks whether it is back`,
+      ];
+    case "origin.recovered":
+      return [`🩹 ${announcement.origin} answers again: its callbacks are sent as usual`];
     case "inbox.received":
       return [
-        `🎯 Webhook received for ${announcement.clientId}: ${oneLine(announcement.type)} - ${oneLine(announcement.taskId ?? "no task")}`,
+        `🎯 Webhook received for ${announcement.clientId}: ${shortened(announcement.type)} - ${shortened(announcement.taskId ?? "no task")}`,
       ];
     case "work.reclaimed":
       return [
@@ -32,7 +38,7 @@ export function linesOf(announcement: Announcement): readonly string[] {
     case "http.request":
       return [`${announcement.remoteAddress} - "${announcement.method} ${announcement.path}" ${announcement.status}`];
     case "internal.failed":
-      return [`💥 Internal failure in ${announcement.where}: ${describe(announcement.error)}`];
+      return `💥 Internal failure in ${announcement.where}: ${describe(announcement.error)}`.split("\n");
   }
 }
 
@@ -65,7 +71,7 @@ function describe(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
-/** Only the length is left to bound: control characters are taken out of every line where it is printed. */
-function oneLine(text: string): string {
-  return text.replaceAll(/\s+/g, " ").slice(0, 200);
+/** A stranger's text. Its control characters are taken out where lines are printed. */
+function shortened(text: string): string {
+  return text.slice(0, 200);
 }

@@ -1,5 +1,5 @@
 import { pino } from "pino";
-import type { Announce, Announcement } from "../service/ports.ts";
+import type { Announce } from "../service/announcements.ts";
 import { levelOf } from "./levels.ts";
 import { linesOf } from "./lines.ts";
 
@@ -26,14 +26,16 @@ export function createLog(format: LogFormat, level: LogLevel): Log {
 }
 
 function createJsonLog(level: LogLevel): Log {
-  const logger = pino({ level, base: { pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime });
+  const logger = pino({
+    level,
+    base: { pid: process.pid },
+    timestamp: pino.stdTimeFunctions.isoTime,
+    serializers: { error: (error: unknown) => (error instanceof Error ? pino.stdSerializers.err(error) : error) },
+  });
   return {
     announce(announcement) {
       const { kind, ...fields } = announcement;
-      logger[levelOf(announcement)](
-        kind === "internal.failed" ? { ...fields, err: announcementError(announcement) } : fields,
-        kind,
-      );
+      logger[levelOf(announcement)](fields, kind);
     },
     ready: ({ url, port, tools }) => logger.info({ url, port, tools }, "listening"),
     say: (message) => logger.info(message),
@@ -62,15 +64,11 @@ function createPrettyLog(level: LogLevel): Log {
   };
 }
 
-function announcementError(announcement: Announcement): unknown {
-  return announcement.kind === "internal.failed" ? announcement.error : undefined;
-}
-
 function print(line: string): void {
   process.stdout.write(`${withoutControls(line)}\n`);
 }
 
-/** What others sent us (a type, a path) must not forge a line or steer a terminal. A stack trace keeps its line breaks. */
+/** What others sent us (a type, a path) must not forge a line or steer a terminal. */
 function withoutControls(line: string): string {
-  return line.replaceAll(/[^\P{Cc}\n]/gu, "\u{FFFD}");
+  return line.replaceAll(/\p{Cc}/gu, "\u{FFFD}");
 }

@@ -5,7 +5,8 @@ import { EVENT_TYPES } from "../domain/event.ts";
 import type { EventType } from "../domain/event.ts";
 import { parseNotAfter } from "../domain/not-after.ts";
 import { generateSecret, requireSecret } from "../domain/signature.ts";
-import type { Announce, Clock, Store, TargetPolicy } from "./ports.ts";
+import type { Announce } from "./announcements.ts";
+import type { Clock, Store, TargetPolicy } from "./ports.ts";
 
 export interface CallbacksNeeds {
   readonly store: Pick<Store, "registerCallback">;
@@ -27,6 +28,8 @@ export interface RegisterRequest {
 
 export interface Registered {
   readonly callback: Callback;
+  /** False: the very same callback was there already. */
+  readonly isNew: boolean;
   readonly callbackCount: number;
   /** Null: the task has not ended. Otherwise its end, and whether this callback chose to hear of it. */
   readonly ended: { readonly event: EventType; readonly selected: boolean } | null;
@@ -39,8 +42,8 @@ export function createCallbacks({ store, clock, targetPolicy, announce, wakeDisp
     /** Registers a URL for a task that runs, has ended or does not exist yet. The same again answers the same callback. */
     async register(principal: string, request: RegisterRequest): Promise<Registered> {
       const { taskId, clientId, url, events = EVENT_TYPES } = request;
-      await requireAllowedTarget(parseCallbackUrl(url), targetPolicy);
       const signingSecret = request.secret === undefined ? null : requireSecret(request.secret);
+      await requireAllowedTarget(parseCallbackUrl(url), targetPolicy);
       const now = clock.now();
       const notAfter = request.notAfter === undefined ? null : parseNotAfter(request.notAfter, now);
       const registration = { taskId, clientId, url, events, signingSecret, notAfter };
@@ -53,7 +56,8 @@ export function createCallbacks({ store, clock, targetPolicy, announce, wakeDisp
         if (ended !== null) wakeDispatcher();
       }
       const selected = ended !== null && callback.events.includes(ended);
-      return { callback, callbackCount, ended: ended === null ? null : { event: ended, selected } };
+      const isNew = result.kind === "registered";
+      return { callback, isNew, callbackCount, ended: ended === null ? null : { event: ended, selected } };
     },
   };
 }

@@ -2,11 +2,17 @@ import type { Counts, Store } from "./ports.ts";
 
 export type Health = ReturnType<typeof createHealth>;
 
-export function createHealth({ store }: { readonly store: Pick<Store, "counts"> }) {
+export interface HealthNeeds {
+  readonly store: Pick<Store, "counts">;
+  /** How many origins are in the slow lane. */
+  readonly slowOrigins: () => number;
+}
+
+export function createHealth({ store, slowOrigins }: HealthNeeds) {
   return {
     /** Rejects when the store does not answer: then the service is not healthy. */
-    counts(): Promise<Counts> {
-      return store.counts();
+    async counts(): Promise<Counts & { readonly slowOrigins: number }> {
+      return { ...(await store.counts()), slowOrigins: slowOrigins() };
     },
   };
 }

@@ -1,5 +1,6 @@
 import type { Json } from "../domain/json.ts";
-import type { Announce, Clock, Received, Store } from "./ports.ts";
+import type { Announce } from "./announcements.ts";
+import type { Clock, Received, Store } from "./ports.ts";
 
 export interface InboxNeeds {
   readonly store: Pick<Store, "recordReceived" | "listReceived">;

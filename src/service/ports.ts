@@ -6,7 +6,34 @@ import type { Event, EventType } from "../domain/event.ts";
 import type { Json } from "../domain/json.ts";
 import type { StartRequest, Task, TaskOutcome } from "../domain/task.ts";
 
-export type { Clock, TargetPolicy, TargetVerdict, TaskCatalog, WorkSource } from "./surroundings.ts";
+export interface Clock {
+  /** Epoch milliseconds. */
+  now(): number;
+  /** Resolves after `ms` (24 days at most: setTimeout would fire at once for more than 24.8), or at once when `signal` aborts (it never rejects: look at the signal). */
+  sleep(ms: number, signal: AbortSignal): Promise<void>;
+}
+
+/** Work that starts because something happened or because its time has come; never because of an interval. */
+export interface WorkSource {
+  /** Runs `pass` now, on each `wake`, and when the time comes that the last pass returned (epoch ms, in the future; null: none). */
+  start(pass: () => Promise<number | null>): void;
+  wake(): void;
+  /** Resolves when the pass under way is over; none follows. May be called twice. */
+  stop(): Promise<void>;
+}
+
+/** Whether deliveries may go to a URL's host, judged at registration and again at each connection. */
+export interface TargetPolicy {
+  check(url: URL): Promise<TargetVerdict>;
+}
+/** `reason`: half a sentence after "callback_url …", e.g. "points at 10.0.0.1, which is not a public address". */
+export type TargetVerdict = { readonly allowed: true } | { readonly allowed: false; readonly reason: string };
+
+/** The task types on offer. */
+export interface TaskCatalog {
+  find(taskType: string): { readonly expectedMs: number | null } | undefined;
+  names(): readonly string[];
+}
 
 /**
  * Everything durable. Each verb is one atomic unit of work: when its promise resolves, what it did survives kill -9; when it
@@ -23,7 +50,10 @@ export interface Store {
   /** Task row, event and one pending delivery for each active callback that selected the event; null: no longer running. */
   finishTask(command: FinishTask): Promise<FinishTaskResult | null>;
 
-  /** Due pending deliveries, oldest first, now sending, within `limit` in all and `perOrigin` less what `inFlight` says. */
+  /**
+   * Due pending deliveries, now sending: the oldest first, within `limit` in all and the room of each origin. An origin without room
+   * never keeps others waiting, however much of it is due.
+   */
   claimDueDeliveries(command: ClaimDeliveries): Promise<readonly ClaimedDelivery[]>;
   /** Before another try of a claim that was kept over a short wait: false when it was withdrawn meanwhile. */
   resumeClaim(claim: DeliveryClaim): Promise<boolean>;
@@ -96,9 +126,10 @@ export interface FinishTaskResult {
 export interface ClaimDeliveries {
   readonly now: number;
   readonly limit: number;
+  /** The most for one origin… */
   readonly perOrigin: number;
-  /** Requests under way for each origin that has any. */
-  readonly inFlight: ReadonlyMap<string, number>;
+  /** …but for these, which have room for this many (0: none). */
+  readonly roomOf: ReadonlyMap<string, number>;
 }
 export interface DeliveryClaim {
   readonly deliveryId: string;
@@ -175,62 +206,4 @@ export interface Received {
   readonly receivedAt: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Json;
-}
-
-/** What happened, told once in one wide event; whoever listens logs and counts. Never a secret, a payload or a URL's query. */
-export type Announce = (announcement: Announcement) => void;
-
-export type Announcement =
-  | { readonly kind: "task.started"; readonly taskId: string; readonly taskType: string; readonly clientId: string }
-  | { readonly kind: "task.running"; readonly taskId: string; readonly taskType: string; readonly runCount: number }
-  | {
-      readonly kind: "task.finished";
-      readonly taskId: string;
-      readonly status: TaskOutcome["status"];
-      readonly eventId: string;
-      readonly deliveryCount: number;
-    }
-  | {
-      readonly kind: "callback.registered";
-      readonly callbackId: string;
-      readonly taskId: string;
-      readonly clientId: string;
-    }
-  | ({ readonly kind: "delivery.sending"; readonly attempt: number } & DeliveryIdentity)
-  | ({
-      readonly kind: "delivery.attempted";
-      readonly attempt: number;
-      readonly durationMs: number;
-      readonly outcome: Pick<Outcome, "statusCode" | "error">;
-      readonly next: "delivered" | "retry" | "gave_up" | "withdrawn";
-      /** For `retry`. */
-      readonly waitMs: number | null;
-    } & DeliveryIdentity)
-  /** Its callback's not_after came first; `attempts` were made before. */
-  | ({ readonly kind: "delivery.expired"; readonly attempts: number } & DeliveryIdentity)
-  | { readonly kind: "event.settled"; readonly eventId: string; readonly taskId: string }
-  | {
-      readonly kind: "inbox.received";
-      readonly clientId: string;
-      readonly type: string;
-      readonly taskId: string | null;
-    }
-  | { readonly kind: "work.reclaimed"; readonly tasks: number; readonly deliveries: number }
-  | {
-      readonly kind: "http.request";
-      readonly remoteAddress: string;
-      readonly method: string;
-      readonly path: string;
-      readonly status: number;
-      readonly durationMs: number;
-    }
-  | { readonly kind: "internal.failed"; readonly where: string; readonly error: unknown };
-
-export interface DeliveryIdentity {
-  readonly deliveryId: string;
-  readonly eventId: string;
-  readonly taskId: string;
-  readonly clientId: string;
-  /** Without its query, which may hold a token. */
-  readonly url: string;
 }

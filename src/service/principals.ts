@@ -11,7 +11,7 @@ export type PrincipalOf = (authorization: string | undefined) => string | null;
 
 /**
  * With `tokens`, each call needs `Authorization: Bearer <token>`; without any, every call is `principalWithoutTokens`.
- * Tokens are kept as SHA-256 only and compared in constant time, all of them, so that an answer's delay tells nothing.
+ * Tokens are compared by their SHA-256, in constant time and all of them, so that an answer's delay tells nothing.
  */
 export function createPrincipalOf(
   tokens: readonly AccessToken[],

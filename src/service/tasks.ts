@@ -3,7 +3,8 @@ import { canonicalJson } from "../domain/json.ts";
 import type { Json } from "../domain/json.ts";
 import { isSameStart, TASK_INPUT_BYTES_MAX } from "../domain/task.ts";
 import type { StartRequest, Task, TaskOutcome } from "../domain/task.ts";
-import type { Announce, Clock, Store, StartTaskResult, TaskCatalog } from "./ports.ts";
+import type { Announce } from "./announcements.ts";
+import type { Clock, Store, StartTaskResult, TaskCatalog } from "./ports.ts";
 
 export const DEFAULT_TASK_TYPE = "demo";
 

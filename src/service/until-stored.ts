@@ -1,4 +1,6 @@
-import type { Announce, Clock } from "./ports.ts";
+import { StoreUnavailable } from "../domain/errors.ts";
+import type { Announce } from "./announcements.ts";
+import type { Clock } from "./ports.ts";
 
 /** How long a failure of our own store (disk full, file locked) is waited out before the next try. */
 const STORE_RETRY_MS = 1000;
@@ -14,7 +16,7 @@ export interface UntilStoredNeeds {
 /**
  * Stores something that has already happened (a request was sent, a task ended), however long our store is unwell: giving up would
  * charge our own trouble to others. Whoever waits holds its slot meanwhile, so a store that is down slows new work to a halt.
- * Resolves with null only when `signal` aborts first.
+ * Resolves with null only when `signal` aborts first; anything but StoreUnavailable is thrown on: trying again would not help.
  */
 export async function untilStored<T>(work: () => Promise<T>, needs: UntilStoredNeeds): Promise<T | null> {
   const { clock, announce, where, signal } = needs;
@@ -22,6 +24,7 @@ export async function untilStored<T>(work: () => Promise<T>, needs: UntilStoredN
     try {
       return await work();
     } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error;
       announce({ kind: "internal.failed", where, error });
       await clock.sleep(STORE_RETRY_MS, signal);
       if (signal.aborted) return null;

@@ -2,8 +2,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { StartError } from "../domain/errors.ts";
 import type { NewId } from "../domain/ids.ts";
-import type { Store } from "../service/ports.ts";
+import type { Store, WorkSource } from "../service/ports.ts";
 import { openSqliteStore } from "./sqlite/store.ts";
+import { createWorkSource } from "./sqlite/work-source.ts";
+import type { WorkSourceNeeds } from "./sqlite/work-source.ts";
 
 export interface OpenStoreOptions {
   /** `file:<path>`, relative to the working directory, or `file:///<absolute path>`. */
@@ -13,11 +15,20 @@ export interface OpenStoreOptions {
   readonly newId: NewId;
 }
 
+export interface OpenedStore {
+  readonly store: Store;
+  /** Where work on this store comes from; one for each worker. */
+  readonly createWorkSource: (needs: WorkSourceNeeds) => WorkSource;
+}
+
 /** Opens the store that the URL names, at the newest schema. Throws a `StartError` that says what is in the way. */
-export async function openStore({ databaseUrl, migrationsFolder, newId }: OpenStoreOptions): Promise<Store> {
-  if (!databaseUrl.startsWith("file:"))
+export async function openStore({ databaseUrl, migrationsFolder, newId }: OpenStoreOptions): Promise<OpenedStore> {
+  if (!databaseUrl.startsWith("file:")) {
     throw new StartError(`DATABASE_URL must start with "file:"; this version stores in SQLite only.`);
-  return openSqliteStore({ file: filePath(databaseUrl), migrationsFolder: join(migrationsFolder, "sqlite"), newId });
+  }
+  const file = filePath(databaseUrl);
+  const store = openSqliteStore({ file, migrationsFolder: join(migrationsFolder, "sqlite"), newId });
+  return { store, createWorkSource };
 }
 
 function filePath(databaseUrl: string): string {

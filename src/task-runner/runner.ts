@@ -1,7 +1,8 @@
 import type { Json } from "../domain/json.ts";
 import { completedWith, failedWith } from "../domain/task.ts";
 import type { Task, TaskOutcome } from "../domain/task.ts";
-import type { Announce, Clock, Store, WorkSource } from "../service/ports.ts";
+import type { Announce } from "../service/announcements.ts";
+import type { Clock, Store, WorkSource } from "../service/ports.ts";
 import type { Tasks } from "../service/tasks.ts";
 import { untilStored } from "../service/until-stored.ts";
 import type { TaskRegistry } from "./registry.ts";
@@ -23,6 +24,8 @@ export class TaskRunner {
   readonly #needs: TaskRunnerNeeds;
   readonly #running = new Set<Promise<void>>();
   readonly #stopping = new AbortController();
+  /** The last claim took all there was room for. */
+  #moreMayWait = false;
 
   constructor(needs: TaskRunnerNeeds) {
     this.#needs = needs;
@@ -38,6 +41,7 @@ export class TaskRunner {
     const limit = this.#stopping.signal.aborted ? 0 : TASKS_RUNNING_MAX - this.#running.size;
     if (limit > 0) {
       const claimed = await store.claimRunnableTasks({ limit, now: clock.now() });
+      this.#moreMayWait = claimed.length === limit;
       for (const task of claimed) this.#begin(task);
     }
     return null;
@@ -53,7 +57,7 @@ export class TaskRunner {
   #begin(task: Task): void {
     const work = this.#run(task).finally(() => {
       this.#running.delete(work);
-      if (this.#running.size === TASKS_RUNNING_MAX - 1) this.#needs.workSource.wake();
+      if (this.#moreMayWait) this.#needs.workSource.wake();
     });
     this.#running.add(work);
   }
@@ -65,7 +69,12 @@ export class TaskRunner {
     const outcome = await this.#outcomeOf(task);
     if (outcome === null) return;
     const needs = { clock, announce, where: "finishTask", signal: this.#stopping.signal };
-    await untilStored(() => tasks.finish(task, outcome), needs);
+    try {
+      await untilStored(() => tasks.finish(task, outcome), needs);
+    } catch (error) {
+      // Left as running: it is taken up again at the next start.
+      announce({ kind: "internal.failed", where: `task ${taskId}`, error });
+    }
   }
 
   /** Null when we are stopping: a handler that was interrupted has not failed. */

@@ -1,9 +1,12 @@
 import { Webhook } from "standardwebhooks";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { StoreUnavailable } from "../../src/domain/errors.ts";
 import { createAddressGuard } from "../../src/delivery/address-guard.ts";
+import { CircuitBreaker } from "../../src/delivery/circuit-breaker.ts";
 import { Dispatcher } from "../../src/delivery/dispatcher.ts";
 import { createHttpSender } from "../../src/delivery/http-sender.ts";
-import type { Announcement, Store } from "../../src/service/ports.ts";
+import type { Announcement } from "../../src/service/announcements.ts";
+import type { Store } from "../../src/service/ports.ts";
 import { createWorkSource } from "../../src/store/sqlite/work-source.ts";
 import { A_SECRET, aRegistration, aStart } from "../support/builders.ts";
 import { createFakeClock } from "../support/clock.ts";
@@ -34,6 +37,7 @@ async function setUp({ waitsMs = [5000], limits = { total: 8, perOrigin: 4 }, st
   });
   const workSource = createWorkSource({ clock, announce, name: "dispatcher" });
   const retryPolicy = { waitsMs, jitter: 0 };
+  const breaker = new CircuitBreaker();
   const dispatcher = new Dispatcher({
     store: storeSeen(store),
     sender,
@@ -42,6 +46,7 @@ async function setUp({ waitsMs = [5000], limits = { total: 8, perOrigin: 4 }, st
     random: () => 0.5,
     retryPolicy,
     limits,
+    breaker,
     announce,
   });
   onTestFinished(async () => {
@@ -165,7 +170,7 @@ test("a near retry keeps its claim and leaves its place to others", async () => 
   expect(await delivery()).toMatchObject({ status: "delivered", attemptCount: 2 });
 });
 
-test("a delivery withdrawn during a near wait is not sent again", async () => {
+test("a claim that became void during a near wait is not sent again", async () => {
   const resumed: boolean[] = [];
   const { dispatcher, receiver, finishTask, attempts, delivery, clock, store } = await setUp({
     waitsMs: [100],
@@ -183,7 +188,7 @@ test("a delivery withdrawn during a near wait is not sent again", async () => {
   await attempts(1);
   // Somebody else claims it meanwhile, so our own claim is void.
   await store.reclaim(clock.now());
-  await store.claimDueDeliveries({ now: clock.now() + 100, limit: 1, perOrigin: 1, inFlight: new Map() });
+  await store.claimDueDeliveries({ now: clock.now() + 100, limit: 1, perOrigin: 1, roomOf: new Map() });
   await until("the claim is found to be void", () => {
     clock.advance(100);
     return resumed.length > 0;
@@ -343,7 +348,7 @@ test("a store that fails to record is waited for: the receiver is not asked agai
     storeSeen: (store) => ({
       ...store,
       async recordAttempt(command) {
-        if (failures-- > 0) throw new Error("disk full");
+        if (failures-- > 0) throw new StoreUnavailable("disk full");
         return store.recordAttempt(command);
       },
     }),
@@ -357,6 +362,28 @@ test("a store that fails to record is waited for: the receiver is not asked agai
   expect(receiver.requests).toHaveLength(1);
   expect(said("internal.failed")).toHaveLength(2);
   expect(await delivery()).toMatchObject({ status: "delivered", attemptCount: 1 });
+});
+
+test("a fault of our own is not charged to the receiver: the delivery comes back after a minute", async () => {
+  let faults = 1;
+  const { dispatcher, receiver, finishTask, said, delivery, clock } = await setUp({
+    storeSeen: (store) => ({
+      ...store,
+      async recordAttempt(command) {
+        if (faults-- > 0) throw new TypeError("a bug of ours");
+        return store.recordAttempt(command);
+      },
+    }),
+  });
+  dispatcher.start();
+  await finishTask();
+  await until("the fault is announced", () => said("internal.failed").length === 1);
+  await until("the delivery is back", async () => (await delivery()).status === "pending");
+  expect(await delivery()).toMatchObject({ attemptCount: 0, nextAttemptAt: clock.now() + 60_000 });
+  await until("the timer is set", () => clock.sleeping === 1);
+  clock.advance(60_000);
+  await until("it is delivered", async () => (await delivery()).status === "delivered");
+  expect(receiver.requests).toHaveLength(2);
 });
 
 test("stopping lets the attempt under way finish and starts no other", async () => {
@@ -408,4 +435,35 @@ test("nothing polls: an idle dispatcher sleeps, and reads nothing when its sleep
     await until("it sleeps again", () => clock.sleeping === 1);
   }
   expect(reads).toBe(1);
+});
+
+test("an origin that keeps failing gets one probe at a time, its schedules stand still, and one success brings all of it back", async () => {
+  const clients = Array.from({ length: 110 }, (_, index) => `c${index}`);
+  const { dispatcher, receiver, finishTask, said, clock, store } = await setUp({ waitsMs: [5000, 5000] });
+  const fine = await startReceiver();
+  onTestFinished(() => fine.close());
+  receiver.respondWith(503);
+  dispatcher.start();
+  await finishTask({ clients });
+  await until("the origin is slowed", () => said("origin.slowed").length === 1);
+  await until("what was under way is over", () => said("delivery.attempted").length >= said("delivery.sending").length);
+  const before = receiver.requests.length;
+
+  // Due, and not sent: the origin has no room, others have.
+  clock.advance(6000);
+  await finishTask({ taskId: "task-2", clients: ["other"], url: fine.url });
+  await fine.waitFor(1);
+  expect(receiver.requests.length).toBe(before);
+
+  receiver.respondWith(204);
+  clock.advance(30_000);
+  await until(
+    "all are delivered",
+    () => said("delivery.attempted").filter(({ next }) => next === "delivered").length === 111,
+  );
+  expect(said("origin.recovered")).toEqual([{ kind: "origin.recovered", origin: receiver.url }]);
+  const counts = (await store.deliveryHistory("local", "task-1")).map(
+    ({ deliveries: [delivery] }) => delivery!.attemptCount,
+  );
+  expect(Math.max(...counts)).toBeLessThanOrEqual(2);
 });

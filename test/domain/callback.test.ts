@@ -26,6 +26,7 @@ test.each([
   ["a backslash", "http://example.com\\@evil.example/", "backslashes"],
   ["a lone surrogate", "http://example.com/\ud800", "control characters"],
   ["no host", "http://", "not a valid URL"],
+  ["a host name over 253 characters", `http://${"a.".repeat(130)}example/`, "253"],
   ["a bad port", "http://example.com:99999/", "not a valid URL"],
   ["2,049 characters", `http://example.com/${"a".repeat(2030)}`, "2048"],
 ])("refuses a URL with %s and says why", (_, url, why) => {

@@ -6,7 +6,8 @@ import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { createApp, listen } from "../../src/http/server.ts";
 import { createHealth } from "../../src/service/health.ts";
 import { createInbox } from "../../src/service/inbox.ts";
-import type { Announcement, Store } from "../../src/service/ports.ts";
+import type { Announcement } from "../../src/service/announcements.ts";
+import type { Store } from "../../src/service/ports.ts";
 import { createPrincipalOf } from "../../src/service/principals.ts";
 import { aRegistration, aStart, T0 } from "../support/builders.ts";
 import { createFakeClock } from "../support/clock.ts";
@@ -25,7 +26,7 @@ async function serve(tokens: { name: string; token: string }[] = []): Promise<st
   const app = createApp({
     mcp: async (_, response) => void response.end("mcp was here"),
     inbox: createInbox({ store, clock, announce }),
-    health: createHealth({ store }),
+    health: createHealth({ store, slowOrigins: () => 0 }),
     principalOf: createPrincipalOf(tokens, "local"),
     allowedHosts: ["127.0.0.1", "[::1]"],
     clock,
@@ -161,6 +162,7 @@ describe("health", () => {
         completed_tasks: 0,
         pending_callbacks: 1,
         active_tasks: 1,
+        slow_origins: 0,
         timestamp: "2026-11-23T05:00:00.000Z",
       },
     });

@@ -42,7 +42,7 @@ export async function attempt(
   outcome: RecordAttempt["outcome"],
   step: RecordAttempt["step"],
 ): Promise<void> {
-  const [claimed] = await store.claimDueDeliveries({ now: T0, limit: 1, perOrigin: 1, inFlight: new Map() });
+  const [claimed] = await store.claimDueDeliveries({ now: T0, limit: 1, perOrigin: 1, roomOf: new Map() });
   if (claimed === undefined) throw new Error("No delivery is due");
   const { deliveryId, claim } = claimed;
   await store.recordAttempt({ deliveryId, claim, startedAt: T0, durationMs: 12, outcome, step });

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { linesOf } from "../../src/observability/lines.ts";
-import type { Announcement } from "../../src/service/ports.ts";
+import type { Announcement } from "../../src/service/announcements.ts";
 
 const delivery = { deliveryId: "dlv_1", eventId: "evt_1", taskId: "t1", clientId: "x", url: "http://r.example/hook" };
 const attempted = { kind: "delivery.attempted", attempt: 1, durationMs: 3, waitMs: null, ...delivery } as const;
@@ -52,12 +52,7 @@ test.each(CASES)("%o is told in the contract's words", (announcement, lines) => 
   expect(linesOf(announcement)).toEqual(lines);
 });
 
-test("what a stranger sent cannot forge a line", () => {
-  const [line] = linesOf({
-    kind: "inbox.received",
-    clientId: "x",
-    type: "a\n✅ Callback delivered to y",
-    taskId: null,
-  });
-  expect(line).not.toContain("\n");
+test("what a stranger sent is bounded", () => {
+  const [line] = linesOf({ kind: "inbox.received", clientId: "x", type: "a".repeat(5000), taskId: null });
+  expect(line!.length).toBeLessThan(300);
 });

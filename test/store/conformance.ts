@@ -220,11 +220,11 @@ export function describeStore(name: string, open: OpenStore): void {
           await store.registerCallback(aRegistration({ clientId: `c${index}`, url: `http://${host}.example/` }));
         }
         await complete(await runningTask());
-        const claim = aClaim({ perOrigin: 2, inFlight: new Map([["http://slow.example", 1]]) });
+        const claim = aClaim({ perOrigin: 2, roomOf: new Map([["http://slow.example", 1]]) });
         const hosts = (claimed: readonly ClaimedDelivery[]) =>
           claimed.map(({ origin }) => new URL(origin).hostname).toSorted();
         expect(hosts(await store.claimDueDeliveries({ ...claim, limit: 2 }))).toHaveLength(2);
-        const rest = await store.claimDueDeliveries({ ...claim, perOrigin: 9, inFlight: new Map() });
+        const rest = await store.claimDueDeliveries({ ...claim, perOrigin: 9, roomOf: new Map() });
         expect(rest).toHaveLength(3);
       });
 
@@ -240,6 +240,21 @@ export function describeStore(name: string, open: OpenStore): void {
           "http://slow.example",
           "http://slow.example",
         ]);
+      });
+
+      test("an origin without room does not hide the others, however much of it is due", async () => {
+        for (let index = 0; index < 200; index++) {
+          await store.registerCallback(aRegistration({ clientId: `c${index}`, url: "http://dead.example/" }));
+        }
+        await complete(await runningTask());
+        for (const [index, host] of ["late", "later"].entries()) {
+          const taskId = `task-${host}`;
+          await store.registerCallback(aRegistration({ taskId, url: `http://${host}.example/` }));
+          await complete(await runningTask(taskId), T0 + 1 + index);
+        }
+        const roomOf = new Map([["http://dead.example", 0]]);
+        const claimed = await store.claimDueDeliveries(aClaim({ now: T0 + 9, limit: 10, roomOf }));
+        expect(claimed.map(({ origin }) => origin)).toEqual(["http://late.example", "http://later.example"]);
       });
 
       test("a success is recorded with its attempt and settles the event", async () => {

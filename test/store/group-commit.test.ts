@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { expect, onTestFinished, test } from "vitest";
+import { StoreUnavailable } from "../../src/domain/errors.ts";
 import { createGroupCommit } from "../../src/store/sqlite/group-commit.ts";
 import { aRegistration, temporaryFolder } from "../support/builders.ts";
 import { openTestStore } from "../support/sqlite-store.ts";
@@ -56,6 +57,28 @@ test("a file that another program writes to is waited for, without stopping the 
   await Promise.all([written, insert(3)]);
   expect(numbers()).toEqual([1, 2, 3]);
 });
+
+test(
+  "when another program never lets go, all that waited fails at once, and what is asked for later is waited for anew",
+  { timeout: 20_000 },
+  async () => {
+    const { db, insert, numbers } = setUp();
+    const other = new Database(db.name);
+    onTestFinished(() => void other.close());
+    other.exec("begin immediate");
+    const startedAt = Date.now();
+    const results = await Promise.allSettled(Array.from({ length: 300 }, (_, n) => insert(n)));
+    expect(results.every((result) => result.status === "rejected" && result.reason instanceof StoreUnavailable)).toBe(
+      true,
+    );
+    expect(Date.now() - startedAt).toBeLessThan(7000);
+    const later = insert(1000);
+    await new Promise(setImmediate);
+    other.exec("commit");
+    await later;
+    expect(numbers()).toEqual([1000]);
+  },
+);
 
 test("what waits when the store is closed is committed first", async () => {
   const file = join(temporaryFolder(), "callbacks.db");

@@ -44,7 +44,7 @@ export function aStart(
 }
 
 export function aClaim(changes: Partial<ClaimDeliveries> = {}): ClaimDeliveries {
-  return { now: T0, limit: 100, perOrigin: 100, inFlight: new Map(), ...changes };
+  return { now: T0, limit: 100, perOrigin: 100, roomOf: new Map(), ...changes };
 }
 
 export function aRecord(

@@ -8,6 +8,7 @@ import { temporaryFolder } from "./builders.ts";
 export const migrationsFolder = fileURLToPath(new URL("../../migrations", import.meta.url));
 
 /** The real store on a real file: a new one of the test's own, unless `file` names one. */
-export function openTestStore(file: string = join(temporaryFolder(), "callbacks.db")): Promise<Store> {
-  return openStore({ databaseUrl: `file:${file}`, migrationsFolder, newId: createNewId(Date.now) });
+export async function openTestStore(file: string = join(temporaryFolder(), "callbacks.db")): Promise<Store> {
+  const { store } = await openStore({ databaseUrl: `file:${file}`, migrationsFolder, newId: createNewId(Date.now) });
+  return store;
 }

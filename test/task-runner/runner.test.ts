@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from "vitest";
-import type { Announcement } from "../../src/service/ports.ts";
+import type { Announcement } from "../../src/service/announcements.ts";
 import { createTasks } from "../../src/service/tasks.ts";
 import { createWorkSource } from "../../src/store/sqlite/work-source.ts";
 import { createDemoTask } from "../../src/task-runner/handlers/demo.ts";

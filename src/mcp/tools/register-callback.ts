@@ -92,13 +92,15 @@ export function createRegisterCallback({
   });
 }
 
-/** True whether the callback is new or was there already, since both get the same answer. */
-function messageOf(taskId: string, { callback, ended }: Registered): string {
+function messageOf(taskId: string, { callback, isNew, ended }: Registered): string {
   if (callback.status !== "active") {
     return `⚠️ This callback was registered before and is ${callback.status}, so nothing more is sent to ${callback.url}; register another callback_url.`;
   }
   if (ended === null) {
     return `✅ Callback registered! You'll receive HTTP POST to ${callback.url} when task ${taskId} completes.`;
+  }
+  if (!isNew) {
+    return `✅ Callback registered! It was there before task ${taskId} ended with ${ended.event}; get_registered_callbacks shows what was sent to ${callback.url}.`;
   }
   return ended.selected
     ? `✅ Callback registered! Task ${taskId} has already ended with ${ended.event}: the HTTP POST to ${callback.url} is sent now.`

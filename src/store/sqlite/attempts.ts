@@ -16,8 +16,8 @@ export function prepareRecording(db: SqliteConnection["db"]): (command: RecordAt
 
   return (command) => {
     const { deliveryId, startedAt, durationMs, outcome, step } = command;
-    const row = statements.count.get({ deliveryId });
-    if (row === undefined) return { claimHeld: false, eventSettled: false };
+    const row = statements.countAttempt.get({ deliveryId });
+    if (row === undefined) throw new Error(`Delivery ${deliveryId} is not there any more.`);
     const { statusCode, error, responseExcerpt } = outcome;
     const attempt = { number: row.attemptCount, startedAt, durationMs, statusCode, error, responseExcerpt };
     statements.insert.run({ deliveryId, ...attempt });
@@ -25,7 +25,7 @@ export function prepareRecording(db: SqliteConnection["db"]): (command: RecordAt
     if (!claimHeld) return { claimHeld, eventSettled: false };
     const settledAt = step.status === "pending" ? null : startedAt + durationMs;
     statements.take.run({ deliveryId, settledAt, ...columnsOf(step) });
-    if (step.status === "pending" || settledAt === null) return { claimHeld, eventSettled: false };
+    if (settledAt === null) return { claimHeld, eventSettled: false };
     if (step.status === "exhausted" && step.disablesCallback) disableCallback(row.callbackId, settledAt);
     return { claimHeld, eventSettled: statements.anyOpen.get({ eventId: row.eventId }) === undefined };
   };
@@ -39,7 +39,7 @@ function columnsOf(step: RecordedStep) {
 
 function prepare(db: SqliteConnection["db"]) {
   return {
-    count: db
+    countAttempt: db
       .update(deliveries)
       .set({ attemptCount: sql`${deliveries.attemptCount} + 1` })
       .where(eq(deliveries.id, bound("deliveryId")))

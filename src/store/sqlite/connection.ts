@@ -5,7 +5,7 @@ import { drizzle } from "drizzle-orm/better-sqlite3";
 import type { BetterSQLite3Database } from "drizzle-orm/better-sqlite3";
 import { migrate } from "drizzle-orm/better-sqlite3/migrator";
 import { StartError } from "../../domain/errors.ts";
-import { createGroupCommit } from "./group-commit.ts";
+import { createGroupCommit, isBusy } from "./group-commit.ts";
 import type { GroupCommit } from "./group-commit.ts";
 
 /** How long we wait for another server on the same file to end: a restart overlaps with its predecessor for a moment. */
@@ -18,10 +18,10 @@ const BUSY_WAIT_MS = 10;
 const FILE_MODE = 0o600;
 
 export interface SqliteConnection {
-  readonly db: BetterSQLite3Database;
+  readonly db: BetterSQLite3Database & { readonly $client: Database.Database };
   /** Runs synchronous `work` in an immediate transaction; resolves once it is on disk. See group-commit.ts. */
   readonly write: GroupCommit["write"];
-  /** Commits what is waiting, then closes. */
+  /** Commits what is waiting, if the file lets us, then closes. */
   close(): void;
 }
 
@@ -115,10 +115,6 @@ function newestMigration(migrationsFolder: string): number {
   const journal: unknown = JSON.parse(readFileSync(join(migrationsFolder, "meta", "_journal.json"), "utf8"));
   const entries = (journal as { entries: readonly { when: number }[] }).entries;
   return Math.max(...entries.map((entry) => entry.when));
-}
-
-function isBusy(error: unknown): boolean {
-  return error instanceof Database.SqliteError && error.code.startsWith("SQLITE_BUSY");
 }
 
 function asStartError(path: string, error: unknown): Error {

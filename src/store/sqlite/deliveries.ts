@@ -1,4 +1,5 @@
 import { and, asc, eq, gt, isNull, lte, or, sql } from "drizzle-orm";
+import type { Event } from "../../domain/event.ts";
 import type {
   ClaimDeliveries,
   ClaimedDelivery,
@@ -10,9 +11,26 @@ import type {
 import { prepareRecording } from "./attempts.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { toEvent } from "./rows.ts";
-import { callbacks, deliveries, deliveryIsPending, deliveryIsSending, events, taskIsOpen, tasks } from "./schema.ts";
+import {
+  callbacks,
+  deliveries,
+  deliveryIsPending,
+  deliveryIsSending,
+  events,
+  PENDING,
+  taskIsOpen,
+  tasks,
+} from "./schema.ts";
 
 type DeliveryVerbs = Pick<Store, "claimDueDeliveries" | "resumeClaim" | "recordAttempt" | "releaseClaim" | "reclaim">;
+
+interface DueDelivery {
+  readonly id: string;
+  readonly origin: string;
+}
+
+/** How far past the wanted number the line is looked along for origins that have room, before each origin is asked by itself. */
+const LOOK_PAST = 64;
 
 const bound = sql.placeholder;
 
@@ -22,34 +40,44 @@ export function deliveryVerbs({ db, write }: SqliteConnection): DeliveryVerbs {
   const reclaiming = prepareReclaiming(db);
   const record = prepareRecording(db);
 
-  /**
-   * Takes due deliveries in order of their time, passing over origins that have all the requests they may have. Each round either
-   * fills the limit or finds another full origin, so it ends.
-   */
-  function claimDue({ now, limit, perOrigin, inFlight }: ClaimDeliveries): ClaimedDelivery[] {
-    const room = new Map([...inFlight].map(([origin, requests]) => [origin, perOrigin - requests]));
-    const roomOf = (origin: string): number => room.get(origin) ?? perOrigin;
+  function claimDue({ now, limit, perOrigin, roomOf }: ClaimDeliveries): ClaimedDelivery[] {
+    const room = new Map(roomOf);
     const claimed: ClaimedDelivery[] = [];
-    for (let foundFullOrigin = true; foundFullOrigin && claimed.length < limit;) {
-      foundFullOrigin = false;
-      const full = JSON.stringify([...room.keys()].filter((origin) => roomOf(origin) <= 0));
-      for (const { id, origin } of claiming.due.all({ now, full, limit: limit - claimed.length })) {
-        if (roomOf(origin) > 0) {
-          room.set(origin, roomOf(origin) - 1);
-          claimed.push(claimOne(id));
-        } else foundFullOrigin = true;
-      }
+    // A task's end goes to all its callbacks: its event is read and parsed once.
+    const known = new Map<string, Event>();
+    const take = ({ id, origin }: DueDelivery): void => {
+      const left = room.get(origin) ?? perOrigin;
+      if (left <= 0 || claimed.length >= limit) return;
+      room.set(origin, left - 1);
+      claimed.push(claimOne(id, known));
+    };
+    const oldest = claiming.due.all({ now, limit: limit + LOOK_PAST });
+    for (const due of oldest) take(due);
+    if (claimed.length === limit || oldest.length < limit + LOOK_PAST) return claimed;
+    // Origins without room fill the head of the line: ask each of the others by itself.
+    const heads = claiming.heads.all({ now }).toSorted((left, right) => left.dueAt - right.dueAt);
+    for (const { origin } of heads) {
+      const wanted = Math.min(room.get(origin) ?? perOrigin, limit - claimed.length);
+      if (wanted > 0) for (const { id } of claiming.dueOf.all({ now, origin, limit: wanted })) take({ id, origin });
     }
     return claimed;
   }
 
-  function claimOne(id: string): ClaimedDelivery {
+  function claimOne(id: string, known: Map<string, Event>): ClaimedDelivery {
     claiming.claim.run({ id });
     const row = claiming.load.get({ id });
-    if (row === undefined) throw new Error(`Delivery ${id} lost its event or callback.`);
-    const { delivery, event, callback } = row;
+    if (row === undefined) throw new Error(`Delivery ${id} lost its callback.`);
+    const { delivery, eventId, callback } = row;
     const { signingSecret, ...target } = callback;
-    return { ...delivery, event: toEvent(event), callback: { ...target, signingSecrets: [signingSecret] } };
+    const event = known.get(eventId) ?? eventOf(eventId);
+    known.set(eventId, event);
+    return { ...delivery, event, callback: { ...target, signingSecrets: [signingSecret] } };
+  }
+
+  function eventOf(eventId: string): Event {
+    const row = claiming.event.get({ eventId });
+    if (row === undefined) throw new Error(`Event ${eventId} is gone.`);
+    return toEvent(row);
   }
 
   return {
@@ -74,22 +102,44 @@ export function deliveryVerbs({ db, write }: SqliteConnection): DeliveryVerbs {
   };
 }
 
+/** When each origin's earliest pending delivery is due: from one origin to the next by index, whatever number of rows each has. */
+const HEADS_OF_ORIGINS = `
+  with recursive origins(origin) as (
+    select min("origin") from "deliveries" where ${PENDING}
+    union all
+    select (select min("origin") from "deliveries" where ${PENDING} and "origin" > origins.origin)
+      from origins where origins.origin is not null
+  ), heads(origin, dueAt) as (
+    select origin, (select min("next_attempt_at") from "deliveries" where ${PENDING} and "origin" = origins.origin)
+      from origins where origin is not null
+  )
+  select origin, dueAt from heads where dueAt <= :now`;
+
 function prepareClaiming(db: SqliteConnection["db"]) {
+  const isInTime = or(isNull(deliveries.notAfter), gt(deliveries.notAfter, bound("now")));
   return {
     due: db
       .select({ id: deliveries.id, origin: deliveries.origin })
       .from(deliveries)
+      .where(and(deliveryIsPending, lte(deliveries.nextAttemptAt, bound("now")), isInTime))
+      .orderBy(asc(deliveries.nextAttemptAt))
+      .limit(bound("limit"))
+      .prepare(),
+    dueOf: db
+      .select({ id: deliveries.id })
+      .from(deliveries)
       .where(
         and(
           deliveryIsPending,
+          eq(deliveries.origin, bound("origin")),
           lte(deliveries.nextAttemptAt, bound("now")),
-          or(isNull(deliveries.notAfter), gt(deliveries.notAfter, bound("now"))),
-          sql`${deliveries.origin} not in (select value from json_each(${bound("full")}))`,
+          isInTime,
         ),
       )
       .orderBy(asc(deliveries.nextAttemptAt))
       .limit(bound("limit"))
       .prepare(),
+    heads: db.$client.prepare<{ now: number }, { origin: string; dueAt: number }>(HEADS_OF_ORIGINS),
     claim: db
       .update(deliveries)
       .set({ status: "sending", claim: sql`${deliveries.claim} + 1`, nextAttemptAt: null })
@@ -104,7 +154,7 @@ function prepareClaiming(db: SqliteConnection["db"]) {
           notAfter: deliveries.notAfter,
           origin: deliveries.origin,
         },
-        event: { id: events.id, type: events.type, occurredAt: events.occurredAt, data: events.data },
+        eventId: deliveries.eventId,
         callback: {
           id: callbacks.id,
           clientId: callbacks.clientId,
@@ -113,9 +163,13 @@ function prepareClaiming(db: SqliteConnection["db"]) {
         },
       })
       .from(deliveries)
-      .innerJoin(events, eq(events.id, deliveries.eventId))
       .innerJoin(callbacks, eq(callbacks.id, deliveries.callbackId))
       .where(eq(deliveries.id, bound("id")))
+      .prepare(),
+    event: db
+      .select({ id: events.id, type: events.type, occurredAt: events.occurredAt, data: events.data })
+      .from(events)
+      .where(eq(events.id, bound("eventId")))
       .prepare(),
   };
 }

@@ -1,4 +1,5 @@
 import Database from "better-sqlite3";
+import { StoreUnavailable } from "../../domain/errors.ts";
 
 /** How long writes wait for another program that holds the file (a backup tool, a shell) before they fail. */
 const BUSY_PATIENCE_MS = 5000;
@@ -10,10 +11,11 @@ export type RunInTransaction = (work: () => void) => void;
 export interface GroupCommit {
   /**
    * Runs `work` in a transaction that it may share with others of the same moment, and resolves once that is committed. `work` must not
-   * await, and is run a second time, on a rolled-back database, when the transaction it shared fails.
+   * await, and is run a second time, on a rolled-back database, when the transaction it shared fails. Rejects with what `work` threw, or
+   * with StoreUnavailable.
    */
   write<T>(work: () => T): Promise<T>;
-  /** Commits what is waiting, now. */
+  /** Commits what is waiting, now; what another program keeps from being written goes on waiting. */
   flush(): void;
 }
 
@@ -32,12 +34,6 @@ export function createGroupCommit(inTransaction: RunInTransaction): GroupCommit 
   let isScheduled = false;
   let busySince: number | null = null;
 
-  function schedule(): void {
-    if (isScheduled || waiting.length === 0) return;
-    isScheduled = true;
-    setImmediate(flush);
-  }
-
   function flush(): void {
     isScheduled = false;
     const group = waiting;
@@ -54,21 +50,25 @@ export function createGroupCommit(inTransaction: RunInTransaction): GroupCommit 
       busySince = null;
       for (const tell of committed) tell();
     } catch (error) {
-      if (isBusy(error) && waitsForOthers(group)) return;
+      if (isBusy(error)) waitForOthers(group, error);
+      else if (group.length === 1 || isUnavailable(error)) failAll(group, error);
       // One of them failed and took the others with it: each alone, only the culprit fails.
-      if (group.length > 1) for (const one of group) commit([one]);
-      else group[0]?.fail(error);
+      else for (const one of group) commit([one]);
     }
   }
 
   /** Not by SQLite's own waiting, which would stop the whole process. */
-  function waitsForOthers(group: readonly Waiting[]): boolean {
+  function waitForOthers(group: readonly Waiting[], error: unknown): void {
     busySince ??= performance.now();
-    if (performance.now() - busySince > BUSY_PATIENCE_MS) return false;
-    waiting = [...group, ...waiting];
+    if (performance.now() - busySince > BUSY_PATIENCE_MS) {
+      busySince = null;
+      failAll(group, error);
+      return;
+    }
+    waiting.push(...group);
+    if (isScheduled) return;
     isScheduled = true;
     setTimeout(flush, BUSY_RETRY_MS);
-    return true;
   }
 
   return {
@@ -79,13 +79,29 @@ export function createGroupCommit(inTransaction: RunInTransaction): GroupCommit 
         return () => resolve(result);
       };
       waiting.push({ run, fail: reject });
-      schedule();
+      if (!isScheduled) setImmediate(flush);
+      isScheduled = true;
       return promise;
     },
     flush,
   };
 }
 
-function isBusy(error: unknown): boolean {
+function failAll(group: readonly Waiting[], error: unknown): void {
+  const cause =
+    isBusy(error) || isUnavailable(error)
+      ? new StoreUnavailable("The database cannot be written", { cause: error })
+      : error;
+  for (const { fail } of group) fail(cause);
+}
+
+export function isBusy(error: unknown): boolean {
   return error instanceof Database.SqliteError && error.code.startsWith("SQLITE_BUSY");
+}
+
+/** The disk or the file, not the work. */
+function isUnavailable(error: unknown): boolean {
+  return (
+    error instanceof Database.SqliteError && /^SQLITE_(FULL|IOERR|CANTOPEN|READONLY|NOMEM|LOCKED)/.test(error.code)
+  );
 }

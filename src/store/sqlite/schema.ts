@@ -13,8 +13,9 @@ import type { TaskStatus } from "../../domain/task.ts";
  */
 export const taskIsOpen = sql.raw(`"status" in ('pending', 'running')`);
 export const deliveryIsOpen = sql.raw(`"status" in ('pending', 'sending')`);
-export const deliveryIsPending = sql.raw(`"status" = 'pending'`);
-export const deliveryMayExpire = sql.raw(`"status" = 'pending' and "not_after" is not null`);
+export const PENDING = `"status" = 'pending'`;
+export const deliveryIsPending = sql.raw(PENDING);
+export const deliveryMayExpire = sql.raw(`${PENDING} and "not_after" is not null`);
 export const deliveryIsSending = sql.raw(`"status" = 'sending'`);
 export const callbackIsAwaiting = sql.raw(`"awaits_task" = 1 and "status" = 'active'`);
 
@@ -123,6 +124,7 @@ export const deliveries = sqliteTable(
     foreignKey({ name: "deliveries_of_callback", columns: [table.callbackId], foreignColumns: [callbacks.id] }),
     unique("deliveries_identity").on(table.callbackId, table.eventId),
     index("deliveries_due").on(table.nextAttemptAt, table.origin).where(deliveryIsPending),
+    index("deliveries_due_of_origin").on(table.origin, table.nextAttemptAt).where(deliveryIsPending),
     index("deliveries_expiring").on(table.notAfter).where(deliveryMayExpire),
     index("deliveries_sending").on(table.id).where(deliveryIsSending),
     index("deliveries_open").on(table.eventId, table.callbackId).where(deliveryIsOpen),

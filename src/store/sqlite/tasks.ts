@@ -26,9 +26,8 @@ export function taskVerbs({ db, write }: SqliteConnection, newId: NewId): TaskVe
   }
 
   function finish({ id, outcome, now }: FinishTask): FinishTaskResult | null {
-    const row = statements.finish.get({ id, now, ...endColumns(outcome) });
-    if (row === undefined) return null;
-    const task = toTask(row);
+    const task = statements.finish.get({ id, now, ...endColumns(outcome) });
+    if (task === undefined) return null;
     const event: Event = {
       id: newId("evt"),
       type: eventTypeOf(outcome.status),
@@ -40,7 +39,7 @@ export function taskVerbs({ db, write }: SqliteConnection, newId: NewId): TaskVe
     return { event, deliveryCount: fillOutbox(task, event, now) };
   }
 
-  function fillOutbox({ principal, taskId }: Task, event: Event, now: number): number {
+  function fillOutbox({ principal, taskId }: Pick<Task, "principal" | "taskId">, event: Event, now: number): number {
     const waiting = statements.awaitEnd.all({ principal, taskId });
     const selected = waiting
       .filter((callback) => toEventTypes(callback.events).includes(event.type))
@@ -124,7 +123,7 @@ function prepareEnd(db: SqliteConnection["db"]) {
         finishedAt: sql`${bound("now")}`,
       })
       .where(and(eq(tasks.id, bound("id")), eq(tasks.status, "running")))
-      .returning()
+      .returning({ principal: tasks.principal, taskId: tasks.taskId, clientId: tasks.clientId })
       .prepare(),
     insertEvent: db
       .insert(events)

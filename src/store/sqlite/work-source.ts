@@ -1,4 +1,5 @@
-import type { Announce, Clock, WorkSource } from "../../service/ports.ts";
+import type { Announce } from "../../service/announcements.ts";
+import type { Clock, WorkSource } from "../../service/ports.ts";
 
 /** The timer is looked at again after this at the latest: the system's clock may have jumped. Nothing is read unless its time has come. */
 const LOOK_AGAIN_MS = 60_000;

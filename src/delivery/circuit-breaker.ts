@@ -1,0 +1,100 @@
+import type { Outcome } from "../domain/attempt.ts";
+
+/** When an origin goes to the slow lane: more than this share of at least so many attempts within the window has failed. */
+const FAILURE_SHARE = 0.95;
+const ATTEMPTS_MIN = 100;
+const WINDOW_MS = 60 * 60_000;
+/** The window moves in steps of this: what is older than it is forgotten a step at a time. */
+const STEP_MS = 10 * 60_000;
+/** In the slow lane one request at a time asks whether the origin is back; after each failure twice as long, up to the longest. */
+const FIRST_PROBE_MS = 30_000;
+const PROBE_MS_MAX = 10 * 60_000;
+
+interface Step {
+  readonly startedAt: number;
+  attempts: number;
+  failures: number;
+}
+
+interface Origin {
+  steps: Step[];
+  /** Null: in order. */
+  slow: { probeAt: number; intervalMs: number } | null;
+}
+
+/** What changed with an attempt; null: nothing. */
+export type Change = "slowed" | "recovered" | null;
+
+/**
+ * Which origins keep failing. Such an origin goes to the slow lane, where one probe at a time looks whether it is back, so that a dead
+ * receiver costs next to nothing. Its deliveries wait; their schedules stand still meanwhile. Kept in memory: a restart starts in order.
+ */
+export class CircuitBreaker {
+  /** Only origins that have failed within the window. */
+  readonly #origins = new Map<string, Origin>();
+
+  get slowOrigins(): readonly string[] {
+    return [...this.#origins].filter(([, { slow }]) => slow !== null).map(([origin]) => origin);
+  }
+
+  isSlow(origin: string): boolean {
+    return (this.#origins.get(origin)?.slow ?? null) !== null;
+  }
+
+  /** How many requests a slow origin may have under way: one when it is time for a probe, else none. */
+  roomForProbe(origin: string, now: number): 0 | 1 {
+    const probeAt = this.#origins.get(origin)?.slow?.probeAt ?? 0;
+    return probeAt <= now ? 1 : 0;
+  }
+
+  /** When the next probe becomes possible (epoch ms, after `now`); null: none is waited for. */
+  nextProbeAt(now: number): number | null {
+    const times = [...this.#origins.values()].map(({ slow }) => slow?.probeAt ?? 0).filter((at) => at > now);
+    return times.length === 0 ? null : Math.min(...times);
+  }
+
+  record(origin: string, outcome: Pick<Outcome, "statusCode" | "error">, now: number): Change {
+    const failed = speaksAgainstOrigin(outcome);
+    const known = this.#origins.get(origin);
+    if (known === undefined && !failed) return null;
+    const entry = known ?? { steps: [], slow: null };
+    this.#origins.set(origin, entry);
+    return entry.slow === null
+      ? this.#recordInOrder(origin, entry, failed, now)
+      : this.#recordProbe(origin, entry.slow, failed, now);
+  }
+
+  #recordInOrder(origin: string, entry: Origin, failed: boolean, now: number): Change {
+    entry.steps = entry.steps.filter(({ startedAt }) => startedAt > now - WINDOW_MS);
+    const last = entry.steps.at(-1);
+    const step =
+      last !== undefined && now - last.startedAt < STEP_MS ? last : { startedAt: now, attempts: 0, failures: 0 };
+    if (step !== last) entry.steps.push(step);
+    step.attempts++;
+    if (failed) step.failures++;
+    const sum = (of: (step: Step) => number): number => entry.steps.reduce((total, one) => total + of(one), 0);
+    const [attempts, failures] = [sum((one) => one.attempts), sum((one) => one.failures)];
+    if (failures === 0) this.#origins.delete(origin);
+    if (attempts < ATTEMPTS_MIN || failures <= attempts * FAILURE_SHARE) return null;
+    entry.slow = { probeAt: now + FIRST_PROBE_MS, intervalMs: FIRST_PROBE_MS };
+    return "slowed";
+  }
+
+  #recordProbe(origin: string, slow: NonNullable<Origin["slow"]>, failed: boolean, now: number): Change {
+    if (!failed) {
+      this.#origins.delete(origin);
+      return "recovered";
+    }
+    // Requests that were under way when the origin was slowed come in here too, and are no probes.
+    if (slow.probeAt > now) return null;
+    slow.intervalMs = Math.min(slow.intervalMs * 2, PROBE_MS_MAX);
+    slow.probeAt = now + slow.intervalMs;
+    return null;
+  }
+}
+
+/** A 4xx is about one URL, from a receiver that is up and quick; only 429 says that all of it is too much. */
+function speaksAgainstOrigin({ statusCode, error }: Pick<Outcome, "statusCode" | "error">): boolean {
+  if (error === null || error === "blocked") return false;
+  return statusCode === null || statusCode >= 500 || statusCode === 429;
+}

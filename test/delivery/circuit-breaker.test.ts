@@ -1,0 +1,81 @@
+import { describe, expect, test } from "vitest";
+import { CircuitBreaker } from "../../src/delivery/circuit-breaker.ts";
+import { T0 } from "../support/builders.ts";
+
+const ORIGIN = "http://receiver.example";
+const OK = { statusCode: 200, error: null } as const;
+const DOWN = { statusCode: 503, error: "http_5xx" } as const;
+const MINUTE_MS = 60_000;
+
+function failing(times: number, at = T0) {
+  const breaker = new CircuitBreaker();
+  const changes = Array.from({ length: times }, () => breaker.record(ORIGIN, DOWN, at));
+  return { breaker, changes };
+}
+
+describe("an origin goes to the slow lane", () => {
+  test("with the hundredth failure, and not before", () => {
+    const { breaker, changes } = failing(99);
+    expect([changes.every((change) => change === null), breaker.isSlow(ORIGIN)]).toEqual([true, false]);
+    expect(breaker.record(ORIGIN, DOWN, T0)).toBe("slowed");
+    expect(breaker.slowOrigins).toEqual([ORIGIN]);
+  });
+
+  test("only when more than 95 % fail", () => {
+    const { breaker } = failing(90);
+    for (let index = 0; index < 10; index++) breaker.record(ORIGIN, OK, T0);
+    for (let index = 0; index < 99; index++) expect(breaker.record(ORIGIN, DOWN, T0)).toBeNull();
+    expect(breaker.isSlow(ORIGIN)).toBe(false);
+  });
+
+  test("only for failures of the last hour", () => {
+    const { breaker } = failing(99);
+    expect(breaker.record(ORIGIN, DOWN, T0 + 61 * MINUTE_MS)).toBeNull();
+  });
+
+  test.each([
+    { statusCode: 404, error: "http_4xx" },
+    { statusCode: 410, error: "http_4xx" },
+    { statusCode: null, error: "blocked" },
+  ] as const)("not for $statusCode $error, which is about one URL", (outcome) => {
+    const breaker = new CircuitBreaker();
+    for (let index = 0; index < 200; index++) breaker.record(ORIGIN, outcome, T0);
+    expect(breaker.isSlow(ORIGIN)).toBe(false);
+  });
+
+  test.each([
+    { statusCode: 429, error: "http_4xx" },
+    { statusCode: null, error: "timeout" },
+    { statusCode: null, error: "connection_refused" },
+  ] as const)("for $statusCode $error", (outcome) => {
+    const breaker = new CircuitBreaker();
+    for (let index = 0; index < 100; index++) breaker.record(ORIGIN, outcome, T0);
+    expect(breaker.isSlow(ORIGIN)).toBe(true);
+  });
+});
+
+describe("in the slow lane", () => {
+  test("a probe may go after 30 s, and after each failure it takes twice as long, ten minutes at most", () => {
+    const { breaker } = failing(100);
+    let now = T0;
+    for (const wait of [30, 60, 120, 240, 480, 600, 600]) {
+      expect(breaker.nextProbeAt(now)).toBe(now + wait * 1000);
+      expect(breaker.roomForProbe(ORIGIN, now + wait * 1000 - 1)).toBe(0);
+      now += wait * 1000;
+      expect([breaker.roomForProbe(ORIGIN, now), breaker.nextProbeAt(now)]).toEqual([1, null]);
+      breaker.record(ORIGIN, DOWN, now);
+    }
+  });
+
+  test("what was under way when it was slowed is no probe", () => {
+    const { breaker } = failing(100);
+    breaker.record(ORIGIN, DOWN, T0 + 1);
+    expect(breaker.nextProbeAt(T0 + 1)).toBe(T0 + 30_000);
+  });
+
+  test("one success brings it back, with a clean slate", () => {
+    const { breaker } = failing(100);
+    expect(breaker.record(ORIGIN, OK, T0 + 30_000)).toBe("recovered");
+    expect([breaker.isSlow(ORIGIN), breaker.record(ORIGIN, DOWN, T0 + 30_001)]).toEqual([false, null]);
+  });
+});
