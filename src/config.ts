@@ -1,6 +1,11 @@
+import { X509Certificate } from "node:crypto";
+import { readFileSync, statSync } from "node:fs";
 import { isIP } from "node:net";
 import { z } from "zod";
 import { DEFAULT_RETRY_POLICY } from "./domain/retry-policy.ts";
+
+/** A bundle of all public authorities has 220 kB. */
+const CA_FILE_BYTES_MAX = 1_048_576;
 
 /** Every setting: its environment variable, default and meaning. README's table is compared with this list by a test. */
 const settings = z.object({
@@ -25,6 +30,7 @@ const settings = z.object({
     .enum(["debug", "info", "warn", "error", "silent"], "must be debug, info, warn, error or silent")
     .default("info"),
   CALLBACK_ALLOW_PRIVATE: z.enum(["none", "loopback", "private"], "must be none, loopback or private").optional(),
+  CALLBACK_CA_FILE: z.string().transform(readCertificates).optional(),
   RETRY_SCHEDULE_MS: z.string().transform(parseSchedule).optional(),
   ATTEMPT_TIMEOUT_MS: whole(1, 600_000).default(15_000),
 });
@@ -70,6 +76,8 @@ function parseConfig(env: NodeJS.ProcessEnv, isTerminal: boolean) {
     logFormat: values.LOG_FORMAT ?? (isTerminal ? ("pretty" as const) : ("json" as const)),
     logLevel: values.LOG_LEVEL,
     privateTargets: values.CALLBACK_ALLOW_PRIVATE ?? (isLoopback ? ("loopback" as const) : ("none" as const)),
+    /** PEM certificates, or null. */
+    callbackCa: values.CALLBACK_CA_FILE ?? null,
     retryPolicy:
       values.RETRY_SCHEDULE_MS === undefined ? DEFAULT_RETRY_POLICY : { waitsMs: values.RETRY_SCHEDULE_MS, jitter: 0 },
     attemptTimeoutMs: values.ATTEMPT_TIMEOUT_MS,
@@ -131,6 +139,23 @@ function parseTokens(text: string, context: z.RefinementCtx<string>): { name: st
     context.addIssue("must not use the names local and anonymous: they stand for callers without a token");
   }
   return tokens;
+}
+
+/** The certificates of a PEM file, and nothing else of it: a private key that lies there too is not kept. */
+function readCertificates(file: string, context: z.RefinementCtx<string>): string {
+  try {
+    const stats = statSync(file);
+    // A pipe or a device would keep the start waiting.
+    if (!stats.isFile()) throw new Error("it is no regular file");
+    if (stats.size > CA_FILE_BYTES_MAX) throw new Error(`it has more than ${CA_FILE_BYTES_MAX} bytes`);
+    const found = readFileSync(file, "utf8").match(/-----BEGIN CERTIFICATE-----[^]+?-----END CERTIFICATE-----/g) ?? [];
+    if (found.length === 0) throw new Error("it holds no certificate");
+    return found.map((pem) => new X509Certificate(pem).toString()).join("");
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    context.addIssue(`must name a file of PEM certificates, not ${JSON.stringify(file)}: ${why}`);
+    return "";
+  }
 }
 
 function parseSchedule(text: string, context: z.RefinementCtx<string>): number[] {

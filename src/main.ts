@@ -127,6 +127,7 @@ function startMachinery(house: House, tasks: Tasks): void {
     attemptTimeoutMs: config.attemptTimeoutMs,
     connectionsPerOrigin: IN_FLIGHT.perOrigin,
     userAgent: `mcp-callbacks/${version}`,
+    ca: config.callbackCa ?? undefined,
   });
   lifecycle.add("sender", () => sender.close());
 

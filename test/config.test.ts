@@ -1,6 +1,11 @@
+import { X509Certificate } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { ConfigError, readConfig } from "../src/config.ts";
 import { DEFAULT_RETRY_POLICY } from "../src/domain/retry-policy.ts";
+import { temporaryFolder } from "./support/builders.ts";
+import { selfSigned } from "./support/self-signed.ts";
 
 const read = (env: Record<string, string> = {}) => readConfig(env, false);
 
@@ -19,6 +24,7 @@ test("every setting has the contract's default", () => {
     logFormat: "json",
     logLevel: "info",
     privateTargets: "loopback",
+    callbackCa: null,
     retryPolicy: DEFAULT_RETRY_POLICY,
     attemptTimeoutMs: 15_000,
   });
@@ -59,6 +65,35 @@ describe("listening where others can reach it", () => {
 
   test.each(["localhost", "LOCALHOST", "127.0.0.1", "127.9.9.9", "::1", "[::1]"])("does not concern %s", (host) => {
     expect(read({ HOST: host })).toMatchObject({ principalWithoutTokens: "local", privateTargets: "loopback" });
+  });
+});
+
+describe("CALLBACK_CA_FILE", () => {
+  function fileWith(text: string | Buffer): string {
+    const file = join(temporaryFolder(), "ca.pem");
+    writeFileSync(file, text);
+    return file;
+  }
+
+  test("is read at start: all its certificates, and no key that lies beside them", () => {
+    const [one, other] = [selfSigned("one.test"), selfSigned("other.test")];
+    const file = fileWith(`# ours\n${one.cert}${one.key}${other.cert}`);
+    expect(read({ CALLBACK_CA_FILE: file }).callbackCa).toBe(one.cert + other.cert);
+  });
+
+  test.each([
+    ["a file that is not there", () => join(temporaryFolder(), "none.pem"), "ENOENT"],
+    ["a folder", () => temporaryFolder(), "it is no regular file"],
+    ["an empty file", () => fileWith(""), "it holds no certificate"],
+    ["a key alone", () => fileWith(selfSigned("one.test").key), "it holds no certificate"],
+    ["a certificate in DER", () => fileWith(new X509Certificate(selfSigned("one.test").cert).raw), "no certificate"],
+    ["a damaged certificate", () => fileWith(selfSigned("one.test").cert.replaceAll("A", "B")), "PEM certificates"],
+    ["more than a megabyte", () => fileWith("x".repeat(1_048_577)), "more than 1048576 bytes"],
+  ])("with %s is refused by name, and says why", (_what, file, why) => {
+    const settings = { CALLBACK_CA_FILE: file() };
+    expect(() => read(settings)).toThrow(ConfigError);
+    expect(() => read(settings)).toThrow(/CALLBACK_CA_FILE must name a file of PEM certificates/);
+    expect(() => read(settings)).toThrow(why);
   });
 });
 

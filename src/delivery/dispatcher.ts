@@ -3,6 +3,7 @@ import type { Outcome } from "../domain/attempt.ts";
 import { renderBody } from "../domain/body.ts";
 import { afterAttempt } from "../domain/delivery.ts";
 import type { NextStep } from "../domain/delivery.ts";
+import { isOver } from "../domain/not-after.ts";
 import type { RetryPolicy } from "../domain/retry-policy.ts";
 import { signatureHeaders } from "../domain/signature.ts";
 import type { Announce } from "../service/announcements.ts";
@@ -12,7 +13,7 @@ import type { CircuitBreaker } from "./circuit-breaker.ts";
 import { InFlight } from "./in-flight.ts";
 import type { InFlightLimits } from "./in-flight.ts";
 import type { HttpSender } from "./http-sender.ts";
-import { announceAttempt, announceOrigin, identityOf } from "./telling.ts";
+import { announceAttempt, announceExpiry, announceOrigin, identityOf } from "./telling.ts";
 
 /** A wait up to this long keeps the claim; a longer one is parked in the store, where it costs no memory. */
 const NEAR_WAIT_MS = 2000;
@@ -20,9 +21,14 @@ const NEAR_WAIT_MS = 2000;
 const KEPT_CLAIMS_MAX = 1000;
 /** When sending failed through a fault of ours, the receiver's schedule is untouched and we try again after this. */
 const OWN_FAILURE_WAIT_MS = 60_000;
+/** Deliveries whose not_after has come, ended in one pass; more of them take another. */
+const EXPIRED_PER_PASS_MAX = 500;
 
 export interface DispatcherNeeds {
-  readonly store: Pick<Store, "claimDueDeliveries" | "resumeClaim" | "recordAttempt" | "releaseClaim" | "nextDueAt">;
+  readonly store: Pick<
+    Store,
+    "expireDeliveries" | "claimDueDeliveries" | "resumeClaim" | "recordAttempt" | "releaseClaim" | "nextDueAt"
+  >;
   readonly sender: Pick<HttpSender, "send">;
   readonly workSource: WorkSource;
   readonly clock: Clock;
@@ -68,10 +74,11 @@ export class Dispatcher {
     this.#needs.workSource.start(() => this.pass());
   }
 
-  /** Claims what is due and there is room for, and returns when the next delivery is due (epoch ms; null: none). */
+  /** Ends what has expired, claims what is due and there is room for, and returns when there is more (epoch ms; null: never). */
   async pass(): Promise<number | null> {
     const { store, clock, limits } = this.#needs;
     const now = clock.now();
+    await this.#expire(now);
     const limit = this.#stopping.signal.aborted ? 0 : this.#inFlight.room;
     if (limit > 0) {
       const { perOrigin } = limits;
@@ -98,6 +105,13 @@ export class Dispatcher {
     await Promise.all(this.#underWay);
     this.#cuttingOff.abort();
     await grace;
+  }
+
+  async #expire(now: number): Promise<void> {
+    const { store, announce, workSource } = this.#needs;
+    const expired = await store.expireDeliveries({ now, limit: EXPIRED_PER_PASS_MAX });
+    for (const delivery of expired) announceExpiry(announce, delivery);
+    if (expired.length === EXPIRED_PER_PASS_MAX) workSource.wake();
   }
 
   #begin(delivery: ClaimedDelivery): void {
@@ -142,6 +156,8 @@ export class Dispatcher {
     }
     try {
       if (!isFirst && !(await store.resumeClaim(delivery))) return;
+      // Its time was over while it waited for room or for the claim's commit: given back, it is ended by the next pass.
+      if (isOver(delivery.notAfter, clock.now())) return await store.releaseClaim(delivery, clock.now());
       // Thrown after the attempt and its step are recorded: p-retry never decides over something unrecorded.
       const waitMs = await this.#attempt(delivery, delivery.attemptCount + tryNumber);
       if (waitMs !== null) throw new RetrySoon(waitMs);
@@ -160,7 +176,8 @@ export class Dispatcher {
     const outcome = await this.#send(delivery, startedAt);
     const endedAt = clock.now();
     const durationMs = Math.max(0, endedAt - startedAt);
-    const next = afterAttempt(number, outcome, retryPolicy, random);
+    const { notAfter } = delivery;
+    const next = afterAttempt({ number, outcome, endedAt, notAfter }, retryPolicy, random);
     announceOrigin(announce, delivery.origin, this.#needs.breaker.record(delivery.origin, outcome, endedAt));
     const step = this.#recordedStep(delivery.origin, next, endedAt);
     const { deliveryId, claim } = delivery;

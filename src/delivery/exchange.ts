@@ -1,7 +1,8 @@
 /** One request and what comes back: turns undici's events into one Outcome. The status decides; a body never changes it. */
 import type { Dispatcher } from "undici";
-import { errorOfStatus } from "../domain/attempt.ts";
+import { errorOfStatus, mayAskToWait } from "../domain/attempt.ts";
 import type { AttemptError, Outcome } from "../domain/attempt.ts";
+import { parseRetryAfter } from "../domain/retry-after.ts";
 import { attemptErrorOf } from "./attempt-error.ts";
 
 export interface Exchange {
@@ -46,9 +47,9 @@ export function createExchange(): Exchange {
         // Over before there was a connection: undici keeps the request until there is one, and it must not go out then.
         if (isOver) started.abort(new Error("The attempt is over"));
       },
-      onResponseStart(_, statusCode) {
+      onResponseStart(_, statusCode, headers) {
         // 1xx announces that an answer is to come.
-        if (statusCode >= 200) answer = createAnswer(statusCode);
+        if (statusCode >= 200) answer = createAnswer(statusCode, headers["retry-after"]);
       },
       onResponseData(_, chunk) {
         if (answer?.add(chunk) === "too long") endAndHangUp(bodyWithoutStatus);
@@ -61,8 +62,11 @@ export function createExchange(): Exchange {
 
 type Answer = ReturnType<typeof createAnswer>;
 
-function createAnswer(statusCode: number) {
+/** `retryAfterHeader`: a list when the receiver said it more than once, which says nothing. */
+function createAnswer(statusCode: number, retryAfterHeader: string | string[] | undefined) {
   const error = errorOfStatus(statusCode);
+  const isAsked = typeof retryAfterHeader === "string" && mayAskToWait(statusCode);
+  const retryAfter = isAsked ? parseRetryAfter(retryAfterHeader) : null;
   // Incremental, so that no chunk is held on to and no character that was cut in two is shown.
   const decoder = error === null ? null : new TextDecoder();
   let excerpt = "";
@@ -74,7 +78,10 @@ function createAnswer(statusCode: number) {
       bytes += chunk.length;
       return bytes > RESPONSE_BYTES_MAX ? "too long" : "read";
     },
-    outcome: (): Outcome => ({ statusCode, error, responseExcerpt: excerpt === "" ? null : excerpt }),
+    outcome(): Outcome {
+      const outcome = { statusCode, error, responseExcerpt: excerpt === "" ? null : excerpt };
+      return retryAfter === null ? outcome : { ...outcome, retryAfter };
+    },
   };
 }
 

@@ -31,8 +31,8 @@ export interface HttpSenderNeeds {
   /** Send no more than this many to an origin at once: the wait for a free connection is part of the attempt. */
   readonly connectionsPerOrigin: number;
   readonly userAgent: string;
-  /** PEM certificates to trust instead of the usual authorities. */
-  readonly ca?: string;
+  /** PEM certificates to trust beside the usual authorities. */
+  readonly ca?: string | undefined;
   /** Instead of the network, with the addresses the guard has vetted: for tests. */
   readonly connect?: OpenSocket;
 }

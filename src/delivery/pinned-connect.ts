@@ -1,6 +1,6 @@
 /** Connections that only ever go where the address guard says, whatever DNS answers a moment later (pinning). */
 import type { LookupFunction, Socket } from "node:net";
-import { createSecureContext } from "node:tls";
+import { createSecureContext, getCACertificates } from "node:tls";
 import { callbackify } from "node:util";
 import { buildConnector } from "undici";
 import type { AddressGuard, VettedAddress } from "./address-guard.ts";
@@ -14,7 +14,7 @@ export type OpenSocket = (
 ) => Promise<Socket>;
 
 export interface OpenSocketNeeds {
-  /** PEM certificates to trust instead of the usual authorities. */
+  /** PEM certificates to trust beside the usual authorities. */
   readonly ca?: string | undefined;
   /** Ends every connection, those that are still being made included. */
   readonly signal: AbortSignal;
@@ -49,7 +49,8 @@ export function createPinnedConnect({ guard, open, timeoutMs }: PinnedConnectNee
 
 /** The real network, by undici's connector. The name stays in the Host header, in SNI and in the check of the certificate. */
 export function createOpenSocket({ ca, signal }: OpenSocketNeeds): OpenSocket {
-  const secureContext = createSecureContext(ca === undefined ? {} : { ca });
+  // Node takes `ca` in place of the usual authorities, so those are said as well.
+  const secureContext = createSecureContext(ca === undefined ? {} : { ca: [...getCACertificates("default"), ca] });
   return async (target, addresses, timeoutMs) => {
     const { promise, resolve, reject } = Promise.withResolvers<Socket>();
     const connect = buildConnector({

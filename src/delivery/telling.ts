@@ -1,14 +1,13 @@
 import type { Outcome } from "../domain/attempt.ts";
 import type { NextStep } from "../domain/delivery.ts";
 import type { Announce, DeliveryIdentity } from "../service/announcements.ts";
-import type { ClaimedDelivery, RecordAttemptResult } from "../service/ports.ts";
+import type { ClaimedDelivery, ExpiredDelivery, RecordAttemptResult } from "../service/ports.ts";
 import type { Change } from "./circuit-breaker.ts";
 
-/** Which delivery it is, for the listeners. A URL's query may hold a token, so it is left out. */
+/** Which delivery it is, for the listeners. */
 export function identityOf({ deliveryId, event, callback }: ClaimedDelivery): DeliveryIdentity {
-  const { origin, pathname } = new URL(callback.url);
   const { id: eventId, data } = event;
-  return { deliveryId, eventId, taskId: data.task_id, clientId: callback.clientId, url: origin + pathname };
+  return { deliveryId, eventId, taskId: data.task_id, clientId: callback.clientId, url: urlToTell(callback.url) };
 }
 
 export interface RecordedAttempt {
@@ -34,8 +33,21 @@ export function announceAttempt(announce: Announce, identity: DeliveryIdentity, 
   if (recorded.eventSettled) announce({ kind: "event.settled", eventId: identity.eventId, taskId: identity.taskId });
 }
 
+export function announceExpiry(announce: Announce, expired: ExpiredDelivery): void {
+  const { deliveryId, eventId, taskId, clientId, url, attemptCount, eventSettled } = expired;
+  const identity = { deliveryId, eventId, taskId, clientId, url: urlToTell(url) };
+  announce({ kind: "delivery.expired", attempts: attemptCount, ...identity });
+  if (eventSettled) announce({ kind: "event.settled", eventId, taskId });
+}
+
 export function announceOrigin(announce: Announce, origin: string, change: Change): void {
   if (change !== null) announce({ kind: change === "slowed" ? "origin.slowed" : "origin.recovered", origin });
+}
+
+/** A URL's query may hold a token, so it is left out. */
+function urlToTell(url: string): string {
+  const { origin, pathname } = new URL(url);
+  return origin + pathname;
 }
 
 function wordFor(next: NextStep): "delivered" | "retry" | "gave_up" {

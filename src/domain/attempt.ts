@@ -1,3 +1,5 @@
+import type { RetryAfter } from "./retry-after.ts";
+
 /** What went wrong with an attempt, in the only words a caller ever sees of it. */
 export type AttemptError =
   | "connection_refused"
@@ -12,7 +14,13 @@ export type AttemptError =
 
 /** What one HTTP request came to. A receiver that misbehaves is data; only a fault of our own is an exception. */
 export type Outcome =
-  | { readonly statusCode: number; readonly error: AttemptError | null; readonly responseExcerpt: string | null }
+  | {
+      readonly statusCode: number;
+      readonly error: AttemptError | null;
+      readonly responseExcerpt: string | null;
+      /** When the receiver wants to be asked again, if its status is one that may say so and it did. */
+      readonly retryAfter?: RetryAfter;
+    }
   | { readonly statusCode: null; readonly error: AttemptError; readonly responseExcerpt: null };
 
 export interface Attempt {
@@ -22,6 +30,13 @@ export interface Attempt {
   readonly durationMs: number;
   readonly statusCode: number | null;
   readonly error: AttemptError | null;
+}
+
+/** Too early, too many requests, unavailable: the answers whose `Retry-After` counts. */
+const MAY_ASK_TO_WAIT: ReadonlySet<number> = new Set([425, 429, 503]);
+
+export function mayAskToWait(statusCode: number): boolean {
+  return MAY_ASK_TO_WAIT.has(statusCode);
 }
 
 /** The status decides: only 2xx is success, and a redirect is a failure that nobody follows. Null: delivered. */

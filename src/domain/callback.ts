@@ -17,6 +17,8 @@ export interface Callback {
   readonly signingSecret: string;
   readonly status: CallbackStatus;
   readonly registeredAt: number;
+  /** Epoch ms from which no attempt is begun; null: the schedule alone decides. */
+  readonly notAfter: number | null;
 }
 
 /** What makes a registration: the first three name the callback, the others must agree when it is registered again. */
@@ -27,7 +29,10 @@ export interface Registration {
   readonly events: readonly EventType[];
   /** Null: ours to generate, and whatever is there already is fine. */
   readonly signingSecret: string | null;
+  readonly notAfter: number | null;
 }
+
+export type RegistrationDifference = "events" | "secret" | "not_after";
 
 export const CALLBACK_URL_CHARS_MAX = 2048;
 /** RFC 1035, section 2.3.4. */
@@ -35,9 +40,10 @@ const HOST_NAME_CHARS_MAX = 253;
 export const CALLBACKS_PER_TASK_MAX = 1000;
 
 /** Which part of a repeated registration contradicts the callback that exists; null when it is simply the same one again. */
-export function differenceOf(existing: Callback, again: Registration): "events" | "secret" | null {
+export function differenceOf(existing: Callback, again: Registration): RegistrationDifference | null {
   if (again.signingSecret !== null && again.signingSecret !== existing.signingSecret) return "secret";
-  return selectionOf(existing.events) === selectionOf(again.events) ? null : "events";
+  if (selectionOf(existing.events) !== selectionOf(again.events)) return "events";
+  return existing.notAfter === again.notAfter ? null : "not_after";
 }
 
 /** Parses a callback_url by the contract's rule; throws `invalid`. Whether we may connect there is the address guard's to say. */

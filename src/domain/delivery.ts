@@ -1,14 +1,19 @@
 import type { Attempt, Outcome } from "./attempt.ts";
 import type { EventType } from "./event.ts";
+import { waitWithin } from "./not-after.ts";
+import { waitAskedFor } from "./retry-after.ts";
 import { waitAfter } from "./retry-policy.ts";
 import type { RetryPolicy } from "./retry-policy.ts";
 
 /**
  * pending(nextAttemptAt) → sending → delivered | pending(later) | exhausted | cancelled.
  * pending: the dispatcher claims it when it is due. sending: claimed; a dead process's claim goes back to pending at start.
- * exhausted: we gave up, and the last attempt says why. cancelled: withdrawn before it got through.
+ * exhausted: we gave up; the last attempt says why, or the reason does. cancelled: withdrawn before it got through.
  */
 export type DeliveryStatus = "pending" | "sending" | "delivered" | "exhausted" | "cancelled";
+
+/** Why a delivery ended, where its attempts do not tell. not_after: the callback's time was over before its schedule was. */
+export type DeliveryReason = "not_after";
 
 export interface Delivery {
   readonly id: string;
@@ -17,6 +22,7 @@ export interface Delivery {
   readonly status: DeliveryStatus;
   readonly attemptCount: number;
   readonly nextAttemptAt: number | null;
+  readonly reason: DeliveryReason | null;
   readonly attempts: readonly Attempt[];
 }
 
@@ -24,16 +30,37 @@ export interface Delivery {
 export type NextStep =
   | { readonly status: "delivered" }
   | { readonly status: "pending"; readonly waitMs: number }
-  | { readonly status: "exhausted"; readonly disablesCallback: boolean };
+  | { readonly status: "exhausted"; readonly disablesCallback: boolean; readonly reason?: DeliveryReason };
 
 const GONE = 410;
 const CONTENT_TOO_LARGE = 413;
 
-/** The only place that decides it. `number`: of the attempt that is over, from 1. */
-export function afterAttempt(number: number, outcome: Outcome, policy: RetryPolicy, random: () => number): NextStep {
+export interface AttemptMade {
+  /** From 1, per delivery. */
+  readonly number: number;
+  readonly outcome: Outcome;
+  /** Epoch ms, by our clock: what a receiver's date is judged by. */
+  readonly endedAt: number;
+  /** The callback's, epoch ms. */
+  readonly notAfter: number | null;
+}
+
+/** The only place that decides it. */
+export function afterAttempt(attempt: AttemptMade, policy: RetryPolicy, random: () => number): NextStep {
+  const { outcome } = attempt;
   if (outcome.error === null) return { status: "delivered" };
   if (outcome.statusCode === GONE) return { status: "exhausted", disablesCallback: true };
   const isFinal = outcome.error === "blocked" || outcome.statusCode === CONTENT_TOO_LARGE;
-  const waitMs = isFinal ? null : waitAfter(policy, number, random);
-  return waitMs === null ? { status: "exhausted", disablesCallback: false } : { status: "pending", waitMs };
+  const wantedMs = isFinal ? null : waitFor(attempt, policy, random);
+  if (wantedMs === null) return { status: "exhausted", disablesCallback: false };
+  const waitMs = waitWithin(attempt.notAfter, wantedMs, attempt.endedAt);
+  if (waitMs === null) return { status: "exhausted", disablesCallback: false, reason: "not_after" };
+  return { status: "pending", waitMs };
+}
+
+/** The schedule says how often, and how soon at the earliest; a receiver that asks for more time gets it. Null: no more. */
+function waitFor({ number, outcome, endedAt }: AttemptMade, policy: RetryPolicy, random: () => number): number | null {
+  const scheduledMs = waitAfter(policy, number, random);
+  if (scheduledMs === null || outcome.statusCode === null || outcome.retryAfter === undefined) return scheduledMs;
+  return Math.max(scheduledMs, waitAskedFor(outcome.retryAfter, endedAt));
 }

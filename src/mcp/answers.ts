@@ -26,6 +26,11 @@ export function isoOf(epochMs: number): string {
   return new Date(epochMs).toISOString();
 }
 
+/** The key is there only when there is something to say: most callbacks have no not_after. */
+export function notAfterOf({ notAfter }: { readonly notAfter: number | null }): { not_after?: string } {
+  return notAfter === null ? {} : { not_after: isoOf(notAfter) };
+}
+
 export function timestampOf(clock: Pick<Clock, "now">): string {
   return isoOf(clock.now());
 }

@@ -6,6 +6,7 @@ export function levelOf(announcement: Announcement): "debug" | "info" | "warn" |
       return "error";
     case "delivery.attempted":
       return announcement.next === "delivered" ? "info" : "warn";
+    case "delivery.expired":
     case "origin.slowed":
       return "warn";
     case "callback.registered":

@@ -17,6 +17,8 @@ export function linesOf(announcement: Announcement): readonly string[] {
       return [`📤 Sending callback to ${announcement.clientId} at ${announcement.url}`];
     case "delivery.attempted":
       return [attemptedLine(announcement)];
+    case "delivery.expired":
+      return [`❌ Gave up on callback to ${announcement.clientId} after ${announcement.attempts} attempts: not_after`];
     case "event.settled":
       return [`📞 All callbacks sent for ${announcement.taskId}`];
     case "origin.slowed":

@@ -30,6 +30,8 @@ export type Announcement =
       /** For `retry`. */
       readonly waitMs: number | null;
     } & DeliveryIdentity)
+  /** Its callback's not_after came first; `attempts` were made before. */
+  | ({ readonly kind: "delivery.expired"; readonly attempts: number } & DeliveryIdentity)
   | { readonly kind: "event.settled"; readonly eventId: string; readonly taskId: string }
   /** The origin keeps failing and gets one probe at a time from now on; or it has answered one, and all is in order again. */
   | { readonly kind: "origin.slowed" | "origin.recovered"; readonly origin: string }

@@ -1,8 +1,9 @@
 import { CALLBACKS_PER_TASK_MAX, parseCallbackUrl } from "../domain/callback.ts";
-import type { Callback } from "../domain/callback.ts";
+import type { Callback, RegistrationDifference } from "../domain/callback.ts";
 import { DomainError } from "../domain/errors.ts";
 import { EVENT_TYPES } from "../domain/event.ts";
 import type { EventType } from "../domain/event.ts";
+import { parseNotAfter } from "../domain/not-after.ts";
 import { generateSecret, requireSecret } from "../domain/signature.ts";
 import type { Announce } from "./announcements.ts";
 import type { Clock, Store, TargetPolicy } from "./ports.ts";
@@ -21,6 +22,8 @@ export interface RegisterRequest {
   readonly url: string;
   readonly secret?: string | undefined;
   readonly events?: readonly EventType[] | undefined;
+  /** ISO 8601. */
+  readonly notAfter?: string | undefined;
 }
 
 export interface Registered {
@@ -41,8 +44,9 @@ export function createCallbacks({ store, clock, targetPolicy, announce, wakeDisp
       const { taskId, clientId, url, events = EVENT_TYPES } = request;
       const signingSecret = request.secret === undefined ? null : requireSecret(request.secret);
       await requireAllowedTarget(parseCallbackUrl(url), targetPolicy);
-      const registration = { taskId, clientId, url, events, signingSecret };
       const now = clock.now();
+      const notAfter = request.notAfter === undefined ? null : parseNotAfter(request.notAfter, now);
+      const registration = { taskId, clientId, url, events, signingSecret, notAfter };
       const result = await store.registerCallback({ principal, registration, generatedSecret: generateSecret(), now });
       if (result.kind === "conflict") throw otherRegistration(result.difference);
       if (result.kind === "limit") throw tooManyCallbacks(taskId);
@@ -67,10 +71,11 @@ async function requireAllowedTarget(url: URL, policy: TargetPolicy): Promise<voi
   );
 }
 
-function otherRegistration(difference: "events" | "secret"): DomainError {
+function otherRegistration(difference: RegistrationDifference): DomainError {
+  const what = difference === "events" ? "other events" : `another ${difference}`;
   return new DomainError(
     "conflict",
-    `This callback is already registered with other ${difference === "secret" ? "secret" : "events"}; ` +
+    `This callback is already registered with ${what}; ` +
       `repeat the call without a change of \`${difference}\`, or register another callback_url.`,
   );
 }

@@ -1,7 +1,7 @@
 /** What the services and the machinery need from outside. Adapters implement these; nothing here knows how. */
 import type { Outcome } from "../domain/attempt.ts";
-import type { Callback, CallbackStatus, Registration } from "../domain/callback.ts";
-import type { Delivery } from "../domain/delivery.ts";
+import type { Callback, CallbackStatus, Registration, RegistrationDifference } from "../domain/callback.ts";
+import type { Delivery, DeliveryReason } from "../domain/delivery.ts";
 import type { Event, EventType } from "../domain/event.ts";
 import type { Json } from "../domain/json.ts";
 import type { StartRequest, Task, TaskOutcome } from "../domain/task.ts";
@@ -61,7 +61,9 @@ export interface Store {
   recordAttempt(command: RecordAttempt): Promise<RecordAttemptResult>;
   /** Gives a claim back, due at `nextAttemptAt`, without an attempt: for failures of our own. */
   releaseClaim(claim: DeliveryClaim, nextAttemptAt: number): Promise<void>;
-  /** When the earliest pending delivery after `now` is due (epoch ms), or null. Those due already are not meant. */
+  /** Pending deliveries whose callback's not_after has come, at most `limit`, now exhausted without another attempt. */
+  expireDeliveries(command: { readonly now: number; readonly limit: number }): Promise<readonly ExpiredDelivery[]>;
+  /** When the earliest pending delivery after `now` is due or expires (epoch ms), or null. What is due already is not meant. */
   nextDueAt(now: number): Promise<number | null>;
 
   /** At start: what a dead process left running or sending goes back to pending, on its schedule. */
@@ -95,7 +97,7 @@ export type RegisterCallbackResult =
       /** How the task has ended, if it has. */
       readonly ended: EventType | null;
     }
-  | { readonly kind: "conflict"; readonly difference: "events" | "secret" }
+  | { readonly kind: "conflict"; readonly difference: RegistrationDifference }
   | { readonly kind: "limit" };
 
 export interface StartTask {
@@ -136,6 +138,8 @@ export interface DeliveryClaim {
 }
 export interface ClaimedDelivery extends DeliveryClaim {
   readonly attemptCount: number;
+  /** Epoch ms from which no attempt is begun; null: none is too late. */
+  readonly notAfter: number | null;
   readonly origin: string;
   readonly event: Event;
   readonly callback: {
@@ -157,11 +161,23 @@ export interface RecordAttempt extends DeliveryClaim {
 export type RecordedStep =
   | { readonly status: "delivered" }
   | { readonly status: "pending"; readonly nextAttemptAt: number; readonly keepClaim: boolean }
-  | { readonly status: "exhausted"; readonly disablesCallback: boolean };
+  | { readonly status: "exhausted"; readonly disablesCallback: boolean; readonly reason?: DeliveryReason };
 export interface RecordAttemptResult {
   /** False: the delivery was withdrawn or claimed again meanwhile; only the attempt was added. */
   readonly claimHeld: boolean;
   /** Whether this step left no delivery of the event open. */
+  readonly eventSettled: boolean;
+}
+
+export interface ExpiredDelivery {
+  readonly deliveryId: string;
+  readonly eventId: string;
+  /** The client's. */
+  readonly taskId: string;
+  readonly clientId: string;
+  readonly url: string;
+  readonly attemptCount: number;
+  /** Whether this one's end left no delivery of the event open. */
   readonly eventSettled: boolean;
 }
 
@@ -172,6 +188,7 @@ export interface CallbackHistory {
     readonly url: string;
     readonly status: CallbackStatus;
     readonly registeredAt: number;
+    readonly notAfter: number | null;
   };
   readonly deliveries: readonly Delivery[];
 }

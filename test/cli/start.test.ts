@@ -48,11 +48,13 @@ test("all bad settings are told at once, with exit code 2", async () => {
   const { code, stderr } = await run([cli, "serve"], {
     PORT: "99999",
     LOG_FORMAT: "xml",
+    CALLBACK_CA_FILE: join(temporaryFolder(), "none.pem"),
     RETRY_SCHEDULE_MS: "5s",
     HOST: "0.0.0.0",
   });
   expect(code).toBe(2);
-  for (const name of ["PORT", "LOG_FORMAT", "RETRY_SCHEDULE_MS", "HOST=0.0.0.0"]) expect(stderr).toContain(name);
+  for (const name of ["PORT", "LOG_FORMAT", "CALLBACK_CA_FILE", "RETRY_SCHEDULE_MS", "HOST=0.0.0.0"])
+    expect(stderr).toContain(name);
 });
 
 describe("what is in the way of a start is one line", () => {

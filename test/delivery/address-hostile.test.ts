@@ -4,6 +4,10 @@ import { once } from "node:events";
 import type { Socket } from "node:net";
 import { describe, expect, test, vi } from "vitest";
 import { createAddressGuard } from "../../src/delivery/address-guard.ts";
+import { parseCallbackUrl } from "../../src/domain/callback.ts";
+import { createCallbacks } from "../../src/service/callbacks.ts";
+import type { Store } from "../../src/service/ports.ts";
+import { T0 } from "../support/builders.ts";
 import type { Resolve } from "../../src/delivery/address-guard.ts";
 import type { HttpSender } from "../../src/delivery/http-sender.ts";
 import type { OpenSocket } from "../../src/delivery/pinned-connect.ts";
@@ -42,6 +46,22 @@ const OTHER_HOSTS = [
   ],
   ["224.0.0.1", "255.255.255.255", "240.0.0.1", "[ff02::1]"],
   ["metadata.google.internal", "metadata.google.internal.", "printer.local", "private.example", "metadata.example"],
+].flat();
+
+/** Who is spoken to, dressed up as somebody else; as authorities, so that a test can put the port of a canary behind. */
+const DISGUISED = [
+  ["public.example@127.0.0.1", "public.example:80@127.0.0.1", "public.example%2F@127.0.0.1", "public.example%00@[::1]"],
+  ["@127.0.0.1", ":@127.0.0.1", "user:pass@localhost", "public.example@2130706433", "a@b@127.0.0.1"],
+  ["public.example%40x@[::ffff:127.0.0.1]", "93.184.216.34@0x7f.1"],
+].flat();
+
+/** Each fools some parser into a public host, or hides one that is not. None of them may become a callback. */
+const TRICK_URLS = [
+  ["http://127.0.0.1@public.example/", "http://127.0.0.1:80@public.example/", "https://localhost@public.example/"],
+  ["http://public.example#@127.0.0.1/", "http://public.example?@127.0.0.1/#", "http://public.example\\@127.0.0.1/"],
+  ["http://127.0.0.1\\@public.example/", "http:\\\\127.0.0.1/", "http:127.0.0.1/", "http:/127.0.0.1/", "//127.0.0.1/"],
+  ["http://127.0.0.1\t/", "http://127.0.\n0.1/", " http://127.0.0.1/", "http://public.example\r\nHost: localhost/"],
+  ["file:///etc/passwd", "gopher://127.0.0.1/", "ftp://127.0.0.1/", "unix:///run/docker.sock", "javascript:alert(1)"],
 ].flat();
 
 const ZONE: Readonly<Record<string, readonly string[]>> = {
@@ -96,6 +116,74 @@ test("with the real network, not one spelling of this machine reaches a listener
   const sender = publicSender(resolvingTo("127.0.0.1"));
   for (const host of LOOPBACK_HOSTS) expect(await post(sender, `http://${host}:${canary.port}/`)).toEqual(BLOCKED);
   expect(canary.connections).toBe(0);
+});
+
+test("the table is as long as it claims to be", () => {
+  expect(new Set([...LOOPBACK_HOSTS, ...OTHER_HOSTS]).size).toBeGreaterThanOrEqual(75);
+  expect(new Set([...DISGUISED, ...TRICK_URLS]).size).toBeGreaterThanOrEqual(25);
+});
+
+describe.each(DISGUISED)("http://%s/", (authority) => {
+  test("is no callback, whatever the guard would say of it", () => {
+    expect(() => parseCallbackUrl(`http://${authority}/`)).toThrow(/^callback_url /);
+  });
+
+  test("is judged by the guard for the host it really has", async () => {
+    const guard = createAddressGuard({ allow: "none", resolve: resolveInZone });
+    expect(await guard.check(new URL(`http://${authority}/`))).toEqual({ allowed: false, reason: expect.any(String) });
+  });
+
+  test("is blocked by the sender before a socket opens, and a canary at that very port hears nothing", async () => {
+    const canary = await receiverWith();
+    const wayOut = noWayOut();
+    expect(await post(publicSender(resolveInZone, wayOut), `http://${authority}:${canary.port}/`)).toEqual(BLOCKED);
+    expect(await post(publicSender(resolvingTo("127.0.0.1")), `http://${authority}:${canary.port}/`)).toEqual(BLOCKED);
+    expect(wayOut).not.toHaveBeenCalled();
+    expect(canary.connections).toBe(0);
+  });
+});
+
+test.each(TRICK_URLS)(
+  "%j is refused by its looks alone: nothing resolves it, nothing is stored, nothing connects",
+  async (url) => {
+    const resolve = vi.fn<Resolve>(resolveInZone);
+    const registerCallback = vi.fn<Store["registerCallback"]>();
+    const callbacks = createCallbacks({
+      store: { registerCallback },
+      clock: { now: () => T0 },
+      targetPolicy: createAddressGuard({ allow: "none", resolve }),
+      announce: () => undefined,
+      wakeDispatcher: () => undefined,
+    });
+    const request = { taskId: "t", clientId: "c", url };
+    await expect(callbacks.register("local", request)).rejects.toMatchObject({ code: "invalid" });
+    expect(resolve).not.toHaveBeenCalled();
+    expect(registerCallback).not.toHaveBeenCalled();
+  },
+);
+
+describe("a redirect", () => {
+  const STATUSES = [301, 302, 303, 307, 308];
+  const SPELLINGS = [
+    ["http://127.0.0.1", "http://2130706433", "http://[::ffff:127.0.0.1]", "http://localhost", "//127.0.0.1"],
+    ["http://public.example@127.0.0.1", "http://mixed.example", "http://rebound.example"],
+  ].flat();
+
+  test.each(STATUSES.flatMap((status) => SPELLINGS.map((to) => [status, to] as const)))(
+    "(%i) from a public receiver to %s is a failure, and the canary there hears nothing",
+    async (status, to) => {
+      const canary = await receiverWith();
+      const receiver = await receiverWith();
+      receiver.respondWith(status, "", { location: `${to}:${canary.port}/` });
+      const resolve = vi.fn<Resolve>(resolveInZone);
+      const connect = detourTo(receiver.port);
+      const outcome = await post(publicSender(resolve, connect), "http://public.example/hook");
+      expect(outcome).toEqual({ statusCode: status, error: "http_3xx", responseExcerpt: null });
+      expect(connect).toHaveBeenCalledOnce();
+      expect(resolve).toHaveBeenCalledExactlyOnceWith("public.example");
+      expect([canary.connections, receiver.requests.length]).toEqual([0, 1]);
+    },
+  );
 });
 
 describe("what DNS answers counts at each connection", () => {

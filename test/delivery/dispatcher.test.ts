@@ -1,5 +1,5 @@
 import { Webhook } from "standardwebhooks";
-import { expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { StoreUnavailable } from "../../src/domain/errors.ts";
 import { createAddressGuard } from "../../src/delivery/address-guard.ts";
 import { CircuitBreaker } from "../../src/delivery/circuit-breaker.ts";
@@ -55,8 +55,13 @@ async function setUp({ waitsMs = [5000], limits = { total: 8, perOrigin: 4 }, st
     await store.close();
   });
 
-  async function finishTask({ clients = ["client-1"], taskId = "task-1", url = `${receiver.url}/hook` } = {}) {
-    for (const clientId of clients) await store.registerCallback(aRegistration({ taskId, clientId, url }));
+  async function finishTask({
+    clients = ["client-1"],
+    taskId = "task-1",
+    url = `${receiver.url}/hook`,
+    notAfter = null as number | null,
+  } = {}) {
+    for (const clientId of clients) await store.registerCallback(aRegistration({ taskId, clientId, url, notAfter }));
     await store.startTask(aStart({ taskId }));
     const [task] = await store.claimRunnableTasks({ limit: 1, now: clock.now() });
     const finished = await store.finishTask({
@@ -119,11 +124,30 @@ test("a failed attempt is parked in the store and made again when its time has c
   expect(Number(second!.headers["webhook-timestamp"])).toBeGreaterThanOrEqual(
     Number(first!.headers["webhook-timestamp"]) + 5,
   );
+  expect(second!.headers["webhook-signature"]).not.toBe(first!.headers["webhook-signature"]);
+  for (const { body, headers } of [first!, second!])
+    expect(new Webhook(A_SECRET).verify(body, headers as Record<string, string>)).toBeTruthy();
   expect(await delivery()).toMatchObject({
     status: "delivered",
     attempts: [{ statusCode: 503, error: "http_5xx" }, { statusCode: 204 }],
   });
   expect(said("delivery.attempted").map(({ next }) => next)).toEqual(["retry", "delivered"]);
+});
+
+test("a receiver that asks for time is left alone until then, within the attempts of the schedule", async () => {
+  const { dispatcher, receiver, finishTask, attempts, delivery, clock } = await setUp({ waitsMs: [100] });
+  receiver.respondWith(503, "busy", { "retry-after": "60" });
+  dispatcher.start();
+  await finishTask();
+  await attempts(1);
+  expect(await delivery()).toMatchObject({ status: "pending", nextAttemptAt: clock.now() + 60_000 });
+  await until("the one timer is set", () => clock.sleeping === 1);
+  clock.advance(59_999);
+  expect(receiver.requests).toHaveLength(1);
+  await until("the one timer is set again", () => clock.sleeping === 1);
+  clock.advance(1);
+  await attempts(2);
+  expect(await delivery()).toMatchObject({ status: "exhausted", attemptCount: 2 });
 });
 
 test("a near retry keeps its claim and leaves its place to others", async () => {
@@ -209,6 +233,113 @@ test("an address that is refused is not tried again", async () => {
   await finishTask({ url: "http://10.1.2.3/hook" });
   await until("the event is settled", () => said("event.settled").length === 1);
   expect(await delivery()).toMatchObject({ status: "exhausted", attempts: [{ statusCode: null, error: "blocked" }] });
+});
+
+test.each([
+  [410, "disabled"],
+  [413, "active"],
+])("%i ends the delivery at its first attempt and leaves the callback %s", async (code, callbackStatus) => {
+  const { dispatcher, receiver, finishTask, said, delivery, store } = await setUp({ waitsMs: [100, 100] });
+  receiver.respondWith(code);
+  dispatcher.start();
+  await finishTask();
+  await until("the event is settled", () => said("event.settled").length === 1);
+  expect(await delivery()).toMatchObject({ status: "exhausted", reason: null, attempts: [{ statusCode: code }] });
+  expect((await store.deliveryHistory("local", "task-1"))[0]!.callback.status).toBe(callbackStatus);
+  expect(receiver.requests).toHaveLength(1);
+});
+
+test("what the receiver said is in no announcement and in no history", async () => {
+  const { dispatcher, receiver, finishTask, said, store } = await setUp({ waitsMs: [] });
+  receiver.respondWith(500, "stack trace with a password");
+  dispatcher.start();
+  await finishTask();
+  await until("the event is settled", () => said("event.settled").length === 1);
+  const told = JSON.stringify([said("delivery.attempted"), await store.deliveryHistory("local", "task-1")]);
+  expect(told).toContain("http_5xx");
+  expect(told).not.toContain("password");
+});
+
+describe("not_after", () => {
+  test("shortens the wait to one last attempt before it, and then the delivery is exhausted and says so", async () => {
+    const { dispatcher, receiver, finishTask, said, attempts, delivery, clock } = await setUp({
+      waitsMs: [60_000, 60_000],
+    });
+    receiver.respondWith(503);
+    dispatcher.start();
+    await finishTask({ notAfter: clock.now() + 10_000 });
+    await attempts(1);
+    expect(await delivery()).toMatchObject({ status: "pending", nextAttemptAt: clock.now() + 9000 });
+    await until("the one timer is set", () => clock.sleeping === 1);
+    clock.advance(9000);
+    await attempts(2);
+    expect(await delivery()).toMatchObject({ status: "exhausted", reason: "not_after", attemptCount: 2 });
+    expect(said("delivery.attempted").map(({ next }) => next)).toEqual(["retry", "gave_up"]);
+    expect(said("event.settled")).toHaveLength(1);
+    clock.advance(3_600_000);
+    expect(receiver.requests).toHaveLength(2);
+  });
+
+  test("ends what still waits for a free place, by the one timer and without an attempt", async () => {
+    const { dispatcher, receiver, finishTask, said, delivery, clock } = await setUp({
+      limits: { total: 1, perOrigin: 1 },
+    });
+    const arrived = Promise.withResolvers<() => void>();
+    receiver.respondWith((_, response) => arrived.resolve(() => response.end()));
+    dispatcher.start();
+    await finishTask({ taskId: "slow" });
+    const release = await arrived.promise;
+    await finishTask({ url: `${receiver.url}/hook?token=hidden`, notAfter: clock.now() + 30_000 });
+    await until("the one timer is set", () => clock.sleeping === 1);
+    expect(await delivery()).toMatchObject({ status: "pending", reason: null });
+    clock.advance(30_000);
+    await until("the event is settled", () => said("event.settled").length === 1);
+    expect(await delivery()).toMatchObject({ status: "exhausted", reason: "not_after", attempts: [] });
+    expect(said("delivery.expired")).toMatchObject([{ taskId: "task-1", attempts: 0, url: `${receiver.url}/hook` }]);
+    release();
+    await until("the slow one is through", () => said("event.settled").length === 2);
+    expect(receiver.requests).toHaveLength(1);
+  });
+
+  test("holds for a near retry that has to wait for room: what it waited too long for is not sent", async () => {
+    const { dispatcher, receiver, finishTask, said, attempts, delivery, clock } = await setUp({
+      waitsMs: [100],
+      limits: { total: 1, perOrigin: 1 },
+    });
+    const held = Promise.withResolvers<() => void>();
+    receiver.respondWith(503);
+    dispatcher.start();
+    await finishTask({ notAfter: clock.now() + 5000 });
+    await attempts(1);
+    receiver.respondWith((_, response) => held.resolve(() => response.end()));
+    await finishTask({ taskId: "slow" });
+    const release = await held.promise;
+    await until("the near wait sleeps", () => clock.sleeping >= 1);
+    clock.advance(100);
+    clock.advance(4900);
+    release();
+    await until("both events are settled", () => said("event.settled").length === 2);
+    expect(await delivery()).toMatchObject({ status: "exhausted", reason: "not_after", attemptCount: 1 });
+    expect(receiver.requests).toHaveLength(2);
+  });
+
+  test("that came before the task's end leaves nothing to send, and history says why", async () => {
+    const { dispatcher, receiver, finishTask, said, delivery, clock } = await setUp();
+    dispatcher.start();
+    await finishTask({ notAfter: clock.now() - 1 });
+    await until("the event is settled", () => said("event.settled").length === 1);
+    expect(await delivery()).toMatchObject({ status: "exhausted", reason: "not_after", attempts: [] });
+    expect(receiver.connections).toBe(0);
+  });
+
+  test("of more deliveries than one pass takes ends them all", async () => {
+    const { dispatcher, finishTask, said, clock } = await setUp();
+    const clients = Array.from({ length: 501 }, (_, index) => `client-${index}`);
+    dispatcher.start();
+    await finishTask({ clients, notAfter: clock.now() - 1 });
+    await until("the event is settled", () => said("event.settled").length === 1);
+    expect(said("delivery.expired")).toHaveLength(501);
+  });
 });
 
 test("requests under way keep to the bounds, in all and for one origin", async () => {

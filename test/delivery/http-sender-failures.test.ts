@@ -1,8 +1,10 @@
 /** What keeps a request from getting through: one deadline, one category each; and what is not the receiver's doing. */
 import { once } from "node:events";
 import { connect as connectSocket } from "node:net";
+import { syncBuiltinESMExports } from "node:module";
 import type { Socket } from "node:net";
-import { describe, expect, test, vi } from "vitest";
+import nodeTls from "node:tls";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import type { Resolve } from "../../src/delivery/address-guard.ts";
 import { failingWith, resolvingTo } from "../support/resolve.ts";
 import { selfSigned } from "../support/self-signed.ts";
@@ -136,6 +138,20 @@ describe("TLS", () => {
     const sender = senderWith({ ca: tls.cert });
     expect(await post(sender, `https://receiver.test:${receiver.port}`)).toEqual(DELIVERED);
     expect(names).toEqual([`receiver.test:${receiver.port}`, "receiver.test"]);
+  });
+
+  test("`ca` comes beside the usual authorities and takes the place of none", async () => {
+    const usual = selfSigned("usual.test");
+    const authorities = vi.spyOn(nodeTls, "getCACertificates").mockReturnValue([usual.cert]);
+    syncBuiltinESMExports();
+    onTestFinished(() => {
+      authorities.mockRestore();
+      syncBuiltinESMExports();
+    });
+    const receiver = await receiverWith(undefined, { tls: usual });
+    const sender = senderWith({ ca: tls.cert });
+    expect(await post(sender, `https://usual.test:${receiver.port}`)).toEqual(DELIVERED);
+    expect(authorities).toHaveBeenCalledWith("default");
   });
 
   test("a certificate for another name is a tls_error", async () => {

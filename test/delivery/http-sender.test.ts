@@ -2,7 +2,7 @@ import { gzipSync } from "node:zlib";
 import { describe, expect, test, vi } from "vitest";
 import { RESPONSE_EXCERPT_BYTES_MAX } from "../../src/delivery/exchange.ts";
 import type { Handler } from "../support/receiver.ts";
-import { DELIVERED, post, receiverWith, senderWith } from "../support/sender.ts";
+import { DELIVERED, listenRaw, post, receiverWith, senderWith } from "../support/sender.ts";
 
 describe("what is sent", () => {
   test("is one POST with the bytes and headers as given, to path and query of the url", async () => {
@@ -99,6 +99,39 @@ describe("the status decides", () => {
     });
     const outcome = await post(senderWith(), receiver.url);
     expect(outcome).toEqual({ statusCode: 410, error: "http_4xx", responseExcerpt: "gone, and" });
+  });
+});
+
+describe("Retry-After", () => {
+  const TOMORROW = "Tue, 24 Nov 2026 08:49:37 GMT";
+
+  test.each([
+    [425, "7", { afterMs: 7000 }],
+    [429, TOMORROW, { atMs: Date.parse(TOMORROW) }],
+    [503, "0", { afterMs: 0 }],
+  ])("of a %d is part of the outcome: %s", async (status, value, retryAfter) => {
+    const receiver = await receiverWith();
+    receiver.respondWith(status, "busy", { "retry-after": value });
+    expect(await post(senderWith(), receiver.url)).toMatchObject({ statusCode: status, retryAfter });
+  });
+
+  test.each([
+    [503, "soon"],
+    [503, ""],
+    [500, "7"],
+    [301, "7"],
+    [200, "7"],
+  ])("of a %d that says %j is not heeded", async (status, value) => {
+    const receiver = await receiverWith();
+    receiver.respondWith(status, "", { "retry-after": value });
+    expect(await post(senderWith(), receiver.url)).not.toHaveProperty("retryAfter");
+  });
+
+  test("said twice says nothing", async () => {
+    const head = "HTTP/1.1 503 No\r\nretry-after: 7\r\nretry-after: 70\r\ncontent-length: 0\r\n\r\n";
+    const server = await listenRaw((socket) => socket.once("data", () => socket.write(head)));
+    const outcome = await post(senderWith(), server.url);
+    expect(outcome).toEqual({ statusCode: 503, error: "http_5xx", responseExcerpt: null });
   });
 });
 

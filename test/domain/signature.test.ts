@@ -25,6 +25,13 @@ test("an independent implementation verifies it, with each of two secrets", () =
   expect(headers["webhook-signature"]?.split(" ")).toHaveLength(2);
 });
 
+test("the newest secret signs first", () => {
+  const [newer, older] = [generateSecret(), generateSecret()];
+  const message = { id: "evt_1", body: "{}", timestamp: 1_700_000_000 };
+  const signatureBy = (...secrets: string[]) => signatureHeaders(message, secrets)["webhook-signature"]!;
+  expect(signatureBy(newer, older)).toBe(`${signatureBy(newer)} ${signatureBy(older)}`);
+});
+
 test("a generated secret passes its own check and is another each time", () => {
   const secret = generateSecret();
   expect(requireSecret(secret)).toBe(secret);

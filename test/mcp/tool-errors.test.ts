@@ -34,6 +34,22 @@ const INVALID = [
   ],
   ["no event", { ...REGISTRATION, events: [] }, "events must name at least one event, or be left out for all."],
   ["too many events", { ...REGISTRATION, events: Array(4).fill("task_failed") }, "events must name at most 3 events."],
+  [
+    "a not_after in the past",
+    { ...REGISTRATION, not_after: "2020-01-01T00:00:00Z" },
+    /^not_after must be in the future; it is 2026-/,
+  ],
+  [
+    "a not_after over 30 days ahead",
+    { ...REGISTRATION, not_after: "2027-01-01T00:00:00Z" },
+    /^not_after must be at most 30 days ahead/,
+  ],
+  [
+    "a not_after without a zone",
+    { ...REGISTRATION, not_after: "2026-11-24T00:00:00" },
+    /^not_after must be an ISO 8601/,
+  ],
+  ["a not_after that is a number", { ...REGISTRATION, not_after: 1_800_000_000 }, "not_after must be a string."],
   ["a short secret", { ...REGISTRATION, secret: "whsec_YWJj" }, /^secret must be "whsec_"/],
   [
     "a relative callback_url",
@@ -115,6 +131,12 @@ describe.each(ERAS)("what a client of $era did wrong", ({ connect }) => {
     const error = await fail("register_callback", { ...REGISTRATION, secret: A_SECRET });
     expect(error.code).toBe("conflict");
     expect(error.message).not.toContain("whsec_");
+  });
+
+  it("another not_after for the same callback is a conflict that names it", async () => {
+    await client.callTool("register_callback", REGISTRATION);
+    const error = await fail("register_callback", { ...REGISTRATION, not_after: "2026-11-24T00:00:00Z" });
+    expect(error).toMatchObject({ code: "conflict", message: expect.stringContaining("another not_after") });
   });
 
   it("a task that was never started is not_found, callbacks registered or not", async () => {

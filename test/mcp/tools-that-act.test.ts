@@ -55,6 +55,12 @@ describe.each(ERAS)("the tools that act, asked by a client of $era", ({ connect 
       });
     });
 
+    it("keeps the not_after it is given, whatever zone it is told in, and says it in UTC", async () => {
+      const answer = await call("register_callback", { ...REGISTRATION, not_after: "2026-11-24T06:00:00+01:00" });
+      expect(answer).toMatchObject({ not_after: "2026-11-24T05:00:00.000Z" });
+      expect(await call("register_callback", { ...REGISTRATION, not_after: "2026-11-24T05:00:00Z" })).toEqual(answer);
+    });
+
     it("says that the POST is sent now when the task has already ended", async () => {
       await call("start_task_with_callbacks", START);
       await served.runTask(COMPLETED);

@@ -101,6 +101,21 @@ describe.each(ERAS)("the tools that read, asked by a client of $era", ({ connect
       );
     });
 
+    it("says why a delivery ended that was not attempted", async () => {
+      await call("register_callback", { ...REGISTRATION, not_after: new Date(T0 + 1).toISOString() });
+      await call("start_task_with_callbacks", START);
+      await served.runTask(COMPLETED);
+      await served.store.expireDeliveries({ now: T0 + 1, limit: 1 });
+      expect(await call("get_registered_callbacks", { task_id: "demo_task_123" })).toMatchObject({
+        callbacks: [
+          {
+            not_after: new Date(T0 + 1).toISOString(),
+            deliveries: [{ status: "exhausted", attempt_count: 0, next_attempt_at: null, reason: "not_after" }],
+          },
+        ],
+      });
+    });
+
     it("has null where there is nothing to tell", async () => {
       await call("register_callback", REGISTRATION);
       await call("start_task_with_callbacks", START);

@@ -29,6 +29,7 @@ const CASES: readonly [Announcement, readonly string[]][] = [
     { ...attempted, attempt: 10, outcome: { statusCode: 503, error: "http_5xx" }, next: "gave_up" },
     ["❌ Gave up on callback to x after 10 attempts: http_5xx"],
   ],
+  [{ kind: "delivery.expired", attempts: 0, ...delivery }, ["❌ Gave up on callback to x after 0 attempts: not_after"]],
   [{ kind: "event.settled", eventId: "evt_1", taskId: "t1" }, ["📞 All callbacks sent for t1"]],
   [
     { kind: "inbox.received", clientId: "x", type: "task_completed", taskId: "t1" },

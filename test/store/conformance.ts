@@ -77,6 +77,17 @@ export function describeStore(name: string, open: OpenStore): void {
         expect(await store.deliveryHistory("local", "task-1")).toHaveLength(1);
       });
 
+      test("refuses the same callback with another not_after, or with none where there is one", async () => {
+        const first = await store.registerCallback(aRegistration({ notAfter: T0 + 1 }));
+        expect(first).toMatchObject({ kind: "registered", callback: { notAfter: T0 + 1 } });
+        expect(await store.registerCallback(aRegistration({ notAfter: T0 + 1 }))).toMatchObject({ kind: "existing" });
+        for (const notAfter of [T0 + 2, null]) {
+          const conflict = { kind: "conflict", difference: "not_after" };
+          expect(await store.registerCallback(aRegistration({ notAfter }))).toEqual(conflict);
+        }
+        expect((await store.deliveryHistory("local", "task-1"))[0]!.callback).toMatchObject({ notAfter: T0 + 1 });
+      });
+
       test("adds the delivery at once when the task has ended, and only for an event that was selected", async () => {
         await complete(await runningTask());
         expect(await store.registerCallback(aRegistration({ now: T0 + 5 }))).toMatchObject({ ended: "task_completed" });
@@ -325,6 +336,120 @@ export function describeStore(name: string, open: OpenStore): void {
         const { callback, delivery: after } = await onlyDelivery();
         expect([callback.status, after.status]).toEqual(["disabled", "exhausted"]);
         expect(await store.counts()).toMatchObject({ pendingCallbacks: 0 });
+      });
+    });
+
+    describe("expireDeliveries", () => {
+      const EXPIRY = T0 + 5000;
+      const expire = (now: number, limit = 10) => store.expireDeliveries({ now, limit });
+
+      async function twoCallbacks() {
+        await store.registerCallback(aRegistration({ clientId: "expiring", notAfter: EXPIRY }));
+        await store.registerCallback(aRegistration({ clientId: "patient" }));
+        await complete(await runningTask());
+      }
+
+      async function deliveryOf(clientId: string) {
+        const history = await store.deliveryHistory("local", "task-1");
+        return history.find(({ callback }) => callback.clientId === clientId)!.deliveries[0]!;
+      }
+
+      test("ends a pending delivery from its not_after on, without an attempt, and leaves the others", async () => {
+        await twoCallbacks();
+        expect(await expire(EXPIRY - 1)).toEqual([]);
+        const { id, eventId } = await deliveryOf("expiring");
+        expect(await expire(EXPIRY)).toEqual([
+          {
+            deliveryId: id,
+            eventId,
+            taskId: "task-1",
+            clientId: "expiring",
+            url: "http://receiver.example/hook",
+            attemptCount: 0,
+            eventSettled: false,
+          },
+        ]);
+        expect(await deliveryOf("expiring")).toMatchObject({
+          status: "exhausted",
+          reason: "not_after",
+          nextAttemptAt: null,
+          attempts: [],
+        });
+        expect(await deliveryOf("patient")).toMatchObject({ status: "pending", reason: null });
+        expect(await store.counts()).toMatchObject({ pendingCallbacks: 1 });
+        expect(await expire(EXPIRY + 1e9)).toEqual([]);
+      });
+
+      test("ends one that waits for a retry, its attempts kept, and settles the event with its last delivery", async () => {
+        await store.registerCallback(aRegistration({ notAfter: EXPIRY }));
+        await complete(await runningTask());
+        const [claimed] = await store.claimDueDeliveries(aClaim());
+        expect(claimed).toMatchObject({ notAfter: EXPIRY });
+        const step = { status: "pending", nextAttemptAt: T0 + 1e6, keepClaim: false } as const;
+        await store.recordAttempt(aRecord(claimed!, { outcome: FAILED_503, step }));
+        expect(await expire(EXPIRY)).toMatchObject([{ attemptCount: 1, eventSettled: true }]);
+        expect((await onlyDelivery()).delivery).toMatchObject({ status: "exhausted", attempts: [{ statusCode: 503 }] });
+      });
+
+      test("is not beaten by a claim: what has expired is not claimed", async () => {
+        await twoCallbacks();
+        const claimed = await store.claimDueDeliveries(aClaim({ now: EXPIRY }));
+        expect(claimed.map(({ callback }) => callback.clientId)).toEqual(["patient"]);
+      });
+
+      test("leaves what is being sent alone, until its claim is released", async () => {
+        await store.registerCallback(aRegistration({ notAfter: EXPIRY }));
+        await complete(await runningTask());
+        const [claimed] = await store.claimDueDeliveries(aClaim());
+        expect(await expire(EXPIRY)).toEqual([]);
+        await store.releaseClaim(claimed!, EXPIRY);
+        expect(await expire(EXPIRY)).toHaveLength(1);
+      });
+
+      test("also ends what a dead process left claimed and whose time was over before the restart", async () => {
+        await store.registerCallback(aRegistration({ notAfter: EXPIRY }));
+        await complete(await runningTask());
+        await store.claimDueDeliveries(aClaim());
+        await store.reclaim(EXPIRY + 1);
+        expect(await store.claimDueDeliveries(aClaim({ now: EXPIRY + 1 }))).toEqual([]);
+        expect(await expire(EXPIRY + 1)).toMatchObject([{ attemptCount: 0, eventSettled: true }]);
+      });
+
+      test("keeps to its limit, the longest expired first, and marks the one that settles the event", async () => {
+        for (const [index, clientId] of ["c", "a", "b"].entries())
+          await store.registerCallback(aRegistration({ clientId, notAfter: EXPIRY + index }));
+        await complete(await runningTask());
+        const told = (await expire(T0 + 1e6, 2)).map(({ clientId, eventSettled }) => [clientId, eventSettled]);
+        expect(told).toEqual([
+          ["c", false],
+          ["a", false],
+        ]);
+        expect(await expire(T0 + 1e6, 2)).toMatchObject([{ clientId: "b", eventSettled: true }]);
+      });
+
+      test("has its time among those that nextDueAt tells, also of deliveries that are due already", async () => {
+        await twoCallbacks();
+        expect(await store.nextDueAt(T0)).toBe(EXPIRY);
+        expect(await store.nextDueAt(EXPIRY)).toBeNull();
+      });
+
+      test("gives the same reason as an attempt after which there was no time for another", async () => {
+        await store.registerCallback(aRegistration({ notAfter: EXPIRY }));
+        await complete(await runningTask());
+        const [claimed] = await store.claimDueDeliveries(aClaim());
+        const step = { status: "exhausted", disablesCallback: false, reason: "not_after" } as const;
+        await store.recordAttempt(aRecord(claimed!, { outcome: FAILED_503, step }));
+        expect((await onlyDelivery()).delivery).toMatchObject({ status: "exhausted", reason: "not_after" });
+      });
+
+      test("also reaches callbacks that were registered after the end, and those whose time was over before it", async () => {
+        await store.registerCallback(aRegistration({ clientId: "before", notAfter: T0 - 1 }));
+        await complete(await runningTask());
+        await store.registerCallback(aRegistration({ clientId: "after", notAfter: EXPIRY }));
+        expect(await store.claimDueDeliveries(aClaim({ limit: 1 }))).toMatchObject([
+          { callback: { clientId: "after" } },
+        ]);
+        expect(await expire(T0)).toMatchObject([{ clientId: "before" }]);
       });
     });
 

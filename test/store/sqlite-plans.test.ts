@@ -6,7 +6,7 @@ import { openTestStore } from "../support/sqlite-store.ts";
 
 /** Statements whose scan is of something that stays small, and why. */
 const SMALL_SCANS: readonly RegExp[] = [
-  /USING (COVERING )?INDEX (tasks_open|callbacks_awaiting|deliveries_due|deliveries_sending|deliveries_open)/, // holds open rows only
+  /USING (COVERING )?INDEX (tasks_open|callbacks_awaiting|deliveries_due|deliveries_expiring|deliveries_sending|deliveries_open)/, // holds open rows only
   /SCAN json_each/, // the origins that are full: at most the requests in flight
   /SCAN owed/, // the union of two partial indexes
   /SCAN (inbox|\(subquery-\d+\))/, // the inbox: bounded to 2,000 rows
@@ -63,6 +63,7 @@ test("each partial index is used by the query it is for", async () => {
     "tasks_open",
     "callbacks_awaiting",
     "deliveries_due",
+    "deliveries_expiring",
     "deliveries_sending",
     "deliveries_open",
     "callbacks_identity",

@@ -30,6 +30,7 @@ export function aRegistration(
       url: "http://receiver.example/hook",
       events: EVENT_TYPES,
       signingSecret: null,
+      notAfter: null,
       ...registration,
     },
   };

@@ -4,7 +4,7 @@ import type { Delivery } from "../../domain/delivery.ts";
 import { EVENT_TYPES } from "../../domain/event.ts";
 import type { Deliveries } from "../../service/deliveries.ts";
 import type { CallbackHistory, Clock } from "../../service/ports.ts";
-import { count, isoOf, isoTime, timestamp, timestampOf } from "../answers.ts";
+import { count, isoOf, isoTime, notAfterOf, timestamp, timestampOf } from "../answers.ts";
 import { clientGivenId } from "../arguments.ts";
 import { defineTool } from "../tool.ts";
 import type { Tool } from "../tool.ts";
@@ -34,9 +34,13 @@ const delivery = z.object({
   event: z.enum(EVENT_TYPES),
   status: z
     .enum(["pending", "sending", "delivered", "exhausted", "cancelled"])
-    .describe("exhausted: given up, the last attempt says why. cancelled: withdrawn."),
+    .describe("exhausted: given up, the reason or the last attempt says why. cancelled: withdrawn."),
   attempt_count: count,
   next_attempt_at: isoTime.nullable(),
+  reason: z
+    .string()
+    .optional()
+    .describe("Why it ended, where its attempts do not tell. not_after: the time given at registration came first."),
   attempts: z.array(attempt),
 });
 
@@ -46,6 +50,7 @@ const callback = z.object({
   callback_url: z.string(),
   registered_at: isoTime,
   status: z.enum(["active", "disabled", "removed"]),
+  not_after: isoTime.optional().describe("From when no attempt is begun, if the registration says."),
   deliveries: z.array(delivery),
 });
 
@@ -90,6 +95,7 @@ function showCallback(history: CallbackHistory): z.input<typeof callback> {
     callback_url: url,
     registered_at: isoOf(registeredAt),
     status,
+    ...notAfterOf(history.callback),
     deliveries: history.deliveries.map(showDelivery),
   };
 }
@@ -101,6 +107,7 @@ function showDelivery({
   status,
   attemptCount,
   nextAttemptAt,
+  reason,
   attempts,
 }: Delivery): z.input<typeof delivery> {
   return {
@@ -110,6 +117,7 @@ function showDelivery({
     status,
     attempt_count: attemptCount,
     next_attempt_at: nextAttemptAt === null ? null : isoOf(nextAttemptAt),
+    ...(reason === null ? {} : { reason }),
     attempts: attempts.map(showAttempt),
   };
 }

@@ -3,7 +3,7 @@ import { CALLBACK_URL_CHARS_MAX } from "../../domain/callback.ts";
 import { EVENT_TYPES } from "../../domain/event.ts";
 import type { Callbacks, Registered } from "../../service/callbacks.ts";
 import type { Clock } from "../../service/ports.ts";
-import { count, timestamp, timestampOf } from "../answers.ts";
+import { count, isoTime, notAfterOf, timestamp, timestampOf } from "../answers.ts";
 import { clientGivenId } from "../arguments.ts";
 import { defineTool } from "../tool.ts";
 import type { Tool } from "../tool.ts";
@@ -36,6 +36,14 @@ const input = z.strictObject({
     .max(EVENT_TYPES.length, { error: `must name at most ${EVENT_TYPES.length} events` })
     .optional()
     .describe("Which ends of the task to hear about. Default: all three."),
+  // Judged by the domain, as the URL is.
+  not_after: z
+    .string()
+    .meta({ format: "date-time" })
+    .optional()
+    .describe(
+      "When the POST is of no use any more: ISO 8601 with zone, at most 30 days ahead. No attempt is begun from then on, and retries come sooner to fit. Default: none, the retry schedule alone decides.",
+    ),
 });
 
 const output = z.object({
@@ -48,6 +56,7 @@ const output = z.object({
   timestamp,
   callback_id: z.string(),
   signing_secret: z.string().describe("Verifies the POSTs (Standard Webhooks). Shown here only."),
+  not_after: isoTime.optional().describe("When no attempt is begun any more, if the registration says."),
 });
 
 export function createRegisterCallback({
@@ -64,8 +73,8 @@ export function createRegisterCallback({
     annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },
     input,
     output,
-    async answer({ task_id, client_id, callback_url, secret, events }, principal) {
-      const request = { taskId: task_id, clientId: client_id, url: callback_url, secret, events };
+    async answer({ task_id, client_id, callback_url, secret, events, not_after }, principal) {
+      const request = { taskId: task_id, clientId: client_id, url: callback_url, secret, events, notAfter: not_after };
       const registered = await callbacks.register(principal, request);
       return {
         status: "registered" as const,
@@ -77,6 +86,7 @@ export function createRegisterCallback({
         timestamp: timestampOf(clock),
         callback_id: registered.callback.id,
         signing_secret: registered.callback.signingSecret,
+        ...notAfterOf(registered.callback),
       };
     },
   });

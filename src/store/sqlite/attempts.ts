@@ -18,7 +18,9 @@ export function prepareRecording(db: SqliteConnection["db"]): (command: RecordAt
     const { deliveryId, startedAt, durationMs, outcome, step } = command;
     const row = statements.countAttempt.get({ deliveryId });
     if (row === undefined) throw new Error(`Delivery ${deliveryId} is not there any more.`);
-    statements.insert.run({ deliveryId, number: row.attemptCount, startedAt, durationMs, ...outcome });
+    const { statusCode, error, responseExcerpt } = outcome;
+    const attempt = { number: row.attemptCount, startedAt, durationMs, statusCode, error, responseExcerpt };
+    statements.insert.run({ deliveryId, ...attempt });
     const claimHeld = row.status === "sending" && row.claim === command.claim;
     if (!claimHeld) return { claimHeld, eventSettled: false };
     const settledAt = step.status === "pending" ? null : startedAt + durationMs;
@@ -30,8 +32,9 @@ export function prepareRecording(db: SqliteConnection["db"]): (command: RecordAt
 }
 
 function columnsOf(step: RecordedStep) {
-  if (step.status !== "pending") return { status: step.status, nextAttemptAt: null };
-  return { status: step.keepClaim ? "sending" : "pending", nextAttemptAt: step.nextAttemptAt };
+  const reason = step.status === "exhausted" ? (step.reason ?? null) : null;
+  if (step.status !== "pending") return { status: step.status, nextAttemptAt: null, reason };
+  return { status: step.keepClaim ? "sending" : "pending", nextAttemptAt: step.nextAttemptAt, reason };
 }
 
 function prepare(db: SqliteConnection["db"]) {
@@ -65,6 +68,7 @@ function prepare(db: SqliteConnection["db"]) {
       .set({
         status: sql`${bound("status")}`,
         nextAttemptAt: sql`${bound("nextAttemptAt")}`,
+        reason: sql`${bound("reason")}`,
         settledAt: sql`${bound("settledAt")}`,
       })
       .where(eq(deliveries.id, bound("deliveryId")))

@@ -17,7 +17,7 @@ export function callbackVerbs({ db, write }: SqliteConnection, newId: NewId): Pi
   const insertDelivery = prepareDeliveryInsert(db, newId);
 
   function addCallback({ principal, registration, generatedSecret, now }: RegisterCallback, ended: boolean): Callback {
-    const { taskId, clientId, url, events: selected, signingSecret } = registration;
+    const { taskId, clientId, url, events: selected, signingSecret, notAfter } = registration;
     const row = statements.insert.get({
       id: newId("cb"),
       principal,
@@ -28,6 +28,7 @@ export function callbackVerbs({ db, write }: SqliteConnection, newId: NewId): Pi
       events: selectionOf(selected),
       signingSecret: signingSecret ?? generatedSecret,
       awaitsTask: ended ? 0 : 1,
+      notAfter,
       now,
     });
     return toCallback(row);
@@ -79,7 +80,7 @@ export function prepareCallbackCount(db: SqliteConnection["db"]): (principal: st
 export function prepareDeliveryInsert(
   db: SqliteConnection["db"],
   newId: NewId,
-): (eventId: string, callback: Pick<Callback, "id" | "principal" | "url">, now: number) => void {
+): (eventId: string, callback: Pick<Callback, "id" | "principal" | "url" | "notAfter">, now: number) => void {
   const statement = db
     .insert(deliveries)
     .values({
@@ -95,11 +96,12 @@ export function prepareDeliveryInsert(
       nextAttemptAt: bound("now"),
       claim: 0,
       createdAt: bound("now"),
+      notAfter: bound("notAfter"),
     })
     .prepare();
   return (eventId, callback, now) => {
-    const { id: callbackId, principal, url } = callback;
-    statement.run({ id: newId("dlv"), eventId, callbackId, principal, origin: new URL(url).origin, now });
+    const { id: callbackId, principal, url, notAfter } = callback;
+    statement.run({ id: newId("dlv"), eventId, callbackId, principal, origin: new URL(url).origin, notAfter, now });
   };
 }
 
@@ -132,6 +134,7 @@ function prepare(db: SqliteConnection["db"]) {
         status: "active",
         awaitsTask: sql`${bound("awaitsTask")}`,
         registeredAt: bound("now"),
+        notAfter: bound("notAfter"),
       })
       .returning()
       .prepare(),

@@ -1,4 +1,4 @@
-import { and, asc, eq, gt, lte, min, sql } from "drizzle-orm";
+import { and, asc, eq, gt, isNull, lte, or, sql } from "drizzle-orm";
 import type { Event } from "../../domain/event.ts";
 import type {
   ClaimDeliveries,
@@ -22,10 +22,7 @@ import {
   tasks,
 } from "./schema.ts";
 
-type DeliveryVerbs = Pick<
-  Store,
-  "claimDueDeliveries" | "resumeClaim" | "recordAttempt" | "releaseClaim" | "nextDueAt" | "reclaim"
->;
+type DeliveryVerbs = Pick<Store, "claimDueDeliveries" | "resumeClaim" | "recordAttempt" | "releaseClaim" | "reclaim">;
 
 interface DueDelivery {
   readonly id: string;
@@ -96,9 +93,6 @@ export function deliveryVerbs({ db, write }: SqliteConnection): DeliveryVerbs {
     async releaseClaim(claim, nextAttemptAt) {
       await write(() => holding.release.run({ ...claim, nextAttemptAt }));
     },
-    async nextDueAt(now) {
-      return holding.nextDue.get({ now })?.at ?? null;
-    },
     async reclaim(now) {
       return write(() => ({
         tasks: reclaiming.tasks.run().changes,
@@ -122,11 +116,12 @@ const HEADS_OF_ORIGINS = `
   select origin, dueAt from heads where dueAt <= :now`;
 
 function prepareClaiming(db: SqliteConnection["db"]) {
+  const isInTime = or(isNull(deliveries.notAfter), gt(deliveries.notAfter, bound("now")));
   return {
     due: db
       .select({ id: deliveries.id, origin: deliveries.origin })
       .from(deliveries)
-      .where(and(deliveryIsPending, lte(deliveries.nextAttemptAt, bound("now"))))
+      .where(and(deliveryIsPending, lte(deliveries.nextAttemptAt, bound("now")), isInTime))
       .orderBy(asc(deliveries.nextAttemptAt))
       .limit(bound("limit"))
       .prepare(),
@@ -134,7 +129,12 @@ function prepareClaiming(db: SqliteConnection["db"]) {
       .select({ id: deliveries.id })
       .from(deliveries)
       .where(
-        and(deliveryIsPending, eq(deliveries.origin, bound("origin")), lte(deliveries.nextAttemptAt, bound("now"))),
+        and(
+          deliveryIsPending,
+          eq(deliveries.origin, bound("origin")),
+          lte(deliveries.nextAttemptAt, bound("now")),
+          isInTime,
+        ),
       )
       .orderBy(asc(deliveries.nextAttemptAt))
       .limit(bound("limit"))
@@ -151,6 +151,7 @@ function prepareClaiming(db: SqliteConnection["db"]) {
           deliveryId: deliveries.id,
           claim: deliveries.claim,
           attemptCount: deliveries.attemptCount,
+          notAfter: deliveries.notAfter,
           origin: deliveries.origin,
         },
         eventId: deliveries.eventId,
@@ -185,11 +186,6 @@ function prepareHolding(db: SqliteConnection["db"]) {
       .update(deliveries)
       .set({ status: "pending", nextAttemptAt: sql`${bound("nextAttemptAt")}` })
       .where(claimHolds)
-      .prepare(),
-    nextDue: db
-      .select({ at: min(deliveries.nextAttemptAt) })
-      .from(deliveries)
-      .where(and(deliveryIsPending, gt(deliveries.nextAttemptAt, bound("now"))))
       .prepare(),
   };
 }

@@ -72,6 +72,7 @@ function prepareHistory(db: SqliteConnection["db"]) {
         url: callbacks.url,
         status: callbacks.status,
         registeredAt: callbacks.registeredAt,
+        notAfter: callbacks.notAfter,
       })
       .from(callbacks)
       .where(ofTask)
@@ -86,6 +87,7 @@ function prepareHistory(db: SqliteConnection["db"]) {
         status: deliveries.status,
         attemptCount: deliveries.attemptCount,
         nextAttemptAt: deliveries.nextAttemptAt,
+        reason: deliveries.reason,
       })
       .from(callbacks)
       .innerJoin(deliveries, eq(deliveries.callbackId, callbacks.id))

@@ -14,7 +14,7 @@ export function toTask(row: InferSelectModel<typeof tasks>): Task {
 }
 
 export function toCallback(row: InferSelectModel<typeof callbacks>): Callback {
-  const { id, principal, taskId, clientId, url, signingSecret, status, registeredAt } = row;
+  const { id, principal, taskId, clientId, url, signingSecret, status, registeredAt, notAfter } = row;
   return {
     id,
     principal,
@@ -25,6 +25,7 @@ export function toCallback(row: InferSelectModel<typeof callbacks>): Callback {
     signingSecret,
     status,
     registeredAt,
+    notAfter,
   };
 }
 

@@ -3,7 +3,7 @@ import { foreignKey, index, integer, primaryKey, sqliteTable, text, unique } fro
 import type { AttemptError } from "../../domain/attempt.ts";
 import type { BodyProfile } from "../../domain/body.ts";
 import type { CallbackStatus } from "../../domain/callback.ts";
-import type { DeliveryStatus } from "../../domain/delivery.ts";
+import type { DeliveryReason, DeliveryStatus } from "../../domain/delivery.ts";
 import type { EventType } from "../../domain/event.ts";
 import type { TaskStatus } from "../../domain/task.ts";
 
@@ -15,6 +15,7 @@ export const taskIsOpen = sql.raw(`"status" in ('pending', 'running')`);
 export const deliveryIsOpen = sql.raw(`"status" in ('pending', 'sending')`);
 export const PENDING = `"status" = 'pending'`;
 export const deliveryIsPending = sql.raw(PENDING);
+export const deliveryMayExpire = sql.raw(`${PENDING} and "not_after" is not null`);
 export const deliveryIsSending = sql.raw(`"status" = 'sending'`);
 export const callbackIsAwaiting = sql.raw(`"awaits_task" = 1 and "status" = 'active'`);
 
@@ -65,6 +66,8 @@ export const callbacks = sqliteTable(
     /** 1 until the task ends: what health counts without looking at history. */
     awaitsTask: integer("awaits_task", { mode: "boolean" }).notNull(),
     registeredAt: integer("registered_at").notNull(),
+    /** From then on no attempt is begun; null: the schedule alone decides. */
+    notAfter: integer("not_after"),
   },
   (table) => [
     unique("callbacks_identity").on(table.principal, table.taskId, table.clientId, table.url),
@@ -111,6 +114,10 @@ export const deliveries = sqliteTable(
     claim: integer().notNull(),
     createdAt: integer("created_at").notNull(),
     settledAt: integer("settled_at"),
+    /** The callback's, here so that what expires can be found among what is open. */
+    notAfter: integer("not_after"),
+    /** Why it ended, where its attempts do not tell. */
+    reason: text().$type<DeliveryReason>(),
   },
   (table) => [
     foreignKey({ name: "deliveries_of_event", columns: [table.eventId], foreignColumns: [events.id] }),
@@ -118,6 +125,7 @@ export const deliveries = sqliteTable(
     unique("deliveries_identity").on(table.callbackId, table.eventId),
     index("deliveries_due").on(table.nextAttemptAt, table.origin).where(deliveryIsPending),
     index("deliveries_due_of_origin").on(table.origin, table.nextAttemptAt).where(deliveryIsPending),
+    index("deliveries_expiring").on(table.notAfter).where(deliveryMayExpire),
     index("deliveries_sending").on(table.id).where(deliveryIsSending),
     index("deliveries_open").on(table.eventId, table.callbackId).where(deliveryIsOpen),
   ],

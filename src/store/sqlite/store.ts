@@ -3,6 +3,7 @@ import type { Store } from "../../service/ports.ts";
 import { callbackVerbs } from "./callbacks.ts";
 import { openConnection } from "./connection.ts";
 import { deliveryVerbs } from "./deliveries.ts";
+import { expiryVerbs } from "./expiry.ts";
 import { historyVerbs } from "./history.ts";
 import { inboxVerbs } from "./inbox.ts";
 import { taskVerbs } from "./tasks.ts";
@@ -21,6 +22,7 @@ export function openSqliteStore({ file, migrationsFolder, newId }: SqliteStoreOp
     ...callbackVerbs(connection, newId),
     ...taskVerbs(connection, newId),
     ...deliveryVerbs(connection),
+    ...expiryVerbs(connection),
     ...historyVerbs(connection),
     ...inboxVerbs(connection),
     async close() {

@@ -142,7 +142,13 @@ function prepareEnd(db: SqliteConnection["db"]) {
       .where(
         and(eq(callbacks.principal, bound("principal")), eq(callbacks.taskId, bound("taskId")), callbackIsAwaiting),
       )
-      .returning({ id: callbacks.id, principal: callbacks.principal, url: callbacks.url, events: callbacks.events })
+      .returning({
+        id: callbacks.id,
+        principal: callbacks.principal,
+        url: callbacks.url,
+        events: callbacks.events,
+        notAfter: callbacks.notAfter,
+      })
       .prepare(),
     countCompleted: db
       .insert(counters)

@@ -1,0 +1,92 @@
+import { and, asc, eq, gt, lte, min, sql } from "drizzle-orm";
+import type { ExpiredDelivery, Store } from "../../service/ports.ts";
+import type { SqliteConnection } from "./connection.ts";
+import {
+  callbacks,
+  deliveries,
+  deliveryIsOpen,
+  deliveryIsPending,
+  deliveryMayExpire,
+  events,
+  tasks,
+} from "./schema.ts";
+
+const bound = sql.placeholder;
+
+/** What time does to the outbox: when the next delivery is due or expires, and the end of those that have expired. */
+export function expiryVerbs({ db, write }: SqliteConnection): Pick<Store, "expireDeliveries" | "nextDueAt"> {
+  const next = prepareNext(db);
+  const expiring = prepareExpiring(db);
+
+  function expire(id: string, now: number): ExpiredDelivery[] {
+    if (expiring.end.run({ id, now }).changes === 0) return [];
+    const row = expiring.load.get({ id });
+    if (row === undefined) throw new Error(`Delivery ${id} lost its event or callback.`);
+    return [{ ...row, eventSettled: expiring.anyOpen.get({ eventId: row.eventId }) === undefined }];
+  }
+
+  return {
+    async expireDeliveries({ now, limit }) {
+      // Asked at every pass and nearly always in vain, so it costs one look at a small index and no transaction.
+      const found = expiring.find.all({ now, limit });
+      return found.length === 0 ? [] : write(() => found.flatMap(({ id }) => expire(id, now)));
+    },
+    async nextDueAt(now) {
+      const times = [next.due.get({ now })?.at, next.expiry.get({ now })?.at].filter((at) => typeof at === "number");
+      return times.length === 0 ? null : Math.min(...times);
+    },
+  };
+}
+
+function prepareNext(db: SqliteConnection["db"]) {
+  return {
+    due: db
+      .select({ at: min(deliveries.nextAttemptAt) })
+      .from(deliveries)
+      .where(and(deliveryIsPending, gt(deliveries.nextAttemptAt, bound("now"))))
+      .prepare(),
+    expiry: db
+      .select({ at: min(deliveries.notAfter) })
+      .from(deliveries)
+      .where(and(deliveryMayExpire, gt(deliveries.notAfter, bound("now"))))
+      .prepare(),
+  };
+}
+
+function prepareExpiring(db: SqliteConnection["db"]) {
+  return {
+    find: db
+      .select({ id: deliveries.id })
+      .from(deliveries)
+      .where(and(deliveryMayExpire, lte(deliveries.notAfter, bound("now"))))
+      .orderBy(asc(deliveries.notAfter))
+      .limit(bound("limit"))
+      .prepare(),
+    end: db
+      .update(deliveries)
+      .set({ status: "exhausted", reason: "not_after", nextAttemptAt: null, settledAt: sql`${bound("now")}` })
+      .where(and(eq(deliveries.id, bound("id")), eq(deliveries.status, "pending")))
+      .prepare(),
+    load: db
+      .select({
+        deliveryId: deliveries.id,
+        eventId: deliveries.eventId,
+        taskId: tasks.taskId,
+        clientId: callbacks.clientId,
+        url: callbacks.url,
+        attemptCount: deliveries.attemptCount,
+      })
+      .from(deliveries)
+      .innerJoin(events, eq(events.id, deliveries.eventId))
+      .innerJoin(tasks, eq(tasks.id, events.task))
+      .innerJoin(callbacks, eq(callbacks.id, deliveries.callbackId))
+      .where(eq(deliveries.id, bound("id")))
+      .prepare(),
+    anyOpen: db
+      .select({ id: deliveries.id })
+      .from(deliveries)
+      .where(and(deliveryIsOpen, eq(deliveries.eventId, bound("eventId"))))
+      .limit(1)
+      .prepare(),
+  };
+}
