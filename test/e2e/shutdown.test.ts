@@ -5,6 +5,15 @@ import { history, register, start } from "../support/call-tool.ts";
 import { startReceiver } from "../support/receiver.ts";
 import { startServer } from "../support/server.ts";
 
+/** Signals itself while the ready lines are being printed: a supervisor can be no faster. */
+const TERM_AT_READY = `
+  const write = process.stdout.write.bind(process.stdout);
+  process.stdout.write = (chunk, ...rest) => {
+    if (String(chunk).includes("MCP endpoint")) process.kill(process.pid, "SIGTERM");
+    return write(chunk, ...rest);
+  };
+`;
+
 test("SIGTERM lets the attempt under way finish and be recorded, leaves the rest pending, and exits 0", async () => {
   const file = join(temporaryFolder(), "callbacks.db");
   const arrived = Promise.withResolvers<() => void>();
@@ -61,4 +70,10 @@ test("a client that keeps its connection open does not hold up the end", async (
   const before = Date.now();
   expect(await server.stop()).toBe(0);
   expect(Date.now() - before).toBeLessThan(3000);
+});
+
+test("a SIGTERM that comes the moment the server says it listens ends it in order", async () => {
+  const preload = `data:text/javascript,${encodeURIComponent(TERM_AT_READY)}`;
+  const server = await startServer({ preload: [preload] });
+  expect(await server.ended()).toBe(0);
 });
