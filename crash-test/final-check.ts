@@ -19,13 +19,9 @@ interface TaskAnswer {
 const LOOK_AGAIN_MS = 100;
 const OPEN = new Set(["pending", "sending", "running"]);
 
-/** The task's whole history, once nothing of it is open any more; null for a task that never reached the server. */
-export async function settledHistory(
-  url: string,
-  task: PlannedTask,
-  deadlineMs: number,
-): Promise<HistoryAnswer | null> {
-  for (const end = Date.now() + deadlineMs; ;) {
+/** The task's whole history, once nothing of it is open any more; null for a task that never reached the server. `deadline`: epoch ms. */
+export async function settledHistory(url: string, task: PlannedTask, deadline: number): Promise<HistoryAnswer | null> {
+  for (;;) {
     const found = await findTask(url, task);
     const history = await ask<HistoryAnswer>(url, "get_registered_callbacks", { task_id: task.taskId });
     const open = history.callbacks.flatMap(({ deliveries }) => deliveries.filter(({ status }) => OPEN.has(status)));
@@ -34,7 +30,7 @@ export async function settledHistory(
       return found === null ? null : history;
     }
     mustHold(
-      Date.now() < end,
+      Date.now() < deadline,
       `task ${task.taskId} is ${found.status}, with ${open.length} deliveries still open at the end`,
     );
     await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));

@@ -48,7 +48,7 @@ export interface Report {
 
 /** A step that is not reached within this is not waited for: the kill comes then. */
 const STEP_PATIENCE_MS = 1500;
-const SETTLE_MS = 60_000;
+const SETTLE_MS = 40_000;
 const CHECKED_AT_ONCE = 8;
 const ROUNDS_BETWEEN_WORDS = 25;
 /** POSTs come to the newest tasks: what is retried over several rounds included. */
@@ -62,9 +62,15 @@ const ASKS_AGAIN = 0.8;
 /** Throws BrokenInvariant. */
 export async function runCrashTest(test: CrashTest): Promise<Report> {
   const receivers = await startReceivers();
+  const driver = new Driver(test, receivers);
+  const endServers = (): void => void driver.endServers();
+  // Also when somebody interrupts us, no server stays behind.
+  process.once("exit", endServers);
   try {
-    return await new Driver(test, receivers).run();
+    return await driver.run();
   } finally {
+    await driver.endServers();
+    process.off("exit", endServers);
     await receivers.close();
   }
 }
@@ -78,6 +84,7 @@ class Driver {
   readonly #lives: Life[] = [];
   readonly #kills = new Map<string, number>();
   readonly #verified = new Set<Post>();
+  readonly #running = new Set<ServerProcess>();
   #asking: PlannedTask[] = [];
 
   constructor(test: CrashTest, receivers: Receivers) {
@@ -99,6 +106,10 @@ class Driver {
       if (round % ROUNDS_BETWEEN_WORDS === 0) say(`${round} of ${rounds} rounds, ${this.#tasks.length} tasks`);
     }
     return this.#settle();
+  }
+
+  async endServers(): Promise<void> {
+    await Promise.all([...this.#running].map((server) => server.kill()));
   }
 
   /** One server, started, put under load and killed. */
@@ -140,7 +151,10 @@ class Driver {
   #spawn(file: string, kill?: Kill): ServerProcess {
     const { cli } = this.#test;
     const killAt = kill === undefined || kill.kind === "time" ? undefined : kill.killAt;
-    return spawnServer({ file, env: SERVER_ENV, killAt, ...(cli === undefined ? {} : { cli }) });
+    const server = spawnServer({ file, env: SERVER_ENV, killAt, ...(cli === undefined ? {} : { cli }) });
+    this.#running.add(server);
+    void server.ended().then(() => this.#running.delete(server));
+    return server;
   }
 
   #note(kill: string, { lines }: ServerProcess, life: Life): void {
@@ -173,7 +187,7 @@ class Driver {
     const waiting = this.#tasks.values();
     await Promise.all(
       Array.from({ length: CHECKED_AT_ONCE }, async () => {
-        for (const task of waiting) histories.set(task, await settledHistory(url, task, SETTLE_MS));
+        for (const task of waiting) histories.set(task, await settledHistory(url, task, spawnedAt + SETTLE_MS));
       }),
     );
     this.#verifySignatures();

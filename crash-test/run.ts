@@ -15,6 +15,7 @@ import type { Report } from "./rounds.ts";
 
 const project = fileURLToPath(new URL("..", import.meta.url));
 const options = readOptions();
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
 build();
 const folder = mkdtempSync(join(tmpdir(), "crash-test-"));
 const startedAt = performance.now();
