@@ -45,15 +45,17 @@ async function serve(): Promise<void> {
   const { readConfig, start } = await import("./main.ts");
   // A reader of our log that goes away must not take the server with it.
   process.stdout.on("error", () => {});
-  const running = await start(readConfig(process.env, process.stdout.isTTY));
+  const starting = start(readConfig(process.env, process.stdout.isTTY));
   let isStopping = false;
   const stop = (): void => {
     if (isStopping) process.exit(1);
     isStopping = true;
-    running.stop().then(() => process.exit(0), fail);
+    starting.then((running) => running.stop()).then(() => process.exit(0), fail);
   };
+  // Before it says that it listens: whoever reads that may end it at once.
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
+  await starting;
 }
 
 async function migrate(): Promise<void> {

@@ -20,7 +20,7 @@ const isMissing = (path: string): boolean => !existsSync(fileURLToPath(new URL(p
 
 test("every npm script that a document names is there", () => {
   const named = `${readme}${contributing}${readDocument("CHANGELOG.md")}`.matchAll(
-    /npm run ([\w:]+)|npm (start|test)\b/g,
+    /npm run ([\w:-]+)|npm (start|test)\b/g,
   );
   const unknown = [...named].map(([, run, short]) => run ?? short ?? "").filter((name) => !(name in manifest.scripts));
   expect(unknown).toEqual([]);
@@ -28,7 +28,7 @@ test("every npm script that a document names is there", () => {
 
 test("every source and test file that a document names is there", () => {
   const paths = [...quotedIn(readme), ...quotedIn(contributing)].flatMap(
-    (text) => /\b(src|test)\/[\w./-]+/.exec(text)?.[0] ?? [],
+    (text) => /(?<![\w-])(src|test|crash-test)\/[\w./-]*/.exec(text)?.[0] ?? [],
   );
   expect(paths.length).toBeGreaterThan(30);
   expect(paths.filter(isMissing)).toEqual([]);

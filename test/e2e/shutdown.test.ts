@@ -9,6 +9,15 @@ import { startReceiver } from "../support/receiver.ts";
 import { cli, serverEnv, startServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
 
+/** Signals itself while the ready lines are being printed: a supervisor can be no faster. */
+const TERM_AT_READY = `
+  const write = process.stdout.write.bind(process.stdout);
+  process.stdout.write = (chunk, ...rest) => {
+    if (String(chunk).includes("MCP endpoint")) process.kill(process.pid, "SIGTERM");
+    return write(chunk, ...rest);
+  };
+`;
+
 test("SIGTERM lets the attempt under way finish and be recorded, leaves the rest pending, and exits 0", async () => {
   const file = join(temporaryFolder(), "callbacks.db");
   const arrived = Promise.withResolvers<() => void>();
@@ -96,3 +105,9 @@ async function freePort(): Promise<number> {
   await receiver.close();
   return receiver.port;
 }
+
+test("a SIGTERM that comes the moment the server says it listens ends it in order", async () => {
+  const preload = `data:text/javascript,${encodeURIComponent(TERM_AT_READY)}`;
+  const server = await startServer({ preload: [preload] });
+  expect(await server.ended()).toBe(0);
+});

@@ -1,3 +1,5 @@
+import { until } from "./until.ts";
+
 /** A tool call as plain JSON-RPC over HTTP: for tests that are about something else than MCP. */
 export async function callTool<Answer = Record<string, unknown>>(
   url: string,
@@ -34,6 +36,8 @@ export interface HistoryAnswer {
       readonly next_attempt_at: string | null;
       readonly attempts: readonly {
         readonly number: number;
+        readonly started_at: string;
+        readonly duration_ms: number;
         readonly status_code: number | null;
         readonly error: string | null;
       }[];
@@ -49,3 +53,16 @@ export const start = (url: string, taskId: string, clientId = "starter") =>
 
 export const history = (url: string, taskId: string) =>
   callTool<HistoryAnswer>(url, "get_registered_callbacks", { task_id: taskId });
+
+type DeliveryAnswer = HistoryAnswer["callbacks"][number]["deliveries"][number];
+
+/** The first delivery of the task's first callback, once it is delivered or given up. */
+export const settledDelivery = (url: string, taskId: string, deadlineMs = 15_000): Promise<DeliveryAnswer> =>
+  until(
+    `the delivery of ${taskId} is settled`,
+    async () => {
+      const delivery = (await history(url, taskId)).callbacks[0]?.deliveries[0];
+      return delivery !== undefined && ["delivered", "exhausted"].includes(delivery.status) ? delivery : null;
+    },
+    deadlineMs,
+  );

@@ -1,0 +1,63 @@
+/** The clients: they carry out the plan by MCP calls and note what was acknowledged. */
+import { callTool } from "../test/support/call-tool.ts";
+import { BrokenInvariant } from "./broken.ts";
+import type { PlannedCallback, PlannedTask } from "./plan.ts";
+
+interface Refusal {
+  /** A failed task's answer has a text there. */
+  readonly error?: { readonly code: string; readonly message: string } | string | null;
+}
+
+const LOOK_AGAIN_MS = 10;
+
+/** Does what is not acknowledged yet of a task, until all of it is or the server is gone. A client's retry repeats a call as it was. */
+export async function carryOut(url: string, task: PlannedTask): Promise<void> {
+  try {
+    for (const callback of task.callbacks.filter((each) => !each.afterTheEnd)) await register(url, task, callback);
+    await start(url, task);
+    const late = task.callbacks.filter((each) => each.afterTheEnd && each.acknowledged === null);
+    if (late.length > 0) await untilEnded(url, task);
+    for (const callback of late) await register(url, task, callback);
+  } catch (error) {
+    if (error instanceof BrokenInvariant) throw error;
+    // Killed before the answer: nothing was promised.
+  }
+}
+
+export function isCarriedOut({ started, callbacks }: PlannedTask): boolean {
+  return started && callbacks.every(({ acknowledged }) => acknowledged !== null);
+}
+
+/** A tool call that must succeed, if it is answered. */
+export async function ask<Answer>(url: string, name: string, args: object): Promise<Answer> {
+  const answer = await callTool<Refusal>(url, name, args);
+  if (typeof answer.error === "object" && answer.error !== null) {
+    throw new BrokenInvariant(`${name} ${JSON.stringify(args)} was refused: ${answer.error.message}`);
+  }
+  return answer as Answer;
+}
+
+async function register(url: string, { taskId }: PlannedTask, callback: PlannedCallback): Promise<void> {
+  if (callback.acknowledged !== null) return;
+  const { clientId, url: callbackUrl, events } = callback;
+  const common = { task_id: taskId, client_id: clientId, callback_url: callbackUrl };
+  const args = events === null ? common : { ...common, events };
+  const answer = await ask<{ callback_id: string; signing_secret: string }>(url, "register_callback", args);
+  callback.acknowledged = { callbackId: answer.callback_id, secret: answer.signing_secret };
+}
+
+async function start(url: string, task: PlannedTask): Promise<void> {
+  if (task.started) return;
+  const common = { task_id: task.taskId, client_id: "starter" };
+  const args = task.failure === null ? common : { ...common, input: { fail: task.failure } };
+  await ask(url, "start_task_with_callbacks", args);
+  task.started = true;
+}
+
+async function untilEnded(url: string, { taskId }: PlannedTask): Promise<void> {
+  for (;;) {
+    const { status } = await ask<{ status: string }>(url, "get_task_result", { task_id: taskId });
+    if (status === "completed" || status === "failed") return;
+    await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
+  }
+}

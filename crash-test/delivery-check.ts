@@ -1,0 +1,123 @@
+/** Holds one delivery's recorded attempts against the POSTs its receiver saw. Pure. */
+import { mustHold } from "./broken.ts";
+import type { Post } from "./receivers.ts";
+import { ATTEMPT_TIMEOUT_MS, WAITS_MS } from "./settings.ts";
+
+export interface RecordedAttempt {
+  readonly number: number;
+  /** Epoch milliseconds, both. */
+  readonly startedAt: number;
+  readonly endedAt: number;
+  readonly statusCode: number | null;
+  readonly error: string | null;
+}
+
+/** The life of one server process, epoch milliseconds. */
+export interface Life {
+  readonly spawnedAt: number;
+  readonly endedAt: number;
+}
+
+export interface DeliveryFacts {
+  /** For the sentence that says what is broken. */
+  readonly name: string;
+  readonly status: string;
+  readonly attempts: readonly RecordedAttempt[];
+  readonly posts: readonly Post[];
+  /** Nobody listens at its address, so there are attempts without POSTs. */
+  readonly refuses: boolean;
+  readonly lives: readonly Life[];
+}
+
+export interface DeliveryFindings {
+  /** POSTs whose record a kill cut off. */
+  readonly unrecorded: number;
+  /** Attempts that ran out of time before the receiver had seen them: a busy machine. */
+  readonly unseen: number;
+}
+
+/** Clocks are read in whole milliseconds, and a timer may be a whole one early. */
+const ROUNDING_MS = 2;
+/** How late a busy machine may be. */
+const LATE_MS = 1500;
+
+/** Throws BrokenInvariant. */
+export function checkDelivery(facts: DeliveryFacts): DeliveryFindings {
+  checkAttempts(facts);
+  const { seen, unrecorded } = matched(facts);
+  const unseen = facts.attempts.filter((attempt) => !seen.has(attempt) && !isRefused(facts, attempt));
+  for (const attempt of unseen) {
+    mustHold(
+      attempt.error === "timeout",
+      `${facts.name} records attempt ${attempt.number}, which its receiver never saw`,
+    );
+  }
+  for (const [attempt, post] of seen) checkOutcome(facts.name, attempt, post);
+  for (const post of unrecorded) checkUnrecorded(facts, post, unrecorded);
+  return { unrecorded: unrecorded.length, unseen: unseen.length };
+}
+
+/** Contiguous from 1, one success and that the last, given up only after the last; and no retry before its time. */
+function checkAttempts({ name, status, attempts }: DeliveryFacts): void {
+  const last = attempts.at(-1);
+  mustHold(last !== undefined, `${name} is ${status} without an attempt`);
+  for (const [index, { number, startedAt, error }] of attempts.entries()) {
+    mustHold(number === index + 1, `${name} has attempt ${number} where ${index + 1} should be`);
+    mustHold(error !== null || number === last.number, `${name} was attempted again after its success`);
+    const due = dueAfter(attempts[index - 1]);
+    mustHold(startedAt >= due, `${name} was attempted ${due - startedAt} ms before its time (attempt ${number})`);
+  }
+  const expected = last.error === null ? "delivered" : "exhausted";
+  mustHold(status === expected, `${name} is ${status}, but its last attempt came to ${last.error ?? "a success"}`);
+  const wasLast = last.error === null || last.number === WAITS_MS.length + 1;
+  mustHold(wasLast, `${name} was given up after ${last.number} of ${WAITS_MS.length + 1} attempts`);
+}
+
+function dueAfter(attempt: RecordedAttempt | undefined): number {
+  return attempt === undefined ? 0 : attempt.endedAt + (WAITS_MS[attempt.number - 1] ?? Infinity) - ROUNDING_MS;
+}
+
+/** Which POST was which attempt, both in order; a POST before the next attempt's begin that fits none is unrecorded. */
+function matched({ attempts, posts }: DeliveryFacts) {
+  const seen = new Map<RecordedAttempt, Post>();
+  const unrecorded: Post[] = [];
+  let index = 0;
+  for (const [at, attempt] of attempts.entries()) {
+    const next = attempts[at + 1]?.startedAt ?? Infinity;
+    // What was answered was seen before the attempt ended; what ran out of time may be seen later.
+    const latest = Math.min(attempt.endedAt + (attempt.error === "timeout" ? LATE_MS : ROUNDING_MS), next);
+    for (; index < posts.length && posts[index]!.at < attempt.startedAt - ROUNDING_MS; index++) {
+      unrecorded.push(posts[index]!);
+    }
+    const post = posts[index];
+    if (post === undefined || post.at > latest) continue;
+    seen.set(attempt, post);
+    index++;
+  }
+  return { seen, unrecorded: [...unrecorded, ...posts.slice(index)] };
+}
+
+function isRefused({ refuses }: DeliveryFacts, { error }: RecordedAttempt): boolean {
+  return refuses && error === "connection_refused";
+}
+
+function checkOutcome(name: string, { number, statusCode, error }: RecordedAttempt, { reaction }: Post): void {
+  const recorded = statusCode ?? error;
+  const expected = reaction === "reset" ? "connection_reset" : reaction === "hang" ? "timeout" : reaction.status;
+  // On a busy machine an answer may come too late.
+  const fits = recorded === expected || recorded === "timeout";
+  mustHold(fits, `${name} records ${recorded} for attempt ${number}, but its receiver did this: ${expected}`);
+}
+
+/** Only a kill excuses a POST that no attempt tells of: it was under way then, and the last of that server for the delivery. */
+function checkUnrecorded({ name, attempts, lives }: DeliveryFacts, post: Post, unrecorded: readonly Post[]): void {
+  const before = attempts.findLast(({ endedAt }) => endedAt < post.at);
+  mustHold(before?.error !== null, `${name} was sent again after its success was recorded`);
+  mustHold(before === undefined || post.at >= dueAfter(before), `${name} was sent again before its time`);
+  const life = lives.findLast(({ spawnedAt }) => spawnedAt <= post.at);
+  const inFlight = life !== undefined && life.endedAt - post.at < ATTEMPT_TIMEOUT_MS + LATE_MS;
+  mustHold(inFlight, `${name} was sent without a record, and no kill is to blame`);
+  const later = attempts.some(({ startedAt }) => startedAt > post.at && startedAt < life.endedAt);
+  const others = unrecorded.filter(({ at }) => at > post.at && at < life.endedAt);
+  mustHold(!later && others.length === 0, `${name} was sent again by the same server before the attempt was recorded`);
+}

@@ -1,0 +1,137 @@
+/** When everything has settled: what the server tells of each task against what was acknowledged and what the receivers saw. */
+import Database from "better-sqlite3";
+import type { HistoryAnswer } from "../test/support/call-tool.ts";
+import { BrokenInvariant, mustHold } from "./broken.ts";
+import { ask } from "./clients.ts";
+import { checkDelivery } from "./delivery-check.ts";
+import type { DeliveryFindings, Life, RecordedAttempt } from "./delivery-check.ts";
+import { endOf, isOwed } from "./plan.ts";
+import type { PlannedCallback, PlannedTask } from "./plan.ts";
+import type { Post, Receivers } from "./receivers.ts";
+
+type CallbackAnswer = HistoryAnswer["callbacks"][number];
+
+interface TaskAnswer {
+  readonly status: string;
+  readonly error?: string | null;
+}
+
+const LOOK_AGAIN_MS = 100;
+const OPEN = new Set(["pending", "sending", "running"]);
+
+/** The task's whole history, once nothing of it is open any more; null for a task that never reached the server. `deadline`: epoch ms. */
+export async function settledHistory(url: string, task: PlannedTask, deadline: number): Promise<HistoryAnswer | null> {
+  for (;;) {
+    const found = await findTask(url, task);
+    const history = await ask<HistoryAnswer>(url, "get_registered_callbacks", { task_id: task.taskId });
+    const open = history.callbacks.flatMap(({ deliveries }) => deliveries.filter(({ status }) => OPEN.has(status)));
+    if (found === null || (!OPEN.has(found.status) && open.length === 0)) {
+      checkEnd(task, found);
+      return found === null ? null : history;
+    }
+    mustHold(
+      Date.now() < deadline,
+      `task ${task.taskId} is ${found.status}, with ${open.length} deliveries still open at the end`,
+    );
+    await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
+  }
+}
+
+async function findTask(url: string, { taskId, started }: PlannedTask): Promise<TaskAnswer | null> {
+  try {
+    return await ask<TaskAnswer>(url, "get_task_result", { task_id: taskId });
+  } catch (error) {
+    if (!(error instanceof BrokenInvariant)) throw error;
+    mustHold(!started, `task ${taskId}, whose start was acknowledged, is gone: ${error.message}`);
+    return null;
+  }
+}
+
+function checkEnd(task: PlannedTask, found: TaskAnswer | null): void {
+  if (found === null) return;
+  const asPlanned = found.status === endOf(task) && (found.error ?? null) === task.failure;
+  mustHold(asPlanned, `task ${task.taskId} is ${found.status} (${found.error ?? "no error"}), not ${endOf(task)}`);
+}
+
+export interface Seen {
+  readonly receivers: Receivers;
+  readonly lives: readonly Life[];
+}
+
+/** Throws BrokenInvariant. `history`: null when the task never ran. */
+export function checkTask(task: PlannedTask, history: HistoryAnswer | null, seen: Seen): DeliveryFindings {
+  const findings = task.callbacks.map((callback) => {
+    const answers = history?.callbacks.filter(({ client_id }) => client_id === callback.clientId) ?? [];
+    mustHold(answers.length <= 1, `callback ${callback.path} is there ${answers.length} times`);
+    checkRegistration(callback, answers[0], history !== null);
+    return checkCallback(task, callback, answers[0], seen);
+  });
+  return {
+    unrecorded: findings.reduce((sum, { unrecorded }) => sum + unrecorded, 0),
+    unseen: findings.reduce((sum, { unseen }) => sum + unseen, 0),
+  };
+}
+
+function checkCallback(
+  task: PlannedTask,
+  callback: PlannedCallback,
+  found: CallbackAnswer | undefined,
+  { receivers, lives }: Seen,
+): DeliveryFindings {
+  const { path, refuses } = callback;
+  const posts = receivers.postsFor(path);
+  const deliveries = found?.deliveries ?? [];
+  const owed = found !== undefined && isOwed(task, callback) ? 1 : 0;
+  mustHold(deliveries.length === owed, `callback ${path} has ${deliveries.length} deliveries, not ${owed}`);
+  const delivery = deliveries[0];
+  mustHold(delivery !== undefined || posts.length === 0, `${path} got a POST that no delivery tells of`);
+  if (delivery === undefined) return { unrecorded: 0, unseen: 0 };
+  const name = `the delivery to ${path}`;
+  checkContent(name, task, callback, { posts, eventId: delivery.event_id });
+  mustHold(delivery.attempt_count === delivery.attempts.length, `${name} counts its attempts wrongly`);
+  const attempts = delivery.attempts.map(toRecorded);
+  return checkDelivery({ name, status: delivery.status, attempts, posts, refuses, lives });
+}
+
+/** The same id and the same bytes each time, and those of this task's end for this client. */
+function checkContent(
+  name: string,
+  task: PlannedTask,
+  callback: PlannedCallback,
+  { posts, eventId }: { readonly posts: readonly Post[]; readonly eventId: string },
+): void {
+  for (const { headers, body } of posts) {
+    mustHold(headers["webhook-id"] === eventId, `${name} was sent under another webhook-id`);
+    mustHold(body === posts[0]!.body, `${name} was sent with different bodies`);
+  }
+  if (posts[0] === undefined) return;
+  const { type, data } = JSON.parse(posts[0].body) as { type: string; data: { task_id: string; client_id: string } };
+  const told = `${type} of ${data.task_id} for ${data.client_id}`;
+  const expected = `task_${endOf(task)} of ${task.taskId} for ${callback.clientId}`;
+  mustHold(told === expected, `${name} told of ${told}`);
+}
+
+function checkRegistration(callback: PlannedCallback, found: CallbackAnswer | undefined, isThere: boolean): void {
+  if (callback.acknowledged === null || !isThere) return;
+  mustHold(found !== undefined, `callback ${callback.path}, which was acknowledged, is gone`);
+  mustHold(found.callback_id === callback.acknowledged.callbackId, `callback ${callback.path} has got another id`);
+}
+
+function toRecorded(attempt: CallbackAnswer["deliveries"][number]["attempts"][number]): RecordedAttempt {
+  const { number, started_at, duration_ms, status_code, error } = attempt;
+  const startedAt = Date.parse(started_at);
+  return { number, startedAt, endedAt: startedAt + duration_ms, statusCode: status_code, error };
+}
+
+/** Throws BrokenInvariant. */
+export function checkFile(file: string): void {
+  const db = new Database(file, { readonly: true });
+  try {
+    const verdict = String(db.pragma("integrity_check", { simple: true }));
+    mustHold(verdict === "ok", `the file is damaged: ${verdict}`);
+    const strays = db.pragma("foreign_key_check") as unknown[];
+    mustHold(strays.length === 0, `${strays.length} rows refer to rows that are not there`);
+  } finally {
+    db.close();
+  }
+}

@@ -1,0 +1,57 @@
+/** What the clients will do: tasks and the callbacks for them, seeded. */
+import { pickScript, refusingAddress } from "./receivers.ts";
+import type { Receivers } from "./receivers.ts";
+import { pick, whole } from "./random.ts";
+import type { Random } from "./random.ts";
+
+export interface PlannedCallback {
+  readonly path: string;
+  readonly clientId: string;
+  readonly url: string;
+  readonly refuses: boolean;
+  /** Null: all, by leaving the argument out. */
+  readonly events: readonly string[] | null;
+  readonly afterTheEnd: boolean;
+  /** Set once the server has acknowledged the registration. */
+  acknowledged: { readonly callbackId: string; readonly secret: string } | null;
+}
+
+export interface PlannedTask {
+  readonly taskId: string;
+  /** The reason with which it is to fail; null: it completes. */
+  readonly failure: string | null;
+  readonly callbacks: readonly PlannedCallback[];
+  /** Whether the server has acknowledged its start. */
+  started: boolean;
+}
+
+export const TASKS_PER_ROUND = 8;
+const CALLBACKS_MAX = 4;
+
+export function planRound(random: Random, receivers: Receivers, round: number): PlannedTask[] {
+  return Array.from({ length: TASKS_PER_ROUND }, (_, index) => planTask(random, receivers, `r${round}-t${index}`));
+}
+
+export function endOf({ failure }: PlannedTask): "completed" | "failed" {
+  return failure === null ? "completed" : "failed";
+}
+
+/** Whether the callback is to be told of the task's end. */
+export function isOwed(task: PlannedTask, { events }: PlannedCallback): boolean {
+  return events === null || events.includes(`task_${endOf(task)}`);
+}
+
+function planTask(random: Random, receivers: Receivers, taskId: string): PlannedTask {
+  const callbacks = Array.from({ length: whole(random, 1, CALLBACKS_MAX) }, (_, index) =>
+    planCallback(random, receivers, `/${taskId}/c${index}`),
+  );
+  return { taskId, failure: random() < 0.25 ? `${taskId} was asked to fail` : null, callbacks, started: false };
+}
+
+function planCallback(random: Random, receivers: Receivers, path: string): PlannedCallback {
+  const refuses = random() < 0.08;
+  const url = refuses ? refusingAddress(random, path) : receivers.addressFor(random, path, pickScript(random));
+  const events = random() < 0.2 ? [pick(random, ["task_completed", "task_failed"])] : null;
+  const clientId = path.slice(path.lastIndexOf("/") + 1);
+  return { path, clientId, url, refuses, events, afterTheEnd: random() < 0.2, acknowledged: null };
+}

@@ -1,0 +1,15 @@
+/** What the servers under test are told, and what the checks therefore expect. All in milliseconds. */
+
+/** Near waits, which keep the claim, and one over two seconds, which is parked in the store and outlives several kills. */
+export const WAITS_MS: readonly number[] = [40, 120, 2100, 60, 40];
+export const ATTEMPT_TIMEOUT_MS = 400;
+/** How long after its start a slow receiver answers: well within the attempt's time. */
+export const SLOW_ANSWER_MS = 120;
+
+export const SERVER_ENV: Readonly<Record<string, string>> = {
+  LOG_FORMAT: "pretty",
+  LOG_LEVEL: "debug",
+  DEMO_TASK_MS: "40",
+  ATTEMPT_TIMEOUT_MS: String(ATTEMPT_TIMEOUT_MS),
+  RETRY_SCHEDULE_MS: WAITS_MS.join(","),
+};

@@ -1,0 +1,86 @@
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { callTool, register, settledDelivery, start } from "../support/call-tool.ts";
+import { startReceiver } from "../support/receiver.ts";
+import type { Handler } from "../support/receiver.ts";
+import { startServer } from "../support/server.ts";
+import { mountSmallDisk } from "../support/small-disk.ts";
+
+/** A server whose database is on a small disk, and a receiver. */
+async function setUp(skip: (reason: string) => never, env: Readonly<Record<string, string>> = {}) {
+  const disk = mountSmallDisk(2);
+  if ("reason" in disk) return skip(disk.reason);
+  const receiver = await startReceiver();
+  onTestFinished(() => receiver.close());
+  const file = join(disk.folder, "callbacks.db");
+  const server = await startServer({ file, env });
+  return { disk, receiver, file, server, hook: `${receiver.url}/hook` };
+}
+
+test("a full disk: calls get an error, the server goes on, and works again once there is room", async ({ skip }) => {
+  const { disk, server, hook, receiver } = await setUp(skip);
+  await register(server.url, "t1", "c1", hook);
+  disk.fill();
+  await expect(start(server.url, "t1")).rejects.toThrow("Internal error");
+  await expect(register(server.url, "t1", "c2", hook)).rejects.toThrow("Internal error");
+  expect(await callTool(server.url, "get_registered_callbacks", { task_id: "t1" })).toMatchObject({
+    callback_count: 1,
+  });
+  expect((await fetch(`${server.url}/health`)).status).toBe(200);
+
+  disk.free();
+  expect(await start(server.url, "t1")).toMatchObject({ status: "started", registered_callbacks: 1 });
+  expect(await settledDelivery(server.url, "t1")).toMatchObject({ status: "delivered", attempt_count: 1 });
+  expect(receiver.requests).toHaveLength(1);
+});
+
+test("a disk that fills up during an attempt: it is recorded once there is room, and not made again", async ({
+  skip,
+}) => {
+  const { disk, server, hook, receiver } = await setUp(skip, { RETRY_SCHEDULE_MS: "50,50" });
+  const full: Handler = (_, response) => {
+    disk.fill();
+    response.writeHead(503).end();
+  };
+  receiver.respondWith(full);
+  await register(server.url, "t1", "c1", hook);
+  await start(server.url, "t1");
+  await server.waitForLine("💥 Internal failure in recordAttempt");
+  expect(receiver.requests).toHaveLength(1);
+
+  receiver.respondWith(204);
+  disk.free();
+  expect(await settledDelivery(server.url, "t1")).toMatchObject({
+    status: "delivered",
+    attempts: [
+      { number: 1, status_code: 503 },
+      { number: 2, status_code: 204 },
+    ],
+  });
+  expect(receiver.requests).toHaveLength(2);
+});
+
+test("a disk that fills up while a task runs: its end is stored once there is room", async ({ skip }) => {
+  const { disk, server, hook, receiver } = await setUp(skip, { DEMO_TASK_MS: "300" });
+  await register(server.url, "t1", "c1", hook);
+  await start(server.url, "t1");
+  await server.waitForLine("🔨");
+  disk.fill();
+  await server.waitForLine("💥 Internal failure in finishTask");
+  disk.free();
+  expect(await settledDelivery(server.url, "t1")).toMatchObject({ status: "delivered", attempt_count: 1 });
+  expect(receiver.requests).toHaveLength(1);
+});
+
+test("killed on a full disk: what was acknowledged is there when there is room again", async ({ skip }) => {
+  const { disk, server, hook, receiver, file } = await setUp(skip, { DEMO_TASK_MS: "300" });
+  await register(server.url, "t1", "c1", hook);
+  await start(server.url, "t1");
+  disk.fill();
+  await server.waitForLine("💥 Internal failure in finishTask");
+  await server.kill();
+  disk.free();
+  const again = await startServer({ file });
+  expect(await settledDelivery(again.url, "t1")).toMatchObject({ status: "delivered", attempt_count: 1 });
+  expect(receiver.requests).toHaveLength(1);
+});

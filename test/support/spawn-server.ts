@@ -1,0 +1,132 @@
+/** The real server as a process of its own. Knows nothing of the test runner, so that the crash test can use it too. */
+import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+const killAtModule = new URL("kill-at.mjs", import.meta.url).href;
+export const sources = fileURLToPath(new URL("../../src/cli.ts", import.meta.url));
+
+/** An exact step at which the server kills itself, the `count`-th time it comes there (default 1): see kill-at.mjs. */
+export type KillAt = { readonly count?: number } & (
+  | { readonly line: string }
+  | { readonly response: number }
+  | { readonly statement: string }
+);
+
+export interface SpawnOptions {
+  readonly file: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly killAt?: KillAt | undefined;
+  /** Modules loaded before the server, as URLs. */
+  readonly preload?: readonly string[];
+  /** What to run; default: the sources. */
+  readonly cli?: string;
+}
+
+export interface ServerProcess {
+  readonly process: ChildProcess;
+  readonly pid: number;
+  /** What it printed, by line. */
+  readonly lines: readonly string[];
+  /** Resolves with the first line that matches, whether it is there already or comes. */
+  waitForLine(pattern: string | RegExp, deadlineMs?: number): Promise<string>;
+  /** Resolves with its port once it listens; rejects when it ends before. */
+  listening(): Promise<number>;
+  /** SIGTERM; resolves with the exit code. */
+  stop(): Promise<number | null>;
+  /** SIGKILL, if it still runs; resolves when the process is gone. */
+  kill(): Promise<void>;
+  /** Resolves with the exit code when the process is gone, whoever ended it. */
+  ended(): Promise<number | null>;
+}
+
+/** The environment of a server under test: only what the test says, so that nothing of the machine's leaks in. */
+export function serverEnv(env: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
+  return {
+    PATH: process.env["PATH"],
+    HOME: process.env["HOME"],
+    LOG_FORMAT: "pretty",
+    PORT: "0",
+    DEMO_TASK_MS: "50",
+    ...env,
+  };
+}
+
+/** Spawns the node binary itself: npm and sh would stand between the server and our signals. */
+export function spawnServer({ file, env = {}, killAt, preload = [], cli = sources }: SpawnOptions): ServerProcess {
+  const modules = killAt === undefined ? preload : [killAtModule, ...preload];
+  const child = spawn(process.execPath, [...modules.flatMap((url) => ["--import", url]), cli, "serve"], {
+    env: serverEnv({ DATABASE_URL: `file:${file}`, ...killEnv(killAt), ...env }),
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const exited = once(child, "exit") as Promise<[number | null]>;
+  const output = collectLines(child, exited);
+  return {
+    process: child,
+    pid: child.pid!,
+    ...output,
+    async listening() {
+      return portIn(await output.waitForLine(/MCP endpoint: |"msg":"listening"/));
+    },
+    async stop() {
+      child.kill("SIGTERM");
+      return (await exited)[0];
+    },
+    async kill() {
+      if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL");
+      await exited;
+    },
+    async ended() {
+      return (await exited)[0];
+    },
+  };
+}
+
+function killEnv(killAt: KillAt | undefined): Record<string, string> {
+  if (killAt === undefined) return {};
+  const count = { KILL_AT_COUNT: String(killAt.count ?? 1) };
+  if ("line" in killAt) return { ...count, KILL_AT_LINE: killAt.line };
+  if ("statement" in killAt) return { ...count, KILL_AT_STATEMENT: killAt.statement };
+  return { ...count, KILL_AT_RESPONSE: String(killAt.response) };
+}
+
+function portIn(readyLine: string): number {
+  const groups = /:(\d+)\/mcp\/|"port":(\d+)/.exec(readyLine)?.slice(1) ?? [];
+  return Number(groups.find((group) => group !== undefined));
+}
+
+function collectLines(child: ChildProcess, exited: Promise<unknown>) {
+  const lines: string[] = [];
+  const waiting = new Set<() => void>();
+  const add = (line: string): void => {
+    lines.push(line);
+    for (const look of waiting) look();
+  };
+  createInterface(child.stdout!).on("line", add);
+  createInterface(child.stderr!).on("line", (line) => add(`stderr: ${line}`));
+
+  async function waitForLine(pattern: string | RegExp, deadlineMs = 15_000): Promise<string> {
+    const find = (): string | undefined =>
+      lines.find((line) => (typeof pattern === "string" ? line.includes(pattern) : pattern.test(line)));
+    const { promise, resolve, reject } = Promise.withResolvers<string>();
+    const look = (): void => {
+      const line = find();
+      if (line !== undefined) resolve(line);
+    };
+    const fail = (why: string): void =>
+      reject(new Error(`${why} before a line with ${pattern}; it printed:\n${lines.join("\n")}`));
+    const deadline = setTimeout(() => fail(`${deadlineMs} ms passed`), deadlineMs);
+    waiting.add(look);
+    look();
+    void exited.then(() => fail("The server ended"));
+    try {
+      return await promise;
+    } finally {
+      clearTimeout(deadline);
+      waiting.delete(look);
+    }
+  }
+  return { lines, waitForLine };
+}
