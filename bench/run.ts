@@ -46,10 +46,11 @@ if (unknown.length > 0) {
 const size = options.quick ? "quick" : "full";
 const program = options.sources ? "sources" : "bundle";
 const about = { startedAt: new Date().toISOString(), size, program, machine: machine(), commit: commit() };
+// Not once: a signal to the whole process group may come twice, and what was started has to be ended.
 const stopping = new AbortController();
 setTimeout(() => stopping.abort(new Error("the whole run has had its time")), RUN_MAX_MS[size]).unref();
-process.once("SIGINT", () => stopping.abort(new Error("interrupted")));
-process.once("SIGTERM", () => stopping.abort(new Error("interrupted")));
+process.on("SIGINT", () => stopping.abort(new Error("interrupted")));
+process.on("SIGTERM", () => stopping.abort(new Error("interrupted")));
 
 // Always anew: a bundle of yesterday would be measured in silence.
 build();

@@ -12,7 +12,7 @@ import type { Program } from "../server.ts";
 const FAST = 95;
 const SLOW = 5;
 const SLOW_MS = 3000;
-const PER_ORIGIN: Readonly<Record<Size, number>> = { full: 40, quick: 20, smallest: 1 };
+const PER_ORIGIN: Readonly<Record<Size, number>> = { full: 20, quick: 20, smallest: 1 };
 const ROUNDS: Readonly<Record<Size, number>> = { full: 3, quick: 1, smallest: 1 };
 
 interface Round {
@@ -26,7 +26,7 @@ interface Round {
 /** What the receivers that answer at once notice of others that do not. */
 export const slowReceivers: Scenario = {
   name: "slow-receivers",
-  deadlineMs: { full: 100_000, quick: 40_000 },
+  deadlineMs: { full: 80_000, quick: 40_000 },
   async run({ scope, program, size }) {
     const receiver = startReceiver(scope);
     const fast = await receiver.open({ count: FAST + SLOW - 1 });
