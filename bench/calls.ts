@@ -1,0 +1,36 @@
+/** Tool calls as plain JSON-RPC over kept-alive connections. */
+import { Pool } from "undici";
+import type { Scope } from "./scope.ts";
+
+/** What may be under way at once: enough to keep a server busy, and few enough to leave a core to it. */
+const CONNECTIONS = 16;
+
+export interface Caller {
+  /** Throws unless the answer is a result without `isError`. */
+  call(name: string, args: object): Promise<void>;
+}
+
+export function createCaller(scope: Scope, url: string): Caller {
+  const pool = new Pool(url, { connections: CONNECTIONS });
+  scope.defer(() => pool.destroy());
+  const headers = { "content-type": "application/json", accept: "application/json, text/event-stream" };
+  return {
+    async call(name, args) {
+      const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params: { name, arguments: args } });
+      const response = await pool.request({ path: "/mcp", method: "POST", headers, body });
+      const text = await response.body.text();
+      if (response.statusCode !== 200 || !text.includes('"result"') || text.includes('"isError":true')) {
+        throw new Error(`${name} answered ${response.statusCode}: ${text}`);
+      }
+    },
+  };
+}
+
+/** Runs `work` for every number below `count`, as many at once as there are connections. */
+export async function inLanes(count: number, work: (index: number) => Promise<void>): Promise<void> {
+  let next = 0;
+  const lane = async (): Promise<void> => {
+    while (next < count) await work(next++);
+  };
+  await Promise.all(Array.from({ length: CONNECTIONS }, lane));
+}

@@ -1,0 +1,42 @@
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
+import { inRounds } from "../scenario.ts";
+import type { Scenario, Size } from "../scenario.ts";
+import { startServer } from "../server.ts";
+import type { Program } from "../server.ts";
+import { monotonicMs } from "../statistics.ts";
+
+const ROUNDS: Readonly<Record<Size, number>> = { full: 9, quick: 3, smallest: 1 };
+
+/** From the spawn to an answer of /health, on a database that is there already, against a Node that does nothing. */
+export const coldStart: Scenario = {
+  name: "cold-start",
+  deadlineMs: { full: 60_000, quick: 30_000 },
+  async run({ scope, program, size }) {
+    const file = join(scope.temporaryFolder(), "callbacks.db");
+    const start = (from: Program) => () =>
+      scope.within(async (round) => {
+        const server = await startServer(round, { program: from, file });
+        await server.stop();
+        return server.startMs;
+      });
+    // The first one makes the database.
+    await start(program)();
+    const { sources, bundle, node } = await inRounds(ROUNDS[size], {
+      sources: start("sources"),
+      ...(size === "smallest" ? {} : { bundle: start("bundle") }),
+      node: async () => timeOfNode(),
+    } as Record<"sources" | "bundle" | "node", () => Promise<number>>);
+    const against = { what: "node -e 0", samples: node };
+    return [
+      { what: "bundle to /health", unit: "ms", samples: bundle ?? [], against, target: { atMost: 4 } },
+      { what: "sources to /health", unit: "ms", samples: sources, against },
+    ];
+  },
+};
+
+function timeOfNode(): number {
+  const startedAt = monotonicMs();
+  execFileSync(process.execPath, ["-e", "0"]);
+  return monotonicMs() - startedAt;
+}

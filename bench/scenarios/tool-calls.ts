@@ -1,0 +1,50 @@
+import { createCaller, inLanes } from "../calls.ts";
+import { startPeer } from "../conversation.ts";
+import { perSecond } from "../batch.ts";
+import { inRounds } from "../scenario.ts";
+import type { Row, Scenario, Size } from "../scenario.ts";
+import { startServer } from "../server.ts";
+import { monotonicMs } from "../statistics.ts";
+
+const CALLS: Readonly<Record<Size, number>> = { full: 2000, quick: 600, smallest: 20 };
+const ROUNDS: Readonly<Record<Size, number>> = { full: 4, quick: 2, smallest: 1 };
+const CALLBACKS_PER_TASK = 50;
+
+/** Two of the tools, one that writes and one that reads, against a server as the SDK's examples have it. */
+export const toolCalls: Scenario = {
+  name: "tool-calls",
+  deadlineMs: { full: 60_000, quick: 30_000 },
+  async run({ scope, program, size }) {
+    const server = await startServer(scope, { program });
+    const ours = createCaller(scope, server.url);
+    const example = createCaller(scope, await startPeer(scope, "./peers/sdk-example.ts").ask<string>("open"));
+    await ours.call("start_task_with_callbacks", { task_id: "ended", client_id: "starter" });
+    let registered = 0;
+
+    const register = (): Promise<void> => {
+      const task_id = `task-${Math.floor(++registered / CALLBACKS_PER_TASK)}`;
+      const callback_url = "http://127.0.0.1:9/hook";
+      return ours.call("register_callback", { task_id, client_id: `client-${registered}`, callback_url });
+    };
+    const count = CALLS[size];
+    const measured = {
+      registering: () => rateOf(count, register),
+      reading: () => rateOf(count, () => ours.call("get_task_result", { task_id: "ended" })),
+      greeting: () => rateOf(count, () => example.call("greet", { name: "World" })),
+    };
+    // Once for nothing, so that all of them are warm.
+    await inRounds(1, measured);
+    const { registering, reading, greeting } = await inRounds(ROUNDS[size], measured);
+    return [row("register_callback", registering, greeting), row("get_task_result", reading, greeting)];
+  },
+};
+
+function row(what: string, samples: readonly number[], greeting: readonly number[]): Row {
+  return { what, unit: "/s", samples, against: { what: "SDK example", samples: greeting }, target: { atLeast: 5 } };
+}
+
+async function rateOf(count: number, call: () => Promise<void>): Promise<number> {
+  const startedAt = monotonicMs();
+  await inLanes(count, call);
+  return perSecond(count, startedAt, monotonicMs());
+}

@@ -1,0 +1,63 @@
+/** The benchmark still works: its figures mean nothing here. `npm run bench` measures. */
+import { expect, test } from "vitest";
+import { tableOf } from "../../bench/report.ts";
+import type { JudgedRow } from "../../bench/report.ts";
+import { runScenario } from "../../bench/run-scenario.ts";
+import type { Scenario } from "../../bench/scenario.ts";
+import { history } from "../../bench/scenarios/history.ts";
+
+const context = { program: "sources", size: "smallest", say: () => {} } as const;
+const notInterrupted = new AbortController().signal;
+
+test("a database is filled with copies of what the server itself wrote, and the server goes on with it", async () => {
+  const [row] = await runScenario(history, context, notInterrupted);
+  expect(row?.failed).toBeUndefined();
+  expect(row?.ratio).toBeGreaterThan(0);
+}, 60_000);
+
+test("a scenario that is not done in time is cut off, ends what it started, and the report says so", async () => {
+  let hasEnded = false;
+  const endless: Scenario = {
+    name: "endless",
+    deadlineMs: { full: 20, quick: 20 },
+    run({ scope }) {
+      scope.defer(() => {
+        hasEnded = true;
+      });
+      return Promise.withResolvers<never>().promise;
+    },
+  };
+  const rows = await runScenario(endless, context, notInterrupted);
+  expect(hasEnded).toBe(true);
+  expect(tableOf(reportOf(rows))).toContain("FAILED: not done after 0.02 s");
+});
+
+test("a target is of the ratio where something is compared, else of the figure itself", async () => {
+  const scenario: Scenario = {
+    name: "made-up",
+    deadlineMs: { full: 1000, quick: 1000 },
+    run: async () => [
+      {
+        what: "rate",
+        unit: "/s",
+        samples: [90, 60, 70],
+        against: { what: "limit", samples: [100] },
+        target: { atLeast: 0.6 },
+      },
+      { what: "memory", unit: "MB", samples: [51], target: { atMost: 50 } },
+      { what: "nothing", unit: "/s", samples: [], target: { atLeast: 4 }, skipped: "no redis-server in PATH" },
+    ],
+  };
+  const rows = await runScenario(scenario, context, notInterrupted);
+  expect(rows.map(({ median, ratio, reached }) => ({ median, ratio, reached }))).toEqual([
+    { median: 70, ratio: 0.7, reached: true },
+    { median: 51, ratio: null, reached: false },
+    { median: Number.NaN, ratio: null, reached: null },
+  ]);
+  expect(tableOf(reportOf(rows))).toContain("skipped: no redis-server in PATH");
+});
+
+function reportOf(rows: readonly JudgedRow[]) {
+  const machine = { cpu: "a cpu", cores: 2, memoryGb: 1, node: "v24", kernel: "6", load: 0 };
+  return { startedAt: "2026-11-23T05:00:00.000Z", size: "quick", program: "sources", commit: null, machine, rows };
+}
