@@ -144,7 +144,7 @@ export class Dispatcher {
     const outcome = await this.#send(delivery, startedAt);
     const endedAt = clock.now();
     const durationMs = Math.max(0, endedAt - startedAt);
-    const next = afterAttempt(number, outcome, retryPolicy, random);
+    const next = afterAttempt(number - delivery.attemptsBefore, outcome, retryPolicy, random);
     const step = this.#recordedStep(next, endedAt);
     const { deliveryId, claim } = delivery;
     const recorded = await untilStored(

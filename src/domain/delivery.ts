@@ -7,6 +7,7 @@ import type { RetryPolicy } from "./retry-policy.ts";
  * pending(nextAttemptAt) → sending → delivered | pending(later) | exhausted | cancelled.
  * pending: the dispatcher claims it when it is due. sending: claimed; a dead process's claim goes back to pending at start.
  * exhausted: we gave up, and the last attempt says why. cancelled: withdrawn before it got through.
+ * Redelivery opens a delivered, exhausted or cancelled one again: pending, due now, its attempts kept and its schedule anew.
  */
 export type DeliveryStatus = "pending" | "sending" | "delivered" | "exhausted" | "cancelled";
 
@@ -29,7 +30,7 @@ export type NextStep =
 const GONE = 410;
 const CONTENT_TOO_LARGE = 413;
 
-/** The only place that decides it. `number`: of the attempt that is over, from 1. */
+/** The only place that decides it. `number`: of the attempt that is over, from 1, or from 1 again once it was opened again. */
 export function afterAttempt(number: number, outcome: Outcome, policy: RetryPolicy, random: () => number): NextStep {
   if (outcome.error === null) return { status: "delivered" };
   if (outcome.statusCode === GONE) return { status: "exhausted", disablesCallback: true };

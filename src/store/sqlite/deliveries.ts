@@ -97,7 +97,7 @@ function prepareClaiming(db: SqliteConnection["db"]) {
       .prepare(),
     claim: db
       .update(deliveries)
-      .set({ status: "sending", claim: sql`${deliveries.claim} + 1`, nextAttemptAt: null })
+      .set({ status: "sending", claim: sql`${deliveries.claim} + 1`, nextAttemptAt: null, sendAgain: false })
       .where(eq(deliveries.id, bound("id")))
       .prepare(),
     load: db
@@ -106,6 +106,7 @@ function prepareClaiming(db: SqliteConnection["db"]) {
           deliveryId: deliveries.id,
           claim: deliveries.claim,
           attemptCount: deliveries.attemptCount,
+          attemptsBefore: deliveries.attemptsBefore,
           origin: deliveries.origin,
         },
         event: { id: events.id, type: events.type, occurredAt: events.occurredAt, data: events.data },

@@ -5,7 +5,9 @@ import { openConnection } from "./connection.ts";
 import { deliveryVerbs } from "./deliveries.ts";
 import { historyVerbs } from "./history.ts";
 import { inboxVerbs } from "./inbox.ts";
+import { redeliveryVerbs } from "./redelivery.ts";
 import { taskVerbs } from "./tasks.ts";
+import { unregisterVerbs } from "./unregister.ts";
 
 export interface SqliteStoreOptions {
   readonly file: string;
@@ -19,8 +21,10 @@ export function openSqliteStore({ file, migrationsFolder, newId }: SqliteStoreOp
   const connection = openConnection(file, migrationsFolder);
   return {
     ...callbackVerbs(connection, newId),
+    ...unregisterVerbs(connection),
     ...taskVerbs(connection, newId),
     ...deliveryVerbs(connection),
+    ...redeliveryVerbs(connection),
     ...historyVerbs(connection),
     ...inboxVerbs(connection),
     async close() {
