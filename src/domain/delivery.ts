@@ -9,7 +9,8 @@ import type { RetryPolicy } from "./retry-policy.ts";
  * exhausted: we gave up, and the last attempt says why. cancelled: withdrawn before it got through.
  * Redelivery opens a delivered, exhausted or cancelled one again: pending, due now, its attempts kept and its schedule anew.
  */
-export type DeliveryStatus = "pending" | "sending" | "delivered" | "exhausted" | "cancelled";
+export const DELIVERY_STATUSES = ["pending", "sending", "delivered", "exhausted", "cancelled"] as const;
+export type DeliveryStatus = (typeof DELIVERY_STATUSES)[number];
 
 export interface Delivery {
   readonly id: string;

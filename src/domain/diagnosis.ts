@@ -55,11 +55,18 @@ const REFUSED: Readonly<Record<number, string>> = {
   415: "The receiver does not take application/json: let it.",
 };
 
+const NOT_REGISTERED_YET =
+  "The receiver refuses the POST as not authentic, which is right before the registration: this signature is made with a throwaway secret.";
+
 /** One sentence for the callback's owner: what was found and what to do; never the receiver's words. */
-export function adviceOn({ step, status, error, statusCode }: DiagnosisStep, failedBefore: boolean): string {
+export function adviceOn(
+  { step, status, error, statusCode }: DiagnosisStep,
+  context: { readonly failedBefore: boolean; readonly isRegistered: boolean },
+): string {
   if (status === "ok") return OK[step];
   if (status === "skipped" || error === null) {
-    return failedBefore ? "Not come to: mend the step above first." : SKIPPED[step];
+    return context.failedBefore ? "Not come to: mend the step that failed first." : SKIPPED[step];
   }
+  if (!context.isRegistered && (statusCode === 401 || statusCode === 403)) return NOT_REGISTERED_YET;
   return REFUSED[statusCode ?? 0] ?? FAILED[error];
 }
