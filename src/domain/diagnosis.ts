@@ -15,7 +15,7 @@ export interface DiagnosisStep {
 }
 
 const OK: Record<DiagnosisStepName, string> = {
-  guard: "The address guard lets deliveries go there.",
+  guard: "The address guard has nothing against it.",
   dns: "The name resolves.",
   connect: "The port accepts connections.",
   tls: "The TLS handshake works and the certificate is valid for the name.",

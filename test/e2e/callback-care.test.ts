@@ -75,7 +75,9 @@ test("registered again after its end it is the same callback, its POST comes, an
   const [request] = await receiver.waitFor(1);
   const headers = request!.headers as Record<string, string>;
   expect(new Webhook(String(again["signing_secret"])).verify(request!.body, headers)).toBeTruthy();
-  expect(() => new Webhook(String(first["signing_secret"])).verify(request!.body, headers)).toThrow("No matching signature");
+  expect(() => new Webhook(String(first["signing_secret"])).verify(request!.body, headers)).toThrow(
+    "No matching signature",
+  );
   await deliveredAfter(url, 1);
 });
 
