@@ -6,6 +6,7 @@ import { createAddressGuard } from "./delivery/address-guard.ts";
 import { CircuitBreaker } from "./delivery/circuit-breaker.ts";
 import { Dispatcher } from "./delivery/dispatcher.ts";
 import { createHttpSender } from "./delivery/http-sender.ts";
+import { createProber } from "./delivery/prober.ts";
 import { createNewId } from "./domain/ids.ts";
 import { createApp, listen } from "./http/server.ts";
 import { Lifecycle } from "./lifecycle.ts";
@@ -16,8 +17,10 @@ import { createCallbacks } from "./service/callbacks.ts";
 import { createDeliveries } from "./service/deliveries.ts";
 import { createHealth } from "./service/health.ts";
 import { createInbox } from "./service/inbox.ts";
+import type { Prober } from "./service/callback-ports.ts";
 import type { Clock, Store, WorkSource } from "./service/ports.ts";
 import { createPrincipalOf } from "./service/principals.ts";
+import { createProbes } from "./service/probes.ts";
 import { createTasks } from "./service/tasks.ts";
 import type { Tasks } from "./service/tasks.ts";
 import { openStore } from "./store/open.ts";
@@ -36,6 +39,10 @@ const IN_FLIGHT = { total: 64, perOrigin: 16 };
 const migrationsFolder = fileURLToPath(new URL("../migrations", import.meta.url));
 const manifest = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string };
 export const { version } = manifest;
+
+const newId = createNewId(systemClock.now);
+/** What receivers see. */
+const userAgent = `mcp-callbacks/${version}`;
 
 export { readConfig } from "./config.ts";
 
@@ -56,6 +63,7 @@ interface House {
   readonly store: Store;
   readonly guard: ReturnType<typeof createAddressGuard>;
   readonly breaker: CircuitBreaker;
+  readonly prober: Prober;
   readonly registry: TaskRegistry;
   readonly taskWork: WorkSource;
   readonly deliveryWork: WorkSource;
@@ -90,13 +98,22 @@ async function openHouse(config: Config, lifecycle: Lifecycle): Promise<House> {
   lifecycle.add("store", () => store.close());
   const left = await store.reclaim(clock.now());
   if (left.tasks + left.deliveries > 0) announce({ kind: "work.reclaimed", ...left });
+  const guard = createAddressGuard({ allow: config.privateTargets });
+  const prober = createProber({
+    guard,
+    attemptTimeoutMs: config.attemptTimeoutMs,
+    userAgent,
+    ca: config.callbackCa ?? undefined,
+  });
+  lifecycle.add("prober", () => prober.close());
   return {
     config,
     lifecycle,
     log,
     clock,
     store,
-    guard: createAddressGuard({ allow: config.privateTargets }),
+    guard,
+    prober,
     breaker: new CircuitBreaker(),
     registry: createTaskRegistry([createDemoTask({ clock, workMs: config.demoTaskMs })]),
     taskWork: createWorkSource({ clock, announce, name: "task runner" }),
@@ -105,13 +122,15 @@ async function openHouse(config: Config, lifecycle: Lifecycle): Promise<House> {
 }
 
 /** What clients can ask for. */
-function createServices({ store, clock, log, guard, breaker, registry, taskWork, deliveryWork }: House) {
+function createServices(house: House) {
+  const { store, clock, log, guard, prober, breaker, registry, taskWork, deliveryWork } = house;
   const { announce } = log;
   const wakes = { wakeRunner: () => taskWork.wake(), wakeDispatcher: () => deliveryWork.wake() };
   return {
     tasks: createTasks({ store, clock, catalog: registry, announce, ...wakes }),
     callbacks: createCallbacks({ store, clock, targetPolicy: guard, announce, ...wakes }),
-    deliveries: createDeliveries({ store }),
+    deliveries: createDeliveries({ store, clock, announce, ...wakes }),
+    probes: createProbes({ store, prober, clock, newId, announce }),
     inbox: createInbox({ store, clock, announce }),
     health: createHealth({ store, slowOrigins: () => breaker.slowOrigins.length }),
   };
@@ -126,7 +145,7 @@ function startMachinery(house: House, tasks: Tasks): void {
     guard,
     attemptTimeoutMs: config.attemptTimeoutMs,
     connectionsPerOrigin: IN_FLIGHT.perOrigin,
-    userAgent: `mcp-callbacks/${version}`,
+    userAgent,
     ca: config.callbackCa ?? undefined,
   });
   lifecycle.add("sender", () => sender.close());
@@ -173,5 +192,5 @@ async function openDoors(house: House, services: ReturnType<typeof createService
 }
 
 function openMigratedStore({ databaseUrl }: Config): Promise<OpenedStore> {
-  return openStore({ databaseUrl, migrationsFolder, newId: createNewId(systemClock.now) });
+  return openStore({ databaseUrl, migrationsFolder, newId });
 }

@@ -22,7 +22,8 @@ CREATE TABLE `callbacks` (
 	`profile` text NOT NULL,
 	`status` text NOT NULL,
 	`awaits_task` integer NOT NULL,
-	`registered_at` integer NOT NULL
+	`registered_at` integer NOT NULL,
+	`not_after` integer
 );
 --> statement-breakpoint
 CREATE INDEX `callbacks_awaiting` ON `callbacks` (`id`) WHERE "awaits_task" = 1 and "status" = 'active';--> statement-breakpoint
@@ -42,16 +43,21 @@ CREATE TABLE `deliveries` (
 	`profile_version` integer NOT NULL,
 	`status` text NOT NULL,
 	`attempt_count` integer NOT NULL,
+	`attempts_before` integer DEFAULT 0 NOT NULL,
+	`send_again` integer DEFAULT false NOT NULL,
 	`next_attempt_at` integer,
 	`claim` integer NOT NULL,
 	`created_at` integer NOT NULL,
 	`settled_at` integer,
+	`not_after` integer,
+	`reason` text,
 	FOREIGN KEY (`event_id`) REFERENCES `events`(`id`) ON UPDATE no action ON DELETE no action,
 	FOREIGN KEY (`callback_id`) REFERENCES `callbacks`(`id`) ON UPDATE no action ON DELETE no action
 );
 --> statement-breakpoint
 CREATE INDEX `deliveries_due` ON `deliveries` (`next_attempt_at`,`origin`) WHERE "status" = 'pending';--> statement-breakpoint
 CREATE INDEX `deliveries_due_of_origin` ON `deliveries` (`origin`,`next_attempt_at`) WHERE "status" = 'pending';--> statement-breakpoint
+CREATE INDEX `deliveries_expiring` ON `deliveries` (`not_after`) WHERE "status" = 'pending' and "not_after" is not null;--> statement-breakpoint
 CREATE INDEX `deliveries_sending` ON `deliveries` (`id`) WHERE "status" = 'sending';--> statement-breakpoint
 CREATE INDEX `deliveries_open` ON `deliveries` (`event_id`,`callback_id`) WHERE "status" in ('pending', 'sending');--> statement-breakpoint
 CREATE UNIQUE INDEX `deliveries_identity` ON `deliveries` (`callback_id`,`event_id`);--> statement-breakpoint

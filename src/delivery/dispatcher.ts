@@ -177,7 +177,11 @@ export class Dispatcher {
     const endedAt = clock.now();
     const durationMs = Math.max(0, endedAt - startedAt);
     const { notAfter } = delivery;
-    const next = afterAttempt({ number, outcome, endedAt, notAfter }, retryPolicy, random);
+    const next = afterAttempt(
+      { number: number - delivery.attemptsBefore, outcome, endedAt, notAfter },
+      retryPolicy,
+      random,
+    );
     announceOrigin(announce, delivery.origin, this.#needs.breaker.record(delivery.origin, outcome, endedAt));
     const step = this.#recordedStep(delivery.origin, next, endedAt);
     const { deliveryId, claim } = delivery;

@@ -31,3 +31,20 @@ export function renderBody(event: Event, callback: { readonly clientId: string }
     },
   });
 }
+
+/** A POST that tells of no task: what a receiver is tried with. `callback`: null for a URL that is not registered yet. */
+export function renderTestBody(
+  callback: { readonly id: string; readonly taskId: string | null; readonly clientId: string } | null,
+  now: number,
+): string {
+  return JSON.stringify({
+    type: "test",
+    timestamp: new Date(now).toISOString(),
+    data: {
+      callback_id: callback?.id ?? null,
+      task_id: callback?.taskId ?? null,
+      client_id: callback?.clientId ?? null,
+      message: "🧪 This is a test event: no task has ended, and nothing needs to be done.",
+    },
+  });
+}

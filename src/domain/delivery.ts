@@ -9,8 +9,10 @@ import type { RetryPolicy } from "./retry-policy.ts";
  * pending(nextAttemptAt) → sending → delivered | pending(later) | exhausted | cancelled.
  * pending: the dispatcher claims it when it is due. sending: claimed; a dead process's claim goes back to pending at start.
  * exhausted: we gave up; the last attempt says why, or the reason does. cancelled: withdrawn before it got through.
+ * Redelivery opens a delivered, exhausted or cancelled one again: pending, due now, its attempts kept and its schedule anew.
  */
-export type DeliveryStatus = "pending" | "sending" | "delivered" | "exhausted" | "cancelled";
+export const DELIVERY_STATUSES = ["pending", "sending", "delivered", "exhausted", "cancelled"] as const;
+export type DeliveryStatus = (typeof DELIVERY_STATUSES)[number];
 
 /** Why a delivery ended, where its attempts do not tell. not_after: the callback's time was over before its schedule was. */
 export type DeliveryReason = "not_after";
@@ -36,7 +38,7 @@ const GONE = 410;
 const CONTENT_TOO_LARGE = 413;
 
 export interface AttemptMade {
-  /** From 1, per delivery. */
+  /** From 1, or from 1 again once it was opened again. */
   readonly number: number;
   readonly outcome: Outcome;
   /** Epoch ms, by our clock: what a receiver's date is judged by. */

@@ -34,6 +34,33 @@ export const jsonObject: z.ZodType<{ readonly [key: string]: Json }> = z
   })
   .meta({ type: "object", additionalProperties: true });
 
+const OWN_ID_CHARS_MAX = 100;
+const CURSOR_CHARS_MAX = 200;
+
+/** An id that this server made, such as a callback_id. Whether there is such a thing is the store's to say. */
+export function ownId() {
+  return z
+    .string()
+    .min(1, { error: "must not be empty" })
+    .max(OWN_ID_CHARS_MAX, { error: `must be at most ${OWN_ID_CHARS_MAX} characters` });
+}
+
+/** A next_cursor that comes back. */
+export function pageCursor() {
+  return z.string().max(CURSOR_CHARS_MAX, { error: `must be at most ${CURSOR_CHARS_MAX} characters` });
+}
+
+/** ISO 8601 with its zone; gives epoch milliseconds. */
+export function pointInTime() {
+  return z
+    .string()
+    .refine((text) => /^\d{4}-\d\d-\d\dT[\d:.]{5,15}(Z|[+-]\d\d:\d\d)$/.test(text) && !Number.isNaN(Date.parse(text)), {
+      error: "must be a time in ISO 8601 with its zone, e.g. 2026-11-23T05:00:00Z",
+    })
+    .transform((text) => Date.parse(text))
+    .meta({ format: "date-time" });
+}
+
 /** What is wrong with a tool's arguments: one sentence that names each of them and says what to do. */
 export function problemsOf({ issues }: z.ZodError): string {
   const clauses = issues.slice(0, PROBLEMS_MAX).map(problemOf);

@@ -4,14 +4,19 @@ import type { Callbacks } from "../service/callbacks.ts";
 import type { Deliveries } from "../service/deliveries.ts";
 import type { Announce } from "../service/announcements.ts";
 import type { Clock } from "../service/ports.ts";
+import type { Probes } from "../service/probes.ts";
 import type { Tasks } from "../service/tasks.ts";
 import { jsonObject } from "./arguments.ts";
 import { errorResult, internalError, INVALID_PARAMS, RpcError } from "./errors.ts";
 import type { ToolListing, ToolResult } from "./tool.ts";
+import { createDiagnoseCallback } from "./tools/diagnose-callback.ts";
 import { createGetRegisteredCallbacks } from "./tools/get-registered-callbacks.ts";
 import { createGetTaskResult } from "./tools/get-task-result.ts";
+import { createRedeliver } from "./tools/redeliver.ts";
 import { createRegisterCallback } from "./tools/register-callback.ts";
+import { createSendTestEvent } from "./tools/send-test-event.ts";
 import { createStartTaskWithCallbacks } from "./tools/start-task-with-callbacks.ts";
+import { createUnregisterCallback } from "./tools/unregister-callback.ts";
 
 /** The longest name a tool may have (MCP, "Tool names"); of longer ones no more is repeated. */
 const TOOL_NAME_CHARS_MAX = 128;
@@ -22,6 +27,7 @@ export interface ToolsNeeds {
   readonly tasks: Tasks;
   readonly callbacks: Callbacks;
   readonly deliveries: Deliveries;
+  readonly probes: Probes;
   readonly clock: Pick<Clock, "now">;
   readonly announce: Announce;
 }
@@ -43,6 +49,10 @@ export function createTools({ announce, ...needs }: ToolsNeeds): Tools {
     createStartTaskWithCallbacks(needs),
     createGetTaskResult(needs),
     createGetRegisteredCallbacks(needs),
+    createUnregisterCallback(needs),
+    createRedeliver(needs),
+    createSendTestEvent(needs),
+    createDiagnoseCallback(needs),
   ];
   const byName = new Map(tools.map((tool) => [tool.listing.name, tool]));
   return {

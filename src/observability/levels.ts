@@ -12,6 +12,10 @@ export function levelOf(announcement: Announcement): "debug" | "info" | "warn" |
     case "callback.registered":
     case "task.started":
       return "debug";
+    case "callback.tested":
+      return announcement.error === null ? "info" : "warn";
+    case "callback.removed":
+    case "deliveries.redelivered":
     case "task.running":
     case "task.finished":
     case "delivery.sending":

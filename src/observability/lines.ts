@@ -9,6 +9,12 @@ export function linesOf(announcement: Announcement): readonly string[] {
       return [`▶️ Task ${announcement.taskId} started by ${announcement.clientId}`];
     case "callback.registered":
       return [`📝 Callback registered by ${announcement.clientId} for task ${announcement.taskId}`];
+    case "callback.removed":
+      return [`🗑️ Callback of ${announcement.clientId} removed, ${announcement.cancelledCount} deliveries cancelled`];
+    case "callback.tested":
+      return [testedLine(announcement)];
+    case "deliveries.redelivered":
+      return [`🔁 Sending ${announcement.count} deliveries again, as asked`];
     case "task.running":
       return [`🔨 Processing callback task ${announcement.taskId}...`];
     case "task.finished":
@@ -65,6 +71,11 @@ function attemptedLine({ clientId, attempt, outcome, next, waitMs }: Of<"deliver
     case "withdrawn":
       return `🚫 Callback to ${clientId} was withdrawn during its attempt`;
   }
+}
+
+function testedLine({ clientId, statusCode, error }: Of<"callback.tested">): string {
+  if (error === null) return `🧪 Test event delivered to ${clientId}`;
+  return `🧪 Test event to ${clientId} ${statusCode === null ? `failed: ${error}` : `returned status ${statusCode}`}`;
 }
 
 function describe(error: unknown): string {

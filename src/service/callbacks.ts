@@ -6,10 +6,11 @@ import type { EventType } from "../domain/event.ts";
 import { parseNotAfter } from "../domain/not-after.ts";
 import { generateSecret, requireSecret } from "../domain/signature.ts";
 import type { Announce } from "./announcements.ts";
+import type { CallbackKey, UnregisterCallbackResult } from "./callback-ports.ts";
 import type { Clock, Store, TargetPolicy } from "./ports.ts";
 
 export interface CallbacksNeeds {
-  readonly store: Pick<Store, "registerCallback">;
+  readonly store: Pick<Store, "registerCallback" | "unregisterCallback">;
   readonly clock: Pick<Clock, "now">;
   readonly targetPolicy: TargetPolicy;
   readonly announce: Announce;
@@ -59,7 +60,23 @@ export function createCallbacks({ store, clock, targetPolicy, announce, wakeDisp
       const isNew = result.kind === "registered";
       return { callback, isNew, callbackCount, ended: ended === null ? null : { event: ended, selected } };
     },
+
+    /** Nothing new is sent to it once this resolves; a request that is under way by then may still arrive. Twice is as once. */
+    async unregister(principal: string, key: CallbackKey): Promise<UnregisterCallbackResult> {
+      const result = await store.unregisterCallback({ principal, callback: key, now: clock.now() });
+      if (result === null) throw noSuchCallback("callbackId" in key ? key.callbackId : null);
+      const { removedNow, cancelledCount } = result;
+      const { id: callbackId, taskId, clientId } = result.callback;
+      if (removedNow) announce({ kind: "callback.removed", callbackId, taskId, clientId, cancelledCount });
+      return result;
+    },
   };
+}
+
+/** The same for a stranger's callback as for none. `callbackId`: null when it was asked for by task, client and URL. */
+export function noSuchCallback(callbackId: string | null): DomainError {
+  const what = callbackId === null ? "of this task_id, client_id and callback_url" : callbackId;
+  return new DomainError("not_found", `There is no callback ${what}; get_registered_callbacks lists those of a task.`);
 }
 
 async function requireAllowedTarget(url: URL, policy: TargetPolicy): Promise<void> {

@@ -1,12 +1,134 @@
-import type { CallbackHistory, Store } from "./ports.ts";
+import { CALLBACKS_PER_TASK_MAX } from "../domain/callback.ts";
+import { cursorOf, timeAndIdOf, twoIdsOf } from "../domain/cursor.ts";
+import type { DeliveryStatus } from "../domain/delivery.ts";
+import { DomainError } from "../domain/errors.ts";
+import type { RedeliverPosition, RedeliverResult, RedeliverSelection } from "./callback-ports.ts";
+import { noSuchCallback } from "./callbacks.ts";
+import type { Announce } from "./announcements.ts";
+import type { CallbackHistory, Clock, Store } from "./ports.ts";
+
+/** Deliveries opened in one transaction: more would hold up other writes. */
+const REDELIVER_STEP = 500;
+/** Deliveries looked at for one call, so that it answers soon; the next call goes on from the cursor. */
+export const REDELIVER_MAX = 10_000;
+/** What is redelivered unless a status is named: all that has not got through and is not on its way. */
+const FAILED: readonly DeliveryStatus[] = ["exhausted", "cancelled"];
+
+export interface DeliveriesNeeds {
+  readonly store: Pick<Store, "deliveryHistory" | "redeliver">;
+  readonly clock: Pick<Clock, "now">;
+  readonly announce: Announce;
+  readonly wakeDispatcher: () => void;
+}
+
+export interface HistoryRequest {
+  readonly cursor?: string | undefined;
+  /** Callbacks; default and maximum 1,000. */
+  readonly limit?: number | undefined;
+  readonly status?: DeliveryStatus | undefined;
+  /** Epoch ms. */
+  readonly since?: number | undefined;
+}
+export interface HistoryAnswer {
+  readonly callbacks: readonly CallbackHistory[];
+  /** Null: there is nothing more. */
+  readonly nextCursor: string | null;
+}
+
+/** Exactly one of the ids; the others go with task and callback only. */
+export interface RedeliverRequest {
+  readonly deliveryId?: string | undefined;
+  readonly taskId?: string | undefined;
+  readonly callbackId?: string | undefined;
+  readonly status?: DeliveryStatus | undefined;
+  /** Epoch ms. */
+  readonly since?: number | undefined;
+  readonly cursor?: string | undefined;
+}
+export interface Redelivered {
+  readonly deliveryIds: readonly string[];
+  readonly passedOver: number;
+  readonly nextCursor: string | null;
+}
 
 export type Deliveries = ReturnType<typeof createDeliveries>;
 
-export function createDeliveries({ store }: { readonly store: Pick<Store, "deliveryHistory"> }) {
+export function createDeliveries({ store, clock, announce, wakeDispatcher }: DeliveriesNeeds) {
+  /** Step by step, each durable by itself: after a crash the same call finds what is left. */
+  async function redeliverAll(principal: string, request: RedeliverRequest) {
+    const deliveryIds: string[] = [];
+    let passedOver = 0;
+    let next = request.cursor === undefined ? null : positionOf(request.cursor);
+    do {
+      const selection = selectionOf(request, next);
+      const result = await store.redeliver({ principal, selection, now: clock.now() });
+      if (result.kind === "not_found") throw nothingThere(request);
+      if (result.kind === "refused") throw notActive(result);
+      deliveryIds.push(...result.deliveryIds);
+      passedOver += result.passedOver;
+      next = result.next;
+    } while (next !== null && deliveryIds.length + passedOver < REDELIVER_MAX);
+    return { deliveryIds, passedOver, next };
+  }
+
   return {
-    /** Every callback of a task id with what was sent to it; empty for a task id nobody registered for. */
-    historyOf(principal: string, taskId: string): Promise<readonly CallbackHistory[]> {
-      return store.deliveryHistory(principal, taskId);
+    /** A page of a task's callbacks with what was sent to them; empty for a task id nobody registered for. */
+    async historyOf(principal: string, taskId: string, request: HistoryRequest = {}): Promise<HistoryAnswer> {
+      const { cursor, limit = CALLBACKS_PER_TASK_MAX, status, since = null } = request;
+      const position = cursor === undefined ? null : timeAndIdOf(cursor);
+      const after = position === null ? null : { registeredAt: position.time, id: position.id };
+      const statuses = status === undefined ? null : [status];
+      // One more than is shown tells whether there is a next page.
+      const found = await store.deliveryHistory(principal, taskId, { after, limit: limit + 1, statuses, since });
+      const callbacks = found.slice(0, limit);
+      const last = found.length > limit ? callbacks.at(-1)?.callback : undefined;
+      return { callbacks, nextCursor: last === undefined ? null : cursorOf([last.registeredAt, last.id]) };
+    },
+
+    /** Sends one delivery, or all that match, again: pending rows when this resolves, so that no crash forgets them. */
+    async redeliver(principal: string, request: RedeliverRequest): Promise<Redelivered> {
+      const { deliveryIds, passedOver, next } = await redeliverAll(principal, request);
+      if (deliveryIds.length > 0) {
+        announce({ kind: "deliveries.redelivered", count: deliveryIds.length });
+        wakeDispatcher();
+      }
+      return { deliveryIds, passedOver, nextCursor: next === null ? null : cursorOf([next.callbackId, next.eventId]) };
     },
   };
+}
+
+function selectionOf(request: RedeliverRequest, after: RedeliverPosition | null): RedeliverSelection {
+  const { deliveryId, taskId, callbackId, status, since, cursor } = request;
+  if ([deliveryId, taskId, callbackId].filter((id) => id !== undefined).length !== 1) {
+    throw new DomainError("invalid", "Give exactly one of delivery_id, callback_id and task_id.");
+  }
+  if (deliveryId !== undefined) {
+    if (status === undefined && since === undefined && cursor === undefined) return { deliveryId };
+    throw new DomainError("invalid", "status, since and cursor go with callback_id or task_id; leave them out.");
+  }
+  const filter = { statuses: status === undefined ? FAILED : [status], since: since ?? null };
+  const page = { ...filter, after, limit: REDELIVER_STEP };
+  return callbackId === undefined ? { taskId: taskId ?? "", ...page } : { callbackId, ...page };
+}
+
+function positionOf(cursor: string): RedeliverPosition {
+  const [callbackId, eventId] = twoIdsOf(cursor);
+  return { callbackId, eventId };
+}
+
+function nothingThere({ deliveryId, callbackId, taskId }: RedeliverRequest): DomainError {
+  if (callbackId !== undefined) return noSuchCallback(callbackId);
+  const what = deliveryId === undefined ? `callback for task ${taskId}` : `delivery ${deliveryId}`;
+  return new DomainError("not_found", `There is no ${what}; get_registered_callbacks lists those of a task.`);
+}
+
+const WHY_REFUSED: Record<Extract<RedeliverResult, { kind: "refused" }>["status"], string> = {
+  removed: "was removed, so nothing is sent to it; register the same callback again to have it sent",
+  disabled: "is disabled, since its receiver answered 410 Gone; unregister it, register it again, then redeliver",
+  past_not_after:
+    "has a not_after that is past, so nothing is sent to it; unregister it and register it again with another",
+};
+
+function notActive({ callbackId, status }: Extract<RedeliverResult, { kind: "refused" }>): DomainError {
+  return new DomainError("conflict", `Callback ${callbackId} ${WHY_REFUSED[status]}.`);
 }

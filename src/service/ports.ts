@@ -5,6 +5,7 @@ import type { Delivery, DeliveryReason } from "../domain/delivery.ts";
 import type { Event, EventType } from "../domain/event.ts";
 import type { Json } from "../domain/json.ts";
 import type { StartRequest, Task, TaskOutcome } from "../domain/task.ts";
+import type { CallbackVerbs, HistoryPage } from "./callback-ports.ts";
 
 export interface Clock {
   /** Epoch milliseconds. */
@@ -39,8 +40,8 @@ export interface TaskCatalog {
  * Everything durable. Each verb is one atomic unit of work: when its promise resolves, what it did survives kill -9; when it
  * rejects, nothing of it happened. Every change of a task or delivery is conditional on the state it came from.
  */
-export interface Store {
-  /** Adds the callback, or finds the one that is already there. For a task that has ended, its delivery is added with it. */
+export interface Store extends CallbackVerbs {
+  /** Adds the callback (a removed one: anew) or finds the one that is there. For a task that has ended, its delivery is due with it. */
   registerCallback(command: RegisterCallback): Promise<RegisterCallbackResult>;
   /** Adds the task as pending, or finds the one that has this task_id. */
   startTask(command: StartTask): Promise<StartTaskResult>;
@@ -69,8 +70,8 @@ export interface Store {
   /** At start: what a dead process left running or sending goes back to pending, on its schedule. */
   reclaim(now: number): Promise<{ readonly tasks: number; readonly deliveries: number }>;
 
-  /** All callbacks of a task id with their deliveries and attempts, oldest first. */
-  deliveryHistory(principal: string, taskId: string): Promise<readonly CallbackHistory[]>;
+  /** The callbacks of a task id with their deliveries and attempts, oldest first; without `page` the first 1,000. */
+  deliveryHistory(principal: string, taskId: string, page?: HistoryPage): Promise<readonly CallbackHistory[]>;
   counts(): Promise<Counts>;
 
   /** Keeps what the test receiver got: the last 100 for each client_id, and fewer when they are large. */
@@ -140,6 +141,8 @@ export interface ClaimedDelivery extends DeliveryClaim {
   readonly attemptCount: number;
   /** Epoch ms from which no attempt is begun; null: none is too late. */
   readonly notAfter: number | null;
+  /** Those made before it was last opened again: the retry schedule does not count them. */
+  readonly attemptsBefore: number;
   readonly origin: string;
   readonly event: Event;
   readonly callback: {

@@ -149,7 +149,7 @@ test.each(TRICK_URLS)(
     const resolve = vi.fn<Resolve>(resolveInZone);
     const registerCallback = vi.fn<Store["registerCallback"]>();
     const callbacks = createCallbacks({
-      store: { registerCallback },
+      store: { registerCallback, unregisterCallback: vi.fn<Store["unregisterCallback"]>() },
       clock: { now: () => T0 },
       targetPolicy: createAddressGuard({ allow: "none", resolve }),
       announce: () => undefined,

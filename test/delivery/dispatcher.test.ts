@@ -217,6 +217,101 @@ test("a claim that became void during a near wait is not sent again", async () =
   expect((await delivery()).status).toBe("sending");
 });
 
+const KEY = { taskId: "task-1", clientId: "client-1" };
+
+test.each([
+  ["near", 100],
+  ["parked", 5000],
+])("a callback unregistered during a wait that is %s gets nothing more", async (_, waitMs) => {
+  const { dispatcher, receiver, finishTask, attempts, delivery, clock, store, workSource, said } = await setUp({
+    waitsMs: [waitMs, waitMs],
+  });
+  receiver.respondWith(503);
+  dispatcher.start();
+  await finishTask();
+  await attempts(1);
+  const callback = { ...KEY, url: `${receiver.url}/hook` };
+  await store.unregisterCallback({ principal: "local", callback, now: clock.now() });
+  clock.advance(waitMs);
+  // A later task's POST comes through, so an earlier one's would have too.
+  receiver.respondWith(204);
+  await finishTask({ taskId: "task-2", url: `${receiver.url}/other` });
+  await receiver.waitFor(({ path }) => path === "/other");
+  workSource.wake();
+  await attempts(2);
+  expect(receiver.requests.map(({ path }) => path)).toEqual(["/hook", "/other"]);
+  expect(await delivery()).toMatchObject({ status: "cancelled", attemptCount: 1 });
+  expect(said("delivery.attempted")).toHaveLength(2);
+});
+
+test("an attempt under way when its callback is unregistered is recorded, and followed by none", async () => {
+  const { dispatcher, receiver, finishTask, attempts, delivery, clock, store, said } = await setUp({ waitsMs: [0, 0] });
+  const arrived = Promise.withResolvers<() => void>();
+  receiver.respondWith((_, response) => arrived.resolve(() => response.writeHead(503).end()));
+  dispatcher.start();
+  await finishTask();
+  const release = await arrived.promise;
+  const callback = { ...KEY, url: `${receiver.url}/hook` };
+  await store.unregisterCallback({ principal: "local", callback, now: clock.now() });
+  release();
+  await attempts(1);
+  expect(said("delivery.attempted")).toMatchObject([{ next: "withdrawn" }]);
+  expect(await delivery()).toMatchObject({ status: "cancelled", attempts: [{ number: 1, statusCode: 503 }] });
+});
+
+test("a redelivered one has its whole schedule again, attempt numbers going on, id and body the same", async () => {
+  const { dispatcher, receiver, finishTask, attempts, delivery, clock, store, workSource, said } = await setUp({
+    waitsMs: [5000],
+  });
+  receiver.respondWith(500);
+  dispatcher.start();
+  await finishTask();
+  const advanceTo = async (count: number) => {
+    await until("the one timer is set", () => clock.sleeping === 1);
+    clock.advance(5000);
+    await attempts(count);
+  };
+  await attempts(1);
+  await advanceTo(2);
+  expect(await delivery()).toMatchObject({ status: "exhausted", attemptCount: 2 });
+  const { id: deliveryId } = await delivery();
+  await store.redeliver({ principal: "local", selection: { deliveryId }, now: clock.now() });
+  workSource.wake();
+  await attempts(3);
+  expect(await delivery()).toMatchObject({ status: "pending", nextAttemptAt: clock.now() + 5000 });
+  await advanceTo(4);
+  expect(said("delivery.attempted").map(({ attempt, next }) => [attempt, next])).toEqual([
+    [1, "retry"],
+    [2, "gave_up"],
+    [3, "retry"],
+    [4, "gave_up"],
+  ]);
+  const [first, ...others] = receiver.requests;
+  for (const { headers, body } of others) {
+    expect([headers["webhook-id"], body]).toEqual([first!.headers["webhook-id"], first!.body]);
+    expect(new Webhook(A_SECRET).verify(body, headers as Record<string, string>)).toBeTruthy();
+  }
+  expect(new Set(receiver.requests.map(({ headers }) => headers["webhook-timestamp"])).size).toBe(3);
+});
+
+test("one that is redelivered while it is being sent is sent once more, right after", async () => {
+  const { dispatcher, receiver, finishTask, delivery, clock, store, said } = await setUp();
+  const arrived = Promise.withResolvers<() => void>();
+  receiver.respondWith((_, response) => arrived.resolve(() => response.end()));
+  dispatcher.start();
+  await finishTask();
+  const release = await arrived.promise;
+  const { id: deliveryId } = await delivery();
+  for (let call = 0; call < 3; call++)
+    await store.redeliver({ principal: "local", selection: { deliveryId }, now: clock.now() });
+  expect(receiver.requests).toHaveLength(1);
+  receiver.respondWith(204);
+  release();
+  await until("the event is settled", () => said("event.settled").length === 1);
+  expect(receiver.requests).toHaveLength(2);
+  expect(await delivery()).toMatchObject({ status: "delivered", attemptCount: 2 });
+});
+
 test("when the schedule is used up the delivery is exhausted and says why", async () => {
   const { dispatcher, receiver, finishTask, said, delivery } = await setUp({ waitsMs: [] });
   receiver.respondWith(500);

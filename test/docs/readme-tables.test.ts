@@ -7,7 +7,7 @@ import { startServer } from "../support/server.ts";
 
 interface ListedTool {
   readonly name: string;
-  readonly inputSchema: { readonly properties: object; readonly required: readonly string[] };
+  readonly inputSchema: { readonly properties: object; readonly required?: readonly string[] };
 }
 
 const readme = readDocument("README.md");
@@ -99,8 +99,9 @@ test("the routes answer as the table says", async () => {
 });
 
 function rowOf({ name, inputSchema }: ListedTool): string {
-  const { properties, required } = inputSchema;
+  const { properties, required = [] } = inputSchema;
   const optional = Object.keys(properties).filter((argument) => !required.includes(argument));
   const list = (names: readonly string[]): string => names.map((argument) => `\`${argument}\``).join(", ");
-  return `\`${name}\` ${list(required)}${optional.length > 0 ? `; optional ${list(optional)}` : ""}`;
+  const parts = [list(required), optional.length > 0 ? `optional ${list(optional)}` : ""].filter((part) => part !== "");
+  return `\`${name}\` ${parts.join("; ")}`;
 }

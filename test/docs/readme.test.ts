@@ -22,7 +22,7 @@ describe.skipIf(!canRunThem)("the README's commands", () => {
     const server = await startServer({ env: { DEMO_TASK_MS: String(DEMO_TASK_MS) } });
     const { answered, shown } = await runAll(withoutAccess, server);
     expect(answered).toEqual(shown);
-    expect(shown).toHaveLength(7);
+    expect(shown).toHaveLength(10);
     expect(server.lines).toContain("🎯 Webhook received for me: task_completed - first_task");
   });
 

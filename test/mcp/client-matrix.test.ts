@@ -56,13 +56,17 @@ describe("what the server says of itself", () => {
       "start_task_with_callbacks",
       "get_task_result",
       "get_registered_callbacks",
+      "unregister_callback",
+      "redeliver",
+      "send_test_event",
+      "diagnose_callback",
     ]);
   });
 
   it("describes every tool and every argument in full", async () => {
     const { url } = await serveMcp();
     const client = await connectV1(url);
-    for (const tool of await client.listTools()) {
+    for (const tool of toolList.parse({ tools: await client.listTools() }).tools) {
       expect(tool).toMatchObject({
         title: expect.any(String),
         description: expect.any(String),
@@ -70,8 +74,8 @@ describe("what the server says of itself", () => {
         outputSchema: { type: "object" },
         annotations: {
           readOnlyHint: expect.any(Boolean),
-          destructiveHint: false,
-          idempotentHint: true,
+          destructiveHint: tool.name === "unregister_callback",
+          idempotentHint: !["send_test_event", "diagnose_callback"].includes(tool.name),
           openWorldHint: expect.any(Boolean),
         },
       });

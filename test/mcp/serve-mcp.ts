@@ -1,6 +1,8 @@
 import { createServer } from "node:http";
 import { onTestFinished } from "vitest";
 import { createAddressGuard } from "../../src/delivery/address-guard.ts";
+import { createProber } from "../../src/delivery/prober.ts";
+import { createNewId } from "../../src/domain/ids.ts";
 import type { TaskOutcome } from "../../src/domain/task.ts";
 import { createMcp } from "../../src/mcp/handler.ts";
 import type { McpNeeds } from "../../src/mcp/handler.ts";
@@ -10,6 +12,7 @@ import type { Announcement } from "../../src/service/announcements.ts";
 import type { Store } from "../../src/service/ports.ts";
 import { createPrincipalOf } from "../../src/service/principals.ts";
 import type { AccessToken } from "../../src/service/principals.ts";
+import { createProbes } from "../../src/service/probes.ts";
 import { createTasks } from "../../src/service/tasks.ts";
 import { createFakeClock } from "../support/clock.ts";
 import type { FakeClock } from "../support/clock.ts";
@@ -84,10 +87,13 @@ function createServices(needs: { store: Store; clock: FakeClock; announce: McpNe
   const wakes = { wakeRunner: () => {}, wakeDispatcher: () => {} };
   const catalog = { find: (taskType: string) => TASK_TYPES.get(taskType), names: () => [...TASK_TYPES.keys()] };
   const targetPolicy = createAddressGuard({ allow: "loopback", resolve: failingWith("ENOTFOUND") });
+  const prober = createProber({ guard: targetPolicy, attemptTimeoutMs: 2000, userAgent: "mcp-callbacks/test" });
+  onTestFinished(() => prober.close());
   return {
     tasks: createTasks({ ...needs, ...wakes, catalog }),
     callbacks: createCallbacks({ ...needs, ...wakes, targetPolicy }),
-    deliveries: createDeliveries(needs),
+    deliveries: createDeliveries({ ...needs, ...wakes }),
+    probes: createProbes({ ...needs, prober, newId: createNewId(needs.clock.now) }),
   };
 }
 

@@ -30,6 +30,23 @@ const CASES: readonly [Announcement, readonly string[]][] = [
     ["❌ Gave up on callback to x after 10 attempts: http_5xx"],
   ],
   [{ kind: "delivery.expired", attempts: 0, ...delivery }, ["❌ Gave up on callback to x after 0 attempts: not_after"]],
+  [
+    { kind: "callback.removed", callbackId: "cb_1", taskId: "t1", clientId: "x", cancelledCount: 2 },
+    ["🗑️ Callback of x removed, 2 deliveries cancelled"],
+  ],
+  [{ kind: "deliveries.redelivered", count: 3 }, ["🔁 Sending 3 deliveries again, as asked"]],
+  [
+    { kind: "callback.tested", callbackId: "cb_1", clientId: "x", statusCode: 200, error: null, durationMs: 3 },
+    ["🧪 Test event delivered to x"],
+  ],
+  [
+    { kind: "callback.tested", callbackId: "cb_1", clientId: "x", statusCode: 404, error: "http_4xx", durationMs: 3 },
+    ["🧪 Test event to x returned status 404"],
+  ],
+  [
+    { kind: "callback.tested", callbackId: "cb_1", clientId: "x", statusCode: null, error: "dns_error", durationMs: 3 },
+    ["🧪 Test event to x failed: dns_error"],
+  ],
   [{ kind: "event.settled", eventId: "evt_1", taskId: "t1" }, ["📞 All callbacks sent for t1"]],
   [
     { kind: "inbox.received", clientId: "x", type: "task_completed", taskId: "t1" },

@@ -482,6 +482,322 @@ export function describeStore(name: string, open: OpenStore): void {
       });
     });
 
+    const FAILED = { statuses: ["exhausted", "cancelled"], since: null } as const;
+    const EXHAUSTED = { status: "exhausted", disablesCallback: false } as const;
+    const GONE = { status: "exhausted", disablesCallback: true } as const;
+
+    function unregister(principal = "local", now = T0) {
+      const callback = { taskId: "task-1", clientId: "client-1", url: "http://receiver.example/hook" };
+      return store.unregisterCallback({ principal, callback, now });
+    }
+
+    function redeliverOne(deliveryId: string, now = T0, principal = "local") {
+      return store.redeliver({ principal, selection: { deliveryId }, now });
+    }
+
+    /** `count` callbacks of one ended task, their deliveries exhausted. */
+    async function exhausted(count: number, now = T0): Promise<readonly ClaimedDelivery[]> {
+      for (let index = 0; index < count; index++)
+        await store.registerCallback(aRegistration({ clientId: `client-${index}`, now: T0 + index }));
+      await complete(await runningTask(), now);
+      const claimed = await store.claimDueDeliveries(aClaim({ now }));
+      for (const delivery of claimed)
+        await store.recordAttempt(aRecord(delivery, { outcome: FAILED_503, step: EXHAUSTED }));
+      return claimed;
+    }
+
+    describe("unregisterCallback", () => {
+      test("removes a callback that waits for its task: nothing is owed, counted or written for it any more", async () => {
+        const registered = await store.registerCallback(aRegistration());
+        expect(await unregister()).toMatchObject({
+          removedNow: true,
+          cancelledCount: 0,
+          callback: { id: registered.kind === "registered" && registered.callback.id, status: "removed" },
+        });
+        expect(await store.counts()).toMatchObject({ pendingCallbacks: 0 });
+        expect(await complete(await runningTask())).toMatchObject({ deliveryCount: 0 });
+        expect(await store.deliveryHistory("local", "task-1")).toMatchObject([
+          { callback: { status: "removed" }, deliveries: [] },
+        ]);
+      });
+
+      test.each([
+        ["parked", false],
+        ["kept by its claim over a near wait", true],
+      ])("cancels a retry that is %s, its history kept", async (_, keepClaim) => {
+        const delivery = await oneClaimed();
+        const step = { status: "pending", nextAttemptAt: T0 + 100, keepClaim } as const;
+        await store.recordAttempt(aRecord(delivery, { outcome: FAILED_503, step }));
+        expect(await unregister()).toMatchObject({ cancelledCount: 1 });
+        expect(await store.resumeClaim(delivery)).toBe(false);
+        expect(await store.claimDueDeliveries(aClaim({ now: T0 + 1e9 }))).toEqual([]);
+        const { callback, delivery: after } = await onlyDelivery();
+        expect([callback.status, after.status, after.nextAttemptAt, after.attempts.length]).toEqual([
+          "removed",
+          "cancelled",
+          null,
+          1,
+        ]);
+        expect(await store.counts()).toMatchObject({ pendingCallbacks: 0 });
+      });
+
+      test("an attempt that was under way is added to the history and changes nothing", async () => {
+        const delivery = await oneClaimed();
+        await unregister();
+        expect(await store.recordAttempt(aRecord(delivery))).toEqual({ claimHeld: false, eventSettled: false });
+        expect((await onlyDelivery()).delivery).toMatchObject({ status: "cancelled", attemptCount: 1 });
+      });
+
+      test("the second time changes nothing, and leaves what was delivered as it is", async () => {
+        await store.recordAttempt(aRecord(await oneClaimed()));
+        const first = await unregister();
+        expect(await unregister()).toEqual({ ...first, removedNow: false });
+        expect((await onlyDelivery()).delivery.status).toBe("delivered");
+      });
+
+      test("a stranger's callback is as one that is not there, by whatever name", async () => {
+        const registered = await store.registerCallback(aRegistration());
+        const callbackId = registered.kind === "registered" ? registered.callback.id : "";
+        expect(await unregister("stranger")).toBeNull();
+        const byId = { callback: { callbackId }, now: T0 };
+        expect(await store.unregisterCallback({ principal: "stranger", ...byId })).toBeNull();
+        expect(await store.findCallback("stranger", callbackId)).toBeNull();
+        expect(await store.findCallback("local", callbackId)).toMatchObject({ status: "active" });
+        expect(await store.unregisterCallback({ principal: "local", ...byId })).toMatchObject({ removedNow: true });
+      });
+
+      test("registered again it is the same callback with its history, and what is chosen is chosen anew", async () => {
+        const first = await store.registerCallback(aRegistration({ signingSecret: "whsec_first" }));
+        await unregister();
+        const again = await store.registerCallback(aRegistration({ events: ["task_completed"], now: T0 + 1 }));
+        const { id } = first.kind === "registered" ? first.callback : { id: "" };
+        expect(again).toMatchObject({
+          kind: "registered",
+          callbackCount: 1,
+          callback: { id, status: "active", signingSecret: A_SECRET, events: ["task_completed"], registeredAt: T0 },
+        });
+        expect(await store.counts()).toMatchObject({ pendingCallbacks: 1 });
+        expect(await complete(await runningTask())).toMatchObject({ deliveryCount: 1 });
+      });
+
+      test("registered again after the end its one delivery is due again, unless the end is not selected any more", async () => {
+        const delivery = await oneClaimed();
+        const step = { status: "pending", nextAttemptAt: T0 + 1e6, keepClaim: false } as const;
+        await store.recordAttempt(aRecord(delivery, { outcome: FAILED_503, step }));
+        await unregister();
+        await store.registerCallback(aRegistration({ events: ["task_failed"] }));
+        expect((await onlyDelivery()).delivery.status).toBe("cancelled");
+        await unregister();
+        expect(await store.registerCallback(aRegistration())).toMatchObject({ ended: "task_completed" });
+        expect(await store.claimDueDeliveries(aClaim())).toMatchObject([
+          { deliveryId: delivery.deliveryId, attemptCount: 1, attemptsBefore: 1 },
+        ]);
+      });
+
+      test("a removed callback leaves its place among the thousand", async () => {
+        for (let index = 0; index < 1000; index++)
+          await store.registerCallback(aRegistration({ clientId: `client-${index}` }));
+        await unregister();
+        expect(await store.registerCallback(aRegistration({ clientId: "one-more" }))).toMatchObject({
+          callbackCount: 1000,
+        });
+        expect(await store.registerCallback(aRegistration())).toEqual({ kind: "limit" });
+      });
+    });
+
+    describe("redeliver", () => {
+      test.each(["exhausted", "delivered"] as const)(
+        "opens one that is %s again, its schedule anew",
+        async (status) => {
+          const claimed = await oneClaimed();
+          const step = status === "exhausted" ? EXHAUSTED : ({ status } as const);
+          await store.recordAttempt(aRecord(claimed, { outcome: FAILED_503, step }));
+          const { deliveryId } = claimed;
+          expect(await redeliverOne(deliveryId, T0 + 9)).toEqual({
+            kind: "redelivered",
+            deliveryIds: [deliveryId],
+            passedOver: 0,
+            next: null,
+          });
+          expect((await onlyDelivery()).delivery).toMatchObject({
+            status: "pending",
+            nextAttemptAt: T0 + 9,
+            attemptCount: 1,
+            attempts: [{ number: 1 }],
+          });
+          const [again] = await store.claimDueDeliveries(aClaim({ now: T0 + 9 }));
+          expect(again).toMatchObject({ deliveryId, event: claimed.event, attemptCount: 1, attemptsBefore: 1 });
+          expect(await store.recordAttempt(aRecord(again!))).toEqual({ claimHeld: true, eventSettled: true });
+          const { delivery } = await onlyDelivery();
+          expect([delivery.status, delivery.attempts.map(({ number }) => number)]).toEqual(["delivered", [1, 2]]);
+        },
+      );
+
+      test("makes one that waits due now, its place in the schedule kept; asked twice it is one", async () => {
+        const claimed = await oneClaimed();
+        const step = { status: "pending", nextAttemptAt: T0 + 5000, keepClaim: false } as const;
+        await store.recordAttempt(aRecord(claimed, { outcome: FAILED_503, step }));
+        await redeliverOne(claimed.deliveryId, T0 + 1);
+        await redeliverOne(claimed.deliveryId, T0 + 2);
+        expect((await onlyDelivery()).delivery).toMatchObject({ status: "pending", nextAttemptAt: T0 + 1 });
+        expect(await store.claimDueDeliveries(aClaim({ now: T0 + 2 }))).toMatchObject([
+          { attemptCount: 1, attemptsBefore: 0 },
+        ]);
+        expect(await store.claimDueDeliveries(aClaim({ now: T0 + 2 }))).toEqual([]);
+      });
+
+      test("takes one out of a near wait, whose claim is void by that", async () => {
+        const claimed = await oneClaimed();
+        const step = { status: "pending", nextAttemptAt: T0 + 1000, keepClaim: true } as const;
+        await store.recordAttempt(aRecord(claimed, { outcome: FAILED_503, step }));
+        await redeliverOne(claimed.deliveryId, T0 + 1);
+        expect(await store.resumeClaim(claimed)).toBe(false);
+        expect(await store.claimDueDeliveries(aClaim({ now: T0 + 1 }))).toMatchObject([{ attemptCount: 1 }]);
+      });
+
+      test.each([
+        ["gets through", { status: "delivered" }, 1],
+        ["is given up", EXHAUSTED, 1],
+        ["is to be retried later", { status: "pending", nextAttemptAt: T0 + 5000, keepClaim: false }, 0],
+        ["is to be retried soon", { status: "pending", nextAttemptAt: T0 + 500, keepClaim: true }, 0],
+      ] as const)("sends one that is being sent once more when its attempt %s", async (_, step, attemptsBefore) => {
+        const claimed = await oneClaimed();
+        await redeliverOne(claimed.deliveryId);
+        await redeliverOne(claimed.deliveryId);
+        expect((await onlyDelivery()).delivery.status).toBe("sending");
+        expect(await store.claimDueDeliveries(aClaim())).toEqual([]);
+        expect(await store.recordAttempt(aRecord(claimed, { step }))).toEqual({ claimHeld: true, eventSettled: false });
+        const [again] = await store.claimDueDeliveries(aClaim({ now: T0 + 12 }));
+        expect(again).toMatchObject({ attemptCount: 1, attemptsBefore });
+        await store.recordAttempt(aRecord(again!));
+        expect(await store.claimDueDeliveries(aClaim({ now: T0 + 1e9 }))).toEqual([]);
+        expect((await onlyDelivery()).delivery).toMatchObject({ status: "delivered", attemptCount: 2 });
+      });
+
+      test("one whose sender died is sent once: that is later than it was asked for", async () => {
+        const claimed = await oneClaimed();
+        await redeliverOne(claimed.deliveryId);
+        await store.reclaim(T0 + 1);
+        const [again] = await store.claimDueDeliveries(aClaim({ now: T0 + 1 }));
+        expect(await store.recordAttempt(aRecord(again!))).toMatchObject({ eventSettled: true });
+        expect((await onlyDelivery()).delivery.status).toBe("delivered");
+      });
+
+      test("one that is gone while it is being sent stays given up", async () => {
+        const claimed = await oneClaimed();
+        await redeliverOne(claimed.deliveryId);
+        await store.recordAttempt(aRecord(claimed, { outcome: FAILED_503, step: GONE }));
+        expect((await onlyDelivery()).delivery.status).toBe("exhausted");
+        expect(await store.counts()).toMatchObject({ pendingCallbacks: 0 });
+      });
+
+      test("refuses deliveries of callbacks that are removed or disabled, which stay as they are", async () => {
+        const claimed = await oneClaimed();
+        await store.recordAttempt(aRecord(claimed, { outcome: FAILED_503, step: GONE }));
+        const callbackId = claimed.callback.id;
+        const all = { principal: "local", selection: { callbackId, ...FAILED, after: null, limit: 9 }, now: T0 };
+        const disabled = { kind: "refused", callbackId, status: "disabled" };
+        expect([await redeliverOne(claimed.deliveryId), await store.redeliver(all)]).toEqual([disabled, disabled]);
+        await unregister();
+        expect(await store.redeliver(all)).toEqual({ ...disabled, status: "removed" });
+        expect((await onlyDelivery()).delivery.status).toBe("exhausted");
+      });
+
+      test("knows nothing of a stranger's deliveries, callbacks and tasks", async () => {
+        const claimed = await oneClaimed();
+        const bulk = { ...FAILED, after: null, limit: 9 };
+        const selections = [
+          { deliveryId: claimed.deliveryId },
+          { callbackId: claimed.callback.id, ...bulk },
+          { taskId: "task-1", ...bulk },
+        ];
+        for (const selection of selections)
+          expect(await store.redeliver({ principal: "stranger", selection, now: T0 })).toEqual({ kind: "not_found" });
+      });
+
+      test("opens all of a task that match, in bounded steps, and the second time none is left", async () => {
+        const claimed = await exhausted(5);
+        const found: string[] = [];
+        const sizes: number[] = [];
+        for (let after = null as { callbackId: string; eventId: string } | null, isFirst = true; isFirst || after;) {
+          isFirst = false;
+          const selection = { taskId: "task-1", ...FAILED, after, limit: 2 };
+          const result = await store.redeliver({ principal: "local", selection, now: T0 + 1 });
+          if (result.kind !== "redelivered") throw new Error(result.kind);
+          found.push(...result.deliveryIds);
+          sizes.push(result.deliveryIds.length);
+          after = result.next;
+        }
+        expect(sizes).toEqual([2, 2, 1]);
+        expect(found.toSorted()).toEqual(claimed.map(({ deliveryId }) => deliveryId).toSorted());
+        const selection = { taskId: "task-1", ...FAILED, after: null, limit: 9 };
+        expect(await store.redeliver({ principal: "local", selection, now: T0 })).toMatchObject({ deliveryIds: [] });
+        expect(await store.claimDueDeliveries(aClaim({ now: T0 + 1 }))).toHaveLength(5);
+      });
+
+      test("heeds status and since, and passes over callbacks that are not active", async () => {
+        await exhausted(3);
+        const everything = { after: null, limit: 9 };
+        const redeliver = (filter: { statuses: readonly ("delivered" | "exhausted")[]; since: number | null }) =>
+          store.redeliver({
+            principal: "local",
+            selection: { taskId: "task-1", ...everything, ...filter },
+            now: T0,
+          });
+        expect(await redeliver({ statuses: ["delivered"], since: null })).toMatchObject({ deliveryIds: [] });
+        expect(await redeliver({ statuses: ["exhausted"], since: T0 + 1 })).toMatchObject({ deliveryIds: [] });
+        await store.unregisterCallback({
+          principal: "local",
+          callback: { taskId: "task-1", clientId: "client-0", url: "http://receiver.example/hook" },
+          now: T0,
+        });
+        const result = await redeliver({ statuses: ["exhausted"], since: T0 });
+        expect(result).toMatchObject({ deliveryIds: [expect.any(String), expect.any(String)], passedOver: 1 });
+      });
+    });
+
+    describe("deliveryHistory", () => {
+      const EVERYTHING = { after: null, limit: 100, statuses: null, since: null };
+      const clientsOf = (page: Awaited<ReturnType<Store["deliveryHistory"]>>) =>
+        page.map(({ callback }) => callback.clientId);
+
+      test("is paged by registration, whatever is registered meanwhile", async () => {
+        const seen: string[] = [];
+        for (const index of [0, 1, 2, 3, 4])
+          await store.registerCallback(aRegistration({ clientId: `c${index}`, now: T0 + Math.floor(index / 2) }));
+        let after: { registeredAt: number; id: string } | null = null;
+        for (let page = 0; page < 4; page++) {
+          const rows = await store.deliveryHistory("local", "task-1", { ...EVERYTHING, after, limit: 2 });
+          seen.push(...clientsOf(rows));
+          after = rows.at(-1)?.callback ?? after;
+          await store.registerCallback(aRegistration({ clientId: `late-${page}`, now: T0 + 100 + page }));
+        }
+        expect(seen.slice(0, 5).toSorted()).toEqual(["c0", "c1", "c2", "c3", "c4"]);
+        expect(seen.slice(5)).toEqual(["late-0", "late-1", "late-2"]);
+      });
+
+      test("with a filter shows the callbacks that have such deliveries, and of these only them", async () => {
+        await exhausted(2, T0 + 50);
+        await store.registerCallback(aRegistration({ clientId: "late", now: T0 + 90 }));
+        const pageOf = (filter: object) => store.deliveryHistory("local", "task-1", { ...EVERYTHING, ...filter });
+        expect(clientsOf(await pageOf({ statuses: ["exhausted"] }))).toEqual(["client-0", "client-1"]);
+        expect(await pageOf({ statuses: ["pending"] })).toMatchObject([
+          { callback: { clientId: "late" }, deliveries: [{ status: "pending", attempts: [] }] },
+        ]);
+        expect(clientsOf(await pageOf({ since: T0 + 51 }))).toEqual(["late"]);
+        expect(await pageOf({ since: T0 + 91 })).toEqual([]);
+      });
+
+      test("a filter takes a claim that is kept over a short wait for the pending delivery that it shows as", async () => {
+        const step = { status: "pending", nextAttemptAt: T0 + 100, keepClaim: true } as const;
+        await store.recordAttempt(aRecord(await oneClaimed(), { outcome: FAILED_503, step }));
+        const pageOf = (status: "pending" | "sending") =>
+          store.deliveryHistory("local", "task-1", { ...EVERYTHING, statuses: [status] });
+        expect(await pageOf("pending")).toMatchObject([{ deliveries: [{ status: "pending" }] }]);
+        expect(await pageOf("sending")).toEqual([]);
+      });
+    });
+
     describe("counts", () => {
       test("follow tasks and owed callbacks through their life", async () => {
         expect(await store.counts()).toEqual({ completedTasks: 0, activeTasks: 0, pendingCallbacks: 0 });

@@ -1,22 +1,41 @@
 import { z } from "zod";
 import type { Attempt } from "../../domain/attempt.ts";
+import { CALLBACKS_PER_TASK_MAX } from "../../domain/callback.ts";
+import { DELIVERY_STATUSES } from "../../domain/delivery.ts";
 import type { Delivery } from "../../domain/delivery.ts";
 import { EVENT_TYPES } from "../../domain/event.ts";
 import type { Deliveries } from "../../service/deliveries.ts";
 import type { CallbackHistory, Clock } from "../../service/ports.ts";
 import { count, isoOf, isoTime, notAfterOf, timestamp, timestampOf } from "../answers.ts";
-import { clientGivenId } from "../arguments.ts";
+import { clientGivenId, pageCursor, pointInTime } from "../arguments.ts";
 import { defineTool } from "../tool.ts";
 import type { Tool } from "../tool.ts";
 
 const DESCRIPTION = [
   "Lists a task's callbacks with their delivery history: each event that was due to them and every HTTP attempt that was made.",
   "Use it to find out why a POST did not arrive or when the next attempt comes; it works before, during and after the task.",
+  "A task with many callbacks comes in pages: call again with next_cursor while there is one.",
+  "With status or since it lists only the callbacks that have such deliveries, and of these only them.",
   "Secrets are not shown.",
 ].join(" ");
 
+const LIMIT_RULE = `must be a whole number from 1 to ${CALLBACKS_PER_TASK_MAX}`;
+
 const input = z.strictObject({
   task_id: clientGivenId().describe("The task whose callbacks to list; one that nobody registered for has none."),
+  limit: z
+    .int({ error: LIMIT_RULE })
+    .min(1, { error: LIMIT_RULE })
+    .max(CALLBACKS_PER_TASK_MAX, { error: LIMIT_RULE })
+    .optional()
+    .describe(`How many callbacks at most, 1 to ${CALLBACKS_PER_TASK_MAX}. Default: ${CALLBACKS_PER_TASK_MAX}.`),
+  cursor: pageCursor()
+    .optional()
+    .describe("next_cursor of the page before, the other arguments as they were. Default: from the start."),
+  status: z.enum(DELIVERY_STATUSES).optional().describe("Only deliveries with this status. Default: all."),
+  since: pointInTime()
+    .optional()
+    .describe("Only deliveries that came to be at this time or later, ISO 8601. Default: all."),
 });
 
 const attempt = z.object({
@@ -33,7 +52,7 @@ const delivery = z.object({
   event_id: z.string().describe("The POST's webhook-id, the same on every attempt."),
   event: z.enum(EVENT_TYPES),
   status: z
-    .enum(["pending", "sending", "delivered", "exhausted", "cancelled"])
+    .enum(DELIVERY_STATUSES)
     .describe("exhausted: given up, the reason or the last attempt says why. cancelled: withdrawn."),
   attempt_count: count,
   next_attempt_at: isoTime.nullable(),
@@ -56,9 +75,10 @@ const callback = z.object({
 
 const output = z.object({
   task_id: z.string(),
-  callback_count: count,
+  callback_count: count.describe("How many callbacks this answer lists."),
   timestamp,
-  callbacks: z.array(callback),
+  callbacks: z.array(callback).describe("The oldest first."),
+  next_cursor: z.string().optional().describe("There are more: call again with it as cursor."),
 });
 
 export function createGetRegisteredCallbacks({
@@ -75,13 +95,14 @@ export function createGetRegisteredCallbacks({
     annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
     input,
     output,
-    async answer({ task_id }, principal) {
-      const history = await deliveries.historyOf(principal, task_id);
+    async answer({ task_id, ...page }, principal) {
+      const { callbacks, nextCursor } = await deliveries.historyOf(principal, task_id, page);
       return {
         task_id,
-        callback_count: history.length,
+        callback_count: callbacks.length,
         timestamp: timestampOf(clock),
-        callbacks: history.map(showCallback),
+        callbacks: callbacks.map(showCallback),
+        ...(nextCursor !== null && { next_cursor: nextCursor }),
       };
     },
   });

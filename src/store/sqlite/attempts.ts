@@ -1,6 +1,7 @@
 import { and, eq, ne, sql } from "drizzle-orm";
 import type { RecordAttempt, RecordAttemptResult, RecordedStep } from "../../service/ports.ts";
 import type { SqliteConnection } from "./connection.ts";
+import { prepareReopen, prepareWithdraw } from "./outbox.ts";
 import { attempts, callbacks, deliveries, deliveryIsOpen } from "./schema.ts";
 
 const bound = sql.placeholder;
@@ -8,10 +9,12 @@ const bound = sql.placeholder;
 /** Adds an attempt and takes its step, within the caller's transaction. */
 export function prepareRecording(db: SqliteConnection["db"]): (command: RecordAttempt) => RecordAttemptResult {
   const statements = prepare(db);
+  const reopen = prepareReopen(db);
+  const withdraw = prepareWithdraw(db);
 
   function disableCallback(callbackId: string, settledAt: number): void {
     statements.disable.run({ callbackId });
-    statements.withdraw.run({ callbackId, settledAt });
+    withdraw(callbackId, settledAt);
   }
 
   return (command) => {
@@ -23,10 +26,12 @@ export function prepareRecording(db: SqliteConnection["db"]): (command: RecordAt
     statements.insert.run({ deliveryId, ...attempt });
     const claimHeld = row.status === "sending" && row.claim === command.claim;
     if (!claimHeld) return { claimHeld, eventSettled: false };
-    const settledAt = step.status === "pending" ? null : startedAt + durationMs;
-    statements.take.run({ deliveryId, settledAt, ...columnsOf(step) });
-    if (settledAt === null) return { claimHeld, eventSettled: false };
-    if (step.status === "exhausted" && step.disablesCallback) disableCallback(row.callbackId, settledAt);
+    const endedAt = startedAt + durationMs;
+    statements.take.run({ deliveryId, settledAt: step.status === "pending" ? null : endedAt, ...columnsOf(step) });
+    if (step.status === "exhausted" && step.disablesCallback) disableCallback(row.callbackId, endedAt);
+    // As if it had been asked for right now, which is what it comes to.
+    else if (row.sendAgain) reopen(deliveryId, endedAt);
+    if (step.status === "pending") return { claimHeld, eventSettled: false };
     return { claimHeld, eventSettled: statements.anyOpen.get({ eventId: row.eventId }) === undefined };
   };
 }
@@ -48,6 +53,7 @@ function prepare(db: SqliteConnection["db"]) {
         callbackId: deliveries.callbackId,
         status: deliveries.status,
         claim: deliveries.claim,
+        sendAgain: deliveries.sendAgain,
         attemptCount: deliveries.attemptCount,
       })
       .prepare(),
@@ -70,6 +76,7 @@ function prepare(db: SqliteConnection["db"]) {
         nextAttemptAt: sql`${bound("nextAttemptAt")}`,
         reason: sql`${bound("reason")}`,
         settledAt: sql`${bound("settledAt")}`,
+        sendAgain: false,
       })
       .where(eq(deliveries.id, bound("deliveryId")))
       .prepare(),
@@ -83,11 +90,6 @@ function prepare(db: SqliteConnection["db"]) {
       .update(callbacks)
       .set({ status: "disabled" })
       .where(and(eq(callbacks.id, bound("callbackId")), ne(callbacks.status, "removed")))
-      .prepare(),
-    withdraw: db
-      .update(deliveries)
-      .set({ status: "cancelled", nextAttemptAt: null, settledAt: sql`${bound("settledAt")}` })
-      .where(and(deliveryIsOpen, eq(deliveries.callbackId, bound("callbackId"))))
       .prepare(),
   };
 }

@@ -6,6 +6,7 @@ import type { EventType } from "../../domain/event.ts";
 import type { NewId } from "../../domain/ids.ts";
 import type { RegisterCallback, RegisterCallbackResult, Store } from "../../service/ports.ts";
 import type { SqliteConnection } from "./connection.ts";
+import { prepareReopen } from "./outbox.ts";
 import { toCallback } from "./rows.ts";
 import { callbacks, deliveries, events, tasks } from "./schema.ts";
 
@@ -15,6 +16,7 @@ export function callbackVerbs({ db, write }: SqliteConnection, newId: NewId): Pi
   const statements = prepare(db);
   const countOf = prepareCallbackCount(db);
   const insertDelivery = prepareDeliveryInsert(db, newId);
+  const reopen = prepareReopen(db);
 
   function addCallback({ principal, registration, generatedSecret, now }: RegisterCallback, ended: boolean): Callback {
     const { taskId, clientId, url, events: selected, signingSecret, notAfter } = registration;
@@ -34,13 +36,30 @@ export function callbackVerbs({ db, write }: SqliteConnection, newId: NewId): Pi
     return toCallback(row);
   }
 
+  /** The same row, so that its history stays with it; what can be chosen is chosen anew. */
+  function activate(id: string, { registration, generatedSecret }: RegisterCallback, ended: boolean): Callback {
+    const signingSecret = registration.signingSecret ?? generatedSecret;
+    const selection = selectionOf(registration.events);
+    const { notAfter } = registration;
+    const row = statements.activate.get({ id, events: selection, signingSecret, notAfter, awaitsTask: ended ? 0 : 1 });
+    if (row === undefined) throw new Error(`Callback ${id} is gone.`);
+    return toCallback(row);
+  }
+
+  /** A callback that was removed meanwhile may have been owed the event before. */
+  function oweEvent(eventId: string, callback: Callback, now: number): void {
+    const owed = statements.owed.get({ callbackId: callback.id, eventId });
+    if (owed === undefined) insertDelivery(eventId, callback, now);
+    else reopen(owed.id, now);
+  }
+
   function register(command: RegisterCallback): RegisterCallbackResult {
     const { principal, registration, now } = command;
     const { taskId, clientId, url } = registration;
     const end = statements.endOf.get({ principal, taskId });
     const ended: EventType | null = end?.type ?? null;
     const row = statements.find.get({ principal, taskId, clientId, url });
-    if (row !== undefined) {
+    if (row !== undefined && row.status !== "removed") {
       const existing = toCallback(row);
       const difference = differenceOf(existing, registration);
       if (difference !== null) return { kind: "conflict", difference };
@@ -48,8 +67,9 @@ export function callbackVerbs({ db, write }: SqliteConnection, newId: NewId): Pi
     }
     const others = countOf(principal, taskId);
     if (others >= CALLBACKS_PER_TASK_MAX) return { kind: "limit" };
-    const callback = addCallback(command, end !== undefined);
-    if (end !== undefined && callback.events.includes(end.type)) insertDelivery(end.eventId, callback, now);
+    const hasEnded = end !== undefined;
+    const callback = row === undefined ? addCallback(command, hasEnded) : activate(row.id, command, hasEnded);
+    if (hasEnded && callback.events.includes(end.type)) oweEvent(end.eventId, callback, now);
     return { kind: "registered", callback, callbackCount: others + 1, ended };
   }
 
@@ -137,6 +157,23 @@ function prepare(db: SqliteConnection["db"]) {
         notAfter: bound("notAfter"),
       })
       .returning()
+      .prepare(),
+    activate: db
+      .update(callbacks)
+      .set({
+        status: "active",
+        events: sql`${bound("events")}`,
+        signingSecret: sql`${bound("signingSecret")}`,
+        notAfter: sql`${bound("notAfter")}`,
+        awaitsTask: sql`${bound("awaitsTask")}`,
+      })
+      .where(eq(callbacks.id, bound("id")))
+      .returning()
+      .prepare(),
+    owed: db
+      .select({ id: deliveries.id })
+      .from(deliveries)
+      .where(and(eq(deliveries.callbackId, bound("callbackId")), eq(deliveries.eventId, bound("eventId"))))
       .prepare(),
     endOf: db
       .select({ eventId: events.id, type: events.type })

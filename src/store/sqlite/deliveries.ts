@@ -142,7 +142,7 @@ function prepareClaiming(db: SqliteConnection["db"]) {
     heads: db.$client.prepare<{ now: number }, { origin: string; dueAt: number }>(HEADS_OF_ORIGINS),
     claim: db
       .update(deliveries)
-      .set({ status: "sending", claim: sql`${deliveries.claim} + 1`, nextAttemptAt: null })
+      .set({ status: "sending", claim: sql`${deliveries.claim} + 1`, nextAttemptAt: null, sendAgain: false })
       .where(eq(deliveries.id, bound("id")))
       .prepare(),
     load: db
@@ -152,6 +152,7 @@ function prepareClaiming(db: SqliteConnection["db"]) {
           claim: deliveries.claim,
           attemptCount: deliveries.attemptCount,
           notAfter: deliveries.notAfter,
+          attemptsBefore: deliveries.attemptsBefore,
           origin: deliveries.origin,
         },
         eventId: deliveries.eventId,

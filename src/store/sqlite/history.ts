@@ -1,8 +1,11 @@
-import { and, asc, count, eq, sql } from "drizzle-orm";
+import { and, asc, count, eq, exists, or, sql } from "drizzle-orm";
 import type { Attempt } from "../../domain/attempt.ts";
-import type { Delivery, DeliveryStatus } from "../../domain/delivery.ts";
+import { CALLBACKS_PER_TASK_MAX } from "../../domain/callback.ts";
+import type { Delivery } from "../../domain/delivery.ts";
+import type { HistoryPage } from "../../service/callback-ports.ts";
 import type { CallbackHistory, Counts, Store } from "../../service/ports.ts";
 import type { SqliteConnection } from "./connection.ts";
+import { deliveryMatches, filterParameters, statusShown } from "./outbox.ts";
 import {
   attempts,
   callbackIsAwaiting,
@@ -17,24 +20,29 @@ import {
 
 const bound = sql.placeholder;
 
+const FIRST_PAGE: HistoryPage = { after: null, limit: CALLBACKS_PER_TASK_MAX, statuses: null, since: null };
+
 export function historyVerbs({ db }: SqliteConnection): Pick<Store, "deliveryHistory" | "counts"> {
   const history = prepareHistory(db);
   const totals = prepareTotals(db);
 
-  function historyOf(principal: string, taskId: string): CallbackHistory[] {
-    const key = { principal, taskId };
+  function historyOf(principal: string, taskId: string, page: HistoryPage): CallbackHistory[] {
+    const filter = { ...filterParameters(page), isFiltered: page.statuses === null && page.since === null ? 0 : 1 };
+    const after = { afterTime: page.after?.registeredAt ?? -1, afterId: page.after?.id ?? "" };
+    const listed = history.callbacks.all({ principal, taskId, limit: page.limit, ...after, ...filter });
+    const key = { ...filter, ids: JSON.stringify(listed.map(({ id }) => id)) };
     const attemptsOf = Map.groupBy(history.attempts.all(key), ({ deliveryId }) => deliveryId);
     const deliveriesOf = Map.groupBy(history.deliveries.all(key), ({ callbackId }) => callbackId);
-    return history.callbacks.all(key).map((callback) => ({
+    return listed.map((callback) => ({
       callback,
       deliveries: (deliveriesOf.get(callback.id) ?? []).map((row) => toDelivery(row, attemptsOf.get(row.id) ?? [])),
     }));
   }
 
   return {
-    async deliveryHistory(principal, taskId) {
+    async deliveryHistory(principal, taskId, page = FIRST_PAGE) {
       // One transaction, so that the three reads tell of one moment.
-      return db.transaction(() => historyOf(principal, taskId));
+      return db.transaction(() => historyOf(principal, taskId, page));
     },
     async counts(): Promise<Counts> {
       return db.transaction(() => ({
@@ -52,18 +60,21 @@ function toDelivery(row: DeliveryRow, made: readonly (Attempt & { readonly deliv
   const { callbackId: _, ...delivery } = row;
   return {
     ...delivery,
-    status: statusToShow(row.status, row.nextAttemptAt),
     attempts: made.map(({ deliveryId: __, ...attempt }) => attempt),
   };
 }
 
-/** A claim that is kept over a short wait is nothing a reader should know of: the delivery waits for its next attempt. */
-function statusToShow(status: DeliveryStatus, nextAttemptAt: number | null): DeliveryStatus {
-  return status === "sending" && nextAttemptAt !== null ? "pending" : status;
-}
-
 function prepareHistory(db: SqliteConnection["db"]) {
-  const ofTask = and(eq(callbacks.principal, bound("principal")), eq(callbacks.taskId, bound("taskId")));
+  const isOfTask = and(eq(callbacks.principal, bound("principal")), eq(callbacks.taskId, bound("taskId")));
+  const isAfter = sql`(${callbacks.registeredAt}, ${callbacks.id}) > (${bound("afterTime")}, ${bound("afterId")})`;
+  const matching = db
+    .select({ id: deliveries.id })
+    .from(deliveries)
+    .where(and(eq(deliveries.callbackId, callbacks.id), deliveryMatches));
+  const isListed = and(
+    sql`${deliveries.callbackId} in (select value from json_each(${bound("ids")}))`,
+    deliveryMatches,
+  );
   return {
     callbacks: db
       .select({
@@ -75,8 +86,9 @@ function prepareHistory(db: SqliteConnection["db"]) {
         notAfter: callbacks.notAfter,
       })
       .from(callbacks)
-      .where(ofTask)
+      .where(and(isOfTask, isAfter, or(sql`${bound("isFiltered")} = 0`, exists(matching))))
       .orderBy(asc(callbacks.registeredAt), asc(callbacks.id))
+      .limit(bound("limit"))
       .prepare(),
     deliveries: db
       .select({
@@ -84,15 +96,14 @@ function prepareHistory(db: SqliteConnection["db"]) {
         callbackId: deliveries.callbackId,
         eventId: deliveries.eventId,
         event: events.type,
-        status: deliveries.status,
+        status: statusShown,
         attemptCount: deliveries.attemptCount,
         nextAttemptAt: deliveries.nextAttemptAt,
         reason: deliveries.reason,
       })
-      .from(callbacks)
-      .innerJoin(deliveries, eq(deliveries.callbackId, callbacks.id))
+      .from(deliveries)
       .innerJoin(events, eq(events.id, deliveries.eventId))
-      .where(ofTask)
+      .where(isListed)
       .orderBy(asc(events.seq))
       .prepare(),
     attempts: db
@@ -104,10 +115,9 @@ function prepareHistory(db: SqliteConnection["db"]) {
         statusCode: attempts.statusCode,
         error: attempts.error,
       })
-      .from(callbacks)
-      .innerJoin(deliveries, eq(deliveries.callbackId, callbacks.id))
+      .from(deliveries)
       .innerJoin(attempts, eq(attempts.deliveryId, deliveries.id))
-      .where(ofTask)
+      .where(isListed)
       .orderBy(asc(attempts.number))
       .prepare(),
   };

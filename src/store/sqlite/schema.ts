@@ -108,6 +108,10 @@ export const deliveries = sqliteTable(
     profileVersion: integer("profile_version").notNull(),
     status: text().$type<DeliveryStatus>().notNull(),
     attemptCount: integer("attempt_count").notNull(),
+    /** Attempts made before it was last opened again: the retry schedule counts from there. */
+    attemptsBefore: integer("attempts_before").notNull().default(0),
+    /** Redelivery was asked for while it was being sent: it is due again as soon as its attempt is over. */
+    sendAgain: integer("send_again", { mode: "boolean" }).notNull().default(false),
     /** While pending: when it is due. While sending: set only over a short wait for which the claim is kept. */
     nextAttemptAt: integer("next_attempt_at"),
     /** Counts the claims: a later one makes an earlier one void. */

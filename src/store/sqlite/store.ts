@@ -6,7 +6,9 @@ import { deliveryVerbs } from "./deliveries.ts";
 import { expiryVerbs } from "./expiry.ts";
 import { historyVerbs } from "./history.ts";
 import { inboxVerbs } from "./inbox.ts";
+import { redeliveryVerbs } from "./redelivery.ts";
 import { taskVerbs } from "./tasks.ts";
+import { unregisterVerbs } from "./unregister.ts";
 
 export interface SqliteStoreOptions {
   readonly file: string;
@@ -20,9 +22,11 @@ export function openSqliteStore({ file, migrationsFolder, newId }: SqliteStoreOp
   const connection = openConnection(file, migrationsFolder);
   return {
     ...callbackVerbs(connection, newId),
+    ...unregisterVerbs(connection),
     ...taskVerbs(connection, newId),
     ...deliveryVerbs(connection),
     ...expiryVerbs(connection),
+    ...redeliveryVerbs(connection),
     ...historyVerbs(connection),
     ...inboxVerbs(connection),
     async close() {

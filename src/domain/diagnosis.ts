@@ -1,0 +1,72 @@
+import type { AttemptError } from "./attempt.ts";
+
+/** What an attempt goes through, in this order. */
+export type DiagnosisStepName = "guard" | "dns" | "connect" | "tls" | "post";
+
+/** skipped: not needed for this URL, or never come to since an earlier step failed. */
+export interface DiagnosisStep {
+  readonly step: DiagnosisStepName;
+  readonly status: "ok" | "failed" | "skipped";
+  /** Null unless failed. */
+  readonly error: AttemptError | null;
+  /** Of the POST's answer. */
+  readonly statusCode: number | null;
+  readonly durationMs: number;
+}
+
+const OK: Record<DiagnosisStepName, string> = {
+  guard: "The address guard has nothing against it.",
+  dns: "The name resolves.",
+  connect: "The port accepts connections.",
+  tls: "The TLS handshake works and the certificate is valid for the name.",
+  post: "The receiver took the test POST.",
+};
+
+const SKIPPED: Record<DiagnosisStepName, string> = {
+  guard: "Not judged.",
+  dns: "An IP address needs no DNS.",
+  connect: "Not tried.",
+  tls: "An http:// URL has no TLS; use https:// for receivers that are not on the same machine.",
+  post: "Not sent.",
+};
+
+const FAILED: Record<AttemptError, string> = {
+  blocked: "The address is not public, so nothing is sent there: use a public one, or see CALLBACK_ALLOW_PRIVATE.",
+  dns_error: "The name does not resolve: check its spelling and its DNS records.",
+  connection_refused:
+    "Nothing listens there: check host and port, and that the receiver runs and no firewall is between.",
+  connection_reset:
+    "The connection was cut off: check for a crash, a proxy, or a port that speaks TLS when http:// is used.",
+  timeout: "It took too long: check for a firewall that drops packets, and answer 2xx before doing the work.",
+  tls_error:
+    "The TLS handshake failed: check that the certificate is valid for the name, complete with its chain and not expired, and that the port speaks TLS.",
+  http_3xx: "The receiver redirects, and redirects are not followed: register the URL that it redirects to.",
+  http_4xx: "The receiver refuses the POST: check the path, that it takes POST, and its authentication.",
+  http_5xx: "The receiver failed on the POST: look into its own log.",
+};
+
+const REFUSED: Readonly<Record<number, string>> = {
+  401: "The receiver refuses the POST as not authentic: check that it verifies with the signing_secret of this very callback.",
+  403: "The receiver refuses the POST: check that it verifies with the signing_secret of this very callback, and its firewall.",
+  404: "The receiver knows no such path: check the path of callback_url.",
+  405: "The receiver takes no POST on this path: check its routes.",
+  410: "The receiver says that it is gone; a real delivery that gets this answer disables the callback.",
+  413: "The receiver finds the POST too large; a real delivery that gets this answer is given up.",
+  415: "The receiver does not take application/json: let it.",
+};
+
+const NOT_REGISTERED_YET =
+  "The receiver refuses the POST as not authentic, which is right before the registration: this signature is made with a throwaway secret.";
+
+/** One sentence for the callback's owner: what was found and what to do; never the receiver's words. */
+export function adviceOn(
+  { step, status, error, statusCode }: DiagnosisStep,
+  context: { readonly failedBefore: boolean; readonly isRegistered: boolean },
+): string {
+  if (status === "ok") return OK[step];
+  if (status === "skipped" || error === null) {
+    return context.failedBefore ? "Not come to: mend the step that failed first." : SKIPPED[step];
+  }
+  if (!context.isRegistered && (statusCode === 401 || statusCode === 403)) return NOT_REGISTERED_YET;
+  return REFUSED[statusCode ?? 0] ?? FAILED[error];
+}

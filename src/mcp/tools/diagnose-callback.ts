@@ -1,0 +1,105 @@
+import { z } from "zod";
+import { CALLBACK_URL_CHARS_MAX } from "../../domain/callback.ts";
+import { adviceOn } from "../../domain/diagnosis.ts";
+import { DomainError } from "../../domain/errors.ts";
+import type { Clock } from "../../service/ports.ts";
+import type { Diagnosis, Probes } from "../../service/probes.ts";
+import { count, timestamp, timestampOf } from "../answers.ts";
+import { ownId } from "../arguments.ts";
+import { defineTool } from "../tool.ts";
+import type { Tool } from "../tool.ts";
+
+const DESCRIPTION = [
+  "Finds out why POSTs do not arrive: tries the address guard, DNS, the connection, TLS and a signed test POST, one after the other, up to the first that fails.",
+  "Each step is answered with ok, failed or skipped, a category and one sentence of what to do.",
+  "Give callback_id, or callback_url to try a URL before it is registered (the POST's signature is then made with a throwaway secret).",
+].join(" ");
+
+const input = z.strictObject({
+  callback_id: ownId()
+    .optional()
+    .describe("The callback, as register_callback returned it. It may be disabled, not removed."),
+  callback_url: z
+    .string()
+    .meta({ format: "uri", maxLength: CALLBACK_URL_CHARS_MAX })
+    .optional()
+    .describe("A URL that is not registered yet, by the rules of register_callback."),
+});
+
+const step = z.object({
+  step: z.enum(["guard", "dns", "connect", "tls", "post"]),
+  status: z.enum(["ok", "failed", "skipped"]).describe("skipped: not needed, or not come to."),
+  error: z
+    .string()
+    .describe("The category, as in an attempt, e.g. dns_error or http_4xx; null unless failed.")
+    .nullable(),
+  status_code: count.nullable().describe("The receiver's HTTP status; null for all steps but post."),
+  duration_ms: count,
+  message: z.string().describe("What was found and what to do."),
+});
+
+const output = z.object({
+  status: z.enum(["ok", "failed"]),
+  callback_id: z.string().optional(),
+  callback_url: z.string(),
+  callback_status: z.enum(["active", "disabled", "removed"]).optional(),
+  steps: z.array(step),
+  message: z.string(),
+  timestamp,
+});
+
+export function createDiagnoseCallback({
+  probes,
+  clock,
+}: {
+  readonly probes: Probes;
+  readonly clock: Pick<Clock, "now">;
+}): Tool {
+  return defineTool({
+    name: "diagnose_callback",
+    title: "Diagnose a callback",
+    description: DESCRIPTION,
+    annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
+    input,
+    output,
+    async answer(given, principal) {
+      const diagnosis = await probes.diagnose(principal, targetOf(given));
+      const { url, callback } = diagnosis;
+      const steps = showSteps(diagnosis);
+      const failed = steps.find(({ status }) => status === "failed");
+      return {
+        status: failed === undefined ? ("ok" as const) : ("failed" as const),
+        ...(callback !== null && { callback_id: callback.id }),
+        callback_url: url,
+        ...(callback !== null && { callback_status: callback.status }),
+        steps,
+        message: failed === undefined ? okMessageOf(diagnosis) : `⚠️ ${failed.step}: ${failed.message}`,
+        timestamp: timestampOf(clock),
+      };
+    },
+  });
+}
+
+function targetOf({ callback_id, callback_url }: z.output<typeof input>): { callbackId: string } | { url: string } {
+  if (callback_id !== undefined && callback_url === undefined) return { callbackId: callback_id };
+  if (callback_id === undefined && callback_url !== undefined) return { url: callback_url };
+  throw new DomainError("invalid", "Give either callback_id or callback_url.");
+}
+
+function showSteps({ steps, callback }: Diagnosis): z.input<typeof step>[] {
+  const isRegistered = callback !== null;
+  const failedAt = steps.findIndex(({ status }) => status === "failed");
+  return steps.map((each, index) => ({
+    step: each.step,
+    status: each.status,
+    error: each.error,
+    status_code: each.statusCode,
+    duration_ms: each.durationMs,
+    message: adviceOn(each, { isRegistered, failedBefore: failedAt !== -1 && failedAt < index }),
+  }));
+}
+
+function okMessageOf({ url, callback }: Diagnosis): string {
+  if (callback?.status !== "disabled") return `✅ ${url} is reachable and takes POSTs.`;
+  return `✅ ${url} takes POSTs again, but the callback is disabled: unregister it and register it again.`;
+}

@@ -1,0 +1,67 @@
+import { z } from "zod";
+import type { Clock } from "../../service/ports.ts";
+import type { Probes, TestEventSent } from "../../service/probes.ts";
+import { count, timestamp, timestampOf } from "../answers.ts";
+import { ownId } from "../arguments.ts";
+import { defineTool } from "../tool.ts";
+import type { Tool } from "../tool.ts";
+
+const DESCRIPTION = [
+  "Sends one signed test POST to a callback's URL now and answers with what it came to, within seconds.",
+  'Its type is "test" and it has a webhook-id of its own; it is tried once, and no history shows it.',
+  "Use it to see whether a receiver is reachable and verifies the signature, before a task ends; diagnose_callback says more when it fails.",
+].join(" ");
+
+const input = z.strictObject({
+  callback_id: ownId().describe("The callback, as register_callback returned it. It may be disabled, not removed."),
+});
+
+const output = z.object({
+  status: z.enum(["delivered", "failed"]),
+  callback_id: z.string(),
+  callback_url: z.string(),
+  event_id: z.string().describe("The POST's webhook-id."),
+  status_code: count.nullable().describe("The receiver's HTTP status; null: it gave no answer."),
+  error: z.string().describe("What went wrong, e.g. timeout or http_5xx; null: delivered.").nullable(),
+  duration_ms: count,
+  message: z.string(),
+  timestamp,
+});
+
+export function createSendTestEvent({
+  probes,
+  clock,
+}: {
+  readonly probes: Probes;
+  readonly clock: Pick<Clock, "now">;
+}): Tool {
+  return defineTool({
+    name: "send_test_event",
+    title: "Send a test event",
+    description: DESCRIPTION,
+    annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
+    input,
+    output,
+    async answer({ callback_id }, principal) {
+      const sent = await probes.sendTestEvent(principal, callback_id);
+      const { statusCode, error } = sent.outcome;
+      return {
+        status: error === null ? ("delivered" as const) : ("failed" as const),
+        callback_id,
+        callback_url: sent.callback.url,
+        event_id: sent.eventId,
+        status_code: statusCode,
+        error,
+        duration_ms: sent.durationMs,
+        message: messageOf(sent),
+        timestamp: timestampOf(clock),
+      };
+    },
+  });
+}
+
+function messageOf({ callback, outcome: { statusCode, error } }: TestEventSent): string {
+  if (error === null) return `✅ ${callback.url} took the test event.`;
+  const what = statusCode === null ? `failed: ${error}` : `was answered with status ${statusCode}`;
+  return `⚠️ The test event to ${callback.url} ${what}; diagnose_callback says what to do.`;
+}

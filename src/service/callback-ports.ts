@@ -1,0 +1,117 @@
+/** What looking after callbacks that exist needs from outside: withdrawing, redelivering, testing, diagnosing. Part of ports.ts. */
+import type { AttemptError, Outcome } from "../domain/attempt.ts";
+import type { Callback } from "../domain/callback.ts";
+import type { DeliveryStatus } from "../domain/delivery.ts";
+import type { DiagnosisStep } from "../domain/diagnosis.ts";
+
+/** Verbs of the Store; what is promised of all of them is promised of these. Another principal's row is as one that is not there. */
+export interface CallbackVerbs {
+  findCallback(principal: string, callbackId: string): Promise<Callback | null>;
+  /** The callback removed and its open deliveries cancelled; removed before: as it is. Null: there is none. */
+  unregisterCallback(command: UnregisterCallback): Promise<UnregisterCallbackResult | null>;
+  /**
+   * Opens one delivery, or up to `limit` matching ones, again: a settled one is due now with its schedule anew, a pending one is due
+   * now, and one that is being sent is due again as soon as its attempt is over.
+   */
+  redeliver(command: Redeliver): Promise<RedeliverResult>;
+}
+
+/** By its id, or by the three that name it. */
+export type CallbackKey =
+  | { readonly callbackId: string }
+  | { readonly taskId: string; readonly clientId: string; readonly url: string };
+
+export interface UnregisterCallback {
+  readonly principal: string;
+  readonly callback: CallbackKey;
+  readonly now: number;
+}
+export interface UnregisterCallbackResult {
+  /** False: it had been removed before. */
+  readonly removedNow: boolean;
+  readonly callback: Callback;
+  /** Deliveries that were open until now. */
+  readonly cancelledCount: number;
+}
+
+/** `statuses`: as readers see them; null: any. `since`: of deliveries that came to be at this time (epoch ms) or later; null: ever. */
+export interface DeliveryFilter {
+  readonly statuses: readonly DeliveryStatus[] | null;
+  readonly since: number | null;
+}
+
+/** A page of the callbacks of a task, the oldest first. With a filter: those that have matching deliveries, and of these only them. */
+export interface HistoryPage extends DeliveryFilter {
+  /** The callback that the page before ended with; null: from the start. */
+  readonly after: { readonly registeredAt: number; readonly id: string } | null;
+  readonly limit: number;
+}
+
+/** Where a bounded step of redelivering ended. */
+export interface RedeliverPosition {
+  readonly callbackId: string;
+  readonly eventId: string;
+}
+export type RedeliverSelection =
+  | { readonly deliveryId: string }
+  | (({ readonly taskId: string } | { readonly callbackId: string }) &
+      DeliveryFilter & { readonly after: RedeliverPosition | null; readonly limit: number });
+
+export interface Redeliver {
+  readonly principal: string;
+  readonly selection: RedeliverSelection;
+  readonly now: number;
+}
+export type RedeliverResult =
+  | {
+      readonly kind: "redelivered";
+      readonly deliveryIds: readonly string[];
+      /** Matching deliveries that were left alone, since their callback is not active or its not_after is past. */
+      readonly passedOver: number;
+      /** Where the next step goes on; null: there is nothing more. */
+      readonly next: RedeliverPosition | null;
+    }
+  | { readonly kind: "not_found" }
+  /** The one callback that is meant gets nothing. */
+  | {
+      readonly kind: "refused";
+      readonly callbackId: string;
+      readonly status: "disabled" | "removed" | "past_not_after";
+    };
+
+/** A signed POST outside the outbox: nothing of it is stored, and it is made once. */
+export interface ProbePost {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** The exact text that was signed. */
+  readonly body: string;
+}
+export interface ProbeResult {
+  readonly outcome: Pick<Outcome, "statusCode" | "error">;
+  readonly durationMs: number;
+}
+export interface Prober {
+  /** One attempt, within the time an attempt has. `busy`: as many probes are under way as may be. */
+  post(post: ProbePost): Promise<ProbeResult | "busy">;
+  /** Every step that an attempt takes, each tried on its own, up to the first that fails; the time for all is bounded. */
+  diagnose(post: ProbePost): Promise<readonly DiagnosisStep[] | "busy">;
+}
+
+/** Part of Announcement. */
+export type CallbackAnnouncement =
+  | {
+      readonly kind: "callback.removed";
+      readonly callbackId: string;
+      readonly taskId: string | null;
+      readonly clientId: string;
+      readonly cancelledCount: number;
+    }
+  | { readonly kind: "deliveries.redelivered"; readonly count: number }
+  | {
+      readonly kind: "callback.tested";
+      readonly callbackId: string;
+      readonly clientId: string;
+      readonly statusCode: number | null;
+      readonly error: AttemptError | null;
+      readonly durationMs: number;
+    };

@@ -1,0 +1,85 @@
+import { renderTestBody } from "../domain/body.ts";
+import { parseCallbackUrl } from "../domain/callback.ts";
+import type { Callback } from "../domain/callback.ts";
+import type { DiagnosisStep } from "../domain/diagnosis.ts";
+import { DomainError } from "../domain/errors.ts";
+import type { NewId } from "../domain/ids.ts";
+import { generateSecret, signatureHeaders } from "../domain/signature.ts";
+import type { Prober, ProbePost, ProbeResult } from "./callback-ports.ts";
+import { noSuchCallback } from "./callbacks.ts";
+import type { Announce } from "./announcements.ts";
+import type { Clock, Store } from "./ports.ts";
+
+export interface ProbesNeeds {
+  readonly store: Pick<Store, "findCallback">;
+  readonly prober: Prober;
+  readonly clock: Pick<Clock, "now">;
+  readonly newId: NewId;
+  readonly announce: Announce;
+}
+
+export interface TestEventSent extends ProbeResult {
+  readonly callback: Callback;
+  /** Its webhook-id. */
+  readonly eventId: string;
+}
+
+export interface Diagnosis {
+  readonly url: string;
+  /** Null: the URL is not registered, or was not asked for by its callback. */
+  readonly callback: Callback | null;
+  readonly steps: readonly DiagnosisStep[];
+}
+
+export type Probes = ReturnType<typeof createProbes>;
+
+/** Tries of a receiver that no delivery knows of: made once, now, and stored nowhere. */
+export function createProbes({ store, prober, clock, newId, announce }: ProbesNeeds) {
+  /** A disabled callback may be tried, or nobody would learn that its receiver is back. */
+  async function findTestable(principal: string, callbackId: string): Promise<Callback> {
+    const callback = await store.findCallback(principal, callbackId);
+    if (callback === null) throw noSuchCallback(callbackId);
+    if (callback.status !== "removed") return callback;
+    throw new DomainError(
+      "conflict",
+      `Callback ${callbackId} was removed, so nothing is sent to it; register it again, or use diagnose_callback with the callback_url.`,
+    );
+  }
+
+  function testPost(url: string, callback: Callback | null): ProbePost & { readonly eventId: string } {
+    const now = clock.now();
+    const eventId = newId("evt");
+    const body = renderTestBody(callback, now);
+    const message = { id: eventId, body, timestamp: Math.floor(now / 1000) };
+    const headers = signatureHeaders(message, [callback?.signingSecret ?? generateSecret()]);
+    return { eventId, url, headers, body };
+  }
+
+  return {
+    /** One signed POST of type `test`, one attempt; resolves with what it came to. */
+    async sendTestEvent(principal: string, callbackId: string): Promise<TestEventSent> {
+      const callback = await findTestable(principal, callbackId);
+      const { eventId, ...post } = testPost(callback.url, callback);
+      const result = await prober.post(post);
+      if (result === "busy") throw tooManyProbes();
+      const { outcome, durationMs } = result;
+      announce({ kind: "callback.tested", callbackId, clientId: callback.clientId, ...outcome, durationMs });
+      return { callback, eventId, outcome, durationMs };
+    },
+
+    /** What is in the way of a POST, step by step: to a callback, or to a URL that is not registered yet. */
+    async diagnose(principal: string, target: { callbackId: string } | { url: string }): Promise<Diagnosis> {
+      const callback = "callbackId" in target ? await findTestable(principal, target.callbackId) : null;
+      const url = "url" in target ? target.url : (callback?.url ?? "");
+      parseCallbackUrl(url);
+      const { eventId: _, ...post } = testPost(url, callback);
+      const steps = await prober.diagnose(post);
+      if (steps === "busy") throw tooManyProbes();
+      return { url, callback, steps };
+    },
+  };
+}
+
+function tooManyProbes(): DomainError {
+  return new DomainError("limit", "As many test events and diagnoses as may be are under way; try again in a moment.");
+}

@@ -1,0 +1,111 @@
+import { and, asc, eq, sql } from "drizzle-orm";
+import type { SQL } from "drizzle-orm";
+import type { Redeliver, RedeliverResult, RedeliverSelection } from "../../service/callback-ports.ts";
+import type { Store } from "../../service/ports.ts";
+import type { SqliteConnection } from "./connection.ts";
+import { deliveryMatches, filterParameters, prepareReopen } from "./outbox.ts";
+import { callbacks, deliveries } from "./schema.ts";
+
+const bound = sql.placeholder;
+
+type Selection<Key extends string> = Extract<RedeliverSelection, { [name in Key]: string }>;
+
+export function redeliveryVerbs({ db, write }: SqliteConnection): Pick<Store, "redeliver"> {
+  const statements = { ...prepareChecks(db), ...prepareMatches(db) };
+  const reopen = prepareReopen(db);
+
+  function one(principal: string, { deliveryId }: Selection<"deliveryId">, now: number): RedeliverResult {
+    const row = statements.delivery.get({ principal, deliveryId });
+    if (row === undefined) return { kind: "not_found" };
+    const { callbackId, status, notAfter } = row;
+    if (status !== "active") return { kind: "refused", callbackId, status };
+    if (isTooLate(notAfter, now)) return { kind: "refused", callbackId, status: "past_not_after" };
+    reopen(deliveryId, now);
+    return { kind: "redelivered", deliveryIds: [deliveryId], passedOver: 0, next: null };
+  }
+
+  function ofCallback(principal: string, selection: Selection<"callbackId">, now: number): RedeliverResult {
+    const { callbackId } = selection;
+    const row = statements.callback.get({ principal, callbackId });
+    if (row === undefined) return { kind: "not_found" };
+    if (row.status !== "active") return { kind: "refused", callbackId, status: row.status };
+    if (isTooLate(row.notAfter, now)) return { kind: "refused", callbackId, status: "past_not_after" };
+    return step(statements.ofCallback.all({ principal, callbackId, ...pageOf(selection) }), selection.limit, now);
+  }
+
+  function ofTask(principal: string, selection: Selection<"taskId">, now: number): RedeliverResult {
+    const { taskId } = selection;
+    if (statements.anyOfTask.get({ principal, taskId }) === undefined) return { kind: "not_found" };
+    return step(statements.ofTask.all({ principal, taskId, ...pageOf(selection) }), selection.limit, now);
+  }
+
+  /** `rows`: up to one more than `limit`, which tells that there is more. */
+  function step(rows: ReturnType<typeof statements.ofTask.all>, limit: number, now: number): RedeliverResult {
+    const page = rows.slice(0, limit);
+    const last = rows.length > limit ? page.at(-1) : undefined;
+    const deliveryIds = page
+      .filter(({ status, notAfter }) => status === "active" && !isTooLate(notAfter, now))
+      .map(({ id }) => id);
+    for (const id of deliveryIds) reopen(id, now);
+    const next = last === undefined ? null : { callbackId: last.callbackId, eventId: last.eventId };
+    return { kind: "redelivered", deliveryIds, passedOver: page.length - deliveryIds.length, next };
+  }
+
+  function redeliver({ principal, selection, now }: Redeliver): RedeliverResult {
+    if ("deliveryId" in selection) return one(principal, selection, now);
+    return "callbackId" in selection ? ofCallback(principal, selection, now) : ofTask(principal, selection, now);
+  }
+
+  return { redeliver: (command) => write(() => redeliver(command)) };
+}
+
+function isTooLate(notAfter: number | null, now: number): boolean {
+  return notAfter !== null && notAfter <= now;
+}
+
+function pageOf(selection: Selection<"callbackId"> | Selection<"taskId">) {
+  const { after, limit } = selection;
+  const afterCallback = after?.callbackId ?? "";
+  return { ...filterParameters(selection), afterCallback, afterEvent: after?.eventId ?? "", limit: limit + 1 };
+}
+
+const isOwn = eq(callbacks.principal, bound("principal"));
+const isOfTask = and(isOwn, eq(callbacks.taskId, bound("taskId")));
+const isCallback = and(isOwn, eq(callbacks.id, bound("callbackId")));
+
+function prepareChecks(db: SqliteConnection["db"]) {
+  return {
+    delivery: db
+      .select({ callbackId: callbacks.id, status: callbacks.status, notAfter: callbacks.notAfter })
+      .from(deliveries)
+      .innerJoin(callbacks, eq(callbacks.id, deliveries.callbackId))
+      .where(and(isOwn, eq(deliveries.id, bound("deliveryId"))))
+      .prepare(),
+    callback: db
+      .select({ status: callbacks.status, notAfter: callbacks.notAfter })
+      .from(callbacks)
+      .where(isCallback)
+      .prepare(),
+    anyOfTask: db.select({ id: callbacks.id }).from(callbacks).where(isOfTask).limit(1).prepare(),
+  };
+}
+
+function prepareMatches(db: SqliteConnection["db"]) {
+  const isAfter = sql`(${deliveries.callbackId}, ${deliveries.eventId}) > (${bound("afterCallback")}, ${bound("afterEvent")})`;
+  const matching = (isMeant: SQL | undefined) =>
+    db
+      .select({
+        id: deliveries.id,
+        callbackId: deliveries.callbackId,
+        eventId: deliveries.eventId,
+        status: callbacks.status,
+        notAfter: callbacks.notAfter,
+      })
+      .from(callbacks)
+      .innerJoin(deliveries, eq(deliveries.callbackId, callbacks.id))
+      .where(and(isMeant, isAfter, deliveryMatches))
+      .orderBy(asc(deliveries.callbackId), asc(deliveries.eventId))
+      .limit(bound("limit"))
+      .prepare();
+  return { ofCallback: matching(isCallback), ofTask: matching(isOfTask) };
+}

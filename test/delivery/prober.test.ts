@@ -1,0 +1,133 @@
+import { describe, expect, onTestFinished, test } from "vitest";
+import { createAddressGuard } from "../../src/delivery/address-guard.ts";
+import type { Resolve } from "../../src/delivery/address-guard.ts";
+import { createProber } from "../../src/delivery/prober.ts";
+import type { ProberNeeds } from "../../src/delivery/prober.ts";
+import { failingWith, resolvingTo } from "../support/resolve.ts";
+import { selfSigned } from "../support/self-signed.ts";
+import { listenRaw, receiverWith } from "../support/sender.ts";
+
+const CERTIFICATE = selfSigned("receiver.example");
+
+function proberWith(resolve: Resolve = resolvingTo("127.0.0.1"), settings: Partial<ProberNeeds> = {}) {
+  const guard = createAddressGuard({ allow: "loopback", resolve });
+  const prober = createProber({ guard, attemptTimeoutMs: 5000, userAgent: "mcp-callbacks/test", ...settings });
+  onTestFinished(() => prober.close());
+  return prober;
+}
+
+async function diagnosed(url: string, prober = proberWith()) {
+  const steps = await prober.diagnose({ url, headers: { "webhook-id": "evt_1" }, body: "{}" });
+  if (steps === "busy") throw new Error("busy");
+  return steps.map(({ step, status, error, statusCode }) => [step, status, error ?? statusCode].join(" ").trim());
+}
+
+describe("a diagnosis", () => {
+  test("of a receiver behind a name and TLS goes through every step", async () => {
+    const receiver = await receiverWith(undefined, { tls: CERTIFICATE });
+    const prober = proberWith(undefined, { ca: CERTIFICATE.cert });
+    expect(await diagnosed(`https://receiver.example:${receiver.port}/hook`, prober)).toEqual([
+      "guard ok",
+      "dns ok",
+      "connect ok",
+      "tls ok",
+      "post ok 204",
+    ]);
+    expect(receiver.requests).toMatchObject([{ method: "POST", path: "/hook", headers: { "webhook-id": "evt_1" } }]);
+  });
+
+  test("stops at the guard: nobody is connected to", async () => {
+    const receiver = await receiverWith();
+    const prober = proberWith(async () => [
+      { address: "127.0.0.1", family: 4 },
+      { address: "10.0.0.1", family: 4 },
+    ]);
+    expect(await diagnosed(`http://receiver.example:${receiver.port}/`, prober)).toEqual([
+      "guard failed blocked",
+      "dns skipped",
+      "connect skipped",
+      "tls skipped",
+      "post skipped",
+    ]);
+    expect(receiver.connections).toBe(0);
+  });
+
+  test("stops at a name that does not resolve, or takes too long to", async () => {
+    const failed = ["connect skipped", "tls skipped", "post skipped"];
+    expect(await diagnosed("http://receiver.example/", proberWith(failingWith("ENOTFOUND")))).toEqual([
+      "guard ok",
+      "dns failed dns_error",
+      ...failed,
+    ]);
+    const never = proberWith(() => new Promise(() => {}), { attemptTimeoutMs: 50 });
+    expect(await diagnosed("http://receiver.example/", never)).toEqual(["guard ok", "dns failed timeout", ...failed]);
+  });
+
+  test("stops at a port where nobody listens", async () => {
+    const receiver = await receiverWith();
+    await receiver.close();
+    const found = await diagnosed(`${receiver.url}/`);
+    expect(found).toEqual([
+      "guard ok",
+      "dns skipped",
+      "connect failed connection_refused",
+      "tls skipped",
+      "post skipped",
+    ]);
+  });
+
+  test.each([
+    ["a certificate nobody vouches for", "tls_error"],
+    ["a port that does not speak TLS", "tls_error"],
+  ])("stops at TLS for %s", async (what, category) => {
+    const options = what.startsWith("a certificate") ? { tls: CERTIFICATE } : {};
+    const receiver = await receiverWith(undefined, options);
+    const found = await diagnosed(`https://receiver.example:${receiver.port}/`);
+    expect(found.slice(2)).toEqual(["connect ok", `tls failed ${category}`, "post skipped"]);
+    expect(receiver.requests).toEqual([]);
+  });
+
+  test("of a receiver that never answers the handshake or the POST ends in bounded time", async () => {
+    const { port } = await listenRaw(() => {});
+    const patient = (ms: number) => proberWith(undefined, { attemptTimeoutMs: ms });
+    const silentTls = await diagnosed(`https://receiver.example:${port}/`, patient(300));
+    expect(silentTls.slice(2)).toEqual(["connect ok", "tls failed timeout", "post skipped"]);
+    const silent = await diagnosed(`http://receiver.example:${port}/`, patient(300));
+    expect(silent.at(-1)).toBe("post failed timeout");
+  });
+
+  test.each([
+    [302, "http_3xx"],
+    [404, "http_4xx"],
+    [500, "http_5xx"],
+  ])("tells a POST answered with %i by its status, and by none of the receiver's words", async (status, category) => {
+    const receiver = await receiverWith((_, response) => response.writeHead(status, { location: "/x" }).end("words"));
+    const prober = proberWith();
+    expect((await diagnosed(receiver.url, prober)).at(-1)).toBe(`post failed ${category}`);
+    const steps = await prober.diagnose({ url: receiver.url, headers: {}, body: "{}" });
+    expect(JSON.stringify(steps)).not.toContain("words");
+  });
+});
+
+test("a test POST is made once and its outcome told", async () => {
+  const receiver = await receiverWith((_, response) => response.writeHead(503).end("busy"));
+  const result = await proberWith().post({ url: receiver.url, headers: {}, body: "{}" });
+  expect(result).toEqual({ outcome: { statusCode: 503, error: "http_5xx" }, durationMs: expect.any(Number) });
+  expect(receiver.requests).toHaveLength(1);
+});
+
+test("as many probes as may be under way at once, and the next is told so", async () => {
+  const held: (() => void)[] = [];
+  const receiver = await receiverWith((_, response) => void held.push(() => response.end()));
+  const prober = proberWith();
+  const post = () => prober.post({ url: receiver.url, headers: {}, body: "{}" });
+  const underWay = Array.from({ length: 16 }, post);
+  await receiver.waitFor(16);
+  expect(await post()).toBe("busy");
+  for (const release of held) release();
+  expect(await Promise.all(underWay)).not.toContain("busy");
+  const after = post();
+  await receiver.waitFor(17);
+  held.at(-1)!();
+  expect(await after).not.toBe("busy");
+});

@@ -1,0 +1,82 @@
+import { expect, onTestFinished, test } from "vitest";
+import { createDeliveries, REDELIVER_MAX } from "../../src/service/deliveries.ts";
+import type { RedeliverSelection } from "../../src/service/callback-ports.ts";
+import type { Announcement } from "../../src/service/announcements.ts";
+import type { Store } from "../../src/service/ports.ts";
+import { aClaim, aRecord, aRegistration, aStart, FAILED_503, T0 } from "../support/builders.ts";
+import { createFakeClock } from "../support/clock.ts";
+import { openTestStore } from "../support/sqlite-store.ts";
+
+async function setUp(storeSeen: (store: Store) => Store = (it) => it) {
+  const store = await openTestStore();
+  onTestFinished(() => store.close());
+  const announced: Announcement[] = [];
+  let wakes = 0;
+  const deliveries = createDeliveries({
+    store: storeSeen(store),
+    clock: createFakeClock(T0),
+    announce: (announcement) => void announced.push(announcement),
+    wakeDispatcher: () => void wakes++,
+  });
+  return { store, deliveries, announced, wakes: () => wakes };
+}
+
+test("many deliveries are opened in steps of a bounded size, and the dispatcher is woken once", async () => {
+  const steps: RedeliverSelection[] = [];
+  const { store, deliveries, announced, wakes } = await setUp((inner) => ({
+    ...inner,
+    redeliver(command) {
+      steps.push(command.selection);
+      return inner.redeliver(command);
+    },
+  }));
+  await Promise.all(
+    Array.from({ length: 700 }, (_, index) => store.registerCallback(aRegistration({ clientId: `c${index}` }))),
+  );
+  await store.startTask(aStart());
+  const [task] = await store.claimRunnableTasks({ limit: 1, now: T0 });
+  await store.finishTask({ id: task!.id, outcome: { status: "completed", result: null }, now: T0 });
+  const claimed = await store.claimDueDeliveries(aClaim({ limit: 700, perOrigin: 700 }));
+  const step = { status: "exhausted", disablesCallback: false } as const;
+  await Promise.all(claimed.map((one) => store.recordAttempt(aRecord(one, { outcome: FAILED_503, step }))));
+
+  const result = await deliveries.redeliver("local", { taskId: "task-1" });
+  expect([new Set(result.deliveryIds).size, result.passedOver, result.nextCursor]).toEqual([700, 0, null]);
+  expect(steps).toMatchObject([
+    { limit: 500, after: null },
+    { limit: 500, after: { callbackId: expect.any(String) } },
+  ]);
+  expect(announced).toEqual([{ kind: "deliveries.redelivered", count: 700 }]);
+  expect(wakes()).toBe(1);
+  expect(await store.claimDueDeliveries(aClaim({ limit: 999, perOrigin: 999 }))).toHaveLength(700);
+});
+
+test("one call looks at so many and no more; the next goes on from its cursor", async () => {
+  const afters: unknown[] = [];
+  const { deliveries } = await setUp((inner) => ({
+    ...inner,
+    async redeliver({ selection }) {
+      if ("deliveryId" in selection) throw new Error("Not asked for");
+      afters.push(selection.after);
+      const ids = Array.from({ length: selection.limit }, (_, index) => `dlv_${index}`);
+      return { kind: "redelivered", deliveryIds: ids, passedOver: 0, next: { callbackId: "cb_1", eventId: "evt_9" } };
+    },
+  }));
+  const first = await deliveries.redeliver("local", { callbackId: "cb_1" });
+  expect(first.deliveryIds).toHaveLength(REDELIVER_MAX);
+  expect(afters[0]).toBeNull();
+  afters.length = 0;
+  await deliveries.redeliver("local", { callbackId: "cb_1", cursor: first.nextCursor! });
+  expect(afters[0]).toEqual({ callbackId: "cb_1", eventId: "evt_9" });
+});
+
+test("nobody is woken for nothing", async () => {
+  const { store, deliveries, announced, wakes } = await setUp();
+  await store.registerCallback(aRegistration());
+  expect(await deliveries.redeliver("local", { taskId: "task-1" })).toEqual({
+    deliveryIds: [],
+    passedOver: 0,
+    nextCursor: null,
+  });
+  expect([announced, wakes()]).toEqual([[], 0]);
+});
