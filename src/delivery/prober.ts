@@ -22,8 +22,8 @@ export interface ProberNeeds {
   readonly guard: AddressGuard;
   readonly attemptTimeoutMs: number;
   readonly userAgent: string;
-  /** PEM certificates to trust instead of the usual authorities. */
-  readonly ca?: string;
+  /** PEM certificates to trust beside the usual authorities. */
+  readonly ca?: string | undefined;
   /** Instead of the network, with the addresses the guard has vetted: for tests. */
   readonly connect?: OpenSocket;
 }
