@@ -2,6 +2,8 @@ import { isIP } from "node:net";
 import { z } from "zod";
 import { DEFAULT_RETRY_POLICY } from "./domain/retry-policy.ts";
 
+const DAY_MS = 86_400_000;
+
 /** Every setting: its environment variable, default and meaning. README's table is compared with this list by a test. */
 const settings = z.object({
   HOST: z.string().trim().min(1).default("127.0.0.1"),
@@ -27,6 +29,7 @@ const settings = z.object({
   CALLBACK_ALLOW_PRIVATE: z.enum(["none", "loopback", "private"], "must be none, loopback or private").optional(),
   RETRY_SCHEDULE_MS: z.string().transform(parseSchedule).optional(),
   ATTEMPT_TIMEOUT_MS: whole(1, 600_000).default(15_000),
+  RETENTION_DAYS: days(36_500).default(30),
 });
 
 export type Config = Readonly<ReturnType<typeof parseConfig>>;
@@ -73,6 +76,8 @@ function parseConfig(env: NodeJS.ProcessEnv, isTerminal: boolean) {
     retryPolicy:
       values.RETRY_SCHEDULE_MS === undefined ? DEFAULT_RETRY_POLICY : { waitsMs: values.RETRY_SCHEDULE_MS, jitter: 0 },
     attemptTimeoutMs: values.ATTEMPT_TIMEOUT_MS,
+    /** Null: history is kept for ever. */
+    retentionMs: values.RETENTION_DAYS === 0 ? null : values.RETENTION_DAYS * DAY_MS,
   };
 }
 
@@ -103,6 +108,16 @@ function whole(lowest: number, highest: number) {
     .string()
     .refine((text) => /^\d{1,12}$/.test(text.trim()) && Number(text) >= lowest && Number(text) <= highest, {
       error: ({ input }) => `must be a whole number from ${lowest} to ${highest}, not ${JSON.stringify(input)}`,
+    })
+    .transform(Number);
+}
+
+/** Fractions are allowed: 0.5 is twelve hours. */
+function days(highest: number) {
+  return z
+    .string()
+    .refine((text) => /^\d{1,6}(\.\d{1,9})?$/.test(text.trim()) && Number(text) <= highest, {
+      error: ({ input }) => `must be a number of days from 0 (for ever) to ${highest}, not ${JSON.stringify(input)}`,
     })
     .transform(Number);
 }

@@ -5,6 +5,7 @@ import type { Config } from "./config.ts";
 import { createAddressGuard } from "./delivery/address-guard.ts";
 import { Dispatcher } from "./delivery/dispatcher.ts";
 import { createHttpSender } from "./delivery/http-sender.ts";
+import { Janitor } from "./delivery/janitor.ts";
 import { createNewId } from "./domain/ids.ts";
 import { createApp, listen } from "./http/server.ts";
 import { Lifecycle } from "./lifecycle.ts";
@@ -136,6 +137,11 @@ function startMachinery(house: House, tasks: Tasks): void {
   const runner = new TaskRunner({ store, tasks, registry, workSource: taskWork, clock, announce });
   runner.start();
   lifecycle.add("task runner", () => runner.stop());
+
+  const janitorWork = createWorkSource({ clock, announce, name: "janitor" });
+  const janitor = new Janitor({ store, workSource: janitorWork, clock, retentionMs: config.retentionMs, announce });
+  janitor.start();
+  lifecycle.add("janitor", () => janitor.stop());
 }
 
 /** The ways in. */

@@ -21,6 +21,7 @@ test("every setting has the contract's default", () => {
     privateTargets: "loopback",
     retryPolicy: DEFAULT_RETRY_POLICY,
     attemptTimeoutMs: 15_000,
+    retentionMs: 30 * 86_400_000,
   });
   expect(readConfig({}, true).logFormat).toBe("pretty");
 });
@@ -29,6 +30,13 @@ test("an empty variable counts as not set, except the empty schedule, which mean
   expect(read({ PORT: "", HOST: "", AUTH_TOKENS: "" })).toEqual(read());
   expect(read({ RETRY_SCHEDULE_MS: "" }).retryPolicy).toEqual({ waitsMs: [], jitter: 0 });
   expect(read({ RETRY_SCHEDULE_MS: "100, 200" }).retryPolicy).toEqual({ waitsMs: [100, 200], jitter: 0 });
+});
+
+test("days of retention may be fractions, and 0 is for ever", () => {
+  expect([read({ RETENTION_DAYS: "0.5" }).retentionMs, read({ RETENTION_DAYS: "0" }).retentionMs]).toEqual([
+    43_200_000,
+    null,
+  ]);
 });
 
 test("the host of PUBLIC_URL, HOST and the lists are accepted, whatever way they are written", () => {
@@ -82,6 +90,9 @@ test.each([
   ["RETRY_SCHEDULE_MS", "5s"],
   ["RETRY_SCHEDULE_MS", "1,,2"],
   ["ATTEMPT_TIMEOUT_MS", "0"],
+  ["RETENTION_DAYS", "-1"],
+  ["RETENTION_DAYS", "1e3"],
+  ["RETENTION_DAYS", "for ever"],
 ])("%s=%s is refused by name", (name, value) => {
   expect(() => read({ [name]: value })).toThrow(ConfigError);
   expect(() => read({ [name]: value })).toThrow(name);

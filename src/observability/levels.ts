@@ -16,6 +16,7 @@ export function levelOf(announcement: Announcement): "debug" | "info" | "warn" |
     case "inbox.received":
     case "work.reclaimed":
     case "http.request":
+    case "history.pruned":
       return "info";
   }
 }

@@ -29,6 +29,8 @@ export function linesOf(announcement: Announcement): readonly string[] {
       ];
     case "http.request":
       return [`${announcement.remoteAddress} - "${announcement.method} ${announcement.path}" ${announcement.status}`];
+    case "history.pruned":
+      return [prunedLine(announcement)];
     case "internal.failed":
       return [`💥 Internal failure in ${announcement.where}: ${describe(announcement.error)}`];
   }
@@ -57,6 +59,10 @@ function attemptedLine({ clientId, attempt, outcome, next, waitMs }: Of<"deliver
     case "withdrawn":
       return `🚫 Callback to ${clientId} was withdrawn during its attempt`;
   }
+}
+
+function prunedLine({ tasks, callbacks, deliveries, attempts }: Of<"history.pruned">): string {
+  return `🧹 Removed old history: ${tasks} tasks, ${callbacks} callbacks, ${deliveries} deliveries, ${attempts} attempts`;
 }
 
 function describe(error: unknown): string {

@@ -5,6 +5,7 @@ import type { Delivery } from "../domain/delivery.ts";
 import type { Event, EventType } from "../domain/event.ts";
 import type { Json } from "../domain/json.ts";
 import type { StartRequest, Task, TaskOutcome } from "../domain/task.ts";
+import type { KeepingAnnouncement, KeepingVerbs } from "./keeping.ts";
 
 export interface Clock {
   /** Epoch milliseconds. */
@@ -39,7 +40,7 @@ export interface TaskCatalog {
  * Everything durable. Each verb is one atomic unit of work: when its promise resolves, what it did survives kill -9; when it
  * rejects, nothing of it happened. Every change of a task or delivery is conditional on the state it came from.
  */
-export interface Store {
+export interface Store extends KeepingVerbs {
   /** Adds the callback, or finds the one that is already there. For a task that has ended, its delivery is added with it. */
   registerCallback(command: RegisterCallback): Promise<RegisterCallbackResult>;
   /** Adds the task as pending, or finds the one that has this task_id. */
@@ -191,6 +192,7 @@ export interface Received {
 export type Announce = (announcement: Announcement) => void;
 
 export type Announcement =
+  | KeepingAnnouncement
   | { readonly kind: "task.started"; readonly taskId: string; readonly taskType: string; readonly clientId: string }
   | { readonly kind: "task.running"; readonly taskId: string; readonly taskType: string; readonly runCount: number }
   | {

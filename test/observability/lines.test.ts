@@ -45,6 +45,10 @@ const CASES: readonly [Announcement, readonly string[]][] = [
     },
     ['127.0.0.1 - "POST /webhook/x" 200'],
   ],
+  [
+    { kind: "history.pruned", before: 0, durationMs: 9, tasks: 3, events: 3, callbacks: 4, deliveries: 5, attempts: 6 },
+    ["🧹 Removed old history: 3 tasks, 4 callbacks, 5 deliveries, 6 attempts"],
+  ],
 ];
 
 test.each(CASES)("%o is told in the contract's words", (announcement, lines) => {

@@ -12,6 +12,7 @@ import type { TaskStatus } from "../../domain/task.ts";
  * literals, so queries take it from here.
  */
 export const taskIsOpen = sql.raw(`"status" in ('pending', 'running')`);
+export const taskHasEnded = sql.raw(`"finished_at" is not null`);
 export const deliveryIsOpen = sql.raw(`"status" in ('pending', 'sending')`);
 export const deliveryIsPending = sql.raw(`"status" = 'pending'`);
 export const deliveryIsSending = sql.raw(`"status" = 'sending'`);
@@ -43,6 +44,7 @@ export const tasks = sqliteTable(
   (table) => [
     unique("tasks_principal_task_id").on(table.principal, table.taskId),
     index("tasks_open").on(table.status, table.createdAt).where(taskIsOpen),
+    index("tasks_ended").on(table.finishedAt, table.id).where(taskHasEnded),
   ],
 );
 
@@ -115,6 +117,8 @@ export const deliveries = sqliteTable(
     foreignKey({ name: "deliveries_of_event", columns: [table.eventId], foreignColumns: [events.id] }),
     foreignKey({ name: "deliveries_of_callback", columns: [table.callbackId], foreignColumns: [callbacks.id] }),
     unique("deliveries_identity").on(table.callbackId, table.eventId),
+    // Without it each event that is removed would have SQLite look for its deliveries in all of them.
+    index("deliveries_event").on(table.eventId),
     index("deliveries_due").on(table.nextAttemptAt, table.origin).where(deliveryIsPending),
     index("deliveries_sending").on(table.id).where(deliveryIsSending),
     index("deliveries_open").on(table.eventId, table.callbackId).where(deliveryIsOpen),

@@ -5,6 +5,7 @@ import { openConnection } from "./connection.ts";
 import { deliveryVerbs } from "./deliveries.ts";
 import { historyVerbs } from "./history.ts";
 import { inboxVerbs } from "./inbox.ts";
+import { pruningVerbs } from "./pruning.ts";
 import { taskVerbs } from "./tasks.ts";
 
 export interface SqliteStoreOptions {
@@ -23,6 +24,7 @@ export function openSqliteStore({ file, migrationsFolder, newId }: SqliteStoreOp
     ...deliveryVerbs(connection),
     ...historyVerbs(connection),
     ...inboxVerbs(connection),
+    ...pruningVerbs(connection),
     async close() {
       connection.close();
     },
