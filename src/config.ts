@@ -30,6 +30,7 @@ const settings = z.object({
   RETRY_SCHEDULE_MS: z.string().transform(parseSchedule).optional(),
   ATTEMPT_TIMEOUT_MS: whole(1, 600_000).default(15_000),
   RETENTION_DAYS: days(36_500).default(30),
+  SECRETS_KEY: z.string().transform(parseKeys).default([]),
 });
 
 export type Config = Readonly<ReturnType<typeof parseConfig>>;
@@ -78,6 +79,8 @@ function parseConfig(env: NodeJS.ProcessEnv, isTerminal: boolean) {
     attemptTimeoutMs: values.ATTEMPT_TIMEOUT_MS,
     /** Null: history is kept for ever. */
     retentionMs: values.RETENTION_DAYS === 0 ? null : values.RETENTION_DAYS * DAY_MS,
+    /** The first encrypts, all decrypt; none: secrets are kept in clear. */
+    secretsKeys: values.SECRETS_KEY,
   };
 }
 
@@ -146,6 +149,19 @@ function parseTokens(text: string, context: z.RefinementCtx<string>): { name: st
     context.addIssue("must not use the names local and anonymous: they stand for callers without a token");
   }
   return tokens;
+}
+
+function parseKeys(text: string, context: z.RefinementCtx<string>): Uint8Array[] {
+  const entries = text.split(",").map((entry) => entry.trim());
+  // The entries are not repeated in the message: they are secrets. The last of 43 characters has two bits that say nothing.
+  if (!entries.every((entry) => /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/.test(entry))) {
+    context.addIssue(
+      "must be keys of 32 random bytes in base64, separated by commas; `openssl rand -base64 32` makes one",
+    );
+  } else if (new Set(entries).size < entries.length) {
+    context.addIssue("must not give a key twice");
+  }
+  return entries.map((entry) => Buffer.from(entry, "base64"));
 }
 
 function parseSchedule(text: string, context: z.RefinementCtx<string>): number[] {

@@ -18,9 +18,11 @@ import { createHealth } from "./service/health.ts";
 import { createInbox } from "./service/inbox.ts";
 import type { Clock, Store, WorkSource } from "./service/ports.ts";
 import { createPrincipalOf } from "./service/principals.ts";
+import { createSecrets } from "./service/secrets.ts";
 import { createTasks } from "./service/tasks.ts";
 import type { Tasks } from "./service/tasks.ts";
 import { openStore } from "./store/open.ts";
+import { createSecretCipher } from "./store/secret-cipher.ts";
 import { createWorkSource } from "./store/sqlite/work-source.ts";
 import { createDemoTask } from "./task-runner/handlers/demo.ts";
 import { createTaskRegistry } from "./task-runner/registry.ts";
@@ -108,6 +110,7 @@ function createServices({ store, clock, log, guard, registry, taskWork, delivery
   const wakes = { wakeRunner: () => taskWork.wake(), wakeDispatcher: () => deliveryWork.wake() };
   return {
     tasks: createTasks({ store, clock, catalog: registry, announce, ...wakes }),
+    secrets: createSecrets({ store, clock, announce, wakeDispatcher: wakes.wakeDispatcher }),
     callbacks: createCallbacks({ store, clock, targetPolicy: guard, announce, ...wakes }),
     deliveries: createDeliveries({ store }),
     inbox: createInbox({ store, clock, announce }),
@@ -172,6 +175,7 @@ async function openDoors(house: House, services: ReturnType<typeof createService
   };
 }
 
-function openMigratedStore({ databaseUrl }: Config): Promise<Store> {
-  return openStore({ databaseUrl, migrationsFolder, newId: createNewId(systemClock.now) });
+function openMigratedStore({ databaseUrl, secretsKeys }: Config): Promise<Store> {
+  const cipher = createSecretCipher(secretsKeys);
+  return openStore({ databaseUrl, migrationsFolder, newId: createNewId(systemClock.now), cipher });
 }

@@ -22,6 +22,7 @@ test("every setting has the contract's default", () => {
     retryPolicy: DEFAULT_RETRY_POLICY,
     attemptTimeoutMs: 15_000,
     retentionMs: 30 * 86_400_000,
+    secretsKeys: [],
   });
   expect(readConfig({}, true).logFormat).toBe("pretty");
 });
@@ -96,6 +97,27 @@ test.each([
 ])("%s=%s is refused by name", (name, value) => {
   expect(() => read({ [name]: value })).toThrow(ConfigError);
   expect(() => read({ [name]: value })).toThrow(name);
+});
+
+const keyOf = (byte: number, length = 32) => Buffer.alloc(length, byte).toString("base64");
+
+test("SECRETS_KEY is one key or several, the one that encrypts first", () => {
+  expect(read({ SECRETS_KEY: `${keyOf(2)}, ${keyOf(1)}` }).secretsKeys).toEqual([
+    Buffer.alloc(32, 2),
+    Buffer.alloc(32, 1),
+  ]);
+});
+
+test.each([
+  keyOf(7, 31),
+  keyOf(7, 33),
+  keyOf(7).slice(0, -1),
+  "my favourite password",
+  `${keyOf(7)},`,
+  `${keyOf(7)},${keyOf(7)}`,
+])("SECRETS_KEY=%s is refused without being repeated", (value) => {
+  expect(() => read({ SECRETS_KEY: value })).toThrow(/^SECRETS_KEY must /);
+  expect(() => read({ SECRETS_KEY: value })).not.toThrow(value.slice(0, 12));
 });
 
 test("all problems are told at once, and no token is repeated", () => {

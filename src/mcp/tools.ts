@@ -3,12 +3,14 @@ import { DomainError } from "../domain/errors.ts";
 import type { Callbacks } from "../service/callbacks.ts";
 import type { Deliveries } from "../service/deliveries.ts";
 import type { Announce, Clock } from "../service/ports.ts";
+import type { Secrets } from "../service/secrets.ts";
 import type { Tasks } from "../service/tasks.ts";
 import { errorResult, internalError, INVALID_PARAMS, RpcError } from "./errors.ts";
 import type { ToolListing, ToolResult } from "./tool.ts";
 import { createGetRegisteredCallbacks } from "./tools/get-registered-callbacks.ts";
 import { createGetTaskResult } from "./tools/get-task-result.ts";
 import { createRegisterCallback } from "./tools/register-callback.ts";
+import { createRotateCallbackSecret } from "./tools/rotate-callback-secret.ts";
 import { createStartTaskWithCallbacks } from "./tools/start-task-with-callbacks.ts";
 
 /** The longest name a tool may have (MCP, "Tool names"); of longer ones no more is repeated. */
@@ -20,6 +22,7 @@ export interface ToolsNeeds {
   readonly tasks: Tasks;
   readonly callbacks: Callbacks;
   readonly deliveries: Deliveries;
+  readonly secrets: Secrets;
   readonly clock: Pick<Clock, "now">;
   readonly announce: Announce;
 }
@@ -41,6 +44,7 @@ export function createTools({ announce, ...needs }: ToolsNeeds): Tools {
     createStartTaskWithCallbacks(needs),
     createGetTaskResult(needs),
     createGetRegisteredCallbacks(needs),
+    createRotateCallbackSecret(needs),
   ];
   const byName = new Map(tools.map((tool) => [tool.listing.name, tool]));
   return {

@@ -6,6 +6,8 @@ export function levelOf(announcement: Announcement): "debug" | "info" | "warn" |
       return "error";
     case "delivery.attempted":
       return announcement.next === "delivered" ? "info" : "warn";
+    case "secrets.sealed":
+      return announcement.unreadable > 0 ? "warn" : "info";
     case "callback.registered":
     case "task.started":
       return "debug";
@@ -17,6 +19,7 @@ export function levelOf(announcement: Announcement): "debug" | "info" | "warn" |
     case "work.reclaimed":
     case "http.request":
     case "history.pruned":
+    case "callback.secret_rotated":
       return "info";
   }
 }

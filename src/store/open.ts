@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { StartError } from "../domain/errors.ts";
 import type { NewId } from "../domain/ids.ts";
 import type { Store } from "../service/ports.ts";
+import type { SecretCipher } from "./secret-cipher.ts";
 import { openSqliteStore } from "./sqlite/store.ts";
 
 export interface OpenStoreOptions {
@@ -11,13 +12,17 @@ export interface OpenStoreOptions {
   /** The folder that holds `sqlite/`. */
   readonly migrationsFolder: string;
   readonly newId: NewId;
+  /** How secrets are written into it: see secret-cipher.ts. */
+  readonly cipher: SecretCipher;
 }
 
 /** Opens the store that the URL names, at the newest schema. Throws a `StartError` that says what is in the way. */
-export async function openStore({ databaseUrl, migrationsFolder, newId }: OpenStoreOptions): Promise<Store> {
+export async function openStore(options: OpenStoreOptions): Promise<Store> {
+  const { databaseUrl, newId, cipher } = options;
   if (!databaseUrl.startsWith("file:"))
     throw new StartError(`DATABASE_URL must start with "file:"; this version stores in SQLite only.`);
-  return openSqliteStore({ file: filePath(databaseUrl), migrationsFolder: join(migrationsFolder, "sqlite"), newId });
+  const migrationsFolder = join(options.migrationsFolder, "sqlite");
+  return openSqliteStore({ file: filePath(databaseUrl), migrationsFolder, newId, cipher });
 }
 
 function filePath(databaseUrl: string): string {

@@ -15,7 +15,7 @@ const DAY_MS = 24 * HOUR_MS;
 interface Options {
   readonly retentionMs?: number | null;
   readonly file?: string;
-  readonly storeSeen?: (store: Store) => Pick<Store, "pruneHistory">;
+  readonly storeSeen?: (store: Store) => Pick<Store, "pruneHistory" | "sealSecrets">;
 }
 
 async function setUp({ retentionMs = 30 * DAY_MS, file, storeSeen = (it) => it }: Options = {}) {
@@ -127,6 +127,7 @@ test("a pass that fails half-way tells what it removed, and is made again", asyn
   const { clock, janitor, announced, endTasks } = await setUp({
     retentionMs: HOUR_MS,
     storeSeen: (store) => ({
+      sealSecrets: (command) => store.sealSecrets(command),
       pruneHistory: (command) => (++calls === 2 ? Promise.reject(new Error("disk full")) : store.pruneHistory(command)),
     }),
   });

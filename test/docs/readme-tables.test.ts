@@ -42,10 +42,10 @@ test("the defaults that depend on something do so", () => {
   ]);
 
   const none = settings.filter(({ value }) => value === "none").map(({ name }) => name);
-  expect(none).toEqual(["ALLOWED_HOSTS", "ALLOWED_ORIGINS", "AUTH_TOKENS"]);
-  const { allowedHosts, allowedOrigins, accessTokens } = readConfig({}, false);
+  expect(none).toEqual(["ALLOWED_HOSTS", "ALLOWED_ORIGINS", "AUTH_TOKENS", "SECRETS_KEY"]);
+  const { allowedHosts, allowedOrigins, accessTokens, secretsKeys } = readConfig({}, false);
   expect(new Set([...allowedHosts, ...allowedOrigins])).toEqual(new Set(["localhost", "127.0.0.1", "[::1]"]));
-  expect(accessTokens).toEqual([]);
+  expect([accessTokens, secretsKeys]).toEqual([[], []]);
 });
 
 test("the retry schedule is the one of the code", () => {

@@ -56,6 +56,7 @@ describe("what the server says of itself", () => {
       "start_task_with_callbacks",
       "get_task_result",
       "get_registered_callbacks",
+      "rotate_callback_secret",
     ]);
   });
 
@@ -70,8 +71,8 @@ describe("what the server says of itself", () => {
         outputSchema: { type: "object" },
         annotations: {
           readOnlyHint: expect.any(Boolean),
-          destructiveHint: false,
-          idempotentHint: true,
+          destructiveHint: expect.any(Boolean),
+          idempotentHint: expect.any(Boolean),
           openWorldHint: expect.any(Boolean),
         },
       });

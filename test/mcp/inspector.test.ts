@@ -32,12 +32,15 @@ describe.each([[], ["--protocol-era", "modern"]])("the Inspector's command line 
       return resultOf(stdout)["structuredContent"];
     };
     const registration = { task_id: "t", client_id: "b", callback_url: "http://localhost:8011/webhook/b" };
-    expect(await call("register_callback", registration)).toMatchObject({ status: "registered" });
+    const registered = await call("register_callback", registration);
+    expect(registered).toMatchObject({ status: "registered" });
     expect(await call("start_task_with_callbacks", { task_id: "t", client_id: "a" })).toMatchObject({
       status: "started",
     });
     expect(await call("get_task_result", { task_id: "t" })).toMatchObject({ status: "pending" });
     expect(await call("get_registered_callbacks", { task_id: "t" })).toMatchObject({ callback_count: 1 });
+    const { callback_id } = z.object({ callback_id: z.string() }).parse(registered);
+    expect(await call("rotate_callback_secret", { callback_id })).toMatchObject({ status: "rotated" });
   });
 
   it("shows a tool's error as one", async () => {

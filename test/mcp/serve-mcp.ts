@@ -9,6 +9,7 @@ import { createDeliveries } from "../../src/service/deliveries.ts";
 import type { Announcement, Store } from "../../src/service/ports.ts";
 import { createPrincipalOf } from "../../src/service/principals.ts";
 import type { AccessToken } from "../../src/service/principals.ts";
+import { createSecrets } from "../../src/service/secrets.ts";
 import { createTasks } from "../../src/service/tasks.ts";
 import { createFakeClock } from "../support/clock.ts";
 import type { FakeClock } from "../support/clock.ts";
@@ -87,6 +88,7 @@ function createServices(needs: { store: Store; clock: FakeClock; announce: McpNe
     tasks: createTasks({ ...needs, ...wakes, catalog }),
     callbacks: createCallbacks({ ...needs, ...wakes, targetPolicy }),
     deliveries: createDeliveries(needs),
+    secrets: createSecrets({ ...needs, ...wakes }),
   };
 }
 

@@ -9,6 +9,7 @@ const SMALL_SCANS: readonly RegExp[] = [
   /USING (COVERING )?INDEX (tasks_open|callbacks_awaiting|deliveries_due|deliveries_sending|deliveries_open)/, // holds open rows only
   /SCAN json_each/, // the origins that are full: at most the requests in flight
   /SCAN owed/, // the union of two partial indexes
+  /SCAN secret_keys/, // a row for each key in use, read at the start
   /SCAN inbox/, // bounded to 2,000 rows, read backwards by rowid
 ];
 

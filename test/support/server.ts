@@ -1,11 +1,14 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { createServer } from "node:net";
 import { createInterface } from "node:readline";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
 import { temporaryFolder } from "./builders.ts";
+import { portOf } from "./receiver.ts";
+import { until } from "./until.ts";
 
 const killAt = new URL("kill-at.mjs", import.meta.url).href;
 const cli = fileURLToPath(new URL("../../src/cli.ts", import.meta.url));
@@ -32,6 +35,8 @@ export interface ServerOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** The database; a new one of the test's own unless named. */
   readonly file?: string;
+  /** A port on which /health is asked, for a server whose LOG_LEVEL keeps it from saying that it listens. */
+  readonly quietOnPort?: number;
   /** Lets it kill itself at an exact step: see kill-at.mjs. */
   readonly killAt?: { readonly line: string } | { readonly response: number };
 }
@@ -52,7 +57,7 @@ export function serverEnv(env: Readonly<Record<string, string>> = {}): NodeJS.Pr
 export async function startServer(options: ServerOptions = {}): Promise<TestServer> {
   const { env = {}, file = join(temporaryFolder(), "callbacks.db") } = options;
   const child = spawn(process.execPath, [...preload(options), cli, "serve"], {
-    env: serverEnv({ DATABASE_URL: `file:${file}`, ...killEnv(options), ...env }),
+    env: serverEnv({ DATABASE_URL: `file:${file}`, ...killEnv(options), ...portEnv(options), ...env }),
     stdio: ["ignore", "pipe", "pipe"],
   });
   const exited = once(child, "exit") as Promise<[number | null]>;
@@ -61,13 +66,8 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
     await exited;
   });
   const output = collectLines(child, exited);
-  const ready = await output.waitForLine(/MCP endpoint: |"msg":"listening"/);
-  const port = Number(
-    /:(\d+)\/mcp\/|"port":(\d+)/
-      .exec(ready)
-      ?.slice(1)
-      .find((group) => group !== undefined),
-  );
+  const port =
+    options.quietOnPort === undefined ? await announcedPort(output) : await answeringPort(options.quietOnPort);
   return {
     url: `http://127.0.0.1:${port}`,
     port,
@@ -86,6 +86,36 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
     },
     process: child,
   };
+}
+
+async function announcedPort({ waitForLine }: Pick<TestServer, "waitForLine">): Promise<number> {
+  const ready = await waitForLine(/MCP endpoint: |"msg":"listening"/);
+  const groups = /:(\d+)\/mcp\/|"port":(\d+)/.exec(ready)?.slice(1) ?? [];
+  return Number(groups.find((group) => group !== undefined));
+}
+
+async function answeringPort(port: number): Promise<number> {
+  const isUp = (): Promise<boolean> =>
+    fetch(`http://127.0.0.1:${port}/health`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+  await until("it answers", isUp, 15_000);
+  return port;
+}
+
+/** One that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const port = portOf(server);
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+function portEnv({ quietOnPort }: ServerOptions): Record<string, string> {
+  return quietOnPort === undefined ? {} : { PORT: String(quietOnPort) };
 }
 
 function preload({ killAt: step }: ServerOptions): string[] {

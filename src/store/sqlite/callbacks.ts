@@ -5,32 +5,38 @@ import type { Callback } from "../../domain/callback.ts";
 import type { EventType } from "../../domain/event.ts";
 import type { NewId } from "../../domain/ids.ts";
 import type { RegisterCallback, RegisterCallbackResult, Store } from "../../service/ports.ts";
+import type { SecretCipher } from "../secret-cipher.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { toCallback } from "./rows.ts";
 import { callbacks, deliveries, events, tasks } from "./schema.ts";
 
 const bound = sql.placeholder;
 
-export function callbackVerbs({ db, write }: SqliteConnection, newId: NewId): Pick<Store, "registerCallback"> {
+export function callbackVerbs(
+  { db, write }: SqliteConnection,
+  newId: NewId,
+  cipher: SecretCipher,
+): Pick<Store, "registerCallback"> {
   const statements = prepare(db);
   const countOf = prepareCallbackCount(db);
   const insertDelivery = prepareDeliveryInsert(db, newId);
 
   function addCallback({ principal, registration, generatedSecret, now }: RegisterCallback, ended: boolean): Callback {
     const { taskId, clientId, url, events: selected, signingSecret } = registration;
+    const id = newId("cb");
     const row = statements.insert.get({
-      id: newId("cb"),
+      id,
       principal,
       taskId,
       clientId,
       url,
       origin: new URL(url).origin,
       events: selectionOf(selected),
-      signingSecret: signingSecret ?? generatedSecret,
+      signingSecret: cipher.seal(id, signingSecret ?? generatedSecret),
       awaitsTask: ended ? 0 : 1,
       now,
     });
-    return toCallback(row);
+    return toCallback(row, cipher);
   }
 
   function register(command: RegisterCallback): RegisterCallbackResult {
@@ -40,7 +46,7 @@ export function callbackVerbs({ db, write }: SqliteConnection, newId: NewId): Pi
     const ended: EventType | null = end?.type ?? null;
     const row = statements.find.get({ principal, taskId, clientId, url });
     if (row !== undefined) {
-      const existing = toCallback(row);
+      const existing = toCallback(row, cipher);
       const difference = differenceOf(existing, registration);
       if (difference !== null) return { kind: "conflict", difference };
       return { kind: "existing", callback: existing, callbackCount: countOf(principal, taskId), ended };

@@ -1,4 +1,5 @@
 import { and, asc, eq, gt, lte, min, sql } from "drizzle-orm";
+import { secretsAt } from "../../domain/signing-secrets.ts";
 import type {
   ClaimDeliveries,
   ClaimedDelivery,
@@ -7,10 +8,12 @@ import type {
   RecordAttemptResult,
   Store,
 } from "../../service/ports.ts";
+import type { SecretCipher } from "../secret-cipher.ts";
 import { prepareRecording } from "./attempts.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { toEvent } from "./rows.ts";
 import { callbacks, deliveries, deliveryIsPending, deliveryIsSending, events, taskIsOpen, tasks } from "./schema.ts";
+import { readableSecrets } from "./secrets.ts";
 
 type DeliveryVerbs = Pick<
   Store,
@@ -19,7 +22,7 @@ type DeliveryVerbs = Pick<
 
 const bound = sql.placeholder;
 
-export function deliveryVerbs({ db, write }: SqliteConnection): DeliveryVerbs {
+export function deliveryVerbs({ db, write }: SqliteConnection, cipher: SecretCipher): DeliveryVerbs {
   const claiming = prepareClaiming(db);
   const holding = prepareHolding(db);
   const reclaiming = prepareReclaiming(db);
@@ -39,20 +42,22 @@ export function deliveryVerbs({ db, write }: SqliteConnection): DeliveryVerbs {
       for (const { id, origin } of claiming.due.all({ now, full, limit: limit - claimed.length })) {
         if (roomOf(origin) > 0) {
           room.set(origin, roomOf(origin) - 1);
-          claimed.push(claimOne(id));
+          claimed.push(claimOne(id, now));
         } else foundFullOrigin = true;
       }
     }
     return claimed;
   }
 
-  function claimOne(id: string): ClaimedDelivery {
+  function claimOne(id: string, now: number): ClaimedDelivery {
     claiming.claim.run({ id });
     const row = claiming.load.get({ id });
     if (row === undefined) throw new Error(`Delivery ${id} lost its event or callback.`);
     const { delivery, event, callback } = row;
-    const { signingSecret, ...target } = callback;
-    return { ...delivery, event: toEvent(event), callback: { ...target, signingSecrets: [signingSecret] } };
+    const { signingSecret: _, olderSecrets: __, ...target } = callback;
+    const secrets = readableSecrets(callback, cipher);
+    const signingSecrets = secrets === null ? [] : secretsAt(secrets, now);
+    return { ...delivery, event: toEvent(event), callback: { ...target, signingSecrets } };
   }
 
   return {
@@ -114,6 +119,7 @@ function prepareClaiming(db: SqliteConnection["db"]) {
           clientId: callbacks.clientId,
           url: callbacks.url,
           signingSecret: callbacks.signingSecret,
+          olderSecrets: callbacks.olderSecrets,
         },
       })
       .from(deliveries)

@@ -60,7 +60,10 @@ export const callbacks = sqliteTable(
     origin: text().notNull(),
     /** Event types, comma-separated, in the order of the union. */
     events: text().notNull(),
+    /** As secret-cipher.ts writes it: encrypted when there is a key. */
     signingSecret: text("signing_secret").notNull(),
+    /** Replaced secrets that may still sign, JSON as secret-cipher.ts writes it; null: none. */
+    olderSecrets: text("older_secrets"),
     profile: text().$type<BodyProfile>().notNull(),
     status: text().$type<CallbackStatus>().notNull(),
     /** 1 until the task ends: what health counts without looking at history. */
@@ -161,4 +164,11 @@ export const inbox = sqliteTable(
 export const counters = sqliteTable("counters", {
   name: text().$type<"completed_tasks">().primaryKey(),
   value: integer().notNull(),
+});
+
+/** Under which keys secrets may be in this file. */
+export const secretKeys = sqliteTable("secret_keys", {
+  keyId: text("key_id").primaryKey(),
+  /** Whether all secrets are under this key, so that nobody need look at them. */
+  isWhole: integer("is_whole", { mode: "boolean" }).notNull(),
 });
