@@ -6,6 +6,7 @@ import { DEFAULT_RETRY_POLICY } from "./domain/retry-policy.ts";
 
 /** A bundle of all public authorities has 220 kB. */
 const CA_FILE_BYTES_MAX = 1_048_576;
+const DAY_MS = 86_400_000;
 
 /** Every setting: its environment variable, default and meaning. README's table is compared with this list by a test. */
 const settings = z.object({
@@ -33,6 +34,8 @@ const settings = z.object({
   CALLBACK_CA_FILE: z.string().transform(readCertificates).optional(),
   RETRY_SCHEDULE_MS: z.string().transform(parseSchedule).optional(),
   ATTEMPT_TIMEOUT_MS: whole(1, 600_000).default(15_000),
+  RETENTION_DAYS: days(36_500).default(30),
+  SECRETS_KEY: z.string().transform(parseKeys).default([]),
 });
 
 export type Config = Readonly<ReturnType<typeof parseConfig>>;
@@ -81,6 +84,10 @@ function parseConfig(env: NodeJS.ProcessEnv, isTerminal: boolean) {
     retryPolicy:
       values.RETRY_SCHEDULE_MS === undefined ? DEFAULT_RETRY_POLICY : { waitsMs: values.RETRY_SCHEDULE_MS, jitter: 0 },
     attemptTimeoutMs: values.ATTEMPT_TIMEOUT_MS,
+    /** Null: history is kept for ever. */
+    retentionMs: values.RETENTION_DAYS === 0 ? null : values.RETENTION_DAYS * DAY_MS,
+    /** The first encrypts, all decrypt; none: secrets are kept in clear. */
+    secretsKeys: values.SECRETS_KEY,
   };
 }
 
@@ -111,6 +118,16 @@ function whole(lowest: number, highest: number) {
     .string()
     .refine((text) => /^\d{1,12}$/.test(text.trim()) && Number(text) >= lowest && Number(text) <= highest, {
       error: ({ input }) => `must be a whole number from ${lowest} to ${highest}, not ${JSON.stringify(input)}`,
+    })
+    .transform(Number);
+}
+
+/** Fractions are allowed: 0.5 is twelve hours. */
+function days(highest: number) {
+  return z
+    .string()
+    .refine((text) => /^\d{1,6}(\.\d{1,9})?$/.test(text.trim()) && Number(text) <= highest, {
+      error: ({ input }) => `must be a number of days from 0 (for ever) to ${highest}, not ${JSON.stringify(input)}`,
     })
     .transform(Number);
 }
@@ -156,6 +173,19 @@ function readCertificates(file: string, context: z.RefinementCtx<string>): strin
     context.addIssue(`must name a file of PEM certificates, not ${JSON.stringify(file)}: ${why}`);
     return "";
   }
+}
+
+function parseKeys(text: string, context: z.RefinementCtx<string>): Uint8Array[] {
+  const entries = text.split(",").map((entry) => entry.trim());
+  // The entries are not repeated in the message: they are secrets. The last of 43 characters has two bits that say nothing.
+  if (!entries.every((entry) => /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/.test(entry))) {
+    context.addIssue(
+      "must be keys of 32 random bytes in base64, separated by commas; `openssl rand -base64 32` makes one",
+    );
+  } else if (new Set(entries).size < entries.length) {
+    context.addIssue("must not give a key twice");
+  }
+  return entries.map((entry) => Buffer.from(entry, "base64"));
 }
 
 function parseSchedule(text: string, context: z.RefinementCtx<string>): number[] {

@@ -6,6 +6,7 @@ import { createAddressGuard } from "./delivery/address-guard.ts";
 import { CircuitBreaker } from "./delivery/circuit-breaker.ts";
 import { Dispatcher } from "./delivery/dispatcher.ts";
 import { createHttpSender } from "./delivery/http-sender.ts";
+import { Janitor } from "./delivery/janitor.ts";
 import { createProber } from "./delivery/prober.ts";
 import { createNewId } from "./domain/ids.ts";
 import { createApp, listen } from "./http/server.ts";
@@ -21,10 +22,12 @@ import type { Prober } from "./service/callback-ports.ts";
 import type { Clock, Store, WorkSource } from "./service/ports.ts";
 import { createPrincipalOf } from "./service/principals.ts";
 import { createProbes } from "./service/probes.ts";
+import { createSecrets } from "./service/secrets.ts";
 import { createTasks } from "./service/tasks.ts";
 import type { Tasks } from "./service/tasks.ts";
 import { openStore } from "./store/open.ts";
 import type { OpenedStore } from "./store/open.ts";
+import { createSecretCipher } from "./store/secret-cipher.ts";
 import { createDemoTask } from "./task-runner/handlers/demo.ts";
 import { createTaskRegistry } from "./task-runner/registry.ts";
 import type { TaskRegistry } from "./task-runner/registry.ts";
@@ -67,6 +70,7 @@ interface House {
   readonly registry: TaskRegistry;
   readonly taskWork: WorkSource;
   readonly deliveryWork: WorkSource;
+  readonly janitorWork: WorkSource;
 }
 
 /** The running service, put together from its parts: the store is first up and last down, the door is last up. */
@@ -118,6 +122,7 @@ async function openHouse(config: Config, lifecycle: Lifecycle): Promise<House> {
     registry: createTaskRegistry([createDemoTask({ clock, workMs: config.demoTaskMs })]),
     taskWork: createWorkSource({ clock, announce, name: "task runner" }),
     deliveryWork: createWorkSource({ clock, announce, name: "dispatcher" }),
+    janitorWork: createWorkSource({ clock, announce, name: "janitor" }),
   };
 }
 
@@ -128,6 +133,7 @@ function createServices(house: House) {
   const wakes = { wakeRunner: () => taskWork.wake(), wakeDispatcher: () => deliveryWork.wake() };
   return {
     tasks: createTasks({ store, clock, catalog: registry, announce, ...wakes }),
+    secrets: createSecrets({ store, clock, announce, wakeDispatcher: wakes.wakeDispatcher }),
     callbacks: createCallbacks({ store, clock, targetPolicy: guard, announce, ...wakes }),
     deliveries: createDeliveries({ store, clock, announce, ...wakes }),
     probes: createProbes({ store, prober, clock, newId, announce }),
@@ -138,7 +144,7 @@ function createServices(house: House) {
 
 /** What happens by itself. */
 function startMachinery(house: House, tasks: Tasks): void {
-  const { config, lifecycle, store, clock, guard, breaker, registry, taskWork, deliveryWork } = house;
+  const { config, lifecycle, store, clock, guard, breaker, registry, taskWork, deliveryWork, janitorWork } = house;
   const { announce } = house.log;
 
   const sender = createHttpSender({
@@ -159,6 +165,10 @@ function startMachinery(house: House, tasks: Tasks): void {
   const runner = new TaskRunner({ store, tasks, registry, workSource: taskWork, clock, announce });
   runner.start();
   lifecycle.addBeside("task runner", () => runner.stop());
+
+  const janitor = new Janitor({ store, workSource: janitorWork, clock, retentionMs: config.retentionMs, announce });
+  janitor.start();
+  lifecycle.addBeside("janitor", () => janitor.stop());
 }
 
 /** The ways in. */
@@ -191,6 +201,7 @@ async function openDoors(house: House, services: ReturnType<typeof createService
   };
 }
 
-function openMigratedStore({ databaseUrl }: Config): Promise<OpenedStore> {
-  return openStore({ databaseUrl, migrationsFolder, newId });
+function openMigratedStore({ databaseUrl, secretsKeys }: Config): Promise<OpenedStore> {
+  const cipher = createSecretCipher(secretsKeys);
+  return openStore({ databaseUrl, migrationsFolder, newId, cipher });
 }

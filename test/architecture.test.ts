@@ -92,6 +92,16 @@ test("the domain imports nothing from outside, but crypto for ids and signatures
   ]);
 });
 
+test("cryptography stays in the few files that are about it", () => {
+  const users = imports.filter(({ target }) => target === "node:crypto").map(({ from }) => from);
+  expect(users.toSorted()).toEqual([
+    "domain/ids.ts",
+    "domain/signature.ts",
+    "service/principals.ts",
+    "store/secret-cipher.ts",
+  ]);
+});
+
 test("each package stays in its room", () => {
   const broken = others
     .filter(({ room, target }) => !(CONFINED[packageOf(target)] ?? []).includes(room))

@@ -27,6 +27,8 @@ test("every setting has the contract's default", () => {
     callbackCa: null,
     retryPolicy: DEFAULT_RETRY_POLICY,
     attemptTimeoutMs: 15_000,
+    retentionMs: 30 * 86_400_000,
+    secretsKeys: [],
   });
   expect(readConfig({}, true).logFormat).toBe("pretty");
 });
@@ -35,6 +37,13 @@ test("an empty variable counts as not set, except the empty schedule, which mean
   expect(read({ PORT: "", HOST: "", AUTH_TOKENS: "" })).toEqual(read());
   expect(read({ RETRY_SCHEDULE_MS: "" }).retryPolicy).toEqual({ waitsMs: [], jitter: 0 });
   expect(read({ RETRY_SCHEDULE_MS: "100, 200" }).retryPolicy).toEqual({ waitsMs: [100, 200], jitter: 0 });
+});
+
+test("days of retention may be fractions, and 0 is for ever", () => {
+  expect([read({ RETENTION_DAYS: "0.5" }).retentionMs, read({ RETENTION_DAYS: "0" }).retentionMs]).toEqual([
+    43_200_000,
+    null,
+  ]);
 });
 
 test("the host of PUBLIC_URL, HOST and the lists are accepted, whatever way they are written", () => {
@@ -117,9 +126,33 @@ test.each([
   ["RETRY_SCHEDULE_MS", "5s"],
   ["RETRY_SCHEDULE_MS", "1,,2"],
   ["ATTEMPT_TIMEOUT_MS", "0"],
+  ["RETENTION_DAYS", "-1"],
+  ["RETENTION_DAYS", "1e3"],
+  ["RETENTION_DAYS", "for ever"],
 ])("%s=%s is refused by name", (name, value) => {
   expect(() => read({ [name]: value })).toThrow(ConfigError);
   expect(() => read({ [name]: value })).toThrow(name);
+});
+
+const keyOf = (byte: number, length = 32) => Buffer.alloc(length, byte).toString("base64");
+
+test("SECRETS_KEY is one key or several, the one that encrypts first", () => {
+  expect(read({ SECRETS_KEY: `${keyOf(2)}, ${keyOf(1)}` }).secretsKeys).toEqual([
+    Buffer.alloc(32, 2),
+    Buffer.alloc(32, 1),
+  ]);
+});
+
+test.each([
+  keyOf(7, 31),
+  keyOf(7, 33),
+  keyOf(7).slice(0, -1),
+  "my favourite password",
+  `${keyOf(7)},`,
+  `${keyOf(7)},${keyOf(7)}`,
+])("SECRETS_KEY=%s is refused without being repeated", (value) => {
+  expect(() => read({ SECRETS_KEY: value })).toThrow(/^SECRETS_KEY must /);
+  expect(() => read({ SECRETS_KEY: value })).not.toThrow(value.slice(0, 12));
 });
 
 test("all problems are told at once, and no token is repeated", () => {

@@ -19,6 +19,7 @@ CREATE TABLE `callbacks` (
 	`origin` text NOT NULL,
 	`events` text NOT NULL,
 	`signing_secret` text NOT NULL,
+	`older_secrets` text,
 	`profile` text NOT NULL,
 	`status` text NOT NULL,
 	`awaits_task` integer NOT NULL,
@@ -55,6 +56,7 @@ CREATE TABLE `deliveries` (
 	FOREIGN KEY (`callback_id`) REFERENCES `callbacks`(`id`) ON UPDATE no action ON DELETE no action
 );
 --> statement-breakpoint
+CREATE INDEX `deliveries_event` ON `deliveries` (`event_id`);--> statement-breakpoint
 CREATE INDEX `deliveries_due` ON `deliveries` (`next_attempt_at`,`origin`) WHERE "status" = 'pending';--> statement-breakpoint
 CREATE INDEX `deliveries_due_of_origin` ON `deliveries` (`origin`,`next_attempt_at`) WHERE "status" = 'pending';--> statement-breakpoint
 CREATE INDEX `deliveries_expiring` ON `deliveries` (`not_after`) WHERE "status" = 'pending' and "not_after" is not null;--> statement-breakpoint
@@ -84,6 +86,11 @@ CREATE TABLE `inbox` (
 );
 --> statement-breakpoint
 CREATE INDEX `inbox_client` ON `inbox` (`client_id`,`seq`);--> statement-breakpoint
+CREATE TABLE `secret_keys` (
+	`key_id` text PRIMARY KEY NOT NULL,
+	`is_whole` integer NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE `tasks` (
 	`id` text PRIMARY KEY NOT NULL,
 	`principal` text NOT NULL,
@@ -101,4 +108,5 @@ CREATE TABLE `tasks` (
 );
 --> statement-breakpoint
 CREATE INDEX `tasks_open` ON `tasks` (`status`,`created_at`) WHERE "status" in ('pending', 'running');--> statement-breakpoint
+CREATE INDEX `tasks_ended` ON `tasks` (`finished_at`,`id`) WHERE "finished_at" is not null;--> statement-breakpoint
 CREATE UNIQUE INDEX `tasks_principal_task_id` ON `tasks` (`principal`,`task_id`);

@@ -32,6 +32,7 @@ export function requireSecret(secret: string): string {
 
 /** The three Standard Webhooks headers, one signature for each secret, the newest first. */
 export function signatureHeaders(message: SignedMessage, secrets: readonly string[]): Record<string, string> {
+  if (secrets.length === 0) throw new Error("There is no readable secret to sign with.");
   const content = `${message.id}.${message.timestamp}.${message.body}`;
   const signatures = secrets.map(
     (secret) => `v1,${createHmac("sha256", keyOf(secret)).update(content).digest("base64")}`,

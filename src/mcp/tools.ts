@@ -5,6 +5,7 @@ import type { Deliveries } from "../service/deliveries.ts";
 import type { Announce } from "../service/announcements.ts";
 import type { Clock } from "../service/ports.ts";
 import type { Probes } from "../service/probes.ts";
+import type { Secrets } from "../service/secrets.ts";
 import type { Tasks } from "../service/tasks.ts";
 import { jsonObject } from "./arguments.ts";
 import { errorResult, internalError, INVALID_PARAMS, RpcError } from "./errors.ts";
@@ -14,6 +15,7 @@ import { createGetRegisteredCallbacks } from "./tools/get-registered-callbacks.t
 import { createGetTaskResult } from "./tools/get-task-result.ts";
 import { createRedeliver } from "./tools/redeliver.ts";
 import { createRegisterCallback } from "./tools/register-callback.ts";
+import { createRotateCallbackSecret } from "./tools/rotate-callback-secret.ts";
 import { createSendTestEvent } from "./tools/send-test-event.ts";
 import { createStartTaskWithCallbacks } from "./tools/start-task-with-callbacks.ts";
 import { createUnregisterCallback } from "./tools/unregister-callback.ts";
@@ -28,6 +30,7 @@ export interface ToolsNeeds {
   readonly callbacks: Callbacks;
   readonly deliveries: Deliveries;
   readonly probes: Probes;
+  readonly secrets: Secrets;
   readonly clock: Pick<Clock, "now">;
   readonly announce: Announce;
 }
@@ -53,6 +56,7 @@ export function createTools({ announce, ...needs }: ToolsNeeds): Tools {
     createRedeliver(needs),
     createSendTestEvent(needs),
     createDiagnoseCallback(needs),
+    createRotateCallbackSecret(needs),
   ];
   const byName = new Map(tools.map((tool) => [tool.listing.name, tool]));
   return {

@@ -9,6 +9,8 @@ export function levelOf(announcement: Announcement): "debug" | "info" | "warn" |
     case "delivery.expired":
     case "origin.slowed":
       return "warn";
+    case "secrets.sealed":
+      return announcement.unreadable > 0 ? "warn" : "info";
     case "callback.registered":
     case "task.started":
       return "debug";
@@ -24,6 +26,8 @@ export function levelOf(announcement: Announcement): "debug" | "info" | "warn" |
     case "inbox.received":
     case "work.reclaimed":
     case "http.request":
+    case "history.pruned":
+    case "callback.secret_rotated":
       return "info";
   }
 }

@@ -43,6 +43,12 @@ export function linesOf(announcement: Announcement): readonly string[] {
       ];
     case "http.request":
       return [`${announcement.remoteAddress} - "${announcement.method} ${announcement.path}" ${announcement.status}`];
+    case "history.pruned":
+      return [prunedLine(announcement)];
+    case "secrets.sealed":
+      return [sealedLine(announcement)];
+    case "callback.secret_rotated":
+      return [rotatedLine(announcement)];
     case "internal.failed":
       return `💥 Internal failure in ${announcement.where}: ${describe(announcement.error)}`.split("\n");
   }
@@ -76,6 +82,21 @@ function attemptedLine({ clientId, attempt, outcome, next, waitMs }: Of<"deliver
 function testedLine({ clientId, statusCode, error }: Of<"callback.tested">): string {
   if (error === null) return `🧪 Test event delivered to ${clientId}`;
   return `🧪 Test event to ${clientId} ${statusCode === null ? `failed: ${error}` : `returned status ${statusCode}`}`;
+}
+
+function prunedLine({ tasks, callbacks, deliveries, attempts }: Of<"history.pruned">): string {
+  return `🧹 Removed old history: ${tasks} tasks, ${callbacks} callbacks, ${deliveries} deliveries, ${attempts} attempts`;
+}
+
+function sealedLine({ sealed, unreadable }: Of<"secrets.sealed">): string {
+  const rest = unreadable === 0 ? "" : `; those of ${unreadable} callbacks were altered and cannot be read`;
+  return `🔐 Encrypted the secrets of ${sealed} callbacks under the newest key${rest}`;
+}
+
+function rotatedLine({ callbackId, clientId, overlapEnd }: Of<"callback.secret_rotated">): string {
+  const old =
+    overlapEnd === null ? "the old one is void" : `the old one holds until ${new Date(overlapEnd).toISOString()}`;
+  return `🔑 New secret for callback ${callbackId} of ${clientId}, ${old}`;
 }
 
 function describe(error: unknown): string {

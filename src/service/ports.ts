@@ -6,6 +6,7 @@ import type { Event, EventType } from "../domain/event.ts";
 import type { Json } from "../domain/json.ts";
 import type { StartRequest, Task, TaskOutcome } from "../domain/task.ts";
 import type { CallbackVerbs, HistoryPage } from "./callback-ports.ts";
+import type { KeepingVerbs } from "./keeping.ts";
 
 export interface Clock {
   /** Epoch milliseconds. */
@@ -40,7 +41,7 @@ export interface TaskCatalog {
  * Everything durable. Each verb is one atomic unit of work: when its promise resolves, what it did survives kill -9; when it
  * rejects, nothing of it happened. Every change of a task or delivery is conditional on the state it came from.
  */
-export interface Store extends CallbackVerbs {
+export interface Store extends CallbackVerbs, KeepingVerbs {
   /** Adds the callback (a removed one: anew) or finds the one that is there. For a task that has ended, its delivery is due with it. */
   registerCallback(command: RegisterCallback): Promise<RegisterCallbackResult>;
   /** Adds the task as pending, or finds the one that has this task_id. */

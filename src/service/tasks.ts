@@ -44,13 +44,13 @@ export function createTasks({ store, clock, catalog, announce, wakeRunner, wakeD
       return { ...result, expectedMs: type.expectedMs };
     },
 
-    /** The task as it is now; `not_found` when it was never started, callbacks registered or not. */
+    /** The task as it is now; `not_found` when it was never started, callbacks registered or not, or has been removed. */
     async find(principal: string, taskId: string): Promise<Task> {
       const task = await store.findTask(principal, taskId);
       if (task !== null) return task;
       throw new DomainError(
         "not_found",
-        `Task ${taskId} was never started. Start it with start_task_with_callbacks, or check the task_id.`,
+        `Task ${taskId} is unknown: never started, or ended long ago and removed. Start it with start_task_with_callbacks, or check the task_id.`,
       );
     },
 

@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { StartError } from "../domain/errors.ts";
 import type { NewId } from "../domain/ids.ts";
 import type { Store, WorkSource } from "../service/ports.ts";
+import type { SecretCipher } from "./secret-cipher.ts";
 import { openSqliteStore } from "./sqlite/store.ts";
 import { createWorkSource } from "./sqlite/work-source.ts";
 import type { WorkSourceNeeds } from "./sqlite/work-source.ts";
@@ -13,6 +14,8 @@ export interface OpenStoreOptions {
   /** The folder that holds `sqlite/`. */
   readonly migrationsFolder: string;
   readonly newId: NewId;
+  /** How secrets are written into it: see secret-cipher.ts. */
+  readonly cipher: SecretCipher;
 }
 
 export interface OpenedStore {
@@ -22,12 +25,13 @@ export interface OpenedStore {
 }
 
 /** Opens the store that the URL names, at the newest schema. Throws a `StartError` that says what is in the way. */
-export async function openStore({ databaseUrl, migrationsFolder, newId }: OpenStoreOptions): Promise<OpenedStore> {
+export async function openStore(options: OpenStoreOptions): Promise<OpenedStore> {
+  const { databaseUrl, newId, cipher } = options;
   if (!databaseUrl.startsWith("file:")) {
     throw new StartError(`DATABASE_URL must start with "file:"; this version stores in SQLite only.`);
   }
   const file = filePath(databaseUrl);
-  const store = openSqliteStore({ file, migrationsFolder: join(migrationsFolder, "sqlite"), newId });
+  const store = openSqliteStore({ file, migrationsFolder: join(options.migrationsFolder, "sqlite"), newId, cipher });
   return { store, createWorkSource };
 }
 

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
 import { temporaryFolder } from "../support/builders.ts";
+import { register } from "../support/call-tool.ts";
 import { startServer, serverEnv } from "../support/server.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -42,6 +43,13 @@ test("migrate only migrates, serve then starts on it, and both may be repeated",
   db.close();
   const server = await startServer({ file });
   expect(await server.stop()).toBe(0);
+});
+
+test("a key that is none ends the start with exit code 2, and is not repeated", async () => {
+  const { code, stdout, stderr } = await run([cli, "serve"], { SECRETS_KEY: "bXkgZmF2b3VyaXRlIHBhc3N3b3Jk" });
+  expect([code, stdout]).toEqual([2, ""]);
+  expect(stderr).toMatch(/SECRETS_KEY must be keys of 32 random bytes in base64/);
+  expect(stderr).not.toContain("bXkg");
 });
 
 test("all bad settings are told at once, with exit code 2", async () => {
@@ -90,6 +98,23 @@ describe("what is in the way of a start is one line", () => {
       code: 1,
       lines: [expect.stringContaining("newer mcp-callbacks")],
     });
+  });
+
+  test("encrypted secrets without their key", async () => {
+    const file = someFile();
+    const key = Buffer.alloc(32, 7).toString("base64");
+    const server = await startServer({ file, env: { SECRETS_KEY: key } });
+    await register(server.url, "t1", "c1", `${server.url}/webhook/c1`);
+    await server.stop();
+    for (const [env, why] of [
+      [{}, "set SECRETS_KEY to the key they were encrypted with"],
+      [{ SECRETS_KEY: Buffer.alloc(32, 8).toString("base64") }, "that SECRETS_KEY lacks"],
+    ] as const) {
+      expect(await failure({ DATABASE_URL: `file:${file}`, ...env })).toEqual({
+        code: 1,
+        lines: [expect.stringContaining(why)],
+      });
+    }
   });
 
   test("a folder that cannot be written", async () => {

@@ -23,7 +23,7 @@ test("every setting has its row, in the order of the code", () => {
 test("the defaults that the table gives are those of the code", () => {
   // Given on purpose, a default changes nothing.
   const literal = settings.filter(({ name, value }) => name !== "PUBLIC_URL" && /^`[^`]+`$/.test(value));
-  expect(literal).toHaveLength(8);
+  expect(literal).toHaveLength(9);
   const changed = literal.filter(({ name, value }) => {
     return !isDeepStrictEqual(readConfig({ [name]: quotedIn(value)[0] }, false), readConfig({}, false));
   });
@@ -42,10 +42,10 @@ test("the defaults that depend on something do so", () => {
   ]);
 
   const none = settings.filter(({ value }) => value === "none").map(({ name }) => name);
-  expect(none).toEqual(["ALLOWED_HOSTS", "ALLOWED_ORIGINS", "AUTH_TOKENS", "CALLBACK_CA_FILE"]);
-  const { allowedHosts, allowedOrigins, accessTokens, callbackCa } = readConfig({}, false);
+  expect(none).toEqual(["ALLOWED_HOSTS", "ALLOWED_ORIGINS", "AUTH_TOKENS", "CALLBACK_CA_FILE", "SECRETS_KEY"]);
+  const { allowedHosts, allowedOrigins, accessTokens, callbackCa, secretsKeys } = readConfig({}, false);
   expect(new Set([...allowedHosts, ...allowedOrigins])).toEqual(new Set(["localhost", "127.0.0.1", "[::1]"]));
-  expect([accessTokens, callbackCa]).toEqual([[], null]);
+  expect([accessTokens, callbackCa, secretsKeys]).toEqual([[], null, []]);
 });
 
 test("the retry schedule is the one of the code", () => {

@@ -55,3 +55,7 @@ test.each([
     /secret must be "whsec_" followed by the base64 of 24 to 64 random bytes/,
   );
 });
+
+test("nothing is sent unsigned: without a secret there are no headers", () => {
+  expect(() => signatureHeaders({ id: "evt_1", body: "{}", timestamp: 1 }, [])).toThrow(/no readable secret/);
+});

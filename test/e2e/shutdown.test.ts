@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { temporaryFolder } from "../support/builders.ts";
 import { history, register, start } from "../support/call-tool.ts";
 import { startReceiver } from "../support/receiver.ts";
-import { cli, serverEnv, startServer } from "../support/server.ts";
+import { cli, freePort, serverEnv, startServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
 
 /** Signals itself while the ready lines are being printed: a supervisor can be no faster. */
@@ -99,12 +99,6 @@ test("a log that cannot be written does not take the server with it", async () =
     expect([format, (await exited)[0]]).toEqual([format, 0]);
   }
 });
-
-async function freePort(): Promise<number> {
-  const receiver = await startReceiver();
-  await receiver.close();
-  return receiver.port;
-}
 
 test("a SIGTERM that comes the moment the server says it listens ends it in order", async () => {
   const preload = `data:text/javascript,${encodeURIComponent(TERM_AT_READY)}`;

@@ -60,6 +60,7 @@ describe("what the server says of itself", () => {
       "redeliver",
       "send_test_event",
       "diagnose_callback",
+      "rotate_callback_secret",
     ]);
   });
 

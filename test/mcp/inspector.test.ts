@@ -40,6 +40,7 @@ describe.each([[], ["--protocol-era", "modern"]])("the Inspector's command line 
     });
     expect(await call("get_task_result", { task_id: "t" })).toMatchObject({ status: "pending" });
     expect(await call("get_registered_callbacks", { task_id: "t" })).toMatchObject({ callback_count: 1 });
+    expect(await call("rotate_callback_secret", { callback_id })).toMatchObject({ status: "rotated" });
     expect(await call("redeliver", { task_id: "t" })).toMatchObject({ redelivered: 0 });
     expect(await call("send_test_event", { callback_id })).toMatchObject({ status: "failed" });
     expect(await call("diagnose_callback", { callback_id })).toMatchObject({ status: "failed" });

@@ -13,6 +13,7 @@ import type { Store } from "../../src/service/ports.ts";
 import { createPrincipalOf } from "../../src/service/principals.ts";
 import type { AccessToken } from "../../src/service/principals.ts";
 import { createProbes } from "../../src/service/probes.ts";
+import { createSecrets } from "../../src/service/secrets.ts";
 import { createTasks } from "../../src/service/tasks.ts";
 import { createFakeClock } from "../support/clock.ts";
 import type { FakeClock } from "../support/clock.ts";
@@ -94,6 +95,7 @@ function createServices(needs: { store: Store; clock: FakeClock; announce: McpNe
     callbacks: createCallbacks({ ...needs, ...wakes, targetPolicy }),
     deliveries: createDeliveries({ ...needs, ...wakes }),
     probes: createProbes({ ...needs, prober, newId: createNewId(needs.clock.now) }),
+    secrets: createSecrets({ ...needs, ...wakes }),
   };
 }
 

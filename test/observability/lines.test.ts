@@ -63,6 +63,22 @@ const CASES: readonly [Announcement, readonly string[]][] = [
     },
     ['127.0.0.1 - "POST /webhook/x" 200'],
   ],
+  [
+    { kind: "callback.secret_rotated", callbackId: "cb_1", taskId: "t1", clientId: "x", overlapEnd: 0 },
+    ["🔑 New secret for callback cb_1 of x, the old one holds until 1970-01-01T00:00:00.000Z"],
+  ],
+  [
+    { kind: "callback.secret_rotated", callbackId: "cb_1", taskId: "t1", clientId: "x", overlapEnd: null },
+    ["🔑 New secret for callback cb_1 of x, the old one is void"],
+  ],
+  [
+    { kind: "secrets.sealed", sealed: 7, unreadable: 0 },
+    ["🔐 Encrypted the secrets of 7 callbacks under the newest key"],
+  ],
+  [
+    { kind: "history.pruned", before: 0, durationMs: 9, tasks: 3, events: 3, callbacks: 4, deliveries: 5, attempts: 6 },
+    ["🧹 Removed old history: 3 tasks, 4 callbacks, 5 deliveries, 6 attempts"],
+  ],
 ];
 
 test.each(CASES)("%o is told in the contract's words", (announcement, lines) => {

@@ -1,4 +1,6 @@
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import type { Callback } from "../../src/domain/callback.ts";
+import type { PruneHistory, RotateSecret } from "../../src/service/keeping.ts";
 import type { ClaimedDelivery, Store } from "../../src/service/ports.ts";
 import type { Task } from "../../src/domain/task.ts";
 import { A_SECRET, aClaim, aRecord, aRegistration, aStart, FAILED_503, T0 } from "../support/builders.ts";
@@ -795,6 +797,172 @@ export function describeStore(name: string, open: OpenStore): void {
           store.deliveryHistory("local", "task-1", { ...EVERYTHING, statuses: [status] });
         expect(await pageOf("pending")).toMatchObject([{ deliveries: [{ status: "pending" }] }]);
         expect(await pageOf("sending")).toEqual([]);
+      });
+    });
+
+    describe("pruneHistory", () => {
+      const DAY_MS = 86_400_000;
+      const NONE = { tasks: 0, callbacks: 0, events: 0, deliveries: 0, attempts: 0 };
+      const prune = (changes: Partial<PruneHistory> = {}) =>
+        store.pruneHistory({ before: T0 + DAY_MS, limit: 100, after: null, ...changes });
+
+      async function delivered(taskId: string, at = T0): Promise<void> {
+        await store.registerCallback(aRegistration({ taskId }));
+        await complete(await runningTask(taskId), at);
+        for (const claim of await store.claimDueDeliveries(aClaim({ now: at })))
+          await store.recordAttempt(aRecord(claim, { startedAt: at }));
+      }
+
+      test("removes a task that ended before, whole, and its task_id may be used again", async () => {
+        await delivered("task-1");
+        expect(await prune()).toEqual({
+          removed: { tasks: 1, callbacks: 1, events: 1, deliveries: 1, attempts: 1 },
+          next: null,
+        });
+        expect(await store.findTask("local", "task-1")).toBeNull();
+        expect(await store.deliveryHistory("local", "task-1")).toEqual([]);
+        expect(await store.counts()).toEqual({ completedTasks: 1, activeTasks: 0, pendingCallbacks: 0 });
+        expect(await store.registerCallback(aRegistration())).toMatchObject({ kind: "registered", callbackCount: 1 });
+        expect(await store.startTask(aStart({ clientId: "another" }))).toMatchObject({ kind: "started" });
+      });
+
+      test("leaves what ended at that moment or later, and other principals' tasks of the same name", async () => {
+        await delivered("task-1");
+        await complete(await runningTask("task-1", "bob"), T0 + 13);
+        expect((await prune({ before: T0 })).removed).toEqual(NONE);
+        expect((await prune({ before: T0 + 13 })).removed).toMatchObject({ tasks: 1 });
+        expect(await store.findTask("bob", "task-1")).toMatchObject({ status: "completed" });
+      });
+
+      test("leaves tasks that have not ended, and callbacks whose task was never started", async () => {
+        await store.registerCallback(aRegistration({ taskId: "never-started" }));
+        await store.startTask(aStart({ taskId: "pending" }));
+        await runningTask("running");
+        expect((await prune({ before: T0 + 1000 * DAY_MS })).removed).toEqual(NONE);
+        expect(await store.deliveryHistory("local", "never-started")).toHaveLength(1);
+      });
+
+      test.each([
+        ["pending", { status: "pending", nextAttemptAt: T0 + 9 * DAY_MS, keepClaim: false }],
+        ["kept over a short wait", { status: "pending", nextAttemptAt: T0 + 9, keepClaim: true }],
+        ["being sent", null],
+      ] as const)("one delivery that is %s keeps its task whole", async (_, step) => {
+        await store.registerCallback(aRegistration({ clientId: "client-2" }));
+        await oneClaimed();
+        await store.reclaim(T0);
+        const [first, second] = await store.claimDueDeliveries(aClaim());
+        await store.recordAttempt(aRecord(first!));
+        if (step !== null) await store.recordAttempt(aRecord(second!, { outcome: FAILED_503, step }));
+        const before = await store.deliveryHistory("local", "task-1");
+        expect(await prune()).toEqual({ removed: NONE, next: null });
+        expect(await store.deliveryHistory("local", "task-1")).toEqual(before);
+        expect(await store.findTask("local", "task-1")).toMatchObject({ result: "done" });
+      });
+
+      test("a callback that was registered later, or a delivery that was settled later, keeps its task whole", async () => {
+        await delivered("task-1");
+        await store.registerCallback(aRegistration({ clientId: "late", events: ["task_failed"], now: T0 + 2 }));
+        expect((await prune({ before: T0 + 2 })).removed).toEqual(NONE);
+        expect((await prune({ before: T0 + 3 })).removed).toEqual(NONE);
+        expect((await prune({ before: T0 + 13 })).removed).toMatchObject({ tasks: 1, callbacks: 2, deliveries: 1 });
+      });
+
+      test("goes on where it stopped, past what is held, and says when it is through", async () => {
+        await oneClaimed();
+        for (const taskId of ["b", "c", "d"]) await complete(await runningTask(taskId), T0 + 1);
+        const first = await prune({ limit: 2 });
+        expect(first).toMatchObject({ removed: { tasks: 1 }, next: { finishedAt: T0 + 1 } });
+        const second = await prune({ limit: 2, after: first.next });
+        expect(second).toMatchObject({ removed: { tasks: 2 }, next: { finishedAt: T0 + 1 } });
+        expect(await prune({ limit: 2, after: second.next })).toEqual({ removed: NONE, next: null });
+        expect(await store.findTask("local", "task-1")).not.toBeNull();
+      });
+
+      test("a step that has removed very many rows ends before its limit", async () => {
+        for (const taskId of ["b", "c", "d"]) {
+          for (let index = 0; index < 1000; index++)
+            await store.registerCallback(aRegistration({ taskId, clientId: `c${index}`, events: ["task_failed"] }));
+          await complete(await runningTask(taskId));
+        }
+        const first = await prune();
+        expect(first.removed).toMatchObject({ tasks: 2, callbacks: 2000 });
+        expect(await prune({ after: first.next })).toMatchObject({ removed: { tasks: 1 }, next: null });
+      });
+
+      test("an attempt that comes in for a delivery that is gone is dropped without a word", async () => {
+        const delivery = await oneClaimed();
+        const gone = { status: "exhausted", disablesCallback: false } as const;
+        await store.recordAttempt(aRecord(delivery, { outcome: FAILED_503, step: gone }));
+        await prune();
+        expect(await store.recordAttempt(aRecord(delivery))).toEqual({ claimHeld: false, eventSettled: false });
+      });
+    });
+
+    describe("rotateSecret", () => {
+      const ANOTHER = "whsec_ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8=";
+      const HOUR_MS = 3_600_000;
+
+      async function registered(): Promise<Callback> {
+        const result = await store.registerCallback(aRegistration());
+        if (!("callback" in result)) throw new Error(`It was not registered: ${result.kind}`);
+        return result.callback;
+      }
+      const rotateTo = (callbackId: string, secret: string, changes: Partial<RotateSecret> = {}) =>
+        store.rotateSecret({ principal: "local", callbackId, secret, overlapMs: HOUR_MS, now: T0, ...changes });
+      async function secretsClaimedAt(now: number) {
+        const [claimed] = await store.claimDueDeliveries(aClaim({ now }));
+        return claimed!.callback.signingSecrets;
+      }
+
+      test("makes the new secret the current one, and what is claimed meanwhile is signed with both", async () => {
+        const { id } = await registered();
+        const result = await rotateTo(id, ANOTHER);
+        expect(result).toMatchObject({
+          kind: "rotated",
+          overlapEnd: T0 + HOUR_MS,
+          callback: { signingSecret: ANOTHER },
+        });
+        expect(await store.registerCallback(aRegistration())).toMatchObject({ callback: { signingSecret: ANOTHER } });
+        await complete(await runningTask());
+        expect(await secretsClaimedAt(T0 + HOUR_MS - 1)).toEqual([ANOTHER, A_SECRET]);
+        await store.reclaim(T0);
+        expect(await secretsClaimedAt(T0 + HOUR_MS)).toEqual([ANOTHER]);
+      });
+
+      test("finds the same secret again unchanged, its overlap too", async () => {
+        const { id } = await registered();
+        const first = await rotateTo(id, ANOTHER);
+        expect(await rotateTo(id, ANOTHER, { now: T0 + 9 })).toEqual({ ...first, kind: "unchanged" });
+      });
+
+      test("another principal's callback and one that does not exist are the same: not found", async () => {
+        const { id } = await registered();
+        expect(await rotateTo(id, ANOTHER, { principal: "bob" })).toEqual({ kind: "not_found" });
+        expect(await rotateTo("cb_none", ANOTHER)).toEqual({ kind: "not_found" });
+        expect(await store.registerCallback(aRegistration())).toMatchObject({ callback: { signingSecret: A_SECRET } });
+      });
+
+      test("gives back a claim that waits for its next try, so that the try is signed anew", async () => {
+        const delivery = await oneClaimed();
+        const step = { status: "pending", nextAttemptAt: T0 + 100, keepClaim: true } as const;
+        await store.recordAttempt(aRecord(delivery, { outcome: FAILED_503, step }));
+        await rotateTo(delivery.callback.id, ANOTHER, { overlapMs: 0 });
+        expect(await store.resumeClaim(delivery)).toBe(false);
+        expect(await store.nextDueAt(T0)).toBe(T0 + 100);
+        expect(await secretsClaimedAt(T0 + 100)).toEqual([ANOTHER]);
+      });
+
+      test("leaves an attempt under way its claim", async () => {
+        const delivery = await oneClaimed();
+        await rotateTo(delivery.callback.id, ANOTHER);
+        expect(await store.recordAttempt(aRecord(delivery))).toMatchObject({ claimHeld: true });
+      });
+    });
+
+    describe("sealSecrets", () => {
+      test("has nothing to do without a key", async () => {
+        await store.registerCallback(aRegistration());
+        expect(await store.sealSecrets({ limit: 10 })).toEqual({ sealed: 0, unreadable: 0, isDone: true });
       });
     });
 

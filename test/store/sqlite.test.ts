@@ -1,4 +1,28 @@
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { expect } from "vitest";
+import type { Store } from "../../src/service/ports.ts";
+import { temporaryFolder } from "../support/builders.ts";
 import { openTestStore } from "../support/sqlite-store.ts";
 import { describeStore } from "./conformance.ts";
 
 describeStore("the SQLite store", () => openTestStore());
+describeStore("the SQLite store with encrypted secrets", openEncrypted);
+
+/** Whatever verbs a test has used, at its end no secret of a callback is in clear. */
+async function openEncrypted(): Promise<Store> {
+  const file = join(temporaryFolder(), "callbacks.db");
+  const store = await openTestStore(file, [randomBytes(32)]);
+  return {
+    ...store,
+    async close() {
+      await store.close();
+      const db = new Database(file, { readonly: true });
+      const inClear = "signing_secret not like 'enc1.%' or older_secrets not like 'enc1.%'";
+      const found = db.prepare(`select count(*) as count from callbacks where ${inClear}`).get();
+      db.close();
+      expect(found).toEqual({ count: 0 });
+    },
+  };
+}

@@ -1,8 +1,12 @@
+import { once } from "node:events";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { temporaryFolder } from "./builders.ts";
+import { portOf } from "./receiver.ts";
 import { spawnServer } from "./spawn-server.ts";
 import type { ServerProcess, SpawnOptions } from "./spawn-server.ts";
+import { until } from "./until.ts";
 
 export { serverEnv, sources as cli } from "./spawn-server.ts";
 
@@ -16,13 +20,36 @@ export interface TestServer extends ServerProcess {
 export interface ServerOptions extends Omit<SpawnOptions, "file"> {
   /** The database; a new one of the test's own unless named. */
   readonly file?: string;
+  /** A port on which /health is asked, for a server whose LOG_LEVEL keeps it from saying that it listens. */
+  readonly quietOnPort?: number;
 }
 
 /** Spawns the real server and waits until it listens; it ends with the test. */
 export async function startServer(options: ServerOptions = {}): Promise<TestServer> {
-  const { file = join(temporaryFolder(), "callbacks.db") } = options;
-  const server = spawnServer({ ...options, file });
+  const { file = join(temporaryFolder(), "callbacks.db"), quietOnPort } = options;
+  const env = quietOnPort === undefined ? {} : { PORT: String(quietOnPort) };
+  const server = spawnServer({ ...options, file, env: { ...env, ...options.env } });
   onTestFinished(() => server.kill());
-  const port = await server.listening();
+  const port = quietOnPort === undefined ? await server.listening() : await answeringPort(quietOnPort);
   return { ...server, url: `http://127.0.0.1:${port}`, port, file };
+}
+
+async function answeringPort(port: number): Promise<number> {
+  const isUp = (): Promise<boolean> =>
+    fetch(`http://127.0.0.1:${port}/health`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+  await until("it answers", isUp, 15_000);
+  return port;
+}
+
+/** One that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const port = portOf(server);
+  server.close();
+  await once(server, "close");
+  return port;
 }

@@ -80,9 +80,10 @@ function prepare(db: SqliteConnection["db"]) {
       })
       .where(eq(deliveries.id, bound("deliveryId")))
       .prepare(),
+    // Left to itself SQLite takes deliveries_event and reads all deliveries of the event, the settled ones too.
     anyOpen: db
-      .select({ id: deliveries.id })
-      .from(deliveries)
+      .select({ id: sql<string>`"id"` })
+      .from(sql`${deliveries} indexed by "deliveries_open"`)
       .where(and(deliveryIsOpen, eq(deliveries.eventId, bound("eventId"))))
       .limit(1)
       .prepare(),

@@ -5,6 +5,7 @@ import type { Callback } from "../../domain/callback.ts";
 import type { EventType } from "../../domain/event.ts";
 import type { NewId } from "../../domain/ids.ts";
 import type { RegisterCallback, RegisterCallbackResult, Store } from "../../service/ports.ts";
+import type { SecretCipher } from "../secret-cipher.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { prepareReopen } from "./outbox.ts";
 import { toCallback } from "./rows.ts";
@@ -12,7 +13,11 @@ import { callbacks, deliveries, events, tasks } from "./schema.ts";
 
 const bound = sql.placeholder;
 
-export function callbackVerbs({ db, write }: SqliteConnection, newId: NewId): Pick<Store, "registerCallback"> {
+export function callbackVerbs(
+  { db, write }: SqliteConnection,
+  newId: NewId,
+  cipher: SecretCipher,
+): Pick<Store, "registerCallback"> {
   const statements = prepare(db);
   const countOf = prepareCallbackCount(db);
   const insertDelivery = prepareDeliveryInsert(db, newId);
@@ -20,30 +25,31 @@ export function callbackVerbs({ db, write }: SqliteConnection, newId: NewId): Pi
 
   function addCallback({ principal, registration, generatedSecret, now }: RegisterCallback, ended: boolean): Callback {
     const { taskId, clientId, url, events: selected, signingSecret, notAfter } = registration;
+    const id = newId("cb");
     const row = statements.insert.get({
-      id: newId("cb"),
+      id,
       principal,
       taskId,
       clientId,
       url,
       origin: new URL(url).origin,
       events: selectionOf(selected),
-      signingSecret: signingSecret ?? generatedSecret,
+      signingSecret: cipher.seal(id, signingSecret ?? generatedSecret),
       awaitsTask: ended ? 0 : 1,
       notAfter,
       now,
     });
-    return toCallback(row);
+    return toCallback(row, cipher);
   }
 
   /** The same row, so that its history stays with it; what can be chosen is chosen anew. */
   function activate(id: string, { registration, generatedSecret }: RegisterCallback, ended: boolean): Callback {
-    const signingSecret = registration.signingSecret ?? generatedSecret;
+    const signingSecret = cipher.seal(id, registration.signingSecret ?? generatedSecret);
     const selection = selectionOf(registration.events);
     const { notAfter } = registration;
     const row = statements.activate.get({ id, events: selection, signingSecret, notAfter, awaitsTask: ended ? 0 : 1 });
     if (row === undefined) throw new Error(`Callback ${id} is gone.`);
-    return toCallback(row);
+    return toCallback(row, cipher);
   }
 
   /** A callback that was removed meanwhile may have been owed the event before. */
@@ -60,7 +66,7 @@ export function callbackVerbs({ db, write }: SqliteConnection, newId: NewId): Pi
     const ended: EventType | null = end?.type ?? null;
     const row = statements.find.get({ principal, taskId, clientId, url });
     if (row !== undefined && row.status !== "removed") {
-      const existing = toCallback(row);
+      const existing = toCallback(row, cipher);
       const difference = differenceOf(existing, registration);
       if (difference !== null) return { kind: "conflict", difference };
       return { kind: "existing", callback: existing, callbackCount: countOf(principal, taskId), ended };
@@ -164,6 +170,7 @@ function prepare(db: SqliteConnection["db"]) {
         status: "active",
         events: sql`${bound("events")}`,
         signingSecret: sql`${bound("signingSecret")}`,
+        olderSecrets: null,
         notAfter: sql`${bound("notAfter")}`,
         awaitsTask: sql`${bound("awaitsTask")}`,
       })

@@ -21,6 +21,8 @@ export interface SqliteConnection {
   readonly db: BetterSQLite3Database & { readonly $client: Database.Database };
   /** Runs synchronous `work` in an immediate transaction; resolves once it is on disk. See group-commit.ts. */
   readonly write: GroupCommit["write"];
+  /** Moves the write-ahead log into the file and cuts it to nothing, unless another program is reading. */
+  emptyLog(): void;
   /** Commits what is waiting, if the file lets us, then closes. */
   close(): void;
 }
@@ -40,6 +42,9 @@ export function openConnection(file: string, migrationsFolder: string): SqliteCo
     return {
       db,
       write,
+      emptyLog() {
+        client.pragma("wal_checkpoint(TRUNCATE)");
+      },
       close() {
         flush();
         client.close();
@@ -87,6 +92,8 @@ function openDatabase(path: string, migrationsFolder: string): Database.Database
   try {
     client.pragma("journal_mode = WAL");
     client.pragma("synchronous = FULL");
+    // What is removed or replaced is overwritten: old results, and secrets that were in clear.
+    client.pragma("secure_delete = ON");
     refuseNewer(client, path, migrationsFolder);
     // A migration may rebuild a table that others refer to.
     client.pragma("foreign_keys = OFF");
@@ -117,7 +124,8 @@ function newestMigration(migrationsFolder: string): number {
   return Math.max(...entries.map((entry) => entry.when));
 }
 
-function asStartError(path: string, error: unknown): Error {
+/** What the operator can mend, as a `StartError` that says how. */
+export function asStartError(path: string, error: unknown): Error {
   if (error instanceof StartError) return error;
   if (isBusy(error))
     return new StartError(`The database ${path} is locked by another program; close that program and start again.`);

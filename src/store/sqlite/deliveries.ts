@@ -1,5 +1,6 @@
 import { and, asc, eq, gt, isNull, lte, or, sql } from "drizzle-orm";
 import type { Event } from "../../domain/event.ts";
+import { secretsAt } from "../../domain/signing-secrets.ts";
 import type {
   ClaimDeliveries,
   ClaimedDelivery,
@@ -8,6 +9,7 @@ import type {
   RecordAttemptResult,
   Store,
 } from "../../service/ports.ts";
+import type { SecretCipher } from "../secret-cipher.ts";
 import { prepareRecording } from "./attempts.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { toEvent } from "./rows.ts";
@@ -21,6 +23,7 @@ import {
   taskIsOpen,
   tasks,
 } from "./schema.ts";
+import { readableSecrets } from "./secrets.ts";
 
 type DeliveryVerbs = Pick<Store, "claimDueDeliveries" | "resumeClaim" | "recordAttempt" | "releaseClaim" | "reclaim">;
 
@@ -34,7 +37,7 @@ const LOOK_PAST = 64;
 
 const bound = sql.placeholder;
 
-export function deliveryVerbs({ db, write }: SqliteConnection): DeliveryVerbs {
+export function deliveryVerbs({ db, write }: SqliteConnection, cipher: SecretCipher): DeliveryVerbs {
   const claiming = prepareClaiming(db);
   const holding = prepareHolding(db);
   const reclaiming = prepareReclaiming(db);
@@ -49,7 +52,7 @@ export function deliveryVerbs({ db, write }: SqliteConnection): DeliveryVerbs {
       const left = room.get(origin) ?? perOrigin;
       if (left <= 0 || claimed.length >= limit) return;
       room.set(origin, left - 1);
-      claimed.push(claimOne(id, known));
+      claimed.push(claimOne(id, now, known));
     };
     const oldest = claiming.due.all({ now, limit: limit + LOOK_PAST });
     for (const due of oldest) take(due);
@@ -63,15 +66,17 @@ export function deliveryVerbs({ db, write }: SqliteConnection): DeliveryVerbs {
     return claimed;
   }
 
-  function claimOne(id: string, known: Map<string, Event>): ClaimedDelivery {
+  function claimOne(id: string, now: number, known: Map<string, Event>): ClaimedDelivery {
     claiming.claim.run({ id });
     const row = claiming.load.get({ id });
     if (row === undefined) throw new Error(`Delivery ${id} lost its callback.`);
     const { delivery, eventId, callback } = row;
-    const { signingSecret, ...target } = callback;
+    const { signingSecret: _, olderSecrets: __, ...target } = callback;
+    const secrets = readableSecrets(callback, cipher);
+    const signingSecrets = secrets === null ? [] : secretsAt(secrets, now);
     const event = known.get(eventId) ?? eventOf(eventId);
     known.set(eventId, event);
-    return { ...delivery, event, callback: { ...target, signingSecrets: [signingSecret] } };
+    return { ...delivery, event, callback: { ...target, signingSecrets } };
   }
 
   function eventOf(eventId: string): Event {
@@ -161,6 +166,7 @@ function prepareClaiming(db: SqliteConnection["db"]) {
           clientId: callbacks.clientId,
           url: callbacks.url,
           signingSecret: callbacks.signingSecret,
+          olderSecrets: callbacks.olderSecrets,
         },
       })
       .from(deliveries)

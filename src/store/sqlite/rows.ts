@@ -5,6 +5,7 @@ import type { Event, EventData, EventType } from "../../domain/event.ts";
 import type { Json } from "../../domain/json.ts";
 import type { Task } from "../../domain/task.ts";
 import type { Received } from "../../service/ports.ts";
+import type { SecretCipher } from "../secret-cipher.ts";
 import type { callbacks, events, inbox, tasks } from "./schema.ts";
 
 /** Rows into the domain's nouns. What is parsed here was written by this store. */
@@ -13,8 +14,9 @@ export function toTask(row: InferSelectModel<typeof tasks>): Task {
   return { ...row, result: row.result === null ? null : (JSON.parse(row.result) as Json) };
 }
 
-export function toCallback(row: InferSelectModel<typeof callbacks>): Callback {
-  const { id, principal, taskId, clientId, url, signingSecret, status, registeredAt, notAfter } = row;
+/** Throws when the secret cannot be read. */
+export function toCallback(row: InferSelectModel<typeof callbacks>, cipher: SecretCipher): Callback {
+  const { id, principal, taskId, clientId, url, status, registeredAt, notAfter } = row;
   return {
     id,
     principal,
@@ -22,7 +24,7 @@ export function toCallback(row: InferSelectModel<typeof callbacks>): Callback {
     clientId,
     url,
     events: toEventTypes(row.events),
-    signingSecret,
+    signingSecret: cipher.open(id, row.signingSecret),
     status,
     registeredAt,
     notAfter,

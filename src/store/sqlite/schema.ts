@@ -12,6 +12,7 @@ import type { TaskStatus } from "../../domain/task.ts";
  * literals, so queries take it from here.
  */
 export const taskIsOpen = sql.raw(`"status" in ('pending', 'running')`);
+export const taskHasEnded = sql.raw(`"finished_at" is not null`);
 export const deliveryIsOpen = sql.raw(`"status" in ('pending', 'sending')`);
 export const PENDING = `"status" = 'pending'`;
 export const deliveryIsPending = sql.raw(PENDING);
@@ -45,6 +46,7 @@ export const tasks = sqliteTable(
   (table) => [
     unique("tasks_principal_task_id").on(table.principal, table.taskId),
     index("tasks_open").on(table.status, table.createdAt).where(taskIsOpen),
+    index("tasks_ended").on(table.finishedAt, table.id).where(taskHasEnded),
   ],
 );
 
@@ -60,7 +62,10 @@ export const callbacks = sqliteTable(
     origin: text().notNull(),
     /** Event types, comma-separated, in the order of the union. */
     events: text().notNull(),
+    /** As secret-cipher.ts writes it: encrypted when there is a key. */
     signingSecret: text("signing_secret").notNull(),
+    /** Replaced secrets that may still sign, JSON as secret-cipher.ts writes it; null: none. */
+    olderSecrets: text("older_secrets"),
     profile: text().$type<BodyProfile>().notNull(),
     status: text().$type<CallbackStatus>().notNull(),
     /** 1 until the task ends: what health counts without looking at history. */
@@ -127,6 +132,8 @@ export const deliveries = sqliteTable(
     foreignKey({ name: "deliveries_of_event", columns: [table.eventId], foreignColumns: [events.id] }),
     foreignKey({ name: "deliveries_of_callback", columns: [table.callbackId], foreignColumns: [callbacks.id] }),
     unique("deliveries_identity").on(table.callbackId, table.eventId),
+    // Without it each event that is removed would have SQLite look for its deliveries in all of them.
+    index("deliveries_event").on(table.eventId),
     index("deliveries_due").on(table.nextAttemptAt, table.origin).where(deliveryIsPending),
     index("deliveries_due_of_origin").on(table.origin, table.nextAttemptAt).where(deliveryIsPending),
     index("deliveries_expiring").on(table.notAfter).where(deliveryMayExpire),
@@ -172,4 +179,11 @@ export const inbox = sqliteTable(
 export const counters = sqliteTable("counters", {
   name: text().$type<"completed_tasks">().primaryKey(),
   value: integer().notNull(),
+});
+
+/** Under which keys secrets may be in this file. */
+export const secretKeys = sqliteTable("secret_keys", {
+  keyId: text("key_id").primaryKey(),
+  /** Whether all secrets are under this key, so that nobody need look at them. */
+  isWhole: integer("is_whole", { mode: "boolean" }).notNull(),
 });

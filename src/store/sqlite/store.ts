@@ -1,11 +1,17 @@
 import type { NewId } from "../../domain/ids.ts";
 import type { Store } from "../../service/ports.ts";
+import type { SecretCipher } from "../secret-cipher.ts";
 import { callbackVerbs } from "./callbacks.ts";
-import { openConnection } from "./connection.ts";
+import { asStartError, openConnection } from "./connection.ts";
+import type { SqliteConnection } from "./connection.ts";
 import { deliveryVerbs } from "./deliveries.ts";
 import { expiryVerbs } from "./expiry.ts";
 import { historyVerbs } from "./history.ts";
 import { inboxVerbs } from "./inbox.ts";
+import { openKeyRegister } from "./key-register.ts";
+import type { KeyRegister } from "./key-register.ts";
+import { pruningVerbs } from "./pruning.ts";
+import { secretVerbs } from "./secrets.ts";
 import { redeliveryVerbs } from "./redelivery.ts";
 import { taskVerbs } from "./tasks.ts";
 import { unregisterVerbs } from "./unregister.ts";
@@ -15,20 +21,33 @@ export interface SqliteStoreOptions {
   /** Where the generated migrations are; pending ones are applied on opening. */
   readonly migrationsFolder: string;
   readonly newId: NewId;
+  readonly cipher: SecretCipher;
 }
 
 /** Opens (makes, migrates) the file for this process alone; throws a `StartError` that says what is in the way. */
-export function openSqliteStore({ file, migrationsFolder, newId }: SqliteStoreOptions): Store {
+export function openSqliteStore({ file, migrationsFolder, newId, cipher }: SqliteStoreOptions): Store {
   const connection = openConnection(file, migrationsFolder);
+  try {
+    const keys = openKeyRegister(connection, cipher, file);
+    return verbsOf(connection, newId, cipher, keys);
+  } catch (error) {
+    connection.close();
+    throw asStartError(file, error);
+  }
+}
+
+function verbsOf(connection: SqliteConnection, newId: NewId, cipher: SecretCipher, keys: KeyRegister): Store {
   return {
-    ...callbackVerbs(connection, newId),
-    ...unregisterVerbs(connection),
+    ...callbackVerbs(connection, newId, cipher),
+    ...unregisterVerbs(connection, cipher),
     ...taskVerbs(connection, newId),
-    ...deliveryVerbs(connection),
+    ...deliveryVerbs(connection, cipher),
     ...expiryVerbs(connection),
     ...redeliveryVerbs(connection),
     ...historyVerbs(connection),
     ...inboxVerbs(connection),
+    ...pruningVerbs(connection),
+    ...secretVerbs(connection, cipher, keys),
     async close() {
       connection.close();
     },

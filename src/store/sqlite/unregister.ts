@@ -1,6 +1,7 @@
 import { and, eq, ne, sql } from "drizzle-orm";
 import type { CallbackKey, UnregisterCallback, UnregisterCallbackResult } from "../../service/callback-ports.ts";
 import type { Store } from "../../service/ports.ts";
+import type { SecretCipher } from "../secret-cipher.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { prepareWithdraw } from "./outbox.ts";
 import { toCallback } from "./rows.ts";
@@ -8,7 +9,10 @@ import { callbacks } from "./schema.ts";
 
 const bound = sql.placeholder;
 
-export function unregisterVerbs({ db, write }: SqliteConnection): Pick<Store, "findCallback" | "unregisterCallback"> {
+export function unregisterVerbs(
+  { db, write }: SqliteConnection,
+  cipher: SecretCipher,
+): Pick<Store, "findCallback" | "unregisterCallback"> {
   const statements = prepare(db);
   const withdraw = prepareWithdraw(db);
 
@@ -23,13 +27,13 @@ export function unregisterVerbs({ db, write }: SqliteConnection): Pick<Store, "f
     if (row === undefined) return null;
     const removedNow = statements.remove.run({ id: row.id }).changes > 0;
     const cancelledCount = withdraw(row.id, now);
-    return { removedNow, callback: toCallback({ ...row, status: "removed" }), cancelledCount };
+    return { removedNow, callback: toCallback({ ...row, status: "removed" }, cipher), cancelledCount };
   }
 
   return {
     async findCallback(principal, callbackId) {
       const row = find(principal, { callbackId });
-      return row === undefined ? null : toCallback(row);
+      return row === undefined ? null : toCallback(row, cipher);
     },
     unregisterCallback(command) {
       return write(() => unregister(command));

@@ -1,0 +1,92 @@
+import type { PruneCursor, RemovedRows } from "../service/keeping.ts";
+import type { Announce } from "../service/announcements.ts";
+import type { Clock, Store, WorkSource } from "../service/ports.ts";
+
+/** Tasks looked at in one transaction: a few milliseconds. */
+const TASKS_PER_STEP = 200;
+/** Callbacks whose secrets are looked at in one transaction. */
+const CALLBACKS_PER_STEP = 200;
+/** Between two steps, so that deliveries and requests come first while very much is removed. */
+const STEP_PAUSE_MS = 20;
+const LOOK_AGAIN_MS = 3_600_000;
+
+export interface JanitorNeeds {
+  readonly store: Pick<Store, "pruneHistory" | "sealSecrets">;
+  readonly workSource: WorkSource;
+  readonly clock: Clock;
+  /** How long history is kept after a task's end; null: for ever. */
+  readonly retentionMs: number | null;
+  readonly announce: Announce;
+}
+
+/**
+ * Keeps house, in small steps with room for other work between them: secrets that are in clear or under an older key are encrypted under
+ * the newest, once after each start; history that is older than the retention is removed.
+ */
+export class Janitor {
+  readonly #needs: JanitorNeeds;
+  readonly #stopping = new AbortController();
+  #areSecretsSealed = false;
+
+  constructor(needs: JanitorNeeds) {
+    this.#needs = needs;
+  }
+
+  start(): void {
+    this.#needs.workSource.start(() => this.pass());
+  }
+
+  /** Does all there is to do, and returns when to look again (epoch ms; null: never). Stopping ends it after its step. */
+  async pass(): Promise<number | null> {
+    const { clock, retentionMs } = this.#needs;
+    if (!this.#areSecretsSealed) await this.#sealSecrets();
+    if (retentionMs === null) return null;
+    await this.#prune(clock.now() - retentionMs);
+    return clock.now() + LOOK_AGAIN_MS;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#needs.workSource.stop();
+  }
+
+  async #sealSecrets(): Promise<void> {
+    const { clock, store, announce } = this.#needs;
+    let [sealed, unreadable] = [0, 0];
+    while (!this.#stopping.signal.aborted && !this.#areSecretsSealed) {
+      const step = await store.sealSecrets({ limit: CALLBACKS_PER_STEP });
+      sealed += step.sealed;
+      unreadable += step.unreadable;
+      this.#areSecretsSealed = step.isDone;
+      if (!step.isDone) await clock.sleep(STEP_PAUSE_MS, this.#stopping.signal);
+    }
+    if (sealed + unreadable > 0) announce({ kind: "secrets.sealed", sealed, unreadable });
+  }
+
+  async #prune(before: number): Promise<void> {
+    const { clock, store, announce } = this.#needs;
+    const startedAt = clock.now();
+    const removed = { tasks: 0, callbacks: 0, events: 0, deliveries: 0, attempts: 0 };
+    try {
+      for (let after: PruneCursor | null = null; !this.#stopping.signal.aborted;) {
+        const step = await store.pruneHistory({ before, limit: TASKS_PER_STEP, after });
+        addTo(removed, step.removed);
+        after = step.next;
+        if (after === null) return;
+        await clock.sleep(STEP_PAUSE_MS, this.#stopping.signal);
+      }
+    } finally {
+      // Also of a pass that failed half-way: what its steps removed is gone.
+      if (removed.tasks > 0)
+        announce({ kind: "history.pruned", before, durationMs: clock.now() - startedAt, ...removed });
+    }
+  }
+}
+
+function addTo(sum: { -readonly [Kind in keyof RemovedRows]: number }, step: RemovedRows): void {
+  sum.tasks += step.tasks;
+  sum.callbacks += step.callbacks;
+  sum.events += step.events;
+  sum.deliveries += step.deliveries;
+  sum.attempts += step.attempts;
+}

@@ -1,0 +1,83 @@
+import { z } from "zod";
+import type { Clock } from "../../service/ports.ts";
+import { OVERLAP_HOURS_DEFAULT, OVERLAP_HOURS_MAX } from "../../service/secrets.ts";
+import type { Rotated, Secrets } from "../../service/secrets.ts";
+import { isoOf, isoTime, timestamp, timestampOf } from "../answers.ts";
+import { defineTool } from "../tool.ts";
+import type { Tool } from "../tool.ts";
+
+const CALLBACK_ID_CHARS_MAX = 100;
+
+const DESCRIPTION = [
+  "Gives a callback a new signing secret, for example because the old one may have leaked.",
+  "During the overlap POSTs are signed with both, the new one first, so that the receiver can change over without losing any; overlap_hours 0 ends the old one at once.",
+  "Keep signing_secret, it is shown here only. To be able to repeat the call safely, bring your own secret: the same one again changes nothing.",
+].join(" ");
+
+const OVERLAP_PROBLEM = { error: `must be from 0 to ${OVERLAP_HOURS_MAX}` };
+
+const input = z.strictObject({
+  callback_id: z
+    .string()
+    .min(1, { error: "must not be empty" })
+    .max(CALLBACK_ID_CHARS_MAX, { error: `must be at most ${CALLBACK_ID_CHARS_MAX} characters` })
+    .describe("Which callback, as register_callback answered it (cb_…)."),
+  secret: z
+    .string()
+    .optional()
+    .describe("The new signing secret: whsec_ and the base64 of 24 to 64 random bytes. Leave it out to get a new one."),
+  overlap_hours: z
+    .number()
+    .min(0, OVERLAP_PROBLEM)
+    .max(OVERLAP_HOURS_MAX, OVERLAP_PROBLEM)
+    .optional()
+    .describe(`How long the old secret signs too, in hours. Default: ${OVERLAP_HOURS_DEFAULT}.`),
+});
+
+const output = z.object({
+  status: z.literal("rotated"),
+  callback_id: z.string(),
+  task_id: z.string().describe("The callback's task.").nullable(),
+  client_id: z.string(),
+  message: z.string(),
+  old_secret_valid_until: isoTime.describe("Until then POSTs carry its signature too; null: not any more.").nullable(),
+  timestamp,
+  signing_secret: z.string().describe("The new secret. Shown here only."),
+});
+
+export function createRotateCallbackSecret({
+  secrets,
+  clock,
+}: {
+  readonly secrets: Secrets;
+  readonly clock: Pick<Clock, "now">;
+}): Tool {
+  return defineTool({
+    name: "rotate_callback_secret",
+    title: "Rotate a callback's signing secret",
+    description: DESCRIPTION,
+    annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: false },
+    input,
+    output,
+    async answer({ callback_id, secret, overlap_hours }, principal) {
+      const rotated = await secrets.rotate(principal, { callbackId: callback_id, secret, overlapHours: overlap_hours });
+      const { callback, overlapEnd } = rotated;
+      return {
+        status: "rotated" as const,
+        callback_id,
+        task_id: callback.taskId,
+        client_id: callback.clientId,
+        message: messageOf(rotated),
+        old_secret_valid_until: overlapEnd === null ? null : isoOf(overlapEnd),
+        timestamp: timestampOf(clock),
+        signing_secret: callback.signingSecret,
+      };
+    },
+  });
+}
+
+function messageOf({ overlapEnd }: Rotated): string {
+  return overlapEnd === null
+    ? "🔑 Secret rotated! From now on POSTs are signed with the new secret only."
+    : `🔑 Secret rotated! POSTs are signed with the new secret, and until ${isoOf(overlapEnd)} with the old one too.`;
+}

@@ -1,0 +1,65 @@
+import type { Callback } from "../domain/callback.ts";
+import { DomainError } from "../domain/errors.ts";
+import { generateSecret, requireSecret } from "../domain/signature.ts";
+import type { Announce } from "./announcements.ts";
+import type { Clock, Store } from "./ports.ts";
+
+const HOUR_MS = 3_600_000;
+export const OVERLAP_HOURS_DEFAULT = 24;
+export const OVERLAP_HOURS_MAX = 168;
+
+export interface SecretsNeeds {
+  readonly store: Pick<Store, "rotateSecret">;
+  readonly clock: Pick<Clock, "now">;
+  readonly announce: Announce;
+  readonly wakeDispatcher: () => void;
+}
+
+export interface RotateRequest {
+  readonly callbackId: string;
+  /** Left out, a new one is made. */
+  readonly secret?: string | undefined;
+  /** From 0 to 168. */
+  readonly overlapHours?: number | undefined;
+}
+
+export interface Rotated {
+  readonly callback: Callback;
+  /** Epoch ms until which an older secret signs too; null: none does. */
+  readonly overlapEnd: number | null;
+}
+
+export type Secrets = ReturnType<typeof createSecrets>;
+
+export function createSecrets({ store, clock, announce, wakeDispatcher }: SecretsNeeds) {
+  return {
+    /** Gives a callback a new signing secret. The same secret again is no second rotation and gets the same answer. */
+    async rotate(principal: string, request: RotateRequest): Promise<Rotated> {
+      const { callbackId, overlapHours = OVERLAP_HOURS_DEFAULT } = request;
+      const secret = request.secret === undefined ? generateSecret() : requireSecret(request.secret);
+      const overlapMs = Math.round(overlapHours * HOUR_MS);
+      const result = await store.rotateSecret({ principal, callbackId, secret, overlapMs, now: clock.now() });
+      if (result.kind === "not_found") throw unknownCallback(callbackId);
+      if (result.kind === "removed") throw removedCallback(callbackId);
+      const { kind, callback, overlapEnd } = result;
+      if (kind === "rotated") {
+        const { taskId, clientId } = callback;
+        announce({ kind: "callback.secret_rotated", callbackId, taskId, clientId, overlapEnd });
+      }
+      // Deliveries that waited under the old secrets were given back.
+      wakeDispatcher();
+      return { callback, overlapEnd };
+    },
+  };
+}
+
+function unknownCallback(callbackId: string): DomainError {
+  return new DomainError(
+    "not_found",
+    `Callback ${callbackId} is unknown. register_callback and get_registered_callbacks tell the callback_id.`,
+  );
+}
+
+function removedCallback(callbackId: string): DomainError {
+  return new DomainError("conflict", `Callback ${callbackId} was removed, so nothing is signed for it any more.`);
+}

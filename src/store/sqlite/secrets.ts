@@ -1,0 +1,120 @@
+import { and, asc, eq, gt, isNotNull, sql } from "drizzle-orm";
+import type { InferSelectModel } from "drizzle-orm";
+import { overlapEnd, rotate } from "../../domain/signing-secrets.ts";
+import type { OlderSecret, SigningSecrets } from "../../domain/signing-secrets.ts";
+import type { RotateSecret, RotateSecretResult, SealedStep } from "../../service/keeping.ts";
+import type { Store } from "../../service/ports.ts";
+import type { SecretCipher } from "../secret-cipher.ts";
+import type { SqliteConnection } from "./connection.ts";
+import type { KeyRegister } from "./key-register.ts";
+import { toCallback } from "./rows.ts";
+import { callbacks, deliveries, deliveryIsSending } from "./schema.ts";
+
+type SecretVerbs = Pick<Store, "rotateSecret" | "sealSecrets">;
+type SecretColumns = Pick<InferSelectModel<typeof callbacks>, "id" | "signingSecret" | "olderSecrets">;
+
+const bound = sql.placeholder;
+
+export function secretVerbs(connection: SqliteConnection, cipher: SecretCipher, keys: KeyRegister): SecretVerbs {
+  const { db, write } = connection;
+  const statements = prepare(db);
+  /** The last callback whose secrets were gone through. Moved on after the commit only: work may run twice. */
+  let position = "";
+  let unreadableSoFar = 0;
+
+  function rotateOne({ principal, callbackId, secret, overlapMs, now }: RotateSecret): RotateSecretResult {
+    const row = statements.find.get({ principal, callbackId });
+    if (row === undefined) return { kind: "not_found" };
+    if (row.status === "removed") return { kind: "removed" };
+    const before = openSecrets(row, cipher);
+    const after = rotate(before, secret, now, overlapMs);
+    const sealed = sealSecretsOf(row.id, after, cipher);
+    statements.store.run({ id: row.id, ...sealed });
+    statements.giveBack.run({ id: row.id });
+    const kind = before.current === after.current ? "unchanged" : "rotated";
+    return { kind, callback: toCallback({ ...row, ...sealed }, cipher), overlapEnd: overlapEnd(after) };
+  }
+
+  function sealNext(limit: number): SealedStep & { readonly last: string } {
+    const rows = statements.next.all({ position, limit });
+    const outdated = rows.filter((row) => !isCurrent(row, cipher));
+    let unreadable = 0;
+    for (const row of outdated) {
+      const secrets = readableSecrets(row, cipher);
+      if (secrets === null) unreadable++;
+      else statements.store.run({ id: row.id, ...sealSecretsOf(row.id, secrets, cipher) });
+    }
+    const isDone = rows.length < limit;
+    if (isDone && unreadableSoFar + unreadable === 0) keys.allIsUnderNewest();
+    return { sealed: outdated.length - unreadable, unreadable, isDone, last: rows.at(-1)?.id ?? position };
+  }
+
+  return {
+    async rotateSecret(command) {
+      return write(() => rotateOne(command));
+    },
+    async sealSecrets({ limit }) {
+      if (keys.isWhole()) return { sealed: 0, unreadable: 0, isDone: true };
+      const { last, ...step } = await write(() => sealNext(limit));
+      position = step.isDone ? "" : last;
+      unreadableSoFar = step.isDone ? 0 : unreadableSoFar + step.unreadable;
+      // What was in clear is still in the write-ahead log.
+      if (step.isDone) connection.emptyLog();
+      return step;
+    },
+  };
+}
+
+/** Throws when they cannot be read. */
+export function openSecrets({ id, signingSecret, olderSecrets }: SecretColumns, cipher: SecretCipher): SigningSecrets {
+  const older = olderSecrets === null ? [] : (JSON.parse(cipher.open(id, olderSecrets)) as OlderSecret[]);
+  return { current: cipher.open(id, signingSecret), older };
+}
+
+/** Null: they cannot be read. One row that was altered must not hold up all the others. */
+export function readableSecrets(row: SecretColumns, cipher: SecretCipher): SigningSecrets | null {
+  try {
+    return openSecrets(row, cipher);
+  } catch {
+    return null;
+  }
+}
+
+function sealSecretsOf(id: string, { current, older }: SigningSecrets, cipher: SecretCipher) {
+  return {
+    signingSecret: cipher.seal(id, current),
+    olderSecrets: older.length === 0 ? null : cipher.seal(id, JSON.stringify(older)),
+  };
+}
+
+function isCurrent({ signingSecret, olderSecrets }: SecretColumns, cipher: SecretCipher): boolean {
+  return cipher.isCurrent(signingSecret) && (olderSecrets === null || cipher.isCurrent(olderSecrets));
+}
+
+function prepare(db: SqliteConnection["db"]) {
+  return {
+    find: db
+      .select()
+      .from(callbacks)
+      .where(and(eq(callbacks.id, bound("callbackId")), eq(callbacks.principal, bound("principal"))))
+      .prepare(),
+    store: db
+      .update(callbacks)
+      .set({ signingSecret: sql`${bound("signingSecret")}`, olderSecrets: sql`${bound("olderSecrets")}` })
+      .where(eq(callbacks.id, bound("id")))
+      .prepare(),
+    // Claims kept over a short wait hold the old secrets in memory: the next try claims anew.
+    giveBack: db
+      .update(deliveries)
+      .set({ status: "pending" })
+      .where(and(eq(deliveries.callbackId, bound("id")), deliveryIsSending, isNotNull(deliveries.nextAttemptAt)))
+      .prepare(),
+    next: db
+      .select({ id: callbacks.id, signingSecret: callbacks.signingSecret, olderSecrets: callbacks.olderSecrets })
+      .from(callbacks)
+      .where(gt(callbacks.id, bound("position")))
+      .orderBy(asc(callbacks.id))
+      .limit(bound("limit"))
+      .prepare(),
+  };
+}

@@ -1,0 +1,162 @@
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { Janitor } from "../../src/delivery/janitor.ts";
+import type { Announcement } from "../../src/service/announcements.ts";
+import type { Store } from "../../src/service/ports.ts";
+import { createWorkSource } from "../../src/store/sqlite/work-source.ts";
+import { aClaim, aRecord, aRegistration, aStart, temporaryFolder } from "../support/builders.ts";
+import { createFakeClock } from "../support/clock.ts";
+import { openTestStore } from "../support/sqlite-store.ts";
+import { until } from "../support/until.ts";
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+
+interface Options {
+  readonly retentionMs?: number | null;
+  readonly file?: string;
+  readonly storeSeen?: (store: Store) => Pick<Store, "pruneHistory" | "sealSecrets">;
+}
+
+async function setUp({ retentionMs = 30 * DAY_MS, file, storeSeen = (it) => it }: Options = {}) {
+  const clock = createFakeClock();
+  const store = await openTestStore(file);
+  const announced: Announcement[] = [];
+  const announce = (one: Announcement): void => void announced.push(one);
+  const workSource = createWorkSource({ clock, announce, name: "janitor" });
+  const janitor = new Janitor({ store: storeSeen(store), workSource, clock, retentionMs, announce });
+  onTestFinished(async () => {
+    await janitor.stop();
+    await store.close();
+  });
+
+  /** Tasks with one delivered callback each, a result of 2 KiB in both task and event. */
+  async function endTasks(count: number, prefix = "t"): Promise<void> {
+    const ids = Array.from({ length: count }, (_, index) => `${prefix}${index}`);
+    const now = clock.now();
+    await Promise.all(ids.map((taskId) => store.registerCallback(aRegistration({ taskId, now }))));
+    await Promise.all(ids.map((taskId) => store.startTask(aStart({ taskId, now }))));
+    const outcome = { status: "completed", result: "x".repeat(2048) } as const;
+    const running = await store.claimRunnableTasks({ limit: count, now });
+    await Promise.all(running.map(({ id }) => store.finishTask({ id, outcome, now })));
+    const claims = await store.claimDueDeliveries(aClaim({ now, limit: count, perOrigin: count }));
+    await Promise.all(claims.map((claim) => store.recordAttempt(aRecord(claim, { startedAt: now }))));
+  }
+  /** One whole pass, the pauses between its steps skipped. */
+  async function pass(): Promise<number | null> {
+    let isOver = false;
+    const over = janitor.pass().finally(() => (isOver = true));
+    await until("the pass is over", () => {
+      clock.advance(20);
+      return isOver;
+    });
+    return over;
+  }
+  const has = async (taskId: string) => (await store.findTask("local", taskId)) !== null;
+  return { clock, store, janitor, announced, endTasks, pass, has };
+}
+
+test("history goes once it is older than the retention, and one event tells how much", async () => {
+  const { clock, announced, endTasks, pass, has } = await setUp();
+  await endTasks(450, "old");
+  clock.advance(DAY_MS);
+  await endTasks(1, "young");
+  clock.advance(30 * DAY_MS - HOUR_MS);
+  const next = await pass();
+  expect(announced).toEqual([
+    {
+      kind: "history.pruned",
+      before: expect.any(Number),
+      durationMs: expect.any(Number),
+      tasks: 450,
+      callbacks: 450,
+      events: 450,
+      deliveries: 450,
+      attempts: 450,
+    },
+  ]);
+  expect([await has("old0"), await has("old449"), await has("young0")]).toEqual([false, false, true]);
+  expect(next! - clock.now()).toBeGreaterThan(HOUR_MS - 1000);
+  await pass();
+  expect(announced).toHaveLength(1);
+});
+
+test("nothing is removed when history is to be kept for ever", async () => {
+  const { clock, janitor, endTasks, has } = await setUp({ retentionMs: null });
+  await endTasks(1);
+  clock.advance(10_000 * DAY_MS);
+  expect(await janitor.pass()).toBeNull();
+  expect(await has("t0")).toBe(true);
+});
+
+test("it looks by itself at the start and every hour, and sleeps between", async () => {
+  const { clock, janitor, endTasks, has } = await setUp({ retentionMs: HOUR_MS });
+  janitor.start();
+  await until("it sleeps", () => clock.sleeping === 1);
+  await endTasks(1);
+  for (let minute = 0; minute < 59; minute++) {
+    clock.advance(60_000);
+    await until("it sleeps on", () => clock.sleeping === 1);
+  }
+  expect(await has("t0")).toBe(true);
+  clock.advance(60_001);
+  await until(
+    "it looked, an hour after the end but not after the last attempt, and sleeps",
+    () => clock.sleeping === 1,
+  );
+  clock.advance(HOUR_MS);
+  await until("it is gone", async () => !(await has("t0")));
+});
+
+test("the event loop is free between the steps, and a stop ends the pass after its step", async () => {
+  const { clock, janitor, announced, endTasks, has } = await setUp({ retentionMs: HOUR_MS });
+  await endTasks(450);
+  const ids = Array.from({ length: 450 }, (_, index) => `t${index}`);
+  const left = async () => (await Promise.all(ids.map(has))).filter(Boolean).length;
+  clock.advance(DAY_MS);
+  janitor.start();
+  await until("it pauses after the first step", () => clock.sleeping === 1);
+  expect(await left()).toBe(250);
+  await janitor.stop();
+  expect(await left()).toBe(250);
+  expect(announced).toMatchObject([{ kind: "history.pruned", tasks: 200 }]);
+});
+
+test("a pass that fails half-way tells what it removed, and is made again", async () => {
+  let calls = 0;
+  const { clock, janitor, announced, endTasks } = await setUp({
+    retentionMs: HOUR_MS,
+    storeSeen: (store) => ({
+      sealSecrets: (command) => store.sealSecrets(command),
+      pruneHistory: (command) => (++calls === 2 ? Promise.reject(new Error("disk full")) : store.pruneHistory(command)),
+    }),
+  });
+  await endTasks(300);
+  clock.advance(DAY_MS);
+  janitor.start();
+  await until("it pauses", () => calls === 1 && clock.sleeping === 1);
+  clock.advance(20);
+  await until("it failed", () => announced.length === 2 && clock.sleeping === 1);
+  expect(announced).toMatchObject([
+    { kind: "history.pruned", tasks: 200 },
+    { kind: "internal.failed", where: "janitor" },
+  ]);
+  clock.advance(1000);
+  await until("the rest is gone", () => announced.length === 3);
+  expect(announced[2]).toMatchObject({ kind: "history.pruned", tasks: 100 });
+});
+
+test("the file's free pages are used again: it does not grow over rounds of filling and pruning", async () => {
+  const file = join(temporaryFolder(), "callbacks.db");
+  const { clock, endTasks, pass } = await setUp({ file });
+  const sizes: number[] = [];
+  for (let round = 0; round < 6; round++) {
+    await endTasks(300, `round${round}-`);
+    clock.advance(31 * DAY_MS);
+    await pass();
+    sizes.push(statSync(file).size + statSync(`${file}-wal`).size);
+  }
+  expect(Math.max(...sizes)).toBeLessThan(sizes[1]! * 1.25);
+  expect(sizes[0]).toBeGreaterThan(300 * 2 * 2048);
+});
