@@ -85,8 +85,10 @@ test("what is open is found among what is open, and not among all deliveries of 
   prepare.mockRestore();
   const db = new Database(file);
   onTestFinished(() => void db.close());
-  expect(asksForOpen).toHaveLength(1);
-  expect(db.prepare(`explain query plan ${asksForOpen[0]}`).get(null, null)).toMatchObject({
-    detail: expect.stringContaining("deliveries_open"),
-  });
+  expect(asksForOpen.length).toBeGreaterThan(0);
+  for (const sql of asksForOpen) {
+    expect(db.prepare(`explain query plan ${sql}`).get(null, null)).toMatchObject({
+      detail: expect.stringContaining("deliveries_open"),
+    });
+  }
 });

@@ -1,8 +1,8 @@
 import { and, eq, ne, sql } from "drizzle-orm";
 import type { RecordAttempt, RecordAttemptResult, RecordedStep } from "../../service/ports.ts";
 import type { SqliteConnection } from "./connection.ts";
-import { prepareReopen, prepareWithdraw } from "./outbox.ts";
-import { attempts, callbacks, deliveries, deliveryIsOpen } from "./schema.ts";
+import { prepareIsSettled, prepareReopen, prepareWithdraw } from "./outbox.ts";
+import { attempts, callbacks, deliveries } from "./schema.ts";
 
 const bound = sql.placeholder;
 
@@ -11,6 +11,7 @@ export function prepareRecording(db: SqliteConnection["db"]): (command: RecordAt
   const statements = prepare(db);
   const reopen = prepareReopen(db);
   const withdraw = prepareWithdraw(db);
+  const isSettled = prepareIsSettled(db);
 
   function disableCallback(callbackId: string, settledAt: number): void {
     statements.disable.run({ callbackId });
@@ -20,7 +21,8 @@ export function prepareRecording(db: SqliteConnection["db"]): (command: RecordAt
   return (command) => {
     const { deliveryId, startedAt, durationMs, outcome, step } = command;
     const row = statements.countAttempt.get({ deliveryId });
-    if (row === undefined) throw new Error(`Delivery ${deliveryId} is not there any more.`);
+    // Withdrawn during the attempt, and its history pruned since: there is nothing left to add to.
+    if (row === undefined) return { claimHeld: false, eventSettled: false };
     const { statusCode, error, responseExcerpt } = outcome;
     const attempt = { number: row.attemptCount, startedAt, durationMs, statusCode, error, responseExcerpt };
     statements.insert.run({ deliveryId, ...attempt });
@@ -32,7 +34,7 @@ export function prepareRecording(db: SqliteConnection["db"]): (command: RecordAt
     // As if it had been asked for right now, which is what it comes to.
     else if (row.sendAgain) reopen(deliveryId, endedAt);
     if (step.status === "pending") return { claimHeld, eventSettled: false };
-    return { claimHeld, eventSettled: statements.anyOpen.get({ eventId: row.eventId }) === undefined };
+    return { claimHeld, eventSettled: isSettled(row.eventId) };
   };
 }
 
@@ -79,13 +81,6 @@ function prepare(db: SqliteConnection["db"]) {
         sendAgain: false,
       })
       .where(eq(deliveries.id, bound("deliveryId")))
-      .prepare(),
-    // Left to itself SQLite takes deliveries_event and reads all deliveries of the event, the settled ones too.
-    anyOpen: db
-      .select({ id: sql<string>`"id"` })
-      .from(sql`${deliveries} indexed by "deliveries_open"`)
-      .where(and(deliveryIsOpen, eq(deliveries.eventId, bound("eventId"))))
-      .limit(1)
       .prepare(),
     disable: db
       .update(callbacks)

@@ -1,15 +1,8 @@
 import { and, asc, eq, gt, lte, min, sql } from "drizzle-orm";
 import type { ExpiredDelivery, Store } from "../../service/ports.ts";
 import type { SqliteConnection } from "./connection.ts";
-import {
-  callbacks,
-  deliveries,
-  deliveryIsOpen,
-  deliveryIsPending,
-  deliveryMayExpire,
-  events,
-  tasks,
-} from "./schema.ts";
+import { prepareIsSettled } from "./outbox.ts";
+import { callbacks, deliveries, deliveryIsPending, deliveryMayExpire, events, tasks } from "./schema.ts";
 
 const bound = sql.placeholder;
 
@@ -17,12 +10,13 @@ const bound = sql.placeholder;
 export function expiryVerbs({ db, write }: SqliteConnection): Pick<Store, "expireDeliveries" | "nextDueAt"> {
   const next = prepareNext(db);
   const expiring = prepareExpiring(db);
+  const isSettled = prepareIsSettled(db);
 
   function expire(id: string, now: number): ExpiredDelivery[] {
     if (expiring.end.run({ id, now }).changes === 0) return [];
     const row = expiring.load.get({ id });
     if (row === undefined) throw new Error(`Delivery ${id} lost its event or callback.`);
-    return [{ ...row, eventSettled: expiring.anyOpen.get({ eventId: row.eventId }) === undefined }];
+    return [{ ...row, eventSettled: isSettled(row.eventId) }];
   }
 
   return {
@@ -81,12 +75,6 @@ function prepareExpiring(db: SqliteConnection["db"]) {
       .innerJoin(tasks, eq(tasks.id, events.task))
       .innerJoin(callbacks, eq(callbacks.id, deliveries.callbackId))
       .where(eq(deliveries.id, bound("id")))
-      .prepare(),
-    anyOpen: db
-      .select({ id: deliveries.id })
-      .from(deliveries)
-      .where(and(deliveryIsOpen, eq(deliveries.eventId, bound("eventId"))))
-      .limit(1)
       .prepare(),
   };
 }

@@ -54,3 +54,15 @@ export function prepareWithdraw(db: SqliteConnection["db"]): (callbackId: string
     .prepare();
   return (callbackId, settledAt) => statement.run({ callbackId, settledAt }).changes;
 }
+
+/** Whether an event has no open delivery left. */
+export function prepareIsSettled(db: SqliteConnection["db"]): (eventId: string) => boolean {
+  const anyOpen = db
+    .select({ id: sql<string>`"id"` })
+    // Left to itself SQLite takes deliveries_event and reads all deliveries of the event, the settled ones too.
+    .from(sql`${deliveries} indexed by "deliveries_open"`)
+    .where(and(deliveryIsOpen, eq(deliveries.eventId, bound("eventId"))))
+    .limit(1)
+    .prepare();
+  return (eventId) => anyOpen.get({ eventId }) === undefined;
+}
