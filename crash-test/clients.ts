@@ -1,6 +1,6 @@
 /** The clients: they carry out the plan by MCP calls and note what was acknowledged. */
 import { callTool } from "../test/support/call-tool.ts";
-import { BrokenInvariant } from "./broken.ts";
+import { BrokenInvariant, mustHold } from "./broken.ts";
 import type { PlannedCallback, PlannedTask } from "./plan.ts";
 
 interface Refusal {
@@ -9,6 +9,8 @@ interface Refusal {
 }
 
 const LOOK_AGAIN_MS = 10;
+/** A task takes a moment; in a round the kill comes long before this. */
+const TASK_MS_MAX = 20_000;
 
 /** Does what is not acknowledged yet of a task, until all of it is or the server is gone. A client's retry repeats a call as it was. */
 export async function carryOut(url: string, task: PlannedTask): Promise<void> {
@@ -55,9 +57,10 @@ async function start(url: string, task: PlannedTask): Promise<void> {
 }
 
 async function untilEnded(url: string, { taskId }: PlannedTask): Promise<void> {
-  for (;;) {
+  for (const end = Date.now() + TASK_MS_MAX; ;) {
     const { status } = await ask<{ status: string }>(url, "get_task_result", { task_id: taskId });
     if (status === "completed" || status === "failed") return;
+    mustHold(Date.now() < end, `task ${taskId}, which was acknowledged, does not end: it is ${status}`);
     await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
   }
 }

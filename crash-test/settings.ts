@@ -1,7 +1,10 @@
 /** What the servers under test are told, and what the checks therefore expect. All in milliseconds. */
 
-/** Near waits, which keep the claim, and one over two seconds, which is parked in the store and outlives several kills. */
-export const WAITS_MS: readonly number[] = [40, 120, 2100, 60, 40];
+/**
+ * Near waits, which keep the claim, one of them longer than a restart takes, so that a restart must know of it; and one over two
+ * seconds, which is parked in the store.
+ */
+export const WAITS_MS: readonly number[] = [40, 1200, 2100, 60, 40];
 export const ATTEMPT_TIMEOUT_MS = 400;
 /** How long after its start a slow receiver answers: well within the attempt's time. */
 export const SLOW_ANSWER_MS = 120;
