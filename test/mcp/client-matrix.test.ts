@@ -75,8 +75,8 @@ describe("what the server says of itself", () => {
         outputSchema: { type: "object" },
         annotations: {
           readOnlyHint: expect.any(Boolean),
-          destructiveHint: tool.name === "unregister_callback",
-          idempotentHint: !["send_test_event", "diagnose_callback"].includes(tool.name),
+          destructiveHint: ["unregister_callback", "rotate_callback_secret"].includes(tool.name),
+          idempotentHint: !["send_test_event", "diagnose_callback", "rotate_callback_secret"].includes(tool.name),
           openWorldHint: expect.any(Boolean),
         },
       });
