@@ -11,7 +11,7 @@ import type { ClaimedDelivery, Clock, RecordedStep, Store, WorkSource } from "..
 import { untilStored } from "../service/until-stored.ts";
 import type { CircuitBreaker } from "./circuit-breaker.ts";
 import { InFlight } from "./in-flight.ts";
-import type { InFlightLimits } from "./in-flight.ts";
+import type { InFlightLimits, Ticket } from "./in-flight.ts";
 import type { HttpSender } from "./http-sender.ts";
 import { announceAttempt, announceExpiry, announceOrigin, identityOf } from "./telling.ts";
 
@@ -79,13 +79,14 @@ export class Dispatcher {
     const { store, clock, limits } = this.#needs;
     const now = clock.now();
     await this.#expire(now);
-    const limit = this.#stopping.signal.aborted ? 0 : this.#inFlight.room;
+    const limit = this.#stopping.signal.aborted ? 0 : this.#inFlight.room(now);
     if (limit > 0) {
       const { perOrigin } = limits;
       const claimed = await store.claimDueDeliveries({ now, limit, perOrigin, roomOf: this.#roomOf(now) });
-      for (const delivery of claimed) this.#begin(delivery);
+      for (const delivery of claimed) this.#begin(delivery, now);
     }
-    return earlier(await store.nextDueAt(now), this.#needs.breaker.nextProbeAt(now));
+    const moreRoom = earlier(this.#needs.breaker.nextProbeAt(now), this.#inFlight.nextRoomAt(now));
+    return earlier(await store.nextDueAt(now), moreRoom);
   }
 
   /** The origins that may have fewer requests than others: they have some under way, or are in the slow lane. */
@@ -114,16 +115,16 @@ export class Dispatcher {
     if (expired.length === EXPIRED_PER_PASS_MAX) workSource.wake();
   }
 
-  #begin(delivery: ClaimedDelivery): void {
-    this.#inFlight.enter(delivery.origin);
-    const work = this.#deliver(delivery).finally(() => this.#underWay.delete(work));
+  #begin(delivery: ClaimedDelivery, now: number): void {
+    const ticket = this.#inFlight.enter(delivery.origin, now);
+    const work = this.#deliver(delivery, ticket).finally(() => this.#underWay.delete(work));
     this.#underWay.add(work);
   }
 
-  async #deliver(delivery: ClaimedDelivery): Promise<void> {
+  async #deliver(delivery: ClaimedDelivery, ticket: Ticket): Promise<void> {
     const { announce, clock, store } = this.#needs;
     try {
-      await this.#tryWhileNear(delivery);
+      await this.#tryWhileNear(delivery, ticket);
     } catch (error) {
       // Left as claimed: `reclaim` brings it back, at the attempt it had come to.
       if (this.#stopping.signal.aborted) return;
@@ -136,8 +137,8 @@ export class Dispatcher {
   }
 
   /** The tries that are near in time; it ends when the delivery is settled, withdrawn or parked in the store. */
-  async #tryWhileNear(delivery: ClaimedDelivery): Promise<void> {
-    await pRetry((tryNumber) => this.#try(delivery, tryNumber), {
+  async #tryWhileNear(delivery: ClaimedDelivery, firstTicket: Ticket): Promise<void> {
+    await pRetry((tryNumber) => this.#try(delivery, tryNumber, tryNumber === 1 ? firstTicket : null), {
       retries: Number.POSITIVE_INFINITY,
       // The waits are the retry policy's: awaited below, so that p-retry adds none of its own.
       minTimeout: 0,
@@ -146,23 +147,23 @@ export class Dispatcher {
     });
   }
 
-  async #try(delivery: ClaimedDelivery, tryNumber: number): Promise<void> {
+  /** `claimed`: the place it was claimed for, on the first try. */
+  async #try(delivery: ClaimedDelivery, tryNumber: number, claimed: Ticket | null): Promise<void> {
     const { store, clock, workSource } = this.#needs;
-    const isFirst = tryNumber === 1;
-    if (!isFirst) {
-      // Its place was free for others over the wait. If they still need it, it waits in line like everybody, where it costs nothing.
-      if (!this.#inFlight.hasRoomFor(delivery.origin)) return store.releaseClaim(delivery, clock.now());
-      this.#inFlight.enter(delivery.origin);
-    }
+    const { origin } = delivery;
+    // Its place was free for others over the wait. If they still need it, it waits in line like everybody, where it costs nothing.
+    if (claimed === null && !this.#inFlight.hasRoomFor(origin, clock.now()))
+      return store.releaseClaim(delivery, clock.now());
+    const ticket = claimed ?? this.#inFlight.enter(origin, clock.now());
     try {
-      if (!isFirst && !(await store.resumeClaim(delivery))) return;
+      if (claimed === null && !(await store.resumeClaim(delivery))) return;
       // Its time was over while it waited for room or for the claim's commit: given back, it is ended by the next pass.
       if (isOver(delivery.notAfter, clock.now())) return await store.releaseClaim(delivery, clock.now());
       // Thrown after the attempt and its step are recorded: p-retry never decides over something unrecorded.
       const waitMs = await this.#attempt(delivery, delivery.attemptCount + tryNumber);
       if (waitMs !== null) throw new RetrySoon(waitMs);
     } finally {
-      this.#inFlight.leave(delivery.origin);
+      this.#inFlight.leave(ticket);
       workSource.wake();
     }
   }

@@ -1,16 +1,28 @@
 /** How many requests may be under way. */
 export interface InFlightLimits {
-  /** In all: 32 to 64 is the sweet spot on two cores (measured; more is slower). */
+  /** Of those that were begun within the last second: 32 to 64 is the sweet spot on two cores (measured; more is slower). */
   readonly total: number;
   /** To one origin, so that a slow receiver cannot hold all of them. */
   readonly perOrigin: number;
+}
+
+/** A request that has waited this long for its answer costs no more than memory: it leaves its place to others. */
+const WAITING_MS = 1000;
+/** Requests under way of any age, as a multiple of `total`: each holds a connection and its body. */
+const ALL_PER_TOTAL = 8;
+
+/** One request under way. */
+export interface Ticket {
+  readonly origin: string;
 }
 
 /** Counts the requests under way, in all and for each origin. Nobody waits in here: what has no room waits in the store. */
 export class InFlight {
   readonly #limits: InFlightLimits;
   readonly #perOrigin = new Map<string, number>();
-  #total = 0;
+  /** When each was begun, the oldest first. */
+  readonly #busy = new Map<Ticket, number>();
+  readonly #waiting = new Set<Ticket>();
 
   constructor(limits: InFlightLimits) {
     this.#limits = limits;
@@ -20,24 +32,44 @@ export class InFlight {
     return this.#perOrigin;
   }
 
-  /** How many more there may be in all. */
-  get room(): number {
-    return Math.max(0, this.#limits.total - this.#total);
+  /** How many more there may be at `now` (epoch ms). */
+  room(now: number): number {
+    this.#letWait(now);
+    const all = this.#busy.size + this.#waiting.size;
+    return Math.max(0, Math.min(this.#limits.total - this.#busy.size, this.#limits.total * ALL_PER_TOTAL - all));
   }
 
-  hasRoomFor(origin: string): boolean {
-    return this.room > 0 && (this.#perOrigin.get(origin) ?? 0) < this.#limits.perOrigin;
+  /** When a place becomes free by waiting (epoch ms), if there is none at `now`; null: there is one, or only an answer can free one. */
+  nextRoomAt(now: number): number | null {
+    if (this.room(now) > 0) return null;
+    const [oldest] = this.#busy.values();
+    return oldest === undefined ? null : oldest + WAITING_MS;
   }
 
-  enter(origin: string): void {
-    this.#total++;
+  hasRoomFor(origin: string, now: number): boolean {
+    return this.room(now) > 0 && (this.#perOrigin.get(origin) ?? 0) < this.#limits.perOrigin;
+  }
+
+  enter(origin: string, now: number): Ticket {
+    const ticket = { origin };
+    this.#busy.set(ticket, now);
     this.#perOrigin.set(origin, (this.#perOrigin.get(origin) ?? 0) + 1);
+    return ticket;
   }
 
-  leave(origin: string): void {
-    this.#total--;
+  leave(ticket: Ticket): void {
+    const { origin } = ticket;
+    if (!this.#busy.delete(ticket)) this.#waiting.delete(ticket);
     const left = (this.#perOrigin.get(origin) ?? 1) - 1;
     if (left === 0) this.#perOrigin.delete(origin);
     else this.#perOrigin.set(origin, left);
+  }
+
+  #letWait(now: number): void {
+    for (const [ticket, begunAt] of this.#busy) {
+      if (begunAt + WAITING_MS > now) return;
+      this.#busy.delete(ticket);
+      this.#waiting.add(ticket);
+    }
   }
 }

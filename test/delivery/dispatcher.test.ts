@@ -170,6 +170,23 @@ test("a near retry keeps its claim and leaves its place to others", async () => 
   expect(await delivery()).toMatchObject({ status: "delivered", attemptCount: 2 });
 });
 
+test("receivers that take long leave their places to others after a second", async () => {
+  const { dispatcher, receiver, finishTask, clock } = await setUp({ limits: { total: 4, perOrigin: 2 } });
+  const slow = await Promise.all([startReceiver(() => {}), startReceiver(() => {})]);
+  onTestFinished(async () => void (await Promise.all(slow.map((one) => one.close()))));
+  dispatcher.start();
+  for (const [index, { url }] of slow.entries()) {
+    await finishTask({ taskId: `slow-${index}`, clients: ["a", "b", "c"], url });
+  }
+  await Promise.all(slow.map((one) => one.waitFor(2)));
+  await finishTask({ clients: ["x", "y", "z"] });
+  await until("the timer for more room is set", () => clock.sleeping === 1);
+  expect(receiver.requests).toHaveLength(0);
+  clock.advance(1000);
+  await receiver.waitFor(3);
+  expect(slow.map(({ requests }) => requests.length)).toEqual([2, 2]);
+});
+
 test("many near retries of a slow origin do not keep another origin waiting", async () => {
   const { dispatcher, receiver, finishTask, attempts, clock, said } = await setUp({ waitsMs: [100, 100] });
   receiver.respondWith(503);

@@ -1,22 +1,40 @@
 import { expect, test } from "vitest";
 import { InFlight } from "../../src/delivery/in-flight.ts";
+import { T0 } from "../support/builders.ts";
 
 test("counts what is under way, in all and per origin, and forgets an origin that has none", () => {
   const inFlight = new InFlight({ total: 3, perOrigin: 2 });
-  inFlight.enter("a");
-  inFlight.enter("a");
-  inFlight.enter("b");
-  expect([inFlight.room, Object.fromEntries(inFlight.perOrigin)]).toEqual([0, { a: 2, b: 1 }]);
-  inFlight.leave("b");
-  expect([inFlight.room, Object.fromEntries(inFlight.perOrigin)]).toEqual([1, { a: 2 }]);
+  inFlight.enter("a", T0);
+  inFlight.enter("a", T0);
+  const ticket = inFlight.enter("b", T0);
+  expect([inFlight.room(T0), Object.fromEntries(inFlight.perOrigin)]).toEqual([0, { a: 2, b: 1 }]);
+  inFlight.leave(ticket);
+  expect([inFlight.room(T0), Object.fromEntries(inFlight.perOrigin)]).toEqual([1, { a: 2 }]);
 });
 
 test("there is room for an origin within its own bound and within that of all", () => {
   const inFlight = new InFlight({ total: 3, perOrigin: 2 });
-  inFlight.enter("a");
-  expect([inFlight.hasRoomFor("a"), inFlight.hasRoomFor("b")]).toEqual([true, true]);
-  inFlight.enter("a");
-  expect([inFlight.hasRoomFor("a"), inFlight.hasRoomFor("b")]).toEqual([false, true]);
-  inFlight.enter("b");
-  expect(inFlight.hasRoomFor("c")).toBe(false);
+  inFlight.enter("a", T0);
+  expect([inFlight.hasRoomFor("a", T0), inFlight.hasRoomFor("b", T0)]).toEqual([true, true]);
+  inFlight.enter("a", T0);
+  expect([inFlight.hasRoomFor("a", T0), inFlight.hasRoomFor("b", T0)]).toEqual([false, true]);
+  inFlight.enter("b", T0);
+  expect(inFlight.hasRoomFor("c", T0)).toBe(false);
+});
+
+test("a request that waits for a second leaves its place to others, but not that of its origin", () => {
+  const inFlight = new InFlight({ total: 2, perOrigin: 2 });
+  const slow = inFlight.enter("a", T0);
+  inFlight.enter("a", T0 + 400);
+  expect([inFlight.room(T0 + 999), inFlight.nextRoomAt(T0 + 999)]).toEqual([0, T0 + 1000]);
+  expect([inFlight.room(T0 + 1000), inFlight.nextRoomAt(T0 + 1000)]).toEqual([1, null]);
+  expect([inFlight.hasRoomFor("a", T0 + 1000), inFlight.hasRoomFor("b", T0 + 1000)]).toEqual([false, true]);
+  inFlight.leave(slow);
+  expect(inFlight.hasRoomFor("a", T0 + 1000)).toBe(true);
+});
+
+test("also those that wait are bounded", () => {
+  const inFlight = new InFlight({ total: 2, perOrigin: 100 });
+  for (let index = 0; index < 16; index++) inFlight.enter("a", T0);
+  expect([inFlight.room(T0 + 5000), inFlight.nextRoomAt(T0 + 5000)]).toEqual([0, null]);
 });
