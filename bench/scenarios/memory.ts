@@ -50,7 +50,8 @@ async function afterAttempts(scope: Scope, program: Program): Promise<Row> {
       return rssOf(server);
     });
   const delivered = await settleAll(204);
-  const failed = await settleAll(503);
+  // 404 is about one URL: an origin that answers 503 so often would go to the slow lane, where nothing is attempted.
+  const failed = await settleAll(404);
   return {
     what: "server after 20,000 attempts, all to be retried",
     unit: "MB",
