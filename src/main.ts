@@ -131,12 +131,13 @@ function createServices(house: House) {
   const { store, clock, log, guard, prober, breaker, registry, taskWork, deliveryWork } = house;
   const { announce } = log;
   const wakes = { wakeRunner: () => taskWork.wake(), wakeDispatcher: () => deliveryWork.wake() };
+  const callbacks = createCallbacks({ store, clock, targetPolicy: guard, announce, ...wakes });
   return {
     tasks: createTasks({ store, clock, catalog: registry, announce, ...wakes }),
     secrets: createSecrets({ store, clock, announce, wakeDispatcher: wakes.wakeDispatcher }),
-    callbacks: createCallbacks({ store, clock, targetPolicy: guard, announce, ...wakes }),
+    callbacks,
     deliveries: createDeliveries({ store, clock, announce, ...wakes }),
-    probes: createProbes({ store, prober, clock, newId, announce }),
+    probes: createProbes({ store, callbacks, prober, clock, newId, announce }),
     inbox: createInbox({ store, clock, announce }),
     health: createHealth({ store, slowOrigins: () => breaker.slowOrigins.length }),
   };

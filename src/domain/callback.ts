@@ -2,7 +2,7 @@ import { DomainError } from "./errors.ts";
 import { EVENT_TYPES } from "./event.ts";
 import type { EventType } from "./event.ts";
 
-/** active: gets deliveries. disabled: the receiver said 410 Gone. removed: its owner withdrew it, until it is registered again. Listed in all three. */
+/** active: gets deliveries. disabled: the receiver said 410 Gone, until it is enabled. removed: its owner withdrew it, until it is registered again. Listed in all three. */
 export type CallbackStatus = "active" | "disabled" | "removed";
 
 export interface Callback {

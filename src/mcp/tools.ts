@@ -11,6 +11,7 @@ import { jsonObject } from "./arguments.ts";
 import { errorResult, internalError, INVALID_PARAMS, RpcError } from "./errors.ts";
 import type { ToolListing, ToolResult } from "./tool.ts";
 import { createDiagnoseCallback } from "./tools/diagnose-callback.ts";
+import { createEnableCallback } from "./tools/enable-callback.ts";
 import { createGetRegisteredCallbacks } from "./tools/get-registered-callbacks.ts";
 import { createGetTaskResult } from "./tools/get-task-result.ts";
 import { createRedeliver } from "./tools/redeliver.ts";
@@ -53,6 +54,7 @@ export function createTools({ announce, ...needs }: ToolsNeeds): Tools {
     createGetTaskResult(needs),
     createGetRegisteredCallbacks(needs),
     createUnregisterCallback(needs),
+    createEnableCallback(needs),
     createRedeliver(needs),
     createSendTestEvent(needs),
     createDiagnoseCallback(needs),

@@ -16,6 +16,7 @@ export function levelOf(announcement: Announcement): "debug" | "info" | "warn" |
       return "debug";
     case "callback.tested":
       return announcement.error === null ? "info" : "warn";
+    case "callback.enabled":
     case "callback.removed":
     case "deliveries.redelivered":
     case "task.running":

@@ -9,6 +9,8 @@ export function linesOf(announcement: Announcement): readonly string[] {
       return [`▶️ Task ${announcement.taskId} started by ${announcement.clientId}`];
     case "callback.registered":
       return [`📝 Callback registered by ${announcement.clientId} for task ${announcement.taskId}`];
+    case "callback.enabled":
+      return [`🔌 Callback of ${announcement.clientId} is active again`];
     case "callback.removed":
       return [`🗑️ Callback of ${announcement.clientId} removed, ${announcement.cancelledCount} deliveries cancelled`];
     case "callback.tested":

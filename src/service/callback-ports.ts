@@ -9,6 +9,8 @@ export interface CallbackVerbs {
   findCallback(principal: string, callbackId: string): Promise<Callback | null>;
   /** The callback removed and its open deliveries cancelled; removed before: as it is. Null: there is none. */
   unregisterCallback(command: UnregisterCallback): Promise<UnregisterCallbackResult | null>;
+  /** A disabled callback active again; any other as it is. Null: there is none. */
+  enableCallback(principal: string, callbackId: string): Promise<EnableCallbackResult | null>;
   /**
    * Opens one delivery, or up to `limit` matching ones, again: a settled one is due now with its schedule anew, a pending one is due
    * now, and one that is being sent is due again as soon as its attempt is over.
@@ -32,6 +34,12 @@ export interface UnregisterCallbackResult {
   readonly callback: Callback;
   /** Deliveries that were open until now. */
   readonly cancelledCount: number;
+}
+
+export interface EnableCallbackResult {
+  /** False: it was not disabled. */
+  readonly enabledNow: boolean;
+  readonly callback: Callback;
 }
 
 /** `statuses`: as readers see them; null: any. `since`: of deliveries that came to be at this time (epoch ms) or later; null: ever. */
@@ -105,6 +113,12 @@ export type CallbackAnnouncement =
       readonly taskId: string | null;
       readonly clientId: string;
       readonly cancelledCount: number;
+    }
+  | {
+      readonly kind: "callback.enabled";
+      readonly callbackId: string;
+      readonly taskId: string | null;
+      readonly clientId: string;
     }
   | { readonly kind: "deliveries.redelivered"; readonly count: number }
   | {

@@ -10,7 +10,7 @@ import type { CallbackKey, UnregisterCallbackResult } from "./callback-ports.ts"
 import type { Clock, Store, TargetPolicy } from "./ports.ts";
 
 export interface CallbacksNeeds {
-  readonly store: Pick<Store, "registerCallback" | "unregisterCallback">;
+  readonly store: Pick<Store, "registerCallback" | "unregisterCallback" | "enableCallback">;
   readonly clock: Pick<Clock, "now">;
   readonly targetPolicy: TargetPolicy;
   readonly announce: Announce;
@@ -70,6 +70,17 @@ export function createCallbacks({ store, clock, targetPolicy, announce, wakeDisp
       if (removedNow) announce({ kind: "callback.removed", callbackId, taskId, clientId, cancelledCount });
       return result;
     },
+
+    /** Makes a callback that its receiver disabled (410) active again. What was cancelled by that stays so until it is redelivered. */
+    async enable(principal: string, callbackId: string): Promise<Callback> {
+      const result = await store.enableCallback(principal, callbackId);
+      if (result === null) throw noSuchCallback(callbackId);
+      const { callback, enabledNow } = result;
+      if (callback.status === "removed") throw removedCallback(callbackId);
+      const { taskId, clientId } = callback;
+      if (enabledNow) announce({ kind: "callback.enabled", callbackId, taskId, clientId });
+      return callback;
+    },
   };
 }
 
@@ -77,6 +88,13 @@ export function createCallbacks({ store, clock, targetPolicy, announce, wakeDisp
 export function noSuchCallback(callbackId: string | null): DomainError {
   const what = callbackId === null ? "of this task_id, client_id and callback_url" : callbackId;
   return new DomainError("not_found", `There is no callback ${what}; get_registered_callbacks lists those of a task.`);
+}
+
+function removedCallback(callbackId: string): DomainError {
+  return new DomainError(
+    "conflict",
+    `Callback ${callbackId} was removed; register the same callback again to have it back.`,
+  );
 }
 
 async function requireAllowedTarget(url: URL, policy: TargetPolicy): Promise<void> {

@@ -124,7 +124,7 @@ function nothingThere({ deliveryId, callbackId, taskId }: RedeliverRequest): Dom
 
 const WHY_REFUSED: Record<Extract<RedeliverResult, { kind: "refused" }>["status"], string> = {
   removed: "was removed, so nothing is sent to it; register the same callback again to have it sent",
-  disabled: "is disabled, since its receiver answered 410 Gone; unregister it, register it again, then redeliver",
+  disabled: "is disabled, since its receiver answered 410 Gone; enable it with enable_callback, then redeliver",
   past_not_after:
     "has a not_after that is past, so nothing is sent to it; unregister it and register it again with another",
 };

@@ -7,11 +7,13 @@ import type { NewId } from "../domain/ids.ts";
 import { generateSecret, signatureHeaders } from "../domain/signature.ts";
 import type { Prober, ProbePost, ProbeResult } from "./callback-ports.ts";
 import { noSuchCallback } from "./callbacks.ts";
+import type { Callbacks } from "./callbacks.ts";
 import type { Announce } from "./announcements.ts";
 import type { Clock, Store } from "./ports.ts";
 
 export interface ProbesNeeds {
   readonly store: Pick<Store, "findCallback">;
+  readonly callbacks: Pick<Callbacks, "enable">;
   readonly prober: Prober;
   readonly clock: Pick<Clock, "now">;
   readonly newId: NewId;
@@ -20,6 +22,8 @@ export interface ProbesNeeds {
 
 export interface TestEventSent extends ProbeResult {
   readonly callback: Callback;
+  /** The callback was disabled, and this made it active again. */
+  readonly enabledBy: boolean;
   /** Its webhook-id. */
   readonly eventId: string;
 }
@@ -34,7 +38,7 @@ export interface Diagnosis {
 export type Probes = ReturnType<typeof createProbes>;
 
 /** Tries of a receiver that no delivery knows of: made once, now, and stored nowhere. */
-export function createProbes({ store, prober, clock, newId, announce }: ProbesNeeds) {
+export function createProbes({ store, callbacks, prober, clock, newId, announce }: ProbesNeeds) {
   /** A disabled callback may be tried, or nobody would learn that its receiver is back. */
   async function findTestable(principal: string, callbackId: string): Promise<Callback> {
     const callback = await store.findCallback(principal, callbackId);
@@ -64,7 +68,10 @@ export function createProbes({ store, prober, clock, newId, announce }: ProbesNe
       if (result === "busy") throw tooManyProbes();
       const { outcome, durationMs } = result;
       announce({ kind: "callback.tested", callbackId, clientId: callback.clientId, ...outcome, durationMs });
-      return { callback, eventId, outcome, durationMs };
+      // The receiver that said it was gone has taken a signed POST.
+      const enabledBy = callback.status === "disabled" && outcome.error === null;
+      if (enabledBy) await callbacks.enable(principal, callbackId);
+      return { callback, enabledBy, eventId, outcome, durationMs };
     },
 
     /** What is in the way of a POST, step by step: to a callback, or to a URL that is not registered yet. */

@@ -149,7 +149,11 @@ test.each(TRICK_URLS)(
     const resolve = vi.fn<Resolve>(resolveInZone);
     const registerCallback = vi.fn<Store["registerCallback"]>();
     const callbacks = createCallbacks({
-      store: { registerCallback, unregisterCallback: vi.fn<Store["unregisterCallback"]>() },
+      store: {
+        registerCallback,
+        unregisterCallback: vi.fn<Store["unregisterCallback"]>(),
+        enableCallback: vi.fn<Store["enableCallback"]>(),
+      },
       clock: { now: () => T0 },
       targetPolicy: createAddressGuard({ allow: "none", resolve }),
       announce: () => undefined,

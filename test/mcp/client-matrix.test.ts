@@ -57,6 +57,7 @@ describe("what the server says of itself", () => {
       "get_task_result",
       "get_registered_callbacks",
       "unregister_callback",
+      "enable_callback",
       "redeliver",
       "send_test_event",
       "diagnose_callback",

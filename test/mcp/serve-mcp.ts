@@ -90,11 +90,12 @@ function createServices(needs: { store: Store; clock: FakeClock; announce: McpNe
   const targetPolicy = createAddressGuard({ allow: "loopback", resolve: failingWith("ENOTFOUND") });
   const prober = createProber({ guard: targetPolicy, attemptTimeoutMs: 2000, userAgent: "mcp-callbacks/test" });
   onTestFinished(() => prober.close());
+  const callbacks = createCallbacks({ ...needs, ...wakes, targetPolicy });
   return {
     tasks: createTasks({ ...needs, ...wakes, catalog }),
-    callbacks: createCallbacks({ ...needs, ...wakes, targetPolicy }),
+    callbacks,
     deliveries: createDeliveries({ ...needs, ...wakes }),
-    probes: createProbes({ ...needs, prober, newId: createNewId(needs.clock.now) }),
+    probes: createProbes({ ...needs, callbacks, prober, newId: createNewId(needs.clock.now) }),
     secrets: createSecrets({ ...needs, ...wakes }),
   };
 }

@@ -223,6 +223,48 @@ describe.each(ERAS)("the tools that mend, asked by a client of $era", ({ connect
     });
   });
 
+  describe("enable_callback", () => {
+    it("makes a disabled callback active again, once or twice, keys in order; then it can be sent again", async () => {
+      const { callback_id, delivery_id } = await ended(GONE);
+      const answer = await call("enable_callback", { callback_id });
+      expect(JSON.stringify(answer)).toBe(
+        JSON.stringify({
+          status: "active",
+          callback_id,
+          ...REGISTRATION,
+          message: `🔌 Callback active: POSTs go to ${URL_B} again. Use redeliver for what was not sent.`,
+          timestamp: NOW,
+        }),
+      );
+      expect(await call("enable_callback", { callback_id })).toEqual(answer);
+      expect(served.announced.filter(({ kind }) => kind === "callback.enabled")).toHaveLength(1);
+      expect(await call("redeliver", { delivery_id })).toMatchObject({ redelivered: 1 });
+    });
+
+    it("is what a test event that gets through does too", async () => {
+      const receiver = await receiverWith();
+      const { callback_id } = await call("register_callback", { ...REGISTRATION, callback_url: receiver.url });
+      await call("start_task_with_callbacks", START);
+      await served.runTask(COMPLETED);
+      await attempt(served, FAILED_503, GONE);
+      expect((await historyOf()).callbacks).toMatchObject([{ status: "disabled" }]);
+      expect(await call("send_test_event", { callback_id })).toMatchObject({
+        status: "delivered",
+        message: expect.stringContaining("active again"),
+      });
+      expect((await historyOf()).callbacks).toMatchObject([{ status: "active" }]);
+    });
+
+    it("does not bring back a removed callback, and says what does", async () => {
+      const { callback_id } = await call("register_callback", REGISTRATION);
+      await call("unregister_callback", { callback_id });
+      expect(await fail("enable_callback", { callback_id })).toMatchObject({
+        code: "conflict",
+        message: expect.stringContaining("register the same callback again"),
+      });
+    });
+  });
+
   describe("diagnose_callback", () => {
     it("answers for each step of a callback that works", async () => {
       const receiver = await receiverWith();
@@ -324,7 +366,13 @@ describe.each(ERAS)("another principal's callback, asked for by a client of $era
       .parse((await ann.callTool("register_callback", REGISTRATION)).structured);
     const { callback_id } = registered;
     const unknown = `cb_${"0".repeat(26)}`;
-    for (const tool of ["unregister_callback", "redeliver", "send_test_event", "diagnose_callback"]) {
+    for (const tool of [
+      "unregister_callback",
+      "enable_callback",
+      "redeliver",
+      "send_test_event",
+      "diagnose_callback",
+    ]) {
       const [theirs, nobodys] = await Promise.all(
         [callback_id, unknown].map((id) => bob.callTool(tool, { callback_id: id })),
       );

@@ -34,6 +34,7 @@ const CASES: readonly [Announcement, readonly string[]][] = [
     { kind: "callback.removed", callbackId: "cb_1", taskId: "t1", clientId: "x", cancelledCount: 2 },
     ["🗑️ Callback of x removed, 2 deliveries cancelled"],
   ],
+  [{ kind: "callback.enabled", callbackId: "cb_1", taskId: "t1", clientId: "x" }, ["🔌 Callback of x is active again"]],
   [{ kind: "deliveries.redelivered", count: 3 }, ["🔁 Sending 3 deliveries again, as asked"]],
   [
     { kind: "callback.tested", callbackId: "cb_1", clientId: "x", statusCode: 200, error: null, durationMs: 3 },

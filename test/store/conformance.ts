@@ -607,6 +607,36 @@ export function describeStore(name: string, open: OpenStore): void {
       });
     });
 
+    describe("enableCallback", () => {
+      test("makes a disabled callback active again, whose delivery can then be sent again", async () => {
+        const claimed = await oneClaimed();
+        const callbackId = claimed.callback.id;
+        await store.recordAttempt(aRecord(claimed, { outcome: FAILED_503, step: GONE }));
+        expect(await store.enableCallback("local", callbackId)).toMatchObject({
+          enabledNow: true,
+          callback: { status: "active" },
+        });
+        expect(await store.enableCallback("local", callbackId)).toMatchObject({
+          enabledNow: false,
+          callback: { status: "active" },
+        });
+        expect((await onlyDelivery()).delivery.status).toBe("exhausted");
+        expect(await redeliverOne(claimed.deliveryId)).toMatchObject({ kind: "redelivered" });
+        expect(await store.claimDueDeliveries(aClaim())).toHaveLength(1);
+      });
+
+      test("leaves a removed one removed, and knows no stranger's", async () => {
+        const claimed = await oneClaimed();
+        await unregister();
+        const callbackId = claimed.callback.id;
+        expect(await store.enableCallback("local", callbackId)).toMatchObject({
+          enabledNow: false,
+          callback: { status: "removed" },
+        });
+        expect(await store.enableCallback("stranger", callbackId)).toBeNull();
+      });
+    });
+
     describe("redeliver", () => {
       test.each(["exhausted", "delivered"] as const)(
         "opens one that is %s again, its schedule anew",

@@ -101,5 +101,5 @@ function showSteps({ steps, callback }: Diagnosis): z.input<typeof step>[] {
 
 function okMessageOf({ url, callback }: Diagnosis): string {
   if (callback?.status !== "disabled") return `✅ ${url} is reachable and takes POSTs.`;
-  return `✅ ${url} takes POSTs again, but the callback is disabled: unregister it and register it again.`;
+  return `✅ ${url} takes POSTs again, but the callback is disabled: enable it with enable_callback.`;
 }

@@ -94,7 +94,7 @@ export function createRegisterCallback({
 
 function messageOf(taskId: string, { callback, isNew, ended }: Registered): string {
   if (callback.status !== "active") {
-    return `⚠️ This callback was registered before and is ${callback.status}, so nothing more is sent to ${callback.url}; unregister it and register it again, or register another callback_url.`;
+    return `⚠️ This callback was registered before and is ${callback.status}, so nothing more is sent to ${callback.url}; enable it with enable_callback, or register another callback_url.`;
   }
   if (ended === null) {
     return `✅ Callback registered! You'll receive HTTP POST to ${callback.url} when task ${taskId} completes.`;

@@ -60,7 +60,9 @@ export function createSendTestEvent({
   });
 }
 
-function messageOf({ callback, outcome: { statusCode, error } }: TestEventSent): string {
+function messageOf({ callback, enabledBy, outcome: { statusCode, error } }: TestEventSent): string {
+  if (enabledBy)
+    return `✅ ${callback.url} took the test event, and the callback is active again; use redeliver for what was not sent.`;
   if (error === null) return `✅ ${callback.url} took the test event.`;
   const what = statusCode === null ? `failed: ${error}` : `was answered with status ${statusCode}`;
   return `⚠️ The test event to ${callback.url} ${what}; diagnose_callback says what to do.`;

@@ -1,5 +1,10 @@
 import { and, eq, ne, sql } from "drizzle-orm";
-import type { CallbackKey, UnregisterCallback, UnregisterCallbackResult } from "../../service/callback-ports.ts";
+import type {
+  CallbackKey,
+  EnableCallbackResult,
+  UnregisterCallback,
+  UnregisterCallbackResult,
+} from "../../service/callback-ports.ts";
 import type { Store } from "../../service/ports.ts";
 import type { SecretCipher } from "../secret-cipher.ts";
 import type { SqliteConnection } from "./connection.ts";
@@ -12,7 +17,7 @@ const bound = sql.placeholder;
 export function unregisterVerbs(
   { db, write }: SqliteConnection,
   cipher: SecretCipher,
-): Pick<Store, "findCallback" | "unregisterCallback"> {
+): Pick<Store, "findCallback" | "unregisterCallback" | "enableCallback"> {
   const statements = prepare(db);
   const withdraw = prepareWithdraw(db);
 
@@ -30,6 +35,12 @@ export function unregisterVerbs(
     return { removedNow, callback: toCallback({ ...row, status: "removed" }, cipher), cancelledCount };
   }
 
+  function enable(principal: string, callbackId: string): EnableCallbackResult | null {
+    const enabledNow = statements.enable.run({ principal, id: callbackId }).changes > 0;
+    const row = find(principal, { callbackId });
+    return row === undefined ? null : { enabledNow, callback: toCallback(row, cipher) };
+  }
+
   return {
     async findCallback(principal, callbackId) {
       const row = find(principal, { callbackId });
@@ -37,6 +48,9 @@ export function unregisterVerbs(
     },
     unregisterCallback(command) {
       return write(() => unregister(command));
+    },
+    enableCallback(principal, callbackId) {
+      return write(() => enable(principal, callbackId));
     },
   };
 }
@@ -60,6 +74,11 @@ function prepare(db: SqliteConnection["db"]) {
           eq(callbacks.url, bound("url")),
         ),
       )
+      .prepare(),
+    enable: db
+      .update(callbacks)
+      .set({ status: "active" })
+      .where(and(isOwn, eq(callbacks.id, bound("id")), eq(callbacks.status, "disabled")))
       .prepare(),
     remove: db
       .update(callbacks)
