@@ -197,7 +197,7 @@ export class Dispatcher {
 
   #send(delivery: ClaimedDelivery, startedAt: number): Promise<Outcome> {
     const { event, callback } = delivery;
-    const body = renderBody(event, callback);
+    const body = renderBody(event, callback, delivery);
     const message = { id: event.id, body, timestamp: Math.floor(startedAt / 1000) };
     const headers = signatureHeaders(message, callback.signingSecrets);
     return this.#needs.sender.send({ url: callback.url, headers, body }, this.#cuttingOff.signal);

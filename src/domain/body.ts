@@ -4,6 +4,12 @@ import type { Event, EventType } from "./event.ts";
 export type BodyProfile = "standard";
 export const BODY_PROFILE_VERSION = 1;
 
+/** As it stands on a delivery. */
+export interface BodyFormat {
+  readonly profile: BodyProfile;
+  readonly profileVersion: number;
+}
+
 const MESSAGES: Record<EventType, string> = {
   task_completed: "🎉 Task completed successfully!",
   task_failed: "❌ Task failed",
@@ -14,7 +20,10 @@ const MESSAGES: Record<EventType, string> = {
  * The exact text that is signed and sent (contract.md, "The POST"). Pure: the same arguments give the same bytes for ever, so a
  * change of shape is a new profile version, never an edit of this one.
  */
-export function renderBody(event: Event, callback: { readonly clientId: string }): string {
+export function renderBody(event: Event, callback: { readonly clientId: string }, format: BodyFormat): string {
+  const { profile, profileVersion } = format;
+  if (profileVersion !== BODY_PROFILE_VERSION)
+    throw new Error(`This version cannot write version ${profileVersion} of the body profile ${profile}.`);
   const { task_id, started_by, status, ...outcome } = event.data;
   const at = new Date(event.occurredAt).toISOString();
   return JSON.stringify({

@@ -1,5 +1,6 @@
 /** What the services and the machinery need from outside. Adapters implement these; nothing here knows how. */
 import type { Outcome } from "../domain/attempt.ts";
+import type { BodyFormat } from "../domain/body.ts";
 import type { Callback, CallbackStatus, Registration, RegistrationDifference } from "../domain/callback.ts";
 import type { Delivery, DeliveryReason } from "../domain/delivery.ts";
 import type { Event, EventType } from "../domain/event.ts";
@@ -138,7 +139,7 @@ export interface DeliveryClaim {
   /** Which claim of this delivery it is: a later claim makes an earlier one void. */
   readonly claim: number;
 }
-export interface ClaimedDelivery extends DeliveryClaim {
+export interface ClaimedDelivery extends DeliveryClaim, BodyFormat {
   readonly attemptCount: number;
   /** Epoch ms from which no attempt is begun; null: none is too late. */
   readonly notAfter: number | null;

@@ -7,12 +7,17 @@ import type { Json } from "../../src/domain/json.ts";
 import { completedWith, failedWith } from "../../src/domain/task.ts";
 import { T0 } from "../support/builders.ts";
 
+const FORMAT = { profile: "standard", profileVersion: 1 } as const;
 const TASK = { taskId: "demo_task_123", clientId: "inspector_a" };
 
 describe("the body of a POST", () => {
   test("a completed task, to the byte", () => {
     const data = eventDataOf(TASK, { status: "completed", result: { n: 1 } });
-    const body = renderBody({ id: "evt_1", type: "task_completed", occurredAt: T0, data }, { clientId: "inspector_b" });
+    const body = renderBody(
+      { id: "evt_1", type: "task_completed", occurredAt: T0, data },
+      { clientId: "inspector_b" },
+      FORMAT,
+    );
     expect(body).toBe(
       '{"type":"task_completed","timestamp":"2026-11-23T05:00:00.000Z","data":{"task_id":"demo_task_123","client_id":"inspector_b",' +
         '"started_by":"inspector_a","status":"completed","result":{"n":1},"message":"🎉 Task completed successfully!",' +
@@ -20,9 +25,17 @@ describe("the body of a POST", () => {
     );
   });
 
+  test("a version that this code does not know is refused, not written in another", () => {
+    const data = eventDataOf(TASK, { status: "completed", result: null });
+    const event = { id: "evt_1", type: "task_completed", occurredAt: T0, data } as const;
+    expect(() => renderBody(event, { clientId: "b" }, { profile: "standard", profileVersion: 2 })).toThrow("version 2");
+  });
+
   test("a failed task has its error and no result", () => {
     const data = eventDataOf(TASK, { status: "failed", error: "no disk" });
-    const body = JSON.parse(renderBody({ id: "evt_1", type: "task_failed", occurredAt: T0, data }, { clientId: "b" }));
+    const body = JSON.parse(
+      renderBody({ id: "evt_1", type: "task_failed", occurredAt: T0, data }, { clientId: "b" }, FORMAT),
+    );
     expect(body.data).toMatchObject({ status: "failed", error: "no disk", message: "❌ Task failed" });
     expect(body.data).not.toHaveProperty("result");
   });

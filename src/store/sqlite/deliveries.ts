@@ -159,6 +159,8 @@ function prepareClaiming(db: SqliteConnection["db"]) {
           notAfter: deliveries.notAfter,
           attemptsBefore: deliveries.attemptsBefore,
           origin: deliveries.origin,
+          profile: deliveries.profile,
+          profileVersion: deliveries.profileVersion,
         },
         eventId: deliveries.eventId,
         callback: {
