@@ -1,0 +1,30 @@
+import { expect, onTestFinished, test, vi } from "vitest";
+import { createLog } from "../../src/observability/log.ts";
+import type { LogFormat } from "../../src/observability/log.ts";
+
+function printed(format: LogFormat) {
+  const lines: string[] = [];
+  const write = vi.spyOn(process.stdout, "write").mockImplementation((chunk) => lines.push(String(chunk)) > 0);
+  onTestFinished(() => write.mockRestore());
+  return { log: createLog(format, "info"), lines };
+}
+
+test("what a stranger sent cannot forge a line, steer a terminal or turn the text around", () => {
+  const { log, lines } = printed("pretty");
+  log.announce({ kind: "inbox.received", clientId: "x", type: "a\n✅ forged\u001B[2J\u202E\u2028", taskId: null });
+  expect(lines).toHaveLength(1);
+  expect(lines[0]!.slice(0, -1)).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}]/u);
+  expect(lines[0]!.endsWith("\n")).toBe(true);
+});
+
+test("a failure of ours is in the json log once, with its message and stack", () => {
+  const { log, lines } = printed("json");
+  log.announce({ kind: "internal.failed", where: "here", error: new Error("no disk") });
+  const line = JSON.parse(lines[0]!) as Record<string, unknown>;
+  expect(line).toMatchObject({
+    msg: "internal.failed",
+    where: "here",
+    error: { message: "no disk", stack: expect.any(String) },
+  });
+  expect(lines[0]!.split("no disk")).toHaveLength(3);
+});
