@@ -18,7 +18,7 @@ export interface Exchange {
 /** Kept of an answer that is not 2xx, for the operator only. */
 export const RESPONSE_EXCERPT_BYTES_MAX = 4_096;
 /** An answer that ends within this leaves its connection fit for the next request; a longer one is cut off. */
-export const RESPONSE_BYTES_MAX = 65_536;
+const RESPONSE_BYTES_MAX = 65_536;
 
 export function createExchange(): Exchange {
   const { promise: outcome, resolve } = Promise.withResolvers<Outcome>();

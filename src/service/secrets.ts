@@ -1,6 +1,7 @@
 import type { Callback } from "../domain/callback.ts";
 import { DomainError } from "../domain/errors.ts";
 import { generateSecret, requireSecret } from "../domain/signature.ts";
+import { noSuchCallback } from "./callbacks.ts";
 import type { Announce } from "./announcements.ts";
 import type { Clock, Store } from "./ports.ts";
 
@@ -39,7 +40,7 @@ export function createSecrets({ store, clock, announce, wakeDispatcher }: Secret
       const secret = request.secret === undefined ? generateSecret() : requireSecret(request.secret);
       const overlapMs = Math.round(overlapHours * HOUR_MS);
       const result = await store.rotateSecret({ principal, callbackId, secret, overlapMs, now: clock.now() });
-      if (result.kind === "not_found") throw unknownCallback(callbackId);
+      if (result.kind === "not_found") throw noSuchCallback(callbackId);
       if (result.kind === "removed") throw removedCallback(callbackId);
       const { kind, callback, overlapEnd } = result;
       if (kind === "rotated") {
@@ -51,13 +52,6 @@ export function createSecrets({ store, clock, announce, wakeDispatcher }: Secret
       return { callback, overlapEnd };
     },
   };
-}
-
-function unknownCallback(callbackId: string): DomainError {
-  return new DomainError(
-    "not_found",
-    `Callback ${callbackId} is unknown. register_callback and get_registered_callbacks tell the callback_id.`,
-  );
 }
 
 function removedCallback(callbackId: string): DomainError {

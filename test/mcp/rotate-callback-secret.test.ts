@@ -67,7 +67,7 @@ describe.each(ERAS)("rotate_callback_secret, asked by a client of $era", ({ conn
   });
 
   it.each([
-    [{ callback_id: "cb_none" }, "not_found", /cb_none is unknown/],
+    [{ callback_id: "cb_none" }, "not_found", /There is no callback cb_none; get_registered_callbacks lists/],
     [{}, "invalid", /callback_id is missing/],
     [{ callback_id: "" }, "invalid", /callback_id must not be empty/],
     [{ callback_id: "x".repeat(101) }, "invalid", /callback_id must be at most 100 characters/],

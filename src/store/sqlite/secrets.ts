@@ -66,7 +66,7 @@ export function secretVerbs(connection: SqliteConnection, cipher: SecretCipher, 
 }
 
 /** Throws when they cannot be read. */
-export function openSecrets({ id, signingSecret, olderSecrets }: SecretColumns, cipher: SecretCipher): SigningSecrets {
+function openSecrets({ id, signingSecret, olderSecrets }: SecretColumns, cipher: SecretCipher): SigningSecrets {
   const older = olderSecrets === null ? [] : (JSON.parse(cipher.open(id, olderSecrets)) as OlderSecret[]);
   return { current: cipher.open(id, signingSecret), older };
 }
