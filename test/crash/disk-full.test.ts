@@ -76,6 +76,8 @@ test("killed on a full disk: what was acknowledged is there when there is room a
   const { disk, server, hook, receiver, file } = await setUp(skip, { DEMO_TASK_MS: "300" });
   await register(server.url, "t1", "c1", hook);
   await start(server.url, "t1");
+  // Taken up before the disk is full: otherwise there is no end to be stored.
+  await server.waitForLine("🔨");
   disk.fill();
   await server.waitForLine("💥 Internal failure in finishTask");
   await server.kill();
