@@ -11,12 +11,14 @@ import type { callbacks, events, inbox, tasks } from "./schema.ts";
 /** Rows into the domain's nouns. What is parsed here was written by this store. */
 
 export function toTask(row: InferSelectModel<typeof tasks>): Task {
-  return { ...row, result: row.result === null ? null : (JSON.parse(row.result) as Json) };
+  const { eventCount: _, ...task } = row;
+  return { ...task, result: row.result === null ? null : (JSON.parse(row.result) as Json) };
 }
 
 /** Throws when the secret cannot be read. */
 export function toCallback(row: InferSelectModel<typeof callbacks>, cipher: SecretCipher): Callback {
   const { id, principal, taskId, clientId, url, status, registeredAt, notAfter } = row;
+  const { failingSince, failures, lastError, lastDeliveryAt, disabledReason, disabledAt } = row;
   return {
     id,
     principal,
@@ -28,6 +30,7 @@ export function toCallback(row: InferSelectModel<typeof callbacks>, cipher: Secr
     status,
     registeredAt,
     notAfter,
+    health: { failingSince, failures, lastError, lastDeliveryAt, disabledReason, disabledAt },
   };
 }
 

@@ -7,7 +7,7 @@ import type { FinishTask, FinishTaskResult, StartTask, StartTaskResult, Store } 
 import { prepareCallbackCount, prepareDeliveryInsert } from "./callbacks.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { toEventTypes, toTask } from "./rows.ts";
-import { callbackIsAwaiting, callbacks, counters, events, taskIsOpen, tasks } from "./schema.ts";
+import { callbacks, counters, events, taskIsOpen, tasks } from "./schema.ts";
 
 type TaskVerbs = Pick<Store, "startTask" | "findTask" | "claimRunnableTasks" | "finishTask">;
 
@@ -32,7 +32,7 @@ export function taskVerbs({ db, write }: SqliteConnection, newId: NewId): TaskVe
       id: newId("evt"),
       type: eventTypeOf(outcome.status),
       occurredAt: now,
-      data: eventDataOf(task, outcome),
+      data: eventDataOf(task, outcome, task.eventCount),
     };
     statements.insertEvent.run({ ...event, principal: task.principal, task: id, data: JSON.stringify(event.data) });
     if (outcome.status === "completed") statements.countCompleted.run();
@@ -113,6 +113,9 @@ function prepareTasks(db: SqliteConnection["db"]) {
 
 /** The statements that end a task: its row, its event, and which callbacks stop waiting for it. */
 function prepareEnd(db: SqliteConnection["db"]) {
+  // One that is disabled for failing may come back, and is then owed what happened meanwhile.
+  const isOwedTheEnd = sql`${callbacks.awaitsTask} = 1
+    and (${callbacks.status} = 'active' or (${callbacks.status} = 'disabled' and ${callbacks.disabledReason} = 'failing'))`;
   return {
     finish: db
       .update(tasks)
@@ -121,9 +124,15 @@ function prepareEnd(db: SqliteConnection["db"]) {
         result: sql`${bound("result")}`,
         error: sql`${bound("error")}`,
         finishedAt: sql`${bound("now")}`,
+        eventCount: sql`${tasks.eventCount} + 1`,
       })
       .where(and(eq(tasks.id, bound("id")), eq(tasks.status, "running")))
-      .returning({ principal: tasks.principal, taskId: tasks.taskId, clientId: tasks.clientId })
+      .returning({
+        principal: tasks.principal,
+        taskId: tasks.taskId,
+        clientId: tasks.clientId,
+        eventCount: tasks.eventCount,
+      })
       .prepare(),
     insertEvent: db
       .insert(events)
@@ -139,13 +148,12 @@ function prepareEnd(db: SqliteConnection["db"]) {
     awaitEnd: db
       .update(callbacks)
       .set({ awaitsTask: false })
-      .where(
-        and(eq(callbacks.principal, bound("principal")), eq(callbacks.taskId, bound("taskId")), callbackIsAwaiting),
-      )
+      .where(and(eq(callbacks.principal, bound("principal")), eq(callbacks.taskId, bound("taskId")), isOwedTheEnd))
       .returning({
         id: callbacks.id,
         principal: callbacks.principal,
         url: callbacks.url,
+        status: callbacks.status,
         events: callbacks.events,
         notAfter: callbacks.notAfter,
       })
