@@ -3,11 +3,13 @@ import { readFileSync, statSync } from "node:fs";
 import { isIP } from "node:net";
 import { z } from "zod";
 import { DISABLE_FAILURES_MIN } from "./domain/callback-health.ts";
-import { DEFAULT_RETRY_POLICY } from "./domain/retry-policy.ts";
+import { DEFAULT_RETRY_POLICY, EVENTS_RETRY_POLICY } from "./domain/retry-policy.ts";
 
 /** A bundle of all public authorities has 220 kB. */
 const CA_FILE_BYTES_MAX = 1_048_576;
+const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
+const SUBSCRIPTION_MS_MAX = 365 * DAY_MS;
 
 /** Every setting: its environment variable, default and meaning. README's table is compared with this list by a test. */
 const settings = z.object({
@@ -38,6 +40,14 @@ const settings = z.object({
   DISABLE_AFTER_DAYS: days(36_500, "never").default(5),
   RETENTION_DAYS: days(36_500, "for ever").default(30),
   SECRETS_KEY: z.string().transform(parseKeys).default([]),
+  EVENTS_ERROR_CODES: z.enum(["sketch", "sep"], "must be sketch or sep").default("sketch"),
+  EVENTS_WEBHOOK_ID: z.enum(["event", "message"], "must be event or message").default("event"),
+  EVENTS_UNKNOWN_UNSUBSCRIBE: z.enum(["ok", "not_found"], "must be ok or not_found").default("ok"),
+  EVENTS_SEND_TERMINATED: z.enum(["true", "false"], "must be true or false").default("true"),
+  EVENTS_TTL_MS: z.string().transform(parseLifetime).default({ defaultMs: HOUR_MS, minMs: 60_000, maxMs: DAY_MS }),
+  EVENTS_ALLOW_NO_EXPIRY: z.enum(["true", "false"], "must be true or false").default("false"),
+  EVENTS_SUBSCRIPTIONS_MAX: whole(0, 100_000).default(1000),
+  EVENTS_RETRY_SCHEDULE_MS: z.string().transform(parseSchedule).optional(),
 });
 
 export type Config = Readonly<ReturnType<typeof parseConfig>>;
@@ -47,7 +57,7 @@ export class ConfigError extends Error {
   override readonly name = "ConfigError";
 }
 
-/** Reads the environment into one frozen Config. An empty variable counts as not set, except RETRY_SCHEDULE_MS (one attempt). */
+/** Reads the environment into one frozen Config. An empty variable counts as not set, except a retry schedule (one attempt). */
 export function readConfig(env: NodeJS.ProcessEnv, isTerminal: boolean): Config {
   return Object.freeze(parseConfig(env, isTerminal));
 }
@@ -56,7 +66,7 @@ export const SETTING_NAMES: readonly string[] = Object.keys(settings.shape);
 
 function parseConfig(env: NodeJS.ProcessEnv, isTerminal: boolean) {
   const given = SETTING_NAMES.filter(
-    (name) => env[name] !== undefined && (env[name] !== "" || name === "RETRY_SCHEDULE_MS"),
+    (name) => env[name] !== undefined && (env[name] !== "" || name.endsWith("RETRY_SCHEDULE_MS")),
   );
   const parsed = settings.safeParse(Object.fromEntries(given.map((name) => [name, env[name]])));
   const problems = parsed.success ? [] : parsed.error.issues.map((issue) => `${issue.path.join(".")} ${issue.message}`);
@@ -93,6 +103,18 @@ function parseConfig(env: NodeJS.ProcessEnv, isTerminal: boolean) {
         : { forMs: values.DISABLE_AFTER_DAYS * DAY_MS, failuresMin: DISABLE_FAILURES_MIN },
     /** Null: history is kept for ever. */
     retentionMs: values.RETENTION_DAYS === 0 ? null : values.RETENTION_DAYS * DAY_MS,
+    events: {
+      errorCodes: values.EVENTS_ERROR_CODES,
+      webhookId: values.EVENTS_WEBHOOK_ID,
+      unknownUnsubscribe: values.EVENTS_UNKNOWN_UNSUBSCRIBE,
+      sendsTerminated: values.EVENTS_SEND_TERMINATED === "true",
+      lifetime: { ...values.EVENTS_TTL_MS, allowsNone: values.EVENTS_ALLOW_NO_EXPIRY === "true" },
+      subscriptionsMax: values.EVENTS_SUBSCRIPTIONS_MAX,
+      retryPolicy:
+        values.EVENTS_RETRY_SCHEDULE_MS === undefined
+          ? EVENTS_RETRY_POLICY
+          : { waitsMs: values.EVENTS_RETRY_SCHEDULE_MS, jitter: 0 },
+    },
     /** The first encrypts, all decrypt; none: secrets are kept in clear. */
     secretsKeys: values.SECRETS_KEY,
   };
@@ -194,6 +216,16 @@ function parseKeys(text: string, context: z.RefinementCtx<string>): Uint8Array[]
     context.addIssue("must not give a key twice");
   }
   return entries.map((entry) => Buffer.from(entry, "base64"));
+}
+
+/** How long subscriptions live when their clients have no wish, at least and at most. */
+function parseLifetime(text: string, context: z.RefinementCtx<string>) {
+  const [defaultMs = 0, minMs = 0, maxMs = 0, ...more] = text.split(",").map((entry) => Number(entry.trim()));
+  const isInOrder = 1 <= minMs && minMs <= defaultMs && defaultMs <= maxMs && maxMs <= SUBSCRIPTION_MS_MAX;
+  if (!isInOrder || more.length > 0 || ![defaultMs, minMs, maxMs].every(Number.isInteger)) {
+    context.addIssue("must be three numbers of milliseconds, default,shortest,longest, e.g. 3600000,60000,86400000");
+  }
+  return { defaultMs, minMs, maxMs };
 }
 
 function parseSchedule(text: string, context: z.RefinementCtx<string>): number[] {

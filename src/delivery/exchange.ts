@@ -15,12 +15,13 @@ export interface Exchange {
   readonly cancel: (reason: unknown) => void;
 }
 
-/** Kept of an answer that is not 2xx, for the operator only. */
+/** Kept of an answer that is not 2xx, for the operator only, and of one that was asked for an echo. */
 export const RESPONSE_EXCERPT_BYTES_MAX = 4_096;
 /** An answer that ends within this leaves its connection fit for the next request; a longer one is cut off. */
 const RESPONSE_BYTES_MAX = 65_536;
 
-export function createExchange(): Exchange {
+/** `keepsAnswer`: of a 2xx too. */
+export function createExchange(keepsAnswer: boolean): Exchange {
   const { promise: outcome, resolve } = Promise.withResolvers<Outcome>();
   let controller: Dispatcher.DispatchController | null = null;
   let answer: Answer | null = null;
@@ -49,7 +50,7 @@ export function createExchange(): Exchange {
       },
       onResponseStart(_, statusCode, headers) {
         // 1xx announces that an answer is to come.
-        if (statusCode >= 200) answer = createAnswer(statusCode, headers["retry-after"]);
+        if (statusCode >= 200) answer = createAnswer(statusCode, headers["retry-after"], keepsAnswer);
       },
       onResponseData(_, chunk) {
         if (answer?.add(chunk) === "too long") endAndHangUp(bodyWithoutStatus);
@@ -63,12 +64,12 @@ export function createExchange(): Exchange {
 type Answer = ReturnType<typeof createAnswer>;
 
 /** `retryAfterHeader`: a list when the receiver said it more than once, which says nothing. */
-function createAnswer(statusCode: number, retryAfterHeader: string | string[] | undefined) {
+function createAnswer(statusCode: number, retryAfterHeader: string | string[] | undefined, keepsAnswer: boolean) {
   const error = errorOfStatus(statusCode);
   const isAsked = typeof retryAfterHeader === "string" && mayAskToWait(statusCode);
   const retryAfter = isAsked ? parseRetryAfter(retryAfterHeader) : null;
   // Incremental, so that no chunk is held on to and no character that was cut in two is shown.
-  const decoder = error === null ? null : new TextDecoder();
+  const decoder = error === null && !keepsAnswer ? null : new TextDecoder();
   let excerpt = "";
   let bytes = 0;
   return {

@@ -13,6 +13,8 @@ export interface SendRequest {
   readonly headers: Readonly<Record<string, string>>;
   /** The exact text that was signed. */
   readonly body: string;
+  /** The beginning of a 2xx answer is wanted too, as `responseExcerpt`. */
+  readonly keepsAnswer?: boolean;
 }
 
 export interface HttpSender {
@@ -56,10 +58,10 @@ export function createHttpSender(needs: HttpSenderNeeds): HttpSender {
   const ownHeaders = { "content-type": "application/json", "accept-encoding": "identity", "user-agent": userAgent };
 
   return {
-    async send({ url, headers, body }, signal) {
+    async send({ url, headers, body, keepsAnswer = false }, signal) {
       signal.throwIfAborted();
       const { origin, pathname, search } = new URL(url);
-      const exchange = createExchange();
+      const exchange = createExchange(keepsAnswer);
       const cancel = (): void => exchange.cancel(signal.reason);
       const clearDeadline = startDeadline(attemptTimeoutMs, exchange.timeOut);
       signal.addEventListener("abort", cancel, { once: true });

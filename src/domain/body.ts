@@ -1,7 +1,14 @@
-import type { Event, EventType } from "./event.ts";
+import type { Event, EventName, EventType } from "./event.ts";
+import { occurrenceOf } from "./occurrence.ts";
 
-/** How an event is written for a receiver. It stands on the delivery, with its version, so that every retry sends the same bytes. */
-export type BodyProfile = "standard";
+/**
+ * How an event is written for a receiver. standard: the contract's. cloudevents: CloudEvents 1.0, structured mode. mcp-events: that of
+ * subscriptions (SEP-3415). It stands on the delivery, with its version, so that every retry sends the same bytes.
+ */
+export type BodyProfile = "standard" | "cloudevents" | "mcp-events";
+/** Those that register_callback offers. */
+export const CALLBACK_PROFILES = ["standard", "cloudevents"] as const satisfies readonly BodyProfile[];
+export type CallbackProfile = (typeof CALLBACK_PROFILES)[number];
 export const BODY_PROFILE_VERSION = 1;
 
 /** As it stands on a delivery. */
@@ -10,35 +17,70 @@ export interface BodyFormat {
   readonly profileVersion: number;
 }
 
+/** Whom it is written for. */
+export interface Addressee {
+  readonly clientId: string;
+  /** The name that was subscribed to; null for callbacks that are no subscription. */
+  readonly eventName: EventName | null;
+  /** Of the delivery to a subscription: up to where everything is settled once this one is; null: it tells of no place. */
+  readonly cursor: string | null;
+}
+
 const MESSAGES: Record<EventType, string> = {
   task_completed: "🎉 Task completed successfully!",
   task_failed: "❌ Task failed",
   task_cancelled: "🚫 Task cancelled",
 };
 
+const RENDERERS: Record<BodyProfile, (event: Event, addressee: Addressee) => object> = {
+  standard: standardBody,
+  cloudevents: cloudEventBody,
+  "mcp-events": subscriptionBody,
+};
+
 /**
  * The exact text that is signed and sent (contract.md, "The POST"). Pure: the same arguments give the same bytes for ever, so a
  * change of shape is a new profile version, never an edit of this one.
  */
-export function renderBody(event: Event, callback: { readonly clientId: string }, format: BodyFormat): string {
-  const { profile, profileVersion } = format;
+export function renderBody(event: Event, addressee: Addressee, { profile, profileVersion }: BodyFormat): string {
   if (profileVersion !== BODY_PROFILE_VERSION)
     throw new Error(`This version cannot write version ${profileVersion} of the body profile ${profile}.`);
-  const { task_id, started_by, status, ...outcome } = event.data;
-  const at = new Date(event.occurredAt).toISOString();
-  return JSON.stringify({
+  return JSON.stringify(RENDERERS[profile](event, addressee));
+}
+
+export function contentTypeOf(profile: BodyProfile): string {
+  return profile === "cloudevents" ? "application/cloudevents+json" : "application/json";
+}
+
+function standardBody(event: Event, addressee: Addressee): object {
+  return { type: event.type, timestamp: timeOf(event), data: dataFor(event, addressee) };
+}
+
+/** Source and id name the event for ever, so the source is no URL of this server, which may move. */
+function cloudEventBody(event: Event, addressee: Addressee): object {
+  return {
+    specversion: "1.0",
+    id: event.id,
+    source: "urn:mcp-callbacks:tasks",
     type: event.type,
-    timestamp: at,
-    data: {
-      task_id,
-      client_id: callback.clientId,
-      started_by,
-      status,
-      ...outcome,
-      message: MESSAGES[event.type],
-      completed_at: at,
-    },
-  });
+    time: timeOf(event),
+    datacontenttype: "application/json",
+    data: dataFor(event, addressee),
+  };
+}
+
+function subscriptionBody(event: Event, { eventName, cursor }: Addressee): object {
+  return { ...occurrenceOf(event, eventName ?? event.type), cursor };
+}
+
+function dataFor(event: Event, { clientId }: Addressee): object {
+  const { task_id, started_by, status, ...outcome } = event.data;
+  const message = MESSAGES[event.type];
+  return { task_id, client_id: clientId, started_by, status, ...outcome, message, completed_at: timeOf(event) };
+}
+
+function timeOf(event: Event): string {
+  return new Date(event.occurredAt).toISOString();
 }
 
 /** A POST that tells of no task: what a receiver is tried with. `callback`: null for a URL that is not registered yet. */

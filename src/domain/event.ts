@@ -4,6 +4,14 @@ import type { Task, TaskOutcome } from "./task.ts";
 export const EVENT_TYPES = ["task_completed", "task_failed", "task_cancelled"] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 
+/** What a client of MCP Events may subscribe to. `task_finished` selects any end: the same events, not others. */
+export const EVENT_NAMES = [...EVENT_TYPES, "task_finished"] as const;
+export type EventName = (typeof EVENT_NAMES)[number];
+
+export function typesOf(name: EventName): readonly EventType[] {
+  return name === "task_finished" ? EVENT_TYPES : [name];
+}
+
 /** An immutable fact. Stored once, whatever number of callbacks it goes to. */
 export interface Event {
   readonly id: string;
@@ -20,6 +28,8 @@ export interface EventData {
   readonly sequence?: number;
   readonly result?: Json;
   readonly error?: string;
+  /** From 1, per task; events stored by the first versions have none. */
+  readonly sequence?: number;
 }
 
 const EVENT_OF_END = {

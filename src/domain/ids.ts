@@ -1,4 +1,4 @@
-import { randomBytes as nodeRandomBytes } from "node:crypto";
+import { createHash, randomBytes as nodeRandomBytes } from "node:crypto";
 
 /** tsk: a task's internal id. cb: a callback. evt: an event, also its `webhook-id` (so: never a dot in it). dlv: a delivery. */
 export type IdPrefix = "tsk" | "cb" | "evt" | "dlv";
@@ -15,6 +15,11 @@ const RANDOM_BYTES = 10;
 
 export function createNewId(now: () => number, randomBytes: (size: number) => Uint8Array = nodeRandomBytes): NewId {
   return (prefix) => `${prefix}_${encodeTime(now())}${encodeRandom(randomBytes(RANDOM_BYTES))}`;
+}
+
+/** The id of a subscription: a routing label derived from what names it, so that it is the same whenever that is the same. */
+export function subscriptionIdOf(canonicalKey: string): string {
+  return `sub_${createHash("sha256").update(canonicalKey).digest("hex").slice(0, 32)}`;
 }
 
 /** Whether a client may use this text as a task_id or client_id: 1 to 200 characters, none of them a control character. */

@@ -25,6 +25,15 @@ export const DEFAULT_RETRY_POLICY: RetryPolicy = {
   jitter: 0.2,
 };
 
+/**
+ * For subscriptions of MCP Events: five attempts in about 13 minutes. The first retry is soon, since a delivery that overtakes the answer
+ * to the subscribe is refused with 503 by common clients, and taken two seconds later.
+ */
+export const EVENTS_RETRY_POLICY: RetryPolicy = {
+  waitsMs: [2 * SECOND_MS, 30 * SECOND_MS, 2 * MINUTE_MS, 10 * MINUTE_MS],
+  jitter: 0.2,
+};
+
 /** Milliseconds to wait after attempt `number` (from 1); null when it was the last. `random` gives numbers in [0, 1). */
 export function waitAfter(policy: RetryPolicy, number: number, random: () => number): number | null {
   const wait = policy.waitsMs[number - 1];

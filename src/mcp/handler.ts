@@ -8,6 +8,8 @@ import { createDoor } from "./door.ts";
 import type { DoorNeeds } from "./door.ts";
 import { isOfLegacyEra } from "./era.ts";
 import { INTERNAL_ERROR, internalError } from "./errors.ts";
+import { createEventsMethods } from "./events/methods.ts";
+import type { EventsMethodsNeeds } from "./events/methods.ts";
 import { createLegacy } from "./legacy.ts";
 import { readMessage } from "./message.ts";
 import { createMethods } from "./methods.ts";
@@ -17,7 +19,7 @@ import type { Refusal } from "./refusal.ts";
 import { createTools } from "./tools.ts";
 import type { ToolsNeeds } from "./tools.ts";
 
-export interface McpNeeds extends ToolsNeeds, DoorNeeds {
+export interface McpNeeds extends ToolsNeeds, DoorNeeds, EventsMethodsNeeds {
   readonly serverInfo: { readonly name: string; readonly version: string };
 }
 
@@ -25,6 +27,8 @@ export interface Mcp {
   /** Answers a request to the MCP endpoint, whatever its path; never rejects. Resolves when the answer is written. */
   readonly handle: (req: IncomingMessage, res: ServerResponse) => Promise<void>;
   readonly toolNames: readonly string[];
+  /** Lets requests that go on for long give their last answer now. May be called twice. */
+  endStreams(): void;
   /** Ends what is under way. May be called twice. */
   close(): Promise<void>;
 }
@@ -34,9 +38,11 @@ export function createMcp(needs: McpNeeds): Mcp {
   const { announce, serverInfo } = needs;
   const admit = createDoor(needs);
   const tools = createTools(needs);
-  const methods = createMethods({ tools, groups: [], announce });
-  const legacy = createLegacy({ methods, serverInfo });
-  const modern = createModern({ methods, serverInfo, announce });
+  const methods = createMethods({ tools, groups: [createEventsMethods(needs)], announce });
+  const closing = new AbortController();
+  const era = { methods, serverInfo, closing: closing.signal };
+  const legacy = createLegacy(era);
+  const modern = createModern({ ...era, announce });
 
   async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const principal = admit(req, res);
@@ -67,6 +73,7 @@ export function createMcp(needs: McpNeeds): Mcp {
   return {
     handle,
     toolNames: tools.listings.map(({ name }) => name),
+    endStreams: () => closing.abort("the server stops"),
     async close() {
       await Promise.all([legacy.close(), modern.close()]);
     },

@@ -16,12 +16,18 @@ export interface Modern {
 }
 
 /** `reject`: messages of the older era are never meant to come here; the door has looked. */
-export function createModern({ methods, serverInfo, announce }: EraNeeds & { readonly announce: Announce }): Modern {
+export function createModern({
+  methods,
+  serverInfo,
+  closing,
+  announce,
+}: EraNeeds & { readonly announce: Announce }): Modern {
   function createServer(): Server {
     const capabilities = { tools: {}, ...methods.capabilities };
     const server = new Server(serverInfo, { capabilities, instructions: INSTRUCTIONS });
     // All but the handshake. Not setRequestHandler: it would judge params and results of the core's methods in its own words.
-    server.fallbackRequestHandler = ({ method, params }, context) => methods.call(method, callOf(params, context));
+    server.fallbackRequestHandler = ({ method, params }, context) =>
+      methods.call(method, callOf(params, context, closing));
     return server;
   }
 
@@ -32,7 +38,7 @@ export function createModern({ methods, serverInfo, announce }: EraNeeds & { rea
   return { serve, close: () => handler.close() };
 }
 
-function callOf(params: unknown, { mcpReq, http }: ServerContext): Call {
+function callOf(params: unknown, { mcpReq, http }: ServerContext, closing: AbortSignal): Call {
   const declared = declaredExtensions(mcpReq.envelope);
   return {
     era: "modern",
@@ -43,6 +49,7 @@ function callOf(params: unknown, { mcpReq, http }: ServerContext): Call {
     declares: (extension) => Object.hasOwn(declared, extension),
     notify: (method, given) => mcpReq.notify({ method, params: given }),
     signal: mcpReq.signal,
+    closing,
   };
 }
 

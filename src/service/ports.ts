@@ -4,11 +4,12 @@ import type { BodyFormat } from "../domain/body.ts";
 import type { CallbackHealth, DisablePolicy } from "../domain/callback-health.ts";
 import type { Callback, CallbackStatus, Registration, RegistrationDifference } from "../domain/callback.ts";
 import type { Delivery, DeliveryReason } from "../domain/delivery.ts";
-import type { Event, EventType } from "../domain/event.ts";
+import type { Event, EventName, EventType } from "../domain/event.ts";
 import type { Json } from "../domain/json.ts";
 import type { StartRequest, Task, TaskOutcome } from "../domain/task.ts";
 import type { CallbackChange, CallbackVerbs, HistoryPage } from "./callback-ports.ts";
 import type { KeepingVerbs } from "./keeping.ts";
+import type { SubscriptionVerbs } from "./subscription-ports.ts";
 
 export interface Clock {
   /** Epoch milliseconds. */
@@ -43,7 +44,7 @@ export interface TaskCatalog {
  * Everything durable. Each verb is one atomic unit of work: when its promise resolves, what it did survives kill -9; when it
  * rejects, nothing of it happened. Every change of a task or delivery is conditional on the state it came from.
  */
-export interface Store extends CallbackVerbs, KeepingVerbs {
+export interface Store extends CallbackVerbs, KeepingVerbs, SubscriptionVerbs {
   /** Adds the callback (a removed one: anew) or finds the one that is there. For a task that has ended, its delivery is due with it. */
   registerCallback(command: RegisterCallback): Promise<RegisterCallbackResult>;
   /** Adds the task as pending, or finds the one that has this task_id. */
@@ -159,9 +160,14 @@ export interface ClaimedDelivery extends DeliveryClaim, BodyFormat {
     readonly id: string;
     readonly clientId: string;
     readonly url: string;
+    /** Of a subscription: what was subscribed to, and its id; null for all others. */
+    readonly eventName: EventName | null;
+    readonly subscriptionId: string | null;
     /** Newest first. */
     readonly signingSecrets: readonly string[];
   };
+  /** What its body says of the place it is at; null: nothing. */
+  readonly cursor: string | null;
 }
 
 export interface RecordAttempt extends DeliveryClaim {

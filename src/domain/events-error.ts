@@ -1,0 +1,37 @@
+/** The errors of MCP Events (SEP-3415): their names are fixed, their numbers are the door's to choose. */
+export type EventsErrorName =
+  | "InvalidParams"
+  | "NotFound"
+  | "Forbidden"
+  | "ResourceExhausted"
+  | "Unsupported"
+  | "CallbackEndpointError";
+
+/** Why a callback endpoint did not pass: six words and no others, so that nobody can look into a network through us. */
+export type EndpointFault =
+  | "connection_refused"
+  | "timeout"
+  | "tls_error"
+  | "http_4xx"
+  | "http_5xx"
+  | "challenge_failed";
+
+export type EventsErrorData = { readonly [key: string]: string | number };
+
+/** What a client of MCP Events did that cannot be carried out. `data` never repeats the values of arguments. */
+export class EventsError extends Error {
+  override readonly name = "EventsError";
+  readonly kind: EventsErrorName;
+  readonly data: EventsErrorData;
+
+  constructor(kind: EventsErrorName, data: EventsErrorData) {
+    super(kind);
+    this.kind = kind;
+    this.data = data;
+  }
+}
+
+/** `field`: as the client spells it, e.g. delivery.url. `reason`: a word. */
+export function invalidParam(field: string, reason: string): EventsError {
+  return new EventsError("InvalidParams", { field, reason });
+}

@@ -1,0 +1,60 @@
+import { z } from "zod";
+import { EVENT_NAMES } from "../../domain/event.ts";
+import type { EventName } from "../../domain/event.ts";
+import { EventsError, invalidParam } from "../../domain/events-error.ts";
+import { isClientGivenId } from "../../domain/ids.ts";
+
+/** 2^53 - 1 is what zod's int() takes; a wish may be any of them. */
+const milliseconds = z.int().min(0);
+
+const args = z.strictObject({ task_id: z.string().refine(isClientGivenId).optional() });
+
+/** What is left open here is another method's, or means nothing: members that nobody knows are passed over. */
+const common = {
+  name: z.string().min(1),
+  arguments: z.unknown(),
+  cursor: z.string().nullish(),
+  maxAgeMs: milliseconds.nullish(),
+};
+
+export const pollParams = z.object({ ...common, maxEvents: z.int().min(1).nullish() });
+export const streamParams = z.object(common);
+export const subscribeParams = z.object({
+  ...common,
+  delivery: z.object({ mode: z.string().nullish(), url: z.string(), secret: z.string() }),
+  // Any number is a wish, which is clamped.
+  ttlMs: z.number().nullish(),
+});
+/** Whatever has become of the name and the arguments, their owner must be able to clean up. */
+export const unsubscribeParams = z.object({
+  name: z.string().min(1),
+  arguments: z.object({ task_id: z.string().optional() }).nullish(),
+  delivery: z.object({ url: z.string() }),
+});
+export const listParams = z.object({ cursor: z.string().nullish() });
+
+/** Throws an EventsError InvalidParams that names the member and never its value. */
+export function parse<Schema extends z.ZodType>(schema: Schema, params: unknown): z.output<Schema> {
+  const parsed = schema.safeParse(params ?? {});
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw invalidParam(z.core.toDotPath(issue?.path ?? []) || "params", reasonOf(issue));
+}
+
+/** A subscribed event and what of it is wanted: known, and its arguments as its inputSchema has them. */
+export function selectionOf(given: { readonly name: string; readonly arguments?: unknown }): {
+  readonly name: EventName;
+  readonly taskId: string | null;
+} {
+  const name = EVENT_NAMES.find((one) => one === given.name);
+  if (name === undefined) throw new EventsError("NotFound", { kind: "event" });
+  const parsed = args.safeParse(given.arguments ?? {});
+  if (parsed.success) return { name, taskId: parsed.data.task_id ?? null };
+  const [issue] = parsed.error.issues;
+  throw invalidParam(z.core.toDotPath(["arguments", ...(issue?.path ?? [])]), reasonOf(issue));
+}
+
+function reasonOf(issue: z.core.$ZodIssue | undefined): string {
+  if (issue?.code === "unrecognized_keys") return "undeclared";
+  return issue?.code === "invalid_type" ? "wrong_type" : "invalid";
+}

@@ -1,0 +1,150 @@
+import { typesOf } from "../domain/event.ts";
+import type { EventName } from "../domain/event.ts";
+import { eventCursorOf, seqOfCursor } from "../domain/event-cursor.ts";
+import { EventsError, invalidParam } from "../domain/events-error.ts";
+import { occurrenceOf } from "../domain/occurrence.ts";
+import type { Occurrence } from "../domain/occurrence.ts";
+import type { EventFeed } from "./event-feed.ts";
+import type { Clock, Store } from "./ports.ts";
+
+/** SEP-3415 wants a sign of life every 30 seconds at the latest. */
+const HEARTBEAT_MS = 20_000;
+const STREAM_PAGE = 100;
+/** Events of the past that one stream begins with: the newest. */
+const STREAM_REPLAY_MAX = 10_000;
+/** Streams open at once, of all principals: each holds a connection. */
+const STREAMS_MAX = 512;
+
+export interface EventsNeeds {
+  readonly store: Pick<Store, "eventsAfter" | "lastEventSeq">;
+  readonly feed: Pick<EventFeed, "listen">;
+  readonly clock: Clock;
+}
+
+export interface EventsRequest {
+  readonly name: EventName;
+  /** Null: any task of the principal. */
+  readonly taskId: string | null;
+  /** Null: from now on. */
+  readonly cursor: string | null;
+  readonly maxAgeMs: number | null;
+}
+
+export interface Polled {
+  readonly occurrences: readonly Occurrence[];
+  readonly cursor: string;
+  readonly truncated: boolean;
+  readonly hasMore: boolean;
+}
+
+/** What a stream tells; a promise that is returned is awaited before more is told. */
+export interface EventsSink {
+  /** First, and again when events were lost on the way. */
+  active(cursor: string, truncated: boolean): Promise<void>;
+  event(occurrence: Occurrence): Promise<void>;
+  heartbeat(cursor: string): Promise<void>;
+}
+
+export type Events = ReturnType<typeof createEvents>;
+
+/** Reads the log of events, which is what happened: nothing here depends on who else was told. */
+export function createEvents({ store, feed, clock }: EventsNeeds) {
+  let streams = 0;
+
+  async function read(
+    principal: string,
+    request: EventsRequest,
+    afterSeq: number,
+    limit: number,
+    newest: number | null,
+  ) {
+    const { name, taskId, maxAgeMs } = request;
+    const notBefore = maxAgeMs === null ? 0 : clock.now() - maxAgeMs;
+    return store.eventsAfter({ principal, afterSeq, types: typesOf(name), taskId, notBefore, limit, newest });
+  }
+
+  /** Tells what is there and what comes, until `signal` aborts. */
+  async function tell(principal: string, request: EventsRequest, sink: EventsSink, signal: AbortSignal): Promise<void> {
+    const bell = createBell(principal, feed);
+    try {
+      let position = seqOf(request.cursor) ?? (await store.lastEventSeq());
+      let isFirst = true;
+      for (;;) {
+        const page = await read(principal, request, position, STREAM_PAGE, isFirst ? STREAM_REPLAY_MAX : null);
+        if (isFirst || page.hasLost) await sink.active(eventCursorOf(page.startedAfter), page.hasLost);
+        isFirst = false;
+        for (const { seq, event } of page.events) {
+          if (signal.aborted) return;
+          await sink.event({ ...occurrenceOf(event, request.name), cursor: eventCursorOf(seq) });
+        }
+        position = page.position;
+        while (!page.hasMore && !(await bell.rings(clock, signal))) {
+          if (signal.aborted) return;
+          await sink.heartbeat(eventCursorOf(position));
+        }
+        if (signal.aborted) return;
+      }
+    } finally {
+      bell.close();
+    }
+  }
+
+  return {
+    /** A page of what came after the cursor; without a cursor nothing but the place that is now. */
+    async poll(principal: string, request: EventsRequest, maxEvents: number): Promise<Polled> {
+      const afterSeq = seqOf(request.cursor);
+      if (afterSeq === null) {
+        const cursor = eventCursorOf(await store.lastEventSeq());
+        return { occurrences: [], cursor, truncated: false, hasMore: false };
+      }
+      const page = await read(principal, request, afterSeq, maxEvents, null);
+      return {
+        occurrences: page.events.map(({ event }) => occurrenceOf(event, request.name)),
+        cursor: eventCursorOf(page.position),
+        truncated: page.hasLost,
+        hasMore: page.hasMore,
+      };
+    },
+
+    /** The place that is now. */
+    async cursor(): Promise<string> {
+      return eventCursorOf(await store.lastEventSeq());
+    },
+
+    /** Resolves once `signal` has aborted. */
+    async follow(principal: string, request: EventsRequest, sink: EventsSink, signal: AbortSignal): Promise<void> {
+      seqOf(request.cursor);
+      if (streams >= STREAMS_MAX) throw new EventsError("ResourceExhausted", { limit: "streams", max: STREAMS_MAX });
+      streams++;
+      try {
+        await tell(principal, request, sink, signal);
+      } finally {
+        streams--;
+      }
+    },
+  };
+}
+
+/** Rings when an event of the principal has been committed since the last time it was asked; false: it is time for a heartbeat. */
+function createBell(principal: string, feed: EventsNeeds["feed"]) {
+  let rung = new AbortController();
+  const close = feed.listen((committed) => {
+    if (committed.principal === principal) rung.abort("an event was committed");
+  });
+  return {
+    async rings(clock: Clock, signal: AbortSignal): Promise<boolean> {
+      await clock.sleep(HEARTBEAT_MS, AbortSignal.any([rung.signal, signal]));
+      const hasRung = rung.signal.aborted;
+      if (hasRung) rung = new AbortController();
+      return hasRung;
+    },
+    close,
+  };
+}
+
+function seqOf(cursor: string | null): number | null {
+  if (cursor === null) return null;
+  const seq = seqOfCursor(cursor);
+  if (seq === null) throw invalidParam("cursor", "unknown");
+  return seq;
+}

@@ -1,0 +1,144 @@
+import { parseCallbackUrl } from "../domain/callback.ts";
+import { DomainError } from "../domain/errors.ts";
+import type { EventName } from "../domain/event.ts";
+import { eventCursorOf, seqOfCursor } from "../domain/event-cursor.ts";
+import { EventsError, invalidParam } from "../domain/events-error.ts";
+import { requireSecret } from "../domain/signature.ts";
+import { grantedUntil, idOfSubscription } from "../domain/subscription.ts";
+import type { LifetimePolicy, SubscriptionHealth, SubscriptionKey } from "../domain/subscription.ts";
+import type { Announce } from "./announcements.ts";
+import type { Clock, Store, TargetPolicy } from "./ports.ts";
+import type { Replay, SubscriptionLook } from "./subscription-ports.ts";
+import type { Verification } from "./verification.ts";
+
+/** Of all principals together. */
+const SUBSCRIPTIONS_MAX = 100_000;
+/** A replaced secret signs beside the new one, so that a receiver that has not stored the new one yet still verifies. */
+const SECRET_OVERLAP_MS = 24 * 3_600_000;
+/** Events replayed into one new subscription: the newest. */
+const REPLAY_MAX = 1000;
+export interface SubscriptionsNeeds {
+  readonly store: Pick<Store, "lookUpSubscription" | "putSubscription" | "removeSubscription">;
+  readonly clock: Pick<Clock, "now">;
+  readonly targetPolicy: TargetPolicy;
+  readonly verification: Verification;
+  readonly lifetime: LifetimePolicy;
+  readonly ownMax: number;
+  /** http:// URLs of this very machine are taken: what receivers on trial have. */
+  readonly allowsLoopbackHttp: boolean;
+  readonly announce: Announce;
+  readonly wakeDispatcher: () => void;
+}
+
+export interface SubscribeRequest {
+  readonly name: EventName;
+  readonly taskId: string | null;
+  readonly url: string;
+  readonly secret: string;
+  readonly cursor: string | null;
+  readonly maxAgeMs: number | null;
+  /** Null: no end is asked for; undefined: no wish. */
+  readonly ttlMs: number | null | undefined;
+}
+
+export interface Subscribed {
+  readonly id: string;
+  /** Epoch ms; null: no end. */
+  readonly refreshBefore: number | null;
+  readonly cursor: string;
+  readonly truncated: boolean;
+  /** Of a refresh: what it was before. */
+  readonly health: SubscriptionHealth | null;
+}
+
+export type Subscriptions = ReturnType<typeof createSubscriptions>;
+
+/** Webhook subscriptions of MCP Events (SEP-3415): create and refresh are one call, and everything is named by what it is about. */
+export function createSubscriptions(needs: SubscriptionsNeeds) {
+  const { store, clock, verification, lifetime, ownMax, announce, wakeDispatcher } = needs;
+
+  async function requireRoom(look: SubscriptionLook) {
+    const found = await store.lookUpSubscription(look);
+    if (!found.exists && found.own >= ownMax) throw tooMany(ownMax);
+    if (!found.exists && found.all >= SUBSCRIPTIONS_MAX) throw tooMany(SUBSCRIPTIONS_MAX);
+    return found;
+  }
+
+  return {
+    /** Nothing is stored, and nothing is sent to the URL, before everything about the request has been judged. */
+    async subscribe(principal: string, request: SubscribeRequest): Promise<Subscribed> {
+      const { name, taskId, url, cursor, maxAgeMs, ttlMs } = request;
+      const target = requireUrl(url, needs.allowsLoopbackHttp);
+      const secret = requireClientSecret(request.secret);
+      const key: SubscriptionKey = { principal, url, name, taskId };
+      const look = { key, id: idOfSubscription(key), now: clock.now() };
+      const replay = replayOf(cursor, maxAgeMs, look.now);
+      const { isUrlVerified } = await requireRoom(look);
+      if (!(await needs.targetPolicy.check(target)).allowed) throw invalidParam("delivery.url", "address_not_allowed");
+      if (!isUrlVerified) await verification.verify({ principal, url, secret, subscriptionId: look.id });
+      const now = clock.now();
+      const expiresAt = grantedUntil(ttlMs, lifetime, now);
+      const terms = { secret, overlapMs: SECRET_OVERLAP_MS, expiresAt, replay, ownMax };
+      const result = await store.putSubscription({ ...look, ...terms, now });
+      if (result.kind === "limit") throw tooMany(ownMax);
+      const isNew = result.kind === "created";
+      const dueNow = isNew ? result.replayed : result.resumed;
+      const told = { subscriptionId: look.id, name, taskId, expiresAt, dueNow };
+      announce({ kind: isNew ? "subscription.created" : "subscription.refreshed", ...told });
+      if (dueNow > 0) wakeDispatcher();
+      return {
+        id: look.id,
+        refreshBefore: expiresAt,
+        cursor: eventCursorOf(result.watermark),
+        truncated: isNew && result.truncated,
+        health: isNew ? null : result.health,
+      };
+    },
+
+    /** Nothing is sent after it, waiting retries included. False: there was none. */
+    async unsubscribe(principal: string, of: { name: string; taskId: string | null; url: string }): Promise<boolean> {
+      // Not judged: whoever wants to clean up must be able to, whatever has become of the name.
+      const id = idOfSubscription({ principal, url: of.url, name: of.name as EventName, taskId: of.taskId });
+      const removed = await store.removeSubscription({ principal, id, now: clock.now() });
+      if (removed) announce({ kind: "subscription.ended", subscriptionId: id, why: "unsubscribed" });
+      return removed;
+    },
+  };
+}
+
+/** https, or http to a literal address of this machine where that is allowed. */
+function requireUrl(text: string, allowsLoopbackHttp: boolean): URL {
+  const url = parsedUrl(text);
+  const isLoopback = url.hostname === "127.0.0.1" || url.hostname === "[::1]";
+  if (url.protocol === "https:" || (allowsLoopbackHttp && isLoopback)) return url;
+  throw invalidParam("delivery.url", "https_required");
+}
+
+function parsedUrl(text: string): URL {
+  try {
+    return parseCallbackUrl(text);
+  } catch (error) {
+    if (error instanceof DomainError) throw invalidParam("delivery.url", "malformed");
+    throw error;
+  }
+}
+
+function requireClientSecret(secret: string): string {
+  try {
+    return requireSecret(secret);
+  } catch (error) {
+    if (error instanceof DomainError) throw invalidParam("delivery.secret", "malformed");
+    throw error;
+  }
+}
+
+function replayOf(cursor: string | null, maxAgeMs: number | null, now: number): Replay | null {
+  if (cursor === null) return null;
+  const afterSeq = seqOfCursor(cursor);
+  if (afterSeq === null) throw invalidParam("cursor", "unknown");
+  return { afterSeq, notBefore: maxAgeMs === null ? 0 : now - maxAgeMs, max: REPLAY_MAX };
+}
+
+function tooMany(max: number): EventsError {
+  return new EventsError("ResourceExhausted", { limit: "subscriptions", max });
+}

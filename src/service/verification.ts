@@ -1,0 +1,72 @@
+import { renderVerification } from "../domain/control.ts";
+import { EventsError, invalidParam } from "../domain/events-error.ts";
+import { signatureHeaders } from "../domain/signature.ts";
+import type { Announce } from "./announcements.ts";
+import { createCallLimit } from "./call-limit.ts";
+import type { Clock, Store } from "./ports.ts";
+import type { Challenger } from "./subscription-ports.ts";
+
+/** How long an answered challenge counts for other subscriptions and for refreshes of the same principal and URL. */
+const VERIFIED_MS = 24 * 3_600_000;
+/** Challenges a minute: each is a request that somebody makes us send. */
+const PER_PRINCIPAL = 60;
+const PER_HOST = 60;
+
+export interface VerificationNeeds {
+  readonly store: Pick<Store, "recordVerified">;
+  readonly challenger: Pick<Challenger, "challenge">;
+  readonly clock: Pick<Clock, "now">;
+  /** Unguessable, of letters that a header may hold. */
+  readonly newNonce: () => string;
+  readonly announce: Announce;
+}
+
+export interface VerificationRequest {
+  readonly principal: string;
+  readonly url: string;
+  /** The one of this very request: what proves to the receiver that it is meant. */
+  readonly secret: string;
+  readonly subscriptionId: string;
+}
+
+export type Verification = ReturnType<typeof createVerification>;
+
+/** Asks a URL whether it wants to be sent to, before anything else is (SEP-3415, "verification"). */
+export function createVerification({ store, challenger, clock, newNonce, announce }: VerificationNeeds) {
+  const byPrincipal = createCallLimit(PER_PRINCIPAL);
+  const byHost = createCallLimit(PER_HOST);
+
+  function requireRoom(principal: string, url: string): void {
+    const now = clock.now();
+    const waitMs = byPrincipal.take(principal, now) ?? byHost.take(new URL(url).host, now);
+    if (waitMs !== null) throw tooManyChallenges(waitMs);
+  }
+
+  return {
+    /** Throws an EventsError when the URL does not echo what it is asked to. One try: receivers of a retried subscribe echo again. */
+    async verify({ principal, url, secret, subscriptionId }: VerificationRequest): Promise<void> {
+      requireRoom(principal, url);
+      const nonce = newNonce();
+      const body = renderVerification(nonce);
+      const message = { id: `msg_verification_${newNonce()}`, body, timestamp: Math.floor(clock.now() / 1000) };
+      const headers = { ...signatureHeaders(message, [secret]), "x-mcp-subscription-id": subscriptionId };
+      const result = await challenger.challenge({ url, headers, body, expected: nonce });
+      switch (result.kind) {
+        case "echoed":
+          await store.recordVerified({ principal, url, until: clock.now() + VERIFIED_MS });
+          return;
+        case "busy":
+          throw tooManyChallenges(1000);
+        case "refused":
+          throw invalidParam("delivery.url", "address_not_allowed");
+        case "failed":
+          announce({ kind: "subscription.refused", why: result.fault, subscriptionId });
+          throw new EventsError("CallbackEndpointError", { reason: result.fault });
+      }
+    },
+  };
+}
+
+function tooManyChallenges(retryAfterMs: number): EventsError {
+  return new EventsError("ResourceExhausted", { limit: "challenges", retryAfterMs });
+}
