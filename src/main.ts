@@ -1,8 +1,10 @@
+import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { systemClock } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { createAddressGuard } from "./delivery/address-guard.ts";
+import { createChallenger } from "./delivery/challenger.ts";
 import { CircuitBreaker } from "./delivery/circuit-breaker.ts";
 import { Dispatcher } from "./delivery/dispatcher.ts";
 import { createHttpSender } from "./delivery/http-sender.ts";
@@ -17,6 +19,7 @@ import type { Log } from "./observability/log.ts";
 import { createCallbacks } from "./service/callbacks.ts";
 import { createDeliveries } from "./service/deliveries.ts";
 import { createEventFeed } from "./service/event-feed.ts";
+import { createEvents } from "./service/events.ts";
 import { createHealth } from "./service/health.ts";
 import { createInbox } from "./service/inbox.ts";
 import type { Prober } from "./service/callback-ports.ts";
@@ -24,8 +27,11 @@ import type { Clock, Store, WorkSource } from "./service/ports.ts";
 import { createPrincipalOf } from "./service/principals.ts";
 import { createProbes } from "./service/probes.ts";
 import { createSecrets } from "./service/secrets.ts";
+import type { Challenger } from "./service/subscription-ports.ts";
+import { createSubscriptions } from "./service/subscriptions.ts";
 import { createTasks } from "./service/tasks.ts";
 import type { Tasks } from "./service/tasks.ts";
+import { createVerification } from "./service/verification.ts";
 import { openStore } from "./store/open.ts";
 import type { OpenedStore } from "./store/open.ts";
 import { createSecretCipher } from "./store/secret-cipher.ts";
@@ -45,6 +51,7 @@ const manifest = JSON.parse(readFileSync(new URL("../package.json", import.meta.
 export const { version } = manifest;
 
 const newId = createNewId(systemClock.now);
+const newNonce = (): string => randomBytes(24).toString("base64url");
 /** What receivers see. */
 const userAgent = `mcp-callbacks/${version}`;
 
@@ -68,6 +75,7 @@ interface House {
   readonly guard: ReturnType<typeof createAddressGuard>;
   readonly breaker: CircuitBreaker;
   readonly prober: Prober;
+  readonly challenger: Challenger;
   readonly registry: TaskRegistry;
   readonly taskWork: WorkSource;
   readonly deliveryWork: WorkSource;
@@ -104,13 +112,11 @@ async function openHouse(config: Config, lifecycle: Lifecycle): Promise<House> {
   const left = await store.reclaim(clock.now());
   if (left.tasks + left.deliveries > 0) announce({ kind: "work.reclaimed", ...left });
   const guard = createAddressGuard({ allow: config.privateTargets });
-  const prober = createProber({
-    guard,
-    attemptTimeoutMs: config.attemptTimeoutMs,
-    userAgent,
-    ca: config.callbackCa ?? undefined,
-  });
+  const receivers = { guard, attemptTimeoutMs: config.attemptTimeoutMs, userAgent, ca: config.callbackCa ?? undefined };
+  const prober = createProber(receivers);
   lifecycle.add("prober", () => prober.close());
+  const challenger = createChallenger(receivers);
+  lifecycle.add("challenger", () => challenger.close());
   return {
     config,
     lifecycle,
@@ -119,6 +125,7 @@ async function openHouse(config: Config, lifecycle: Lifecycle): Promise<House> {
     store,
     guard,
     prober,
+    challenger,
     breaker: new CircuitBreaker(),
     registry: createTaskRegistry([createDemoTask({ clock, workMs: config.demoTaskMs })]),
     taskWork: createWorkSource({ clock, announce, name: "task runner" }),
@@ -129,7 +136,7 @@ async function openHouse(config: Config, lifecycle: Lifecycle): Promise<House> {
 
 /** What clients can ask for. */
 function createServices(house: House) {
-  const { store, clock, log, guard, prober, breaker, registry, taskWork, deliveryWork } = house;
+  const { config, store, clock, log, guard, prober, breaker, registry, taskWork, deliveryWork } = house;
   const { announce } = log;
   const wakes = { wakeRunner: () => taskWork.wake(), wakeDispatcher: () => deliveryWork.wake() };
   const feed = createEventFeed();
@@ -140,6 +147,18 @@ function createServices(house: House) {
     callbacks,
     deliveries: createDeliveries({ store, clock, announce, ...wakes }),
     probes: createProbes({ store, callbacks, prober, clock, newId, announce }),
+    subscriptions: createSubscriptions({
+      store,
+      clock,
+      targetPolicy: guard,
+      verification: createVerification({ store, challenger: house.challenger, clock, newNonce, announce }),
+      lifetime: config.events.lifetime,
+      ownMax: config.events.subscriptionsMax,
+      allowsLoopbackHttp: config.privateTargets !== "none",
+      announce,
+      wakeDispatcher: wakes.wakeDispatcher,
+    }),
+    events: createEvents({ store, feed, clock }),
     inbox: createInbox({ store, clock, announce }),
     health: createHealth({ store, slowOrigins: () => breaker.slowOrigins.length }),
   };
@@ -183,11 +202,14 @@ async function openDoors(house: House, services: ReturnType<typeof createService
   const principalOf = createPrincipalOf(accessTokens, principalWithoutTokens);
   const serverInfo = { name: "mcp-callbacks", version };
 
-  const mcp = createMcp({ ...services, clock, announce, principalOf, serverInfo, allowedHosts, allowedOrigins });
+  const { errorCodes, unknownUnsubscribe } = config.events;
+  const door = { principalOf, serverInfo, allowedHosts, allowedOrigins };
+  const mcp = createMcp({ ...services, ...door, clock, announce, errorCodes, unknownUnsubscribe });
   const app = createApp({ ...services, clock, announce, principalOf, allowedHosts, serverName, mcp: mcp.handle });
   const server = await listen(app, config.host, config.port);
   // Beside the dispatcher: a POST to our own test receiver that is under way still finds it.
   lifecycle.addBeside("http", async () => {
+    mcp.endStreams();
     await server.stop(STOP_GRACE_MS);
     await mcp.close();
   });

@@ -12,7 +12,10 @@ export function levelOf(announcement: Announcement): "debug" | "info" | "warn" |
       return "warn";
     case "secrets.sealed":
       return announcement.unreadable > 0 ? "warn" : "info";
+    case "subscription.refused":
+      return "warn";
     case "callback.registered":
+    case "subscription.refreshed":
     case "task.started":
       return "debug";
     case "callback.tested":
@@ -30,6 +33,8 @@ export function levelOf(announcement: Announcement): "debug" | "info" | "warn" |
     case "http.request":
     case "history.pruned":
     case "callback.secret_rotated":
+    case "subscription.created":
+    case "subscription.ended":
       return "info";
   }
 }

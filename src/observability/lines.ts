@@ -1,4 +1,5 @@
 import type { Announcement } from "../service/announcements.ts";
+import { subscriptionLine } from "./subscription-lines.ts";
 
 type Of<Kind extends Announcement["kind"]> = Extract<Announcement, { kind: Kind }>;
 
@@ -53,6 +54,11 @@ export function linesOf(announcement: Announcement): readonly string[] {
       return [sealedLine(announcement)];
     case "callback.secret_rotated":
       return [rotatedLine(announcement)];
+    case "subscription.created":
+    case "subscription.refreshed":
+    case "subscription.ended":
+    case "subscription.refused":
+      return [subscriptionLine(announcement)];
     case "internal.failed":
       return `💥 Internal failure in ${announcement.where}: ${describe(announcement.error)}`.split("\n");
   }

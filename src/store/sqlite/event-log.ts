@@ -1,0 +1,109 @@
+import { and, asc, desc, eq, gt, gte, inArray, lt, sql } from "drizzle-orm";
+import type { EventsPage, EventsQuery } from "../../service/subscription-ports.ts";
+import type { Store } from "../../service/ports.ts";
+import type { SqliteConnection } from "./connection.ts";
+import { toEvent } from "./rows.ts";
+import { counters, events, tasks } from "./schema.ts";
+
+type Db = SqliteConnection["db"];
+
+const bound = sql.placeholder;
+
+/** The log of events as readers and new subscriptions see it. */
+export function eventLogVerbs({ db }: SqliteConnection): Pick<Store, "eventsAfter" | "lastEventSeq"> {
+  const read = prepareEventReading(db);
+  const lastSeq = prepareLastSeq(db);
+  return {
+    async eventsAfter(query) {
+      return db.transaction(() => read(query));
+    },
+    async lastEventSeq() {
+      return lastSeq();
+    },
+  };
+}
+
+/** The number last given out; retention takes none back, so a place behind it stays behind it. */
+export function prepareLastSeq(db: Db): () => number {
+  const last = db.$client.prepare<[], { seq: number }>(`select "seq" from "sqlite_sequence" where "name" = 'events'`);
+  return () => last.get()?.seq ?? 0;
+}
+
+/** Within the caller's transaction. */
+export function prepareEventReading(db: Db): (query: EventsQuery) => EventsPage {
+  const statements = prepare(db);
+  const lastSeq = prepareLastSeq(db);
+
+  return ({ principal, afterSeq, types, taskId, notBefore, limit, newest }) => {
+    const of = { principal, types: JSON.stringify(types), taskId };
+    const floor = newest === null ? undefined : statements.floor.get({ ...of, afterSeq, newest });
+    const startedAfter = Math.max(afterSeq, floor?.seq ?? 0);
+    // One more than is shown tells whether there are more.
+    const rows = statements.after.all({ ...of, afterSeq: startedAfter, notBefore, limit: limit + 1 });
+    const hasMore = rows.length > limit;
+    const shown = rows.slice(0, limit);
+    const lost = statements.lost.get({ name: lostEventsOf(principal) })?.value ?? 0;
+    const isTooOld = notBefore > 0 && statements.older.get({ ...of, afterSeq, notBefore }) !== undefined;
+    return {
+      events: shown.map((row) => ({ seq: row.seq, event: toEvent(row) })),
+      position: hasMore ? (shown.at(-1)?.seq ?? startedAfter) : Math.max(lastSeq(), startedAfter),
+      hasMore,
+      startedAfter,
+      hasLost: lost > afterSeq || startedAfter > afterSeq || isTooOld,
+    };
+  };
+}
+
+/** The counter that holds the highest `seq` that retention has removed of a principal's events. */
+export function lostEventsOf(principal: string): `lost_events:${string}` {
+  return `lost_events:${principal}`;
+}
+
+function prepare(db: Db) {
+  const ofTask = db
+    .select({ id: tasks.id })
+    .from(tasks)
+    .where(and(eq(tasks.principal, bound("principal")), eq(tasks.taskId, bound("taskId"))));
+  const matches = and(
+    eq(events.principal, bound("principal")),
+    gt(events.seq, bound("afterSeq")),
+    sql`${events.type} in (select value from json_each(${bound("types")}))`,
+    sql`(${bound("taskId")} is null or ${inArray(events.task, ofTask)})`,
+  );
+  return {
+    after: db
+      .select({
+        seq: events.seq,
+        id: events.id,
+        type: events.type,
+        occurredAt: events.occurredAt,
+        data: events.data,
+      })
+      .from(events)
+      .where(and(matches, gte(events.occurredAt, bound("notBefore"))))
+      .orderBy(asc(events.seq))
+      .limit(bound("limit"))
+      .prepare(),
+    /** The newest event that is left out. */
+    floor: db
+      .select({ seq: events.seq })
+      .from(events)
+      .where(matches)
+      .orderBy(desc(events.seq))
+      .limit(1)
+      .offset(bound("newest"))
+      .prepare(),
+    older: db
+      .select({ seq: events.seq })
+      .from(events)
+      .where(and(matches, lt(events.occurredAt, bound("notBefore"))))
+      .orderBy(asc(events.seq))
+      .limit(1)
+      .prepare(),
+    lost: db
+      .select({ value: counters.value })
+      .from(counters)
+      .where(eq(counters.name, bound("name")))
+      .prepare(),
+  };
+}

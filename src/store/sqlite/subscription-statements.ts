@@ -1,0 +1,132 @@
+import { and, asc, count, eq, ne, notInArray, sql } from "drizzle-orm";
+import type { InferSelectModel } from "drizzle-orm";
+import { IN_ORDER } from "./callback-health.ts";
+import type { SqliteConnection } from "./connection.ts";
+import { callbacks, deliveries, deliveryIsOpen, subscriptionIsUp, verifiedUrls } from "./schema.ts";
+
+type Row = InferSelectModel<typeof callbacks>;
+
+const bound = sql.placeholder;
+
+/** One whose time is over is as one that is not there, whether or not it has been swept up. */
+export function isLive({ status, notAfter }: Pick<Row, "status" | "notAfter">, now: number): boolean {
+  return status !== "removed" && (notAfter === null || notAfter > now);
+}
+
+export const isInTime = sql`(${callbacks.notAfter} is null or ${callbacks.notAfter} > ${bound("now")})`;
+
+export function prepareSubscriptions(db: SqliteConnection["db"]) {
+  const isCallback = eq(callbacks.id, bound("callbackId"));
+  return {
+    ...prepareLooking(db),
+    insert: db
+      .insert(callbacks)
+      .values({
+        id: bound("callbackId"),
+        subscriptionId: bound("id"),
+        principal: bound("principal"),
+        taskId: bound("taskId"),
+        clientId: bound("id"),
+        url: bound("url"),
+        origin: bound("origin"),
+        eventName: sql`${bound("name")}`,
+        events: bound("events"),
+        signingSecret: bound("signingSecret"),
+        profile: "mcp-events",
+        status: "active",
+        awaitsTask: false,
+        registeredAt: bound("now"),
+        notAfter: bound("expiresAt"),
+      })
+      .returning()
+      .prepare(),
+    activate: db
+      .update(callbacks)
+      .set({
+        status: "active",
+        signingSecret: sql`${bound("signingSecret")}`,
+        olderSecrets: null,
+        registeredAt: sql`${bound("now")}`,
+        notAfter: sql`${bound("expiresAt")}`,
+        lastDeliveryAt: null,
+        ...IN_ORDER,
+      })
+      .where(isCallback)
+      .returning()
+      .prepare(),
+    extend: db
+      .update(callbacks)
+      .set({ notAfter: sql`${bound("expiresAt")}` })
+      .where(isCallback)
+      .prepare(),
+    extendDeliveries: db
+      .update(deliveries)
+      .set({ notAfter: sql`${bound("expiresAt")}` })
+      .where(and(deliveryIsOpen, eq(deliveries.callbackId, bound("callbackId"))))
+      .prepare(),
+    end: db
+      .update(callbacks)
+      .set({ status: "removed", ...IN_ORDER })
+      .where(isCallback)
+      .prepare(),
+    owed: db
+      .select({ id: deliveries.id })
+      .from(deliveries)
+      .where(and(eq(deliveries.callbackId, bound("callbackId")), eq(deliveries.eventId, bound("eventId"))))
+      .prepare(),
+    place: db
+      .update(deliveries)
+      .set({ cursor: sql`${bound("cursor")}` })
+      .where(eq(deliveries.id, bound("deliveryId")))
+      .prepare(),
+    recordVerified: db
+      .insert(verifiedUrls)
+      .values({ principal: bound("principal"), url: bound("url"), until: bound("until") })
+      .onConflictDoUpdate({
+        target: [verifiedUrls.principal, verifiedUrls.url],
+        set: { until: sql`excluded."until"` },
+      })
+      .prepare(),
+  };
+}
+
+function prepareLooking(db: SqliteConnection["db"]) {
+  const isOwn = eq(callbacks.principal, bound("principal"));
+  return {
+    find: db
+      .select()
+      .from(callbacks)
+      .where(eq(callbacks.subscriptionId, bound("id")))
+      .prepare(),
+    countOwn: db
+      .select({ own: count() })
+      .from(callbacks)
+      .where(and(subscriptionIsUp, isOwn, isInTime))
+      .prepare(),
+    countAll: db.select({ all: count() }).from(callbacks).where(and(subscriptionIsUp, isInTime)).prepare(),
+    verified: db
+      .select({ until: verifiedUrls.until })
+      .from(verifiedUrls)
+      .where(
+        and(
+          eq(verifiedUrls.principal, bound("principal")),
+          eq(verifiedUrls.url, bound("url")),
+          sql`${verifiedUrls.until} > ${bound("now")}`,
+        ),
+      )
+      .prepare(),
+    strangers: db
+      .select()
+      .from(callbacks)
+      .where(
+        and(
+          subscriptionIsUp,
+          ne(callbacks.status, "removed"),
+          notInArray(callbacks.principal, sql`(select value from json_each(${bound("principals")}))`),
+        ),
+      )
+      .orderBy(asc(callbacks.id))
+      .limit(bound("limit"))
+      .prepare(),
+  };
+}

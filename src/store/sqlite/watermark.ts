@@ -1,0 +1,38 @@
+import { and, eq, min, ne, sql } from "drizzle-orm";
+import { eventCursorOf } from "../../domain/event-cursor.ts";
+import type { SqliteConnection } from "./connection.ts";
+import { prepareLastSeq } from "./event-log.ts";
+import { deliveries, subscriptionIsOwed } from "./schema.ts";
+
+const bound = sql.placeholder;
+
+export interface Watermark {
+  /** The place up to which everything a subscription was owed is settled. */
+  now(callbackId: string): number;
+  /** The cursor of that place once the event `seq` is settled as well: what its body says, the same on every attempt. */
+  once(callbackId: string, seq: number): string;
+}
+
+/**
+ * How far a subscription has come (SEP-3415, "watermark"): never past an event that is neither acknowledged nor given up. It only ever
+ * moves forward, so what a body said when it was made stays true.
+ */
+export function prepareWatermark(db: SqliteConnection["db"]): Watermark {
+  const lastSeq = prepareLastSeq(db);
+  const isOf = and(subscriptionIsOwed, eq(deliveries.callbackId, bound("callbackId")));
+  const first = db
+    .select({ seq: min(deliveries.eventSeq) })
+    .from(deliveries)
+    .where(and(isOf, ne(deliveries.eventSeq, bound("seq"))))
+    .prepare();
+  return {
+    now(callbackId) {
+      const open = first.get({ callbackId, seq: 0 })?.seq ?? null;
+      return open === null ? lastSeq() : open - 1;
+    },
+    once(callbackId, seq) {
+      const open = first.get({ callbackId, seq })?.seq ?? null;
+      return eventCursorOf(open === null || open > seq ? seq : open - 1);
+    },
+  };
+}
