@@ -11,6 +11,7 @@ import { createHttpSender } from "./delivery/http-sender.ts";
 import { Janitor } from "./delivery/janitor.ts";
 import { createProber } from "./delivery/prober.ts";
 import { createNewId } from "./domain/ids.ts";
+import { SUSPEND_POLICY } from "./domain/subscription.ts";
 import { createApp, listen } from "./http/server.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { createMcp } from "./mcp/handler.ts";
@@ -178,8 +179,12 @@ function startMachinery(house: House, tasks: Tasks): void {
   });
   lifecycle.add("sender", () => sender.close());
 
-  const { retryPolicy, disablePolicy } = config;
-  const policies = { retryPolicy, disablePolicies: { standard: disablePolicy } };
+  const { retryPolicy, disablePolicy, events } = config;
+  const policies = {
+    retryPolicies: { standard: retryPolicy, cloudevents: retryPolicy, "mcp-events": events.retryPolicy },
+    disablePolicies: { standard: disablePolicy, cloudevents: disablePolicy, "mcp-events": SUSPEND_POLICY },
+    subscriptionWebhookId: events.webhookId,
+  };
   const outbox = { store, sender, workSource: deliveryWork, limits: IN_FLIGHT, breaker, ...policies };
   const dispatcher = new Dispatcher({ ...outbox, clock, random: Math.random, announce });
   dispatcher.start();

@@ -1,6 +1,6 @@
 import pRetry from "p-retry";
 import type { Outcome } from "../domain/attempt.ts";
-import { renderBody } from "../domain/body.ts";
+import { contentTypeOf, renderBody } from "../domain/body.ts";
 import type { BodyProfile } from "../domain/body.ts";
 import type { DisablePolicy } from "../domain/callback-health.ts";
 import { afterAttempt } from "../domain/delivery.ts";
@@ -36,9 +36,12 @@ export interface DispatcherNeeds {
   readonly clock: Clock;
   /** In [0, 1). */
   readonly random: () => number;
-  readonly retryPolicy: RetryPolicy;
+  /** By the body profile of a delivery. */
+  readonly retryPolicies: Readonly<Record<BodyProfile, RetryPolicy>>;
   /** When a callback is disabled for failing, by the body profile of its deliveries; null: never. */
   readonly disablePolicies: Readonly<Record<BodyProfile, DisablePolicy | null>>;
+  /** The `webhook-id` of what goes to a subscription: the event's id, or one of the message's own. */
+  readonly subscriptionWebhookId: "event" | "message";
   readonly limits: InFlightLimits;
   readonly breaker: CircuitBreaker;
   readonly announce: Announce;
@@ -174,22 +177,28 @@ export class Dispatcher {
 
   /** One request and its record. Returns the wait for which the claim is kept, or null when it is given up. */
   async #attempt(delivery: ClaimedDelivery, number: number): Promise<number | null> {
-    const { clock, store, announce, retryPolicy, random } = this.#needs;
+    const { clock, store, announce, retryPolicies, random } = this.#needs;
     const identity = identityOf(delivery);
     announce({ kind: "delivery.sending", attempt: number, ...identity });
     const startedAt = clock.now();
     const outcome = await this.#send(delivery, startedAt);
     const endedAt = clock.now();
     const durationMs = Math.max(0, endedAt - startedAt);
-    const { notAfter } = delivery;
+    const { notAfter, callback } = delivery;
     const next = afterAttempt(
-      { number: number - delivery.attemptsBefore, outcome, endedAt, notAfter },
-      retryPolicy,
+      {
+        number: number - delivery.attemptsBefore,
+        outcome,
+        endedAt,
+        notAfter,
+        isToSubscription: callback.subscriptionId !== null,
+      },
+      retryPolicies[delivery.profile],
       random,
     );
     announceOrigin(announce, delivery.origin, this.#needs.breaker.record(delivery.origin, outcome, endedAt));
     const step = this.#recordedStep(delivery.origin, next, endedAt);
-    const { deliveryId, claim, callback } = delivery;
+    const { deliveryId, claim } = delivery;
     const disablePolicy = this.#needs.disablePolicies[delivery.profile];
     const recorded = await untilStored(
       () => store.recordAttempt({ deliveryId, claim, startedAt, durationMs, outcome, step, disablePolicy }),
@@ -203,10 +212,19 @@ export class Dispatcher {
 
   #send(delivery: ClaimedDelivery, startedAt: number): Promise<Outcome> {
     const { event, callback } = delivery;
-    const body = renderBody(event, callback, delivery);
-    const message = { id: event.id, body, timestamp: Math.floor(startedAt / 1000) };
-    const headers = signatureHeaders(message, callback.signingSecrets);
+    const body = renderBody(event, { ...callback, cursor: delivery.cursor }, delivery);
+    const message = { id: this.#webhookIdOf(delivery), body, timestamp: Math.floor(startedAt / 1000) };
+    const headers = {
+      "content-type": contentTypeOf(delivery.profile),
+      ...signatureHeaders(message, callback.signingSecrets),
+      ...(callback.subscriptionId !== null && { "x-mcp-subscription-id": callback.subscriptionId }),
+    };
     return this.#needs.sender.send({ url: callback.url, headers, body }, this.#cuttingOff.signal);
+  }
+
+  /** The same on every attempt. Clients of MCP Events are not of one mind what it should be, so it is a setting. */
+  #webhookIdOf({ event, deliveryId, profile }: ClaimedDelivery): string {
+    return profile === "mcp-events" && this.#needs.subscriptionWebhookId === "message" ? `msg_${deliveryId}` : event.id;
   }
 
   #recordedStep(origin: string, next: NextStep, now: number): RecordedStep {

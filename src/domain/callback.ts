@@ -1,7 +1,8 @@
+import type { BodyProfile, CallbackProfile } from "./body.ts";
 import type { CallbackHealth } from "./callback-health.ts";
 import { DomainError } from "./errors.ts";
 import { EVENT_TYPES } from "./event.ts";
-import type { EventType } from "./event.ts";
+import type { EventName, EventType } from "./event.ts";
 
 /** active: gets deliveries. disabled: the receiver said 410 Gone or failed for long, until it is enabled. removed: its owner withdrew it, until it is registered again. Listed in all three. */
 export type CallbackStatus = "active" | "disabled" | "removed";
@@ -21,6 +22,15 @@ export interface Callback {
   /** Epoch ms from which no attempt is begun; null: the schedule alone decides. */
   readonly notAfter: number | null;
   readonly health: CallbackHealth;
+  readonly profile: BodyProfile;
+  /** Null: register_callback has made it. */
+  readonly subscription: SubscriptionOf | null;
+}
+
+/** What a callback is that a client of MCP Events has subscribed with. */
+export interface SubscriptionOf {
+  readonly id: string;
+  readonly name: EventName;
 }
 
 /** What makes a registration: the first three name the callback, the others must agree when it is registered again. */
@@ -32,9 +42,10 @@ export interface Registration {
   /** Null: ours to generate, and whatever is there already is fine. */
   readonly signingSecret: string | null;
   readonly notAfter: number | null;
+  readonly profile: CallbackProfile;
 }
 
-export type RegistrationDifference = "events" | "secret" | "not_after";
+export type RegistrationDifference = "events" | "secret" | "not_after" | "body_format";
 
 export const CALLBACK_URL_CHARS_MAX = 2048;
 /** RFC 1035, section 2.3.4. */
@@ -45,7 +56,8 @@ export const CALLBACKS_PER_TASK_MAX = 1000;
 export function differenceOf(existing: Callback, again: Registration): RegistrationDifference | null {
   if (again.signingSecret !== null && again.signingSecret !== existing.signingSecret) return "secret";
   if (selectionOf(existing.events) !== selectionOf(again.events)) return "events";
-  return existing.notAfter === again.notAfter ? null : "not_after";
+  if (existing.notAfter !== again.notAfter) return "not_after";
+  return existing.profile === again.profile ? null : "body_format";
 }
 
 /** Parses a callback_url by the contract's rule; throws `invalid`. Whether we may connect there is the address guard's to say. */

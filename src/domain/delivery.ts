@@ -14,8 +14,11 @@ import type { RetryPolicy } from "./retry-policy.ts";
 export const DELIVERY_STATUSES = ["pending", "sending", "delivered", "exhausted", "cancelled"] as const;
 export type DeliveryStatus = (typeof DELIVERY_STATUSES)[number];
 
-/** Why a delivery ended, where its attempts do not tell. not_after: the callback's time was over before its schedule was. */
-export type DeliveryReason = "not_after";
+/**
+ * Why a delivery ended, where its attempts do not tell. not_after: the callback's time was over before its schedule was. expired: its
+ * subscription was not refreshed in time.
+ */
+export type DeliveryReason = "not_after" | "expired";
 
 export interface Delivery {
   readonly id: string;
@@ -34,7 +37,7 @@ export type NextStep =
   | { readonly status: "pending"; readonly waitMs: number }
   | { readonly status: "exhausted"; readonly disablesCallback: boolean; readonly reason?: DeliveryReason };
 
-const GONE = 410;
+export const GONE = 410;
 const CONTENT_TOO_LARGE = 413;
 
 export interface AttemptMade {
@@ -45,17 +48,20 @@ export interface AttemptMade {
   readonly endedAt: number;
   /** The callback's, epoch ms. */
   readonly notAfter: number | null;
+  /** To a subscription: it outlives a 410, which is about this one delivery, and its time may still be extended. */
+  readonly isToSubscription: boolean;
 }
 
 /** The only place that decides it. */
 export function afterAttempt(attempt: AttemptMade, policy: RetryPolicy, random: () => number): NextStep {
   const { outcome } = attempt;
   if (outcome.error === null) return { status: "delivered" };
-  if (outcome.statusCode === GONE) return { status: "exhausted", disablesCallback: true };
+  if (outcome.statusCode === GONE) return { status: "exhausted", disablesCallback: !attempt.isToSubscription };
   const isFinal = outcome.error === "blocked" || outcome.statusCode === CONTENT_TOO_LARGE;
   const wantedMs = isFinal ? null : waitFor(attempt, policy, random);
   if (wantedMs === null) return { status: "exhausted", disablesCallback: false };
-  const waitMs = waitWithin(attempt.notAfter, wantedMs, attempt.endedAt);
+  const notAfter = attempt.isToSubscription ? null : attempt.notAfter;
+  const waitMs = waitWithin(notAfter, wantedMs, attempt.endedAt);
   if (waitMs === null) return { status: "exhausted", disablesCallback: false, reason: "not_after" };
   return { status: "pending", waitMs };
 }

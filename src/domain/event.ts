@@ -28,8 +28,6 @@ export interface EventData {
   readonly sequence?: number;
   readonly result?: Json;
   readonly error?: string;
-  /** From 1, per task; events stored by the first versions have none. */
-  readonly sequence?: number;
 }
 
 const EVENT_OF_END = {

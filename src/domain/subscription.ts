@@ -1,4 +1,5 @@
 import type { AttemptError } from "./attempt.ts";
+import type { DisablePolicy } from "./callback-health.ts";
 import type { EventName } from "./event.ts";
 import type { EndpointFault } from "./events-error.ts";
 import { subscriptionIdOf } from "./ids.ts";
@@ -22,6 +23,9 @@ export interface LifetimePolicy {
   /** Whether one that asks for no end gets it. */
   readonly allowsNone: boolean;
 }
+
+/** When a subscription is suspended until its next refresh: it has fewer attempts for each event, and its client comes back soon. */
+export const SUSPEND_POLICY: DisablePolicy = { forMs: 3_600_000, failuresMin: 20 };
 
 /** What a subscription's deliveries have come to, as its owner may know. */
 export interface SubscriptionHealth {

@@ -1,3 +1,4 @@
+import type { CallbackProfile } from "../domain/body.ts";
 import { CALLBACKS_PER_TASK_MAX, parseCallbackUrl } from "../domain/callback.ts";
 import type { Callback, RegistrationDifference } from "../domain/callback.ts";
 import type { DisabledReason } from "../domain/callback-health.ts";
@@ -26,6 +27,7 @@ export interface RegisterRequest {
   readonly events?: readonly EventType[] | undefined;
   /** ISO 8601. */
   readonly notAfter?: string | undefined;
+  readonly profile?: CallbackProfile | undefined;
 }
 
 export interface Registered {
@@ -49,12 +51,12 @@ export function createCallbacks({ store, clock, targetPolicy, announce, wakeDisp
   return {
     /** Registers a URL for a task that runs, has ended or does not exist yet. The same again answers the same callback. */
     async register(principal: string, request: RegisterRequest): Promise<Registered> {
-      const { taskId, clientId, url, events = EVENT_TYPES } = request;
+      const { taskId, clientId, url, events = EVENT_TYPES, profile = "standard" } = request;
       const signingSecret = request.secret === undefined ? null : requireSecret(request.secret);
       await requireAllowedTarget(parseCallbackUrl(url), targetPolicy);
       const now = clock.now();
       const notAfter = request.notAfter === undefined ? null : parseNotAfter(request.notAfter, now);
-      const registration = { taskId, clientId, url, events, signingSecret, notAfter };
+      const registration = { taskId, clientId, url, events, signingSecret, notAfter, profile };
       const result = await store.registerCallback({ principal, registration, generatedSecret: generateSecret(), now });
       if (result.kind === "conflict") throw otherRegistration(result.difference);
       if (result.kind === "limit") throw tooManyCallbacks(taskId);

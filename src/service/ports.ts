@@ -201,6 +201,7 @@ export interface ExpiredDelivery {
   readonly clientId: string;
   readonly url: string;
   readonly attemptCount: number;
+  readonly reason: DeliveryReason;
   /** Whether this one's end left no delivery of the event open. */
   readonly eventSettled: boolean;
 }

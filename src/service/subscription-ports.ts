@@ -1,4 +1,5 @@
 /** What MCP Events needs from outside: subscriptions in the store, the log of events, the challenge. Part of ports.ts. */
+import type { Delivery } from "../domain/delivery.ts";
 import type { Event, EventName, EventType } from "../domain/event.ts";
 import type { EndpointFault } from "../domain/events-error.ts";
 import type { SubscriptionHealth, SubscriptionKey } from "../domain/subscription.ts";
@@ -105,6 +106,7 @@ export interface SubscriptionPage {
   readonly limit: number;
   /** The newest so many deliveries of each. */
   readonly deliveries: number;
+  readonly now: number;
 }
 export interface ListedSubscription {
   readonly id: string;
@@ -117,6 +119,8 @@ export interface ListedSubscription {
   readonly createdAt: number;
   readonly expiresAt: number | null;
   readonly health: SubscriptionHealth;
+  /** The newest first. */
+  readonly deliveries: readonly Delivery[];
 }
 
 export interface EventsQuery {

@@ -19,7 +19,13 @@ const failed = (error: AttemptError): Outcome => ({
   error,
   responseExcerpt: null,
 });
-const made = (number: number, outcome: Outcome) => ({ number, outcome, endedAt: T0, notAfter: null });
+const made = (number: number, outcome: Outcome) => ({
+  number,
+  outcome,
+  endedAt: T0,
+  notAfter: null,
+  isToSubscription: false,
+});
 
 describe("what follows an attempt", () => {
   test.each([200, 201, 204, 299])("%i is delivered", (code) => {
@@ -110,7 +116,13 @@ describe("a receiver that asks for time (Retry-After)", () => {
 describe("a callback with not_after", () => {
   const MINUTE = 60_000;
   const hourly = { waitsMs: Array<number>(9).fill(60 * MINUTE), jitter: 0 };
-  const failedAt = (endedAt: number, notAfter: number) => ({ number: 1, outcome: status(503), endedAt, notAfter });
+  const failedAt = (endedAt: number, notAfter: number) => ({
+    number: 1,
+    outcome: status(503),
+    endedAt,
+    notAfter,
+    isToSubscription: false,
+  });
   const nextAt = (endedAt: number, notAfter: number, policy = hourly) =>
     afterAttempt(failedAt(endedAt, notAfter), policy, half);
   const expired = { status: "exhausted", disablesCallback: false, reason: "not_after" };
@@ -144,7 +156,7 @@ describe("a callback with not_after", () => {
 
   test("is asked a last time although the receiver wanted more time than there is", () => {
     const asking: Outcome = { statusCode: 503, error: "http_5xx", responseExcerpt: null, retryAfter: { afterMs: 9e6 } };
-    const attempt = { number: 1, outcome: asking, endedAt: T0, notAfter: T0 + 10 * MINUTE };
+    const attempt = { number: 1, outcome: asking, endedAt: T0, notAfter: T0 + 10 * MINUTE, isToSubscription: false };
     expect(afterAttempt(attempt, POLICY, half)).toEqual({ status: "pending", waitMs: 10 * MINUTE - 1000 });
   });
 
@@ -152,7 +164,13 @@ describe("a callback with not_after", () => {
     for (const notAfter of [T0 + 1, T0 + 7777, T0 + 20 * MINUTE, T0 + 30 * 86_400_000]) {
       const begun = [T0];
       for (let number = 1; number <= 20; number++) {
-        const attempt = { number, outcome: failed("timeout"), endedAt: begun.at(-1)!, notAfter };
+        const attempt = {
+          number,
+          outcome: failed("timeout"),
+          endedAt: begun.at(-1)!,
+          notAfter,
+          isToSubscription: false,
+        };
         const next = afterAttempt(attempt, DEFAULT_RETRY_POLICY, half);
         if (next.status !== "pending") break;
         begun.push(begun.at(-1)! + next.waitMs);

@@ -1,15 +1,22 @@
 import { createServer } from "node:http";
 import { onTestFinished } from "vitest";
 import { createAddressGuard } from "../../src/delivery/address-guard.ts";
+import type { PrivateTargets } from "../../src/delivery/address-ranges.ts";
+import { createChallenger } from "../../src/delivery/challenger.ts";
 import { createProber } from "../../src/delivery/prober.ts";
 import { createNewId } from "../../src/domain/ids.ts";
+import type { LifetimePolicy } from "../../src/domain/subscription.ts";
 import type { TaskOutcome } from "../../src/domain/task.ts";
+import type { EventsMethodsNeeds } from "../../src/mcp/events/methods.ts";
 import { createMcp } from "../../src/mcp/handler.ts";
 import type { McpNeeds } from "../../src/mcp/handler.ts";
 import { createCallbacks } from "../../src/service/callbacks.ts";
 import { createDeliveries } from "../../src/service/deliveries.ts";
 import type { Announcement } from "../../src/service/announcements.ts";
 import { createEventFeed } from "../../src/service/event-feed.ts";
+import { createEvents } from "../../src/service/events.ts";
+import { createSubscriptions } from "../../src/service/subscriptions.ts";
+import { createVerification } from "../../src/service/verification.ts";
 import type { Store } from "../../src/service/ports.ts";
 import { createPrincipalOf } from "../../src/service/principals.ts";
 import type { AccessToken } from "../../src/service/principals.ts";
@@ -46,7 +53,23 @@ export interface ServeOptions {
   readonly tokens?: readonly AccessToken[];
   readonly allowedHosts?: readonly string[];
   readonly allowedOrigins?: readonly string[];
+  /** MCP Events: what the settings of these names choose. */
+  readonly events?: Partial<EventsOptions>;
 }
+
+export interface EventsOptions extends Pick<EventsMethodsNeeds, "errorCodes" | "unknownUnsubscribe"> {
+  readonly lifetime: LifetimePolicy;
+  readonly ownMax: number;
+  readonly allow: PrivateTargets;
+}
+
+const EVENTS: EventsOptions = {
+  errorCodes: "sketch",
+  unknownUnsubscribe: "ok",
+  lifetime: { defaultMs: 3_600_000, minMs: 60_000, maxMs: 86_400_000, allowsNone: false },
+  ownMax: 1000,
+  allow: "loopback",
+};
 
 /** The MCP handler behind a plain HTTP server, over the real services and a store of the test's own. */
 export async function serveMcp(options: ServeOptions = {}): Promise<ServedMcp> {
@@ -56,10 +79,12 @@ export async function serveMcp(options: ServeOptions = {}): Promise<ServedMcp> {
   const clock = createFakeClock();
   const announced: Announcement[] = [];
   const announce = (announcement: Announcement): void => void announced.push(announcement);
-  const services = createServices({ store, clock, announce });
+  const chosen = { ...EVENTS, ...options.events };
+  const services = createServices({ store, clock, announce }, chosen);
   const principalOf = createPrincipalOf(tokens, "local");
   const mcp = createMcp({
     ...services,
+    ...chosen,
     clock,
     announce,
     principalOf,
@@ -85,19 +110,38 @@ export async function serveMcp(options: ServeOptions = {}): Promise<ServedMcp> {
   };
 }
 
-function createServices(needs: { store: Store; clock: FakeClock; announce: McpNeeds["announce"] }) {
+function createServices(
+  needs: { store: Store; clock: FakeClock; announce: McpNeeds["announce"] },
+  { lifetime, ownMax, allow }: EventsOptions,
+) {
   const wakes = { wakeRunner: () => {}, wakeDispatcher: () => {} };
   const catalog = { find: (taskType: string) => TASK_TYPES.get(taskType), names: () => [...TASK_TYPES.keys()] };
-  const targetPolicy = createAddressGuard({ allow: "loopback", resolve: failingWith("ENOTFOUND") });
-  const prober = createProber({ guard: targetPolicy, attemptTimeoutMs: 2000, userAgent: "mcp-callbacks/test" });
+  const targetPolicy = createAddressGuard({ allow, resolve: failingWith("ENOTFOUND") });
+  const receivers = { guard: targetPolicy, attemptTimeoutMs: 2000, userAgent: "mcp-callbacks/test" };
+  const prober = createProber(receivers);
+  const challenger = createChallenger(receivers);
+  onTestFinished(() => challenger.close());
+  const feed = createEventFeed();
+  let nonces = 0;
+  const newNonce = (): string => `nonce-${++nonces}`;
   onTestFinished(() => prober.close());
   const callbacks = createCallbacks({ ...needs, ...wakes, targetPolicy });
   return {
-    tasks: createTasks({ ...needs, ...wakes, catalog, feed: createEventFeed() }),
+    tasks: createTasks({ ...needs, ...wakes, catalog, feed }),
     callbacks,
     deliveries: createDeliveries({ ...needs, ...wakes }),
     probes: createProbes({ ...needs, callbacks, prober, newId: createNewId(needs.clock.now) }),
     secrets: createSecrets({ ...needs, ...wakes }),
+    events: createEvents({ ...needs, feed }),
+    subscriptions: createSubscriptions({
+      ...needs,
+      ...wakes,
+      targetPolicy,
+      verification: createVerification({ ...needs, challenger, newNonce }),
+      lifetime,
+      ownMax,
+      allowsLoopbackHttp: allow !== "none",
+    }),
   };
 }
 

@@ -31,6 +31,7 @@ export function aRegistration(
       events: EVENT_TYPES,
       signingSecret: null,
       notAfter: null,
+      profile: "standard",
       ...registration,
     },
   };

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { CALLBACK_PROFILES } from "../../domain/body.ts";
 import { CALLBACK_URL_CHARS_MAX } from "../../domain/callback.ts";
 import { EVENT_TYPES } from "../../domain/event.ts";
 import { WHY_DISABLED } from "../../service/callbacks.ts";
@@ -37,6 +38,12 @@ const input = z.strictObject({
     .max(EVENT_TYPES.length, { error: `must name at most ${EVENT_TYPES.length} events` })
     .optional()
     .describe("Which ends of the task to hear about. Default: all three."),
+  body_format: z
+    .enum(CALLBACK_PROFILES)
+    .optional()
+    .describe(
+      "How the POST's body is written. standard (the default): type, timestamp, data. cloudevents: a CloudEvents 1.0 event in structured mode, with the same data.",
+    ),
   // Judged by the domain, as the URL is.
   not_after: z
     .string()
@@ -74,8 +81,9 @@ export function createRegisterCallback({
     annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },
     input,
     output,
-    async answer({ task_id, client_id, callback_url, secret, events, not_after }, principal) {
-      const request = { taskId: task_id, clientId: client_id, url: callback_url, secret, events, notAfter: not_after };
+    async answer({ task_id, client_id, callback_url, secret, events, body_format, not_after }, principal) {
+      const what = { secret, events, profile: body_format, notAfter: not_after };
+      const request = { taskId: task_id, clientId: client_id, url: callback_url, ...what };
       const registered = await callbacks.register(principal, request);
       return {
         status: "registered" as const,

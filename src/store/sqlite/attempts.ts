@@ -1,4 +1,5 @@
 import { eq, sql } from "drizzle-orm";
+import { GONE } from "../../domain/delivery.ts";
 import type { RecordAttempt, RecordAttemptResult, RecordedStep } from "../../service/ports.ts";
 import { prepareHealth } from "./callback-health.ts";
 import type { SqliteConnection } from "./connection.ts";
@@ -30,6 +31,8 @@ export function prepareRecording(db: SqliteConnection["db"]): (command: RecordAt
     // As if it had been asked for right now, which is what it comes to.
     if (row.sendAgain && !isGone) reopen(deliveryId, endedAt);
     const { callbackId } = row;
+    // A 410 that ends one delivery only says nothing of the others.
+    if (statusCode === GONE && !isGone) return { claimHeld, eventSettled: isSettled(row.eventId) };
     const health = healthAfter({ callbackId, error, isGone, endedAt, policy: command.disablePolicy });
     const told = health.change === null ? {} : { callbackChange: health.change };
     if (step.status !== "pending") return { claimHeld, eventSettled: isSettled(row.eventId), ...told };

@@ -10,7 +10,7 @@ import { IN_ORDER } from "./callback-health.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { prepareReopen } from "./outbox.ts";
 import { toCallback } from "./rows.ts";
-import { callbacks, deliveries, events, tasks } from "./schema.ts";
+import { callbackIsRegistered, callbacks, deliveries, events, tasks } from "./schema.ts";
 
 const bound = sql.placeholder;
 
@@ -25,7 +25,7 @@ export function callbackVerbs(
   const reopen = prepareReopen(db);
 
   function addCallback({ principal, registration, generatedSecret, now }: RegisterCallback, ended: boolean): Callback {
-    const { taskId, clientId, url, events: selected, signingSecret, notAfter } = registration;
+    const { taskId, clientId, url, events: selected, signingSecret, notAfter, profile } = registration;
     const id = newId("cb");
     const row = statements.insert.get({
       id,
@@ -36,6 +36,7 @@ export function callbackVerbs(
       origin: new URL(url).origin,
       events: selectionOf(selected),
       signingSecret: cipher.seal(id, signingSecret ?? generatedSecret),
+      profile,
       awaitsTask: ended ? 0 : 1,
       notAfter,
       now,
@@ -47,8 +48,15 @@ export function callbackVerbs(
   function activate(id: string, { registration, generatedSecret }: RegisterCallback, ended: boolean): Callback {
     const signingSecret = cipher.seal(id, registration.signingSecret ?? generatedSecret);
     const selection = selectionOf(registration.events);
-    const { notAfter } = registration;
-    const row = statements.activate.get({ id, events: selection, signingSecret, notAfter, awaitsTask: ended ? 0 : 1 });
+    const { notAfter, profile } = registration;
+    const row = statements.activate.get({
+      id,
+      events: selection,
+      signingSecret,
+      profile,
+      notAfter,
+      awaitsTask: ended ? 0 : 1,
+    });
     if (row === undefined) throw new Error(`Callback ${id} is gone.`);
     return toCallback(row, cipher);
   }
@@ -97,19 +105,26 @@ export function prepareCallbackCount(db: SqliteConnection["db"]): (principal: st
         eq(callbacks.principal, bound("principal")),
         eq(callbacks.taskId, bound("taskId")),
         ne(callbacks.status, "removed"),
+        callbackIsRegistered,
       ),
     )
     .prepare();
   return (principal, taskId) => statement.get({ principal, taskId })?.count ?? 0;
 }
 
-type OwedCallback = Pick<Callback, "id" | "principal" | "url" | "notAfter" | "status">;
+type OwedCallback = Pick<Callback, "id" | "principal" | "url" | "notAfter" | "status" | "profile">;
+
+/** Where the event stands in the log, and what the body says of it. */
+interface Place {
+  readonly seq: number;
+  readonly cursor: string;
+}
 
 /** Puts an event into a callback's outbox: due at once, or held while the callback is disabled. */
 export function prepareDeliveryInsert(
   db: SqliteConnection["db"],
   newId: NewId,
-): (eventId: string, callback: OwedCallback, now: number) => void {
+): (eventId: string, callback: OwedCallback, now: number, place?: Place) => void {
   const statement = db
     .insert(deliveries)
     .values({
@@ -118,8 +133,10 @@ export function prepareDeliveryInsert(
       callbackId: bound("callbackId"),
       principal: bound("principal"),
       origin: bound("origin"),
-      profile: "standard",
+      profile: sql`${bound("profile")}`,
       profileVersion: BODY_PROFILE_VERSION,
+      eventSeq: bound("seq"),
+      cursor: bound("cursor"),
       status: "pending",
       attemptCount: 0,
       nextAttemptAt: bound("due"),
@@ -128,11 +145,13 @@ export function prepareDeliveryInsert(
       notAfter: bound("notAfter"),
     })
     .prepare();
-  return (eventId, callback, now) => {
-    const { id: callbackId, principal, url, notAfter, status } = callback;
+  return (eventId, callback, now, place) => {
+    const { id: callbackId, principal, url, notAfter, status, profile } = callback;
+    const { seq = null, cursor = null } = place ?? {};
     const due = status === "disabled" ? null : now;
     const origin = new URL(url).origin;
-    statement.run({ id: newId("dlv"), eventId, callbackId, principal, origin, notAfter, due, now });
+    const of = { eventId, callbackId, principal, origin, profile, seq, cursor };
+    statement.run({ id: newId("dlv"), ...of, notAfter, due, now });
   };
 }
 
@@ -147,6 +166,7 @@ function prepare(db: SqliteConnection["db"]) {
           eq(callbacks.taskId, bound("taskId")),
           eq(callbacks.clientId, bound("clientId")),
           eq(callbacks.url, bound("url")),
+          callbackIsRegistered,
         ),
       )
       .prepare(),
@@ -161,7 +181,7 @@ function prepare(db: SqliteConnection["db"]) {
         origin: bound("origin"),
         events: bound("events"),
         signingSecret: bound("signingSecret"),
-        profile: "standard",
+        profile: sql`${bound("profile")}`,
         status: "active",
         awaitsTask: sql`${bound("awaitsTask")}`,
         registeredAt: bound("now"),
@@ -176,6 +196,7 @@ function prepare(db: SqliteConnection["db"]) {
         events: sql`${bound("events")}`,
         signingSecret: sql`${bound("signingSecret")}`,
         olderSecrets: null,
+        profile: sql`${bound("profile")}`,
         notAfter: sql`${bound("notAfter")}`,
         awaitsTask: sql`${bound("awaitsTask")}`,
         ...IN_ORDER,

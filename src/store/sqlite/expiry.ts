@@ -1,4 +1,5 @@
 import { and, asc, eq, gt, lte, min, sql } from "drizzle-orm";
+import type { DeliveryReason } from "../../domain/delivery.ts";
 import type { ExpiredDelivery, Store } from "../../service/ports.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { prepareIsSettled } from "./outbox.ts";
@@ -48,6 +49,7 @@ function prepareNext(db: SqliteConnection["db"]) {
 }
 
 function prepareExpiring(db: SqliteConnection["db"]) {
+  const isOfSubscription = sql`${deliveries.eventSeq} is not null`;
   return {
     find: db
       .select({ id: deliveries.id })
@@ -58,7 +60,13 @@ function prepareExpiring(db: SqliteConnection["db"]) {
       .prepare(),
     end: db
       .update(deliveries)
-      .set({ status: "exhausted", reason: "not_after", nextAttemptAt: null, settledAt: sql`${bound("now")}` })
+      .set({
+        // A subscription that was not refreshed has ended, and what it was owed with it; it is nobody's failure.
+        status: sql`case when ${isOfSubscription} then 'cancelled' else 'exhausted' end`,
+        reason: sql`case when ${isOfSubscription} then 'expired' else 'not_after' end`,
+        nextAttemptAt: null,
+        settledAt: sql`${bound("now")}`,
+      })
       .where(and(eq(deliveries.id, bound("id")), eq(deliveries.status, "pending")))
       .prepare(),
     load: db
@@ -69,6 +77,7 @@ function prepareExpiring(db: SqliteConnection["db"]) {
         clientId: callbacks.clientId,
         url: callbacks.url,
         attemptCount: deliveries.attemptCount,
+        reason: sql<DeliveryReason>`${deliveries.reason}`,
       })
       .from(deliveries)
       .innerJoin(events, eq(events.id, deliveries.eventId))

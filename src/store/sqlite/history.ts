@@ -10,6 +10,7 @@ import { deliveryMatches, filterParameters, statusShown } from "./outbox.ts";
 import {
   attempts,
   callbackIsAwaiting,
+  callbackIsRegistered,
   callbackIsDisabled,
   callbacks,
   counters,
@@ -57,9 +58,9 @@ export function historyVerbs({ db }: SqliteConnection): Pick<Store, "deliveryHis
   };
 }
 
-type DeliveryRow = Omit<Delivery, "attempts"> & { readonly callbackId: string };
+export type DeliveryRow = Omit<Delivery, "attempts"> & { readonly callbackId: string };
 
-function toDelivery(row: DeliveryRow, made: readonly (Attempt & { readonly deliveryId: string })[]): Delivery {
+export function toDelivery(row: DeliveryRow, made: readonly (Attempt & { readonly deliveryId: string })[]): Delivery {
   const { callbackId: _, ...delivery } = row;
   return {
     ...delivery,
@@ -68,7 +69,11 @@ function toDelivery(row: DeliveryRow, made: readonly (Attempt & { readonly deliv
 }
 
 function prepareHistory(db: SqliteConnection["db"]) {
-  const isOfTask = and(eq(callbacks.principal, bound("principal")), eq(callbacks.taskId, bound("taskId")));
+  const isOfTask = and(
+    eq(callbacks.principal, bound("principal")),
+    eq(callbacks.taskId, bound("taskId")),
+    callbackIsRegistered,
+  );
   const isAfter = sql`(${callbacks.registeredAt}, ${callbacks.id}) > (${bound("afterTime")}, ${bound("afterId")})`;
   const matching = db
     .select({ id: deliveries.id })

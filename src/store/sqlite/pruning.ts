@@ -2,7 +2,17 @@ import { and, asc, eq, gte, inArray, lt, or, sql } from "drizzle-orm";
 import type { PruneCursor, PrunedStep, PruneHistory, RemovedRows } from "../../service/keeping.ts";
 import type { Store } from "../../service/ports.ts";
 import type { SqliteConnection } from "./connection.ts";
-import { attempts, callbacks, deliveries, deliveryIsOpen, events, taskHasEnded, tasks } from "./schema.ts";
+import { lostEventsOf } from "./event-log.ts";
+import {
+  attempts,
+  callbackIsRegistered,
+  callbacks,
+  deliveries,
+  deliveryIsOpen,
+  events,
+  taskHasEnded,
+  tasks,
+} from "./schema.ts";
 
 /** A step ends after the task that takes it over this, so that a few tasks with very many callbacks do not make a long one. */
 const REMOVED_ROWS_MAX = 2000;
@@ -46,6 +56,7 @@ export function pruningVerbs({ db, write }: SqliteConnection): Pick<Store, "prun
   /** In the order of the foreign keys: what refers to something goes before it. */
   function remove(task: EndedTask): RemovedRows {
     const key = { ...task };
+    removing.markLost.run({ ...key, name: lostEventsOf(task.principal) });
     return {
       attempts: removing.attempts.run(key).changes,
       deliveries: removing.deliveries.run(key).changes,
@@ -95,7 +106,7 @@ function deliveryOfTask(db: Db) {
 }
 
 function callbackOfTask() {
-  return and(eq(callbacks.principal, bound("principal")), eq(callbacks.taskId, bound("taskId")));
+  return and(eq(callbacks.principal, bound("principal")), eq(callbacks.taskId, bound("taskId")), callbackIsRegistered);
 }
 
 function prepareLooking(db: Db) {
@@ -142,6 +153,11 @@ function prepareRemoving(db: Db) {
       .delete(events)
       .where(eq(events.task, bound("id")))
       .prepare(),
+    /** Readers of the log whose place is before it learn that they have missed something. */
+    markLost: db.$client.prepare<{ id: string; name: string }>(`
+      insert into "counters" ("name", "value")
+        select :name, max("seq") from "events" where "task" = :id having max("seq") is not null
+        on conflict ("name") do update set "value" = max("value", excluded."value")`),
     callbacks: db.delete(callbacks).where(callbackOfTask()).prepare(),
     task: db
       .delete(tasks)

@@ -10,7 +10,7 @@ import type {
 import type { Store } from "../../service/ports.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { deliveryMatches, filterParameters, prepareReopen } from "./outbox.ts";
-import { callbacks, deliveries } from "./schema.ts";
+import { callbackIsRegistered, callbacks, deliveries } from "./schema.ts";
 
 const bound = sql.placeholder;
 
@@ -80,7 +80,7 @@ function pageOf(selection: Selection<"callbackId"> | Selection<"taskId">) {
 
 const target = { status: callbacks.status, disabledReason: callbacks.disabledReason, notAfter: callbacks.notAfter };
 const isOwn = eq(callbacks.principal, bound("principal"));
-const isOfTask = and(isOwn, eq(callbacks.taskId, bound("taskId")));
+const isOfTask = and(isOwn, eq(callbacks.taskId, bound("taskId")), callbackIsRegistered);
 const isCallback = and(isOwn, eq(callbacks.id, bound("callbackId")));
 
 function prepareChecks(db: SqliteConnection["db"]) {

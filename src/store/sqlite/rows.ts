@@ -27,6 +27,9 @@ export function toCallback(row: InferSelectModel<typeof callbacks>, cipher: Secr
     url,
     events: toEventTypes(row.events),
     signingSecret: cipher.open(id, row.signingSecret),
+    profile: row.profile,
+    subscription:
+      row.subscriptionId === null || row.eventName === null ? null : { id: row.subscriptionId, name: row.eventName },
     status,
     registeredAt,
     notAfter,

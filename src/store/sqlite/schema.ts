@@ -1,11 +1,20 @@
 import { sql } from "drizzle-orm";
-import { foreignKey, index, integer, primaryKey, sqliteTable, text, unique } from "drizzle-orm/sqlite-core";
+import {
+  foreignKey,
+  index,
+  integer,
+  primaryKey,
+  sqliteTable,
+  text,
+  unique,
+  uniqueIndex,
+} from "drizzle-orm/sqlite-core";
 import type { AttemptError } from "../../domain/attempt.ts";
 import type { BodyProfile } from "../../domain/body.ts";
 import type { DisabledReason } from "../../domain/callback-health.ts";
 import type { CallbackStatus } from "../../domain/callback.ts";
 import type { DeliveryReason, DeliveryStatus } from "../../domain/delivery.ts";
-import type { EventType } from "../../domain/event.ts";
+import type { EventName, EventType } from "../../domain/event.ts";
 import type { TaskStatus } from "../../domain/task.ts";
 
 /**
@@ -20,6 +29,12 @@ export const deliveryIsPending = sql.raw(PENDING);
 export const deliveryMayExpire = sql.raw(`${PENDING} and "not_after" is not null`);
 export const deliveryIsSending = sql.raw(`"status" = 'sending'`);
 export const callbackIsAwaiting = sql.raw(`"awaits_task" = 1 and "status" = 'active'`);
+/** What register_callback has made: of the two kinds of callbacks the one that a task, a client and a URL name. */
+export const callbackIsRegistered = sql.raw(`"subscription_id" is null`);
+export const callbackIsSubscription = sql.raw(`"subscription_id" is not null`);
+/** Its time may be over all the same: that is the reader's to judge, who knows what time it is. */
+export const subscriptionIsUp = sql.raw(`"subscription_id" is not null and "status" <> 'removed'`);
+export const subscriptionIsOwed = sql.raw(`"event_seq" is not null and "status" in ('pending', 'sending')`);
 export const callbackIsDisabled = sql.raw(`"status" = 'disabled'`);
 
 /**
@@ -71,11 +86,14 @@ export const callbacks = sqliteTable(
     /** Replaced secrets that may still sign, JSON as secret-cipher.ts writes it; null: none. */
     olderSecrets: text("older_secrets"),
     profile: text().$type<BodyProfile>().notNull(),
+    /** Of a subscription of MCP Events: its id and what was subscribed to. Null for what register_callback has made. */
+    subscriptionId: text("subscription_id").unique("callbacks_subscription_id"),
+    eventName: text("event_name").$type<EventName>(),
     status: text().$type<CallbackStatus>().notNull(),
     /** 1 until the task ends: what health counts without looking at history. */
     awaitsTask: integer("awaits_task", { mode: "boolean" }).notNull(),
     registeredAt: integer("registered_at").notNull(),
-    /** From then on no attempt is begun; null: the schedule alone decides. */
+    /** From then on no attempt is begun; null: the schedule alone decides. A subscription ends then unless it is refreshed before. */
     notAfter: integer("not_after"),
     /** The end of the first failed attempt since the last success; null: in order. */
     failingSince: integer("failing_since"),
@@ -87,7 +105,11 @@ export const callbacks = sqliteTable(
     disabledAt: integer("disabled_at"),
   },
   (table) => [
-    unique("callbacks_identity").on(table.principal, table.taskId, table.clientId, table.url),
+    uniqueIndex("callbacks_identity")
+      .on(table.principal, table.taskId, table.clientId, table.url)
+      .where(callbackIsRegistered),
+    index("callbacks_subscriptions").on(table.principal, table.registeredAt, table.id).where(callbackIsSubscription),
+    index("callbacks_subscribed").on(table.principal, table.taskId).where(subscriptionIsUp),
     index("callbacks_awaiting").on(table.id).where(callbackIsAwaiting),
     index("callbacks_disabled").on(table.id).where(callbackIsDisabled),
   ],
@@ -110,6 +132,7 @@ export const events = sqliteTable(
   (table) => [
     foreignKey({ name: "events_of_task", columns: [table.task], foreignColumns: [tasks.id] }),
     index("events_task").on(table.task),
+    index("events_of_principal").on(table.principal, table.seq),
   ],
 );
 
@@ -134,6 +157,9 @@ export const deliveries = sqliteTable(
     nextAttemptAt: integer("next_attempt_at"),
     /** Counts the claims: a later one makes an earlier one void. */
     claim: integer().notNull(),
+    /** Of a delivery to a subscription: its event's `seq`, and what its body says of the place (see watermark.ts). */
+    eventSeq: integer("event_seq"),
+    cursor: text(),
     createdAt: integer("created_at").notNull(),
     settledAt: integer("settled_at"),
     /** The callback's, here so that what expires can be found among what is open. */
@@ -152,6 +178,7 @@ export const deliveries = sqliteTable(
     index("deliveries_expiring").on(table.notAfter).where(deliveryMayExpire),
     index("deliveries_sending").on(table.id).where(deliveryIsSending),
     index("deliveries_open").on(table.eventId, table.callbackId).where(deliveryIsOpen),
+    index("deliveries_owed").on(table.callbackId, table.eventSeq).where(subscriptionIsOwed),
   ],
 );
 
@@ -188,9 +215,23 @@ export const inbox = sqliteTable(
   (table) => [index("inbox_client").on(table.clientId, table.seq)],
 );
 
-/** Totals that must not be counted over all rows. */
+/** URLs that have answered a challenge of this principal. */
+export const verifiedUrls = sqliteTable(
+  "verified_urls",
+  {
+    principal: text().notNull(),
+    url: text().notNull(),
+    until: integer().notNull(),
+  },
+  (table) => [
+    primaryKey({ name: "verified_urls_identity", columns: [table.principal, table.url] }),
+    index("verified_urls_until").on(table.until),
+  ],
+);
+
+/** Totals that must not be counted over all rows, and marks of what is no longer there. */
 export const counters = sqliteTable("counters", {
-  name: text().$type<"completed_tasks">().primaryKey(),
+  name: text().$type<"completed_tasks" | `lost_events:${string}`>().primaryKey(),
   value: integer().notNull(),
 });
 

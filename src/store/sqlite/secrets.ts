@@ -18,6 +18,7 @@ const bound = sql.placeholder;
 export function secretVerbs(connection: SqliteConnection, cipher: SecretCipher, keys: KeyRegister): SecretVerbs {
   const { db, write } = connection;
   const statements = prepare(db);
+  const change = prepareSecretChange(db, cipher);
   /** The last callback whose secrets were gone through. Moved on after the commit only: work may run twice. */
   let position = "";
   let unreadableSoFar = 0;
@@ -28,9 +29,7 @@ export function secretVerbs(connection: SqliteConnection, cipher: SecretCipher, 
     if (row.status === "removed") return { kind: "removed" };
     const before = openSecrets(row, cipher);
     const after = rotate(before, secret, now, overlapMs);
-    const sealed = sealSecretsOf(row.id, after, cipher);
-    statements.store.run({ id: row.id, ...sealed });
-    statements.giveBack.run({ id: row.id });
+    const sealed = change(row.id, after);
     const kind = before.current === after.current ? "unchanged" : "rotated";
     return { kind, callback: toCallback({ ...row, ...sealed }, cipher), overlapEnd: overlapEnd(after) };
   }
@@ -62,6 +61,17 @@ export function secretVerbs(connection: SqliteConnection, cipher: SecretCipher, 
       if (step.isDone) connection.emptyLog();
       return step;
     },
+  };
+}
+
+/** Writes a callback's secrets, and gives back what was claimed with the old ones. Returns the columns as they are now. */
+export function prepareSecretChange(db: SqliteConnection["db"], cipher: SecretCipher) {
+  const statements = prepare(db);
+  return (id: string, secrets: SigningSecrets) => {
+    const sealed = sealSecretsOf(id, secrets, cipher);
+    statements.store.run({ id, ...sealed });
+    statements.giveBack.run({ id });
+    return sealed;
   };
 }
 

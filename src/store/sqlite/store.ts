@@ -5,6 +5,7 @@ import { callbackVerbs } from "./callbacks.ts";
 import { asStartError, openConnection } from "./connection.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { deliveryVerbs } from "./deliveries.ts";
+import { eventLogVerbs } from "./event-log.ts";
 import { expiryVerbs } from "./expiry.ts";
 import { historyVerbs } from "./history.ts";
 import { inboxVerbs } from "./inbox.ts";
@@ -13,6 +14,8 @@ import type { KeyRegister } from "./key-register.ts";
 import { pruningVerbs } from "./pruning.ts";
 import { secretVerbs } from "./secrets.ts";
 import { redeliveryVerbs } from "./redelivery.ts";
+import { subscriptionHistoryVerbs } from "./subscription-history.ts";
+import { subscriptionVerbs } from "./subscriptions.ts";
 import { taskVerbs } from "./tasks.ts";
 import { unregisterVerbs } from "./unregister.ts";
 
@@ -47,6 +50,9 @@ function verbsOf(connection: SqliteConnection, newId: NewId, cipher: SecretCiphe
     ...historyVerbs(connection),
     ...inboxVerbs(connection),
     ...pruningVerbs(connection),
+    ...subscriptionVerbs(connection, newId, cipher),
+    ...eventLogVerbs(connection),
+    ...subscriptionHistoryVerbs(connection),
     ...secretVerbs(connection, cipher, keys),
     async close() {
       connection.close();

@@ -7,7 +7,8 @@ import type { FinishTask, FinishTaskResult, StartTask, StartTaskResult, Store } 
 import { prepareCallbackCount, prepareDeliveryInsert } from "./callbacks.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { toEventTypes, toTask } from "./rows.ts";
-import { callbacks, counters, events, taskIsOpen, tasks } from "./schema.ts";
+import { prepareSubscriptionOutbox } from "./subscription-outbox.ts";
+import { callbackIsRegistered, callbacks, counters, events, taskIsOpen, tasks } from "./schema.ts";
 
 type TaskVerbs = Pick<Store, "startTask" | "findTask" | "claimRunnableTasks" | "finishTask">;
 
@@ -17,6 +18,7 @@ export function taskVerbs({ db, write }: SqliteConnection, newId: NewId): TaskVe
   const statements = { ...prepareTasks(db), ...prepareEnd(db) };
   const countOf = prepareCallbackCount(db);
   const insertDelivery = prepareDeliveryInsert(db, newId);
+  const tellSubscriptions = prepareSubscriptionOutbox(db, newId);
 
   function start({ principal, taskId, request, now }: StartTask): StartTaskResult {
     const existing = statements.find.get({ principal, taskId });
@@ -34,9 +36,10 @@ export function taskVerbs({ db, write }: SqliteConnection, newId: NewId): TaskVe
       occurredAt: now,
       data: eventDataOf(task, outcome, task.eventCount),
     };
-    statements.insertEvent.run({ ...event, principal: task.principal, task: id, data: JSON.stringify(event.data) });
+    const data = JSON.stringify(event.data);
+    const { seq } = statements.insertEvent.get({ ...event, principal: task.principal, task: id, data });
     if (outcome.status === "completed") statements.countCompleted.run();
-    return { event, deliveryCount: fillOutbox(task, event, now) };
+    return { event, deliveryCount: fillOutbox(task, event, now) + tellSubscriptions(task, { seq, event }, now) };
   }
 
   function fillOutbox({ principal, taskId }: Pick<Task, "principal" | "taskId">, event: Event, now: number): number {
@@ -144,11 +147,19 @@ function prepareEnd(db: SqliteConnection["db"]) {
         occurredAt: bound("occurredAt"),
         data: bound("data"),
       })
+      .returning({ seq: events.seq })
       .prepare(),
     awaitEnd: db
       .update(callbacks)
       .set({ awaitsTask: false })
-      .where(and(eq(callbacks.principal, bound("principal")), eq(callbacks.taskId, bound("taskId")), isOwedTheEnd))
+      .where(
+        and(
+          eq(callbacks.principal, bound("principal")),
+          eq(callbacks.taskId, bound("taskId")),
+          callbackIsRegistered,
+          isOwedTheEnd,
+        ),
+      )
       .returning({
         id: callbacks.id,
         principal: callbacks.principal,
@@ -156,6 +167,7 @@ function prepareEnd(db: SqliteConnection["db"]) {
         status: callbacks.status,
         events: callbacks.events,
         notAfter: callbacks.notAfter,
+        profile: callbacks.profile,
       })
       .prepare(),
     countCompleted: db

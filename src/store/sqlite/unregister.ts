@@ -12,7 +12,7 @@ import { IN_ORDER, prepareEnable } from "./callback-health.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { prepareWithdraw } from "./outbox.ts";
 import { toCallback } from "./rows.ts";
-import { callbacks } from "./schema.ts";
+import { callbackIsRegistered, callbacks } from "./schema.ts";
 
 const bound = sql.placeholder;
 
@@ -78,6 +78,7 @@ function prepare(db: SqliteConnection["db"]) {
           eq(callbacks.taskId, bound("taskId")),
           eq(callbacks.clientId, bound("clientId")),
           eq(callbacks.url, bound("url")),
+          callbackIsRegistered,
         ),
       )
       .prepare(),
