@@ -369,6 +369,7 @@ export function describeStore(name: string, open: OpenStore): void {
             clientId: "expiring",
             url: "http://receiver.example/hook",
             attemptCount: 0,
+            reason: "not_after",
             eventSettled: false,
           },
         ]);
