@@ -16,6 +16,8 @@ export interface EventData {
   readonly task_id: string;
   readonly started_by: string;
   readonly status: TaskOutcome["status"];
+  /** From 1: which of the task's events this one is. An event that was made before there were numbers has none. */
+  readonly sequence?: number;
   readonly result?: Json;
   readonly error?: string;
 }
@@ -30,7 +32,11 @@ export function eventTypeOf(status: TaskOutcome["status"]): EventType {
   return EVENT_OF_END[status];
 }
 
-export function eventDataOf(task: Pick<Task, "taskId" | "clientId">, outcome: TaskOutcome): EventData {
-  const common = { task_id: task.taskId, started_by: task.clientId, status: outcome.status };
+export function eventDataOf(
+  task: Pick<Task, "taskId" | "clientId">,
+  outcome: TaskOutcome,
+  sequence: number,
+): EventData {
+  const common = { task_id: task.taskId, started_by: task.clientId, status: outcome.status, sequence };
   return outcome.status === "completed" ? { ...common, result: outcome.result } : { ...common, error: outcome.error };
 }

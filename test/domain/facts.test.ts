@@ -12,7 +12,7 @@ const TASK = { taskId: "demo_task_123", clientId: "inspector_a" };
 
 describe("the body of a POST", () => {
   test("a completed task, to the byte", () => {
-    const data = eventDataOf(TASK, { status: "completed", result: { n: 1 } });
+    const data = eventDataOf(TASK, { status: "completed", result: { n: 1 } }, 7);
     const body = renderBody(
       { id: "evt_1", type: "task_completed", occurredAt: T0, data },
       { clientId: "inspector_b" },
@@ -20,19 +20,25 @@ describe("the body of a POST", () => {
     );
     expect(body).toBe(
       '{"type":"task_completed","timestamp":"2026-11-23T05:00:00.000Z","data":{"task_id":"demo_task_123","client_id":"inspector_b",' +
-        '"started_by":"inspector_a","status":"completed","result":{"n":1},"message":"🎉 Task completed successfully!",' +
+        '"started_by":"inspector_a","status":"completed","sequence":7,"result":{"n":1},"message":"🎉 Task completed successfully!",' +
         '"completed_at":"2026-11-23T05:00:00.000Z"}}',
     );
   });
 
+  test("an event that was stored without a sequence keeps its bytes", () => {
+    const { sequence: _, ...data } = eventDataOf(TASK, { status: "completed", result: 1 }, 1);
+    const event = { id: "evt_1", type: "task_completed", occurredAt: T0, data } as const;
+    expect(renderBody(event, { clientId: "b" }, FORMAT)).toContain('"status":"completed","result":1,');
+  });
+
   test("a version that this code does not know is refused, not written in another", () => {
-    const data = eventDataOf(TASK, { status: "completed", result: null });
+    const data = eventDataOf(TASK, { status: "completed", result: null }, 1);
     const event = { id: "evt_1", type: "task_completed", occurredAt: T0, data } as const;
     expect(() => renderBody(event, { clientId: "b" }, { profile: "standard", profileVersion: 2 })).toThrow("version 2");
   });
 
   test("a failed task has its error and no result", () => {
-    const data = eventDataOf(TASK, { status: "failed", error: "no disk" });
+    const data = eventDataOf(TASK, { status: "failed", error: "no disk" }, 1);
     const body = JSON.parse(
       renderBody({ id: "evt_1", type: "task_failed", occurredAt: T0, data }, { clientId: "b" }, FORMAT),
     );

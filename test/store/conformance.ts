@@ -162,7 +162,7 @@ export function describeStore(name: string, open: OpenStore): void {
           event: {
             type: "task_completed",
             occurredAt: T0 + 7,
-            data: { task_id: "task-1", started_by: "starter", result: "done" },
+            data: { task_id: "task-1", started_by: "starter", sequence: 1, result: "done" },
           },
         });
         expect(await store.findTask("local", "task-1")).toMatchObject({

@@ -11,7 +11,8 @@ import type { callbacks, events, inbox, tasks } from "./schema.ts";
 /** Rows into the domain's nouns. What is parsed here was written by this store. */
 
 export function toTask(row: InferSelectModel<typeof tasks>): Task {
-  return { ...row, result: row.result === null ? null : (JSON.parse(row.result) as Json) };
+  const { eventCount: _, ...task } = row;
+  return { ...task, result: row.result === null ? null : (JSON.parse(row.result) as Json) };
 }
 
 /** Throws when the secret cannot be read. */

@@ -39,6 +39,8 @@ export const tasks = sqliteTable(
     result: text(),
     error: text(),
     runCount: integer("run_count").notNull(),
+    /** Events made of it so far: the last one's `sequence`. */
+    eventCount: integer("event_count").notNull().default(0),
     createdAt: integer("created_at").notNull(),
     startedAt: integer("started_at"),
     finishedAt: integer("finished_at"),

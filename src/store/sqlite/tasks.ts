@@ -32,7 +32,7 @@ export function taskVerbs({ db, write }: SqliteConnection, newId: NewId): TaskVe
       id: newId("evt"),
       type: eventTypeOf(outcome.status),
       occurredAt: now,
-      data: eventDataOf(task, outcome),
+      data: eventDataOf(task, outcome, task.eventCount),
     };
     statements.insertEvent.run({ ...event, principal: task.principal, task: id, data: JSON.stringify(event.data) });
     if (outcome.status === "completed") statements.countCompleted.run();
@@ -121,9 +121,15 @@ function prepareEnd(db: SqliteConnection["db"]) {
         result: sql`${bound("result")}`,
         error: sql`${bound("error")}`,
         finishedAt: sql`${bound("now")}`,
+        eventCount: sql`${tasks.eventCount} + 1`,
       })
       .where(and(eq(tasks.id, bound("id")), eq(tasks.status, "running")))
-      .returning({ principal: tasks.principal, taskId: tasks.taskId, clientId: tasks.clientId })
+      .returning({
+        principal: tasks.principal,
+        taskId: tasks.taskId,
+        clientId: tasks.clientId,
+        eventCount: tasks.eventCount,
+      })
       .prepare(),
     insertEvent: db
       .insert(events)

@@ -1,0 +1,1 @@
+ALTER TABLE `tasks` ADD `event_count` integer DEFAULT 0 NOT NULL;
