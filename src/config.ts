@@ -2,6 +2,7 @@ import { X509Certificate } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { isIP } from "node:net";
 import { z } from "zod";
+import { DISABLE_FAILURES_MIN } from "./domain/callback-health.ts";
 import { DEFAULT_RETRY_POLICY } from "./domain/retry-policy.ts";
 
 /** A bundle of all public authorities has 220 kB. */
@@ -34,7 +35,8 @@ const settings = z.object({
   CALLBACK_CA_FILE: z.string().transform(readCertificates).optional(),
   RETRY_SCHEDULE_MS: z.string().transform(parseSchedule).optional(),
   ATTEMPT_TIMEOUT_MS: whole(1, 600_000).default(15_000),
-  RETENTION_DAYS: days(36_500).default(30),
+  DISABLE_AFTER_DAYS: days(36_500, "never").default(5),
+  RETENTION_DAYS: days(36_500, "for ever").default(30),
   SECRETS_KEY: z.string().transform(parseKeys).default([]),
 });
 
@@ -84,6 +86,11 @@ function parseConfig(env: NodeJS.ProcessEnv, isTerminal: boolean) {
     retryPolicy:
       values.RETRY_SCHEDULE_MS === undefined ? DEFAULT_RETRY_POLICY : { waitsMs: values.RETRY_SCHEDULE_MS, jitter: 0 },
     attemptTimeoutMs: values.ATTEMPT_TIMEOUT_MS,
+    /** Null: however long a callback fails, it is not disabled for that. */
+    disablePolicy:
+      values.DISABLE_AFTER_DAYS === 0
+        ? null
+        : { forMs: values.DISABLE_AFTER_DAYS * DAY_MS, failuresMin: DISABLE_FAILURES_MIN },
     /** Null: history is kept for ever. */
     retentionMs: values.RETENTION_DAYS === 0 ? null : values.RETENTION_DAYS * DAY_MS,
     /** The first encrypts, all decrypt; none: secrets are kept in clear. */
@@ -123,11 +130,12 @@ function whole(lowest: number, highest: number) {
 }
 
 /** Fractions are allowed: 0.5 is twelve hours. */
-function days(highest: number) {
+function days(highest: number, meaningOfZero: string) {
   return z
     .string()
     .refine((text) => /^\d{1,6}(\.\d{1,9})?$/.test(text.trim()) && Number(text) <= highest, {
-      error: ({ input }) => `must be a number of days from 0 (for ever) to ${highest}, not ${JSON.stringify(input)}`,
+      error: ({ input }) =>
+        `must be a number of days from 0 (${meaningOfZero}) to ${highest}, not ${JSON.stringify(input)}`,
     })
     .transform(Number);
 }

@@ -157,8 +157,9 @@ function startMachinery(house: House, tasks: Tasks): void {
   });
   lifecycle.add("sender", () => sender.close());
 
-  const { retryPolicy } = config;
-  const outbox = { store, sender, workSource: deliveryWork, retryPolicy, limits: IN_FLIGHT, breaker };
+  const { retryPolicy, disablePolicy } = config;
+  const policies = { retryPolicy, disablePolicies: { standard: disablePolicy } };
+  const outbox = { store, sender, workSource: deliveryWork, limits: IN_FLIGHT, breaker, ...policies };
   const dispatcher = new Dispatcher({ ...outbox, clock, random: Math.random, announce });
   dispatcher.start();
   lifecycle.add("dispatcher", () => dispatcher.stop(STOP_GRACE_MS));

@@ -19,6 +19,7 @@ test("every setting has the contract's default", () => {
     accessTokens: [],
     principalWithoutTokens: "local",
     databaseUrl: "file:./data/callbacks.db",
+    disablePolicy: { forMs: 432_000_000, failuresMin: 10 },
     serverName: "FastMCP TrovabandoServer - Webhook Callbacks",
     demoTaskMs: 10_000,
     logFormat: "json",
@@ -44,6 +45,11 @@ test("days of retention may be fractions, and 0 is for ever", () => {
     43_200_000,
     null,
   ]);
+});
+
+test("a callback is disabled after days that may be fractions, and 0 is never", () => {
+  const policyAfter = (days: string) => read({ DISABLE_AFTER_DAYS: days }).disablePolicy;
+  expect([policyAfter("0.5"), policyAfter("0")]).toEqual([{ forMs: 43_200_000, failuresMin: 10 }, null]);
 });
 
 test("the host of PUBLIC_URL, HOST and the lists are accepted, whatever way they are written", () => {
@@ -129,6 +135,7 @@ test.each([
   ["RETENTION_DAYS", "-1"],
   ["RETENTION_DAYS", "1e3"],
   ["RETENTION_DAYS", "for ever"],
+  ["DISABLE_AFTER_DAYS", "never"],
 ])("%s=%s is refused by name", (name, value) => {
   expect(() => read({ [name]: value })).toThrow(ConfigError);
   expect(() => read({ [name]: value })).toThrow(name);

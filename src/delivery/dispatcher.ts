@@ -1,6 +1,8 @@
 import pRetry from "p-retry";
 import type { Outcome } from "../domain/attempt.ts";
 import { renderBody } from "../domain/body.ts";
+import type { BodyProfile } from "../domain/body.ts";
+import type { DisablePolicy } from "../domain/callback-health.ts";
 import { afterAttempt } from "../domain/delivery.ts";
 import type { NextStep } from "../domain/delivery.ts";
 import { isOver } from "../domain/not-after.ts";
@@ -35,6 +37,8 @@ export interface DispatcherNeeds {
   /** In [0, 1). */
   readonly random: () => number;
   readonly retryPolicy: RetryPolicy;
+  /** When a callback is disabled for failing, by the body profile of its deliveries; null: never. */
+  readonly disablePolicies: Readonly<Record<BodyProfile, DisablePolicy | null>>;
   readonly limits: InFlightLimits;
   readonly breaker: CircuitBreaker;
   readonly announce: Announce;
@@ -185,14 +189,16 @@ export class Dispatcher {
     );
     announceOrigin(announce, delivery.origin, this.#needs.breaker.record(delivery.origin, outcome, endedAt));
     const step = this.#recordedStep(delivery.origin, next, endedAt);
-    const { deliveryId, claim } = delivery;
+    const { deliveryId, claim, callback } = delivery;
+    const disablePolicy = this.#needs.disablePolicies[delivery.profile];
     const recorded = await untilStored(
-      () => store.recordAttempt({ deliveryId, claim, startedAt, durationMs, outcome, step }),
+      () => store.recordAttempt({ deliveryId, claim, startedAt, durationMs, outcome, step, disablePolicy }),
       { clock, announce, where: "recordAttempt", signal: this.#cuttingOff.signal },
     );
     if (recorded === null) return null;
-    announceAttempt(announce, identity, { number, durationMs, outcome, next, recorded });
-    return recorded.claimHeld && step.status === "pending" && step.keepClaim ? step.nextAttemptAt - endedAt : null;
+    announceAttempt(announce, identity, { callbackId: callback.id, number, durationMs, outcome, next, recorded });
+    const keepsClaim = recorded.claimHeld && recorded.isHeld !== true;
+    return keepsClaim && step.status === "pending" && step.keepClaim ? step.nextAttemptAt - endedAt : null;
   }
 
   #send(delivery: ClaimedDelivery, startedAt: number): Promise<Outcome> {

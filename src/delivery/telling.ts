@@ -1,6 +1,7 @@
 import type { Outcome } from "../domain/attempt.ts";
 import type { NextStep } from "../domain/delivery.ts";
 import type { Announce, DeliveryIdentity } from "../service/announcements.ts";
+import type { CallbackChange } from "../service/callback-ports.ts";
 import type { ClaimedDelivery, ExpiredDelivery, RecordAttemptResult } from "../service/ports.ts";
 import type { Change } from "./circuit-breaker.ts";
 
@@ -11,6 +12,7 @@ export function identityOf({ deliveryId, event, callback }: ClaimedDelivery): De
 }
 
 export interface RecordedAttempt {
+  readonly callbackId: string;
   readonly number: number;
   readonly durationMs: number;
   readonly outcome: Outcome;
@@ -26,11 +28,29 @@ export function announceAttempt(announce: Announce, identity: DeliveryIdentity, 
     attempt: number,
     durationMs,
     outcome: { statusCode, error },
-    next: recorded.claimHeld ? wordFor(next) : "withdrawn",
+    next: recorded.claimHeld ? (recorded.isHeld ? "held" : wordFor(next)) : "withdrawn",
     waitMs: next.status === "pending" ? next.waitMs : null,
     ...identity,
   });
   if (recorded.eventSettled) announce({ kind: "event.settled", eventId: identity.eventId, taskId: identity.taskId });
+  if (recorded.callbackChange !== undefined) announceCallback(announce, identity, attempt, recorded.callbackChange);
+}
+
+/** The attempt has disabled its callback, or brought it back. */
+function announceCallback(
+  announce: Announce,
+  { taskId, clientId }: DeliveryIdentity,
+  { callbackId, outcome: { error } }: RecordedAttempt,
+  change: CallbackChange,
+): void {
+  const callback = { callbackId, taskId, clientId };
+  if (change.status === "active") {
+    const { resumedCount } = change;
+    announce({ kind: "callback.enabled", ...callback, resumedCount });
+  } else {
+    const { reason, failingSince, heldCount } = change;
+    announce({ kind: "callback.disabled", ...callback, reason, failingSince, error, heldCount });
+  }
 }
 
 export function announceExpiry(announce: Announce, expired: ExpiredDelivery): void {

@@ -1,8 +1,9 @@
+import type { CallbackHealth } from "./callback-health.ts";
 import { DomainError } from "./errors.ts";
 import { EVENT_TYPES } from "./event.ts";
 import type { EventType } from "./event.ts";
 
-/** active: gets deliveries. disabled: the receiver said 410 Gone, until it is enabled. removed: its owner withdrew it, until it is registered again. Listed in all three. */
+/** active: gets deliveries. disabled: the receiver said 410 Gone or failed for long, until it is enabled. removed: its owner withdrew it, until it is registered again. Listed in all three. */
 export type CallbackStatus = "active" | "disabled" | "removed";
 
 export interface Callback {
@@ -19,6 +20,7 @@ export interface Callback {
   readonly registeredAt: number;
   /** Epoch ms from which no attempt is begun; null: the schedule alone decides. */
   readonly notAfter: number | null;
+  readonly health: CallbackHealth;
 }
 
 /** What makes a registration: the first three name the callback, the others must agree when it is registered again. */

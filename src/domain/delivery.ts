@@ -7,7 +7,7 @@ import type { RetryPolicy } from "./retry-policy.ts";
 
 /**
  * pending(nextAttemptAt) → sending → delivered | pending(later) | exhausted | cancelled.
- * pending: the dispatcher claims it when it is due. sending: claimed; a dead process's claim goes back to pending at start.
+ * pending: the dispatcher claims it when it is due; without a time it is held, until its callback, disabled for failing, is enabled. sending: claimed; a dead process's claim goes back to pending at start.
  * exhausted: we gave up; the last attempt says why, or the reason does. cancelled: withdrawn before it got through.
  * Redelivery opens a delivered, exhausted or cancelled one again: pending, due now, its attempts kept and its schedule anew.
  */

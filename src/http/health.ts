@@ -18,7 +18,7 @@ export function answerHealth({ health, clock, announce, serverName }: HealthNeed
     ctx.set("Cache-Control", "no-store");
     const common = { server: serverName, transport: TRANSPORT };
     try {
-      const { completedTasks, pendingCallbacks, activeTasks, slowOrigins } = await health.counts();
+      const { completedTasks, pendingCallbacks, disabledCallbacks, activeTasks, slowOrigins } = await health.counts();
       ctx.body = {
         status: "healthy",
         ...common,
@@ -26,6 +26,7 @@ export function answerHealth({ health, clock, announce, serverName }: HealthNeed
         pending_callbacks: pendingCallbacks,
         active_tasks: activeTasks,
         slow_origins: slowOrigins,
+        disabled_callbacks: disabledCallbacks,
         timestamp: new Date(clock.now()).toISOString(),
       };
     } catch (error) {

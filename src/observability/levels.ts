@@ -7,6 +7,7 @@ export function levelOf(announcement: Announcement): "debug" | "info" | "warn" |
     case "delivery.attempted":
       return announcement.next === "delivered" ? "info" : "warn";
     case "delivery.expired":
+    case "callback.disabled":
     case "origin.slowed":
       return "warn";
     case "secrets.sealed":

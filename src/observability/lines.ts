@@ -10,7 +10,9 @@ export function linesOf(announcement: Announcement): readonly string[] {
     case "callback.registered":
       return [`📝 Callback registered by ${announcement.clientId} for task ${announcement.taskId}`];
     case "callback.enabled":
-      return [`🔌 Callback of ${announcement.clientId} is active again`];
+      return [enabledLine(announcement)];
+    case "callback.disabled":
+      return [disabledLine(announcement)];
     case "callback.removed":
       return [`🗑️ Callback of ${announcement.clientId} removed, ${announcement.cancelledCount} deliveries cancelled`];
     case "callback.tested":
@@ -67,18 +69,30 @@ function finishedLines({ taskId, status, deliveryCount }: Of<"task.finished">): 
 
 function attemptedLine({ clientId, attempt, outcome, next, waitMs }: Of<"delivery.attempted">): string {
   const { statusCode, error } = outcome;
+  const what = statusCode === null ? `failed: ${error}` : `returned status ${statusCode}`;
   switch (next) {
     case "delivered":
       return `✅ Callback delivered to ${clientId}`;
-    case "retry": {
-      const what = statusCode === null ? `failed: ${error}` : `returned status ${statusCode}`;
+    case "retry":
       return `⚠️ Callback to ${clientId} ${what}, next attempt in ${Math.round((waitMs ?? 0) / 1000)} s`;
-    }
+    case "held":
+      return `⚠️ Callback to ${clientId} ${what}, next attempt when it is enabled`;
     case "gave_up":
       return `❌ Gave up on callback to ${clientId} after ${attempt} attempts: ${error}`;
     case "withdrawn":
       return `🚫 Callback to ${clientId} was withdrawn during its attempt`;
   }
+}
+
+function disabledLine({ clientId, reason, failingSince, error, heldCount }: Of<"callback.disabled">): string {
+  if (reason === "gone") return `🔕 Callback to ${clientId} disabled: its receiver answered 410 Gone`;
+  const since = new Date(failingSince).toISOString();
+  return `🔕 Callback to ${clientId} disabled: failing since ${since} (${error}), ${heldCount} deliveries wait`;
+}
+
+function enabledLine({ clientId, resumedCount }: Of<"callback.enabled">): string {
+  const rest = resumedCount === 0 ? "" : `, ${resumedCount} deliveries that waited are sent now`;
+  return `🔌 Callback of ${clientId} is active again${rest}`;
 }
 
 function testedLine({ clientId, statusCode, error }: Of<"callback.tested">): string {

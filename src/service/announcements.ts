@@ -30,7 +30,8 @@ export type Announcement =
       readonly attempt: number;
       readonly durationMs: number;
       readonly outcome: Pick<Outcome, "statusCode" | "error">;
-      readonly next: "delivered" | "retry" | "gave_up" | "withdrawn";
+      /** held: it waits until its callback is enabled. */
+      readonly next: "delivered" | "retry" | "held" | "gave_up" | "withdrawn";
       /** For `retry`. */
       readonly waitMs: number | null;
     } & DeliveryIdentity)

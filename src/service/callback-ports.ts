@@ -1,5 +1,6 @@
 /** What looking after callbacks that exist needs from outside: withdrawing, redelivering, testing, diagnosing. Part of ports.ts. */
 import type { AttemptError, Outcome } from "../domain/attempt.ts";
+import type { DisabledReason } from "../domain/callback-health.ts";
 import type { Callback } from "../domain/callback.ts";
 import type { DeliveryStatus } from "../domain/delivery.ts";
 import type { DiagnosisStep } from "../domain/diagnosis.ts";
@@ -9,8 +10,8 @@ export interface CallbackVerbs {
   findCallback(principal: string, callbackId: string): Promise<Callback | null>;
   /** The callback removed and its open deliveries cancelled; removed before: as it is. Null: there is none. */
   unregisterCallback(command: UnregisterCallback): Promise<UnregisterCallbackResult | null>;
-  /** A disabled callback active again; any other as it is. Null: there is none. */
-  enableCallback(principal: string, callbackId: string): Promise<EnableCallbackResult | null>;
+  /** A disabled callback active again, its health in order and what was held for it due now; any other as it is. Null: there is none. */
+  enableCallback(command: EnableCallback): Promise<EnableCallbackResult | null>;
   /**
    * Opens one delivery, or up to `limit` matching ones, again: a settled one is due now with its schedule anew, a pending one is due
    * now, and one that is being sent is due again as soon as its attempt is over.
@@ -36,11 +37,29 @@ export interface UnregisterCallbackResult {
   readonly cancelledCount: number;
 }
 
+export interface EnableCallback {
+  readonly principal: string;
+  readonly callbackId: string;
+  readonly now: number;
+}
 export interface EnableCallbackResult {
-  /** False: it was not disabled. */
-  readonly enabledNow: boolean;
+  /** Why it was disabled until now, and how many deliveries had waited for it; null: it was not disabled. */
+  readonly enabled: { readonly reason: DisabledReason; readonly resumedCount: number } | null;
   readonly callback: Callback;
 }
+
+/** What the end of an attempt made of its callback. */
+export type CallbackChange =
+  | {
+      readonly status: "disabled";
+      readonly reason: DisabledReason;
+      /** Epoch ms. */
+      readonly failingSince: number;
+      /** Deliveries that wait from now on until it is enabled. */
+      readonly heldCount: number;
+    }
+  /** An attempt that was under way when the callback was disabled has got through. */
+  | { readonly status: "active"; readonly resumedCount: number };
 
 /** `statuses`: as readers see them; null: any. `since`: of deliveries that came to be at this time (epoch ms) or later; null: ever. */
 export interface DeliveryFilter {
@@ -81,11 +100,9 @@ export type RedeliverResult =
     }
   | { readonly kind: "not_found" }
   /** The one callback that is meant gets nothing. */
-  | {
-      readonly kind: "refused";
-      readonly callbackId: string;
-      readonly status: "disabled" | "removed" | "past_not_after";
-    };
+  | { readonly kind: "refused"; readonly callbackId: string; readonly why: RedeliveryRefusal };
+/** gone, failing: it is disabled for this reason. */
+export type RedeliveryRefusal = DisabledReason | "removed" | "past_not_after";
 
 /** A signed POST outside the outbox: nothing of it is stored, and it is made once. */
 export interface ProbePost {
@@ -119,6 +136,19 @@ export type CallbackAnnouncement =
       readonly callbackId: string;
       readonly taskId: string | null;
       readonly clientId: string;
+      readonly resumedCount: number;
+    }
+  | {
+      readonly kind: "callback.disabled";
+      readonly callbackId: string;
+      readonly taskId: string | null;
+      readonly clientId: string;
+      readonly reason: DisabledReason;
+      /** Epoch ms. */
+      readonly failingSince: number;
+      /** Of the last attempt. */
+      readonly error: AttemptError | null;
+      readonly heldCount: number;
     }
   | { readonly kind: "deliveries.redelivered"; readonly count: number }
   | {

@@ -1,12 +1,13 @@
 import { CALLBACKS_PER_TASK_MAX, parseCallbackUrl } from "../domain/callback.ts";
 import type { Callback, RegistrationDifference } from "../domain/callback.ts";
+import type { DisabledReason } from "../domain/callback-health.ts";
 import { DomainError } from "../domain/errors.ts";
 import { EVENT_TYPES } from "../domain/event.ts";
 import type { EventType } from "../domain/event.ts";
 import { parseNotAfter } from "../domain/not-after.ts";
 import { generateSecret, requireSecret } from "../domain/signature.ts";
 import type { Announce } from "./announcements.ts";
-import type { CallbackKey, UnregisterCallbackResult } from "./callback-ports.ts";
+import type { CallbackKey, EnableCallbackResult, UnregisterCallbackResult } from "./callback-ports.ts";
 import type { Clock, Store, TargetPolicy } from "./ports.ts";
 
 export interface CallbacksNeeds {
@@ -37,6 +38,12 @@ export interface Registered {
 }
 
 export type Callbacks = ReturnType<typeof createCallbacks>;
+
+/** After "it is disabled, since". */
+export const WHY_DISABLED: Record<DisabledReason, string> = {
+  gone: "its receiver answered 410 Gone",
+  failing: "its attempts kept failing",
+};
 
 export function createCallbacks({ store, clock, targetPolicy, announce, wakeDispatcher }: CallbacksNeeds) {
   return {
@@ -71,15 +78,19 @@ export function createCallbacks({ store, clock, targetPolicy, announce, wakeDisp
       return result;
     },
 
-    /** Makes a callback that its receiver disabled (410) active again. What was cancelled by that stays so until it is redelivered. */
-    async enable(principal: string, callbackId: string): Promise<Callback> {
-      const result = await store.enableCallback(principal, callbackId);
+    /** Makes a disabled callback active again. What waited for it is sent now; what a 410 had cancelled stays so until it is redelivered. */
+    async enable(principal: string, callbackId: string): Promise<EnableCallbackResult> {
+      const result = await store.enableCallback({ principal, callbackId, now: clock.now() });
       if (result === null) throw noSuchCallback(callbackId);
-      const { callback, enabledNow } = result;
+      const { callback, enabled } = result;
       if (callback.status === "removed") throw removedCallback(callbackId);
       const { taskId, clientId } = callback;
-      if (enabledNow) announce({ kind: "callback.enabled", callbackId, taskId, clientId });
-      return callback;
+      if (enabled !== null) {
+        const { resumedCount } = enabled;
+        announce({ kind: "callback.enabled", callbackId, taskId, clientId, resumedCount });
+        if (resumedCount > 0) wakeDispatcher();
+      }
+      return result;
     },
   };
 }

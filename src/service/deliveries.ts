@@ -2,7 +2,7 @@ import { CALLBACKS_PER_TASK_MAX } from "../domain/callback.ts";
 import { cursorOf, timeAndIdOf, twoIdsOf } from "../domain/cursor.ts";
 import type { DeliveryStatus } from "../domain/delivery.ts";
 import { DomainError } from "../domain/errors.ts";
-import type { RedeliverPosition, RedeliverResult, RedeliverSelection } from "./callback-ports.ts";
+import type { RedeliverPosition, RedeliverSelection, RedeliveryRefusal } from "./callback-ports.ts";
 import { noSuchCallback } from "./callbacks.ts";
 import type { Announce } from "./announcements.ts";
 import type { CallbackHistory, Clock, Store } from "./ports.ts";
@@ -63,7 +63,7 @@ export function createDeliveries({ store, clock, announce, wakeDispatcher }: Del
       const selection = selectionOf(request, next);
       const result = await store.redeliver({ principal, selection, now: clock.now() });
       if (result.kind === "not_found") throw nothingThere(request);
-      if (result.kind === "refused") throw notActive(result);
+      if (result.kind === "refused") throw notActive(result.callbackId, result.why);
       deliveryIds.push(...result.deliveryIds);
       passedOver += result.passedOver;
       next = result.next;
@@ -122,13 +122,15 @@ function nothingThere({ deliveryId, callbackId, taskId }: RedeliverRequest): Dom
   return new DomainError("not_found", `There is no ${what}; get_registered_callbacks lists those of a task.`);
 }
 
-const WHY_REFUSED: Record<Extract<RedeliverResult, { kind: "refused" }>["status"], string> = {
+const WHY_REFUSED: Record<RedeliveryRefusal, string> = {
   removed: "was removed, so nothing is sent to it; register the same callback again to have it sent",
-  disabled: "is disabled, since its receiver answered 410 Gone; enable it with enable_callback, then redeliver",
+  gone: "is disabled, since its receiver answered 410 Gone; enable it with enable_callback, then redeliver",
+  failing:
+    "is disabled, since its attempts kept failing; enable_callback sends what waits for it, then redeliver what does not",
   past_not_after:
     "has a not_after that is past, so nothing is sent to it; unregister it and register it again with another",
 };
 
-function notActive({ callbackId, status }: Extract<RedeliverResult, { kind: "refused" }>): DomainError {
-  return new DomainError("conflict", `Callback ${callbackId} ${WHY_REFUSED[status]}.`);
+function notActive(callbackId: string, why: RedeliveryRefusal): DomainError {
+  return new DomainError("conflict", `Callback ${callbackId} ${WHY_REFUSED[why]}.`);
 }

@@ -1,12 +1,13 @@
 /** What the services and the machinery need from outside. Adapters implement these; nothing here knows how. */
 import type { Outcome } from "../domain/attempt.ts";
 import type { BodyFormat } from "../domain/body.ts";
+import type { CallbackHealth, DisablePolicy } from "../domain/callback-health.ts";
 import type { Callback, CallbackStatus, Registration, RegistrationDifference } from "../domain/callback.ts";
 import type { Delivery, DeliveryReason } from "../domain/delivery.ts";
 import type { Event, EventType } from "../domain/event.ts";
 import type { Json } from "../domain/json.ts";
 import type { StartRequest, Task, TaskOutcome } from "../domain/task.ts";
-import type { CallbackVerbs, HistoryPage } from "./callback-ports.ts";
+import type { CallbackChange, CallbackVerbs, HistoryPage } from "./callback-ports.ts";
 import type { KeepingVerbs } from "./keeping.ts";
 
 export interface Clock {
@@ -50,7 +51,10 @@ export interface Store extends CallbackVerbs, KeepingVerbs {
   findTask(principal: string, taskId: string): Promise<Task | null>;
   /** The oldest pending tasks, now running, their `runCount` one higher. */
   claimRunnableTasks(command: { readonly limit: number; readonly now: number }): Promise<readonly Task[]>;
-  /** Task row, event and one pending delivery for each active callback that selected the event; null: no longer running. */
+  /**
+   * Task row, event and one pending delivery for each active callback that selected the event, a held one for each that is disabled
+   * for failing; null: no longer running.
+   */
   finishTask(command: FinishTask): Promise<FinishTaskResult | null>;
 
   /**
@@ -60,7 +64,11 @@ export interface Store extends CallbackVerbs, KeepingVerbs {
   claimDueDeliveries(command: ClaimDeliveries): Promise<readonly ClaimedDelivery[]>;
   /** Before another try of a claim that was kept over a short wait: false when it was withdrawn meanwhile. */
   resumeClaim(claim: DeliveryClaim): Promise<boolean>;
-  /** Adds the attempt and, only if the claim still holds, takes the step; an attempt that was made is never left out. */
+  /**
+   * Adds the attempt and, only if the claim still holds, takes the step and notes how the callback is doing; an attempt that was made is
+   * never left out. A callback that fails for longer than the policy bears is disabled, and what it is owed is held: pending, due at no
+   * time. Whatever of it is under way and fails, is released or is reclaimed, is held too.
+   */
   recordAttempt(command: RecordAttempt): Promise<RecordAttemptResult>;
   /** Gives a claim back, due at `nextAttemptAt`, without an attempt: for failures of our own. */
   releaseClaim(claim: DeliveryClaim, nextAttemptAt: number): Promise<void>;
@@ -161,6 +169,8 @@ export interface RecordAttempt extends DeliveryClaim {
   readonly durationMs: number;
   readonly outcome: Outcome;
   readonly step: RecordedStep;
+  /** Null: however long its callback fails, it is not disabled for that. */
+  readonly disablePolicy: DisablePolicy | null;
 }
 /** `keepClaim`: the wait is short, so that the claim is held over it (and found by `reclaim` if we die). */
 export type RecordedStep =
@@ -172,6 +182,9 @@ export interface RecordAttemptResult {
   readonly claimHeld: boolean;
   /** Whether this step left no delivery of the event open. */
   readonly eventSettled: boolean;
+  /** The delivery waits until its callback is enabled, whatever the step said. */
+  readonly isHeld?: true;
+  readonly callbackChange?: CallbackChange;
 }
 
 export interface ExpiredDelivery {
@@ -194,6 +207,7 @@ export interface CallbackHistory {
     readonly status: CallbackStatus;
     readonly registeredAt: number;
     readonly notAfter: number | null;
+    readonly health: CallbackHealth;
   };
   readonly deliveries: readonly Delivery[];
 }
@@ -204,6 +218,7 @@ export interface Counts {
   readonly activeTasks: number;
   /** Active callbacks still owed a POST: the task has not ended, or a delivery is open. */
   readonly pendingCallbacks: number;
+  readonly disabledCallbacks: number;
 }
 
 export interface Received {

@@ -22,8 +22,8 @@ export interface ProbesNeeds {
 
 export interface TestEventSent extends ProbeResult {
   readonly callback: Callback;
-  /** The callback was disabled, and this made it active again. */
-  readonly enabledBy: boolean;
+  /** The callback was disabled, and this made it active again: how many deliveries had waited for it. Null: it was not. */
+  readonly resumedCount: number | null;
   /** Its webhook-id. */
   readonly eventId: string;
 }
@@ -68,10 +68,10 @@ export function createProbes({ store, callbacks, prober, clock, newId, announce 
       if (result === "busy") throw tooManyProbes();
       const { outcome, durationMs } = result;
       announce({ kind: "callback.tested", callbackId, clientId: callback.clientId, ...outcome, durationMs });
-      // The receiver that said it was gone has taken a signed POST.
-      const enabledBy = callback.status === "disabled" && outcome.error === null;
-      if (enabledBy) await callbacks.enable(principal, callbackId);
-      return { callback, enabledBy, eventId, outcome, durationMs };
+      // The receiver that was gone, or failed for long, has taken a signed POST.
+      const isBack = callback.status === "disabled" && outcome.error === null;
+      const enabled = isBack ? (await callbacks.enable(principal, callbackId)).enabled : null;
+      return { callback, resumedCount: enabled?.resumedCount ?? null, eventId, outcome, durationMs };
     },
 
     /** What is in the way of a POST, step by step: to a callback, or to a URL that is not registered yet. */

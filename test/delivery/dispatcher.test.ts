@@ -5,6 +5,7 @@ import { createAddressGuard } from "../../src/delivery/address-guard.ts";
 import { CircuitBreaker } from "../../src/delivery/circuit-breaker.ts";
 import { Dispatcher } from "../../src/delivery/dispatcher.ts";
 import { createHttpSender } from "../../src/delivery/http-sender.ts";
+import type { DisablePolicy } from "../../src/domain/callback-health.ts";
 import type { Announcement } from "../../src/service/announcements.ts";
 import type { Store } from "../../src/service/ports.ts";
 import { createWorkSource } from "../../src/store/sqlite/work-source.ts";
@@ -17,12 +18,18 @@ import { until } from "../support/until.ts";
 interface Options {
   readonly waitsMs?: readonly number[];
   readonly limits?: { total: number; perOrigin: number };
+  readonly disablePolicy?: DisablePolicy | null;
   /** Changes the store the dispatcher sees; the test looks at the real one. */
   readonly storeSeen?: (store: Store) => Store;
 }
 
 /** The real store, sender and receiver; only time is the test's. */
-async function setUp({ waitsMs = [5000], limits = { total: 8, perOrigin: 4 }, storeSeen = (it) => it }: Options = {}) {
+async function setUp({
+  waitsMs = [5000],
+  limits = { total: 8, perOrigin: 4 },
+  disablePolicy = null,
+  storeSeen = (it) => it,
+}: Options = {}) {
   const clock = createFakeClock(Date.now());
   const store = await openTestStore();
   const receiver = await startReceiver();
@@ -45,6 +52,7 @@ async function setUp({ waitsMs = [5000], limits = { total: 8, perOrigin: 4 }, st
     clock,
     random: () => 0.5,
     retryPolicy,
+    disablePolicies: { standard: disablePolicy },
     limits,
     breaker,
     announce,
@@ -597,4 +605,75 @@ test("an origin that keeps failing gets one probe at a time, its schedules stand
     ({ deliveries: [delivery] }) => delivery!.attemptCount,
   );
   expect(Math.max(...counts)).toBeLessThanOrEqual(2);
+});
+
+test("a callback that fails for long is disabled and told once; what waits for it is not sent until it is enabled", async () => {
+  const disablePolicy = { forMs: 9000, failuresMin: 2 };
+  const { dispatcher, receiver, finishTask, said, attempts, delivery, clock, store, workSource } = await setUp({
+    waitsMs: [5000, 5000, 5000, 5000],
+    disablePolicy,
+  });
+  receiver.respondWith(503);
+  dispatcher.start();
+  const since = clock.now();
+  await finishTask();
+  for (const count of [1, 2]) {
+    await attempts(count);
+    await until("the one timer is set", () => clock.sleeping === 1);
+    clock.advance(5000);
+  }
+  await attempts(3);
+  expect(said("delivery.attempted").map(({ next }) => next)).toEqual(["retry", "retry", "held"]);
+  expect(said("callback.disabled")).toMatchObject([
+    { clientId: "client-1", reason: "failing", failingSince: since, error: "http_5xx", heldCount: 1 },
+  ]);
+  expect(await delivery()).toMatchObject({ status: "pending", nextAttemptAt: null, attemptCount: 3 });
+  clock.advance(1e9);
+  // Another callback gets its POST, which would have come after that of the disabled one.
+  receiver.respondWith(200);
+  await finishTask({ taskId: "task-2" });
+  await attempts(4);
+  expect(await delivery()).toMatchObject({ status: "pending", attemptCount: 3 });
+
+  const { callbackId } = said("callback.disabled")[0]!;
+  await store.enableCallback({ principal: "local", callbackId, now: clock.now() });
+  workSource.wake();
+  await attempts(5);
+  expect(await delivery()).toMatchObject({ status: "delivered", attemptCount: 4 });
+  expect(new Set(receiver.requests.map(({ headers }) => headers["webhook-id"])).size).toBe(2);
+  expect(said("callback.disabled")).toHaveLength(1);
+});
+
+test("a near retry is not made when its attempt has disabled the callback", async () => {
+  const { dispatcher, receiver, finishTask, attempts, delivery, clock, said } = await setUp({
+    waitsMs: [100],
+    disablePolicy: { forMs: 0, failuresMin: 1 },
+  });
+  receiver.respondWith(503);
+  dispatcher.start();
+  await finishTask();
+  await attempts(1);
+  expect(said("callback.disabled")).toHaveLength(1);
+  await until("nothing but the timer sleeps", () => clock.sleeping === 1);
+  clock.advance(60_000);
+  expect(await delivery()).toMatchObject({ status: "pending", nextAttemptAt: null, attemptCount: 1 });
+  expect(receiver.requests).toHaveLength(1);
+});
+
+test("a target that the address guard refuses counts as a failure too", async () => {
+  const { dispatcher, finishTask, attempts, store } = await setUp({ disablePolicy: { forMs: 0, failuresMin: 1 } });
+  dispatcher.start();
+  await finishTask({ url: "http://10.0.0.1/hook" });
+  await attempts(1);
+  const [{ callback } = { callback: null }] = await store.deliveryHistory("local", "task-1");
+  expect(callback).toMatchObject({ status: "disabled", health: { lastError: "blocked", failures: 1 } });
+});
+
+test("a receiver that is gone is told as a disabled callback", async () => {
+  const { dispatcher, receiver, finishTask, said } = await setUp();
+  receiver.respondWith(410);
+  dispatcher.start();
+  await finishTask();
+  await until("it is told", () => said("callback.disabled").length === 1);
+  expect(said("callback.disabled")).toMatchObject([{ reason: "gone", error: "http_4xx", heldCount: 0 }]);
 });

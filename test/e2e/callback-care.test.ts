@@ -135,6 +135,45 @@ test("redelivered twice, one after the other, it is sent twice more", async () =
   expect(new Set(receiver.requests.map(({ headers }) => headers["webhook-id"])).size).toBe(1);
 });
 
+test.each(["enable_callback", "send_test_event"])(
+  "disabled for failing it stays so over a kill -9, what waits for it too; %s has it sent, with the same id",
+  async (tool) => {
+    const { receiver, serve, hook, delivery, deliveredAfter } = await setUp();
+    receiver.respondWith(503);
+    const waits = Array.from({ length: 12 }, () => 20).join(",");
+    const env = { RETRY_SCHEDULE_MS: waits, DISABLE_AFTER_DAYS: "0.000001" };
+    const first = await serve({ env });
+    const { callback_id } = await register(first.url, "t1", "c1", hook);
+    await start(first.url, "t1");
+    await first.waitForLine(/🔕 Callback to c1 disabled: failing since .* \(http_5xx\), 1 deliveries wait/);
+    const { length: made } = receiver.requests;
+    expect(made).toBeGreaterThanOrEqual(10);
+    await first.kill();
+
+    receiver.respondWith(204);
+    const second = await serve({ env });
+    expect((await history(second.url, "t1")).callbacks[0]).toMatchObject({
+      status: "disabled",
+      disabled_reason: "failing",
+      last_error: "http_5xx",
+    });
+    expect(await delivery(second.url)).toMatchObject({ status: "pending", next_attempt_at: null, attempt_count: made });
+    const health = await (await fetch(`${second.url}/health`)).json();
+    expect(health).toMatchObject({ pending_callbacks: 0, disabled_callbacks: 1 });
+    // What is sent to another callback shows that the dispatcher has had its turn.
+    await register(second.url, "t2", "c2", `${receiver.url}/other`);
+    await start(second.url, "t2");
+    await receiver.waitFor(() => receiver.requests.some(({ path }) => path === "/other"));
+    expect(receiver.requests.filter(({ path }) => path === "/hook")).toHaveLength(made);
+
+    expect(await callTool(second.url, tool, { callback_id })).toMatchObject({ resumed_deliveries: 1 });
+    await second.waitForLine("🔌 Callback of c1 is active again, 1 deliveries that waited are sent now");
+    expect(await deliveredAfter(second.url, made + 1)).toMatchObject({ attempt_count: made + 1 });
+    const id = receiver.requests[0]!.headers["webhook-id"];
+    expect(receiver.requests.filter(({ headers }) => headers["webhook-id"] === id)).toHaveLength(made + 1);
+  },
+);
+
 test("a test event arrives at the test receiver, and a diagnosis finds nothing wrong with it", async () => {
   const { serve } = await setUp();
   const server = await serve();

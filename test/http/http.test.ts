@@ -163,6 +163,7 @@ describe("health", () => {
         pending_callbacks: 1,
         active_tasks: 1,
         slow_origins: 0,
+        disabled_callbacks: 0,
         timestamp: "2026-11-23T05:00:00.000Z",
       },
     });

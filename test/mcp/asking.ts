@@ -41,9 +41,10 @@ export async function attempt(
   { store }: ServedMcp,
   outcome: RecordAttempt["outcome"],
   step: RecordAttempt["step"],
+  disablePolicy: RecordAttempt["disablePolicy"] = null,
 ): Promise<void> {
   const [claimed] = await store.claimDueDeliveries({ now: T0, limit: 1, perOrigin: 1, roomOf: new Map() });
   if (claimed === undefined) throw new Error("No delivery is due");
   const { deliveryId, claim } = claimed;
-  await store.recordAttempt({ deliveryId, claim, startedAt: T0, durationMs: 12, outcome, step });
+  await store.recordAttempt({ deliveryId, claim, startedAt: T0, durationMs: 12, outcome, step, disablePolicy });
 }

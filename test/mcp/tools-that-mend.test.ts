@@ -11,6 +11,10 @@ import type { ServedMcp } from "./serve-mcp.ts";
 
 const EXHAUSTED = { status: "exhausted", disablesCallback: false } as const;
 const GONE = { status: "exhausted", disablesCallback: true } as const;
+const PARKED = { status: "pending", nextAttemptAt: Date.parse(NOW) + 5000, keepClaim: false } as const;
+const AT_ONCE = { forMs: 0, failuresMin: 1 };
+/** When the one attempt ends. */
+const NOW_ENDED = new Date(Date.parse(NOW) + 12).toISOString();
 const ID = /^(cb|dlv|evt)_[0-9a-z]{26}$/;
 
 const history = z.object({
@@ -43,11 +47,11 @@ describe.each(ERAS)("the tools that mend, asked by a client of $era", ({ connect
     history.parse(await call("get_registered_callbacks", { task_id: REGISTRATION.task_id, ...given }));
 
   /** One callback with one delivery that came to this. */
-  async function ended(step: Parameters<typeof attempt>[2]) {
+  async function ended(step: Parameters<typeof attempt>[2], disablePolicy: Parameters<typeof attempt>[3] = null) {
     const { callback_id } = await call("register_callback", REGISTRATION);
     await call("start_task_with_callbacks", START);
     await served.runTask(COMPLETED);
-    await attempt(served, FAILED_503, step);
+    await attempt(served, FAILED_503, step, disablePolicy);
     const [callback] = (await historyOf()).callbacks;
     return { callback_id: String(callback_id), delivery_id: callback!.deliveries[0]!.delivery_id };
   }
@@ -232,11 +236,13 @@ describe.each(ERAS)("the tools that mend, asked by a client of $era", ({ connect
           status: "active",
           callback_id,
           ...REGISTRATION,
-          message: `🔌 Callback active: POSTs go to ${URL_B} again. Use redeliver for what was not sent.`,
+          resumed_deliveries: 0,
+          message: `🔌 Callback active: POSTs go to ${URL_B} again. It was disabled, since its receiver answered 410 Gone. Use redeliver for what was not sent.`,
           timestamp: NOW,
         }),
       );
-      expect(await call("enable_callback", { callback_id })).toEqual(answer);
+      const message = `🔌 Callback active, as it was: POSTs go to ${URL_B}.`;
+      expect(await call("enable_callback", { callback_id })).toEqual({ ...answer, message });
       expect(served.announced.filter(({ kind }) => kind === "callback.enabled")).toHaveLength(1);
       expect(await call("redeliver", { delivery_id })).toMatchObject({ redelivered: 1 });
     });
@@ -253,6 +259,70 @@ describe.each(ERAS)("the tools that mend, asked by a client of $era", ({ connect
         message: expect.stringContaining("active again"),
       });
       expect((await historyOf()).callbacks).toMatchObject([{ status: "active" }]);
+    });
+
+    it("tells the owner why a failing callback is disabled, and sends what waited for it", async () => {
+      const { callback_id, delivery_id } = await ended(PARKED, AT_ONCE);
+      expect((await historyOf()).callbacks).toMatchObject([
+        {
+          status: "disabled",
+          disabled_reason: "failing",
+          disabled_at: NOW_ENDED,
+          failing_since: NOW_ENDED,
+          last_error: "http_5xx",
+          deliveries: [{ status: "pending", next_attempt_at: null, attempt_count: 1 }],
+        },
+      ]);
+      expect(await fail("redeliver", { delivery_id })).toEqual({
+        code: "conflict",
+        message: expect.stringContaining("its attempts kept failing"),
+      });
+      expect((await call("register_callback", REGISTRATION))["message"]).toContain(
+        "is disabled, since its attempts kept failing",
+      );
+      expect(await call("enable_callback", { callback_id })).toMatchObject({
+        resumed_deliveries: 1,
+        message: `🔌 Callback active: POSTs go to ${URL_B} again. It was disabled, since its attempts kept failing. 1 deliveries that waited for it are sent now.`,
+      });
+      expect(served.announced).toContainEqual(expect.objectContaining({ kind: "callback.enabled", resumedCount: 1 }));
+      await attempt(served, { statusCode: 200, error: null, responseExcerpt: null }, { status: "delivered" });
+      const [callback] = (await historyOf()).callbacks;
+      expect(callback).toMatchObject({ status: "active", deliveries: [{ status: "delivered", attempt_count: 2 }] });
+      for (const key of ["disabled_reason", "disabled_at", "failing_since", "last_error", "last_delivery_at"])
+        expect(callback).not.toHaveProperty(key);
+    });
+
+    it("shows an active callback that fails since when and with what, and when it last got through", async () => {
+      const { delivery_id } = await ended({ status: "delivered" });
+      await call("redeliver", { delivery_id });
+      await attempt(served, { statusCode: 200, error: null, responseExcerpt: null }, { status: "delivered" });
+      await call("redeliver", { delivery_id });
+      await attempt(served, FAILED_503, PARKED);
+      const [callback] = (await historyOf()).callbacks;
+      expect(callback).toMatchObject({
+        status: "active",
+        failing_since: NOW_ENDED,
+        last_error: "http_5xx",
+        last_delivery_at: NOW_ENDED,
+      });
+      expect(callback).not.toHaveProperty("disabled_reason");
+    });
+
+    it("is what a test event does to a failing callback too, and says how many deliveries are sent now", async () => {
+      const receiver = await receiverWith();
+      const { callback_id } = await call("register_callback", { ...REGISTRATION, callback_url: receiver.url });
+      await call("start_task_with_callbacks", START);
+      await served.runTask(COMPLETED);
+      await attempt(served, FAILED_503, PARKED, AT_ONCE);
+      expect(await call("send_test_event", { callback_id })).toMatchObject({
+        status: "delivered",
+        resumed_deliveries: 1,
+        message: expect.stringContaining("active again; 1 deliveries that waited for it are sent now"),
+      });
+      expect(await call("send_test_event", { callback_id })).not.toHaveProperty("resumed_deliveries");
+      expect((await historyOf()).callbacks).toMatchObject([
+        { status: "active", deliveries: [{ next_attempt_at: NOW }] },
+      ]);
     });
 
     it("does not bring back a removed callback, and says what does", async () => {

@@ -4,6 +4,15 @@ import type { Announcement } from "../../src/service/announcements.ts";
 
 const delivery = { deliveryId: "dlv_1", eventId: "evt_1", taskId: "t1", clientId: "x", url: "http://r.example/hook" };
 const attempted = { kind: "delivery.attempted", attempt: 1, durationMs: 3, waitMs: null, ...delivery } as const;
+const disabled = {
+  kind: "callback.disabled",
+  callbackId: "cb_1",
+  taskId: "t1",
+  clientId: "x",
+  failingSince: 0,
+  error: "http_5xx",
+  heldCount: 3,
+} as const;
 
 const CASES: readonly [Announcement, readonly string[]][] = [
   [{ kind: "task.running", taskId: "t1", taskType: "demo", runCount: 1 }, ["🔨 Processing callback task t1..."]],
@@ -34,7 +43,23 @@ const CASES: readonly [Announcement, readonly string[]][] = [
     { kind: "callback.removed", callbackId: "cb_1", taskId: "t1", clientId: "x", cancelledCount: 2 },
     ["🗑️ Callback of x removed, 2 deliveries cancelled"],
   ],
-  [{ kind: "callback.enabled", callbackId: "cb_1", taskId: "t1", clientId: "x" }, ["🔌 Callback of x is active again"]],
+  [
+    { kind: "callback.enabled", callbackId: "cb_1", taskId: "t1", clientId: "x", resumedCount: 0 },
+    ["🔌 Callback of x is active again"],
+  ],
+  [
+    { kind: "callback.enabled", callbackId: "cb_1", taskId: "t1", clientId: "x", resumedCount: 2 },
+    ["🔌 Callback of x is active again, 2 deliveries that waited are sent now"],
+  ],
+  [
+    { ...disabled, reason: "failing" },
+    ["🔕 Callback to x disabled: failing since 1970-01-01T00:00:00.000Z (http_5xx), 3 deliveries wait"],
+  ],
+  [{ ...disabled, reason: "gone" }, ["🔕 Callback to x disabled: its receiver answered 410 Gone"]],
+  [
+    { ...attempted, outcome: { statusCode: 503, error: "http_5xx" }, next: "held", waitMs: 5000 },
+    ["⚠️ Callback to x returned status 503, next attempt when it is enabled"],
+  ],
   [{ kind: "deliveries.redelivered", count: 3 }, ["🔁 Sending 3 deliveries again, as asked"]],
   [
     { kind: "callback.tested", callbackId: "cb_1", clientId: "x", statusCode: 200, error: null, durationMs: 3 },

@@ -7,6 +7,7 @@ import { openTestStore } from "../support/sqlite-store.ts";
 /** Statements whose scan is of something that stays small, and why. */
 const SMALL_SCANS: readonly RegExp[] = [
   /USING (COVERING )?INDEX (tasks_open|callbacks_awaiting|deliveries_due|deliveries_expiring|deliveries_sending|deliveries_open)/, // holds open rows only
+  /USING COVERING INDEX callbacks_disabled/, // holds disabled callbacks only
   /SCAN json_each/, // the origins that are full: at most the requests in flight
   /SCAN owed/, // the union of two partial indexes
   /SCAN (inbox|\(subquery-\d+\))/, // the inbox: bounded to 2,000 rows
@@ -64,6 +65,7 @@ test("each partial index is used by the query it is for", async () => {
     "tasks_open",
     "tasks_ended",
     "callbacks_awaiting",
+    "callbacks_disabled",
     "deliveries_due",
     "deliveries_expiring",
     "deliveries_sending",
@@ -89,6 +91,24 @@ test("what is open is found among what is open, and not among all deliveries of 
   for (const sql of asksForOpen) {
     expect(db.prepare(`explain query plan ${sql}`).get(null, null)).toMatchObject({
       detail: expect.stringContaining("deliveries_open"),
+    });
+  }
+});
+
+test("what is held of one callback is found by the callback, and not among all that is held", async () => {
+  const prepare = vi.spyOn(Database.prototype, "prepare");
+  onTestFinished(() => prepare.mockRestore());
+  const file = join(temporaryFolder(), "callbacks.db");
+  await (await openTestStore(file)).close();
+  const [resume, ...others] = prepare.mock.calls
+    .map(([sql]) => sql)
+    .filter((sql) => /^update "deliveries" .*"callback_id" = \? and .*"next_attempt_at" is null/.test(sql));
+  prepare.mockRestore();
+  const db = new Database(file);
+  onTestFinished(() => void db.close());
+  for (const sql of [resume!, ...others]) {
+    expect(db.prepare(`explain query plan ${sql}`).get(null, null, null)).toMatchObject({
+      detail: expect.stringContaining("deliveries_identity (callback_id=?)"),
     });
   }
 });

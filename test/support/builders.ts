@@ -49,7 +49,7 @@ export function aClaim(changes: Partial<ClaimDeliveries> = {}): ClaimDeliveries 
 
 export function aRecord(
   claim: { readonly deliveryId: string; readonly claim: number },
-  changes: Partial<Pick<RecordAttempt, "step" | "outcome" | "startedAt" | "durationMs">> = {},
+  changes: Partial<Pick<RecordAttempt, "step" | "outcome" | "startedAt" | "durationMs" | "disablePolicy">> = {},
 ): RecordAttempt {
   return {
     deliveryId: claim.deliveryId,
@@ -58,6 +58,7 @@ export function aRecord(
     durationMs: 12,
     outcome: { statusCode: 200, error: null, responseExcerpt: null },
     step: { status: "delivered" },
+    disablePolicy: null,
     ...changes,
   };
 }

@@ -1,14 +1,16 @@
 import { z } from "zod";
+import { WHY_DISABLED } from "../../service/callbacks.ts";
+import type { EnableCallbackResult } from "../../service/callback-ports.ts";
 import type { Callbacks } from "../../service/callbacks.ts";
 import type { Clock } from "../../service/ports.ts";
-import { timestamp, timestampOf } from "../answers.ts";
+import { count, timestamp, timestampOf } from "../answers.ts";
 import { ownId } from "../arguments.ts";
 import { defineTool } from "../tool.ts";
 import type { Tool } from "../tool.ts";
 
 const DESCRIPTION = [
-  "Makes a callback active again that was disabled because its receiver answered 410 Gone.",
-  "Deliveries that ended with it are not sent by this: use redeliver for them afterwards.",
+  "Makes a callback active again that was disabled because its attempts kept failing or its receiver answered 410 Gone.",
+  "Deliveries that waited for a failing one are sent now; those that ended with a 410 are not: use redeliver for them afterwards.",
   "A callback that is active already stays as it is; a removed one is brought back by register_callback.",
   "A send_test_event that gets through does the same.",
 ].join(" ");
@@ -23,6 +25,7 @@ const output = z.object({
   task_id: z.string().describe("Null: it is for any task.").nullable(),
   client_id: z.string(),
   callback_url: z.string(),
+  resumed_deliveries: count.describe("Deliveries that had waited for it and are sent now."),
   message: z.string(),
   timestamp,
 });
@@ -42,16 +45,28 @@ export function createEnableCallback({
     input,
     output,
     async answer({ callback_id }, principal) {
-      const callback = await callbacks.enable(principal, callback_id);
+      const result = await callbacks.enable(principal, callback_id);
+      const { callback } = result;
       return {
         status: "active" as const,
         callback_id: callback.id,
         task_id: callback.taskId,
         client_id: callback.clientId,
         callback_url: callback.url,
-        message: `🔌 Callback active: POSTs go to ${callback.url} again. Use redeliver for what was not sent.`,
+        resumed_deliveries: result.enabled?.resumedCount ?? 0,
+        message: messageOf(result),
         timestamp: timestampOf(clock),
       };
     },
   });
+}
+
+function messageOf({ callback, enabled }: EnableCallbackResult): string {
+  if (enabled === null) return `🔌 Callback active, as it was: POSTs go to ${callback.url}.`;
+  const { reason, resumedCount } = enabled;
+  const rest =
+    resumedCount === 0
+      ? "Use redeliver for what was not sent."
+      : `${resumedCount} deliveries that waited for it are sent now.`;
+  return `🔌 Callback active: POSTs go to ${callback.url} again. It was disabled, since ${WHY_DISABLED[reason]}. ${rest}`;
 }

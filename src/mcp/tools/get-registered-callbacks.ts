@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Attempt } from "../../domain/attempt.ts";
+import type { CallbackHealth } from "../../domain/callback-health.ts";
 import { CALLBACKS_PER_TASK_MAX } from "../../domain/callback.ts";
 import { DELIVERY_STATUSES } from "../../domain/delivery.ts";
 import type { Delivery } from "../../domain/delivery.ts";
@@ -55,7 +56,7 @@ const delivery = z.object({
     .enum(DELIVERY_STATUSES)
     .describe("exhausted: given up, the reason or the last attempt says why. cancelled: withdrawn."),
   attempt_count: count,
-  next_attempt_at: isoTime.nullable(),
+  next_attempt_at: isoTime.describe("Null while pending: it waits until its disabled callback is enabled.").nullable(),
   reason: z
     .string()
     .optional()
@@ -70,6 +71,14 @@ const callback = z.object({
   registered_at: isoTime,
   status: z.enum(["active", "disabled", "removed"]),
   not_after: isoTime.optional().describe("From when no attempt is begun, if the registration says."),
+  disabled_reason: z
+    .enum(["gone", "failing"])
+    .optional()
+    .describe("gone: the receiver answered 410. failing: for too long; its deliveries wait until enable_callback."),
+  disabled_at: isoTime.optional(),
+  failing_since: isoTime.optional().describe("When attempts began to fail, if none has got through since."),
+  last_error: z.string().optional().describe("What went wrong with the last of them."),
+  last_delivery_at: isoTime.optional().describe("When one last got through before."),
   deliveries: z.array(delivery),
 });
 
@@ -117,7 +126,20 @@ function showCallback(history: CallbackHistory): z.input<typeof callback> {
     registered_at: isoOf(registeredAt),
     status,
     ...notAfterOf(history.callback),
+    ...showTrouble(history.callback.health),
     deliveries: history.deliveries.map(showDelivery),
+  };
+}
+
+/** Nothing for a callback that is in order. */
+function showTrouble({ failingSince, lastError, lastDeliveryAt, disabledReason, disabledAt }: CallbackHealth) {
+  if (failingSince === null && disabledAt === null) return {};
+  return {
+    ...(disabledReason !== null && { disabled_reason: disabledReason }),
+    ...(disabledAt !== null && { disabled_at: isoOf(disabledAt) }),
+    ...(failingSince !== null && { failing_since: isoOf(failingSince) }),
+    ...(lastError !== null && { last_error: lastError }),
+    ...(lastDeliveryAt !== null && { last_delivery_at: isoOf(lastDeliveryAt) }),
   };
 }
 

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { CALLBACK_URL_CHARS_MAX } from "../../domain/callback.ts";
 import { EVENT_TYPES } from "../../domain/event.ts";
+import { WHY_DISABLED } from "../../service/callbacks.ts";
 import type { Callbacks, Registered } from "../../service/callbacks.ts";
 import type { Clock } from "../../service/ports.ts";
 import { count, isoTime, notAfterOf, timestamp, timestampOf } from "../answers.ts";
@@ -94,7 +95,8 @@ export function createRegisterCallback({
 
 function messageOf(taskId: string, { callback, isNew, ended }: Registered): string {
   if (callback.status !== "active") {
-    return `⚠️ This callback was registered before and is ${callback.status}, so nothing more is sent to ${callback.url}; enable it with enable_callback, or register another callback_url.`;
+    const why = WHY_DISABLED[callback.health.disabledReason ?? "gone"];
+    return `⚠️ This callback was registered before and is disabled, since ${why}, so nothing more is sent to ${callback.url}; enable it with enable_callback, or register another callback_url.`;
   }
   if (ended === null) {
     return `✅ Callback registered! You'll receive HTTP POST to ${callback.url} when task ${taskId} completes.`;

@@ -9,6 +9,7 @@ import type { Tool } from "../tool.ts";
 const DESCRIPTION = [
   "Sends one signed test POST to a callback's URL now and answers with what it came to, within seconds.",
   'Its type is "test" and it has a webhook-id of its own; it is tried once, and no history shows it.',
+  "A disabled callback that takes it is active again, and what waited for it is sent.",
   "Use it to see whether a receiver is reachable and verifies the signature, before a task ends; diagnose_callback says more when it fails.",
 ].join(" ");
 
@@ -24,6 +25,11 @@ const output = z.object({
   status_code: count.nullable().describe("The receiver's HTTP status; null: it gave no answer."),
   error: z.string().describe("What went wrong, e.g. timeout or http_5xx; null: delivered.").nullable(),
   duration_ms: count,
+  resumed_deliveries: count
+    .optional()
+    .describe(
+      "The callback was disabled and is active again by this: deliveries that had waited for it and are sent now.",
+    ),
   message: z.string(),
   timestamp,
 });
@@ -53,6 +59,7 @@ export function createSendTestEvent({
         status_code: statusCode,
         error,
         duration_ms: sent.durationMs,
+        ...(sent.resumedCount !== null && { resumed_deliveries: sent.resumedCount }),
         message: messageOf(sent),
         timestamp: timestampOf(clock),
       };
@@ -60,9 +67,14 @@ export function createSendTestEvent({
   });
 }
 
-function messageOf({ callback, enabledBy, outcome: { statusCode, error } }: TestEventSent): string {
-  if (enabledBy)
-    return `✅ ${callback.url} took the test event, and the callback is active again; use redeliver for what was not sent.`;
+function messageOf({ callback, resumedCount, outcome: { statusCode, error } }: TestEventSent): string {
+  if (resumedCount !== null) {
+    const rest =
+      resumedCount === 0
+        ? "use redeliver for what was not sent"
+        : `${resumedCount} deliveries that waited for it are sent now`;
+    return `✅ ${callback.url} took the test event, and the callback is active again; ${rest}.`;
+  }
   if (error === null) return `✅ ${callback.url} took the test event.`;
   const what = statusCode === null ? `failed: ${error}` : `was answered with status ${statusCode}`;
   return `⚠️ The test event to ${callback.url} ${what}; diagnose_callback says what to do.`;

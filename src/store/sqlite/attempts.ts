@@ -1,8 +1,9 @@
-import { and, eq, ne, sql } from "drizzle-orm";
+import { eq, sql } from "drizzle-orm";
 import type { RecordAttempt, RecordAttemptResult, RecordedStep } from "../../service/ports.ts";
+import { prepareHealth } from "./callback-health.ts";
 import type { SqliteConnection } from "./connection.ts";
-import { prepareIsSettled, prepareReopen, prepareWithdraw } from "./outbox.ts";
-import { attempts, callbacks, deliveries } from "./schema.ts";
+import { prepareIsSettled, prepareReopen } from "./outbox.ts";
+import { attempts, deliveries } from "./schema.ts";
 
 const bound = sql.placeholder;
 
@@ -10,13 +11,8 @@ const bound = sql.placeholder;
 export function prepareRecording(db: SqliteConnection["db"]): (command: RecordAttempt) => RecordAttemptResult {
   const statements = prepare(db);
   const reopen = prepareReopen(db);
-  const withdraw = prepareWithdraw(db);
+  const healthAfter = prepareHealth(db);
   const isSettled = prepareIsSettled(db);
-
-  function disableCallback(callbackId: string, settledAt: number): void {
-    statements.disable.run({ callbackId });
-    withdraw(callbackId, settledAt);
-  }
 
   return (command) => {
     const { deliveryId, startedAt, durationMs, outcome, step } = command;
@@ -30,11 +26,14 @@ export function prepareRecording(db: SqliteConnection["db"]): (command: RecordAt
     if (!claimHeld) return { claimHeld, eventSettled: false };
     const endedAt = startedAt + durationMs;
     statements.take.run({ deliveryId, settledAt: step.status === "pending" ? null : endedAt, ...columnsOf(step) });
-    if (step.status === "exhausted" && step.disablesCallback) disableCallback(row.callbackId, endedAt);
+    const isGone = step.status === "exhausted" && step.disablesCallback;
     // As if it had been asked for right now, which is what it comes to.
-    else if (row.sendAgain) reopen(deliveryId, endedAt);
-    if (step.status === "pending") return { claimHeld, eventSettled: false };
-    return { claimHeld, eventSettled: isSettled(row.eventId) };
+    if (row.sendAgain && !isGone) reopen(deliveryId, endedAt);
+    const { callbackId } = row;
+    const health = healthAfter({ callbackId, error, isGone, endedAt, policy: command.disablePolicy });
+    const told = health.change === null ? {} : { callbackChange: health.change };
+    if (step.status !== "pending") return { claimHeld, eventSettled: isSettled(row.eventId), ...told };
+    return { claimHeld, eventSettled: false, ...(health.isDisabled && { isHeld: true }), ...told };
   };
 }
 
@@ -81,11 +80,6 @@ function prepare(db: SqliteConnection["db"]) {
         sendAgain: false,
       })
       .where(eq(deliveries.id, bound("deliveryId")))
-      .prepare(),
-    disable: db
-      .update(callbacks)
-      .set({ status: "disabled" })
-      .where(and(eq(callbacks.id, bound("callbackId")), ne(callbacks.status, "removed")))
       .prepare(),
   };
 }

@@ -6,6 +6,7 @@ import type { EventType } from "../../domain/event.ts";
 import type { NewId } from "../../domain/ids.ts";
 import type { RegisterCallback, RegisterCallbackResult, Store } from "../../service/ports.ts";
 import type { SecretCipher } from "../secret-cipher.ts";
+import { IN_ORDER } from "./callback-health.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { prepareReopen } from "./outbox.ts";
 import { toCallback } from "./rows.ts";
@@ -102,11 +103,13 @@ export function prepareCallbackCount(db: SqliteConnection["db"]): (principal: st
   return (principal, taskId) => statement.get({ principal, taskId })?.count ?? 0;
 }
 
-/** Puts an event into a callback's outbox, due at once. */
+type OwedCallback = Pick<Callback, "id" | "principal" | "url" | "notAfter" | "status">;
+
+/** Puts an event into a callback's outbox: due at once, or held while the callback is disabled. */
 export function prepareDeliveryInsert(
   db: SqliteConnection["db"],
   newId: NewId,
-): (eventId: string, callback: Pick<Callback, "id" | "principal" | "url" | "notAfter">, now: number) => void {
+): (eventId: string, callback: OwedCallback, now: number) => void {
   const statement = db
     .insert(deliveries)
     .values({
@@ -119,15 +122,17 @@ export function prepareDeliveryInsert(
       profileVersion: BODY_PROFILE_VERSION,
       status: "pending",
       attemptCount: 0,
-      nextAttemptAt: bound("now"),
+      nextAttemptAt: bound("due"),
       claim: 0,
       createdAt: bound("now"),
       notAfter: bound("notAfter"),
     })
     .prepare();
   return (eventId, callback, now) => {
-    const { id: callbackId, principal, url, notAfter } = callback;
-    statement.run({ id: newId("dlv"), eventId, callbackId, principal, origin: new URL(url).origin, notAfter, now });
+    const { id: callbackId, principal, url, notAfter, status } = callback;
+    const due = status === "disabled" ? null : now;
+    const origin = new URL(url).origin;
+    statement.run({ id: newId("dlv"), eventId, callbackId, principal, origin, notAfter, due, now });
   };
 }
 
@@ -173,6 +178,7 @@ function prepare(db: SqliteConnection["db"]) {
         olderSecrets: null,
         notAfter: sql`${bound("notAfter")}`,
         awaitsTask: sql`${bound("awaitsTask")}`,
+        ...IN_ORDER,
       })
       .where(eq(callbacks.id, bound("id")))
       .returning()

@@ -12,6 +12,7 @@ import type {
 import type { SecretCipher } from "../secret-cipher.ts";
 import { prepareRecording } from "./attempts.ts";
 import type { SqliteConnection } from "./connection.ts";
+import { dueUnlessHeld } from "./outbox.ts";
 import { toEvent } from "./rows.ts";
 import {
   callbacks,
@@ -193,7 +194,7 @@ function prepareHolding(db: SqliteConnection["db"]) {
     resume: db.update(deliveries).set({ nextAttemptAt: null }).where(claimHolds).prepare(),
     release: db
       .update(deliveries)
-      .set({ status: "pending", nextAttemptAt: sql`${bound("nextAttemptAt")}` })
+      .set({ status: "pending", nextAttemptAt: dueUnlessHeld(sql`${bound("nextAttemptAt")}`) })
       .where(claimHolds)
       .prepare(),
   };
@@ -208,7 +209,10 @@ function prepareReclaiming(db: SqliteConnection["db"]) {
       .prepare(),
     deliveries: db
       .update(deliveries)
-      .set({ status: "pending", nextAttemptAt: sql`coalesce(${deliveries.nextAttemptAt}, ${bound("now")})` })
+      .set({
+        status: "pending",
+        nextAttemptAt: dueUnlessHeld(sql`coalesce(${deliveries.nextAttemptAt}, ${bound("now")})`),
+      })
       .where(deliveryIsSending)
       .prepare(),
   };

@@ -4,11 +4,13 @@ import { CALLBACKS_PER_TASK_MAX } from "../../domain/callback.ts";
 import type { Delivery } from "../../domain/delivery.ts";
 import type { HistoryPage } from "../../service/callback-ports.ts";
 import type { CallbackHistory, Counts, Store } from "../../service/ports.ts";
+import { healthColumns } from "./callback-health.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { deliveryMatches, filterParameters, statusShown } from "./outbox.ts";
 import {
   attempts,
   callbackIsAwaiting,
+  callbackIsDisabled,
   callbacks,
   counters,
   deliveries,
@@ -49,6 +51,7 @@ export function historyVerbs({ db }: SqliteConnection): Pick<Store, "deliveryHis
         completedTasks: totals.completed.get()?.value ?? 0,
         activeTasks: totals.active.get()?.count ?? 0,
         pendingCallbacks: totals.owed.get()?.count ?? 0,
+        disabledCallbacks: totals.disabled.get()?.count ?? 0,
       }));
     },
   };
@@ -84,6 +87,7 @@ function prepareHistory(db: SqliteConnection["db"]) {
         status: callbacks.status,
         registeredAt: callbacks.registeredAt,
         notAfter: callbacks.notAfter,
+        health: healthColumns,
       })
       .from(callbacks)
       .where(and(isOfTask, isAfter, or(sql`${bound("isFiltered")} = 0`, exists(matching))))
@@ -124,12 +128,13 @@ function prepareHistory(db: SqliteConnection["db"]) {
 }
 
 function prepareTotals(db: SqliteConnection["db"]) {
+  const disabled = db.select({ id: callbacks.id }).from(callbacks).where(callbackIsDisabled);
   const awaiting = db.select({ id: callbacks.id }).from(callbacks).where(callbackIsAwaiting);
   // The plus keeps SQLite from walking the index on callback_id, which holds all of history, to find the open ones in order.
   const undelivered = db
     .select({ id: sql<string>`+${deliveries.callbackId}` })
     .from(deliveries)
-    .where(deliveryIsOpen);
+    .where(and(deliveryIsOpen, sql`+${deliveries.callbackId} not in ${disabled}`));
   return {
     completed: db
       .select({ value: counters.value })
@@ -137,7 +142,8 @@ function prepareTotals(db: SqliteConnection["db"]) {
       .where(eq(counters.name, "completed_tasks"))
       .prepare(),
     active: db.select({ count: count() }).from(tasks).where(taskIsOpen).prepare(),
-    // A callback that is not active has no open delivery: what disables or removes it withdraws them.
+    // Open deliveries are those of active callbacks, and of disabled ones for which they are held; all others were withdrawn.
     owed: db.select({ count: count() }).from(awaiting.union(undelivered).as("owed")).prepare(),
+    disabled: db.select({ count: count() }).from(callbacks).where(callbackIsDisabled).prepare(),
   };
 }

@@ -1,5 +1,6 @@
 /** What several verbs do to deliveries or ask of them, each within its caller's transaction. */
-import { and, eq, sql } from "drizzle-orm";
+import { and, eq, isNotNull, sql } from "drizzle-orm";
+import type { SQL } from "drizzle-orm";
 import type { DeliveryStatus } from "../../domain/delivery.ts";
 import type { DeliveryFilter } from "../../service/callback-ports.ts";
 import type { SqliteConnection } from "./connection.ts";
@@ -8,6 +9,7 @@ import { callbacks, deliveries, deliveryIsOpen } from "./schema.ts";
 const bound = sql.placeholder;
 
 const isKeptOverWait = sql`${deliveries.status} = 'sending' and ${deliveries.nextAttemptAt} is not null`;
+const isPending = eq(deliveries.status, "pending");
 const isBeingSent = sql`${deliveries.status} = 'sending' and ${deliveries.nextAttemptAt} is null`;
 
 /** A claim that is kept over a short wait is nothing a reader should know of: the delivery waits for its next attempt. */
@@ -53,6 +55,36 @@ export function prepareWithdraw(db: SqliteConnection["db"]): (callbackId: string
     .where(and(deliveryIsOpen, eq(deliveries.callbackId, bound("callbackId"))))
     .prepare();
   return (callbackId, settledAt) => statement.run({ callbackId, settledAt }).changes;
+}
+
+/**
+ * Holds what a callback disabled for failing is owed: pending without a time, so that no claim finds it; a claim kept over a wait is
+ * void by that. What is being sent goes on, and is held once its attempt is recorded. Returns how many are held now that were not.
+ */
+export function prepareHold(db: SqliteConnection["db"]): (callbackId: string) => number {
+  const statement = db
+    .update(deliveries)
+    .set({ status: "pending", nextAttemptAt: null })
+    .where(and(deliveryIsOpen, eq(deliveries.callbackId, bound("callbackId")), isNotNull(deliveries.nextAttemptAt)))
+    .prepare();
+  return (callbackId) => statement.run({ callbackId }).changes;
+}
+
+/** Makes what is held of a callback due, its place in the schedule kept; returns how many deliveries that were. */
+export function prepareResume(db: SqliteConnection["db"]): (callbackId: string, now: number) => number {
+  const statement = db
+    .update(deliveries)
+    .set({ nextAttemptAt: sql`${bound("now")}` })
+    // The plus keeps SQLite from the index of what is due, where it would read what is held of all callbacks.
+    .where(and(isPending, eq(deliveries.callbackId, bound("callbackId")), sql`+${deliveries.nextAttemptAt} is null`))
+    .prepare();
+  return (callbackId, now) => statement.run({ callbackId, now }).changes;
+}
+
+/** When a delivery that goes back from a claim is due: at `otherwise`, or not until its callback is enabled. */
+export function dueUnlessHeld(otherwise: SQL): SQL {
+  const callback = sql`select 1 from ${callbacks} where ${callbacks.id} = ${deliveries.callbackId}`;
+  return sql`case when exists (${callback} and ${callbacks.status} = 'disabled') then null else ${otherwise} end`;
 }
 
 /** Whether an event has no open delivery left. */

@@ -1,6 +1,12 @@
 import { and, asc, eq, sql } from "drizzle-orm";
-import type { SQL } from "drizzle-orm";
-import type { Redeliver, RedeliverResult, RedeliverSelection } from "../../service/callback-ports.ts";
+import type { InferSelectModel, SQL } from "drizzle-orm";
+import { isOver } from "../../domain/not-after.ts";
+import type {
+  Redeliver,
+  RedeliverResult,
+  RedeliverSelection,
+  RedeliveryRefusal,
+} from "../../service/callback-ports.ts";
 import type { Store } from "../../service/ports.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { deliveryMatches, filterParameters, prepareReopen } from "./outbox.ts";
@@ -17,9 +23,9 @@ export function redeliveryVerbs({ db, write }: SqliteConnection): Pick<Store, "r
   function one(principal: string, { deliveryId }: Selection<"deliveryId">, now: number): RedeliverResult {
     const row = statements.delivery.get({ principal, deliveryId });
     if (row === undefined) return { kind: "not_found" };
-    const { callbackId, status, notAfter } = row;
-    if (status !== "active") return { kind: "refused", callbackId, status };
-    if (isTooLate(notAfter, now)) return { kind: "refused", callbackId, status: "past_not_after" };
+    const { callbackId } = row;
+    const why = whyRefused(row, now);
+    if (why !== null) return { kind: "refused", callbackId, why };
     reopen(deliveryId, now);
     return { kind: "redelivered", deliveryIds: [deliveryId], passedOver: 0, next: null };
   }
@@ -28,8 +34,8 @@ export function redeliveryVerbs({ db, write }: SqliteConnection): Pick<Store, "r
     const { callbackId } = selection;
     const row = statements.callback.get({ principal, callbackId });
     if (row === undefined) return { kind: "not_found" };
-    if (row.status !== "active") return { kind: "refused", callbackId, status: row.status };
-    if (isTooLate(row.notAfter, now)) return { kind: "refused", callbackId, status: "past_not_after" };
+    const why = whyRefused(row, now);
+    if (why !== null) return { kind: "refused", callbackId, why };
     return step(statements.ofCallback.all({ principal, callbackId, ...pageOf(selection) }), selection.limit, now);
   }
 
@@ -43,9 +49,7 @@ export function redeliveryVerbs({ db, write }: SqliteConnection): Pick<Store, "r
   function step(rows: ReturnType<typeof statements.ofTask.all>, limit: number, now: number): RedeliverResult {
     const page = rows.slice(0, limit);
     const last = rows.length > limit ? page.at(-1) : undefined;
-    const deliveryIds = page
-      .filter(({ status, notAfter }) => status === "active" && !isTooLate(notAfter, now))
-      .map(({ id }) => id);
+    const deliveryIds = page.filter((row) => whyRefused(row, now) === null).map(({ id }) => id);
     for (const id of deliveryIds) reopen(id, now);
     const next = last === undefined ? null : { callbackId: last.callbackId, eventId: last.eventId };
     return { kind: "redelivered", deliveryIds, passedOver: page.length - deliveryIds.length, next };
@@ -59,8 +63,13 @@ export function redeliveryVerbs({ db, write }: SqliteConnection): Pick<Store, "r
   return { redeliver: (command) => write(() => redeliver(command)) };
 }
 
-function isTooLate(notAfter: number | null, now: number): boolean {
-  return notAfter !== null && notAfter <= now;
+type Target = Pick<InferSelectModel<typeof callbacks>, "status" | "disabledReason" | "notAfter">;
+
+/** Why nothing is sent to a callback; null: it may be. */
+function whyRefused({ status, disabledReason, notAfter }: Target, now: number): RedeliveryRefusal | null {
+  if (status === "removed") return "removed";
+  if (status === "disabled") return disabledReason ?? "gone";
+  return isOver(notAfter, now) ? "past_not_after" : null;
 }
 
 function pageOf(selection: Selection<"callbackId"> | Selection<"taskId">) {
@@ -69,6 +78,7 @@ function pageOf(selection: Selection<"callbackId"> | Selection<"taskId">) {
   return { ...filterParameters(selection), afterCallback, afterEvent: after?.eventId ?? "", limit: limit + 1 };
 }
 
+const target = { status: callbacks.status, disabledReason: callbacks.disabledReason, notAfter: callbacks.notAfter };
 const isOwn = eq(callbacks.principal, bound("principal"));
 const isOfTask = and(isOwn, eq(callbacks.taskId, bound("taskId")));
 const isCallback = and(isOwn, eq(callbacks.id, bound("callbackId")));
@@ -76,16 +86,12 @@ const isCallback = and(isOwn, eq(callbacks.id, bound("callbackId")));
 function prepareChecks(db: SqliteConnection["db"]) {
   return {
     delivery: db
-      .select({ callbackId: callbacks.id, status: callbacks.status, notAfter: callbacks.notAfter })
+      .select({ callbackId: callbacks.id, ...target })
       .from(deliveries)
       .innerJoin(callbacks, eq(callbacks.id, deliveries.callbackId))
       .where(and(isOwn, eq(deliveries.id, bound("deliveryId"))))
       .prepare(),
-    callback: db
-      .select({ status: callbacks.status, notAfter: callbacks.notAfter })
-      .from(callbacks)
-      .where(isCallback)
-      .prepare(),
+    callback: db.select(target).from(callbacks).where(isCallback).prepare(),
     anyOfTask: db.select({ id: callbacks.id }).from(callbacks).where(isOfTask).limit(1).prepare(),
   };
 }
@@ -98,8 +104,7 @@ function prepareMatches(db: SqliteConnection["db"]) {
         id: deliveries.id,
         callbackId: deliveries.callbackId,
         eventId: deliveries.eventId,
-        status: callbacks.status,
-        notAfter: callbacks.notAfter,
+        ...target,
       })
       .from(callbacks)
       .innerJoin(deliveries, eq(deliveries.callbackId, callbacks.id))

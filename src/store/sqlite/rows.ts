@@ -18,6 +18,7 @@ export function toTask(row: InferSelectModel<typeof tasks>): Task {
 /** Throws when the secret cannot be read. */
 export function toCallback(row: InferSelectModel<typeof callbacks>, cipher: SecretCipher): Callback {
   const { id, principal, taskId, clientId, url, status, registeredAt, notAfter } = row;
+  const { failingSince, failures, lastError, lastDeliveryAt, disabledReason, disabledAt } = row;
   return {
     id,
     principal,
@@ -29,6 +30,7 @@ export function toCallback(row: InferSelectModel<typeof callbacks>, cipher: Secr
     status,
     registeredAt,
     notAfter,
+    health: { failingSince, failures, lastError, lastDeliveryAt, disabledReason, disabledAt },
   };
 }
 

@@ -2,6 +2,7 @@ import { sql } from "drizzle-orm";
 import { foreignKey, index, integer, primaryKey, sqliteTable, text, unique } from "drizzle-orm/sqlite-core";
 import type { AttemptError } from "../../domain/attempt.ts";
 import type { BodyProfile } from "../../domain/body.ts";
+import type { DisabledReason } from "../../domain/callback-health.ts";
 import type { CallbackStatus } from "../../domain/callback.ts";
 import type { DeliveryReason, DeliveryStatus } from "../../domain/delivery.ts";
 import type { EventType } from "../../domain/event.ts";
@@ -19,6 +20,7 @@ export const deliveryIsPending = sql.raw(PENDING);
 export const deliveryMayExpire = sql.raw(`${PENDING} and "not_after" is not null`);
 export const deliveryIsSending = sql.raw(`"status" = 'sending'`);
 export const callbackIsAwaiting = sql.raw(`"awaits_task" = 1 and "status" = 'active'`);
+export const callbackIsDisabled = sql.raw(`"status" = 'disabled'`);
 
 /**
  * Times are epoch milliseconds. A row that belongs to somebody says so in `principal`. Indexes on open states are partial, so that
@@ -75,10 +77,19 @@ export const callbacks = sqliteTable(
     registeredAt: integer("registered_at").notNull(),
     /** From then on no attempt is begun; null: the schedule alone decides. */
     notAfter: integer("not_after"),
+    /** The end of the first failed attempt since the last success; null: in order. */
+    failingSince: integer("failing_since"),
+    /** In a row. */
+    failures: integer().notNull().default(0),
+    lastError: text("last_error").$type<AttemptError>(),
+    lastDeliveryAt: integer("last_delivery_at"),
+    disabledReason: text("disabled_reason").$type<DisabledReason>(),
+    disabledAt: integer("disabled_at"),
   },
   (table) => [
     unique("callbacks_identity").on(table.principal, table.taskId, table.clientId, table.url),
     index("callbacks_awaiting").on(table.id).where(callbackIsAwaiting),
+    index("callbacks_disabled").on(table.id).where(callbackIsDisabled),
   ],
 );
 
@@ -119,7 +130,7 @@ export const deliveries = sqliteTable(
     attemptsBefore: integer("attempts_before").notNull().default(0),
     /** Redelivery was asked for while it was being sent: it is due again as soon as its attempt is over. */
     sendAgain: integer("send_again", { mode: "boolean" }).notNull().default(false),
-    /** While pending: when it is due. While sending: set only over a short wait for which the claim is kept. */
+    /** While pending: when it is due, or null while it is held since its callback is disabled for failing. While sending: set only over a short wait for which the claim is kept. */
     nextAttemptAt: integer("next_attempt_at"),
     /** Counts the claims: a later one makes an earlier one void. */
     claim: integer().notNull(),

@@ -7,7 +7,7 @@ import type { FinishTask, FinishTaskResult, StartTask, StartTaskResult, Store } 
 import { prepareCallbackCount, prepareDeliveryInsert } from "./callbacks.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { toEventTypes, toTask } from "./rows.ts";
-import { callbackIsAwaiting, callbacks, counters, events, taskIsOpen, tasks } from "./schema.ts";
+import { callbacks, counters, events, taskIsOpen, tasks } from "./schema.ts";
 
 type TaskVerbs = Pick<Store, "startTask" | "findTask" | "claimRunnableTasks" | "finishTask">;
 
@@ -113,6 +113,9 @@ function prepareTasks(db: SqliteConnection["db"]) {
 
 /** The statements that end a task: its row, its event, and which callbacks stop waiting for it. */
 function prepareEnd(db: SqliteConnection["db"]) {
+  // One that is disabled for failing may come back, and is then owed what happened meanwhile.
+  const isOwedTheEnd = sql`${callbacks.awaitsTask} = 1
+    and (${callbacks.status} = 'active' or (${callbacks.status} = 'disabled' and ${callbacks.disabledReason} = 'failing'))`;
   return {
     finish: db
       .update(tasks)
@@ -145,13 +148,12 @@ function prepareEnd(db: SqliteConnection["db"]) {
     awaitEnd: db
       .update(callbacks)
       .set({ awaitsTask: false })
-      .where(
-        and(eq(callbacks.principal, bound("principal")), eq(callbacks.taskId, bound("taskId")), callbackIsAwaiting),
-      )
+      .where(and(eq(callbacks.principal, bound("principal")), eq(callbacks.taskId, bound("taskId")), isOwedTheEnd))
       .returning({
         id: callbacks.id,
         principal: callbacks.principal,
         url: callbacks.url,
+        status: callbacks.status,
         events: callbacks.events,
         notAfter: callbacks.notAfter,
       })

@@ -1,12 +1,14 @@
 import { and, eq, ne, sql } from "drizzle-orm";
 import type {
   CallbackKey,
+  EnableCallback,
   EnableCallbackResult,
   UnregisterCallback,
   UnregisterCallbackResult,
 } from "../../service/callback-ports.ts";
 import type { Store } from "../../service/ports.ts";
 import type { SecretCipher } from "../secret-cipher.ts";
+import { IN_ORDER, prepareEnable } from "./callback-health.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { prepareWithdraw } from "./outbox.ts";
 import { toCallback } from "./rows.ts";
@@ -20,6 +22,7 @@ export function unregisterVerbs(
 ): Pick<Store, "findCallback" | "unregisterCallback" | "enableCallback"> {
   const statements = prepare(db);
   const withdraw = prepareWithdraw(db);
+  const setActive = prepareEnable(db);
 
   function find(principal: string, key: CallbackKey) {
     return "callbackId" in key
@@ -35,10 +38,13 @@ export function unregisterVerbs(
     return { removedNow, callback: toCallback({ ...row, status: "removed" }, cipher), cancelledCount };
   }
 
-  function enable(principal: string, callbackId: string): EnableCallbackResult | null {
-    const enabledNow = statements.enable.run({ principal, id: callbackId }).changes > 0;
-    const row = find(principal, { callbackId });
-    return row === undefined ? null : { enabledNow, callback: toCallback(row, cipher) };
+  function enable({ principal, callbackId, now }: EnableCallback): EnableCallbackResult | null {
+    const before = find(principal, { callbackId });
+    if (before === undefined) return null;
+    const resumedCount = setActive(callbackId, now);
+    const after = find(principal, { callbackId }) ?? before;
+    const enabled = resumedCount === null ? null : { reason: before.disabledReason ?? "gone", resumedCount };
+    return { enabled, callback: toCallback(after, cipher) };
   }
 
   return {
@@ -49,8 +55,8 @@ export function unregisterVerbs(
     unregisterCallback(command) {
       return write(() => unregister(command));
     },
-    enableCallback(principal, callbackId) {
-      return write(() => enable(principal, callbackId));
+    enableCallback(command) {
+      return write(() => enable(command));
     },
   };
 }
@@ -75,14 +81,9 @@ function prepare(db: SqliteConnection["db"]) {
         ),
       )
       .prepare(),
-    enable: db
-      .update(callbacks)
-      .set({ status: "active" })
-      .where(and(isOwn, eq(callbacks.id, bound("id")), eq(callbacks.status, "disabled")))
-      .prepare(),
     remove: db
       .update(callbacks)
-      .set({ status: "removed" })
+      .set({ status: "removed", ...IN_ORDER })
       .where(and(eq(callbacks.id, bound("id")), ne(callbacks.status, "removed")))
       .prepare(),
   };
