@@ -19,6 +19,7 @@ test("every setting has the contract's default", () => {
     accessTokens: [],
     principalWithoutTokens: "local",
     databaseUrl: "file:./data/callbacks.db",
+    disablePolicy: { forMs: 432_000_000, failuresMin: 10 },
     serverName: "FastMCP TrovabandoServer - Webhook Callbacks",
     demoTaskMs: 10_000,
     logFormat: "json",
