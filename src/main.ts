@@ -1,62 +1,26 @@
-import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
-import { systemClock } from "./clock.ts";
 import type { Config } from "./config.ts";
-import { createAddressGuard } from "./delivery/address-guard.ts";
-import { createChallenger } from "./delivery/challenger.ts";
-import { CircuitBreaker } from "./delivery/circuit-breaker.ts";
 import { Dispatcher } from "./delivery/dispatcher.ts";
 import { createHttpSender } from "./delivery/http-sender.ts";
 import { Janitor } from "./delivery/janitor.ts";
-import { createProber } from "./delivery/prober.ts";
-import { createNewId } from "./domain/ids.ts";
 import { SUSPEND_POLICY } from "./domain/subscription.ts";
 import { createApp, listen } from "./http/server.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { createMcp } from "./mcp/handler.ts";
-import { createLog } from "./observability/log.ts";
-import type { Log } from "./observability/log.ts";
-import { createCallbacks } from "./service/callbacks.ts";
-import { createDeliveries } from "./service/deliveries.ts";
-import { createEventFeed } from "./service/event-feed.ts";
-import { createEvents } from "./service/events.ts";
-import { createHealth } from "./service/health.ts";
-import { createInbox } from "./service/inbox.ts";
-import type { Prober } from "./service/callback-ports.ts";
-import type { Clock, Store, WorkSource } from "./service/ports.ts";
 import { createPrincipalOf } from "./service/principals.ts";
-import { createProbes } from "./service/probes.ts";
-import { createSecrets } from "./service/secrets.ts";
-import type { Challenger } from "./service/subscription-ports.ts";
-import { createSubscriptions } from "./service/subscriptions.ts";
-import { createTasks } from "./service/tasks.ts";
+import type { Revocation } from "./service/revocation.ts";
 import type { Tasks } from "./service/tasks.ts";
-import { createVerification } from "./service/verification.ts";
-import { openStore } from "./store/open.ts";
-import type { OpenedStore } from "./store/open.ts";
-import { createSecretCipher } from "./store/secret-cipher.ts";
-import { createDemoTask } from "./task-runner/handlers/demo.ts";
-import { createTaskRegistry } from "./task-runner/registry.ts";
-import type { TaskRegistry } from "./task-runner/registry.ts";
 import { TaskRunner } from "./task-runner/runner.ts";
+import { openHouse, openMigratedStore, userAgent, version } from "./house.ts";
+import type { House } from "./house.ts";
+import { createServices } from "./services.ts";
 
 /** After a stop, answers and attempts under way may take this long: less than the ten seconds that containers are given. */
 const STOP_GRACE_MS = 8000;
 /** Requests under way, in all and to one origin. */
 const IN_FLIGHT = { total: 64, perOrigin: 16 };
 
-/** One level up both from `src/` and from the bundle in `dist/`. */
-const migrationsFolder = fileURLToPath(new URL("../migrations", import.meta.url));
-const manifest = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string };
-export const { version } = manifest;
-
-const newId = createNewId(systemClock.now);
-const newNonce = (): string => randomBytes(24).toString("base64url");
-/** What receivers see. */
-const userAgent = `mcp-callbacks/${version}`;
-
 export { readConfig } from "./config.ts";
+export { version } from "./house.ts";
 
 export interface Running {
   /** How clients reach it, without a slash at the end. */
@@ -66,29 +30,13 @@ export interface Running {
   stop(): Promise<void>;
 }
 
-/** The parts that most others are built with. */
-interface House {
-  readonly config: Config;
-  readonly lifecycle: Lifecycle;
-  readonly log: Log;
-  readonly clock: Clock;
-  readonly store: Store;
-  readonly guard: ReturnType<typeof createAddressGuard>;
-  readonly breaker: CircuitBreaker;
-  readonly prober: Prober;
-  readonly challenger: Challenger;
-  readonly registry: TaskRegistry;
-  readonly taskWork: WorkSource;
-  readonly deliveryWork: WorkSource;
-  readonly janitorWork: WorkSource;
-}
-
 /** The running service, put together from its parts: the store is first up and last down, the door is last up. */
 export async function start(config: Config): Promise<Running> {
   const lifecycle = new Lifecycle();
   try {
     const house = await openHouse(config, lifecycle);
     const services = createServices(house);
+    await revokeStrangers(house, services.revocation);
     startMachinery(house, services.tasks);
     return await openDoors(house, services);
   } catch (error) {
@@ -103,66 +51,11 @@ export async function migrate(config: Config): Promise<void> {
   await store.close();
 }
 
-/** What lasts, and what wakes what. */
-async function openHouse(config: Config, lifecycle: Lifecycle): Promise<House> {
-  const clock = systemClock;
-  const log = createLog(config.logFormat, config.logLevel);
-  const { announce } = log;
-  const { store, createWorkSource } = await openMigratedStore(config);
-  lifecycle.add("store", () => store.close());
-  const left = await store.reclaim(clock.now());
-  if (left.tasks + left.deliveries > 0) announce({ kind: "work.reclaimed", ...left });
-  const guard = createAddressGuard({ allow: config.privateTargets });
-  const receivers = { guard, attemptTimeoutMs: config.attemptTimeoutMs, userAgent, ca: config.callbackCa ?? undefined };
-  const prober = createProber(receivers);
-  lifecycle.add("prober", () => prober.close());
-  const challenger = createChallenger(receivers);
-  lifecycle.add("challenger", () => challenger.close());
-  return {
-    config,
-    lifecycle,
-    log,
-    clock,
-    store,
-    guard,
-    prober,
-    challenger,
-    breaker: new CircuitBreaker(),
-    registry: createTaskRegistry([createDemoTask({ clock, workMs: config.demoTaskMs })]),
-    taskWork: createWorkSource({ clock, announce, name: "task runner" }),
-    deliveryWork: createWorkSource({ clock, announce, name: "dispatcher" }),
-    janitorWork: createWorkSource({ clock, announce, name: "janitor" }),
-  };
-}
-
-/** What clients can ask for. */
-function createServices(house: House) {
-  const { config, store, clock, log, guard, prober, breaker, registry, taskWork, deliveryWork } = house;
-  const { announce } = log;
-  const wakes = { wakeRunner: () => taskWork.wake(), wakeDispatcher: () => deliveryWork.wake() };
-  const feed = createEventFeed();
-  const callbacks = createCallbacks({ store, clock, targetPolicy: guard, announce, ...wakes });
-  return {
-    tasks: createTasks({ store, clock, catalog: registry, announce, feed, ...wakes }),
-    secrets: createSecrets({ store, clock, announce, wakeDispatcher: wakes.wakeDispatcher }),
-    callbacks,
-    deliveries: createDeliveries({ store, clock, announce, ...wakes }),
-    probes: createProbes({ store, callbacks, prober, clock, newId, announce }),
-    subscriptions: createSubscriptions({
-      store,
-      clock,
-      targetPolicy: guard,
-      verification: createVerification({ store, challenger: house.challenger, clock, newNonce, announce }),
-      lifetime: config.events.lifetime,
-      ownMax: config.events.subscriptionsMax,
-      allowsLoopbackHttp: config.privateTargets !== "none",
-      announce,
-      wakeDispatcher: wakes.wakeDispatcher,
-    }),
-    events: createEvents({ store, feed, clock }),
-    inbox: createInbox({ store, clock, announce }),
-    health: createHealth({ store, slowOrigins: () => breaker.slowOrigins.length }),
-  };
+/** With tokens, whoever has none any more has lost access while we were down. Without any we cannot tell who belongs here. */
+async function revokeStrangers({ config, lifecycle }: House, revocation: Revocation): Promise<void> {
+  if (config.accessTokens.length === 0) return;
+  const { told } = await revocation.revokeOthers(config.accessTokens.map(({ name }) => name));
+  lifecycle.addBeside("revocation", () => told);
 }
 
 /** What happens by itself. */
@@ -230,9 +123,4 @@ async function openDoors(house: House, services: ReturnType<typeof createService
       return lifecycle.stop();
     },
   };
-}
-
-function openMigratedStore({ databaseUrl, secretsKeys }: Config): Promise<OpenedStore> {
-  const cipher = createSecretCipher(secretsKeys);
-  return openStore({ databaseUrl, migrationsFolder, newId, cipher });
 }

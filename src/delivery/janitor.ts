@@ -11,7 +11,7 @@ const STEP_PAUSE_MS = 20;
 const LOOK_AGAIN_MS = 3_600_000;
 
 export interface JanitorNeeds {
-  readonly store: Pick<Store, "pruneHistory" | "sealSecrets">;
+  readonly store: Pick<Store, "pruneHistory" | "pruneSubscriptions" | "sealSecrets">;
   readonly workSource: WorkSource;
   readonly clock: Clock;
   /** How long history is kept after a task's end; null: for ever. */
@@ -72,14 +72,29 @@ export class Janitor {
         const step = await store.pruneHistory({ before, limit: TASKS_PER_STEP, after });
         addTo(removed, step.removed);
         after = step.next;
-        if (after === null) return;
+        if (after === null) break;
         await clock.sleep(STEP_PAUSE_MS, this.#stopping.signal);
       }
+      removed.callbacks += await this.#pruneSubscriptions(before);
     } finally {
       // Also of a pass that failed half-way: what its steps removed is gone.
-      if (removed.tasks > 0)
+      if (removed.tasks + removed.callbacks > 0)
         announce({ kind: "history.pruned", before, durationMs: clock.now() - startedAt, ...removed });
     }
+  }
+
+  /** What has ended of MCP Events, once nothing tells of it any more. */
+  async #pruneSubscriptions(before: number): Promise<number> {
+    const { clock, store } = this.#needs;
+    let callbacks = 0;
+    for (let after: string | null = null; !this.#stopping.signal.aborted;) {
+      const step = await store.pruneSubscriptions({ before, now: clock.now(), limit: CALLBACKS_PER_STEP, after });
+      callbacks += step.callbacks;
+      after = step.next;
+      if (after === null) break;
+      await clock.sleep(STEP_PAUSE_MS, this.#stopping.signal);
+    }
+    return callbacks;
   }
 }
 

@@ -1,4 +1,4 @@
-/** The errors of MCP Events (SEP-3415): their names are fixed, their numbers are the door's to choose. */
+/** The errors of MCP Events (SEP-3415): their names are fixed, their numbers are not. */
 export type EventsErrorName =
   | "InvalidParams"
   | "NotFound"
@@ -15,6 +15,35 @@ export type EndpointFault =
   | "http_4xx"
   | "http_5xx"
   | "challenge_failed";
+
+/**
+ * sketch: the numbers of the draft that the first clients implement, ChatGPT among them. sep: those of SEP-3415. What clients should go
+ * by, `data`, is the same in both.
+ */
+export type EventsErrorCodes = "sketch" | "sep";
+
+const NUMBERS: Record<EventsErrorCodes, Record<EventsErrorName, number>> = {
+  sketch: {
+    InvalidParams: -32602,
+    NotFound: -32011,
+    Forbidden: -32012,
+    ResourceExhausted: -32013,
+    Unsupported: -32014,
+    CallbackEndpointError: -32015,
+  },
+  sep: {
+    InvalidParams: -32602,
+    NotFound: -32023,
+    Forbidden: -32024,
+    ResourceExhausted: -32025,
+    Unsupported: -32026,
+    CallbackEndpointError: -32027,
+  },
+};
+
+export function numberOf(kind: EventsErrorName, codes: EventsErrorCodes): number {
+  return NUMBERS[codes][kind];
+}
 
 export type EventsErrorData = { readonly [key: string]: string | number };
 

@@ -17,6 +17,11 @@ export function createNewId(now: () => number, randomBytes: (size: number) => Ui
   return (prefix) => `${prefix}_${encodeTime(now())}${encodeRandom(randomBytes(RANDOM_BYTES))}`;
 }
 
+/** 192 random bits that nobody guesses, of letters that a header may hold. */
+export function newNonce(): string {
+  return nodeRandomBytes(24).toString("base64url");
+}
+
 /** The id of a subscription: a routing label derived from what names it, so that it is the same whenever that is the same. */
 export function subscriptionIdOf(canonicalKey: string): string {
   return `sub_${createHash("sha256").update(canonicalKey).digest("hex").slice(0, 32)}`;

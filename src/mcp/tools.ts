@@ -6,6 +6,7 @@ import type { Announce } from "../service/announcements.ts";
 import type { Clock } from "../service/ports.ts";
 import type { Probes } from "../service/probes.ts";
 import type { Secrets } from "../service/secrets.ts";
+import type { Subscriptions } from "../service/subscriptions.ts";
 import type { Tasks } from "../service/tasks.ts";
 import { jsonObject } from "./arguments.ts";
 import type { Call } from "./call.ts";
@@ -15,6 +16,7 @@ import { createDiagnoseCallback } from "./tools/diagnose-callback.ts";
 import { createEnableCallback } from "./tools/enable-callback.ts";
 import { createGetRegisteredCallbacks } from "./tools/get-registered-callbacks.ts";
 import { createGetTaskResult } from "./tools/get-task-result.ts";
+import { createListSubscriptions } from "./tools/list-subscriptions.ts";
 import { createRedeliver } from "./tools/redeliver.ts";
 import { createRegisterCallback } from "./tools/register-callback.ts";
 import { createRotateCallbackSecret } from "./tools/rotate-callback-secret.ts";
@@ -33,6 +35,7 @@ export interface ToolsNeeds {
   readonly deliveries: Deliveries;
   readonly probes: Probes;
   readonly secrets: Secrets;
+  readonly subscriptions: Subscriptions;
   readonly clock: Pick<Clock, "now">;
   readonly announce: Announce;
 }
@@ -60,6 +63,7 @@ export function createTools({ announce, ...needs }: ToolsNeeds): Tools {
     createSendTestEvent(needs),
     createDiagnoseCallback(needs),
     createRotateCallbackSecret(needs),
+    createListSubscriptions(needs),
   ];
   const byName = new Map(tools.map((tool) => [tool.listing.name, tool]));
   return {

@@ -15,6 +15,11 @@ export interface KeepingVerbs {
    * and wait for their next try are given back, so that every request from then on is signed with what holds then.
    */
   rotateSecret(command: RotateSecret): Promise<RotateSecretResult>;
+  /**
+   * One small step over all subscriptions, from the id `after` on: removes those that have ended and of whose deliveries retention has
+   * left none, and with the first step the challenges that no longer count.
+   */
+  pruneSubscriptions(command: PruneSubscriptions): Promise<PrunedSubscriptions>;
   /** One small step, over all callbacks once: encrypts what is in clear or under an older key. Without a key there is nothing to do. */
   sealSecrets(command: { readonly limit: number }): Promise<SealedStep>;
 }
@@ -35,7 +40,9 @@ export type RotateSecretResult =
       readonly overlapEnd: number | null;
     }
   | { readonly kind: "not_found" }
-  | { readonly kind: "removed" };
+  | { readonly kind: "removed" }
+  /** Its secret is its client's to choose, with each refresh. */
+  | { readonly kind: "subscription" };
 
 export interface SealedStep {
   /** Callbacks whose secrets were written anew. */
@@ -43,6 +50,20 @@ export interface SealedStep {
   /** Callbacks whose secrets were altered by somebody and cannot be read: they stay as they are. */
   readonly unreadable: number;
   readonly isDone: boolean;
+}
+
+export interface PruneSubscriptions {
+  /** Epoch ms: what has ended since is kept. */
+  readonly before: number;
+  readonly now: number;
+  readonly limit: number;
+  /** The `next` of the step before; null: from the start. */
+  readonly after: string | null;
+}
+export interface PrunedSubscriptions {
+  readonly callbacks: number;
+  /** Null: that was the last step. */
+  readonly next: string | null;
 }
 
 export interface PruneHistory {

@@ -1,4 +1,5 @@
 import { renderTestBody } from "../domain/body.ts";
+import { renderVerification } from "../domain/control.ts";
 import { parseCallbackUrl } from "../domain/callback.ts";
 import type { Callback } from "../domain/callback.ts";
 import type { DiagnosisStep } from "../domain/diagnosis.ts";
@@ -52,11 +53,14 @@ export function createProbes({ store, callbacks, prober, clock, newId, announce 
 
   function testPost(url: string, callback: Callback | null): ProbePost & { readonly eventId: string } {
     const now = clock.now();
-    const eventId = newId("evt");
-    const body = renderTestBody(callback, now);
+    const subscription = callback?.subscription ?? null;
+    // A receiver of MCP Events refuses what it does not know, but always answers the question whether it wants to be sent to.
+    const eventId = subscription === null ? newId("evt") : `msg_verification_${newId("evt")}`;
+    const body = subscription === null ? renderTestBody(callback, now) : renderVerification(newId("evt"));
     const message = { id: eventId, body, timestamp: Math.floor(now / 1000) };
     const headers = signatureHeaders(message, [callback?.signingSecret ?? generateSecret()]);
-    return { eventId, url, headers, body };
+    if (subscription === null) return { eventId, url, headers, body };
+    return { eventId, url, headers: { ...headers, "x-mcp-subscription-id": subscription.id }, body };
   }
 
   return {

@@ -42,6 +42,7 @@ export function createSecrets({ store, clock, announce, wakeDispatcher }: Secret
       const result = await store.rotateSecret({ principal, callbackId, secret, overlapMs, now: clock.now() });
       if (result.kind === "not_found") throw noSuchCallback(callbackId);
       if (result.kind === "removed") throw removedCallback(callbackId);
+      if (result.kind === "subscription") throw clientsSecret(callbackId);
       const { kind, callback, overlapEnd } = result;
       if (kind === "rotated") {
         const { taskId, clientId } = callback;
@@ -52,6 +53,13 @@ export function createSecrets({ store, clock, announce, wakeDispatcher }: Secret
       return { callback, overlapEnd };
     },
   };
+}
+
+function clientsSecret(callbackId: string): DomainError {
+  return new DomainError(
+    "conflict",
+    `Callback ${callbackId} is a subscription of MCP Events: its client gives it a new secret with events/subscribe.`,
+  );
 }
 
 function removedCallback(callbackId: string): DomainError {

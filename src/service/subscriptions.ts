@@ -1,4 +1,5 @@
 import { parseCallbackUrl } from "../domain/callback.ts";
+import { cursorOf, timeAndIdOf } from "../domain/cursor.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { EventName } from "../domain/event.ts";
 import { eventCursorOf, seqOfCursor } from "../domain/event-cursor.ts";
@@ -8,7 +9,7 @@ import { grantedUntil, idOfSubscription } from "../domain/subscription.ts";
 import type { LifetimePolicy, SubscriptionHealth, SubscriptionKey } from "../domain/subscription.ts";
 import type { Announce } from "./announcements.ts";
 import type { Clock, Store, TargetPolicy } from "./ports.ts";
-import type { Replay, SubscriptionLook } from "./subscription-ports.ts";
+import type { ListedSubscription, Replay, SubscriptionLook } from "./subscription-ports.ts";
 import type { Verification } from "./verification.ts";
 
 /** Of all principals together. */
@@ -17,8 +18,10 @@ const SUBSCRIPTIONS_MAX = 100_000;
 const SECRET_OVERLAP_MS = 24 * 3_600_000;
 /** Events replayed into one new subscription: the newest. */
 const REPLAY_MAX = 1000;
+/** The newest so many of each subscription are shown. */
+export const DELIVERIES_LISTED = 20;
 export interface SubscriptionsNeeds {
-  readonly store: Pick<Store, "lookUpSubscription" | "putSubscription" | "removeSubscription">;
+  readonly store: Pick<Store, "lookUpSubscription" | "putSubscription" | "removeSubscription" | "listSubscriptions">;
   readonly clock: Pick<Clock, "now">;
   readonly targetPolicy: TargetPolicy;
   readonly verification: Verification;
@@ -49,6 +52,12 @@ export interface Subscribed {
   readonly truncated: boolean;
   /** Of a refresh: what it was before. */
   readonly health: SubscriptionHealth | null;
+}
+
+export interface ListedPage {
+  readonly subscriptions: readonly ListedSubscription[];
+  /** Null: there is nothing more. */
+  readonly nextCursor: string | null;
 }
 
 export type Subscriptions = ReturnType<typeof createSubscriptions>;
@@ -102,6 +111,21 @@ export function createSubscriptions(needs: SubscriptionsNeeds) {
       const removed = await store.removeSubscription({ principal, id, now: clock.now() });
       if (removed) announce({ kind: "subscription.ended", subscriptionId: id, why: "unsubscribed" });
       return removed;
+    },
+
+    /** A page of a principal's subscriptions with their newest deliveries. Throws `invalid` for a cursor that is none of ours. */
+    async list(
+      principal: string,
+      { cursor, limit }: { cursor?: string | undefined; limit: number },
+    ): Promise<ListedPage> {
+      const position = cursor === undefined ? null : timeAndIdOf(cursor);
+      const after = position === null ? null : { registeredAt: position.time, id: position.id };
+      // One more than is shown tells whether there is a next page.
+      const page = { after, limit: limit + 1, deliveries: DELIVERIES_LISTED, now: clock.now() };
+      const found = await store.listSubscriptions(principal, page);
+      const subscriptions = found.slice(0, limit);
+      const last = found.length > limit ? subscriptions.at(-1) : undefined;
+      return { subscriptions, nextCursor: last === undefined ? null : cursorOf([last.createdAt, last.callbackId]) };
     },
   };
 }

@@ -16,7 +16,7 @@ const DAY_MS = 24 * HOUR_MS;
 interface Options {
   readonly retentionMs?: number | null;
   readonly file?: string;
-  readonly storeSeen?: (store: Store) => Pick<Store, "pruneHistory" | "sealSecrets">;
+  readonly storeSeen?: (store: Store) => Pick<Store, "pruneHistory" | "pruneSubscriptions" | "sealSecrets">;
 }
 
 async function setUp({ retentionMs = 30 * DAY_MS, file, storeSeen = (it) => it }: Options = {}) {

@@ -1,4 +1,5 @@
 import { EventsError, invalidParam } from "../../domain/events-error.ts";
+import type { EventsErrorCodes } from "../../domain/events-error.ts";
 import type { SubscriptionHealth } from "../../domain/subscription.ts";
 import { endpointFaultOf } from "../../domain/subscription.ts";
 import type { Events } from "../../service/events.ts";
@@ -8,7 +9,6 @@ import type { Call, Method } from "../call.ts";
 import type { MethodGroup } from "../methods.ts";
 import { DESCRIPTORS } from "./descriptors.ts";
 import { rpcErrorOf } from "./errors.ts";
-import type { EventsErrorCodes } from "./errors.ts";
 import { listParams, parse, pollParams, selectionOf, subscribeParams, unsubscribeParams } from "./params.ts";
 import { createStream } from "./stream.ts";
 
@@ -44,13 +44,6 @@ export function createEventsMethods(needs: EventsMethodsNeeds): MethodGroup {
         }
       },
     };
-  }
-
-  async function list({ params }: Call) {
-    const { cursor } = parse(listParams, params);
-    // There is one page, so no cursor is ever given out.
-    if (typeof cursor === "string") throw invalidParam("cursor", "unknown");
-    return { events: DESCRIPTORS };
   }
 
   async function poll({ principal, params }: Call) {
@@ -97,6 +90,13 @@ export function createEventsMethods(needs: EventsMethodsNeeds): MethodGroup {
       method("events/unsubscribe", unsubscribe),
     ],
   };
+}
+
+async function list({ params }: Call) {
+  const { cursor } = parse(listParams, params);
+  // There is one page, so no cursor is ever given out.
+  if (typeof cursor === "string") throw invalidParam("cursor", "unknown");
+  return { events: DESCRIPTORS };
 }
 
 function deliveryStatusOf({ isActive, lastDeliveryAt, lastError, failingSince }: SubscriptionHealth) {

@@ -1,14 +1,12 @@
 import { z } from "zod";
-import type { Attempt } from "../../domain/attempt.ts";
 import type { CallbackHealth } from "../../domain/callback-health.ts";
 import { CALLBACKS_PER_TASK_MAX } from "../../domain/callback.ts";
 import { DELIVERY_STATUSES } from "../../domain/delivery.ts";
-import type { Delivery } from "../../domain/delivery.ts";
-import { EVENT_TYPES } from "../../domain/event.ts";
 import type { Deliveries } from "../../service/deliveries.ts";
 import type { CallbackHistory, Clock } from "../../service/ports.ts";
 import { count, isoOf, isoTime, notAfterOf, timestamp, timestampOf } from "../answers.ts";
 import { clientGivenId, pageCursor, pointInTime } from "../arguments.ts";
+import { deliveryAnswer, showDelivery } from "../delivery-answer.ts";
 import { defineTool } from "../tool.ts";
 import type { Tool } from "../tool.ts";
 
@@ -39,31 +37,6 @@ const input = z.strictObject({
     .describe("Only deliveries that came to be at this time or later, ISO 8601. Default: all."),
 });
 
-const attempt = z.object({
-  number: count.describe("From 1."),
-  started_at: isoTime,
-  duration_ms: z.number(),
-  status_code: count.nullable().describe("The receiver's HTTP status; null: it gave no answer."),
-  // Described before it is made nullable: otherwise zod writes `type` as an array, which fewer clients can take than `anyOf`.
-  error: z.string().describe("What went wrong, e.g. timeout or http_5xx; null: delivered.").nullable(),
-});
-
-const delivery = z.object({
-  delivery_id: z.string(),
-  event_id: z.string().describe("The POST's webhook-id, the same on every attempt."),
-  event: z.enum(EVENT_TYPES),
-  status: z
-    .enum(DELIVERY_STATUSES)
-    .describe("exhausted: given up, the reason or the last attempt says why. cancelled: withdrawn."),
-  attempt_count: count,
-  next_attempt_at: isoTime.describe("Null while pending: it waits until its disabled callback is enabled.").nullable(),
-  reason: z
-    .string()
-    .optional()
-    .describe("Why it ended, where its attempts do not tell. not_after: the time given at registration came first."),
-  attempts: z.array(attempt),
-});
-
 const callback = z.object({
   callback_id: z.string(),
   client_id: z.string(),
@@ -79,7 +52,7 @@ const callback = z.object({
   failing_since: isoTime.optional().describe("When attempts began to fail, if none has got through since."),
   last_error: z.string().optional().describe("What went wrong with the last of them."),
   last_delivery_at: isoTime.optional().describe("When one last got through before."),
-  deliveries: z.array(delivery),
+  deliveries: z.array(deliveryAnswer),
 });
 
 const output = z.object({
@@ -141,30 +114,4 @@ function showTrouble({ failingSince, lastError, lastDeliveryAt, disabledReason, 
     ...(lastError !== null && { last_error: lastError }),
     ...(lastDeliveryAt !== null && { last_delivery_at: isoOf(lastDeliveryAt) }),
   };
-}
-
-function showDelivery({
-  id,
-  eventId,
-  event,
-  status,
-  attemptCount,
-  nextAttemptAt,
-  reason,
-  attempts,
-}: Delivery): z.input<typeof delivery> {
-  return {
-    delivery_id: id,
-    event_id: eventId,
-    event,
-    status,
-    attempt_count: attemptCount,
-    next_attempt_at: nextAttemptAt === null ? null : isoOf(nextAttemptAt),
-    ...(reason === null ? {} : { reason }),
-    attempts: attempts.map(showAttempt),
-  };
-}
-
-function showAttempt({ number, startedAt, durationMs, statusCode, error }: Attempt): z.input<typeof attempt> {
-  return { number, started_at: isoOf(startedAt), duration_ms: durationMs, status_code: statusCode, error };
 }

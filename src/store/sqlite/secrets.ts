@@ -26,6 +26,7 @@ export function secretVerbs(connection: SqliteConnection, cipher: SecretCipher, 
   function rotateOne({ principal, callbackId, secret, overlapMs, now }: RotateSecret): RotateSecretResult {
     const row = statements.find.get({ principal, callbackId });
     if (row === undefined) return { kind: "not_found" };
+    if (row.subscriptionId !== null) return { kind: "subscription" };
     if (row.status === "removed") return { kind: "removed" };
     const before = openSecrets(row, cipher);
     const after = rotate(before, secret, now, overlapMs);

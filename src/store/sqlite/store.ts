@@ -15,6 +15,7 @@ import { pruningVerbs } from "./pruning.ts";
 import { secretVerbs } from "./secrets.ts";
 import { redeliveryVerbs } from "./redelivery.ts";
 import { subscriptionHistoryVerbs } from "./subscription-history.ts";
+import { subscriptionPruningVerbs } from "./subscription-pruning.ts";
 import { subscriptionVerbs } from "./subscriptions.ts";
 import { taskVerbs } from "./tasks.ts";
 import { unregisterVerbs } from "./unregister.ts";
@@ -53,6 +54,7 @@ function verbsOf(connection: SqliteConnection, newId: NewId, cipher: SecretCiphe
     ...subscriptionVerbs(connection, newId, cipher),
     ...eventLogVerbs(connection),
     ...subscriptionHistoryVerbs(connection),
+    ...subscriptionPruningVerbs(connection),
     ...secretVerbs(connection, cipher, keys),
     async close() {
       connection.close();

@@ -1,0 +1,84 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { systemClock } from "./clock.ts";
+import type { Config } from "./config.ts";
+import { createAddressGuard } from "./delivery/address-guard.ts";
+import { createChallenger } from "./delivery/challenger.ts";
+import { CircuitBreaker } from "./delivery/circuit-breaker.ts";
+import { createProber } from "./delivery/prober.ts";
+import { createNewId } from "./domain/ids.ts";
+import type { Lifecycle } from "./lifecycle.ts";
+import { createLog } from "./observability/log.ts";
+import type { Log } from "./observability/log.ts";
+import type { Prober } from "./service/callback-ports.ts";
+import type { Clock, Store, WorkSource } from "./service/ports.ts";
+import type { Challenger } from "./service/subscription-ports.ts";
+import { openStore } from "./store/open.ts";
+import type { OpenedStore } from "./store/open.ts";
+import { createSecretCipher } from "./store/secret-cipher.ts";
+import { createDemoTask } from "./task-runner/handlers/demo.ts";
+import { createTaskRegistry } from "./task-runner/registry.ts";
+import type { TaskRegistry } from "./task-runner/registry.ts";
+
+/** The parts that most others are built with. */
+export interface House {
+  readonly config: Config;
+  readonly lifecycle: Lifecycle;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly store: Store;
+  readonly guard: ReturnType<typeof createAddressGuard>;
+  readonly breaker: CircuitBreaker;
+  readonly prober: Prober;
+  readonly challenger: Challenger;
+  readonly registry: TaskRegistry;
+  readonly taskWork: WorkSource;
+  readonly deliveryWork: WorkSource;
+  readonly janitorWork: WorkSource;
+}
+
+/** One level up both from `src/` and from the bundle in `dist/`. */
+const migrationsFolder = fileURLToPath(new URL("../migrations", import.meta.url));
+const manifest = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string };
+export const { version } = manifest;
+
+export const newId = createNewId(systemClock.now);
+/** What receivers see. */
+export const userAgent = `mcp-callbacks/${version}`;
+
+/** What lasts, and what wakes what. */
+export async function openHouse(config: Config, lifecycle: Lifecycle): Promise<House> {
+  const clock = systemClock;
+  const log = createLog(config.logFormat, config.logLevel);
+  const { announce } = log;
+  const { store, createWorkSource } = await openMigratedStore(config);
+  lifecycle.add("store", () => store.close());
+  const left = await store.reclaim(clock.now());
+  if (left.tasks + left.deliveries > 0) announce({ kind: "work.reclaimed", ...left });
+  const guard = createAddressGuard({ allow: config.privateTargets });
+  const receivers = { guard, attemptTimeoutMs: config.attemptTimeoutMs, userAgent, ca: config.callbackCa ?? undefined };
+  const prober = createProber(receivers);
+  lifecycle.add("prober", () => prober.close());
+  const challenger = createChallenger(receivers);
+  lifecycle.add("challenger", () => challenger.close());
+  return {
+    config,
+    lifecycle,
+    log,
+    clock,
+    store,
+    guard,
+    prober,
+    challenger,
+    breaker: new CircuitBreaker(),
+    registry: createTaskRegistry([createDemoTask({ clock, workMs: config.demoTaskMs })]),
+    taskWork: createWorkSource({ clock, announce, name: "task runner" }),
+    deliveryWork: createWorkSource({ clock, announce, name: "dispatcher" }),
+    janitorWork: createWorkSource({ clock, announce, name: "janitor" }),
+  };
+}
+
+export function openMigratedStore({ databaseUrl, secretsKeys }: Config): Promise<OpenedStore> {
+  const cipher = createSecretCipher(secretsKeys);
+  return openStore({ databaseUrl, migrationsFolder, newId, cipher });
+}

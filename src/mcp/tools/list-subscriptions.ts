@@ -1,0 +1,102 @@
+import { z } from "zod";
+import { EVENT_NAMES } from "../../domain/event.ts";
+import { endpointFaultOf } from "../../domain/subscription.ts";
+import type { Clock } from "../../service/ports.ts";
+import type { ListedSubscription } from "../../service/subscription-ports.ts";
+import { DELIVERIES_LISTED } from "../../service/subscriptions.ts";
+import type { Subscriptions } from "../../service/subscriptions.ts";
+import { count, isoOf, isoTime, timestamp, timestampOf } from "../answers.ts";
+import { pageCursor } from "../arguments.ts";
+import { deliveryAnswer, showDelivery } from "../delivery-answer.ts";
+import { defineTool } from "../tool.ts";
+import type { Tool } from "../tool.ts";
+
+const LIMIT_MAX = 100;
+const LIMIT_RULE = `must be a whole number from 1 to ${LIMIT_MAX}`;
+
+const DESCRIPTION = [
+  "Lists your webhook subscriptions of MCP Events (events/subscribe), each with its state and its newest deliveries and their attempts.",
+  "Use it to find out why an event did not arrive; redeliver takes a delivery_id, unregister_callback a callback_id from here.",
+  "Callbacks made with register_callback are not among them: get_registered_callbacks lists those of a task.",
+  "Secrets are not shown.",
+].join(" ");
+
+const input = z.strictObject({
+  limit: z
+    .int({ error: LIMIT_RULE })
+    .min(1, { error: LIMIT_RULE })
+    .max(LIMIT_MAX, { error: LIMIT_RULE })
+    .optional()
+    .describe(`How many subscriptions at most, 1 to ${LIMIT_MAX}. Default: ${LIMIT_MAX}.`),
+  cursor: pageCursor().optional().describe("next_cursor of the page before. Default: from the start."),
+});
+
+const subscription = z.object({
+  subscription_id: z.string(),
+  callback_id: z.string(),
+  event: z.enum(EVENT_NAMES),
+  task_id: z.string().describe("Null: every task of yours.").nullable(),
+  callback_url: z.string(),
+  status: z
+    .enum(["active", "suspended", "expired", "ended"])
+    .describe(
+      "suspended: failing for too long, what it is owed waits for the next refresh. expired: not refreshed in time.",
+    ),
+  created_at: isoTime,
+  refresh_before: isoTime.describe("When it ends unless it is refreshed; null: never.").nullable(),
+  last_delivery_at: isoTime.describe("Null: none has got through.").nullable(),
+  failing_since: isoTime.optional(),
+  last_error: z.string().optional(),
+  deliveries: z.array(deliveryAnswer).describe(`The newest first, ${DELIVERIES_LISTED} at most.`),
+});
+
+const output = z.object({
+  subscription_count: count.describe("How many this answer lists."),
+  timestamp,
+  subscriptions: z.array(subscription).describe("The oldest first."),
+  next_cursor: z.string().optional().describe("There are more: call again with it as cursor."),
+});
+
+export function createListSubscriptions({
+  subscriptions,
+  clock,
+}: {
+  readonly subscriptions: Subscriptions;
+  readonly clock: Pick<Clock, "now">;
+}): Tool {
+  return defineTool({
+    name: "list_subscriptions",
+    title: "List subscriptions of MCP Events",
+    description: DESCRIPTION,
+    annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
+    input,
+    output,
+    async answer({ limit = LIMIT_MAX, cursor }, principal) {
+      const page = await subscriptions.list(principal, { limit, cursor });
+      return {
+        subscription_count: page.subscriptions.length,
+        timestamp: timestampOf(clock),
+        subscriptions: page.subscriptions.map(show),
+        ...(page.nextCursor !== null && { next_cursor: page.nextCursor }),
+      };
+    },
+  });
+}
+
+function show(listed: ListedSubscription): z.input<typeof subscription> {
+  const { lastDeliveryAt, failingSince, lastError } = listed.health;
+  return {
+    subscription_id: listed.id,
+    callback_id: listed.callbackId,
+    event: listed.name,
+    task_id: listed.taskId,
+    callback_url: listed.url,
+    status: listed.status,
+    created_at: isoOf(listed.createdAt),
+    refresh_before: listed.expiresAt === null ? null : isoOf(listed.expiresAt),
+    last_delivery_at: lastDeliveryAt === null ? null : isoOf(lastDeliveryAt),
+    ...(failingSince !== null && { failing_since: isoOf(failingSince) }),
+    ...(lastError !== null && { last_error: endpointFaultOf(lastError) }),
+    deliveries: listed.deliveries.map(showDelivery),
+  };
+}

@@ -1,0 +1,46 @@
+import { createCallbacks } from "./service/callbacks.ts";
+import { createDeliveries } from "./service/deliveries.ts";
+import { createEventFeed } from "./service/event-feed.ts";
+import { createEvents } from "./service/events.ts";
+import { createHealth } from "./service/health.ts";
+import { createInbox } from "./service/inbox.ts";
+import { createProbes } from "./service/probes.ts";
+import { createRevocation } from "./service/revocation.ts";
+import { createSecrets } from "./service/secrets.ts";
+import { createSubscriptions } from "./service/subscriptions.ts";
+import { createTasks } from "./service/tasks.ts";
+import { createVerification } from "./service/verification.ts";
+import { newNonce } from "./domain/ids.ts";
+import { newId } from "./house.ts";
+import type { House } from "./house.ts";
+
+/** What clients can ask for. */
+export function createServices(house: House) {
+  const { config, store, clock, log, guard, prober, breaker, registry, taskWork, deliveryWork } = house;
+  const { announce } = log;
+  const wakes = { wakeRunner: () => taskWork.wake(), wakeDispatcher: () => deliveryWork.wake() };
+  const feed = createEventFeed();
+  const callbacks = createCallbacks({ store, clock, targetPolicy: guard, announce, ...wakes });
+  return {
+    tasks: createTasks({ store, clock, catalog: registry, announce, feed, ...wakes }),
+    secrets: createSecrets({ store, clock, announce, wakeDispatcher: wakes.wakeDispatcher }),
+    callbacks,
+    deliveries: createDeliveries({ store, clock, announce, ...wakes }),
+    probes: createProbes({ store, callbacks, prober, clock, newId, announce }),
+    subscriptions: createSubscriptions({
+      store,
+      clock,
+      targetPolicy: guard,
+      verification: createVerification({ store, challenger: house.challenger, clock, newNonce, announce }),
+      lifetime: config.events.lifetime,
+      ownMax: config.events.subscriptionsMax,
+      allowsLoopbackHttp: config.privateTargets !== "none",
+      announce,
+      wakeDispatcher: wakes.wakeDispatcher,
+    }),
+    events: createEvents({ store, feed, clock }),
+    revocation: createRevocation({ store, challenger: house.challenger, clock, newNonce, announce, ...config.events }),
+    inbox: createInbox({ store, clock, announce }),
+    health: createHealth({ store, slowOrigins: () => breaker.slowOrigins.length }),
+  };
+}

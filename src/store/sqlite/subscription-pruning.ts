@@ -1,0 +1,54 @@
+import { and, asc, eq, gt, lte, notExists, sql } from "drizzle-orm";
+import type { PrunedSubscriptions, PruneSubscriptions } from "../../service/keeping.ts";
+import type { Store } from "../../service/ports.ts";
+import type { SqliteConnection } from "./connection.ts";
+import { callbacks, deliveries, verifiedUrls } from "./schema.ts";
+
+const bound = sql.placeholder;
+
+export function subscriptionPruningVerbs({ db, write }: SqliteConnection): Pick<Store, "pruneSubscriptions"> {
+  const statements = prepare(db);
+
+  function step({ before, now, limit, after }: PruneSubscriptions): PrunedSubscriptions {
+    if (after === null) statements.forget.run({ now });
+    const looked = statements.next.all({ after: after ?? "", limit });
+    const removed = looked.filter(({ id }) => statements.remove.run({ id, before }).changes > 0).length;
+    return { callbacks: removed, next: looked.length < limit ? null : (looked.at(-1)?.subscriptionId ?? null) };
+  }
+
+  return {
+    pruneSubscriptions(command) {
+      return write(() => step(command));
+    },
+  };
+}
+
+function prepare(db: SqliteConnection["db"]) {
+  const told = db.select({ id: deliveries.id }).from(deliveries).where(eq(deliveries.callbackId, callbacks.id));
+  // One that was ended does not say when; its making was before that.
+  const hasEnded = sql`(${callbacks.status} = 'removed' or ${callbacks.notAfter} < ${bound("before")})`;
+  return {
+    forget: db
+      .delete(verifiedUrls)
+      .where(lte(verifiedUrls.until, bound("now")))
+      .prepare(),
+    next: db
+      .select({ id: callbacks.id, subscriptionId: callbacks.subscriptionId })
+      .from(callbacks)
+      .where(gt(callbacks.subscriptionId, bound("after")))
+      .orderBy(asc(callbacks.subscriptionId))
+      .limit(bound("limit"))
+      .prepare(),
+    remove: db
+      .delete(callbacks)
+      .where(
+        and(
+          eq(callbacks.id, bound("id")),
+          hasEnded,
+          sql`${callbacks.registeredAt} < ${bound("before")}`,
+          notExists(told),
+        ),
+      )
+      .prepare(),
+  };
+}
