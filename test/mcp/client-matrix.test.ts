@@ -36,7 +36,11 @@ describe("what the server says of itself", () => {
     const { url } = await serveMcp();
     const client = await connect(url);
     expect(client.serverInfo).toMatchObject({ name: "mcp-callbacks", version: "1.2.3" });
-    expect(client.capabilities).toEqual({ tools: {} });
+    expect(client.capabilities).toEqual({
+      tools: {},
+      // The clients of both SDKs drop `events`, which stands beside it and is what other clients look for.
+      extensions: { "io.modelcontextprotocol/events": { listChanged: false } },
+    });
     expect(client.instructions).toMatch(/register_callback.*start_task_with_callbacks.*Do not poll.*get_task_result/s);
     expect(client.instructions).toMatch(/untrusted/);
   });
@@ -62,6 +66,7 @@ describe("what the server says of itself", () => {
       "send_test_event",
       "diagnose_callback",
       "rotate_callback_secret",
+      "list_subscriptions",
     ]);
   });
 

@@ -86,6 +86,15 @@ export function subscriptionVerbs(connection: SqliteConnection, newId: NewId, ci
     withdraw(row.id, now);
   }
 
+  /** The subscriptions of the first principal that is not one of these. */
+  function strangersOf(principals: readonly string[], limit: number): Row[] {
+    let principal = statements.nextPrincipal.get({ after: "" })?.principal ?? null;
+    while (principal !== null && principals.includes(principal)) {
+      principal = statements.nextPrincipal.get({ after: principal })?.principal ?? null;
+    }
+    return principal === null ? [] : statements.allOf.all({ principal, limit });
+  }
+
   return {
     async lookUpSubscription({ key, id, now }) {
       const { principal, url } = key;
@@ -115,7 +124,7 @@ export function subscriptionVerbs(connection: SqliteConnection, newId: NewId, ci
     },
     revokeSubscriptions({ principals, limit, now }) {
       return write(() =>
-        statements.strangers.all({ principals: JSON.stringify(principals), limit }).map((row) => {
+        strangersOf(principals, limit).map((row) => {
           end(row, now);
           const { current = null, older = [] } = readableSecrets(row, cipher) ?? {};
           const secrets = [
