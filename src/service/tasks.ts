@@ -1,5 +1,4 @@
 import { DomainError } from "../domain/errors.ts";
-import { eventCursorOf } from "../domain/event-cursor.ts";
 import { canonicalJson } from "../domain/json.ts";
 import type { Json } from "../domain/json.ts";
 import { isSameStart, TASK_INPUT_BYTES_MAX } from "../domain/task.ts";
@@ -11,7 +10,7 @@ import type { Clock, Store, StartTaskResult, TaskCatalog } from "./ports.ts";
 export const DEFAULT_TASK_TYPE = "demo";
 
 export interface TasksNeeds {
-  readonly store: Pick<Store, "startTask" | "findTask" | "finishTask" | "lastEventSeq">;
+  readonly store: Pick<Store, "startTask" | "findTask" | "finishTask">;
   readonly clock: Pick<Clock, "now">;
   readonly catalog: TaskCatalog;
   readonly announce: Announce;
@@ -22,8 +21,6 @@ export interface TasksNeeds {
 
 export interface StartedTask extends StartTaskResult {
   readonly expectedMs: number | null;
-  /** A place in the log of events from which on the end of this task is sure to be found; null: it was started before. */
-  readonly eventsCursor: string | null;
 }
 
 export type Tasks = ReturnType<typeof createTasks>;
@@ -39,7 +36,6 @@ export function createTasks({ store, clock, catalog, announce, feed, wakeRunner,
       const type = catalog.find(taskType);
       if (type === undefined) throw unknownTaskType(taskType, catalog.names());
       const request = { clientId, taskType, input: inputText(start.input) };
-      const before = await store.lastEventSeq();
       const result = await store.startTask({ principal, taskId, request, now: clock.now() });
       if (result.kind === "existing") {
         if (!isSameStart(result.task, request)) throw anotherStart(taskId, result.task, request);
@@ -47,8 +43,7 @@ export function createTasks({ store, clock, catalog, announce, feed, wakeRunner,
         announce({ kind: "task.started", taskId, taskType, clientId });
         wakeRunner();
       }
-      const eventsCursor = result.kind === "started" ? eventCursorOf(before) : null;
-      return { ...result, expectedMs: type.expectedMs, eventsCursor };
+      return { ...result, expectedMs: type.expectedMs };
     },
 
     /** The task as it is now; `not_found` when it was never started, callbacks registered or not, or has been removed. */

@@ -104,7 +104,6 @@ describe.each(ERAS)("the tools that act, asked by a client of $era", ({ connect 
           registered_callbacks: 1,
           processing_time: "~10 seconds",
           timestamp: NOW,
-          events_cursor: "evc_MA",
         }),
       );
     });

@@ -44,12 +44,6 @@ const output = z.object({
   registered_callbacks: count.describe("How many callbacks the task has now; later ones are notified too."),
   processing_time: z.string().describe("How long this type of task usually takes, or unknown."),
   timestamp,
-  events_cursor: z
-    .string()
-    .optional()
-    .describe(
-      "For clients of MCP Events: events/subscribe and events/poll with this cursor do not miss the task's end.",
-    ),
 });
 
 export function createStartTaskWithCallbacks({
@@ -77,7 +71,6 @@ export function createStartTaskWithCallbacks({
         registered_callbacks: started.callbackCount,
         processing_time: processingTimeOf(started.expectedMs),
         timestamp: timestampOf(clock),
-        ...(started.eventsCursor !== null && { events_cursor: started.eventsCursor }),
       };
     },
   });
