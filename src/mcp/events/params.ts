@@ -4,7 +4,7 @@ import type { EventName } from "../../domain/event.ts";
 import { EventsError, invalidParam } from "../../domain/events-error.ts";
 import { isClientGivenId } from "../../domain/ids.ts";
 
-/** 2^53 - 1 is what zod's int() takes; a wish may be any of them. */
+/** A whole number of milliseconds. */
 const milliseconds = z.int().min(0);
 
 const args = z.strictObject({ task_id: z.string().refine(isClientGivenId).optional() });
@@ -12,7 +12,7 @@ const args = z.strictObject({ task_id: z.string().refine(isClientGivenId).option
 /** What is left open here is another method's, or means nothing: members that nobody knows are passed over. */
 const common = {
   name: z.string().min(1),
-  arguments: z.unknown(),
+  arguments: z.unknown().optional(),
   cursor: z.string().nullish(),
   maxAgeMs: milliseconds.nullish(),
 };
