@@ -16,6 +16,7 @@ import { createLog } from "./observability/log.ts";
 import type { Log } from "./observability/log.ts";
 import { createCallbacks } from "./service/callbacks.ts";
 import { createDeliveries } from "./service/deliveries.ts";
+import { createEventFeed } from "./service/event-feed.ts";
 import { createHealth } from "./service/health.ts";
 import { createInbox } from "./service/inbox.ts";
 import type { Prober } from "./service/callback-ports.ts";
@@ -131,9 +132,10 @@ function createServices(house: House) {
   const { store, clock, log, guard, prober, breaker, registry, taskWork, deliveryWork } = house;
   const { announce } = log;
   const wakes = { wakeRunner: () => taskWork.wake(), wakeDispatcher: () => deliveryWork.wake() };
+  const feed = createEventFeed();
   const callbacks = createCallbacks({ store, clock, targetPolicy: guard, announce, ...wakes });
   return {
-    tasks: createTasks({ store, clock, catalog: registry, announce, ...wakes }),
+    tasks: createTasks({ store, clock, catalog: registry, announce, feed, ...wakes }),
     secrets: createSecrets({ store, clock, announce, wakeDispatcher: wakes.wakeDispatcher }),
     callbacks,
     deliveries: createDeliveries({ store, clock, announce, ...wakes }),

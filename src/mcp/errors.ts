@@ -10,14 +10,16 @@ export const INTERNAL_ERROR = -32603;
 /** What both SDKs answer with when the fault lies in the HTTP request and not in the message. */
 export const HTTP_ERROR = -32000;
 
-/** A JSON-RPC error as both SDKs send it: `code` and `message` as they stand (v1's own McpError would prefix the message). */
+/** A JSON-RPC error as both SDKs send it: `code`, `message` and `data` as they stand (v1's own McpError would prefix the message). */
 export class RpcError extends Error {
   override readonly name = "RpcError";
   readonly code: number;
+  readonly data?: { readonly [key: string]: unknown };
 
-  constructor(code: number, message: string) {
+  constructor(code: number, message: string, data?: { readonly [key: string]: unknown }) {
     super(message);
     this.code = code;
+    if (data !== undefined) this.data = data;
   }
 }
 

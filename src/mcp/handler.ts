@@ -10,6 +10,7 @@ import { isOfLegacyEra } from "./era.ts";
 import { INTERNAL_ERROR, internalError } from "./errors.ts";
 import { createLegacy } from "./legacy.ts";
 import { readMessage } from "./message.ts";
+import { createMethods } from "./methods.ts";
 import { createModern } from "./modern.ts";
 import { refuse } from "./refusal.ts";
 import type { Refusal } from "./refusal.ts";
@@ -33,8 +34,9 @@ export function createMcp(needs: McpNeeds): Mcp {
   const { announce, serverInfo } = needs;
   const admit = createDoor(needs);
   const tools = createTools(needs);
-  const serveLegacy = createLegacy({ tools, serverInfo });
-  const modern = createModern({ tools, serverInfo, announce });
+  const methods = createMethods({ tools, groups: [], announce });
+  const legacy = createLegacy({ methods, serverInfo });
+  const modern = createModern({ methods, serverInfo, announce });
 
   async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const principal = admit(req, res);
@@ -47,9 +49,7 @@ export function createMcp(needs: McpNeeds): Mcp {
   async function serve(req: ForwardedRequest, res: ServerResponse, message: object): Promise<void> {
     const request = await toWebRequest(req, message);
     if (!(await isOfLegacyEra(request, message))) return modern.serve(req, res, message);
-    const response = await serveLegacy(request, message, req.auth);
-    res.writeHead(response.status, Object.fromEntries(response.headers));
-    res.end(await response.text());
+    await legacy.serve({ request, message, caller: req.auth }, res);
   }
 
   async function handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
@@ -64,7 +64,13 @@ export function createMcp(needs: McpNeeds): Mcp {
     }
   }
 
-  return { handle, toolNames: tools.listings.map(({ name }) => name), close: () => modern.close() };
+  return {
+    handle,
+    toolNames: tools.listings.map(({ name }) => name),
+    async close() {
+      await Promise.all([legacy.close(), modern.close()]);
+    },
+  };
 }
 
 const INTERNAL: Refusal = { status: 500, code: INTERNAL_ERROR, message: internalError().message };

@@ -1,48 +1,111 @@
+import { once } from "node:events";
+import type { ServerResponse } from "node:http";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { Server } from "@modelcontextprotocol/sdk/server/index.js";
 import { WebStandardStreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js";
+import type { RequestHandlerExtra } from "@modelcontextprotocol/sdk/shared/protocol.js";
+import type { ServerNotification, ServerRequest } from "@modelcontextprotocol/sdk/types.js";
 import { AjvJsonSchemaValidator } from "@modelcontextprotocol/sdk/validation/ajv";
+import type { Call } from "./call.ts";
 import type { Caller } from "./caller.ts";
 import { principalOfCaller } from "./caller.ts";
-import { METHOD_NOT_FOUND, RpcError } from "./errors.ts";
 import { INSTRUCTIONS } from "./instructions.ts";
-import type { Tools } from "./tools.ts";
+import type { Methods } from "./methods.ts";
 
 export interface EraNeeds {
-  readonly tools: Tools;
+  readonly methods: Methods;
   readonly serverInfo: { readonly name: string; readonly version: string };
 }
 
-/** Answers one message of a client that speaks 2025-11-25 or older. */
-export type ServeLegacy = (request: Request, message: object, caller: Caller) => Promise<Response>;
+export interface LegacyRequest {
+  readonly request: Request;
+  readonly message: object;
+  readonly caller: Caller;
+}
+
+export interface Legacy {
+  /** Answers one message of a client that speaks 2025-11-25 or older. Resolves when the answer is written. */
+  serve(asked: LegacyRequest, res: ServerResponse): Promise<void>;
+  /** Ends the streams under way. May be called twice. */
+  close(): Promise<void>;
+}
 
 /**
  * Without sessions: one Server and one transport per request, since v1's can be connected only once. They are cheap as long as they
  * share the validator.
  */
-export function createLegacy({ tools, serverInfo }: EraNeeds): ServeLegacy {
+export function createLegacy({ methods, serverInfo }: EraNeeds): Legacy {
   const jsonSchemaValidator = new AjvJsonSchemaValidator();
+  const streaming = new Set<Server>();
 
   function createServer(): Server {
-    const options = { capabilities: { tools: {} }, instructions: INSTRUCTIONS, jsonSchemaValidator };
-    const server = new TasklessServer(serverInfo, options);
+    const capabilities = { tools: {}, ...methods.capabilities };
+    const server = new TasklessServer(serverInfo, { capabilities, instructions: INSTRUCTIONS, jsonSchemaValidator });
     // Not setRequestHandler: that parses the request first and answers a malformed one with -32603 and zod's own words.
-    server.fallbackRequestHandler = async ({ method, params }, { authInfo }) => {
-      if (method === "tools/list") return { tools: tools.listings };
-      if (method === "tools/call") return tools.call(principalOfCaller(authInfo), params);
-      throw new RpcError(METHOD_NOT_FOUND, "Method not found");
-    };
+    server.fallbackRequestHandler = ({ method, params }, extra) => methods.call(method, callOf(params, extra));
     return server;
   }
 
-  return async (request, message, caller) => {
-    const server = createServer();
-    const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: true });
-    await server.connect(transport);
+  async function serveStream(server: Server, response: Response, res: ServerResponse): Promise<void> {
+    streaming.add(server);
+    // A client that goes away ends what it asked for.
+    const gone = new AbortController();
+    void once(res, "close", { signal: gone.signal }).then(
+      () => server.close(),
+      () => undefined,
+    );
     try {
-      return await transport.handleRequest(request, { parsedBody: message, authInfo: caller });
+      res.writeHead(response.status, Object.fromEntries(response.headers));
+      if (response.body !== null) await pipeline(Readable.fromWeb(response.body), res);
+    } catch (error) {
+      if (!res.destroyed) throw error;
     } finally {
-      await server.close();
+      gone.abort();
+      streaming.delete(server);
     }
+  }
+
+  return {
+    async serve({ request, message, caller }, res) {
+      const server = createServer();
+      const enableJsonResponse = !mayStream(methods, message);
+      const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse });
+      await server.connect(transport);
+      try {
+        const response = await transport.handleRequest(request, { parsedBody: message, authInfo: caller });
+        if (response.headers.get("content-type") === "text/event-stream") {
+          await serveStream(server, response, res);
+          return;
+        }
+        res.writeHead(response.status, Object.fromEntries(response.headers));
+        res.end(await response.text());
+      } finally {
+        await server.close();
+      }
+    },
+    async close() {
+      await Promise.all([...streaming].map((server) => server.close()));
+    },
+  };
+}
+
+function mayStream(methods: Methods, message: object): boolean {
+  const { method, params } = message as { method?: unknown; params?: { _meta?: { progressToken?: unknown } } };
+  return typeof method === "string" && methods.streams(method, params?._meta?.progressToken);
+}
+
+function callOf(params: unknown, extra: RequestHandlerExtra<ServerRequest, ServerNotification>): Call {
+  const { authInfo, requestId, signal, _meta } = extra;
+  return {
+    era: "legacy",
+    id: requestId,
+    principal: principalOfCaller(authInfo),
+    params,
+    progressToken: _meta?.progressToken ?? null,
+    declares: () => false,
+    notify: (method, given) => extra.sendNotification({ method, params: given } as ServerNotification),
+    signal,
   };
 }
 

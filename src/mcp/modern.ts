@@ -1,7 +1,9 @@
 import { toNodeHandler } from "@modelcontextprotocol/node";
 import type { NodeMcpRequestHandler } from "@modelcontextprotocol/node";
-import { createMcpHandler, Server } from "@modelcontextprotocol/server";
+import { CLIENT_CAPABILITIES_META_KEY, createMcpHandler, Server } from "@modelcontextprotocol/server";
+import type { ServerContext } from "@modelcontextprotocol/server";
 import type { Announce } from "../service/announcements.ts";
+import type { Call } from "./call.ts";
 import { principalOfCaller } from "./caller.ts";
 import { INSTRUCTIONS } from "./instructions.ts";
 import type { EraNeeds } from "./legacy.ts";
@@ -14,13 +16,12 @@ export interface Modern {
 }
 
 /** `reject`: messages of the older era are never meant to come here; the door has looked. */
-export function createModern({ tools, serverInfo, announce }: EraNeeds & { readonly announce: Announce }): Modern {
+export function createModern({ methods, serverInfo, announce }: EraNeeds & { readonly announce: Announce }): Modern {
   function createServer(): Server {
-    const server = new Server(serverInfo, { capabilities: { tools: {} }, instructions: INSTRUCTIONS });
-    server.setRequestHandler("tools/list", () => ({ tools: tools.listings }));
-    server.setRequestHandler("tools/call", ({ params }, { http }) =>
-      tools.call(principalOfCaller(http?.authInfo), params),
-    );
+    const capabilities = { tools: {}, ...methods.capabilities };
+    const server = new Server(serverInfo, { capabilities, instructions: INSTRUCTIONS });
+    // All but the handshake. Not setRequestHandler: it would judge params and results of the core's methods in its own words.
+    server.fallbackRequestHandler = ({ method, params }, context) => methods.call(method, callOf(params, context));
     return server;
   }
 
@@ -29,4 +30,26 @@ export function createModern({ tools, serverInfo, announce }: EraNeeds & { reado
     onerror: (error) => announce({ kind: "internal.failed", where: "mcp", error }),
   });
   return { serve, close: () => handler.close() };
+}
+
+function callOf(params: unknown, { mcpReq, http }: ServerContext): Call {
+  const declared = declaredExtensions(mcpReq.envelope);
+  return {
+    era: "modern",
+    id: mcpReq.id,
+    principal: principalOfCaller(http?.authInfo),
+    params,
+    progressToken: mcpReq._meta?.progressToken ?? null,
+    declares: (extension) => Object.hasOwn(declared, extension),
+    notify: (method, given) => mcpReq.notify({ method, params: given }),
+    signal: mcpReq.signal,
+  };
+}
+
+/** The envelope holds what the client sent: the SDK has judged its capabilities to be an object, and no more. */
+function declaredExtensions(envelope: object | undefined): object {
+  const capabilities = new Map<string, unknown>(Object.entries(envelope ?? {})).get(CLIENT_CAPABILITIES_META_KEY);
+  if (typeof capabilities !== "object" || capabilities === null || !("extensions" in capabilities)) return {};
+  const { extensions } = capabilities;
+  return typeof extensions === "object" && extensions !== null ? extensions : {};
 }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { DomainError } from "../domain/errors.ts";
 import { problemsOf } from "./arguments.ts";
+import type { Call } from "./call.ts";
 
 /** One tool, knowing neither SDK: both eras serve the same ones, so that they cannot drift apart. */
 export interface Tool {
@@ -9,7 +10,7 @@ export interface Tool {
    * Throws a `DomainError` for what the caller did wrong (arguments included); anything else that is thrown is a fault of ours.
    * `given`: the arguments as they came.
    */
-  call(principal: string, given: unknown): Promise<ToolResult>;
+  call(call: Call, given: unknown): Promise<ToolResult>;
 }
 
 /** A tool as `tools/list` shows it. */
@@ -51,7 +52,7 @@ export interface ToolDefinition<Input extends z.ZodObject, Output extends z.ZodO
   readonly input: Input;
   /** Not strict, so that answers may grow under clients that know an older schema. Its order of keys is the answer's. */
   readonly output: Output;
-  readonly answer: (input: z.output<Input>, principal: string) => Promise<z.input<Output>>;
+  readonly answer: (input: z.output<Input>, principal: string, call: Call) => Promise<z.input<Output>>;
 }
 
 /** Makes the tool, its JSON Schemas generated here, once. */
@@ -68,11 +69,11 @@ export function defineTool<Input extends z.ZodObject, Output extends z.ZodObject
       outputSchema: objectSchemaOf(output),
       annotations,
     },
-    async call(principal, given) {
+    async call(call, given) {
       const parsed = input.safeParse(given, { reportInput: true });
       if (!parsed.success) throw new DomainError("invalid", problemsOf(parsed.error));
       // What the schema does not name does not leave the house; a mismatch throws, as the fault of ours that it is.
-      const structuredContent = output.parse(await answer(parsed.data, principal));
+      const structuredContent = output.parse(await answer(parsed.data, call.principal, call));
       return { content: [{ type: "text", text: JSON.stringify(structuredContent) }], structuredContent };
     },
   };

@@ -8,6 +8,7 @@ import type { Probes } from "../service/probes.ts";
 import type { Secrets } from "../service/secrets.ts";
 import type { Tasks } from "../service/tasks.ts";
 import { jsonObject } from "./arguments.ts";
+import type { Call } from "./call.ts";
 import { errorResult, internalError, INVALID_PARAMS, RpcError } from "./errors.ts";
 import type { ToolListing, ToolResult } from "./tool.ts";
 import { createDiagnoseCallback } from "./tools/diagnose-callback.ts";
@@ -41,10 +42,10 @@ export interface Tools {
   /** In stable order. */
   readonly listings: ToolListing[];
   /**
-   * Answers `tools/call`; `params` as they came. Throws an `RpcError`: -32602 when they are malformed or the tool is unknown, -32603
-   * for a fault of ours, which has been announced.
+   * Answers `tools/call`. Throws an `RpcError`: -32602 when its params are malformed or the tool is unknown, -32603 for a fault of
+   * ours, which has been announced.
    */
-  call(principal: string, params: unknown): Promise<ToolResult>;
+  call(call: Call): Promise<ToolResult>;
 }
 
 export function createTools({ announce, ...needs }: ToolsNeeds): Tools {
@@ -63,12 +64,12 @@ export function createTools({ announce, ...needs }: ToolsNeeds): Tools {
   const byName = new Map(tools.map((tool) => [tool.listing.name, tool]));
   return {
     listings: tools.map(({ listing }) => listing),
-    async call(principal, params) {
-      const { name, arguments: given } = parseCall(params);
+    async call(call) {
+      const { name, arguments: given } = parseCall(call.params);
       const tool = byName.get(name);
       if (tool === undefined) throw new RpcError(INVALID_PARAMS, `Unknown tool: ${name.slice(0, TOOL_NAME_CHARS_MAX)}`);
       try {
-        return await tool.call(principal, given);
+        return await tool.call(call, given);
       } catch (error) {
         if (error instanceof DomainError) return errorResult(error);
         announce({ kind: "internal.failed", where: `mcp ${name}`, error });

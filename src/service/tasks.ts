@@ -4,6 +4,7 @@ import type { Json } from "../domain/json.ts";
 import { isSameStart, TASK_INPUT_BYTES_MAX } from "../domain/task.ts";
 import type { StartRequest, Task, TaskOutcome } from "../domain/task.ts";
 import type { Announce } from "./announcements.ts";
+import type { EventFeed } from "./event-feed.ts";
 import type { Clock, Store, StartTaskResult, TaskCatalog } from "./ports.ts";
 
 export const DEFAULT_TASK_TYPE = "demo";
@@ -13,6 +14,7 @@ export interface TasksNeeds {
   readonly clock: Pick<Clock, "now">;
   readonly catalog: TaskCatalog;
   readonly announce: Announce;
+  readonly feed: Pick<EventFeed, "publish">;
   readonly wakeRunner: () => void;
   readonly wakeDispatcher: () => void;
 }
@@ -23,7 +25,7 @@ export interface StartedTask extends StartTaskResult {
 
 export type Tasks = ReturnType<typeof createTasks>;
 
-export function createTasks({ store, clock, catalog, announce, wakeRunner, wakeDispatcher }: TasksNeeds) {
+export function createTasks({ store, clock, catalog, announce, feed, wakeRunner, wakeDispatcher }: TasksNeeds) {
   return {
     /** Stores the task before it answers. The same start again finds the task that runs; a different one is a `conflict`. */
     async start(
@@ -67,6 +69,7 @@ export function createTasks({ store, clock, catalog, announce, wakeRunner, wakeD
         deliveryCount,
       });
       wakeDispatcher();
+      feed.publish({ principal: task.principal, task: task.id, event });
     },
   };
 }

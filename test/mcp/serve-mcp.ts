@@ -9,6 +9,7 @@ import type { McpNeeds } from "../../src/mcp/handler.ts";
 import { createCallbacks } from "../../src/service/callbacks.ts";
 import { createDeliveries } from "../../src/service/deliveries.ts";
 import type { Announcement } from "../../src/service/announcements.ts";
+import { createEventFeed } from "../../src/service/event-feed.ts";
 import type { Store } from "../../src/service/ports.ts";
 import { createPrincipalOf } from "../../src/service/principals.ts";
 import type { AccessToken } from "../../src/service/principals.ts";
@@ -92,7 +93,7 @@ function createServices(needs: { store: Store; clock: FakeClock; announce: McpNe
   onTestFinished(() => prober.close());
   const callbacks = createCallbacks({ ...needs, ...wakes, targetPolicy });
   return {
-    tasks: createTasks({ ...needs, ...wakes, catalog }),
+    tasks: createTasks({ ...needs, ...wakes, catalog, feed: createEventFeed() }),
     callbacks,
     deliveries: createDeliveries({ ...needs, ...wakes }),
     probes: createProbes({ ...needs, callbacks, prober, newId: createNewId(needs.clock.now) }),

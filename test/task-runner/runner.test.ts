@@ -1,5 +1,6 @@
 import { expect, onTestFinished, test } from "vitest";
 import type { Announcement } from "../../src/service/announcements.ts";
+import { createEventFeed } from "../../src/service/event-feed.ts";
 import { createTasks } from "../../src/service/tasks.ts";
 import { createWorkSource } from "../../src/store/sqlite/work-source.ts";
 import { createDemoTask } from "../../src/task-runner/handlers/demo.ts";
@@ -19,7 +20,7 @@ async function setUp(run: TaskType["run"], more: readonly TaskType[] = []) {
   const workSource = createWorkSource({ clock, announce, name: "task runner" });
   let deliveriesWoken = 0;
   const wakes = { wakeRunner: () => workSource.wake(), wakeDispatcher: () => void deliveriesWoken++ };
-  const tasks = createTasks({ store, clock, catalog: registry, announce, ...wakes });
+  const tasks = createTasks({ store, clock, catalog: registry, announce, feed: createEventFeed(), ...wakes });
   const runner = new TaskRunner({ store, tasks, registry, workSource, clock, announce });
   runner.start();
   onTestFinished(async () => {
