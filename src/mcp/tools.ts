@@ -11,6 +11,7 @@ import { jsonObject } from "./arguments.ts";
 import type { Call } from "./call.ts";
 import { errorResult, internalError, INVALID_PARAMS, RpcError } from "./errors.ts";
 import type { ToolListing, ToolResult } from "./tool.ts";
+import { createCancelTask } from "./tools/cancel-task.ts";
 import { createDiagnoseCallback } from "./tools/diagnose-callback.ts";
 import { createEnableCallback } from "./tools/enable-callback.ts";
 import { createGetRegisteredCallbacks } from "./tools/get-registered-callbacks.ts";
@@ -53,6 +54,7 @@ export function createTools({ announce, ...needs }: ToolsNeeds): Tools {
     createRegisterCallback(needs),
     createStartTaskWithCallbacks(needs),
     createGetTaskResult(needs),
+    createCancelTask(needs),
     createGetRegisteredCallbacks(needs),
     createUnregisterCallback(needs),
     createEnableCallback(needs),

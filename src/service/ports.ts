@@ -52,6 +52,8 @@ export interface Store extends CallbackVerbs, KeepingVerbs {
   claimRunnableTasks(command: { readonly limit: number; readonly now: number }): Promise<readonly Task[]>;
   /** Task row, event and one pending delivery for each active callback that selected the event; null: no longer running. */
   finishTask(command: FinishTask): Promise<FinishTaskResult | null>;
+  /** The same for a task that is pending or running, by its internal id: it ends as cancelled. Null: it had ended before. */
+  cancelTask(command: CancelTask): Promise<FinishTaskResult | null>;
 
   /**
    * Due pending deliveries, now sending: the oldest first, within `limit` in all and the room of each origin. An origin without room
@@ -119,6 +121,12 @@ export interface FinishTask {
   /** The internal id. */
   readonly id: string;
   readonly outcome: TaskOutcome;
+  readonly now: number;
+}
+export interface CancelTask {
+  /** The internal id. */
+  readonly id: string;
+  readonly error: string;
   readonly now: number;
 }
 export interface FinishTaskResult {

@@ -5,12 +5,14 @@ import { isSameStart, TASK_INPUT_BYTES_MAX } from "../domain/task.ts";
 import type { StartRequest, Task, TaskOutcome } from "../domain/task.ts";
 import type { Announce } from "./announcements.ts";
 import type { EventFeed } from "./event-feed.ts";
-import type { Clock, Store, StartTaskResult, TaskCatalog } from "./ports.ts";
+import type { Clock, FinishTaskResult, Store, StartTaskResult, TaskCatalog } from "./ports.ts";
 
 export const DEFAULT_TASK_TYPE = "demo";
+/** The `error` of a cancelled task. */
+const CANCELLED_BY_REQUEST = "The task was cancelled on request.";
 
 export interface TasksNeeds {
-  readonly store: Pick<Store, "startTask" | "findTask" | "finishTask">;
+  readonly store: Pick<Store, "startTask" | "findTask" | "finishTask" | "cancelTask">;
   readonly clock: Pick<Clock, "now">;
   readonly catalog: TaskCatalog;
   readonly announce: Announce;
@@ -23,9 +25,42 @@ export interface StartedTask extends StartTaskResult {
   readonly expectedMs: number | null;
 }
 
+export interface CancelledTask {
+  /** `ended`: it had ended before. */
+  readonly kind: "cancelled" | "ended";
+  readonly status: TaskOutcome["status"];
+  /** Of the end that this call made. */
+  readonly deliveryCount: number;
+}
+
 export type Tasks = ReturnType<typeof createTasks>;
 
 export function createTasks({ store, clock, catalog, announce, feed, wakeRunner, wakeDispatcher }: TasksNeeds) {
+  /** The task as it is now; `not_found` when it was never started, callbacks registered or not, or has been removed. */
+  async function find(principal: string, taskId: string): Promise<Task> {
+    const task = await store.findTask(principal, taskId);
+    if (task !== null) return task;
+    throw new DomainError(
+      "not_found",
+      `Task ${taskId} is unknown: never started, or ended long ago and removed. Start it with start_task_with_callbacks, or check the task_id.`,
+    );
+  }
+
+  async function endOf(principal: string, taskId: string): Promise<TaskOutcome["status"]> {
+    const { status } = await find(principal, taskId);
+    if (status === "pending" || status === "running")
+      throw new Error(`Task ${taskId} is ${status} and cannot be cancelled`);
+    return status;
+  }
+
+  /** After the commit of a task's end. */
+  function tellEnd({ id, principal, taskId }: Task, { event, deliveryCount }: FinishTaskResult): void {
+    const { status } = event.data;
+    announce({ kind: "task.finished", taskId, status, eventId: event.id, deliveryCount });
+    wakeDispatcher();
+    feed.publish({ principal, task: id, event });
+  }
+
   return {
     /** Stores the task before it answers. The same start again finds the task that runs; a different one is a `conflict`. */
     async start(
@@ -46,30 +81,25 @@ export function createTasks({ store, clock, catalog, announce, feed, wakeRunner,
       return { ...result, expectedMs: type.expectedMs };
     },
 
-    /** The task as it is now; `not_found` when it was never started, callbacks registered or not, or has been removed. */
-    async find(principal: string, taskId: string): Promise<Task> {
-      const task = await store.findTask(principal, taskId);
-      if (task !== null) return task;
-      throw new DomainError(
-        "not_found",
-        `Task ${taskId} is unknown: never started, or ended long ago and removed. Start it with start_task_with_callbacks, or check the task_id.`,
-      );
-    },
+    find,
 
-    /** The one end of a task: row, event and deliveries commit together, then the dispatcher wakes. */
+    /** The end of a task that has run: row, event and deliveries commit together, then the dispatcher wakes. Not if it was cancelled. */
     async finish(task: Task, outcome: TaskOutcome): Promise<void> {
       const finished = await store.finishTask({ id: task.id, outcome, now: clock.now() });
       if (finished === null) return;
-      const { event, deliveryCount } = finished;
-      announce({
-        kind: "task.finished",
-        taskId: task.taskId,
-        status: outcome.status,
-        eventId: event.id,
-        deliveryCount,
-      });
-      wakeDispatcher();
-      feed.publish({ principal: task.principal, task: task.id, event });
+      tellEnd(task, finished);
+    },
+
+    /**
+     * Ends a task that is pending or running: it is never run, or its handler is interrupted. One that has ended is found as it is, so
+     * the same call again changes nothing.
+     */
+    async cancel(principal: string, taskId: string): Promise<CancelledTask> {
+      const task = await find(principal, taskId);
+      const cancelled = await store.cancelTask({ id: task.id, error: CANCELLED_BY_REQUEST, now: clock.now() });
+      if (cancelled === null) return { kind: "ended", status: await endOf(principal, taskId), deliveryCount: 0 };
+      tellEnd(task, cancelled);
+      return { kind: "cancelled", status: "cancelled", deliveryCount: cancelled.deliveryCount };
     },
   };
 }

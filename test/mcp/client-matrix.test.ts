@@ -55,6 +55,7 @@ describe("what the server says of itself", () => {
       "register_callback",
       "start_task_with_callbacks",
       "get_task_result",
+      "cancel_task",
       "get_registered_callbacks",
       "unregister_callback",
       "enable_callback",
@@ -76,7 +77,7 @@ describe("what the server says of itself", () => {
         outputSchema: { type: "object" },
         annotations: {
           readOnlyHint: expect.any(Boolean),
-          destructiveHint: ["unregister_callback", "rotate_callback_secret"].includes(tool.name),
+          destructiveHint: ["cancel_task", "unregister_callback", "rotate_callback_secret"].includes(tool.name),
           idempotentHint: !["send_test_event", "diagnose_callback", "rotate_callback_secret"].includes(tool.name),
           openWorldHint: expect.any(Boolean),
         },

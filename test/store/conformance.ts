@@ -199,6 +199,49 @@ export function describeStore(name: string, open: OpenStore): void {
       });
     });
 
+    describe("cancelTask", () => {
+      const cancel = (task: Task, now = T0) => store.cancelTask({ id: task.id, error: "not wanted", now });
+
+      test.each(["pending", "running"])("ends a %s task with its event and deliveries", async (status) => {
+        await store.registerCallback(aRegistration({ clientId: "all" }));
+        await store.registerCallback(aRegistration({ clientId: "completions", events: ["task_completed"] }));
+        const { task } = await store.startTask(aStart());
+        if (status === "running") await store.claimRunnableTasks({ limit: 1, now: T0 });
+        expect(await cancel(task, T0 + 3)).toMatchObject({
+          deliveryCount: 1,
+          event: { type: "task_cancelled", occurredAt: T0 + 3, data: { status: "cancelled", error: "not wanted" } },
+        });
+        expect(await store.findTask("local", "task-1")).toMatchObject({
+          status: "cancelled",
+          error: "not wanted",
+          result: null,
+          finishedAt: T0 + 3,
+        });
+        const claimed = await store.claimDueDeliveries(aClaim({ now: T0 + 3 }));
+        expect(claimed.map(({ callback }) => callback.clientId)).toEqual(["all"]);
+        expect(await store.counts()).toMatchObject({ activeTasks: 0, completedTasks: 0 });
+      });
+
+      test("a cancelled task is never claimed, and a callback registered later learns of its end", async () => {
+        const { task } = await store.startTask(aStart());
+        await cancel(task);
+        expect(await store.claimRunnableTasks({ limit: 9, now: T0 })).toEqual([]);
+        expect(await store.registerCallback(aRegistration())).toMatchObject({ ended: "task_cancelled" });
+      });
+
+      test("what ended first stays: the end of a handler, or the cancelling", async () => {
+        const completed = await runningTask("task-1");
+        await complete(completed);
+        expect(await cancel(completed)).toBeNull();
+        const cancelled = await runningTask("task-2");
+        await cancel(cancelled);
+        expect(await cancel(cancelled)).toBeNull();
+        expect(await complete(cancelled)).toBeNull();
+        expect(await store.findTask("local", "task-1")).toMatchObject({ status: "completed" });
+        expect(await store.findTask("local", "task-2")).toMatchObject({ status: "cancelled" });
+      });
+    });
+
     describe("deliveries", () => {
       test("a claim brings all that an attempt needs", async () => {
         const delivery = await oneClaimed();
