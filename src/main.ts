@@ -185,11 +185,16 @@ async function openDoors(house: House, services: ReturnType<typeof createService
   const principalOf = createPrincipalOf(accessTokens, principalWithoutTokens);
   const serverInfo = { name: "mcp-callbacks", version };
 
-  const mcp = createMcp({ ...services, clock, announce, principalOf, serverInfo, allowedHosts, allowedOrigins });
+  const { runTaskWaitMs, retentionMs } = config;
+  const door = { principalOf, serverInfo, allowedHosts, allowedOrigins };
+  // A task is kept from its end on, so from its start on for that long at least.
+  const taskTerms = { runTaskWaitMs, taskTtlMs: retentionMs === null ? null : Math.max(1, Math.floor(retentionMs)) };
+  const mcp = createMcp({ ...services, ...door, ...taskTerms, clock, announce });
   const app = createApp({ ...services, clock, announce, principalOf, allowedHosts, serverName, mcp: mcp.handle });
   const server = await listen(app, config.host, config.port);
   // Beside the dispatcher: a POST to our own test receiver that is under way still finds it.
   lifecycle.addBeside("http", async () => {
+    mcp.endStreams();
     await server.stop(STOP_GRACE_MS);
     await mcp.close();
   });

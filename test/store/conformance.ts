@@ -133,6 +133,41 @@ export function describeStore(name: string, open: OpenStore): void {
         expect(second).toEqual({ ...first, kind: "existing" });
       });
 
+      test("a task that is started without a task_id has its internal id for one, and is never found again by a start", async () => {
+        const first = await store.startTask({ ...aStart(), taskId: null });
+        const second = await store.startTask({ ...aStart(), taskId: null });
+        expect([first, second]).toMatchObject([{ kind: "started" }, { kind: "started" }]);
+        expect(first.task.taskId).toBe(first.task.id);
+        expect(second.task.id).not.toBe(first.task.id);
+        await store.registerCallback(aRegistration({ taskId: first.task.taskId }));
+        expect(await store.findTask("local", first.task.id)).toEqual(first.task);
+      });
+
+      test("a task is found by its internal id, by its own principal alone", async () => {
+        const { task } = await store.startTask(aStart({ principal: "ann" }));
+        expect(await store.findTaskById("ann", task.id)).toEqual(task);
+        expect(await store.findTaskById("bob", task.id)).toBeNull();
+        expect(await store.findTaskById("ann", task.taskId)).toBeNull();
+      });
+
+      test("a principal's tasks are listed in pages, the newest first, without what is large", async () => {
+        const started = [];
+        for (const taskId of ["a", "b", "c"])
+          started.push((await store.startTask(aStart({ taskId, principal: "ann" }))).task);
+        await store.startTask(aStart({ principal: "bob" }));
+        const list = (before: string | null) => store.listTasks({ principal: "ann", before, limit: 2 });
+        const ids = started
+          .map(({ id }) => id)
+          .toSorted()
+          .toReversed();
+        const first = await list(null);
+        expect(first.map(({ id }) => id)).toEqual(ids.slice(0, 2));
+        const { input: _input, result: _result, ...summary } = started.find(({ id }) => id === ids[0])!;
+        expect(first[0]).toEqual(summary);
+        expect((await list(ids[1]!)).map(({ id }) => id)).toEqual(ids.slice(2));
+        expect(await list(ids[2]!)).toEqual([]);
+      });
+
       test("two principals with one task_id never notice each other", async () => {
         await store.registerCallback(aRegistration({ principal: "ann" }));
         await complete(await runningTask("task-1", "bob"));

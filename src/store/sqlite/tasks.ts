@@ -1,4 +1,5 @@
-import { and, asc, eq, inArray, sql } from "drizzle-orm";
+import { and, asc, desc, eq, getTableColumns, inArray, lt, sql } from "drizzle-orm";
+import type { SQL } from "drizzle-orm";
 import type { NewId } from "../../domain/ids.ts";
 import type { StartTask, StartTaskResult, Store } from "../../service/ports.ts";
 import { prepareCallbackCount } from "./callbacks.ts";
@@ -6,19 +7,24 @@ import type { SqliteConnection } from "./connection.ts";
 import { toTask } from "./rows.ts";
 import { taskIsOpen, tasks } from "./schema.ts";
 
-type TaskVerbs = Pick<Store, "startTask" | "findTask" | "claimRunnableTasks">;
+type TaskVerbs = Pick<Store, "startTask" | "findTask" | "findTaskById" | "listTasks" | "claimRunnableTasks">;
 
 const bound = sql.placeholder;
 
 export function taskVerbs({ db, write }: SqliteConnection, newId: NewId): TaskVerbs {
-  const statements = prepareTasks(db);
+  const statements = { ...prepareTasks(db), ...prepareReads(db) };
   const countOf = prepareCallbackCount(db);
 
   function start({ principal, taskId, request, now }: StartTask): StartTaskResult {
-    const existing = statements.find.get({ principal, taskId });
+    const existing = taskId === null ? undefined : statements.find.get({ principal, taskId });
     const kind = existing === undefined ? "started" : "existing";
-    const row = existing ?? statements.insert.get({ id: newId("tsk"), principal, taskId, ...request, now });
-    return { kind, task: toTask(row), callbackCount: countOf(principal, taskId) };
+    const row = existing ?? insert({ principal, taskId, request, now });
+    return { kind, task: toTask(row), callbackCount: countOf(principal, row.taskId) };
+  }
+
+  function insert({ principal, taskId, request, now }: StartTask) {
+    const id = newId("tsk");
+    return statements.insert.get({ id, principal, taskId: taskId ?? id, ...request, now });
   }
 
   return {
@@ -28,6 +34,13 @@ export function taskVerbs({ db, write }: SqliteConnection, newId: NewId): TaskVe
     async findTask(principal, taskId) {
       const row = statements.find.get({ principal, taskId });
       return row === undefined ? null : toTask(row);
+    },
+    async findTaskById(principal, id) {
+      const row = statements.findById.get({ principal, id });
+      return row === undefined ? null : toTask(row);
+    },
+    async listTasks({ before, ...query }) {
+      return before === null ? statements.newest.all(query) : statements.newestBefore.all({ ...query, before });
     },
     async claimRunnableTasks(command) {
       const rows = await write(() => statements.claim.all({ ...command }));
@@ -46,11 +59,6 @@ function prepareTasks(db: SqliteConnection["db"]) {
     .orderBy(asc(tasks.createdAt))
     .limit(bound("limit"));
   return {
-    find: db
-      .select()
-      .from(tasks)
-      .where(and(eq(tasks.principal, bound("principal")), eq(tasks.taskId, bound("taskId"))))
-      .prepare(),
     insert: db
       .insert(tasks)
       .values({
@@ -72,5 +80,27 @@ function prepareTasks(db: SqliteConnection["db"]) {
       .where(inArray(tasks.id, oldestPending))
       .returning()
       .prepare(),
+  };
+}
+
+function prepareReads(db: SqliteConnection["db"]) {
+  const { input: _input, result: _result, ...summary } = getTableColumns(tasks);
+  const isOwn = eq(tasks.principal, bound("principal"));
+  // Internal ids begin with the time, so their order is that of the starts.
+  const list = (condition: SQL | undefined) =>
+    db.select(summary).from(tasks).where(condition).orderBy(desc(tasks.id)).limit(bound("limit")).prepare();
+  return {
+    find: db
+      .select()
+      .from(tasks)
+      .where(and(isOwn, eq(tasks.taskId, bound("taskId"))))
+      .prepare(),
+    findById: db
+      .select()
+      .from(tasks)
+      .where(and(isOwn, eq(tasks.id, bound("id"))))
+      .prepare(),
+    newest: list(isOwn),
+    newestBefore: list(and(isOwn, lt(tasks.id, bound("before")))),
   };
 }
