@@ -11,6 +11,8 @@ import type { Lifecycle } from "./lifecycle.ts";
 import { createLog } from "./observability/log.ts";
 import type { Log } from "./observability/log.ts";
 import type { Prober } from "./service/callback-ports.ts";
+import { createEventFeed } from "./service/event-feed.ts";
+import type { EventFeed } from "./service/event-feed.ts";
 import type { Clock, Store, WorkSource } from "./service/ports.ts";
 import type { Challenger } from "./service/subscription-ports.ts";
 import { openStore } from "./store/open.ts";
@@ -32,6 +34,7 @@ export interface House {
   readonly prober: Prober;
   readonly challenger: Challenger;
   readonly registry: TaskRegistry;
+  readonly feed: EventFeed;
   readonly taskWork: WorkSource;
   readonly deliveryWork: WorkSource;
   readonly janitorWork: WorkSource;
@@ -72,6 +75,7 @@ export async function openHouse(config: Config, lifecycle: Lifecycle): Promise<H
     challenger,
     breaker: new CircuitBreaker(),
     registry: createTaskRegistry([createDemoTask({ clock, workMs: config.demoTaskMs })]),
+    feed: createEventFeed(),
     taskWork: createWorkSource({ clock, announce, name: "task runner" }),
     deliveryWork: createWorkSource({ clock, announce, name: "dispatcher" }),
     janitorWork: createWorkSource({ clock, announce, name: "janitor" }),

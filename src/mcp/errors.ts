@@ -23,6 +23,15 @@ export class RpcError extends Error {
   }
 }
 
+/** 2026-07-28: the request needs what its client has not declared with it. */
+export const MISSING_CLIENT_CAPABILITY = -32021;
+
+export function missingExtension(extension: string): RpcError {
+  return new RpcError(MISSING_CLIENT_CAPABILITY, `Missing required client capability: ${extension}`, {
+    requiredCapabilities: { extensions: { [extension]: {} } },
+  });
+}
+
 /** What a client may know of a fault of ours: nothing. */
 export function internalError(): RpcError {
   return new RpcError(INTERNAL_ERROR, "Internal error");
