@@ -9,6 +9,8 @@ export interface Methods {
   readonly capabilities: { readonly [key: string]: unknown };
   /** Names of those that are no part of the core protocol. */
   readonly names: readonly string[];
+  /** Whether there is such a method: what is not there is each SDK's to refuse, with its era's HTTP status. */
+  has(method: string): boolean;
   /** Whether a request may be answered by an event stream. */
   streams(method: string, progressToken: unknown): boolean;
   /** Throws an `RpcError`: -32601 for a method that is not there, -32603 for a fault of ours, which has been announced. */
@@ -47,6 +49,7 @@ export function createMethods({ tools, groups, announce }: MethodsNeeds): Method
       ...groups.map((group) => group.capabilities),
     ),
     names: all.map(({ name }) => name),
+    has: (method) => method === "tools/list" || method === "tools/call" || byName.has(method),
     streams: (name, progressToken) =>
       (byName.get(name)?.streams ?? false) || (name === "tools/call" && progressToken !== undefined),
     async call(name, call) {

@@ -1,7 +1,7 @@
 import { toNodeHandler } from "@modelcontextprotocol/node";
 import type { NodeMcpRequestHandler } from "@modelcontextprotocol/node";
 import { CLIENT_CAPABILITIES_META_KEY, createMcpHandler, Server } from "@modelcontextprotocol/server";
-import type { ServerContext } from "@modelcontextprotocol/server";
+import type { McpRequestContext, ServerContext } from "@modelcontextprotocol/server";
 import type { Announce } from "../service/announcements.ts";
 import type { Call } from "./call.ts";
 import { principalOfCaller } from "./caller.ts";
@@ -17,11 +17,15 @@ export interface Modern {
 
 /** `reject`: messages of the older era are never meant to come here; the door has looked. */
 export function createModern({ methods, serverInfo, announce }: EraNeeds & { readonly announce: Announce }): Modern {
-  function createServer(): Server {
+  function createServer({ requestInfo }: McpRequestContext): Server {
     const capabilities = { tools: {}, ...methods.capabilities };
     const server = new Server(serverInfo, { capabilities, instructions: INSTRUCTIONS });
     // All but the handshake. Not setRequestHandler: it would judge params and results of the core's methods in its own words.
-    server.fallbackRequestHandler = ({ method, params }, context) => methods.call(method, callOf(params, context));
+    // A method that is not there stays without a handler, since a handler's -32601 would go out with HTTP 200 instead of 404. The
+    // header has been held against the message before this is called.
+    if (methods.has(requestInfo?.headers.get("mcp-method") ?? "")) {
+      server.fallbackRequestHandler = ({ method, params }, context) => methods.call(method, callOf(params, context));
+    }
     return server;
   }
 

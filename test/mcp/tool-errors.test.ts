@@ -162,7 +162,7 @@ describe.each(ERAS)("what a client of $era did wrong", ({ connect }) => {
   });
 });
 
-describe.each(WIRE_ERAS)("what no tool can answer, in $era", ({ requestOf }) => {
+describe.each(WIRE_ERAS)("what no tool can answer, in $era", ({ era, requestOf }) => {
   it("an unknown tool is -32602, the message as it stands", async () => {
     const { port } = await serveMcp();
     const { id, error } = await rpc(port, requestOf("tools/call", { name: "unregister_everything", arguments: {} }));
@@ -181,10 +181,11 @@ describe.each(WIRE_ERAS)("what no tool can answer, in $era", ({ requestOf }) => 
     expect(error).toMatchObject({ code: -32602, message: expect.stringContaining("Invalid tools/call request") });
   });
 
-  it("an unknown method is -32601", async () => {
-    const { port } = await serveMcp();
-    const { error } = await rpc(port, requestOf("tools/forget"));
-    expect(error).toMatchObject({ code: -32601 });
+  it("an unknown method is -32601, and 404 where the specification wants it", async () => {
+    const { port, announced } = await serveMcp();
+    const { status, error } = await rpc(port, requestOf("tools/forget"));
+    expect({ status, error }).toMatchObject({ status: era === "2026-07-28" ? 404 : 200, error: { code: -32601 } });
+    expect(announced).toEqual([]);
   });
 
   it("a fault of ours is a bare internal error, announced in full", async () => {
