@@ -178,11 +178,21 @@ function startMachinery(house: House, tasks: Tasks): void {
 async function openDoors(house: House, services: ReturnType<typeof createServices>): Promise<Running> {
   const { config, lifecycle, clock, log } = house;
   const { announce } = log;
-  const { accessTokens, principalWithoutTokens, allowedHosts, allowedOrigins, serverName } = config;
+  const { accessTokens, principalWithoutTokens, allowedHosts, allowedOrigins, serverName, testFixtures } = config;
   const principalOf = createPrincipalOf(accessTokens, principalWithoutTokens);
   const serverInfo = { name: "mcp-callbacks", version };
 
-  const mcp = createMcp({ ...services, clock, announce, principalOf, serverInfo, allowedHosts, allowedOrigins });
+  const mcpNeeds = {
+    ...services,
+    clock,
+    announce,
+    principalOf,
+    serverInfo,
+    allowedHosts,
+    allowedOrigins,
+    testFixtures,
+  };
+  const mcp = createMcp(mcpNeeds);
   const app = createApp({ ...services, clock, announce, principalOf, allowedHosts, serverName, mcp: mcp.handle });
   const server = await listen(app, config.host, config.port);
   // Beside the dispatcher: a POST to our own test receiver that is under way still finds it.

@@ -10,6 +10,7 @@ import type { Tasks } from "../service/tasks.ts";
 import { jsonObject } from "./arguments.ts";
 import type { Call } from "./call.ts";
 import { errorResult, internalError, INVALID_PARAMS, RpcError } from "./errors.ts";
+import { createContentFixtures } from "./fixtures/content.ts";
 import type { ToolListing, ToolResult } from "./tool.ts";
 import { createDiagnoseCallback } from "./tools/diagnose-callback.ts";
 import { createEnableCallback } from "./tools/enable-callback.ts";
@@ -35,6 +36,8 @@ export interface ToolsNeeds {
   readonly secrets: Secrets;
   readonly clock: Pick<Clock, "now">;
   readonly announce: Announce;
+  /** Whether the tools that the official conformance suite asks for are served too. */
+  readonly testFixtures: boolean;
 }
 
 /** The tools that both eras serve. */
@@ -48,7 +51,7 @@ export interface Tools {
   call(call: Call): Promise<ToolResult>;
 }
 
-export function createTools({ announce, ...needs }: ToolsNeeds): Tools {
+export function createTools({ announce, testFixtures, ...needs }: ToolsNeeds): Tools {
   const tools = [
     createRegisterCallback(needs),
     createStartTaskWithCallbacks(needs),
@@ -60,6 +63,7 @@ export function createTools({ announce, ...needs }: ToolsNeeds): Tools {
     createSendTestEvent(needs),
     createDiagnoseCallback(needs),
     createRotateCallbackSecret(needs),
+    ...(testFixtures ? createContentFixtures() : []),
   ];
   const byName = new Map(tools.map((tool) => [tool.listing.name, tool]));
   return {
@@ -72,6 +76,7 @@ export function createTools({ announce, ...needs }: ToolsNeeds): Tools {
         return await tool.call(call, given);
       } catch (error) {
         if (error instanceof DomainError) return errorResult(error);
+        if (error instanceof RpcError) throw error;
         announce({ kind: "internal.failed", where: `mcp ${name}`, error });
         throw internalError();
       }

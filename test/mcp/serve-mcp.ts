@@ -46,11 +46,12 @@ export interface ServeOptions {
   readonly tokens?: readonly AccessToken[];
   readonly allowedHosts?: readonly string[];
   readonly allowedOrigins?: readonly string[];
+  readonly testFixtures?: boolean;
 }
 
 /** The MCP handler behind a plain HTTP server, over the real services and a store of the test's own. */
 export async function serveMcp(options: ServeOptions = {}): Promise<ServedMcp> {
-  const { tokens = [], allowedHosts = LOOPBACK, allowedOrigins = LOOPBACK } = options;
+  const { tokens = [], allowedHosts = LOOPBACK, allowedOrigins = LOOPBACK, testFixtures = false } = options;
   const store = await openTestStore();
   onTestFinished(() => store.close());
   const clock = createFakeClock();
@@ -66,6 +67,7 @@ export async function serveMcp(options: ServeOptions = {}): Promise<ServedMcp> {
     serverInfo: SERVER_INFO,
     allowedHosts,
     allowedOrigins,
+    testFixtures,
   });
   onTestFinished(() => mcp.close());
   const port = await listen(mcp.handle);
