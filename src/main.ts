@@ -182,17 +182,8 @@ async function openDoors(house: House, services: ReturnType<typeof createService
   const principalOf = createPrincipalOf(accessTokens, principalWithoutTokens);
   const serverInfo = { name: "mcp-callbacks", version };
 
-  const mcpNeeds = {
-    ...services,
-    clock,
-    announce,
-    principalOf,
-    serverInfo,
-    allowedHosts,
-    allowedOrigins,
-    testFixtures,
-  };
-  const mcp = createMcp(mcpNeeds);
+  const door = { principalOf, serverInfo, allowedHosts, allowedOrigins };
+  const mcp = createMcp({ ...services, ...door, clock, announce, testFixtures });
   const app = createApp({ ...services, clock, announce, principalOf, allowedHosts, serverName, mcp: mcp.handle });
   const server = await listen(app, config.host, config.port);
   // Beside the dispatcher: a POST to our own test receiver that is under way still finds it.
