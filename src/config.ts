@@ -26,6 +26,7 @@ const settings = z.object({
     .default("file:./data/callbacks.db"),
   SERVER_NAME: z.string().trim().min(1).default("FastMCP TrovabandoServer - Webhook Callbacks"),
   DEMO_TASK_MS: whole(0, 86_400_000).default(10_000),
+  RUN_TASK_WAIT_MS: whole(0, 3_600_000).default(50_000),
   LOG_FORMAT: z.enum(["pretty", "json"], "must be pretty or json").optional(),
   LOG_LEVEL: z
     .enum(["debug", "info", "warn", "error", "silent"], "must be debug, info, warn, error or silent")
@@ -82,6 +83,7 @@ function parseConfig(env: NodeJS.ProcessEnv, isTerminal: boolean) {
     databaseUrl: values.DATABASE_URL,
     serverName: values.SERVER_NAME,
     demoTaskMs: values.DEMO_TASK_MS,
+    runTaskWaitMs: values.RUN_TASK_WAIT_MS,
     logFormat: values.LOG_FORMAT ?? (isTerminal ? ("pretty" as const) : ("json" as const)),
     logLevel: values.LOG_LEVEL,
     privateTargets: values.CALLBACK_ALLOW_PRIVATE ?? (isLoopback ? ("loopback" as const) : ("none" as const)),

@@ -17,6 +17,7 @@ import type { Log } from "./observability/log.ts";
 import { createCallbacks } from "./service/callbacks.ts";
 import { createDeliveries } from "./service/deliveries.ts";
 import { createEventFeed } from "./service/event-feed.ts";
+import type { EventFeed } from "./service/event-feed.ts";
 import { createHealth } from "./service/health.ts";
 import { createInbox } from "./service/inbox.ts";
 import type { Prober } from "./service/callback-ports.ts";
@@ -69,6 +70,7 @@ interface House {
   readonly breaker: CircuitBreaker;
   readonly prober: Prober;
   readonly registry: TaskRegistry;
+  readonly feed: EventFeed;
   readonly taskWork: WorkSource;
   readonly deliveryWork: WorkSource;
   readonly janitorWork: WorkSource;
@@ -121,6 +123,7 @@ async function openHouse(config: Config, lifecycle: Lifecycle): Promise<House> {
     prober,
     breaker: new CircuitBreaker(),
     registry: createTaskRegistry([createDemoTask({ clock, workMs: config.demoTaskMs })]),
+    feed: createEventFeed(),
     taskWork: createWorkSource({ clock, announce, name: "task runner" }),
     deliveryWork: createWorkSource({ clock, announce, name: "dispatcher" }),
     janitorWork: createWorkSource({ clock, announce, name: "janitor" }),
@@ -129,10 +132,9 @@ async function openHouse(config: Config, lifecycle: Lifecycle): Promise<House> {
 
 /** What clients can ask for. */
 function createServices(house: House) {
-  const { store, clock, log, guard, prober, breaker, registry, taskWork, deliveryWork } = house;
+  const { store, clock, log, guard, prober, breaker, registry, feed, taskWork, deliveryWork } = house;
   const { announce } = log;
   const wakes = { wakeRunner: () => taskWork.wake(), wakeDispatcher: () => deliveryWork.wake() };
-  const feed = createEventFeed();
   const callbacks = createCallbacks({ store, clock, targetPolicy: guard, announce, ...wakes });
   return {
     tasks: createTasks({ store, clock, catalog: registry, announce, feed, ...wakes }),
@@ -147,7 +149,8 @@ function createServices(house: House) {
 
 /** What happens by itself. */
 function startMachinery(house: House, tasks: Tasks): void {
-  const { config, lifecycle, store, clock, guard, breaker, registry, taskWork, deliveryWork, janitorWork } = house;
+  const { config, lifecycle, store, clock, guard, breaker, registry, feed, taskWork, deliveryWork, janitorWork } =
+    house;
   const { announce } = house.log;
 
   const sender = createHttpSender({
@@ -165,7 +168,7 @@ function startMachinery(house: House, tasks: Tasks): void {
   dispatcher.start();
   lifecycle.add("dispatcher", () => dispatcher.stop(STOP_GRACE_MS));
 
-  const runner = new TaskRunner({ store, tasks, registry, workSource: taskWork, clock, announce });
+  const runner = new TaskRunner({ store, tasks, registry, workSource: taskWork, feed, clock, announce });
   runner.start();
   lifecycle.addBeside("task runner", () => runner.stop());
 
@@ -182,12 +185,16 @@ async function openDoors(house: House, services: ReturnType<typeof createService
   const principalOf = createPrincipalOf(accessTokens, principalWithoutTokens);
   const serverInfo = { name: "mcp-callbacks", version };
 
-  const door = { principalOf, serverInfo, allowedHosts, allowedOrigins };
-  const mcp = createMcp({ ...services, ...door, clock, announce, testFixtures });
+  const { runTaskWaitMs, retentionMs } = config;
+  const door = { principalOf, serverInfo, allowedHosts, allowedOrigins, testFixtures };
+  // A task is kept from its end on, so from its start on for that long at least.
+  const taskTerms = { runTaskWaitMs, taskTtlMs: retentionMs === null ? null : Math.max(1, Math.floor(retentionMs)) };
+  const mcp = createMcp({ ...services, ...door, ...taskTerms, clock, announce });
   const app = createApp({ ...services, clock, announce, principalOf, allowedHosts, serverName, mcp: mcp.handle });
   const server = await listen(app, config.host, config.port);
   // Beside the dispatcher: a POST to our own test receiver that is under way still finds it.
   lifecycle.addBeside("http", async () => {
+    mcp.endStreams();
     await server.stop(STOP_GRACE_MS);
     await mcp.close();
   });

@@ -21,6 +21,7 @@ test("every setting has the contract's default", () => {
     databaseUrl: "file:./data/callbacks.db",
     serverName: "FastMCP TrovabandoServer - Webhook Callbacks",
     demoTaskMs: 10_000,
+    runTaskWaitMs: 50_000,
     logFormat: "json",
     logLevel: "info",
     privateTargets: "loopback",

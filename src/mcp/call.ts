@@ -13,11 +13,13 @@ export interface Call {
   declares(extension: string): boolean;
   /** Sends a notification before the result, which makes the answer an event stream. */
   notify(method: string, params: { readonly [key: string]: unknown }): Promise<void>;
-  /** Aborts when the client goes away or cancels the request, and when this server stops. */
+  /** Aborts when the client goes away or cancels the request: nobody waits for an answer any more. */
   readonly signal: AbortSignal;
+  /** Aborts when this server is about to stop: what would go on for long gives its last answer now. */
+  readonly closing: AbortSignal;
 }
 
-/** A request method beside those of the tools, knowing neither SDK: both eras serve the same ones. */
+/** A request method beside those of the tools, knowing neither SDK. */
 export interface Method {
   readonly name: string;
   /** Whether it answers with an event stream. Only the legacy era has to know beforehand. */

@@ -25,6 +25,12 @@ export class RpcError extends Error {
   }
 }
 
+export function missingExtension(extension: string): RpcError {
+  return new RpcError(MISSING_CLIENT_CAPABILITY, `Missing required client capability: ${extension}`, {
+    requiredCapabilities: { extensions: { [extension]: {} } },
+  });
+}
+
 /** What a client may know of a fault of ours: nothing. */
 export function internalError(): RpcError {
   return new RpcError(INTERNAL_ERROR, "Internal error");

@@ -14,6 +14,8 @@ import { createMethods } from "./methods.ts";
 import { createModern } from "./modern.ts";
 import { refuse } from "./refusal.ts";
 import type { Refusal } from "./refusal.ts";
+import { createLegacyTaskMethods } from "./tasks/legacy-methods.ts";
+import { createModernTaskMethods } from "./tasks/modern-methods.ts";
 import { createTools } from "./tools.ts";
 import type { ToolsNeeds } from "./tools.ts";
 
@@ -25,6 +27,8 @@ export interface Mcp {
   /** Answers a request to the MCP endpoint, whatever its path; never rejects. Resolves when the answer is written. */
   readonly handle: (req: IncomingMessage, res: ServerResponse) => Promise<void>;
   readonly toolNames: readonly string[];
+  /** Lets requests that go on for long give their last answer now. May be called twice. */
+  endStreams(): void;
   /** Ends what is under way. May be called twice. */
   close(): Promise<void>;
 }
@@ -34,9 +38,13 @@ export function createMcp(needs: McpNeeds): Mcp {
   const { announce, serverInfo } = needs;
   const admit = createDoor(needs);
   const tools = createTools(needs);
-  const methods = createMethods({ tools, groups: [], announce });
-  const legacy = createLegacy({ methods, serverInfo });
-  const modern = createModern({ methods, serverInfo, announce });
+  const taskMethods = { ...needs, resultOf: tools.resultOf };
+  const groups = [createModernTaskMethods(taskMethods), createLegacyTaskMethods(taskMethods)];
+  const methods = createMethods({ tools, groups, announce });
+  const closing = new AbortController();
+  const era = { methods, serverInfo, closing: closing.signal };
+  const legacy = createLegacy(era);
+  const modern = createModern({ ...era, announce });
 
   async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const principal = admit(req, res);
@@ -66,7 +74,8 @@ export function createMcp(needs: McpNeeds): Mcp {
 
   return {
     handle,
-    toolNames: tools.listings.map(({ name }) => name),
+    toolNames: tools.listings("modern").map(({ name }) => name),
+    endStreams: () => closing.abort("the server stops"),
     async close() {
       await Promise.all([legacy.close(), modern.close()]);
     },

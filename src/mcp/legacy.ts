@@ -16,6 +16,8 @@ import type { Methods } from "./methods.ts";
 export interface EraNeeds {
   readonly methods: Methods;
   readonly serverInfo: { readonly name: string; readonly version: string };
+  /** Aborts when this server is about to stop. */
+  readonly closing: AbortSignal;
 }
 
 export interface LegacyRequest {
@@ -35,15 +37,15 @@ export interface Legacy {
  * Without sessions: one Server and one transport per request, since v1's can be connected only once. They are cheap as long as they
  * share the validator.
  */
-export function createLegacy({ methods, serverInfo }: EraNeeds): Legacy {
+export function createLegacy({ methods, serverInfo, closing }: EraNeeds): Legacy {
   const jsonSchemaValidator = new AjvJsonSchemaValidator();
   const streaming = new Set<Server>();
 
   function createServer(): Server {
-    const capabilities = { tools: {}, ...methods.capabilities };
+    const capabilities = { tools: {}, ...methods.capabilities("legacy") };
     const server = new TasklessServer(serverInfo, { capabilities, instructions: INSTRUCTIONS, jsonSchemaValidator });
     // Not setRequestHandler: that parses the request first and answers a malformed one with -32603 and zod's own words.
-    server.fallbackRequestHandler = ({ method, params }, extra) => methods.call(method, callOf(params, extra));
+    server.fallbackRequestHandler = ({ method, params }, extra) => methods.call(method, callOf(params, extra, closing));
     return server;
   }
 
@@ -90,12 +92,14 @@ export function createLegacy({ methods, serverInfo }: EraNeeds): Legacy {
   };
 }
 
+type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>;
+
 function mayStream(methods: Methods, message: object): boolean {
   const { method, params } = message as { method?: unknown; params?: { _meta?: { progressToken?: unknown } } };
   return typeof method === "string" && methods.streams(method, params?._meta?.progressToken);
 }
 
-function callOf(params: unknown, extra: RequestHandlerExtra<ServerRequest, ServerNotification>): Call {
+function callOf(params: unknown, extra: Extra, closing: AbortSignal): Call {
   const { authInfo, requestId, signal, _meta } = extra;
   return {
     era: "legacy",
@@ -106,6 +110,7 @@ function callOf(params: unknown, extra: RequestHandlerExtra<ServerRequest, Serve
     declares: () => false,
     notify: (method, given) => extra.sendNotification({ method, params: given } as ServerNotification),
     signal,
+    closing,
   };
 }
 

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { DomainError } from "../domain/errors.ts";
+import type { Task } from "../domain/task.ts";
 import { problemsOf } from "./arguments.ts";
 import type { Call } from "./call.ts";
 
@@ -10,8 +11,13 @@ export interface Tool {
    * Throws a `DomainError` for what the caller did wrong (arguments included); anything else that is thrown is a fault of ours.
    * `given`: the arguments as they came.
    */
-  call(call: Call, given: unknown): Promise<ToolResult>;
+  call(call: Call, given: unknown): Promise<ToolAnswer>;
+  /** For a tool whose work is a task: of which type (null: any), and what it says of such a task. */
+  readonly task?: { readonly type: string | null; readonly resultOf: (task: Task) => ToolResult };
 }
+
+/** A result, or the task that will have one. */
+export type ToolAnswer = ToolResult | { [key: string]: unknown };
 
 /** A tool as `tools/list` shows it. */
 export interface ToolListing {
@@ -22,6 +28,8 @@ export interface ToolListing {
   /** All tools have one but the fixtures of the conformance suite. */
   outputSchema?: ObjectSchema;
   annotations: ToolAnnotations;
+  /** 2025-11-25 only. */
+  execution?: { taskSupport: "optional" | "required" };
 }
 
 export interface ObjectSchema {
@@ -87,7 +95,7 @@ export function defineTool<Input extends z.ZodObject, Output extends z.ZodObject
 }
 
 /** Without `$schema`: MCP reads a schema that names no dialect as 2020-12, and validators that know only draft-07 still take it. */
-function objectSchemaOf(schema: z.ZodObject): ObjectSchema {
+export function objectSchemaOf(schema: z.ZodObject): ObjectSchema {
   const { $schema: _dialect, ...keywords } = z.toJSONSchema(schema, { target: "draft-2020-12", io: "input" });
   return { ...keywords, type: "object" };
 }

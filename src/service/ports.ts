@@ -48,10 +48,16 @@ export interface Store extends CallbackVerbs, KeepingVerbs {
   /** Adds the task as pending, or finds the one that has this task_id. */
   startTask(command: StartTask): Promise<StartTaskResult>;
   findTask(principal: string, taskId: string): Promise<Task | null>;
+  /** By its internal id; null also when it is another principal's. */
+  findTaskById(principal: string, id: string): Promise<Task | null>;
+  /** The principal's tasks, the newest first, at most `limit`; `before`: only those older than the one with this internal id. */
+  listTasks(query: ListTasks): Promise<readonly TaskSummary[]>;
   /** The oldest pending tasks, now running, their `runCount` one higher. */
   claimRunnableTasks(command: { readonly limit: number; readonly now: number }): Promise<readonly Task[]>;
   /** Task row, event and one pending delivery for each active callback that selected the event; null: no longer running. */
   finishTask(command: FinishTask): Promise<FinishTaskResult | null>;
+  /** The same for a task that is pending or running, by its internal id: it ends as cancelled. Null: it had ended before. */
+  cancelTask(command: CancelTask): Promise<FinishTaskResult | null>;
 
   /**
    * Due pending deliveries, now sending: the oldest first, within `limit` in all and the room of each origin. An origin without room
@@ -105,7 +111,8 @@ export type RegisterCallbackResult =
 
 export interface StartTask {
   readonly principal: string;
-  readonly taskId: string;
+  /** Null: a new task, whose internal id is its task id too. */
+  readonly taskId: string | null;
   readonly request: StartRequest;
   readonly now: number;
 }
@@ -115,10 +122,24 @@ export interface StartTaskResult {
   readonly callbackCount: number;
 }
 
+export interface ListTasks {
+  readonly principal: string;
+  readonly before: string | null;
+  readonly limit: number;
+}
+/** What is large is left out. */
+export type TaskSummary = Omit<Task, "input" | "result">;
+
 export interface FinishTask {
   /** The internal id. */
   readonly id: string;
   readonly outcome: TaskOutcome;
+  readonly now: number;
+}
+export interface CancelTask {
+  /** The internal id. */
+  readonly id: string;
+  readonly error: string;
   readonly now: number;
 }
 export interface FinishTaskResult {

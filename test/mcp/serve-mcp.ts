@@ -37,12 +37,14 @@ export interface ServedMcp {
   readonly store: Store;
   readonly announced: readonly Announcement[];
   readonly toolNames: readonly string[];
+  readonly endStreams: () => void;
   readonly close: () => Promise<void>;
   /** Lets the runner's part happen: the oldest pending task runs, and ends when `outcome` is given. */
   readonly runTask: (outcome?: TaskOutcome) => Promise<void>;
 }
 
 export interface ServeOptions {
+  readonly runTaskWaitMs?: number;
   readonly tokens?: readonly AccessToken[];
   readonly allowedHosts?: readonly string[];
   readonly allowedOrigins?: readonly string[];
@@ -63,6 +65,8 @@ export async function serveMcp(options: ServeOptions = {}): Promise<ServedMcp> {
     ...services,
     clock,
     announce,
+    runTaskWaitMs: options.runTaskWaitMs ?? 50_000,
+    taskTtlMs: 86_400_000,
     principalOf,
     serverInfo: SERVER_INFO,
     allowedHosts,
@@ -78,6 +82,7 @@ export async function serveMcp(options: ServeOptions = {}): Promise<ServedMcp> {
     store,
     announced,
     toolNames: mcp.toolNames,
+    endStreams: () => mcp.endStreams(),
     close: () => mcp.close(),
     async runTask(outcome) {
       const [task] = await store.claimRunnableTasks({ limit: 1, now: clock.now() });

@@ -13,6 +13,7 @@ import type { KeyRegister } from "./key-register.ts";
 import { pruningVerbs } from "./pruning.ts";
 import { secretVerbs } from "./secrets.ts";
 import { redeliveryVerbs } from "./redelivery.ts";
+import { taskEndVerbs } from "./task-end.ts";
 import { taskVerbs } from "./tasks.ts";
 import { unregisterVerbs } from "./unregister.ts";
 
@@ -41,6 +42,7 @@ function verbsOf(connection: SqliteConnection, newId: NewId, cipher: SecretCiphe
     ...callbackVerbs(connection, newId, cipher),
     ...unregisterVerbs(connection, cipher),
     ...taskVerbs(connection, newId),
+    ...taskEndVerbs(connection, newId),
     ...deliveryVerbs(connection, cipher),
     ...expiryVerbs(connection),
     ...redeliveryVerbs(connection),

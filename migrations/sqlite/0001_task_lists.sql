@@ -1,0 +1,1 @@
+CREATE INDEX `tasks_of_principal` ON `tasks` (`principal`,`id`);
