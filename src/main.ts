@@ -97,13 +97,13 @@ function startMachinery(house: House, tasks: Tasks): void {
 async function openDoors(house: House, services: ReturnType<typeof createServices>): Promise<Running> {
   const { config, lifecycle, clock, log } = house;
   const { announce } = log;
-  const { accessTokens, principalWithoutTokens, allowedHosts, allowedOrigins, serverName } = config;
+  const { accessTokens, principalWithoutTokens, allowedHosts, allowedOrigins, serverName, testFixtures } = config;
   const principalOf = createPrincipalOf(accessTokens, principalWithoutTokens);
   const serverInfo = { name: "mcp-callbacks", version };
 
   const { errorCodes, unknownUnsubscribe } = config.events;
   const { runTaskWaitMs, retentionMs } = config;
-  const door = { principalOf, serverInfo, allowedHosts, allowedOrigins };
+  const door = { principalOf, serverInfo, allowedHosts, allowedOrigins, testFixtures };
   // A task is kept from its end on, so from its start on for that long at least.
   const taskTerms = { runTaskWaitMs, taskTtlMs: retentionMs === null ? null : Math.max(1, Math.floor(retentionMs)) };
   const eventsTerms = { errorCodes, unknownUnsubscribe };

@@ -15,6 +15,9 @@ export interface Methods {
   call(name: string, call: Call): Promise<{ [key: string]: unknown }>;
 }
 
+/** The methods of every server that has tools. */
+export const TOOL_METHODS: readonly string[] = ["tools/list", "tools/call"];
+
 /** Some methods that belong together, and what a server that has them declares. */
 export interface MethodGroup {
   readonly capabilities: { readonly [key: string]: unknown };

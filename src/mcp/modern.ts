@@ -2,13 +2,14 @@ import type { ServerResponse } from "node:http";
 import { toNodeHandler } from "@modelcontextprotocol/node";
 import type { NodeIncomingMessageLike } from "@modelcontextprotocol/node";
 import { CLIENT_CAPABILITIES_META_KEY, createMcpHandler, Server } from "@modelcontextprotocol/server";
-import type { ServerContext } from "@modelcontextprotocol/server";
+import type { McpRequestContext, ServerContext } from "@modelcontextprotocol/server";
 import { z } from "zod";
 import type { Announce } from "../service/announcements.ts";
 import type { Call } from "./call.ts";
 import { principalOfCaller } from "./caller.ts";
 import { INSTRUCTIONS } from "./instructions.ts";
 import type { EraNeeds } from "./legacy.ts";
+import { TOOL_METHODS } from "./methods.ts";
 import { isListenToTasks, LISTEN, LISTEN_TO_TASKS } from "./tasks/listen.ts";
 
 export interface Modern {
@@ -25,12 +26,16 @@ export function createModern({
   closing,
   announce,
 }: EraNeeds & { readonly announce: Announce }): Modern {
-  function createServer(): Server {
+  function createServer({ requestInfo }: McpRequestContext): Server {
     const capabilities = { tools: {}, ...methods.capabilities("modern") };
     const server = new Server(serverInfo, { capabilities, instructions: INSTRUCTIONS });
-    // All but the handshake. Not setRequestHandler: it would judge params and results of the core's methods in its own words.
-    server.fallbackRequestHandler = ({ method, params }, context) =>
-      methods.call(method, callOf(params, context, closing));
+    // Not setRequestHandler: it would judge params and results of the core's methods in its own words. A method that is not there stays
+    // without a handler, since a handler's -32601 would go out with HTTP 200 instead of 404. The header has been held against the
+    // message before this is called.
+    if (TOOL_METHODS.includes(requestInfo?.headers.get("mcp-method") ?? "")) {
+      server.fallbackRequestHandler = ({ method, params }, context) =>
+        methods.call(method, callOf(params, context, closing));
+    }
     // The core once had methods of these names, so the SDK knows them only when they are registered.
     for (const name of methods.names("modern"))
       server.setRequestHandler(name, { params: z.unknown() }, (params, context) =>

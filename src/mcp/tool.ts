@@ -25,6 +25,7 @@ export interface ToolListing {
   title: string;
   description: string;
   inputSchema: ObjectSchema;
+  /** All tools have one but the fixtures of the conformance suite. */
   outputSchema?: ObjectSchema;
   annotations: ToolAnnotations;
   /** 2025-11-25 only. */
@@ -45,11 +46,17 @@ export interface ToolAnnotations {
 }
 
 export interface ToolResult {
-  content: { type: "text"; text: string }[];
+  content: ContentBlock[];
   structuredContent?: Record<string, unknown>;
   isError?: true;
   [key: string]: unknown;
 }
+
+/** Ours answer with text alone; the others are for the fixtures. */
+export type ContentBlock =
+  | { type: "text"; text: string }
+  | { type: "image" | "audio"; data: string; mimeType: string }
+  | { type: "resource"; resource: { uri: string; mimeType: string; text: string } };
 
 export interface ToolDefinition<Input extends z.ZodObject, Output extends z.ZodObject> {
   readonly name: string;

@@ -10,6 +10,7 @@ import type { Subscriptions } from "../service/subscriptions.ts";
 import { jsonObject } from "./arguments.ts";
 import type { Call } from "./call.ts";
 import { errorResult, internalError, INVALID_PARAMS, METHOD_NOT_FOUND, RpcError } from "./errors.ts";
+import { createContentFixtures } from "./fixtures/content.ts";
 import { isTaskWanted } from "./tasks/task-tool.ts";
 import type { TaskToolNeeds } from "./tasks/task-tool.ts";
 import type { ResultOf } from "./tasks/shapes.ts";
@@ -41,6 +42,8 @@ export interface ToolsNeeds extends TaskToolNeeds {
   readonly subscriptions: Subscriptions;
   readonly clock: Clock;
   readonly announce: Announce;
+  /** Whether the tools that the official conformance suite asks for are served too. */
+  readonly testFixtures: boolean;
 }
 
 /** The tools that both eras serve. */
@@ -56,7 +59,7 @@ export interface Tools {
   call(call: Call): Promise<ToolAnswer>;
 }
 
-export function createTools({ announce, ...needs }: ToolsNeeds): Tools {
+export function createTools({ announce, testFixtures, ...needs }: ToolsNeeds): Tools {
   const runTask = createRunTask(needs);
   const tools: readonly Tool[] = [
     createRegisterCallback(needs),
@@ -72,6 +75,7 @@ export function createTools({ announce, ...needs }: ToolsNeeds): Tools {
     createDiagnoseCallback(needs),
     createRotateCallbackSecret(needs),
     createListSubscriptions(needs),
+    ...(testFixtures ? createContentFixtures() : []),
   ];
   const byName = new Map(tools.map((tool) => [tool.listing.name, tool]));
   const listings = tools.map(({ listing }) => listing);

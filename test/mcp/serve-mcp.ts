@@ -57,6 +57,7 @@ export interface ServeOptions {
   readonly allowedOrigins?: readonly string[];
   /** MCP Events: what the settings of these names choose. */
   readonly events?: Partial<EventsOptions>;
+  readonly testFixtures?: boolean;
 }
 
 export interface EventsOptions extends Pick<EventsMethodsNeeds, "errorCodes" | "unknownUnsubscribe"> {
@@ -75,7 +76,7 @@ const EVENTS: EventsOptions = {
 
 /** The MCP handler behind a plain HTTP server, over the real services and a store of the test's own. */
 export async function serveMcp(options: ServeOptions = {}): Promise<ServedMcp> {
-  const { tokens = [], allowedHosts = LOOPBACK, allowedOrigins = LOOPBACK } = options;
+  const { tokens = [], allowedHosts = LOOPBACK, allowedOrigins = LOOPBACK, testFixtures = false } = options;
   const store = await openTestStore();
   onTestFinished(() => store.close());
   const clock = createFakeClock();
@@ -95,6 +96,7 @@ export async function serveMcp(options: ServeOptions = {}): Promise<ServedMcp> {
     serverInfo: SERVER_INFO,
     allowedHosts,
     allowedOrigins,
+    testFixtures,
   });
   onTestFinished(() => mcp.close());
   const port = await listen(mcp.handle);
