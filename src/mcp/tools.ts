@@ -78,15 +78,14 @@ export function createTools({ announce, testFixtures, ...needs }: ToolsNeeds): T
     ...(testFixtures ? createContentFixtures() : []),
   ];
   const byName = new Map(tools.map((tool) => [tool.listing.name, tool]));
+  const byTaskType = new Map(
+    tools.flatMap(({ task }) => (typeof task?.type === "string" ? [[task.type, task] as const] : [])),
+  );
   const listings = tools.map(({ listing }) => listing);
   const modernListings = listings.map(({ execution: _execution, ...listing }) => listing);
   return {
     listings: (era) => (era === "legacy" ? listings : modernListings),
-    resultOf(task) {
-      const { task: binding = runTask.task } = tools.find((tool) => tool.task?.type === task.taskType) ?? runTask;
-      if (binding === undefined) throw new Error("run_task says nothing of tasks");
-      return binding.resultOf(task);
-    },
+    resultOf: (task) => (byTaskType.get(task.taskType) ?? runTask.task).resultOf(task),
     async call(call) {
       const { name, arguments: given } = parseCall(call.params);
       const tool = byName.get(name);
