@@ -11,6 +11,7 @@ import { jsonObject } from "./arguments.ts";
 import type { Call } from "./call.ts";
 import { errorResult, internalError, INVALID_PARAMS, METHOD_NOT_FOUND, RpcError } from "./errors.ts";
 import { createContentFixtures } from "./fixtures/content.ts";
+import { createTaskFixtures } from "./fixtures/tasks.ts";
 import { isTaskWanted } from "./tasks/task-tool.ts";
 import type { TaskToolNeeds } from "./tasks/task-tool.ts";
 import type { ResultOf } from "./tasks/shapes.ts";
@@ -75,7 +76,7 @@ export function createTools({ announce, testFixtures, ...needs }: ToolsNeeds): T
     createDiagnoseCallback(needs),
     createRotateCallbackSecret(needs),
     createListSubscriptions(needs),
-    ...(testFixtures ? createContentFixtures() : []),
+    ...(testFixtures ? [...createContentFixtures(), ...createTaskFixtures(needs)] : []),
   ];
   const byName = new Map(tools.map((tool) => [tool.listing.name, tool]));
   const byTaskType = new Map(
