@@ -1,10 +1,16 @@
-import { createHmac, randomBytes } from "node:crypto";
+import { hash, randomBytes } from "node:crypto";
 import { DomainError } from "./errors.ts";
 
 const PREFIX = "whsec_";
 const SECRET_BYTES_MIN = 24;
 const SECRET_BYTES_MAX = 64;
 const GENERATED_SECRET_BYTES = 32;
+
+/** Of SHA-256, and what HMAC mixes into the key. No secret is longer than a block. */
+const BLOCK_BYTES = 64;
+const DIGEST_BYTES = 32;
+const INNER_PAD = 0x36;
+const OUTER_PAD = 0x5c;
 
 export interface SignedMessage {
   /** The event's id: the same on every retry. */
@@ -34,14 +40,28 @@ export function requireSecret(secret: string): string {
 export function signatureHeaders(message: SignedMessage, secrets: readonly string[]): Record<string, string> {
   if (secrets.length === 0) throw new Error("There is no readable secret to sign with.");
   const content = `${message.id}.${message.timestamp}.${message.body}`;
-  const signatures = secrets.map(
-    (secret) => `v1,${createHmac("sha256", keyOf(secret)).update(content).digest("base64")}`,
-  );
+  const signatures = secrets.map((secret) => `v1,${hmac(keyOf(secret), content)}`);
   return {
     "webhook-id": message.id,
     "webhook-timestamp": String(message.timestamp),
     "webhook-signature": signatures.join(" "),
   };
+}
+
+/**
+ * HMAC-SHA256 (RFC 2104) in base64, for keys of up to one block. `createHmac` makes a key object first, which takes longer than both
+ * hashes together.
+ */
+function hmac(key: Uint8Array, content: string): string {
+  const inner = Buffer.alloc(BLOCK_BYTES + Buffer.byteLength(content), INNER_PAD);
+  const outer = Buffer.alloc(BLOCK_BYTES + DIGEST_BYTES, OUTER_PAD);
+  for (const [index, byte] of key.entries()) {
+    inner[index] = byte ^ INNER_PAD;
+    outer[index] = byte ^ OUTER_PAD;
+  }
+  inner.write(content, BLOCK_BYTES);
+  outer.set(hash("sha256", inner, "buffer"), BLOCK_BYTES);
+  return hash("sha256", outer, "base64");
 }
 
 function keyOf(secret: string): Buffer {
