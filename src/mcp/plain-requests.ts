@@ -1,6 +1,6 @@
 /**
  * The requests that are nearly all of the traffic: a client of the older era asks for a tool, and nothing about it is out of the
- * ordinary. They share one Server: a Server, a transport and two web Requests for each of them were most of its cost.
+ * ordinary. They share one Server: with a Server, a transport and two web Requests each, half as many were answered.
  */
 import type { IncomingHttpHeaders } from "node:http";
 import type { Server } from "@modelcontextprotocol/sdk/server/index.js";
