@@ -168,7 +168,7 @@ export class Dispatcher {
       // Its time was over while it waited for room or for the claim's commit: given back, it is ended by the next pass.
       if (isOver(delivery.notAfter, clock.now())) return await store.releaseClaim(delivery, clock.now());
       // Thrown after the attempt and its step are recorded: p-retry never decides over something unrecorded.
-      const waitMs = await this.#attempt(delivery, delivery.attemptCount + tryNumber);
+      const waitMs = await this.#attempt(delivery, delivery.attemptCount + tryNumber, ticket);
       if (waitMs !== null) throw new RetrySoon(waitMs);
     } finally {
       this.#inFlight.leave(ticket);
@@ -177,12 +177,15 @@ export class Dispatcher {
   }
 
   /** One request and its record. Returns the wait for which the claim is kept, or null when it is given up. */
-  async #attempt(delivery: ClaimedDelivery, number: number): Promise<number | null> {
-    const { clock, store, announce, retryPolicies, random } = this.#needs;
+  async #attempt(delivery: ClaimedDelivery, number: number, ticket: Ticket): Promise<number | null> {
+    const { clock, store, announce, retryPolicies, random, workSource } = this.#needs;
     const identity = identityOf(delivery);
     announce({ kind: "delivery.sending", attempt: number, ...identity });
     const startedAt = clock.now();
     const outcome = await this.#send(delivery, startedAt);
+    // Others may be sent while this one is recorded.
+    this.#inFlight.answered(ticket);
+    workSource.wake();
     const endedAt = clock.now();
     const durationMs = Math.max(0, endedAt - startedAt);
     const { notAfter, callback } = delivery;
