@@ -62,7 +62,8 @@ test("the retry schedule is the one of the code", () => {
 
 test("a setting in an example is a setting", () => {
   const known = new Set([...SETTING_NAMES, "DANGEROUSLY_OMIT_AUTH", "CLIENT_PORT"]);
-  const set = [...readme.matchAll(/\b([A-Z]+(?:_[A-Z]+)+)=/g)].map(([, name = ""]) => name);
+  const documents = ["any-client", "ai-sdk", "chatgpt"].map((name) => readDocument(`docs/connect-${name}.md`));
+  const set = [...[readme, ...documents].join("").matchAll(/\b([A-Z]+(?:_[A-Z]+)+)=/g)].map(([, name = ""]) => name);
   expect(set.filter((name) => !known.has(name))).toEqual([]);
 });
 
