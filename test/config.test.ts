@@ -22,6 +22,7 @@ test("every setting has the contract's default", () => {
     disablePolicy: { forMs: 432_000_000, failuresMin: 10 },
     serverName: "FastMCP TrovabandoServer - Webhook Callbacks",
     demoTaskMs: 10_000,
+    runTaskWaitMs: 50_000,
     logFormat: "json",
     logLevel: "info",
     privateTargets: "loopback",
@@ -39,6 +40,7 @@ test("every setting has the contract's default", () => {
       subscriptionsMax: 1000,
       retryPolicy: EVENTS_RETRY_POLICY,
     },
+    testFixtures: false,
   });
   expect(readConfig({}, true).logFormat).toBe("pretty");
 });
@@ -100,6 +102,12 @@ describe("listening where others can reach it", () => {
     expect(read({ HOST: "0.0.0.0", AUTH_TOKENS: "ann:x1" })).toMatchObject({
       accessTokens: [{ name: "ann", token: "x1" }],
     });
+  });
+
+  test("is refused with the fixtures of the conformance suite, whatever is said", () => {
+    expect(read({ TEST_FIXTURES: "true" }).testFixtures).toBe(true);
+    const exposed = { HOST: "0.0.0.0", TEST_FIXTURES: "true", ALLOW_ANONYMOUS: "true" };
+    expect(() => read(exposed)).toThrow(/^TEST_FIXTURES=true serves tools that are made for tests/);
   });
 
   test.each(["localhost", "LOCALHOST", "127.0.0.1", "127.9.9.9", "::1", "[::1]"])("does not concern %s", (host) => {

@@ -64,6 +64,7 @@ test("each partial index is used by the query it is for", async () => {
     .join("\n");
   for (const index of [
     "tasks_open",
+    "tasks_of_principal",
     "tasks_ended",
     "callbacks_awaiting",
     "callbacks_disabled",
