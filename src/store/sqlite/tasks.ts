@@ -84,7 +84,7 @@ function prepareTasks(db: SqliteConnection["db"]) {
 }
 
 function prepareReads(db: SqliteConnection["db"]) {
-  const { input: _input, result: _result, ...summary } = getTableColumns(tasks);
+  const { input: _input, result: _result, eventCount: _eventCount, ...summary } = getTableColumns(tasks);
   const isOwn = eq(tasks.principal, bound("principal"));
   // Internal ids begin with the time, so their order is that of the starts.
   const list = (condition: SQL | undefined) =>
