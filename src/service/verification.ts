@@ -10,7 +10,8 @@ import type { Challenger } from "./subscription-ports.ts";
 const VERIFIED_MS = 24 * 3_600_000;
 /** Challenges a minute: each is a request that somebody makes us send. */
 const PER_PRINCIPAL = 60;
-const PER_HOST = 60;
+/** Many principals may share one, a cloud of agents for example. */
+const PER_HOST = 600;
 
 export interface VerificationNeeds {
   readonly store: Pick<Store, "recordVerified">;
