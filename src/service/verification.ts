@@ -11,7 +11,7 @@ const VERIFIED_MS = 24 * 3_600_000;
 /** Challenges a minute: each is a request that somebody makes us send. */
 const PER_PRINCIPAL = 60;
 /** Many principals may share one, a cloud of agents for example. */
-const PER_HOST = 600;
+const PER_HOST = 240;
 
 export interface VerificationNeeds {
   readonly store: Pick<Store, "recordVerified">;
