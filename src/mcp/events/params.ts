@@ -12,7 +12,7 @@ const args = z.strictObject({ task_id: z.string().refine(isClientGivenId).option
 /** What is left open here is another method's, or means nothing: members that nobody knows are passed over. */
 const common = {
   name: z.string().min(1),
-  arguments: z.unknown(),
+  arguments: z.unknown().optional(),
   cursor: z.string().nullish(),
   maxAgeMs: milliseconds.nullish(),
 };
