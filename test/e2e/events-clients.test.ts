@@ -97,7 +97,7 @@ describe.each(CLIENTS)("the official client $client", ({ connect, version, rpcEr
     const [post] = await receiver.waitFor(1);
     await until("the event is told", () => client.notified.length === 2);
     leaving.abort();
-    await expect(stream).rejects.toThrow();
+    await expect(stream).rejects.toBeInstanceOf(Error);
 
     const told = occurrenceIn(post!);
     expect(post!.headers["x-mcp-subscription-id"]).toBe(id);
