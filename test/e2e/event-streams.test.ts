@@ -71,19 +71,23 @@ describe.each(WIRE_ERAS)("a stream of $era", ({ era, requestOf }) => {
     }
   });
 
-  test(`its client goes away: that ends it, ${STREAMS} times over, and nobody is told of a fault`, { timeout: 60_000 }, async () => {
-    const server = await startServer();
-    for (let index = 0; index < STREAMS; index++) {
-      const stream = await openStream(server, EVERYTHING, { requestOf });
-      const [active] = await stream.waitFor(1);
-      expect(active).toMatchObject({ method: "notifications/events/active" });
-      stream.leave();
-    }
-    const last = await openStream(server, EVERYTHING, { requestOf });
-    await start(server.url, "t1");
-    expect(await last.waitFor(2)).toMatchObject([{}, { params: { data: { task_id: "t1" } } }]);
-    expect(server.lines.filter((line) => /💥|stderr/.test(line))).toEqual([]);
-  });
+  test(
+    `its client goes away: that ends it, ${STREAMS} times over, and nobody is told of a fault`,
+    { timeout: 60_000 },
+    async () => {
+      const server = await startServer();
+      for (let index = 0; index < STREAMS; index++) {
+        const stream = await openStream(server, EVERYTHING, { requestOf });
+        const [active] = await stream.waitFor(1);
+        expect(active).toMatchObject({ method: "notifications/events/active" });
+        stream.leave();
+      }
+      const last = await openStream(server, EVERYTHING, { requestOf });
+      await start(server.url, "t1");
+      expect(await last.waitFor(2)).toMatchObject([{}, { params: { data: { task_id: "t1" } } }]);
+      expect(server.lines.filter((line) => /💥|stderr/.test(line))).toEqual([]);
+    },
+  );
 
   test("the server stops: every stream gets its last frame, and nothing waits for the grace", async () => {
     const server = await startServer();
