@@ -130,7 +130,7 @@ test("a subscription whose time ran out while the server was down gets nothing, 
   await subscribe(first, subscriptionTo(lasting.hook));
   await start(first.url, "t1");
   await receiver.waitFor(1);
-  await lasting.waitFor(1);
+  await until("t1 is told", async () => (await listed(first.url))[1]?.deliveries[0]?.status === "delivered");
   await first.kill();
   const before = receiver.posts.length;
   await until("its time is over", () => Date.now() > Date.parse(refreshBefore), 6000);
