@@ -34,6 +34,7 @@ const settings = z.object({
     .default("file:./data/callbacks.db"),
   SERVER_NAME: z.string().trim().min(1).default("FastMCP TrovabandoServer - Webhook Callbacks"),
   DEMO_TASK_MS: whole(0, 86_400_000).default(10_000),
+  RUN_TASK_WAIT_MS: whole(0, 3_600_000).default(50_000),
   LOG_FORMAT: z.enum(["pretty", "json"], "must be pretty or json").optional(),
   LOG_LEVEL: z
     .enum(["debug", "info", "warn", "error", "silent"], "must be debug, info, warn, error or silent")
@@ -55,6 +56,11 @@ const settings = z.object({
   EVENTS_RETRY_SCHEDULE_MS: z.string().transform(parseSchedule).optional(),
 });
 
+/** Not for those who run the server, and in no table: what its own tests need. */
+const testSettings = z.object({
+  TEST_FIXTURES: z.enum(["true", "false"], "must be true or false").default("false"),
+});
+
 export type Config = Readonly<ReturnType<typeof parseConfig>>;
 
 /** The settings do not hold: `message` lists every problem, one line each. */
@@ -69,14 +75,15 @@ export function readConfig(env: NodeJS.ProcessEnv, isTerminal: boolean): Config 
 
 export const SETTING_NAMES: readonly string[] = Object.keys(settings.shape);
 
+const allSettings = z.object({ ...settings.shape, ...testSettings.shape });
+
 function parseConfig(env: NodeJS.ProcessEnv, isTerminal: boolean) {
-  const given = SETTING_NAMES.filter(
+  const given = Object.keys(allSettings.shape).filter(
     (name) => env[name] !== undefined && (env[name] !== "" || name.endsWith("RETRY_SCHEDULE_MS")),
   );
-  const parsed = settings.safeParse(Object.fromEntries(given.map((name) => [name, env[name]])));
+  const parsed = allSettings.safeParse(Object.fromEntries(given.map((name) => [name, env[name]])));
   const problems = parsed.success ? [] : parsed.error.issues.map((issue) => `${issue.path.join(".")} ${issue.message}`);
-  const exposure = problemOfExposure(env);
-  if (exposure !== null) problems.push(exposure);
+  problems.push(...problemsOfExposure(env));
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems.join("\n"));
   const values = parsed.data;
   const isLoopback = isLoopbackHost(values.HOST);
@@ -93,6 +100,7 @@ function parseConfig(env: NodeJS.ProcessEnv, isTerminal: boolean) {
     databaseUrl: values.DATABASE_URL,
     serverName: values.SERVER_NAME,
     demoTaskMs: values.DEMO_TASK_MS,
+    runTaskWaitMs: values.RUN_TASK_WAIT_MS,
     logFormat: values.LOG_FORMAT ?? (isTerminal ? ("pretty" as const) : ("json" as const)),
     logLevel: values.LOG_LEVEL,
     privateTargets: values.CALLBACK_ALLOW_PRIVATE ?? (isLoopback ? ("loopback" as const) : ("none" as const)),
@@ -122,14 +130,23 @@ function parseConfig(env: NodeJS.ProcessEnv, isTerminal: boolean) {
     },
     /** The first encrypts, all decrypt; none: secrets are kept in clear. */
     secretsKeys: values.SECRETS_KEY,
+    testFixtures: values.TEST_FIXTURES === "true",
   };
 }
 
-/** Listening on the network without tokens is a decision, so it must be said. */
-function problemOfExposure(env: NodeJS.ProcessEnv): string | null {
+/** Listening on the network without tokens is a decision, so it must be said; the fixtures have no business there. */
+function problemsOfExposure(env: NodeJS.ProcessEnv): string[] {
   const host = env["HOST"]?.trim() || "127.0.0.1";
-  if (isLoopbackHost(host) || (env["AUTH_TOKENS"] ?? "") !== "" || env["ALLOW_ANONYMOUS"] === "true") return null;
-  return `HOST=${host} can be reached by others: set AUTH_TOKENS=name:token,… or, to let everybody in, ALLOW_ANONYMOUS=true`;
+  if (isLoopbackHost(host)) return [];
+  const isOpen = (env["AUTH_TOKENS"] ?? "") === "" && env["ALLOW_ANONYMOUS"] !== "true";
+  return [
+    isOpen
+      ? `HOST=${host} can be reached by others: set AUTH_TOKENS=name:token,… or, to let everybody in, ALLOW_ANONYMOUS=true`
+      : [],
+    env["TEST_FIXTURES"] === "true"
+      ? `TEST_FIXTURES=true serves tools that are made for tests: leave it out, since HOST=${host} can be reached by others`
+      : [],
+  ].flat();
 }
 
 function isLoopbackHost(host: string): boolean {

@@ -11,12 +11,15 @@ import type { Lifecycle } from "./lifecycle.ts";
 import { createLog } from "./observability/log.ts";
 import type { Log } from "./observability/log.ts";
 import type { Prober } from "./service/callback-ports.ts";
+import { createEventFeed } from "./service/event-feed.ts";
+import type { EventFeed } from "./service/event-feed.ts";
 import type { Clock, Store, WorkSource } from "./service/ports.ts";
 import type { Challenger } from "./service/subscription-ports.ts";
 import { openStore } from "./store/open.ts";
 import type { OpenedStore } from "./store/open.ts";
 import { createSecretCipher } from "./store/secret-cipher.ts";
 import { createDemoTask } from "./task-runner/handlers/demo.ts";
+import { createFixtureTasks } from "./task-runner/handlers/fixtures.ts";
 import { createTaskRegistry } from "./task-runner/registry.ts";
 import type { TaskRegistry } from "./task-runner/registry.ts";
 
@@ -32,6 +35,7 @@ export interface House {
   readonly prober: Prober;
   readonly challenger: Challenger;
   readonly registry: TaskRegistry;
+  readonly feed: EventFeed;
   readonly taskWork: WorkSource;
   readonly deliveryWork: WorkSource;
   readonly janitorWork: WorkSource;
@@ -71,7 +75,11 @@ export async function openHouse(config: Config, lifecycle: Lifecycle): Promise<H
     prober,
     challenger,
     breaker: new CircuitBreaker(),
-    registry: createTaskRegistry([createDemoTask({ clock, workMs: config.demoTaskMs })]),
+    registry: createTaskRegistry([
+      createDemoTask({ clock, workMs: config.demoTaskMs }),
+      ...(config.testFixtures ? createFixtureTasks({ clock }) : []),
+    ]),
+    feed: createEventFeed(),
     taskWork: createWorkSource({ clock, announce, name: "task runner" }),
     deliveryWork: createWorkSource({ clock, announce, name: "dispatcher" }),
     janitorWork: createWorkSource({ clock, announce, name: "janitor" }),

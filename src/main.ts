@@ -60,7 +60,8 @@ async function revokeStrangers({ config, lifecycle }: House, revocation: Revocat
 
 /** What happens by itself. */
 function startMachinery(house: House, tasks: Tasks): void {
-  const { config, lifecycle, store, clock, guard, breaker, registry, taskWork, deliveryWork, janitorWork } = house;
+  const { config, lifecycle, store, clock, guard, breaker, registry, feed, taskWork, deliveryWork, janitorWork } =
+    house;
   const { announce } = house.log;
 
   const sender = createHttpSender({
@@ -83,7 +84,7 @@ function startMachinery(house: House, tasks: Tasks): void {
   dispatcher.start();
   lifecycle.add("dispatcher", () => dispatcher.stop(STOP_GRACE_MS));
 
-  const runner = new TaskRunner({ store, tasks, registry, workSource: taskWork, clock, announce });
+  const runner = new TaskRunner({ store, tasks, registry, workSource: taskWork, feed, clock, announce });
   runner.start();
   lifecycle.addBeside("task runner", () => runner.stop());
 
@@ -96,13 +97,17 @@ function startMachinery(house: House, tasks: Tasks): void {
 async function openDoors(house: House, services: ReturnType<typeof createServices>): Promise<Running> {
   const { config, lifecycle, clock, log } = house;
   const { announce } = log;
-  const { accessTokens, principalWithoutTokens, allowedHosts, allowedOrigins, serverName } = config;
+  const { accessTokens, principalWithoutTokens, allowedHosts, allowedOrigins, serverName, testFixtures } = config;
   const principalOf = createPrincipalOf(accessTokens, principalWithoutTokens);
   const serverInfo = { name: "mcp-callbacks", version };
 
   const { errorCodes, unknownUnsubscribe } = config.events;
-  const door = { principalOf, serverInfo, allowedHosts, allowedOrigins };
-  const mcp = createMcp({ ...services, ...door, clock, announce, errorCodes, unknownUnsubscribe });
+  const { runTaskWaitMs, retentionMs } = config;
+  const door = { principalOf, serverInfo, allowedHosts, allowedOrigins, testFixtures };
+  // A task is kept from its end on, so from its start on for that long at least.
+  const taskTerms = { runTaskWaitMs, taskTtlMs: retentionMs === null ? null : Math.max(1, Math.floor(retentionMs)) };
+  const eventsTerms = { errorCodes, unknownUnsubscribe };
+  const mcp = createMcp({ ...services, ...door, ...taskTerms, ...eventsTerms, clock, announce });
   const app = createApp({ ...services, clock, announce, principalOf, allowedHosts, serverName, mcp: mcp.handle });
   const server = await listen(app, config.host, config.port);
   // Beside the dispatcher: a POST to our own test receiver that is under way still finds it.

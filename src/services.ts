@@ -1,6 +1,5 @@
 import { createCallbacks } from "./service/callbacks.ts";
 import { createDeliveries } from "./service/deliveries.ts";
-import { createEventFeed } from "./service/event-feed.ts";
 import { createEvents } from "./service/events.ts";
 import { createHealth } from "./service/health.ts";
 import { createInbox } from "./service/inbox.ts";
@@ -16,10 +15,9 @@ import type { House } from "./house.ts";
 
 /** What clients can ask for. */
 export function createServices(house: House) {
-  const { config, store, clock, log, guard, prober, breaker, registry, taskWork, deliveryWork } = house;
+  const { config, store, clock, log, guard, prober, breaker, registry, feed, taskWork, deliveryWork } = house;
   const { announce } = log;
   const wakes = { wakeRunner: () => taskWork.wake(), wakeDispatcher: () => deliveryWork.wake() };
-  const feed = createEventFeed();
   const callbacks = createCallbacks({ store, clock, targetPolicy: guard, announce, ...wakes });
   return {
     tasks: createTasks({ store, clock, catalog: registry, announce, feed, ...wakes }),

@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { ConfigError, readConfig } from "../src/config.ts";
-import { DEFAULT_RETRY_POLICY } from "../src/domain/retry-policy.ts";
+import { DEFAULT_RETRY_POLICY, EVENTS_RETRY_POLICY } from "../src/domain/retry-policy.ts";
 import { temporaryFolder } from "./support/builders.ts";
 import { selfSigned } from "./support/self-signed.ts";
 
@@ -22,6 +22,7 @@ test("every setting has the contract's default", () => {
     disablePolicy: { forMs: 432_000_000, failuresMin: 10 },
     serverName: "FastMCP TrovabandoServer - Webhook Callbacks",
     demoTaskMs: 10_000,
+    runTaskWaitMs: 50_000,
     logFormat: "json",
     logLevel: "info",
     privateTargets: "loopback",
@@ -30,6 +31,16 @@ test("every setting has the contract's default", () => {
     attemptTimeoutMs: 15_000,
     retentionMs: 30 * 86_400_000,
     secretsKeys: [],
+    events: {
+      errorCodes: "sketch",
+      webhookId: "event",
+      unknownUnsubscribe: "ok",
+      sendsTerminated: true,
+      lifetime: { defaultMs: 3_600_000, minMs: 60_000, maxMs: 86_400_000, allowsNone: false },
+      subscriptionsMax: 1000,
+      retryPolicy: EVENTS_RETRY_POLICY,
+    },
+    testFixtures: false,
   });
   expect(readConfig({}, true).logFormat).toBe("pretty");
 });
@@ -38,6 +49,21 @@ test("an empty variable counts as not set, except the empty schedule, which mean
   expect(read({ PORT: "", HOST: "", AUTH_TOKENS: "" })).toEqual(read());
   expect(read({ RETRY_SCHEDULE_MS: "" }).retryPolicy).toEqual({ waitsMs: [], jitter: 0 });
   expect(read({ RETRY_SCHEDULE_MS: "100, 200" }).retryPolicy).toEqual({ waitsMs: [100, 200], jitter: 0 });
+});
+
+test("how long subscriptions live is three numbers in order, and their retries are a schedule of their own", () => {
+  const events = read({
+    EVENTS_TTL_MS: "5000, 1000, 9000",
+    EVENTS_RETRY_SCHEDULE_MS: "",
+    EVENTS_ALLOW_NO_EXPIRY: "true",
+  });
+  expect(events.events).toMatchObject({
+    lifetime: { defaultMs: 5000, minMs: 1000, maxMs: 9000, allowsNone: true },
+    retryPolicy: { waitsMs: [], jitter: 0 },
+  });
+  for (const wrong of ["5000", "5000,6000,9000", "9000,1000,5000", "1,0,2", "a,b,c", "1,1,1,1", "1,1,99999999999999"]) {
+    expect(() => read({ EVENTS_TTL_MS: wrong })).toThrow(/EVENTS_TTL_MS must be three numbers/);
+  }
 });
 
 test("days of retention may be fractions, and 0 is for ever", () => {
@@ -76,6 +102,12 @@ describe("listening where others can reach it", () => {
     expect(read({ HOST: "0.0.0.0", AUTH_TOKENS: "ann:x1" })).toMatchObject({
       accessTokens: [{ name: "ann", token: "x1" }],
     });
+  });
+
+  test("is refused with the fixtures of the conformance suite, whatever is said", () => {
+    expect(read({ TEST_FIXTURES: "true" }).testFixtures).toBe(true);
+    const exposed = { HOST: "0.0.0.0", TEST_FIXTURES: "true", ALLOW_ANONYMOUS: "true" };
+    expect(() => read(exposed)).toThrow(/^TEST_FIXTURES=true serves tools that are made for tests/);
   });
 
   test.each(["localhost", "LOCALHOST", "127.0.0.1", "127.9.9.9", "::1", "[::1]"])("does not concern %s", (host) => {

@@ -16,4 +16,5 @@ CREATE UNIQUE INDEX `callbacks_identity` ON `callbacks` (`principal`,`task_id`,`
 ALTER TABLE `deliveries` ADD `event_seq` integer;--> statement-breakpoint
 ALTER TABLE `deliveries` ADD `cursor` text;--> statement-breakpoint
 CREATE INDEX `deliveries_owed` ON `deliveries` (`callback_id`,`event_seq`) WHERE "event_seq" is not null and "status" in ('pending', 'sending');--> statement-breakpoint
-CREATE INDEX `events_of_principal` ON `events` (`principal`,`seq`);
+CREATE INDEX `events_of_principal` ON `events` (`principal`,`seq`);--> statement-breakpoint
+CREATE INDEX `tasks_of_principal` ON `tasks` (`principal`,`id`);

@@ -39,6 +39,13 @@ export interface StartRequest {
   readonly input: string | null;
 }
 
+/** A task whose end is known. */
+export type EndedTask = Task & { readonly status: TaskOutcome["status"] };
+
+export function hasEnded(task: Task): task is EndedTask {
+  return task.status !== "pending" && task.status !== "running";
+}
+
 export const TASK_INPUT_BYTES_MAX = 256 * 1024;
 /** Measured serialised; leaves room for the envelope in an event body of 256 KiB. */
 const TASK_RESULT_BYTES_MAX = 240 * 1024;

@@ -34,6 +34,16 @@ export const jsonObject: z.ZodType<{ readonly [key: string]: Json }> = z
   })
   .meta({ type: "object", additionalProperties: true });
 
+const TASK_TYPE_CHARS_MAX = 100;
+
+/** Whether there is such a type is the catalog's to say. */
+export function taskTypeName() {
+  return z
+    .string()
+    .min(1, { error: "must not be empty; leave it out for the default" })
+    .max(TASK_TYPE_CHARS_MAX, { error: `must be at most ${TASK_TYPE_CHARS_MAX} characters` });
+}
+
 const OWN_ID_CHARS_MAX = 100;
 const CURSOR_CHARS_MAX = 200;
 

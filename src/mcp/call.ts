@@ -19,7 +19,7 @@ export interface Call {
   readonly closing: AbortSignal;
 }
 
-/** A request method beside those of the tools, knowing neither SDK: both eras serve the same ones. */
+/** A request method beside those of the tools, knowing neither SDK. */
 export interface Method {
   readonly name: string;
   /** Whether it answers with an event stream. Only the legacy era has to know beforehand. */

@@ -9,6 +9,8 @@ export const INVALID_PARAMS = -32602;
 export const INTERNAL_ERROR = -32603;
 /** What both SDKs answer with when the fault lies in the HTTP request and not in the message. */
 export const HTTP_ERROR = -32000;
+/** Of 2026-07-28: the client has not declared what the request needs. Its HTTP status is 400. */
+export const MISSING_CLIENT_CAPABILITY = -32021;
 
 /** A JSON-RPC error as both SDKs send it: `code`, `message` and `data` as they stand (v1's own McpError would prefix the message). */
 export class RpcError extends Error {
@@ -21,6 +23,12 @@ export class RpcError extends Error {
     this.code = code;
     if (data !== undefined) this.data = data;
   }
+}
+
+export function missingExtension(extension: string): RpcError {
+  return new RpcError(MISSING_CLIENT_CAPABILITY, `Missing required client capability: ${extension}`, {
+    requiredCapabilities: { extensions: { [extension]: {} } },
+  });
 }
 
 /** What a client may know of a fault of ours: nothing. */

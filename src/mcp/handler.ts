@@ -16,6 +16,8 @@ import { createMethods } from "./methods.ts";
 import { createModern } from "./modern.ts";
 import { refuse } from "./refusal.ts";
 import type { Refusal } from "./refusal.ts";
+import { createLegacyTaskMethods } from "./tasks/legacy-methods.ts";
+import { createModernTaskMethods } from "./tasks/modern-methods.ts";
 import { createTools } from "./tools.ts";
 import type { ToolsNeeds } from "./tools.ts";
 
@@ -38,7 +40,13 @@ export function createMcp(needs: McpNeeds): Mcp {
   const { announce, serverInfo } = needs;
   const admit = createDoor(needs);
   const tools = createTools(needs);
-  const methods = createMethods({ tools, groups: [createEventsMethods(needs)], announce });
+  const taskMethods = { ...needs, resultOf: tools.resultOf };
+  const groups = [
+    createModernTaskMethods(taskMethods),
+    createLegacyTaskMethods(taskMethods),
+    createEventsMethods(needs),
+  ];
+  const methods = createMethods({ tools, groups, announce });
   const closing = new AbortController();
   const era = { methods, serverInfo, closing: closing.signal };
   const legacy = createLegacy(era);
@@ -72,7 +80,7 @@ export function createMcp(needs: McpNeeds): Mcp {
 
   return {
     handle,
-    toolNames: tools.listings.map(({ name }) => name),
+    toolNames: tools.listings("modern").map(({ name }) => name),
     endStreams: () => closing.abort("the server stops"),
     async close() {
       await Promise.all([legacy.close(), modern.close()]);

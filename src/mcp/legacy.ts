@@ -42,7 +42,7 @@ export function createLegacy({ methods, serverInfo, closing }: EraNeeds): Legacy
   const streaming = new Set<Server>();
 
   function createServer(): Server {
-    const capabilities = { tools: {}, ...methods.capabilities };
+    const capabilities = { tools: {}, ...methods.capabilities("legacy") };
     const server = new TasklessServer(serverInfo, { capabilities, instructions: INSTRUCTIONS, jsonSchemaValidator });
     // Not setRequestHandler: that parses the request first and answers a malformed one with -32603 and zod's own words.
     server.fallbackRequestHandler = ({ method, params }, extra) => methods.call(method, callOf(params, extra, closing));

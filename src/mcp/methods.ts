@@ -6,21 +6,28 @@ import type { Tools } from "./tools.ts";
 /** What both eras answer, beside the handshake that is each SDK's own. */
 export interface Methods {
   /** Capabilities to declare, beside `tools`. */
-  readonly capabilities: { readonly [key: string]: unknown };
+  capabilities(era: Era): { readonly [key: string]: unknown };
   /** Names of those that are no part of the core protocol. */
-  readonly names: readonly string[];
-  /** Whether a request may be answered by an event stream. */
+  names(era: Era): readonly string[];
+  /** Whether a request of the legacy era may be answered by an event stream. */
   streams(method: string, progressToken: unknown): boolean;
   /** Throws an `RpcError`: -32601 for a method that is not there, -32603 for a fault of ours, which has been announced. */
   call(name: string, call: Call): Promise<{ [key: string]: unknown }>;
 }
+
+/** The methods of every server that has tools. */
+export const TOOL_METHODS: readonly string[] = ["tools/list", "tools/call"];
 
 /** Some methods that belong together, and what a server that has them declares. */
 export interface MethodGroup {
   readonly capabilities: { readonly [key: string]: unknown };
   readonly extensions: { readonly [extension: string]: unknown };
   readonly methods: readonly Method[];
+  /** The one era that has them; left out: both have. */
+  readonly era?: Era;
 }
+
+type Era = Call["era"];
 
 export interface MethodsNeeds {
   readonly tools: Tools;
@@ -29,26 +36,21 @@ export interface MethodsNeeds {
 }
 
 export function createMethods({ tools, groups, announce }: MethodsNeeds): Methods {
-  const all = groups.flatMap(({ methods }) => methods);
-  const byName = new Map(all.map((method) => [method.name, method]));
-  const extensions = Object.assign({}, ...groups.map((group) => group.extensions));
+  const offers = { legacy: offerOf(groups, "legacy"), modern: offerOf(groups, "modern") };
 
   async function dispatch(name: string, call: Call) {
-    if (name === "tools/list") return { tools: tools.listings };
+    if (name === "tools/list") return { tools: tools.listings(call.era) };
     if (name === "tools/call") return tools.call(call);
-    const method = byName.get(name);
+    const method = offers[call.era].methods.get(name);
     if (method === undefined) throw new RpcError(METHOD_NOT_FOUND, "Method not found");
     return method.call(call);
   }
 
   return {
-    capabilities: Object.assign(
-      Object.keys(extensions).length === 0 ? {} : { extensions },
-      ...groups.map((group) => group.capabilities),
-    ),
-    names: all.map(({ name }) => name),
+    capabilities: (era) => offers[era].capabilities,
+    names: (era) => [...offers[era].methods.keys()],
     streams: (name, progressToken) =>
-      (byName.get(name)?.streams ?? false) || (name === "tools/call" && progressToken !== undefined),
+      (offers.legacy.methods.get(name)?.streams ?? false) || (name === "tools/call" && progressToken !== undefined),
     async call(name, call) {
       try {
         return await dispatch(name, call);
@@ -59,4 +61,14 @@ export function createMethods({ tools, groups, announce }: MethodsNeeds): Method
       }
     },
   };
+}
+
+function offerOf(groups: readonly MethodGroup[], era: Era) {
+  const offered = groups.filter((group) => (group.era ?? era) === era);
+  const extensions = Object.assign({}, ...offered.map((group) => group.extensions));
+  const capabilities = Object.assign(
+    Object.keys(extensions).length === 0 ? {} : { extensions },
+    ...offered.map((group) => group.capabilities),
+  );
+  return { capabilities, methods: new Map(offered.flatMap(({ methods }) => methods).map((each) => [each.name, each])) };
 }

@@ -1,16 +1,20 @@
+import type { ServerResponse } from "node:http";
 import { toNodeHandler } from "@modelcontextprotocol/node";
-import type { NodeMcpRequestHandler } from "@modelcontextprotocol/node";
+import type { NodeIncomingMessageLike } from "@modelcontextprotocol/node";
 import { CLIENT_CAPABILITIES_META_KEY, createMcpHandler, Server } from "@modelcontextprotocol/server";
-import type { ServerContext } from "@modelcontextprotocol/server";
+import type { McpRequestContext, ServerContext } from "@modelcontextprotocol/server";
+import { z } from "zod";
 import type { Announce } from "../service/announcements.ts";
 import type { Call } from "./call.ts";
 import { principalOfCaller } from "./caller.ts";
 import { INSTRUCTIONS } from "./instructions.ts";
 import type { EraNeeds } from "./legacy.ts";
+import { TOOL_METHODS } from "./methods.ts";
+import { isListenToTasks, LISTEN, LISTEN_TO_TASKS } from "./tasks/listen.ts";
 
 export interface Modern {
   /** Answers one message of a client that speaks 2026-07-28; the request's `auth` is the caller. */
-  readonly serve: NodeMcpRequestHandler;
+  serve(req: NodeIncomingMessageLike, res: ServerResponse, message: object): Promise<void>;
   /** Ends the exchanges under way. */
   close(): Promise<void>;
 }
@@ -22,12 +26,21 @@ export function createModern({
   closing,
   announce,
 }: EraNeeds & { readonly announce: Announce }): Modern {
-  function createServer(): Server {
-    const capabilities = { tools: {}, ...methods.capabilities };
+  function createServer({ requestInfo }: McpRequestContext): Server {
+    const capabilities = { tools: {}, ...methods.capabilities("modern") };
     const server = new Server(serverInfo, { capabilities, instructions: INSTRUCTIONS });
-    // All but the handshake. Not setRequestHandler: it would judge params and results of the core's methods in its own words.
-    server.fallbackRequestHandler = ({ method, params }, context) =>
-      methods.call(method, callOf(params, context, closing));
+    // Not setRequestHandler: it would judge params and results of the core's methods in its own words. A method that is not there stays
+    // without a handler, since a handler's -32601 would go out with HTTP 200 instead of 404. The header has been held against the
+    // message before this is called.
+    if (TOOL_METHODS.includes(requestInfo?.headers.get("mcp-method") ?? "")) {
+      server.fallbackRequestHandler = ({ method, params }, context) =>
+        methods.call(method, callOf(params, context, closing));
+    }
+    // The core once had methods of these names, so the SDK knows them only when they are registered.
+    for (const name of methods.names("modern"))
+      server.setRequestHandler(name, { params: z.unknown() }, (params, context) =>
+        methods.call(name, callOf(params, context, closing)),
+      );
     return server;
   }
 
@@ -35,7 +48,13 @@ export function createModern({
   const serve = toNodeHandler(handler, {
     onerror: (error) => announce({ kind: "internal.failed", where: "mcp", error }),
   });
-  return { serve, close: () => handler.close() };
+  return {
+    serve(req, res, message) {
+      if (!isListenToTasks(message)) return serve(req, res, message);
+      return serve(renamed(req), res, { ...message, method: LISTEN_TO_TASKS });
+    },
+    close: () => handler.close(),
+  };
 }
 
 function callOf(params: unknown, { mcpReq, http }: ServerContext, closing: AbortSignal): Call {
@@ -59,4 +78,10 @@ function declaredExtensions(envelope: object | undefined): object {
   if (typeof capabilities !== "object" || capabilities === null || !("extensions" in capabilities)) return {};
   const { extensions } = capabilities;
   return typeof extensions === "object" && extensions !== null ? extensions : {};
+}
+
+/** The header that repeats the method, which the SDK compares; one that says something else stays wrong. */
+function renamed(req: NodeIncomingMessageLike): NodeIncomingMessageLike {
+  if (req.headers["mcp-method"] !== LISTEN) return req;
+  return { ...req, headers: { ...req.headers, "mcp-method": LISTEN_TO_TASKS } };
 }

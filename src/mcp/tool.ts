@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { DomainError } from "../domain/errors.ts";
+import type { Task } from "../domain/task.ts";
 import { problemsOf } from "./arguments.ts";
 import type { Call } from "./call.ts";
 
@@ -10,8 +11,24 @@ export interface Tool {
    * Throws a `DomainError` for what the caller did wrong (arguments included); anything else that is thrown is a fault of ours.
    * `given`: the arguments as they came.
    */
-  call(call: Call, given: unknown): Promise<ToolResult>;
+  call(call: Call, given: unknown): Promise<ToolAnswer>;
+  /** Only of a tool whose work is a task. */
+  readonly task?: TaskBinding;
 }
+
+export interface TaskBinding {
+  /** Null: any. */
+  readonly type: string | null;
+  /** What the tool says of such a task. */
+  resultOf(task: Task): ToolResult;
+}
+
+export interface TaskTool extends Tool {
+  readonly task: TaskBinding;
+}
+
+/** A result, or the task that will have one. */
+export type ToolAnswer = ToolResult | { [key: string]: unknown };
 
 /** A tool as `tools/list` shows it. */
 export interface ToolListing {
@@ -19,8 +36,11 @@ export interface ToolListing {
   title: string;
   description: string;
   inputSchema: ObjectSchema;
-  outputSchema: ObjectSchema;
+  /** All tools have one but the fixtures of the conformance suite. */
+  outputSchema?: ObjectSchema;
   annotations: ToolAnnotations;
+  /** 2025-11-25 only. */
+  execution?: { taskSupport: "optional" | "required" };
 }
 
 export interface ObjectSchema {
@@ -37,11 +57,17 @@ export interface ToolAnnotations {
 }
 
 export interface ToolResult {
-  content: { type: "text"; text: string }[];
+  content: ContentBlock[];
   structuredContent?: Record<string, unknown>;
   isError?: true;
   [key: string]: unknown;
 }
+
+/** Ours answer with text alone; the others are for the fixtures. */
+export type ContentBlock =
+  | { type: "text"; text: string }
+  | { type: "image" | "audio"; data: string; mimeType: string }
+  | { type: "resource"; resource: { uri: string; mimeType: string; text: string } };
 
 export interface ToolDefinition<Input extends z.ZodObject, Output extends z.ZodObject> {
   readonly name: string;
@@ -80,7 +106,7 @@ export function defineTool<Input extends z.ZodObject, Output extends z.ZodObject
 }
 
 /** Without `$schema`: MCP reads a schema that names no dialect as 2020-12, and validators that know only draft-07 still take it. */
-function objectSchemaOf(schema: z.ZodObject): ObjectSchema {
+export function objectSchemaOf(schema: z.ZodObject): ObjectSchema {
   const { $schema: _dialect, ...keywords } = z.toJSONSchema(schema, { target: "draft-2020-12", io: "input" });
   return { ...keywords, type: "object" };
 }

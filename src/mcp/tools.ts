@@ -7,11 +7,16 @@ import type { Clock } from "../service/ports.ts";
 import type { Probes } from "../service/probes.ts";
 import type { Secrets } from "../service/secrets.ts";
 import type { Subscriptions } from "../service/subscriptions.ts";
-import type { Tasks } from "../service/tasks.ts";
 import { jsonObject } from "./arguments.ts";
 import type { Call } from "./call.ts";
-import { errorResult, internalError, INVALID_PARAMS, RpcError } from "./errors.ts";
-import type { ToolListing, ToolResult } from "./tool.ts";
+import { errorResult, internalError, INVALID_PARAMS, METHOD_NOT_FOUND, RpcError } from "./errors.ts";
+import { createContentFixtures } from "./fixtures/content.ts";
+import { createTaskFixtures } from "./fixtures/tasks.ts";
+import { isTaskWanted } from "./tasks/task-tool.ts";
+import type { TaskToolNeeds } from "./tasks/task-tool.ts";
+import type { ResultOf } from "./tasks/shapes.ts";
+import type { Tool, ToolAnswer, ToolListing } from "./tool.ts";
+import { createCancelTask } from "./tools/cancel-task.ts";
 import { createDiagnoseCallback } from "./tools/diagnose-callback.ts";
 import { createEnableCallback } from "./tools/enable-callback.ts";
 import { createGetRegisteredCallbacks } from "./tools/get-registered-callbacks.ts";
@@ -20,6 +25,7 @@ import { createListSubscriptions } from "./tools/list-subscriptions.ts";
 import { createRedeliver } from "./tools/redeliver.ts";
 import { createRegisterCallback } from "./tools/register-callback.ts";
 import { createRotateCallbackSecret } from "./tools/rotate-callback-secret.ts";
+import { createRunTask } from "./tools/run-task.ts";
 import { createSendTestEvent } from "./tools/send-test-event.ts";
 import { createStartTaskWithCallbacks } from "./tools/start-task-with-callbacks.ts";
 import { createUnregisterCallback } from "./tools/unregister-callback.ts";
@@ -29,33 +35,39 @@ const TOOL_NAME_CHARS_MAX = 128;
 
 const callParams = z.object({ name: z.string(), arguments: jsonObject.default({}) });
 
-export interface ToolsNeeds {
-  readonly tasks: Tasks;
+export interface ToolsNeeds extends TaskToolNeeds {
   readonly callbacks: Callbacks;
   readonly deliveries: Deliveries;
   readonly probes: Probes;
   readonly secrets: Secrets;
   readonly subscriptions: Subscriptions;
-  readonly clock: Pick<Clock, "now">;
+  readonly clock: Clock;
   readonly announce: Announce;
+  /** Whether the tools that the official conformance suite asks for are served too. */
+  readonly testFixtures: boolean;
 }
 
 /** The tools that both eras serve. */
 export interface Tools {
   /** In stable order. */
-  readonly listings: ToolListing[];
+  listings(era: Call["era"]): readonly ToolListing[];
+  /** What the tool whose work a task is answers with, whoever started it. */
+  readonly resultOf: ResultOf;
   /**
-   * Answers `tools/call`. Throws an `RpcError`: -32602 when its params are malformed or the tool is unknown, -32603 for a fault of
-   * ours, which has been announced.
+   * Answers `tools/call`. Throws an `RpcError`: -32602 when its params are malformed or the tool is unknown, -32601 when a tool is asked
+   * for a task and gives none, -32603 for a fault of ours, which has been announced.
    */
-  call(call: Call): Promise<ToolResult>;
+  call(call: Call): Promise<ToolAnswer>;
 }
 
-export function createTools({ announce, ...needs }: ToolsNeeds): Tools {
-  const tools = [
+export function createTools({ announce, testFixtures, ...needs }: ToolsNeeds): Tools {
+  const runTask = createRunTask(needs);
+  const tools: readonly Tool[] = [
     createRegisterCallback(needs),
     createStartTaskWithCallbacks(needs),
+    runTask,
     createGetTaskResult(needs),
+    createCancelTask(needs),
     createGetRegisteredCallbacks(needs),
     createUnregisterCallback(needs),
     createEnableCallback(needs),
@@ -64,18 +76,28 @@ export function createTools({ announce, ...needs }: ToolsNeeds): Tools {
     createDiagnoseCallback(needs),
     createRotateCallbackSecret(needs),
     createListSubscriptions(needs),
+    ...(testFixtures ? [...createContentFixtures(), ...createTaskFixtures(needs)] : []),
   ];
   const byName = new Map(tools.map((tool) => [tool.listing.name, tool]));
+  const byTaskType = new Map(
+    tools.flatMap(({ task }) => (typeof task?.type === "string" ? [[task.type, task] as const] : [])),
+  );
+  const listings = tools.map(({ listing }) => listing);
+  const modernListings = listings.map(({ execution: _execution, ...listing }) => listing);
   return {
-    listings: tools.map(({ listing }) => listing),
+    listings: (era) => (era === "legacy" ? listings : modernListings),
+    resultOf: (task) => (byTaskType.get(task.taskType) ?? runTask.task).resultOf(task),
     async call(call) {
       const { name, arguments: given } = parseCall(call.params);
       const tool = byName.get(name);
       if (tool === undefined) throw new RpcError(INVALID_PARAMS, `Unknown tool: ${name.slice(0, TOOL_NAME_CHARS_MAX)}`);
+      if (tool.task === undefined && call.era === "legacy" && isTaskWanted(call))
+        throw new RpcError(METHOD_NOT_FOUND, `Tool ${name} gives no task for an answer`);
       try {
         return await tool.call(call, given);
       } catch (error) {
         if (error instanceof DomainError) return errorResult(error);
+        if (error instanceof RpcError) throw error;
         announce({ kind: "internal.failed", where: `mcp ${name}`, error });
         throw internalError();
       }

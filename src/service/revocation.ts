@@ -54,7 +54,7 @@ export function createRevocation(needs: RevocationNeeds) {
         const step = await store.revokeSubscriptions({ principals, limit: PER_STEP, now: clock.now() });
         for (const { id } of step) announce({ kind: "subscription.ended", subscriptionId: id, why: "revoked" });
         ended.push(...step);
-        if (step.length < PER_STEP) break;
+        if (step.length === 0) break;
       }
       return { told: sendsTerminated ? tellAll(ended) : Promise.resolve() };
     },

@@ -21,7 +21,7 @@ export interface SubscriptionVerbs {
     readonly id: string;
     readonly now: number;
   }): Promise<boolean>;
-  /** Ends those of every principal that is not among `principals`, at most `limit`, and returns whom to tell. */
+  /** Ends those of a principal that is not among `principals`, at most `limit`, and returns whom to tell; nobody: it is done. */
   revokeSubscriptions(command: RevokeSubscriptions): Promise<readonly EndedSubscription[]>;
   /** A page of a principal's own, the oldest first, those that have ended included while their history is kept. */
   listSubscriptions(principal: string, page: SubscriptionPage): Promise<readonly ListedSubscription[]>;
@@ -40,7 +40,7 @@ export interface SubscriptionFound {
   readonly exists: boolean;
   /** Its URL has answered a challenge of this principal, and that still counts. */
   readonly isUrlVerified: boolean;
-  /** Live subscriptions of the principal, and of all. */
+  /** Live subscriptions of the principal, and of all (not counted for one that exists). */
   readonly own: number;
   readonly all: number;
 }

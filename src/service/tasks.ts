@@ -1,80 +1,146 @@
 import { DomainError } from "../domain/errors.ts";
-import { eventCursorOf } from "../domain/event-cursor.ts";
 import { canonicalJson } from "../domain/json.ts";
 import type { Json } from "../domain/json.ts";
-import { isSameStart, TASK_INPUT_BYTES_MAX } from "../domain/task.ts";
+import { hasEnded, isSameStart, TASK_INPUT_BYTES_MAX } from "../domain/task.ts";
 import type { StartRequest, Task, TaskOutcome } from "../domain/task.ts";
 import type { Announce } from "./announcements.ts";
 import type { EventFeed } from "./event-feed.ts";
-import type { Clock, Store, StartTaskResult, TaskCatalog } from "./ports.ts";
+import type { Clock, FinishTaskResult, ListTasks, Store, StartTaskResult, TaskCatalog, TaskSummary } from "./ports.ts";
+import { createTaskWaits } from "./task-waits.ts";
 
 export const DEFAULT_TASK_TYPE = "demo";
+/** The `error` of a cancelled task. */
+const CANCELLED_BY_REQUEST = "The task was cancelled on request.";
 
 export interface TasksNeeds {
-  readonly store: Pick<Store, "startTask" | "findTask" | "finishTask" | "lastEventSeq">;
+  readonly store: Pick<Store, "startTask" | "findTask" | "findTaskById" | "listTasks" | "finishTask" | "cancelTask">;
   readonly clock: Pick<Clock, "now">;
   readonly catalog: TaskCatalog;
   readonly announce: Announce;
-  readonly feed: Pick<EventFeed, "publish">;
+  readonly feed: EventFeed;
   readonly wakeRunner: () => void;
   readonly wakeDispatcher: () => void;
 }
 
+export interface TaskStart {
+  /** Of the client's choice; without one the task has its internal id for one too. */
+  readonly taskId?: string | undefined;
+  readonly clientId: string;
+  readonly taskType?: string | undefined;
+  readonly input?: Json | undefined;
+}
+
 export interface StartedTask extends StartTaskResult {
   readonly expectedMs: number | null;
-  /** A place in the log of events from which on the end of this task is sure to be found; null: it was started before. */
-  readonly eventsCursor: string | null;
+}
+
+export interface CancelledTask {
+  /** `ended`: it had ended before. */
+  readonly kind: "cancelled" | "ended";
+  readonly status: TaskOutcome["status"];
+  /** Of the end that this call made. */
+  readonly deliveryCount: number;
 }
 
 export type Tasks = ReturnType<typeof createTasks>;
 
 export function createTasks({ store, clock, catalog, announce, feed, wakeRunner, wakeDispatcher }: TasksNeeds) {
+  const waits = createTaskWaits(feed);
+
+  /** The task as it is now; `not_found` when it was never started, callbacks registered or not, or has been removed. */
+  async function find(principal: string, taskId: string): Promise<Task> {
+    const task = await store.findTask(principal, taskId);
+    if (task !== null) return task;
+    throw new DomainError(
+      "not_found",
+      `Task ${taskId} is unknown: never started, or ended long ago and removed. Start it with start_task_with_callbacks, or check the task_id.`,
+    );
+  }
+
+  async function cancelFound(task: Task): Promise<CancelledTask> {
+    const cancelled = await store.cancelTask({ id: task.id, error: CANCELLED_BY_REQUEST, now: clock.now() });
+    if (cancelled === null) return { kind: "ended", status: await endOf(task), deliveryCount: 0 };
+    tellEnd(task, cancelled);
+    return { kind: "cancelled", status: "cancelled", deliveryCount: cancelled.deliveryCount };
+  }
+
+  async function endOf({ principal, taskId }: Task): Promise<TaskOutcome["status"]> {
+    const task = await find(principal, taskId);
+    if (hasEnded(task)) return task.status;
+    throw new Error(`Task ${taskId} is ${task.status} and was not cancelled`);
+  }
+
+  /** After the commit of a task's end. */
+  function tellEnd({ id, principal, taskId }: Task, { event, deliveryCount }: FinishTaskResult): void {
+    const { status } = event.data;
+    announce({ kind: "task.finished", taskId, status, eventId: event.id, deliveryCount });
+    wakeDispatcher();
+    feed.publish({ principal, task: id, event });
+  }
+
   return {
     /** Stores the task before it answers. The same start again finds the task that runs; a different one is a `conflict`. */
-    async start(
-      principal: string,
-      start: { taskId: string; clientId: string; taskType?: string | undefined; input?: Json | undefined },
-    ): Promise<StartedTask> {
-      const { taskId, clientId, taskType = DEFAULT_TASK_TYPE } = start;
+    async start(principal: string, start: TaskStart): Promise<StartedTask> {
+      const { taskId = null, clientId, taskType = DEFAULT_TASK_TYPE } = start;
       const type = catalog.find(taskType);
       if (type === undefined) throw unknownTaskType(taskType, catalog.names());
       const request = { clientId, taskType, input: inputText(start.input) };
-      const before = await store.lastEventSeq();
       const result = await store.startTask({ principal, taskId, request, now: clock.now() });
-      if (result.kind === "existing") {
-        if (!isSameStart(result.task, request)) throw anotherStart(taskId, result.task, request);
+      const { kind, task } = result;
+      if (kind === "existing") {
+        if (!isSameStart(task, request)) throw anotherStart(task, request);
       } else {
-        announce({ kind: "task.started", taskId, taskType, clientId });
+        announce({ kind: "task.started", taskId: task.taskId, taskType, clientId });
         wakeRunner();
       }
-      const eventsCursor = result.kind === "started" ? eventCursorOf(before) : null;
-      return { ...result, expectedMs: type.expectedMs, eventsCursor };
+      return { ...result, expectedMs: type.expectedMs };
     },
 
-    /** The task as it is now; `not_found` when it was never started, callbacks registered or not, or has been removed. */
-    async find(principal: string, taskId: string): Promise<Task> {
-      const task = await store.findTask(principal, taskId);
-      if (task !== null) return task;
-      throw new DomainError(
-        "not_found",
-        `Task ${taskId} is unknown: never started, or ended long ago and removed. Start it with start_task_with_callbacks, or check the task_id.`,
-      );
-    },
+    find,
 
-    /** The one end of a task: row, event and deliveries commit together, then the dispatcher wakes. */
+    /** The end of a task that has run: row, event and deliveries commit together, then the dispatcher wakes. Not if it was cancelled. */
     async finish(task: Task, outcome: TaskOutcome): Promise<void> {
       const finished = await store.finishTask({ id: task.id, outcome, now: clock.now() });
       if (finished === null) return;
-      const { event, deliveryCount } = finished;
-      announce({
-        kind: "task.finished",
-        taskId: task.taskId,
-        status: outcome.status,
-        eventId: event.id,
-        deliveryCount,
-      });
-      wakeDispatcher();
-      feed.publish({ principal: task.principal, task: task.id, event });
+      tellEnd(task, finished);
+    },
+
+    /**
+     * Ends a task that is pending or running: it is never run, or its handler is interrupted. One that has ended is found as it is, so
+     * the same call again changes nothing.
+     */
+    async cancel(principal: string, taskId: string): Promise<CancelledTask> {
+      return cancelFound(await find(principal, taskId));
+    },
+
+    /** As `cancel`, by the internal id; null when the principal has no such task. */
+    async cancelById(principal: string, id: string): Promise<CancelledTask | null> {
+      const task = await store.findTaskById(principal, id);
+      return task === null ? null : cancelFound(task);
+    },
+
+    /** By the internal id; null when the principal has no such task. */
+    findById: (principal: string, id: string): Promise<Task | null> => store.findTaskById(principal, id),
+
+    /** The principal's tasks, the newest first; `before`: the internal id with which the page before ended. */
+    list: (query: ListTasks): Promise<readonly TaskSummary[]> => store.listTasks(query),
+
+    /** The task once it has ended, or as it is when `signal` aborts. */
+    async untilEnded(task: Task, signal: AbortSignal): Promise<Task> {
+      const { promise: woken, resolve: wake } = Promise.withResolvers<void>();
+      // Before the look into the store, or an end between the two would be missed.
+      const stopWaiting = waits.add(task.id, wake);
+      const abort = (): void => wake();
+      signal.addEventListener("abort", abort);
+      try {
+        const found = await store.findTaskById(task.principal, task.id);
+        if (found === null || hasEnded(found)) return found ?? task;
+        if (!signal.aborted) await woken;
+      } finally {
+        stopWaiting();
+        signal.removeEventListener("abort", abort);
+      }
+      return (await store.findTaskById(task.principal, task.id)) ?? task;
     },
   };
 }
@@ -97,7 +163,7 @@ function unknownTaskType(taskType: string, names: readonly string[]): DomainErro
   );
 }
 
-function anotherStart(taskId: string, task: Task, request: StartRequest): DomainError {
+function anotherStart(task: Task, request: StartRequest): DomainError {
   const differing = [
     task.clientId === request.clientId ? [] : ["client_id"],
     task.taskType === request.taskType ? [] : ["task_type"],
@@ -105,6 +171,6 @@ function anotherStart(taskId: string, task: Task, request: StartRequest): Domain
   ].flat();
   return new DomainError(
     "conflict",
-    `Task ${taskId} was already started with another ${differing.join(" and ")}; use a new task_id for new work.`,
+    `Task ${task.taskId} was already started with another ${differing.join(" and ")}; use a new task_id for new work.`,
   );
 }

@@ -4,7 +4,10 @@ import type { TaskCatalog } from "../service/ports.ts";
 export interface TaskContext {
   /** The client's task id. */
   readonly taskId: string;
-  /** Aborts when the server stops; the task is then run again after the restart, so what it did may be done twice. */
+  /**
+   * Aborts when the task is cancelled, and when the server stops: it is then run again after the restart, so what it did may be done
+   * twice.
+   */
   readonly signal: AbortSignal;
 }
 

@@ -129,6 +129,7 @@ test("a pass that fails half-way tells what it removed, and is made again", asyn
     retentionMs: HOUR_MS,
     storeSeen: (store) => ({
       sealSecrets: (command) => store.sealSecrets(command),
+      pruneSubscriptions: (command) => store.pruneSubscriptions(command),
       pruneHistory: (command) => (++calls === 2 ? Promise.reject(new Error("disk full")) : store.pruneHistory(command)),
     }),
   });

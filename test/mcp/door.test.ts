@@ -144,13 +144,6 @@ describe("what is let in", () => {
     const body = String(request.body).replace('"id":7,', "");
     expect(await send(port, { ...request, body })).toMatchObject({ status: 202, text: "" });
   });
-
-  it("a call that asks for an MCP task, served as if it had not asked", async () => {
-    const { port } = await serveMcp();
-    const params = { name: "get_registered_callbacks", arguments: { task_id: "t" }, task: { ttl: 1000 } };
-    const { result } = await rpc(port, legacyRequest("tools/call", params));
-    expect(result).toMatchObject({ structuredContent: { callback_count: 0 } });
-  });
 });
 
 describe("the protocol version", () => {

@@ -44,17 +44,20 @@ export interface ServedMcp {
   readonly store: Store;
   readonly announced: readonly Announcement[];
   readonly toolNames: readonly string[];
+  readonly endStreams: () => void;
   readonly close: () => Promise<void>;
   /** Lets the runner's part happen: the oldest pending task runs, and ends when `outcome` is given. */
   readonly runTask: (outcome?: TaskOutcome) => Promise<void>;
 }
 
 export interface ServeOptions {
+  readonly runTaskWaitMs?: number;
   readonly tokens?: readonly AccessToken[];
   readonly allowedHosts?: readonly string[];
   readonly allowedOrigins?: readonly string[];
   /** MCP Events: what the settings of these names choose. */
   readonly events?: Partial<EventsOptions>;
+  readonly testFixtures?: boolean;
 }
 
 export interface EventsOptions extends Pick<EventsMethodsNeeds, "errorCodes" | "unknownUnsubscribe"> {
@@ -73,7 +76,7 @@ const EVENTS: EventsOptions = {
 
 /** The MCP handler behind a plain HTTP server, over the real services and a store of the test's own. */
 export async function serveMcp(options: ServeOptions = {}): Promise<ServedMcp> {
-  const { tokens = [], allowedHosts = LOOPBACK, allowedOrigins = LOOPBACK } = options;
+  const { tokens = [], allowedHosts = LOOPBACK, allowedOrigins = LOOPBACK, testFixtures = false } = options;
   const store = await openTestStore();
   onTestFinished(() => store.close());
   const clock = createFakeClock();
@@ -87,10 +90,13 @@ export async function serveMcp(options: ServeOptions = {}): Promise<ServedMcp> {
     ...chosen,
     clock,
     announce,
+    runTaskWaitMs: options.runTaskWaitMs ?? 50_000,
+    taskTtlMs: 86_400_000,
     principalOf,
     serverInfo: SERVER_INFO,
     allowedHosts,
     allowedOrigins,
+    testFixtures,
   });
   onTestFinished(() => mcp.close());
   const port = await listen(mcp.handle);
@@ -101,6 +107,7 @@ export async function serveMcp(options: ServeOptions = {}): Promise<ServedMcp> {
     store,
     announced,
     toolNames: mcp.toolNames,
+    endStreams: () => mcp.endStreams(),
     close: () => mcp.close(),
     async runTask(outcome) {
       const [task] = await store.claimRunnableTasks({ limit: 1, now: clock.now() });

@@ -5,7 +5,7 @@ import { ERAS } from "./clients.ts";
 import type { TestClient } from "./clients.ts";
 import { serveMcp } from "./serve-mcp.ts";
 import type { ServedMcp } from "./serve-mcp.ts";
-import { rpc, WIRE_ERAS } from "./wire.ts";
+import { rpc, send, WIRE_ERAS } from "./wire.ts";
 
 const REGISTRATION = { task_id: "t", client_id: "c", callback_url: "http://localhost:8011/webhook/c" };
 const START = { task_id: "t", client_id: "c" };
@@ -162,7 +162,7 @@ describe.each(ERAS)("what a client of $era did wrong", ({ connect }) => {
   });
 });
 
-describe.each(WIRE_ERAS)("what no tool can answer, in $era", ({ requestOf }) => {
+describe.each(WIRE_ERAS)("what no tool can answer, in $era", ({ era, requestOf }) => {
   it("an unknown tool is -32602, the message as it stands", async () => {
     const { port } = await serveMcp();
     const { id, error } = await rpc(port, requestOf("tools/call", { name: "unregister_everything", arguments: {} }));
@@ -181,10 +181,22 @@ describe.each(WIRE_ERAS)("what no tool can answer, in $era", ({ requestOf }) => 
     expect(error).toMatchObject({ code: -32602, message: expect.stringContaining("Invalid tools/call request") });
   });
 
-  it("an unknown method is -32601", async () => {
-    const { port } = await serveMcp();
-    const { error } = await rpc(port, requestOf("tools/forget"));
-    expect(error).toMatchObject({ code: -32601 });
+  it("an unknown method is -32601, and 404 where the specification wants it", async () => {
+    const { port, announced } = await serveMcp();
+    const { status, error } = await rpc(port, requestOf("tools/forget"));
+    expect({ status, error }).toMatchObject({ status: era === "2026-07-28" ? 404 : 200, error: { code: -32601 } });
+    expect(announced).toEqual([]);
+  });
+
+  it("what the client would have to be capable of is -32021 with its data, and 400 where the specification wants it", async () => {
+    const { port, announced } = await serveMcp({ testFixtures: true });
+    const answer = await send(port, requestOf("tools/call", { name: "test_missing_capability", arguments: {} }));
+    expect(answer.status).toBe(era === "2026-07-28" ? 400 : 200);
+    expect(JSON.parse(answer.text).error).toMatchObject({
+      code: -32021,
+      data: { requiredCapabilities: { sampling: {} } },
+    });
+    expect(announced).toEqual([]);
   });
 
   it("a fault of ours is a bare internal error, announced in full", async () => {

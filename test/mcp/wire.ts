@@ -23,7 +23,7 @@ const rpcMessage = z.object({
   jsonrpc: z.literal("2.0"),
   id: z.union([z.number(), z.null()]),
   result: z.unknown().optional(),
-  error: z.object({ code: z.number(), message: z.string() }).optional(),
+  error: z.object({ code: z.number(), message: z.string(), data: z.unknown().optional() }).optional(),
 });
 
 export type RpcAnswer = WireResponse & z.output<typeof rpcMessage>;
@@ -64,16 +64,29 @@ export function legacyRequest(method: string, params: object = {}): WireRequest 
 }
 
 /** A request as a 2026-07-28 client writes it. */
-export function modernRequest(method: string, params: { name?: string; [key: string]: unknown } = {}): WireRequest {
+export function modernRequest(method: string, params: ModernParams = {}, capabilities: object = {}): WireRequest {
+  const { _meta, ...rest } = params;
   const envelope = {
+    ..._meta,
     "io.modelcontextprotocol/protocolVersion": "2026-07-28",
     "io.modelcontextprotocol/clientInfo": { name: "wire", version: "0" },
-    "io.modelcontextprotocol/clientCapabilities": {},
+    "io.modelcontextprotocol/clientCapabilities": capabilities,
   };
   return {
-    headers: { "mcp-protocol-version": "2026-07-28", "mcp-method": method, "mcp-name": params.name },
-    body: JSON.stringify({ jsonrpc: "2.0", id: 7, method, params: { ...params, _meta: envelope } }),
+    headers: {
+      "mcp-protocol-version": "2026-07-28",
+      "mcp-method": method,
+      "mcp-name": params.name ?? params.taskId,
+    },
+    body: JSON.stringify({ jsonrpc: "2.0", id: 7, method, params: { ...rest, _meta: envelope } }),
   };
+}
+
+interface ModernParams {
+  readonly name?: string;
+  readonly taskId?: string;
+  readonly _meta?: object;
+  readonly [key: string]: unknown;
 }
 
 export const WIRE_ERAS = [

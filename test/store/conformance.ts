@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import type { Callback } from "../../src/domain/callback.ts";
 import type { PruneHistory, RotateSecret } from "../../src/service/keeping.ts";
-import type { ClaimedDelivery, Store } from "../../src/service/ports.ts";
+import type { ClaimedDelivery } from "../../src/service/delivery-ports.ts";
+import type { Store } from "../../src/service/ports.ts";
 import type { Task } from "../../src/domain/task.ts";
 import { A_SECRET, aClaim, aRecord, aRegistration, aStart, FAILED_503, T0 } from "../support/builders.ts";
 
@@ -133,6 +134,41 @@ export function describeStore(name: string, open: OpenStore): void {
         expect(second).toEqual({ ...first, kind: "existing" });
       });
 
+      test("a task that is started without a task_id has its internal id for one, and is never found again by a start", async () => {
+        const first = await store.startTask({ ...aStart(), taskId: null });
+        const second = await store.startTask({ ...aStart(), taskId: null });
+        expect([first, second]).toMatchObject([{ kind: "started" }, { kind: "started" }]);
+        expect(first.task.taskId).toBe(first.task.id);
+        expect(second.task.id).not.toBe(first.task.id);
+        await store.registerCallback(aRegistration({ taskId: first.task.taskId }));
+        expect(await store.findTask("local", first.task.id)).toEqual(first.task);
+      });
+
+      test("a task is found by its internal id, by its own principal alone", async () => {
+        const { task } = await store.startTask(aStart({ principal: "ann" }));
+        expect(await store.findTaskById("ann", task.id)).toEqual(task);
+        expect(await store.findTaskById("bob", task.id)).toBeNull();
+        expect(await store.findTaskById("ann", task.taskId)).toBeNull();
+      });
+
+      test("a principal's tasks are listed in pages, the newest first, without what is large", async () => {
+        const started = [];
+        for (const taskId of ["a", "b", "c"])
+          started.push((await store.startTask(aStart({ taskId, principal: "ann" }))).task);
+        await store.startTask(aStart({ principal: "bob" }));
+        const list = (before: string | null) => store.listTasks({ principal: "ann", before, limit: 2 });
+        const ids = started
+          .map(({ id }) => id)
+          .toSorted()
+          .toReversed();
+        const first = await list(null);
+        expect(first.map(({ id }) => id)).toEqual(ids.slice(0, 2));
+        const { input: _input, result: _result, ...summary } = started.find(({ id }) => id === ids[0])!;
+        expect(first[0]).toEqual(summary);
+        expect((await list(ids[1]!)).map(({ id }) => id)).toEqual(ids.slice(2));
+        expect(await list(ids[2]!)).toEqual([]);
+      });
+
       test("two principals with one task_id never notice each other", async () => {
         await store.registerCallback(aRegistration({ principal: "ann" }));
         await complete(await runningTask("task-1", "bob"));
@@ -196,6 +232,49 @@ export function describeStore(name: string, open: OpenStore): void {
         ).toBeNull();
         expect(await store.findTask("local", "task-1")).toMatchObject({ status: "completed" });
         expect((await store.deliveryHistory("local", "task-1"))[0]!.deliveries).toHaveLength(1);
+      });
+    });
+
+    describe("cancelTask", () => {
+      const cancel = (task: Task, now = T0) => store.cancelTask({ id: task.id, error: "not wanted", now });
+
+      test.each(["pending", "running"])("ends a %s task with its event and deliveries", async (status) => {
+        await store.registerCallback(aRegistration({ clientId: "all" }));
+        await store.registerCallback(aRegistration({ clientId: "completions", events: ["task_completed"] }));
+        const { task } = await store.startTask(aStart());
+        if (status === "running") await store.claimRunnableTasks({ limit: 1, now: T0 });
+        expect(await cancel(task, T0 + 3)).toMatchObject({
+          deliveryCount: 1,
+          event: { type: "task_cancelled", occurredAt: T0 + 3, data: { status: "cancelled", error: "not wanted" } },
+        });
+        expect(await store.findTask("local", "task-1")).toMatchObject({
+          status: "cancelled",
+          error: "not wanted",
+          result: null,
+          finishedAt: T0 + 3,
+        });
+        const claimed = await store.claimDueDeliveries(aClaim({ now: T0 + 3 }));
+        expect(claimed.map(({ callback }) => callback.clientId)).toEqual(["all"]);
+        expect(await store.counts()).toMatchObject({ activeTasks: 0, completedTasks: 0 });
+      });
+
+      test("a cancelled task is never claimed, and a callback registered later learns of its end", async () => {
+        const { task } = await store.startTask(aStart());
+        await cancel(task);
+        expect(await store.claimRunnableTasks({ limit: 9, now: T0 })).toEqual([]);
+        expect(await store.registerCallback(aRegistration())).toMatchObject({ ended: "task_cancelled" });
+      });
+
+      test("what ended first stays: the end of a handler, or the cancelling", async () => {
+        const completed = await runningTask("task-1");
+        await complete(completed);
+        expect(await cancel(completed)).toBeNull();
+        const cancelled = await runningTask("task-2");
+        await cancel(cancelled);
+        expect(await cancel(cancelled)).toBeNull();
+        expect(await complete(cancelled)).toBeNull();
+        expect(await store.findTask("local", "task-1")).toMatchObject({ status: "completed" });
+        expect(await store.findTask("local", "task-2")).toMatchObject({ status: "cancelled" });
       });
     });
 

@@ -1,6 +1,7 @@
 import { expect, onTestFinished, test } from "vitest";
 import type { Announcement } from "../../src/service/announcements.ts";
 import { createEventFeed } from "../../src/service/event-feed.ts";
+import type { Store } from "../../src/service/ports.ts";
 import { createTasks } from "../../src/service/tasks.ts";
 import { createWorkSource } from "../../src/store/sqlite/work-source.ts";
 import { createDemoTask } from "../../src/task-runner/handlers/demo.ts";
@@ -11,7 +12,11 @@ import { createFakeClock } from "../support/clock.ts";
 import { openTestStore } from "../support/sqlite-store.ts";
 import { until } from "../support/until.ts";
 
-async function setUp(run: TaskType["run"], more: readonly TaskType[] = []) {
+async function setUp(
+  run: TaskType["run"],
+  more: readonly TaskType[] = [],
+  claimsOf: (store: Store) => Pick<Store, "claimRunnableTasks"> = (store) => store,
+) {
   const clock = createFakeClock();
   const store = await openTestStore();
   const announcements: Announcement[] = [];
@@ -20,8 +25,9 @@ async function setUp(run: TaskType["run"], more: readonly TaskType[] = []) {
   const workSource = createWorkSource({ clock, announce, name: "task runner" });
   let deliveriesWoken = 0;
   const wakes = { wakeRunner: () => workSource.wake(), wakeDispatcher: () => void deliveriesWoken++ };
-  const tasks = createTasks({ store, clock, catalog: registry, announce, feed: createEventFeed(), ...wakes });
-  const runner = new TaskRunner({ store, tasks, registry, workSource, clock, announce });
+  const feed = createEventFeed();
+  const tasks = createTasks({ store, clock, catalog: registry, announce, feed, ...wakes });
+  const runner = new TaskRunner({ store: claimsOf(store), tasks, registry, workSource, feed, clock, announce });
   runner.start();
   onTestFinished(async () => {
     await runner.stop();
@@ -87,6 +93,66 @@ test("stopping interrupts the handler, and one that does not heed it too; the ta
   await runner.stop();
   expect(signal.aborted).toBe(true);
   expect(await tasks.find("local", "t1")).toMatchObject({ status: "running", error: null });
+});
+
+test("cancelling interrupts the handler, and one that does not heed it keeps nothing waiting; what it returns is dropped", async () => {
+  const begun = Promise.withResolvers<AbortSignal>();
+  const late = Promise.withResolvers<string>();
+  const fine: TaskType = { name: "fine", expectedMs: null, run: async () => "ok" };
+  const { start, runner, tasks, ended, announcements } = await setUp(
+    (_, { signal }) => {
+      begun.resolve(signal);
+      return late.promise;
+    },
+    [fine],
+  );
+  await start("t1");
+  const signal = await begun.promise;
+  expect(await tasks.cancel("local", "t1")).toMatchObject({ kind: "cancelled" });
+  expect(signal.aborted).toBe(true);
+  late.resolve("too late");
+  await tasks.start("local", { taskId: "t2", clientId: "c", taskType: "fine" });
+  await ended("t2");
+  expect(await tasks.find("local", "t1")).toMatchObject({ status: "cancelled", result: null });
+  await runner.stop();
+  expect(announcements.map(({ kind }) => kind)).not.toContain("internal.failed");
+});
+
+test("a handler that ends at the moment of the cancelling does not end the task a second time", async () => {
+  const begun = Promise.withResolvers<void>();
+  const { start, tasks, announcements } = await setUp((_, { signal }) => {
+    begun.resolve();
+    return new Promise((resolve) => signal.addEventListener("abort", () => resolve("done after all")));
+  });
+  await start("t1");
+  await begun.promise;
+  await tasks.cancel("local", "t1");
+  expect(await tasks.cancel("local", "t1")).toMatchObject({ kind: "ended", status: "cancelled" });
+  expect(announcements.filter(({ kind }) => kind === "task.finished")).toHaveLength(1);
+});
+
+test("a task that is cancelled while its claim is on its way is not begun", async () => {
+  const run: string[] = [];
+  const claimed = Promise.withResolvers<void>();
+  const cancelled = Promise.withResolvers<void>();
+  // A store whose answers take their time, as one behind a network would.
+  const slowly = (store: Store) => ({
+    async claimRunnableTasks(command: Parameters<Store["claimRunnableTasks"]>[0]) {
+      const tasks = await store.claimRunnableTasks(command);
+      if (tasks.length > 0) claimed.resolve();
+      if (tasks.length > 0) await cancelled.promise;
+      return tasks;
+    },
+  });
+  const { start, tasks, ended } = await setUp(async (_, { taskId }) => run.push(taskId), [], slowly);
+  await start("t1");
+  await claimed.promise;
+  await tasks.cancel("local", "t1");
+  cancelled.resolve();
+  await start("t2");
+  await ended("t2");
+  expect(run).toEqual(["t2"]);
+  expect(await tasks.find("local", "t1")).toMatchObject({ status: "cancelled" });
 });
 
 test("a task whose type is no longer offered fails with a word about it", async () => {

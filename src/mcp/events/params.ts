@@ -4,7 +4,7 @@ import type { EventName } from "../../domain/event.ts";
 import { EventsError, invalidParam } from "../../domain/events-error.ts";
 import { isClientGivenId } from "../../domain/ids.ts";
 
-/** 2^53 - 1 is what zod's int() takes; a wish may be any of them. */
+/** A whole number of milliseconds. */
 const milliseconds = z.int().min(0);
 
 const args = z.strictObject({ task_id: z.string().refine(isClientGivenId).optional() });

@@ -3,11 +3,9 @@ import type { Clock } from "../../service/ports.ts";
 import type { StartedTask, Tasks } from "../../service/tasks.ts";
 import { DEFAULT_TASK_TYPE } from "../../service/tasks.ts";
 import { count, timestamp, timestampOf } from "../answers.ts";
-import { clientGivenId, jsonObject } from "../arguments.ts";
+import { clientGivenId, jsonObject, taskTypeName } from "../arguments.ts";
 import { defineTool } from "../tool.ts";
 import type { Tool } from "../tool.ts";
-
-const TASK_TYPE_CHARS_MAX = 100;
 
 const DESCRIPTION = [
   "Starts a task under an id of your choice and answers at once, the task already stored; when the task ends, every callback registered for its id gets a signed HTTP POST.",
@@ -19,10 +17,7 @@ const DESCRIPTION = [
 const input = z.strictObject({
   task_id: clientGivenId().describe("The new task's id, of your choice; callbacks are registered under the same id."),
   client_id: clientGivenId().describe("Your own name; the POST carries it as data.started_by."),
-  task_type: z
-    .string()
-    .min(1, { error: "must not be empty; leave it out for the default" })
-    .max(TASK_TYPE_CHARS_MAX, { error: `must be at most ${TASK_TYPE_CHARS_MAX} characters` })
+  task_type: taskTypeName()
     .optional()
     .describe(
       `What kind of work. Default: ${DEFAULT_TASK_TYPE}, which works for a while and ends with a constant result.`,
@@ -44,12 +39,6 @@ const output = z.object({
   registered_callbacks: count.describe("How many callbacks the task has now; later ones are notified too."),
   processing_time: z.string().describe("How long this type of task usually takes, or unknown."),
   timestamp,
-  events_cursor: z
-    .string()
-    .optional()
-    .describe(
-      "For clients of MCP Events: events/subscribe and events/poll with this cursor do not miss the task's end.",
-    ),
 });
 
 export function createStartTaskWithCallbacks({
@@ -77,7 +66,6 @@ export function createStartTaskWithCallbacks({
         registered_callbacks: started.callbackCount,
         processing_time: processingTimeOf(started.expectedMs),
         timestamp: timestampOf(clock),
-        ...(started.eventsCursor !== null && { events_cursor: started.eventsCursor }),
       };
     },
   });

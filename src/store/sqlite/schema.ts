@@ -64,6 +64,7 @@ export const tasks = sqliteTable(
   },
   (table) => [
     unique("tasks_principal_task_id").on(table.principal, table.taskId),
+    index("tasks_of_principal").on(table.principal, table.id),
     index("tasks_open").on(table.status, table.createdAt).where(taskIsOpen),
     index("tasks_ended").on(table.finishedAt, table.id).where(taskHasEnded),
   ],

@@ -17,6 +17,7 @@ import { redeliveryVerbs } from "./redelivery.ts";
 import { subscriptionHistoryVerbs } from "./subscription-history.ts";
 import { subscriptionPruningVerbs } from "./subscription-pruning.ts";
 import { subscriptionVerbs } from "./subscriptions.ts";
+import { taskEndVerbs } from "./task-end.ts";
 import { taskVerbs } from "./tasks.ts";
 import { unregisterVerbs } from "./unregister.ts";
 
@@ -45,6 +46,7 @@ function verbsOf(connection: SqliteConnection, newId: NewId, cipher: SecretCiphe
     ...callbackVerbs(connection, newId, cipher),
     ...unregisterVerbs(connection, cipher),
     ...taskVerbs(connection, newId),
+    ...taskEndVerbs(connection, newId),
     ...deliveryVerbs(connection, cipher),
     ...expiryVerbs(connection),
     ...redeliveryVerbs(connection),

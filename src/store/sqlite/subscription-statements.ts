@@ -1,4 +1,4 @@
-import { and, asc, count, eq, ne, notInArray, sql } from "drizzle-orm";
+import { and, count, eq, sql } from "drizzle-orm";
 import type { InferSelectModel } from "drizzle-orm";
 import { IN_ORDER } from "./callback-health.ts";
 import type { SqliteConnection } from "./connection.ts";
@@ -115,18 +115,12 @@ function prepareLooking(db: SqliteConnection["db"]) {
         ),
       )
       .prepare(),
-    strangers: db
-      .select()
+    /** From one principal to the next by index, whatever number of subscriptions each has. */
+    nextPrincipal: db
+      .select({ principal: sql<string | null>`min(${callbacks.principal})` })
       .from(callbacks)
-      .where(
-        and(
-          subscriptionIsUp,
-          ne(callbacks.status, "removed"),
-          notInArray(callbacks.principal, sql`(select value from json_each(${bound("principals")}))`),
-        ),
-      )
-      .orderBy(asc(callbacks.id))
-      .limit(bound("limit"))
+      .where(and(subscriptionIsUp, sql`${callbacks.principal} > ${bound("after")}`))
       .prepare(),
+    allOf: db.select().from(callbacks).where(and(subscriptionIsUp, isOwn)).limit(bound("limit")).prepare(),
   };
 }

@@ -86,16 +86,27 @@ export function subscriptionVerbs(connection: SqliteConnection, newId: NewId, ci
     withdraw(row.id, now);
   }
 
+  /** The subscriptions of the first principal that is not one of these. */
+  function strangersOf(principals: readonly string[], limit: number): Row[] {
+    let principal = statements.nextPrincipal.get({ after: "" })?.principal ?? null;
+    while (principal !== null && principals.includes(principal)) {
+      principal = statements.nextPrincipal.get({ after: principal })?.principal ?? null;
+    }
+    return principal === null ? [] : statements.allOf.all({ principal, limit });
+  }
+
   return {
     async lookUpSubscription({ key, id, now }) {
       const { principal, url } = key;
       return db.transaction(() => {
         const row = statements.find.get({ id });
+        const exists = row !== undefined && isLive(row, now);
         return {
-          exists: row !== undefined && isLive(row, now),
+          exists,
           isUrlVerified: statements.verified.get({ principal, url, now }) !== undefined,
           own: statements.countOwn.get({ principal, now })?.own ?? 0,
-          all: statements.countAll.get({ now })?.all ?? 0,
+          // Only a create may be one too many, and this count is the dearest.
+          all: exists ? 0 : (statements.countAll.get({ now })?.all ?? 0),
         };
       });
     },
@@ -115,7 +126,7 @@ export function subscriptionVerbs(connection: SqliteConnection, newId: NewId, ci
     },
     revokeSubscriptions({ principals, limit, now }) {
       return write(() =>
-        statements.strangers.all({ principals: JSON.stringify(principals), limit }).map((row) => {
+        strangersOf(principals, limit).map((row) => {
           end(row, now);
           const { current = null, older = [] } = readableSecrets(row, cipher) ?? {};
           const secrets = [

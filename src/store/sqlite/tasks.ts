@@ -1,54 +1,30 @@
-import { and, asc, eq, inArray, sql } from "drizzle-orm";
-import { eventDataOf, eventTypeOf } from "../../domain/event.ts";
-import type { Event } from "../../domain/event.ts";
+import { and, asc, desc, eq, getTableColumns, inArray, lt, sql } from "drizzle-orm";
+import type { SQL } from "drizzle-orm";
 import type { NewId } from "../../domain/ids.ts";
-import type { Task, TaskOutcome } from "../../domain/task.ts";
-import type { FinishTask, FinishTaskResult, StartTask, StartTaskResult, Store } from "../../service/ports.ts";
-import { prepareCallbackCount, prepareDeliveryInsert } from "./callbacks.ts";
+import type { StartTask, StartTaskResult, Store } from "../../service/ports.ts";
+import { prepareCallbackCount } from "./callbacks.ts";
 import type { SqliteConnection } from "./connection.ts";
-import { toEventTypes, toTask } from "./rows.ts";
-import { prepareSubscriptionOutbox } from "./subscription-outbox.ts";
-import { callbackIsRegistered, callbacks, counters, events, taskIsOpen, tasks } from "./schema.ts";
+import { toTask } from "./rows.ts";
+import { taskIsOpen, tasks } from "./schema.ts";
 
-type TaskVerbs = Pick<Store, "startTask" | "findTask" | "claimRunnableTasks" | "finishTask">;
+type TaskVerbs = Pick<Store, "startTask" | "findTask" | "findTaskById" | "listTasks" | "claimRunnableTasks">;
 
 const bound = sql.placeholder;
 
 export function taskVerbs({ db, write }: SqliteConnection, newId: NewId): TaskVerbs {
-  const statements = { ...prepareTasks(db), ...prepareEnd(db) };
+  const statements = { ...prepareTasks(db), ...prepareReads(db) };
   const countOf = prepareCallbackCount(db);
-  const insertDelivery = prepareDeliveryInsert(db, newId);
-  const tellSubscriptions = prepareSubscriptionOutbox(db, newId);
 
   function start({ principal, taskId, request, now }: StartTask): StartTaskResult {
-    const existing = statements.find.get({ principal, taskId });
+    const existing = taskId === null ? undefined : statements.find.get({ principal, taskId });
     const kind = existing === undefined ? "started" : "existing";
-    const row = existing ?? statements.insert.get({ id: newId("tsk"), principal, taskId, ...request, now });
-    return { kind, task: toTask(row), callbackCount: countOf(principal, taskId) };
+    const row = existing ?? insert({ principal, taskId, request, now });
+    return { kind, task: toTask(row), callbackCount: countOf(principal, row.taskId) };
   }
 
-  function finish({ id, outcome, now }: FinishTask): FinishTaskResult | null {
-    const task = statements.finish.get({ id, now, ...endColumns(outcome) });
-    if (task === undefined) return null;
-    const event: Event = {
-      id: newId("evt"),
-      type: eventTypeOf(outcome.status),
-      occurredAt: now,
-      data: eventDataOf(task, outcome, task.eventCount),
-    };
-    const data = JSON.stringify(event.data);
-    const { seq } = statements.insertEvent.get({ ...event, principal: task.principal, task: id, data });
-    if (outcome.status === "completed") statements.countCompleted.run();
-    return { event, deliveryCount: fillOutbox(task, event, now) + tellSubscriptions(task, { seq, event }, now) };
-  }
-
-  function fillOutbox({ principal, taskId }: Pick<Task, "principal" | "taskId">, event: Event, now: number): number {
-    const waiting = statements.awaitEnd.all({ principal, taskId });
-    const selected = waiting
-      .filter((callback) => toEventTypes(callback.events).includes(event.type))
-      .toSorted((left, right) => (left.id < right.id ? -1 : 1));
-    for (const callback of selected) insertDelivery(event.id, callback, now);
-    return selected.length;
+  function insert({ principal, taskId, request, now }: StartTask) {
+    const id = newId("tsk");
+    return statements.insert.get({ id, principal, taskId: taskId ?? id, ...request, now });
   }
 
   return {
@@ -59,22 +35,20 @@ export function taskVerbs({ db, write }: SqliteConnection, newId: NewId): TaskVe
       const row = statements.find.get({ principal, taskId });
       return row === undefined ? null : toTask(row);
     },
+    async findTaskById(principal, id) {
+      const row = statements.findById.get({ principal, id });
+      return row === undefined ? null : toTask(row);
+    },
+    async listTasks({ before, ...query }) {
+      return before === null ? statements.newest.all(query) : statements.newestBefore.all({ ...query, before });
+    },
     async claimRunnableTasks(command) {
       const rows = await write(() => statements.claim.all({ ...command }));
       return rows
         .map(toTask)
         .toSorted((left, right) => left.createdAt - right.createdAt || (left.id < right.id ? -1 : 1));
     },
-    async finishTask(command) {
-      return write(() => finish(command));
-    },
   };
-}
-
-function endColumns(outcome: TaskOutcome) {
-  return outcome.status === "completed"
-    ? { status: outcome.status, result: JSON.stringify(outcome.result), error: null }
-    : { status: outcome.status, result: null, error: outcome.error };
 }
 
 function prepareTasks(db: SqliteConnection["db"]) {
@@ -85,11 +59,6 @@ function prepareTasks(db: SqliteConnection["db"]) {
     .orderBy(asc(tasks.createdAt))
     .limit(bound("limit"));
   return {
-    find: db
-      .select()
-      .from(tasks)
-      .where(and(eq(tasks.principal, bound("principal")), eq(tasks.taskId, bound("taskId"))))
-      .prepare(),
     insert: db
       .insert(tasks)
       .values({
@@ -114,66 +83,24 @@ function prepareTasks(db: SqliteConnection["db"]) {
   };
 }
 
-/** The statements that end a task: its row, its event, and which callbacks stop waiting for it. */
-function prepareEnd(db: SqliteConnection["db"]) {
-  // One that is disabled for failing may come back, and is then owed what happened meanwhile.
-  const isOwedTheEnd = sql`${callbacks.awaitsTask} = 1
-    and (${callbacks.status} = 'active' or (${callbacks.status} = 'disabled' and ${callbacks.disabledReason} = 'failing'))`;
+function prepareReads(db: SqliteConnection["db"]) {
+  const { input: _input, result: _result, eventCount: _eventCount, ...summary } = getTableColumns(tasks);
+  const isOwn = eq(tasks.principal, bound("principal"));
+  // Internal ids begin with the time, so their order is that of the starts.
+  const list = (condition: SQL | undefined) =>
+    db.select(summary).from(tasks).where(condition).orderBy(desc(tasks.id)).limit(bound("limit")).prepare();
   return {
-    finish: db
-      .update(tasks)
-      .set({
-        status: sql`${bound("status")}`,
-        result: sql`${bound("result")}`,
-        error: sql`${bound("error")}`,
-        finishedAt: sql`${bound("now")}`,
-        eventCount: sql`${tasks.eventCount} + 1`,
-      })
-      .where(and(eq(tasks.id, bound("id")), eq(tasks.status, "running")))
-      .returning({
-        principal: tasks.principal,
-        taskId: tasks.taskId,
-        clientId: tasks.clientId,
-        eventCount: tasks.eventCount,
-      })
+    find: db
+      .select()
+      .from(tasks)
+      .where(and(isOwn, eq(tasks.taskId, bound("taskId"))))
       .prepare(),
-    insertEvent: db
-      .insert(events)
-      .values({
-        id: bound("id"),
-        principal: bound("principal"),
-        task: bound("task"),
-        type: bound("type"),
-        occurredAt: bound("occurredAt"),
-        data: bound("data"),
-      })
-      .returning({ seq: events.seq })
+    findById: db
+      .select()
+      .from(tasks)
+      .where(and(isOwn, eq(tasks.id, bound("id"))))
       .prepare(),
-    awaitEnd: db
-      .update(callbacks)
-      .set({ awaitsTask: false })
-      .where(
-        and(
-          eq(callbacks.principal, bound("principal")),
-          eq(callbacks.taskId, bound("taskId")),
-          callbackIsRegistered,
-          isOwedTheEnd,
-        ),
-      )
-      .returning({
-        id: callbacks.id,
-        principal: callbacks.principal,
-        url: callbacks.url,
-        status: callbacks.status,
-        events: callbacks.events,
-        notAfter: callbacks.notAfter,
-        profile: callbacks.profile,
-      })
-      .prepare(),
-    countCompleted: db
-      .insert(counters)
-      .values({ name: "completed_tasks", value: 1 })
-      .onConflictDoUpdate({ target: counters.name, set: { value: sql`${counters.value} + 1` } })
-      .prepare(),
+    newest: list(isOwn),
+    newestBefore: list(and(isOwn, lt(tasks.id, bound("before")))),
   };
 }
