@@ -5,7 +5,7 @@ import { serveMcp } from "../mcp/serve-mcp.ts";
 import { send, WIRE_ERAS } from "../mcp/wire.ts";
 import { temporaryFolder } from "../support/builders.ts";
 import { callTool, start } from "../support/call-tool.ts";
-import { openStream } from "../support/event-stream.ts";
+import { followEvents } from "../support/event-stream.ts";
 import { poll } from "../support/mcp-events.ts";
 import type { RpcMessage } from "../support/mcp-events.ts";
 import { startServer } from "../support/server.ts";
@@ -24,8 +24,7 @@ const startAs = (url: string, token: string, taskId: string) =>
 describe.each(WIRE_ERAS)("a stream of $era", ({ era, requestOf }) => {
   test("tells that it is active, then every event with its cursor; from a cursor on it tells them again", async () => {
     const server = await startServer();
-    const stream = await openStream(server, EVERYTHING, { requestOf });
-    expect(stream.contentType).toBe("text/event-stream");
+    const stream = followEvents(server, EVERYTHING, { requestOf });
     await stream.waitFor(1);
     await start(server.url, "t1");
     await stream.waitFor(2);
@@ -41,11 +40,11 @@ describe.each(WIRE_ERAS)("a stream of $era", ({ era, requestOf }) => {
       { method: "notifications/events/event", params: { _meta, data: { task_id: "t2" } } },
     ]);
 
-    const whole = await openStream(server, { ...EVERYTHING, cursor: cursorOf(active!) }, { requestOf });
+    const whole = followEvents(server, { ...EVERYTHING, cursor: cursorOf(active!) }, { requestOf });
     expect((await whole.waitFor(3)).slice(1)).toEqual([first, second]);
-    const rest = await openStream(server, { ...EVERYTHING, cursor: cursorOf(first!) }, { requestOf });
+    const rest = followEvents(server, { ...EVERYTHING, cursor: cursorOf(first!) }, { requestOf });
     expect((await rest.waitFor(2)).slice(1)).toEqual([second]);
-    const narrow = await openStream(
+    const narrow = followEvents(
       server,
       { ...EVERYTHING, arguments: { task_id: "t2" }, cursor: cursorOf(active!) },
       { requestOf },
@@ -77,12 +76,12 @@ describe.each(WIRE_ERAS)("a stream of $era", ({ era, requestOf }) => {
     async () => {
       const server = await startServer();
       for (let index = 0; index < STREAMS; index++) {
-        const stream = await openStream(server, EVERYTHING, { requestOf });
+        const stream = followEvents(server, EVERYTHING, { requestOf });
         const [active] = await stream.waitFor(1);
         expect(active).toMatchObject({ method: "notifications/events/active" });
         stream.leave();
       }
-      const last = await openStream(server, EVERYTHING, { requestOf });
+      const last = followEvents(server, EVERYTHING, { requestOf });
       await start(server.url, "t1");
       expect(await last.waitFor(2)).toMatchObject([{}, { params: { data: { task_id: "t1" } } }]);
       expect(server.lines.filter((line) => /💥|stderr/.test(line))).toEqual([]);
@@ -91,22 +90,22 @@ describe.each(WIRE_ERAS)("a stream of $era", ({ era, requestOf }) => {
 
   test("the server stops: every stream gets its last frame, and nothing waits for the grace", async () => {
     const server = await startServer();
-    const streams = await Promise.all(Array.from({ length: 5 }, () => openStream(server, EVERYTHING, { requestOf })));
+    const streams = Array.from({ length: 5 }, () => followEvents(server, EVERYTHING, { requestOf }));
     await Promise.all(streams.map((stream) => stream.waitFor(1)));
     const before = Date.now();
     expect(await server.stop()).toBe(0);
     expect(Date.now() - before).toBeLessThan(4000);
     const complete = era === "2026-07-28" ? { resultType: "complete" } : {};
-    for (const { frames, ended } of streams) {
-      await ended;
+    for (const { frames, waitForEnd } of streams) {
+      await waitForEnd();
       expect(frames.at(-1)).toMatchObject({ id: 7, result: { ...complete, _meta: { [SUBSCRIPTION_ID]: 7 } } });
     }
   });
 
   test("each principal sees its own events only, whatever cursor it comes with", async () => {
     const server = await startServer({ env: { AUTH_TOKENS: "alice:a-token,bob:b-token" } });
-    const alice = await openStream(server, EVERYTHING, { requestOf, token: "a-token" });
-    const bob = await openStream(server, EVERYTHING, { requestOf, token: "b-token" });
+    const alice = followEvents(server, EVERYTHING, { requestOf, token: "a-token" });
+    const bob = followEvents(server, EVERYTHING, { requestOf, token: "b-token" });
     const [active] = await alice.waitFor(1);
     await bob.waitFor(1);
     for (const taskId of ["shared", "a-2"]) await startAs(server.url, "a-token", taskId);
@@ -120,7 +119,7 @@ describe.each(WIRE_ERAS)("a stream of $era", ({ era, requestOf }) => {
 
     // A cursor is a place in the log and no capability.
     const token = "b-token";
-    const again = await openStream(server, { ...EVERYTHING, cursor: cursorOf(active!) }, { requestOf, token });
+    const again = followEvents(server, { ...EVERYTHING, cursor: cursorOf(active!) }, { requestOf, token });
     expect(idsOf((await again.waitFor(3)).slice(1))).toEqual(idsOf(ofBob));
     expect(again.frames[0]).toMatchObject({ params: { truncated: false } });
   });
@@ -136,7 +135,7 @@ test("a cursor from before what retention has removed: the stream begins with wh
 
   const second = await startServer({ file, env: { RETENTION_DAYS: "0.0000001" } });
   await second.waitForLine("🧹 Removed old history: 1 tasks");
-  const stream = await openStream(second, { ...EVERYTHING, cursor });
+  const stream = followEvents(second, { ...EVERYTHING, cursor });
   expect(await stream.waitFor(1)).toMatchObject([
     { method: "notifications/events/active", params: { truncated: true, cursor: expect.any(String) } },
   ]);

@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { Webhook } from "standardwebhooks";
 import { expect, test } from "vitest";
 import { generateSecret } from "../../src/domain/signature.ts";
+import { modernRequest } from "../mcp/wire.ts";
 import { A_SECRET } from "../support/builders.ts";
 import { callTool } from "../support/call-tool.ts";
 import { echo, isChallenge, occurrenceIn, startEventsReceiver } from "../support/events-receiver.ts";
@@ -91,6 +92,25 @@ test("another principal's tasks, events, history and subscriptions are answered 
   expect((await poll(server, { cursor }, BOB)).events).toMatchObject([{ eventId: occurrenceIn(post!).eventId }]);
   expect(occurrenceIn(post!).eventId).not.toBe(occurrenceIn(receiver.posts[0]!).eventId);
   expect([receiver.posts.length, bobsHook.posts.length]).toEqual([1, 1]);
+});
+
+test("another principal's task of the tasks extension can neither be read nor cancelled nor fed, as if there were none", async () => {
+  const server = await startServer({ env: { ...TOKENS, DEMO_TASK_MS: "60000" } });
+  const tasks = { extensions: { "io.modelcontextprotocol/tasks": {} } };
+  const requestOf = (method: string, params: object = {}) => modernRequest(method, { ...params }, tasks);
+  const call = { name: "run_task", arguments: { client_id: "c", task_type: "demo" } };
+  const created = await ask(server, "tools/call", call, { ...ALICE, requestOf });
+  const taskId = created.result?.["taskId"];
+  expect(taskId).toEqual(expect.any(String));
+  for (const method of ["tasks/get", "tasks/cancel", "tasks/update"]) {
+    const about = (id: unknown) => ask(server, method, { taskId: id, inputResponses: {} }, { ...BOB, requestOf });
+    const [hers, nobodys] = [await about(taskId), await about("tsk_00000000000000000000000000")];
+    expect(hers.error).toMatchObject({ code: -32602 });
+    expect(hers).toEqual(nobodys);
+  }
+  expect(await ask(server, "tasks/get", { taskId }, { ...ALICE, requestOf })).toMatchObject({
+    result: { taskId, status: "working" },
+  });
 });
 
 test("quotas are each principal's own and judged before the challenge; a refresh is free, an end gives the place back", async () => {
