@@ -169,4 +169,4 @@ test("whose token is taken away is told so once, the AI SDK drops the subscripti
   const list = await callTool(third.url, "list_subscriptions", {}, "a-token");
   expect(list).toMatchObject({ subscriptions: [{ subscription_id: alice.id, status: "ended" }] });
   expect(alice.agent.terminations).toHaveLength(1);
-});
+}, 90_000);
