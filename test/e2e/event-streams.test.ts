@@ -146,3 +146,18 @@ test("a cursor from before what retention has removed: the stream begins with wh
   // Said once: the fresh cursor is behind the gap.
   expect(await poll(second, { cursor: polled.cursor })).toMatchObject({ truncated: false, events: [] });
 });
+
+test("a cursor of another database that was further on: what comes is told, after the word that it is truncated", async () => {
+  const further = await startServer();
+  const { cursor } = await poll(further, {});
+  for (const taskId of ["t1", "t2"]) await start(further.url, taskId);
+  const ahead = await until("both have ended", async () => {
+    const polled = await poll(further, { cursor });
+    return polled.events.length === 2 ? polled.cursor : null;
+  });
+  const server = await startServer();
+  const stream = followEvents(server, { ...EVERYTHING, cursor: ahead });
+  expect(await stream.waitFor(1)).toMatchObject([{ params: { truncated: true, cursor } }]);
+  await start(server.url, "t3");
+  expect((await stream.waitFor(2)).map(taskOf)).toEqual([undefined, "t3"]);
+});
