@@ -20,6 +20,7 @@ import { openStore } from "./store/open.ts";
 import type { OpenedStore } from "./store/open.ts";
 import { createSecretCipher } from "./store/secret-cipher.ts";
 import { createDemoTask } from "./task-runner/handlers/demo.ts";
+import { createFixtureTasks } from "./task-runner/handlers/fixtures.ts";
 import { createTaskRegistry } from "./task-runner/registry.ts";
 
 /** The parts that most others are built with. */
@@ -74,7 +75,10 @@ export async function openHouse(config: Config, lifecycle: Lifecycle): Promise<H
     prober,
     challenger,
     breaker: new CircuitBreaker(),
-    catalog: createTaskRegistry([createDemoTask({ clock, workMs: config.demoTaskMs })]),
+    catalog: createTaskRegistry([
+      createDemoTask({ clock, workMs: config.demoTaskMs }),
+      ...(config.testFixtures ? createFixtureTasks({ clock }) : []),
+    ]),
     feed: createEventFeed(),
     taskWork: createWorkSource({ clock, announce, name: "task runner" }),
     deliveryWork: createWorkSource({ clock, announce, name: "dispatcher" }),

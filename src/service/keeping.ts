@@ -16,8 +16,9 @@ export interface KeepingVerbs {
    */
   rotateSecret(command: RotateSecret): Promise<RotateSecretResult>;
   /**
-   * One small step over all subscriptions, from the id `after` on: removes those that have ended and of whose deliveries retention has
-   * left none, and with the first step the challenges that no longer count.
+   * One small step over all subscriptions, from the id `after` on: ends those without an end of their own that were suspended before
+   * `before`, removes those that have ended and of whose deliveries retention has left none, and with the first step forgets the
+   * challenges that no longer count.
    */
   pruneSubscriptions(command: PruneSubscriptions): Promise<PrunedSubscriptions>;
   /** One small step, over all callbacks once: encrypts what is in clear or under an older key. Without a key there is nothing to do. */

@@ -40,7 +40,7 @@ export interface SubscriptionFound {
   readonly exists: boolean;
   /** Its URL has answered a challenge of this principal, and that still counts. */
   readonly isUrlVerified: boolean;
-  /** Live subscriptions of the principal, and of all. */
+  /** Live subscriptions of the principal, and of all (not counted for one that exists). */
   readonly own: number;
   readonly all: number;
 }

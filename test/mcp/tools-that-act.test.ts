@@ -87,7 +87,7 @@ describe.each(ERAS)("the tools that act, asked by a client of $era", ({ connect 
       const answer = await call("register_callback", REGISTRATION);
       expect(answer).toMatchObject({
         status: "registered",
-        message: expect.stringContaining("is disabled, so nothing more"),
+        message: expect.stringContaining("is disabled, since its receiver answered 410 Gone, so nothing more"),
       });
     });
   });

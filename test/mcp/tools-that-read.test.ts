@@ -84,6 +84,8 @@ describe.each(ERAS)("the tools that read, asked by a client of $era", ({ connect
               callback_url: URL_B,
               registered_at: NOW,
               status: "active",
+              failing_since: "2026-11-23T05:00:00.012Z",
+              last_error: "http_5xx",
               deliveries: [
                 {
                   delivery_id: delivery?.["delivery_id"],

@@ -17,6 +17,8 @@ const POLL_EVENTS_MAX = 100;
 /** How soon another poll makes sense. */
 const NEXT_POLL_MS = 5000;
 
+const MODE_CHARS_MAX = 40;
+
 const EXTENSION = "io.modelcontextprotocol/events";
 
 export interface EventsMethodsNeeds {
@@ -58,7 +60,7 @@ export function createEventsMethods(needs: EventsMethodsNeeds): MethodGroup {
     const { delivery, cursor, maxAgeMs, ttlMs, ...given } = parse(subscribeParams, params);
     const selection = selectionOf(given);
     const { mode, url, secret } = delivery;
-    if ((mode ?? "webhook") !== "webhook") throw new EventsError("Unsupported", { feature: "deliveryMode" });
+    if (typeof mode === "string" && mode !== "webhook") throw otherMode(mode);
     if (typeof ttlMs === "number" && !(ttlMs > 0)) throw invalidParam("ttlMs", "invalid");
     const wishes = { cursor: cursor ?? null, maxAgeMs: maxAgeMs ?? null, ttlMs };
     const subscribed = await subscriptions.subscribe(principal, { ...selection, url, secret, ...wishes });
@@ -97,6 +99,11 @@ async function list({ params }: Call) {
   // There is one page, so no cursor is ever given out.
   if (typeof cursor === "string") throw invalidParam("cursor", "unknown");
   return { events: DESCRIPTORS };
+}
+
+/** The one value that is told back: the specification wants it, and it is no secret. */
+function otherMode(mode: string): EventsError {
+  return new EventsError("Unsupported", { feature: "deliveryMode", value: mode.slice(0, MODE_CHARS_MAX) });
 }
 
 function deliveryStatusOf({ isActive, lastDeliveryAt, lastError, failingSince }: SubscriptionHealth) {

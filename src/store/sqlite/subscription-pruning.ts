@@ -1,17 +1,20 @@
-import { and, asc, eq, gt, lte, notExists, sql } from "drizzle-orm";
+import { and, asc, eq, gt, isNull, lte, notExists, sql } from "drizzle-orm";
 import type { PrunedSubscriptions, PruneSubscriptions } from "../../service/keeping.ts";
 import type { Store } from "../../service/ports.ts";
 import type { SqliteConnection } from "./connection.ts";
+import { prepareWithdraw } from "./outbox.ts";
 import { callbacks, deliveries, verifiedUrls } from "./schema.ts";
 
 const bound = sql.placeholder;
 
 export function subscriptionPruningVerbs({ db, write }: SqliteConnection): Pick<Store, "pruneSubscriptions"> {
   const statements = prepare(db);
+  const withdraw = prepareWithdraw(db);
 
   function step({ before, now, limit, after }: PruneSubscriptions): PrunedSubscriptions {
     if (after === null) statements.forget.run({ now });
     const looked = statements.next.all({ after: after ?? "", limit });
+    for (const { id } of looked) if (statements.giveUp.run({ id, before }).changes > 0) withdraw(id, now);
     const removed = looked.filter(({ id }) => statements.remove.run({ id, before }).changes > 0).length;
     return { callbacks: removed, next: looked.length < limit ? null : (looked.at(-1)?.subscriptionId ?? null) };
   }
@@ -38,6 +41,18 @@ function prepare(db: SqliteConnection["db"]) {
       .where(gt(callbacks.subscriptionId, bound("after")))
       .orderBy(asc(callbacks.subscriptionId))
       .limit(bound("limit"))
+      .prepare(),
+    giveUp: db
+      .update(callbacks)
+      .set({ status: "removed" })
+      .where(
+        and(
+          eq(callbacks.id, bound("id")),
+          eq(callbacks.status, "disabled"),
+          isNull(callbacks.notAfter),
+          sql`${callbacks.disabledAt} < ${bound("before")}`,
+        ),
+      )
       .prepare(),
     remove: db
       .delete(callbacks)

@@ -100,11 +100,13 @@ export function subscriptionVerbs(connection: SqliteConnection, newId: NewId, ci
       const { principal, url } = key;
       return db.transaction(() => {
         const row = statements.find.get({ id });
+        const exists = row !== undefined && isLive(row, now);
         return {
-          exists: row !== undefined && isLive(row, now),
+          exists,
           isUrlVerified: statements.verified.get({ principal, url, now }) !== undefined,
           own: statements.countOwn.get({ principal, now })?.own ?? 0,
-          all: statements.countAll.get({ now })?.all ?? 0,
+          // Only a create may be one too many, and this count is the dearest.
+          all: exists ? 0 : (statements.countAll.get({ now })?.all ?? 0),
         };
       });
     },
