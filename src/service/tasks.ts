@@ -99,6 +99,9 @@ export function createTasks({ store, clock, catalog, announce, feed, wakeRunner,
 
     find,
 
+    /** The kinds of work on offer. */
+    types: (): Promise<readonly TaskType[]> => catalog.list(),
+
     /** The end of a task that has run: row, event and deliveries commit together, then the dispatcher wakes. Not if it was cancelled. */
     async finish(task: Task, outcome: TaskOutcome): Promise<void> {
       const finished = await store.finishTask({ id: task.id, outcome, now: clock.now() });
