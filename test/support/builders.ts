@@ -41,7 +41,12 @@ export function aStart(
   changes: Partial<StartTask["request"]> & { principal?: string; taskId?: string; now?: number } = {},
 ): StartTask {
   const { principal = "local", taskId = "task-1", now = T0, ...request } = changes;
-  return { principal, taskId, now, request: { clientId: "starter", taskType: "demo", input: null, ...request } };
+  return {
+    principal,
+    taskId,
+    now,
+    request: { clientId: "starter", taskType: "demo", doneBy: "handler", input: null, ...request },
+  };
 }
 
 export function aClaim(changes: Partial<ClaimDeliveries> = {}): ClaimDeliveries {

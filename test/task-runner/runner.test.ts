@@ -157,7 +157,7 @@ test("a task that is cancelled while its claim is on its way is not begun", asyn
 
 test("a task whose type is no longer offered fails with a word about it", async () => {
   const { store, ended, clock, start } = await setUp(async () => "ok");
-  const request = { clientId: "c", taskType: "gone", input: null };
+  const request = { clientId: "c", taskType: "gone", doneBy: "handler", input: null } as const;
   await store.startTask({ principal: "local", taskId: "t1", request, now: clock.now() });
   await start("t2");
   expect(await ended("t1")).toMatchObject({
