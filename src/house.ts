@@ -15,12 +15,12 @@ import { createEventFeed } from "./service/event-feed.ts";
 import type { EventFeed } from "./service/event-feed.ts";
 import type { Clock, Store, WorkSource } from "./service/ports.ts";
 import type { Challenger } from "./service/subscription-ports.ts";
+import type { TaskCatalog } from "./service/task-types.ts";
 import { openStore } from "./store/open.ts";
 import type { OpenedStore } from "./store/open.ts";
 import { createSecretCipher } from "./store/secret-cipher.ts";
 import { createDemoTask } from "./task-runner/handlers/demo.ts";
 import { createTaskRegistry } from "./task-runner/registry.ts";
-import type { TaskRegistry } from "./task-runner/registry.ts";
 
 /** The parts that most others are built with. */
 export interface House {
@@ -33,7 +33,7 @@ export interface House {
   readonly breaker: CircuitBreaker;
   readonly prober: Prober;
   readonly challenger: Challenger;
-  readonly registry: TaskRegistry;
+  readonly catalog: TaskCatalog;
   readonly feed: EventFeed;
   readonly taskWork: WorkSource;
   readonly deliveryWork: WorkSource;
@@ -74,7 +74,7 @@ export async function openHouse(config: Config, lifecycle: Lifecycle): Promise<H
     prober,
     challenger,
     breaker: new CircuitBreaker(),
-    registry: createTaskRegistry([createDemoTask({ clock, workMs: config.demoTaskMs })]),
+    catalog: createTaskRegistry([createDemoTask({ clock, workMs: config.demoTaskMs })]),
     feed: createEventFeed(),
     taskWork: createWorkSource({ clock, announce, name: "task runner" }),
     deliveryWork: createWorkSource({ clock, announce, name: "dispatcher" }),
