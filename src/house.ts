@@ -20,6 +20,7 @@ import { openStore } from "./store/open.ts";
 import type { OpenedStore } from "./store/open.ts";
 import { createSecretCipher } from "./store/secret-cipher.ts";
 import { createDemoTask } from "./task-runner/handlers/demo.ts";
+import { externalTask } from "./task-runner/handlers/external.ts";
 import { createTaskRegistry } from "./task-runner/registry.ts";
 
 /** The parts that most others are built with. */
@@ -36,6 +37,7 @@ export interface House {
   readonly catalog: TaskCatalog;
   readonly feed: EventFeed;
   readonly taskWork: WorkSource;
+  readonly workerWork: WorkSource;
   readonly deliveryWork: WorkSource;
   readonly janitorWork: WorkSource;
 }
@@ -56,7 +58,9 @@ export async function openHouse(config: Config, lifecycle: Lifecycle): Promise<H
   const { announce } = log;
   const { store, createWorkSource } = await openMigratedStore(config);
   lifecycle.add("store", () => store.close());
-  const left = await store.reclaim(clock.now());
+  const now = clock.now();
+  await store.prolongLeases(now + config.workerLeaseMs);
+  const left = await store.reclaim(now);
   if (left.tasks + left.deliveries > 0) announce({ kind: "work.reclaimed", ...left });
   const guard = createAddressGuard({ allow: config.privateTargets });
   const receivers = { guard, attemptTimeoutMs: config.attemptTimeoutMs, userAgent, ca: config.callbackCa ?? undefined };
@@ -74,9 +78,10 @@ export async function openHouse(config: Config, lifecycle: Lifecycle): Promise<H
     prober,
     challenger,
     breaker: new CircuitBreaker(),
-    catalog: createTaskRegistry([createDemoTask({ clock, workMs: config.demoTaskMs })]),
+    catalog: createTaskRegistry([createDemoTask({ clock, workMs: config.demoTaskMs }), externalTask]),
     feed: createEventFeed(),
     taskWork: createWorkSource({ clock, announce, name: "task runner" }),
+    workerWork: createWorkSource({ clock, announce, name: "workers" }),
     deliveryWork: createWorkSource({ clock, announce, name: "dispatcher" }),
     janitorWork: createWorkSource({ clock, announce, name: "janitor" }),
   };

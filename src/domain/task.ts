@@ -56,7 +56,7 @@ export function hasEnded(task: Task): task is EndedTask {
 
 export const TASK_INPUT_BYTES_MAX = 256 * 1024;
 /** Measured serialised; leaves room for the envelope in an event body of 256 KiB. */
-const TASK_RESULT_BYTES_MAX = 240 * 1024;
+export const TASK_RESULT_BYTES_MAX = 240 * 1024;
 const TASK_ERROR_CHARS_MAX = 4096;
 
 /** Whether a second start is a client's retry of the first (the task runs once) rather than another task under the same id. */

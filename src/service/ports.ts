@@ -5,9 +5,9 @@ import type { CallbackHealth, DisablePolicy } from "../domain/callback-health.ts
 import type { Callback, CallbackStatus, Registration, RegistrationDifference } from "../domain/callback.ts";
 import type { Delivery, DeliveryReason } from "../domain/delivery.ts";
 import type { Event, EventName, EventType } from "../domain/event.ts";
-import type { Json } from "../domain/json.ts";
 import type { StartRequest, Task, TaskOutcome } from "../domain/task.ts";
 import type { CallbackChange, CallbackVerbs, HistoryPage } from "./callback-ports.ts";
+import type { InboxVerbs } from "./inbox-ports.ts";
 import type { KeepingVerbs } from "./keeping.ts";
 import type { SubscriptionVerbs } from "./subscription-ports.ts";
 import type { EndRight, NewCompletion, WorkerVerbs } from "./worker-ports.ts";
@@ -39,7 +39,7 @@ export type TargetVerdict = { readonly allowed: true } | { readonly allowed: fal
  * Everything durable. Each verb is one atomic unit of work: when its promise resolves, what it did survives kill -9; when it
  * rejects, nothing of it happened. Every change of a task or delivery is conditional on the state it came from.
  */
-export interface Store extends CallbackVerbs, KeepingVerbs, SubscriptionVerbs, WorkerVerbs {
+export interface Store extends CallbackVerbs, InboxVerbs, KeepingVerbs, SubscriptionVerbs, WorkerVerbs {
   /** Adds the callback (a removed one: anew) or finds the one that is there. For a task that has ended, its delivery is due with it. */
   registerCallback(command: RegisterCallback): Promise<RegisterCallbackResult>;
   /** Adds the task as pending, or finds the one that has this task_id. */
@@ -85,11 +85,6 @@ export interface Store extends CallbackVerbs, KeepingVerbs, SubscriptionVerbs, W
   /** The callbacks of a task id with their deliveries and attempts, oldest first; without `page` the first 1,000. */
   deliveryHistory(principal: string, taskId: string, page?: HistoryPage): Promise<readonly CallbackHistory[]>;
   counts(): Promise<Counts>;
-
-  /** Keeps what the test receiver got: the last 100 for each client_id, and fewer when they are large. */
-  recordReceived(received: Received & { readonly clientId: string }): Promise<void>;
-  /** Newest first. */
-  listReceived(clientId: string): Promise<readonly Received[]>;
 
   close(): Promise<void>;
 }
@@ -248,10 +243,4 @@ export interface Counts {
   /** Active callbacks still owed a POST: the task has not ended, or a delivery is open. */
   readonly pendingCallbacks: number;
   readonly disabledCallbacks: number;
-}
-
-export interface Received {
-  readonly receivedAt: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: Json;
 }

@@ -47,8 +47,8 @@ export interface LeaseState {
   readonly task: Task;
   /** held: it was this lease, whatever has become of the task. given_back: it was, and nobody has claimed the task since. */
   readonly lease: "held" | "given_back" | "lost";
-  /** Epoch ms. */
-  readonly leaseUntil: number | null;
+  /** Epoch ms from which a pending task may be claimed. */
+  readonly dueAt: number;
 }
 
 export interface LapsedLease {

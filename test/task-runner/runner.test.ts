@@ -25,7 +25,11 @@ async function setUp(
   const catalog = createTaskRegistry([aTaskType({ run }), ...more]);
   const workSource = createWorkSource({ clock, announce, name: "task runner" });
   let deliveriesWoken = 0;
-  const wakes = { wakeRunner: () => workSource.wake(), wakeDispatcher: () => void deliveriesWoken++ };
+  const wakes = {
+    wakeRunner: () => workSource.wake(),
+    wakeWorkers: () => {},
+    wakeDispatcher: () => void deliveriesWoken++,
+  };
   const feed = createEventFeed();
   const tasks = createTasks({ store, clock, catalog, announce, feed, ...wakes });
   const runner = new TaskRunner({ store: claimsOf(store), tasks, catalog, workSource, feed, clock, announce });

@@ -4,7 +4,7 @@ import { EVENT_TYPES } from "../../domain/event.ts";
 import type { Event, EventData, EventType } from "../../domain/event.ts";
 import type { Json } from "../../domain/json.ts";
 import type { Task } from "../../domain/task.ts";
-import type { Received } from "../../service/ports.ts";
+import type { Received } from "../../service/inbox-ports.ts";
 import type { SecretCipher } from "../secret-cipher.ts";
 import type { inbox } from "./inbox-schema.ts";
 import type { callbacks, events, tasks } from "./schema.ts";

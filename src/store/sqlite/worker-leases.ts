@@ -30,7 +30,7 @@ export function workerLeaseVerbs({ db, write }: SqliteConnection): Omit<WorkerVe
     },
     async findLease({ id, leaseDigest }) {
       const row = holding.find.get({ id });
-      return row === undefined ? null : { task: toTask(row), ...stateOf(row, leaseDigest) };
+      return row === undefined ? null : { task: toTask(row), lease: standingOf(row, leaseDigest), dueAt: row.dueAt };
     },
     renewLease: (command) => write(() => holding.renew.run({ ...command }).changes > 0),
     giveBackLease: (command) => write(() => holding.giveBack.run({ ...command }).changes > 0),
@@ -51,9 +51,9 @@ export function workerLeaseVerbs({ db, write }: SqliteConnection): Omit<WorkerVe
   };
 }
 
-function stateOf({ status, leaseDigest, leaseUntil }: TaskRow, given: string): Omit<LeaseState, "task"> {
-  if (leaseDigest !== given) return { lease: "lost", leaseUntil: null };
-  return { lease: status === "pending" ? "given_back" : "held", leaseUntil };
+function standingOf({ status, leaseDigest }: TaskRow, given: string): LeaseState["lease"] {
+  if (leaseDigest !== given) return "lost";
+  return status === "pending" ? "given_back" : "held";
 }
 
 function isTime(at: number | null | undefined): at is number {
