@@ -21,6 +21,7 @@ import type { OpenedStore } from "./store/open.ts";
 import { createSecretCipher } from "./store/secret-cipher.ts";
 import { createDemoTask } from "./task-runner/handlers/demo.ts";
 import { externalTask } from "./task-runner/handlers/external.ts";
+import { createFixtureTasks } from "./task-runner/handlers/fixtures.ts";
 import { createTaskRegistry } from "./task-runner/registry.ts";
 
 /** The parts that most others are built with. */
@@ -78,7 +79,11 @@ export async function openHouse(config: Config, lifecycle: Lifecycle): Promise<H
     prober,
     challenger,
     breaker: new CircuitBreaker(),
-    catalog: createTaskRegistry([createDemoTask({ clock, workMs: config.demoTaskMs }), externalTask]),
+    catalog: createTaskRegistry([
+      createDemoTask({ clock, workMs: config.demoTaskMs }),
+      externalTask,
+      ...(config.testFixtures ? createFixtureTasks({ clock }) : []),
+    ]),
     feed: createEventFeed(),
     taskWork: createWorkSource({ clock, announce, name: "task runner" }),
     workerWork: createWorkSource({ clock, announce, name: "workers" }),

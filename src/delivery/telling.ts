@@ -2,7 +2,7 @@ import type { Outcome } from "../domain/attempt.ts";
 import type { NextStep } from "../domain/delivery.ts";
 import type { Announce, DeliveryIdentity } from "../service/announcements.ts";
 import type { CallbackChange } from "../service/callback-ports.ts";
-import type { ClaimedDelivery, ExpiredDelivery, RecordAttemptResult } from "../service/ports.ts";
+import type { ClaimedDelivery, ExpiredDelivery, RecordAttemptResult } from "../service/delivery-ports.ts";
 import type { Change } from "./circuit-breaker.ts";
 
 /** Which delivery it is, for the listeners. */

@@ -1,7 +1,6 @@
 import type { RouterMiddleware } from "@koa/router";
 import { z } from "zod";
 import { DomainError, StoreUnavailable } from "../domain/errors.ts";
-import type { DomainErrorCode } from "../domain/errors.ts";
 import type { Announce } from "../service/announcements.ts";
 import { shownPath } from "./access-log.ts";
 
@@ -63,17 +62,9 @@ export function withRefusals(handle: RouterMiddleware, announce: Announce): Rout
   };
 }
 
-const CODE_OF: Record<DomainErrorCode, RefusalCode> = {
-  invalid: "invalid",
-  not_found: "not_found",
-  conflict: "task_ended",
-  forbidden: "unauthorized",
-  limit: "limit",
-};
-
 function refusalFor(error: unknown): { readonly code: RefusalCode; readonly message: string } {
   if (error instanceof Refusal) return error;
-  if (error instanceof DomainError) return { code: CODE_OF[error.code], message: error.message };
+  if (error instanceof DomainError && error.code === "limit") return { code: "limit", message: error.message };
   if (error instanceof StoreUnavailable)
     return { code: "unavailable", message: "The server cannot store anything at the moment; try again in a while." };
   return { code: "internal", message: "Internal error" };

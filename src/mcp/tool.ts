@@ -12,8 +12,19 @@ export interface Tool {
    * `given`: the arguments as they came.
    */
   call(call: Call, given: unknown): Promise<ToolAnswer>;
-  /** For a tool whose work is a task: of which type (null: any), and what it says of such a task. */
-  readonly task?: { readonly type: string | null; readonly resultOf: (task: Task) => ToolResult };
+  /** Only of a tool whose work is a task. */
+  readonly task?: TaskBinding;
+}
+
+export interface TaskBinding {
+  /** Null: any. */
+  readonly type: string | null;
+  /** What the tool says of such a task. */
+  resultOf(task: Task): ToolResult;
+}
+
+export interface TaskTool extends Tool {
+  readonly task: TaskBinding;
 }
 
 /** A result, or the task that will have one. */

@@ -11,6 +11,7 @@ import { jsonObject } from "./arguments.ts";
 import type { Call } from "./call.ts";
 import { errorResult, internalError, INVALID_PARAMS, METHOD_NOT_FOUND, RpcError } from "./errors.ts";
 import { createContentFixtures } from "./fixtures/content.ts";
+import { createTaskFixtures } from "./fixtures/tasks.ts";
 import { isTaskWanted } from "./tasks/task-tool.ts";
 import type { TaskToolNeeds } from "./tasks/task-tool.ts";
 import type { ResultOf } from "./tasks/shapes.ts";
@@ -75,18 +76,17 @@ export function createTools({ announce, testFixtures, ...needs }: ToolsNeeds): T
     createDiagnoseCallback(needs),
     createRotateCallbackSecret(needs),
     createListSubscriptions(needs),
-    ...(testFixtures ? createContentFixtures() : []),
+    ...(testFixtures ? [...createContentFixtures(), ...createTaskFixtures(needs)] : []),
   ];
   const byName = new Map(tools.map((tool) => [tool.listing.name, tool]));
+  const byTaskType = new Map(
+    tools.flatMap(({ task }) => (typeof task?.type === "string" ? [[task.type, task] as const] : [])),
+  );
   const listings = tools.map(({ listing }) => listing);
   const modernListings = listings.map(({ execution: _execution, ...listing }) => listing);
   return {
     listings: (era) => (era === "legacy" ? listings : modernListings),
-    resultOf(task) {
-      const { task: binding = runTask.task } = tools.find((tool) => tool.task?.type === task.taskType) ?? runTask;
-      if (binding === undefined) throw new Error("run_task says nothing of tasks");
-      return binding.resultOf(task);
-    },
+    resultOf: (task) => (byTaskType.get(task.taskType) ?? runTask.task).resultOf(task),
     async call(call) {
       const { name, arguments: given } = parseCall(call.params);
       const tool = byName.get(name);

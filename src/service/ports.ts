@@ -1,12 +1,11 @@
 /** What the services and the machinery need from outside. Adapters implement these; nothing here knows how. */
-import type { Outcome } from "../domain/attempt.ts";
-import type { BodyFormat } from "../domain/body.ts";
-import type { CallbackHealth, DisablePolicy } from "../domain/callback-health.ts";
+import type { CallbackHealth } from "../domain/callback-health.ts";
 import type { Callback, CallbackStatus, Registration, RegistrationDifference } from "../domain/callback.ts";
-import type { Delivery, DeliveryReason } from "../domain/delivery.ts";
-import type { Event, EventName, EventType } from "../domain/event.ts";
+import type { Delivery } from "../domain/delivery.ts";
+import type { Event, EventType } from "../domain/event.ts";
 import type { StartRequest, Task, TaskOutcome } from "../domain/task.ts";
-import type { CallbackChange, CallbackVerbs, HistoryPage } from "./callback-ports.ts";
+import type { CallbackVerbs, HistoryPage } from "./callback-ports.ts";
+import type { DeliveryVerbs } from "./delivery-ports.ts";
 import type { InboxVerbs } from "./inbox-ports.ts";
 import type { KeepingVerbs } from "./keeping.ts";
 import type { SubscriptionVerbs } from "./subscription-ports.ts";
@@ -39,7 +38,7 @@ export type TargetVerdict = { readonly allowed: true } | { readonly allowed: fal
  * Everything durable. Each verb is one atomic unit of work: when its promise resolves, what it did survives kill -9; when it
  * rejects, nothing of it happened. Every change of a task or delivery is conditional on the state it came from.
  */
-export interface Store extends CallbackVerbs, InboxVerbs, KeepingVerbs, SubscriptionVerbs, WorkerVerbs {
+export interface Store extends CallbackVerbs, DeliveryVerbs, InboxVerbs, KeepingVerbs, SubscriptionVerbs, WorkerVerbs {
   /** Adds the callback (a removed one: anew) or finds the one that is there. For a task that has ended, its delivery is due with it. */
   registerCallback(command: RegisterCallback): Promise<RegisterCallbackResult>;
   /** Adds the task as pending, or finds the one that has this task_id. */
@@ -58,26 +57,6 @@ export interface Store extends CallbackVerbs, InboxVerbs, KeepingVerbs, Subscrip
   finishTask(command: FinishTask): Promise<FinishTaskResult | null>;
   /** The same for a task that is pending or running, by its internal id: it ends as cancelled. Null: it had ended before. */
   cancelTask(command: CancelTask): Promise<FinishTaskResult | null>;
-
-  /**
-   * Due pending deliveries, now sending: the oldest first, within `limit` in all and the room of each origin. An origin without room
-   * never keeps others waiting, however much of it is due.
-   */
-  claimDueDeliveries(command: ClaimDeliveries): Promise<readonly ClaimedDelivery[]>;
-  /** Before another try of a claim that was kept over a short wait: false when it was withdrawn meanwhile. */
-  resumeClaim(claim: DeliveryClaim): Promise<boolean>;
-  /**
-   * Adds the attempt and, only if the claim still holds, takes the step and notes how the callback is doing; an attempt that was made is
-   * never left out. A callback that fails for longer than the policy bears is disabled, and what it is owed is held: pending, due at no
-   * time. Whatever of it is under way and fails, is released or is reclaimed, is held too.
-   */
-  recordAttempt(command: RecordAttempt): Promise<RecordAttemptResult>;
-  /** Gives a claim back, due at `nextAttemptAt`, without an attempt: for failures of our own. */
-  releaseClaim(claim: DeliveryClaim, nextAttemptAt: number): Promise<void>;
-  /** Pending deliveries whose callback's not_after has come, at most `limit`, now exhausted without another attempt. */
-  expireDeliveries(command: { readonly now: number; readonly limit: number }): Promise<readonly ExpiredDelivery[]>;
-  /** When the earliest pending delivery after `now` is due or expires (epoch ms), or null. What is due already is not meant. */
-  nextDueAt(now: number): Promise<number | null>;
 
   /** At start: what a dead process left running or sending goes back to pending, on its schedule. What is done outside goes on. */
   reclaim(now: number): Promise<{ readonly tasks: number; readonly deliveries: number }>;
@@ -150,77 +129,6 @@ export interface CancelTask {
 export interface FinishTaskResult {
   readonly event: Event;
   readonly deliveryCount: number;
-}
-
-export interface ClaimDeliveries {
-  readonly now: number;
-  readonly limit: number;
-  /** The most for one origin… */
-  readonly perOrigin: number;
-  /** …but for these, which have room for this many (0: none). */
-  readonly roomOf: ReadonlyMap<string, number>;
-}
-export interface DeliveryClaim {
-  readonly deliveryId: string;
-  /** Which claim of this delivery it is: a later claim makes an earlier one void. */
-  readonly claim: number;
-}
-export interface ClaimedDelivery extends DeliveryClaim, BodyFormat {
-  readonly attemptCount: number;
-  /** Epoch ms from which no attempt is begun; null: none is too late. */
-  readonly notAfter: number | null;
-  /** Those made before it was last opened again: the retry schedule does not count them. */
-  readonly attemptsBefore: number;
-  readonly origin: string;
-  readonly event: Event;
-  readonly callback: {
-    readonly id: string;
-    readonly clientId: string;
-    readonly url: string;
-    /** Of a subscription: what was subscribed to, and its id; null for all others. */
-    readonly eventName: EventName | null;
-    readonly subscriptionId: string | null;
-    /** Newest first. */
-    readonly signingSecrets: readonly string[];
-  };
-  /** What its body says of the place it is at; null: nothing. */
-  readonly cursor: string | null;
-}
-
-export interface RecordAttempt extends DeliveryClaim {
-  readonly startedAt: number;
-  readonly durationMs: number;
-  readonly outcome: Outcome;
-  readonly step: RecordedStep;
-  /** Null: however long its callback fails, it is not disabled for that. */
-  readonly disablePolicy: DisablePolicy | null;
-}
-/** `keepClaim`: the wait is short, so that the claim is held over it (and found by `reclaim` if we die). */
-export type RecordedStep =
-  | { readonly status: "delivered" }
-  | { readonly status: "pending"; readonly nextAttemptAt: number; readonly keepClaim: boolean }
-  | { readonly status: "exhausted"; readonly disablesCallback: boolean; readonly reason?: DeliveryReason };
-export interface RecordAttemptResult {
-  /** False: the delivery was withdrawn or claimed again meanwhile; only the attempt was added. */
-  readonly claimHeld: boolean;
-  /** Whether this step left no delivery of the event open. */
-  readonly eventSettled: boolean;
-  /** The delivery waits until its callback is enabled, whatever the step said. */
-  readonly isHeld?: true;
-  readonly callbackChange?: CallbackChange;
-}
-
-export interface ExpiredDelivery {
-  readonly deliveryId: string;
-  readonly eventId: string;
-  /** The client's. */
-  readonly taskId: string;
-  readonly clientId: string;
-  readonly url: string;
-  readonly attemptCount: number;
-  readonly reason: DeliveryReason;
-  /** Whether this one's end left no delivery of the event open. */
-  readonly eventSettled: boolean;
 }
 
 export interface CallbackHistory {

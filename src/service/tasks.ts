@@ -7,6 +7,7 @@ import type { Announce } from "./announcements.ts";
 import type { EventFeed } from "./event-feed.ts";
 import type { Clock, FinishTaskResult, ListTasks, Store, StartTaskResult, TaskSummary } from "./ports.ts";
 import type { TaskCatalog, TaskType } from "./task-types.ts";
+import { createTaskWaits } from "./task-waits.ts";
 import type { EndRight, NewCompletion } from "./worker-ports.ts";
 
 export const DEFAULT_TASK_TYPE = "demo";
@@ -51,6 +52,7 @@ export type Tasks = ReturnType<typeof createTasks>;
 
 export function createTasks(needs: TasksNeeds) {
   const { store, clock, catalog, announce, feed, wakeRunner, wakeWorkers, wakeDispatcher } = needs;
+  const waits = createTaskWaits(feed);
 
   /** The task as it is now; `not_found` when it was never started, callbacks registered or not, or has been removed. */
   async function find(principal: string, taskId: string): Promise<Task> {
@@ -139,16 +141,16 @@ export function createTasks(needs: TasksNeeds) {
     async untilEnded(task: Task, signal: AbortSignal): Promise<Task> {
       const { promise: woken, resolve: wake } = Promise.withResolvers<void>();
       // Before the look into the store, or an end between the two would be missed.
-      const stopListening = feed.listen((committed) => {
-        if (committed.task === task.id) wake();
-      });
-      signal.addEventListener("abort", () => wake(), { once: true });
+      const stopWaiting = waits.add(task.id, wake);
+      const abort = (): void => wake();
+      signal.addEventListener("abort", abort);
       try {
         const found = await store.findTaskById(task.principal, task.id);
         if (found === null || hasEnded(found)) return found ?? task;
         if (!signal.aborted) await woken;
       } finally {
-        stopListening();
+        stopWaiting();
+        signal.removeEventListener("abort", abort);
       }
       return (await store.findTaskById(task.principal, task.id)) ?? task;
     },

@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import type { Callback } from "../../src/domain/callback.ts";
 import type { PruneHistory, RotateSecret } from "../../src/service/keeping.ts";
-import type { ClaimedDelivery, Store } from "../../src/service/ports.ts";
+import type { ClaimedDelivery } from "../../src/service/delivery-ports.ts";
+import type { Store } from "../../src/service/ports.ts";
 import type { Task } from "../../src/domain/task.ts";
 import { A_SECRET, aClaim, aRecord, aRegistration, aStart, FAILED_503, T0 } from "../support/builders.ts";
 

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { EVENT_TYPES } from "../../src/domain/event.ts";
-import type { ClaimDeliveries, RecordAttempt, RegisterCallback, StartTask } from "../../src/service/ports.ts";
+import type { ClaimDeliveries, RecordAttempt } from "../../src/service/delivery-ports.ts";
+import type { RegisterCallback, StartTask } from "../../src/service/ports.ts";
 import type { TaskContext, TaskType } from "../../src/service/task-types.ts";
 
 export const A_SECRET = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";

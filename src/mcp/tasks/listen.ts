@@ -17,14 +17,14 @@ const TASK_IDS_MAX = 100;
 export const LISTEN_TO_TASKS = "subscriptions/listen+tasks";
 
 export const LISTEN = "subscriptions/listen";
+const anyListen = z.object({ method: z.literal(LISTEN), params: z.object({ notifications: z.looseObject({}) }) });
 const listenParams = z.looseObject({
   notifications: z.looseObject({ taskIds: z.array(z.string()).max(TASK_IDS_MAX) }),
 });
 
 /** Whether it is a `subscriptions/listen` that names tasks. What is wrong with their names is the method's to say. */
 export function isListenToTasks(message: object): boolean {
-  const asked = z.object({ method: z.literal(LISTEN), params: z.object({ notifications: z.looseObject({}) }) });
-  const parsed = asked.safeParse(message);
+  const parsed = anyListen.safeParse(message);
   return parsed.success && Object.hasOwn(parsed.data.params.notifications, "taskIds");
 }
 

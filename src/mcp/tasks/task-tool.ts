@@ -6,7 +6,7 @@ import { problemsOf } from "../arguments.ts";
 import type { Call } from "../call.ts";
 import { INVALID_PARAMS, METHOD_NOT_FOUND, missingExtension, RpcError } from "../errors.ts";
 import { objectSchemaOf } from "../tool.ts";
-import type { Tool, ToolAnnotations } from "../tool.ts";
+import type { TaskTool, ToolAnnotations } from "../tool.ts";
 import { createdTask, legacyTask, TASKS_EXTENSION } from "./shapes.ts";
 import type { ResultOf, TaskTerms } from "./shapes.ts";
 import { waitForEnd } from "./waiting.ts";
@@ -43,7 +43,7 @@ export interface TaskToolDefinition<Input extends z.ZodObject> {
 export function defineTaskTool<Input extends z.ZodObject>(
   definition: TaskToolDefinition<Input>,
   needs: TaskToolNeeds,
-): Tool {
+): TaskTool {
   const { name, title, description, annotations, input, output, support, taskType, resultOf } = definition;
   return {
     listing: {

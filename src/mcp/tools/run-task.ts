@@ -6,7 +6,7 @@ import { anyJson, isoOf } from "../answers.ts";
 import { clientGivenId, jsonObject, taskTypeName } from "../arguments.ts";
 import { defineTaskTool } from "../tasks/task-tool.ts";
 import type { TaskToolNeeds } from "../tasks/task-tool.ts";
-import type { Tool, ToolResult } from "../tool.ts";
+import type { TaskTool, ToolResult } from "../tool.ts";
 
 const DESCRIPTION = [
   "Runs a task and answers with its result: for work whose result you want in this very answer.",
@@ -49,7 +49,7 @@ const output = z.object({
 });
 
 /** The general one of the tools whose work is a task: of whatever type. */
-export function createRunTask(needs: TaskToolNeeds): Tool {
+export function createRunTask(needs: TaskToolNeeds): TaskTool {
   const definition = {
     name: "run_task",
     title: "Run a task and get its result",

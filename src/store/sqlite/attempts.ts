@@ -1,6 +1,6 @@
 import { eq, sql } from "drizzle-orm";
 import { GONE } from "../../domain/delivery.ts";
-import type { RecordAttempt, RecordAttemptResult, RecordedStep } from "../../service/ports.ts";
+import type { RecordAttempt, RecordAttemptResult, RecordedStep } from "../../service/delivery-ports.ts";
 import { prepareHealth } from "./callback-health.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { prepareIsSettled, prepareReopen } from "./outbox.ts";

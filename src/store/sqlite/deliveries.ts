@@ -7,8 +7,8 @@ import type {
   DeliveryClaim,
   RecordAttempt,
   RecordAttemptResult,
-  Store,
-} from "../../service/ports.ts";
+} from "../../service/delivery-ports.ts";
+import type { Store } from "../../service/ports.ts";
 import type { SecretCipher } from "../secret-cipher.ts";
 import { prepareRecording } from "./attempts.ts";
 import type { SqliteConnection } from "./connection.ts";

@@ -1,6 +1,7 @@
 import { and, asc, eq, gt, lte, min, sql } from "drizzle-orm";
 import type { DeliveryReason } from "../../domain/delivery.ts";
-import type { ExpiredDelivery, Store } from "../../service/ports.ts";
+import type { ExpiredDelivery } from "../../service/delivery-ports.ts";
+import type { Store } from "../../service/ports.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { prepareIsSettled } from "./outbox.ts";
 import { callbacks, deliveries, deliveryIsPending, deliveryMayExpire, events, tasks } from "./schema.ts";
