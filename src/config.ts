@@ -27,6 +27,9 @@ const settings = z.object({
   ALLOWED_HOSTS: list().default([]),
   ALLOWED_ORIGINS: list().default([]),
   AUTH_TOKENS: z.string().transform(parseTokens).default([]),
+  WORKER_TOKENS: z.string().transform(parseTokens).default([]),
+  WORKER_LEASE_MS: whole(1000, 86_400_000).default(60_000),
+  COMPLETION_URL_TTL_MS: whole(1000, 30 * 86_400_000).default(7 * 86_400_000),
   ALLOW_ANONYMOUS: z.enum(["true", "false"], "must be true or false").default("false"),
   DATABASE_URL: z
     .string()
@@ -97,6 +100,10 @@ function parseConfig(env: NodeJS.ProcessEnv, isTerminal: boolean) {
     allowedHosts: [...ownHosts, ...values.ALLOWED_HOSTS.map(hostNameOf)],
     allowedOrigins: [...ownHosts, ...values.ALLOWED_ORIGINS.map(hostNameOf)],
     accessTokens: values.AUTH_TOKENS,
+    /** None: there is no API for workers. */
+    workerTokens: values.WORKER_TOKENS,
+    workerLeaseMs: values.WORKER_LEASE_MS,
+    completionUrlTtlMs: values.COMPLETION_URL_TTL_MS,
     principalWithoutTokens: isLoopback ? ("local" as const) : ("anonymous" as const),
     databaseUrl: values.DATABASE_URL,
     serverName: values.SERVER_NAME,

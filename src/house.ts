@@ -22,6 +22,7 @@ import type { OpenedStore } from "./store/open.ts";
 import { createSecretCipher } from "./store/secret-cipher.ts";
 import { loadTaskModules } from "./task-modules/load.ts";
 import { createDemoTask } from "./task-runner/handlers/demo.ts";
+import { externalTask } from "./task-runner/handlers/external.ts";
 import { createFixtureTasks } from "./task-runner/handlers/fixtures.ts";
 import { createTaskRegistry } from "./task-runner/registry.ts";
 
@@ -39,12 +40,13 @@ export interface House {
   readonly catalog: TaskCatalog;
   readonly feed: EventFeed;
   readonly taskWork: WorkSource;
+  readonly workerWork: WorkSource;
   readonly deliveryWork: WorkSource;
   readonly janitorWork: WorkSource;
 }
 
 /** Of task types that are there only when a setting says so: nobody else gets these names. */
-const RESERVED_TASK_TYPES = ["external", "http_request"];
+const RESERVED_TASK_TYPES = ["http_request"];
 
 /** One level up both from `src/` and from the bundle in `dist/`. */
 const migrationsFolder = fileURLToPath(new URL("../migrations", import.meta.url));
@@ -63,7 +65,9 @@ export async function openHouse(config: Config, lifecycle: Lifecycle): Promise<H
   const catalog = await createCatalog(config, clock);
   const { store, createWorkSource } = await openMigratedStore(config);
   lifecycle.add("store", () => store.close());
-  const left = await store.reclaim(clock.now());
+  const now = clock.now();
+  await store.prolongLeases(now + config.workerLeaseMs);
+  const left = await store.reclaim(now);
   if (left.tasks + left.deliveries > 0) announce({ kind: "work.reclaimed", ...left });
   const guard = createAddressGuard({ allow: config.privateTargets });
   const receivers = { guard, attemptTimeoutMs: config.attemptTimeoutMs, userAgent, ca: config.callbackCa ?? undefined };
@@ -84,6 +88,7 @@ export async function openHouse(config: Config, lifecycle: Lifecycle): Promise<H
     catalog,
     feed: createEventFeed(),
     taskWork: createWorkSource({ clock, announce, name: "task runner" }),
+    workerWork: createWorkSource({ clock, announce, name: "workers" }),
     deliveryWork: createWorkSource({ clock, announce, name: "dispatcher" }),
     janitorWork: createWorkSource({ clock, announce, name: "janitor" }),
   };
@@ -93,6 +98,7 @@ export async function openHouse(config: Config, lifecycle: Lifecycle): Promise<H
 async function createCatalog({ demoTaskMs, testFixtures, taskModules }: Config, clock: Clock): Promise<TaskCatalog> {
   const builtIn = [
     createDemoTask({ clock, workMs: demoTaskMs }),
+    externalTask,
     ...(testFixtures ? createFixtureTasks({ clock }) : []),
   ];
   const taken = [...builtIn.map(({ name }) => name), ...RESERVED_TASK_TYPES];

@@ -29,8 +29,8 @@ const GREET = `export default [defineTask({
 test("a module's task types are listed with their schemas, checked before anything is stored, and run", async () => {
   const { url } = await startServer({ env: { TASKS_MODULE: aModule(GREET) } });
   const { task_types } = await callTool<{ task_types: { task_type: string }[] }>(url, "list_task_types", {});
-  expect(task_types.map(({ task_type }) => task_type)).toEqual(["demo", "greet"]);
-  expect(task_types[1]).toMatchObject({
+  expect(task_types.map(({ task_type }) => task_type)).toEqual(["demo", "external", "greet"]);
+  expect(task_types[2]).toMatchObject({
     input_schema: { type: "object", required: ["name"] },
     output_schema: { type: "object", required: ["greeting"] },
     expected_ms: 20,
