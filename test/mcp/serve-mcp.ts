@@ -136,7 +136,7 @@ function createServices(
   onTestFinished(() => prober.close());
   const callbacks = createCallbacks({ ...needs, ...wakes, targetPolicy });
   return {
-    tasks: createTasks({ ...needs, ...wakes, catalog, feed }),
+    tasks: createTasks({ ...needs, ...wakes, catalog, targetPolicy, feed }),
     callbacks,
     deliveries: createDeliveries({ ...needs, ...wakes }),
     probes: createProbes({ ...needs, callbacks, prober, newId: createNewId(needs.clock.now) }),
