@@ -9,6 +9,8 @@ export function levelOf(announcement: Announcement): "debug" | "info" | "warn" |
     case "delivery.expired":
     case "callback.disabled":
     case "origin.slowed":
+    case "task.lease_lost":
+    case "task.given_back":
       return "warn";
     case "secrets.sealed":
       return announcement.unreadable > 0 ? "warn" : "info";
@@ -18,6 +20,8 @@ export function levelOf(announcement: Announcement): "debug" | "info" | "warn" |
     case "subscription.refreshed":
     case "task.started":
       return "debug";
+    case "task.said":
+      return announcement.level;
     case "callback.tested":
       return announcement.error === null ? "info" : "warn";
     case "callback.enabled":

@@ -1,12 +1,33 @@
 import { DomainError } from "../domain/errors.ts";
-import { canonicalJson } from "../domain/json.ts";
 import type { Json } from "../domain/json.ts";
-import { hasEnded, isSameStart, TASK_INPUT_BYTES_MAX } from "../domain/task.ts";
-import type { StartRequest, Task, TaskOutcome } from "../domain/task.ts";
+import { hasEnded } from "../domain/task.ts";
+import type { Task, TaskOutcome } from "../domain/task.ts";
 import type { Announce } from "./announcements.ts";
 import type { EventFeed } from "./event-feed.ts";
-import type { Clock, FinishTaskResult, ListTasks, Store, StartTaskResult, TaskCatalog, TaskSummary } from "./ports.ts";
+import type {
+  Clock,
+  FinishTaskResult,
+  ListTasks,
+  StartTask,
+  StartTaskResult,
+  Store,
+  TargetPolicy,
+  TaskSummary,
+} from "./ports.ts";
+import { CallbackRefused, refusedRegistration } from "./registration.ts";
+import type { RegisterRequest } from "./registration.ts";
+import {
+  anotherStart,
+  doerOf,
+  inputText,
+  noMoreCompletions,
+  ofCallback,
+  prepareCallbacks,
+  unknownTaskType,
+} from "./task-start.ts";
+import type { TaskCatalog, TaskType } from "./task-types.ts";
 import { createTaskWaits } from "./task-waits.ts";
+import type { EndRight, NewCompletion } from "./worker-ports.ts";
 
 export const DEFAULT_TASK_TYPE = "demo";
 /** The `error` of a cancelled task. */
@@ -16,9 +37,12 @@ export interface TasksNeeds {
   readonly store: Pick<Store, "startTask" | "findTask" | "findTaskById" | "listTasks" | "finishTask" | "cancelTask">;
   readonly clock: Pick<Clock, "now">;
   readonly catalog: TaskCatalog;
+  readonly targetPolicy: TargetPolicy;
   readonly announce: Announce;
   readonly feed: EventFeed;
   readonly wakeRunner: () => void;
+  /** After the start of a task that is done outside. */
+  readonly wakeWorkers: () => void;
   readonly wakeDispatcher: () => void;
 }
 
@@ -28,6 +52,10 @@ export interface TaskStart {
   readonly clientId: string;
   readonly taskType?: string | undefined;
   readonly input?: Json | undefined;
+  /** Registered with it, in the same transaction; needs a task id of the client's choice. */
+  readonly callbacks?: readonly Omit<RegisterRequest, "taskId">[] | undefined;
+  /** Whoever holds its completion URL does it, and no worker. */
+  readonly completion?: NewCompletion | undefined;
 }
 
 export interface StartedTask extends StartTaskResult {
@@ -44,7 +72,8 @@ export interface CancelledTask {
 
 export type Tasks = ReturnType<typeof createTasks>;
 
-export function createTasks({ store, clock, catalog, announce, feed, wakeRunner, wakeDispatcher }: TasksNeeds) {
+export function createTasks(needs: TasksNeeds) {
+  const { store, clock, catalog, targetPolicy, announce, feed, wakeRunner, wakeWorkers, wakeDispatcher } = needs;
   const waits = createTaskWaits(feed);
 
   /** The task as it is now; `not_found` when it was never started, callbacks registered or not, or has been removed. */
@@ -78,31 +107,54 @@ export function createTasks({ store, clock, catalog, announce, feed, wakeRunner,
     feed.publish({ principal, task: id, event });
   }
 
+  async function storeStart(command: StartTask): Promise<StartTaskResult> {
+    try {
+      return await store.startTask(command);
+    } catch (error) {
+      if (!(error instanceof CallbackRefused)) throw error;
+      throw ofCallback(error.index, refusedRegistration(error.why, command.taskId ?? ""));
+    }
+  }
+
   return {
-    /** Stores the task before it answers. The same start again finds the task that runs; a different one is a `conflict`. */
+    /**
+     * Stores the task, with the callbacks that come with it, before it answers. The same start again finds the task that runs and the same
+     * callbacks; a different one is a `conflict`.
+     */
     async start(principal: string, start: TaskStart): Promise<StartedTask> {
-      const { taskId = null, clientId, taskType = DEFAULT_TASK_TYPE } = start;
-      const type = catalog.find(taskType);
-      if (type === undefined) throw unknownTaskType(taskType, catalog.names());
-      const request = { clientId, taskType, input: inputText(start.input) };
-      const result = await store.startTask({ principal, taskId, request, now: clock.now() });
+      const { taskId = null, clientId, taskType = DEFAULT_TASK_TYPE, completion } = start;
+      const type = await catalog.find(taskType);
+      if (type === undefined) throw unknownTaskType(taskType, await catalog.list());
+      const doneBy = doerOf(type, completion);
+      const request = { clientId, taskType, doneBy, input: inputText(type, start.input) };
+      const now = clock.now();
+      const callbacks = await prepareCallbacks(start.callbacks ?? [], taskId ?? "", targetPolicy, now);
+      const command = { principal, taskId, request, callbacks, now, ...(completion && { completion }) };
+      const result = await storeStart(command);
+      if (!result.isSame) throw anotherStart(result.task, request);
       const { kind, task } = result;
-      if (kind === "existing") {
-        if (!isSameStart(task, request)) throw anotherStart(task, request);
-      } else {
+      if (completion !== undefined && !result.hasCompletion && !hasEnded(task)) throw noMoreCompletions(task);
+      if (kind === "started") {
         announce({ kind: "task.started", taskId: task.taskId, taskType, clientId });
-        wakeRunner();
+        if (doneBy === "handler") wakeRunner();
+        else wakeWorkers();
       }
+      // A task that had ended before may owe its event to those that are new.
+      if (kind === "existing" && callbacks.length > 0) wakeDispatcher();
       return { ...result, expectedMs: type.expectedMs };
     },
 
     find,
 
-    /** The end of a task that has run: row, event and deliveries commit together, then the dispatcher wakes. Not if it was cancelled. */
-    async finish(task: Task, outcome: TaskOutcome): Promise<void> {
-      const finished = await store.finishTask({ id: task.id, outcome, now: clock.now() });
-      if (finished === null) return;
+    /** The kinds of work on offer. */
+    types: (): Promise<readonly TaskType[]> => catalog.list(),
+
+    /** The end of a task that has run: row, event and deliveries commit together, then the dispatcher wakes. False: it had ended, or the right did not hold. */
+    async finish(task: Task, outcome: TaskOutcome, right?: EndRight): Promise<boolean> {
+      const finished = await store.finishTask({ id: task.id, outcome, now: clock.now(), ...(right && { right }) });
+      if (finished === null) return false;
       tellEnd(task, finished);
+      return true;
     },
 
     /**
@@ -143,34 +195,4 @@ export function createTasks({ store, clock, catalog, announce, feed, wakeRunner,
       return (await store.findTaskById(task.principal, task.id)) ?? task;
     },
   };
-}
-
-function inputText(input: Json | undefined): string | null {
-  if (input === undefined) return null;
-  const text = canonicalJson(input);
-  const bytes = Buffer.byteLength(text);
-  if (bytes <= TASK_INPUT_BYTES_MAX) return text;
-  throw new DomainError(
-    "limit",
-    `input has ${bytes} bytes of JSON, over the limit of ${TASK_INPUT_BYTES_MAX}; pass a reference to the data instead.`,
-  );
-}
-
-function unknownTaskType(taskType: string, names: readonly string[]): DomainError {
-  return new DomainError(
-    "invalid",
-    `task_type ${JSON.stringify(taskType)} is unknown; this server offers: ${names.join(", ")}.`,
-  );
-}
-
-function anotherStart(task: Task, request: StartRequest): DomainError {
-  const differing = [
-    task.clientId === request.clientId ? [] : ["client_id"],
-    task.taskType === request.taskType ? [] : ["task_type"],
-    task.input === request.input ? [] : ["input"],
-  ].flat();
-  return new DomainError(
-    "conflict",
-    `Task ${task.taskId} was already started with another ${differing.join(" and ")}; use a new task_id for new work.`,
-  );
 }

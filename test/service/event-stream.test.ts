@@ -4,6 +4,9 @@ import { eventCursorOf } from "../../src/domain/event-cursor.ts";
 import { createEventFeed } from "../../src/service/event-feed.ts";
 import { createEvents } from "../../src/service/events.ts";
 import type { EventsRequest } from "../../src/service/events.ts";
+import { createTaskRegistry } from "../../src/task-runner/registry.ts";
+import { aTaskType } from "../support/builders.ts";
+import { createAddressGuard } from "../../src/delivery/address-guard.ts";
 import { createTasks } from "../../src/service/tasks.ts";
 import { createFakeClock } from "../support/clock.ts";
 import { openTestStore } from "../support/sqlite-store.ts";
@@ -30,9 +33,16 @@ async function setUp() {
     },
   };
   const events = createEvents({ store, clock, feed: countingFeed });
-  const silence = { announce: () => {}, wakeRunner: () => {}, wakeDispatcher: () => {} };
-  const catalog = { find: () => ({ expectedMs: 0 }), names: () => ["demo"] };
-  const tasks = createTasks({ store, clock, feed, catalog, ...silence });
+  const silence = { announce: () => {}, wakeRunner: () => {}, wakeWorkers: () => {}, wakeDispatcher: () => {} };
+  const catalog = createTaskRegistry([aTaskType({ expectedMs: 0 })]);
+  const tasks = createTasks({
+    store,
+    clock,
+    feed,
+    catalog,
+    targetPolicy: createAddressGuard({ allow: "loopback" }),
+    ...silence,
+  });
 
   return {
     clock,

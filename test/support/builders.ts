@@ -9,6 +9,7 @@ import type { SubscriptionKey } from "../../src/domain/subscription.ts";
 import type { ClaimDeliveries, RecordAttempt } from "../../src/service/delivery-ports.ts";
 import type { RegisterCallback, StartTask } from "../../src/service/ports.ts";
 import type { PutSubscription } from "../../src/service/subscription-ports.ts";
+import type { TaskContext, TaskType } from "../../src/service/task-types.ts";
 
 export const A_SECRET = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 export const T0 = Date.parse("2026-11-23T05:00:00.000Z");
@@ -45,7 +46,38 @@ export function aStart(
   changes: Partial<StartTask["request"]> & { principal?: string; taskId?: string; now?: number } = {},
 ): StartTask {
   const { principal = "local", taskId = "task-1", now = T0, ...request } = changes;
-  return { principal, taskId, now, request: { clientId: "starter", taskType: "demo", input: null, ...request } };
+  return {
+    principal,
+    taskId,
+    now,
+    request: { clientId: "starter", taskType: "demo", doneBy: "handler", input: null, ...request },
+  };
+}
+
+/** A type that takes any input and gives any output, and does what `changes` say. */
+export function aTaskType(changes: Partial<TaskType> = {}): TaskType {
+  return {
+    name: "demo",
+    title: "Of a test",
+    description: "Made for a test.",
+    expectedMs: null,
+    inputSchema: { type: "object" },
+    outputSchema: null,
+    timeoutMs: null,
+    retries: 0,
+    concurrency: null,
+    doneBy: "handler",
+    parseInput: (input) => input,
+    parseOutput: (output) => output,
+    run: async () => "ok",
+    ...changes,
+  };
+}
+
+export function aTaskContext(changes: Partial<TaskContext> = {}): TaskContext {
+  const { signal } = new AbortController();
+  const log = { info: () => {}, warn: () => {}, error: () => {} };
+  return { taskId: "task-1", attempt: 1, signal, progress: () => {}, log, ...changes };
 }
 
 export const HOUR_MS = 3_600_000;

@@ -1,15 +1,19 @@
 import { z } from "zod";
+import type { Callback } from "../../domain/callback.ts";
 import type { Clock } from "../../service/ports.ts";
 import type { StartedTask, Tasks } from "../../service/tasks.ts";
 import { DEFAULT_TASK_TYPE } from "../../service/tasks.ts";
 import { count, timestamp, timestampOf } from "../answers.ts";
 import { clientGivenId, jsonObject, taskTypeName } from "../arguments.ts";
+import { callbackArguments, registrationOf } from "../callback-arguments.ts";
 import { defineTool } from "../tool.ts";
 import type { Tool } from "../tool.ts";
 
+const CALLBACKS_AT_START_MAX = 100;
+
 const DESCRIPTION = [
   "Starts a task under an id of your choice and answers at once, the task already stored; when the task ends, every callback registered for its id gets a signed HTTP POST.",
-  "Register with register_callback before or after; do not poll, the POST comes by itself.",
+  "Give callbacks with the call, or register with register_callback before or after; do not poll, the POST comes by itself.",
   "The same call again finds the task that runs instead of starting another; new work needs a new task_id.",
   "If a POST was missed, get_task_result has the result.",
 ].join(" ");
@@ -27,6 +31,14 @@ const input = z.strictObject({
     .describe(
       'The work\'s data: any JSON object. The demo task understands { "fail": "some reason" }, which makes it end as task_failed.',
     ),
+  callbacks: z
+    .array(z.strictObject(callbackArguments))
+    .min(1, { error: "must hold at least one callback, or be left out" })
+    .max(CALLBACKS_AT_START_MAX, { error: `must hold at most ${CALLBACKS_AT_START_MAX} callbacks` })
+    .optional()
+    .describe(
+      "Callbacks to register with the task, as register_callback does, in one step with the start: either all is stored or nothing.",
+    ),
 });
 
 const output = z.object({
@@ -39,6 +51,17 @@ const output = z.object({
   registered_callbacks: count.describe("How many callbacks the task has now; later ones are notified too."),
   processing_time: z.string().describe("How long this type of task usually takes, or unknown."),
   timestamp,
+  callbacks: z
+    .array(
+      z.object({
+        callback_id: z.string(),
+        client_id: z.string(),
+        callback_url: z.string(),
+        signing_secret: z.string().describe("Verifies the POSTs (Standard Webhooks). Keep it."),
+      }),
+    )
+    .optional()
+    .describe("Those that came with the start, in its order."),
 });
 
 export function createStartTaskWithCallbacks({
@@ -55,8 +78,14 @@ export function createStartTaskWithCallbacks({
     annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },
     input,
     output,
-    async answer({ task_id, client_id, task_type, input: data }, principal) {
-      const start = { taskId: task_id, clientId: client_id, taskType: task_type, input: data };
+    async answer({ task_id, client_id, task_type, input: data, callbacks }, principal) {
+      const start = {
+        taskId: task_id,
+        clientId: client_id,
+        taskType: task_type,
+        input: data,
+        callbacks: callbacks?.map(registrationOf),
+      };
       const started = await tasks.start(principal, start);
       return {
         status: started.kind === "started" ? ("started" as const) : started.task.status,
@@ -66,9 +95,14 @@ export function createStartTaskWithCallbacks({
         registered_callbacks: started.callbackCount,
         processing_time: processingTimeOf(started.expectedMs),
         timestamp: timestampOf(clock),
+        ...(callbacks !== undefined && { callbacks: started.callbacks.map(toldOf) }),
       };
     },
   });
+}
+
+function toldOf({ id, clientId, url, signingSecret }: Callback) {
+  return { callback_id: id, client_id: clientId, callback_url: url, signing_secret: signingSecret };
 }
 
 function messageOf({ kind, task, callbackCount }: StartedTask): string {
