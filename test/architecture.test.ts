@@ -38,7 +38,7 @@ const CONFINED: Readonly<Record<string, readonly string[]>> = {
   "p-retry": ["delivery"],
   undici: ["delivery"],
   pino: ["observability"],
-  zod: ["mcp", "config.ts", "setting-parsers.ts"],
+  zod: ["http", "mcp", "config.ts", "setting-parsers.ts"],
 };
 
 interface Import {

@@ -21,14 +21,12 @@ const STATUS_OF = {
 } as const;
 export type RefusalCode = keyof typeof STATUS_OF;
 
-export const refusalSchema = z
-  .object({
-    error: z.object({
-      code: z.enum(Object.keys(STATUS_OF) as [RefusalCode, ...RefusalCode[]]),
-      message: z.string().describe("A sentence for people."),
-    }),
-  })
-  .meta({ id: "Error" });
+export const refusalSchema = z.object({
+  error: z.object({
+    code: z.enum(Object.keys(STATUS_OF) as [RefusalCode, ...RefusalCode[]]),
+    message: z.string().describe("A sentence for people."),
+  }),
+});
 
 /** Why a request of the worker API, or with a completion URL, is not carried out. */
 export class Refusal extends Error {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Clock } from "../../service/ports.ts";
+import type { Completions } from "../../service/completions.ts";
 import type { StartedTask, Tasks } from "../../service/tasks.ts";
 import { DEFAULT_TASK_TYPE } from "../../service/tasks.ts";
 import { count, timestamp, timestampOf } from "../answers.ts";
@@ -27,6 +28,12 @@ const input = z.strictObject({
     .describe(
       'The work\'s data: any JSON object. The demo task understands { "fail": "some reason" }, which makes it end as task_failed.',
     ),
+  completion_url: z
+    .boolean()
+    .optional()
+    .describe(
+      "true: the answer has a completion_url, and whoever gets it from you does the work: one POST of { result } or { error } to it ends the task. Only for types that are done outside, such as external. Default: false.",
+    ),
 });
 
 const output = z.object({
@@ -38,16 +45,21 @@ const output = z.object({
   message: z.string(),
   registered_callbacks: count.describe("How many callbacks the task has now; later ones are notified too."),
   processing_time: z.string().describe("How long this type of task usually takes, or unknown."),
+  completion_url: z
+    .string()
+    .optional()
+    .describe("Works once and not for ever; a secret for whoever does the work. Another each time it is asked for."),
   timestamp,
 });
 
-export function createStartTaskWithCallbacks({
-  tasks,
-  clock,
-}: {
+export interface StartTaskNeeds {
   readonly tasks: Tasks;
+  readonly completions: Pick<Completions, "issue">;
+  readonly completionUrlOf: (token: string) => string;
   readonly clock: Pick<Clock, "now">;
-}): Tool {
+}
+
+export function createStartTaskWithCallbacks({ tasks, completions, completionUrlOf, clock }: StartTaskNeeds): Tool {
   return defineTool({
     name: "start_task_with_callbacks",
     title: "Start a task with callbacks",
@@ -55,8 +67,10 @@ export function createStartTaskWithCallbacks({
     annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },
     input,
     output,
-    async answer({ task_id, client_id, task_type, input: data }, principal) {
-      const start = { taskId: task_id, clientId: client_id, taskType: task_type, input: data };
+    async answer({ task_id, client_id, task_type, input: data, completion_url }, principal) {
+      const issued = completion_url === true ? completions.issue() : null;
+      const completion = issued?.completion;
+      const start = { taskId: task_id, clientId: client_id, taskType: task_type, input: data, completion };
       const started = await tasks.start(principal, start);
       return {
         status: started.kind === "started" ? ("started" as const) : started.task.status,
@@ -65,6 +79,7 @@ export function createStartTaskWithCallbacks({
         message: messageOf(started),
         registered_callbacks: started.callbackCount,
         processing_time: processingTimeOf(started.expectedMs),
+        ...(issued !== null && started.hasCompletion && { completion_url: completionUrlOf(issued.token) }),
         timestamp: timestampOf(clock),
       };
     },
