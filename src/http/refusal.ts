@@ -3,6 +3,7 @@ import { z } from "zod";
 import { DomainError, StoreUnavailable } from "../domain/errors.ts";
 import type { Announce } from "../service/announcements.ts";
 import { shownPath } from "./access-log.ts";
+import type { Operation } from "./operation.ts";
 
 /** The codes are stable; each has one status. */
 const STATUS_OF = {
@@ -44,11 +45,11 @@ export function statusOf(code: RefusalCode): number {
   return STATUS_OF[code];
 }
 
-/** Whatever `handle` throws becomes an answer of the one shape; what nobody expected is logged in full and shown as nothing. */
-export function withRefusals(handle: RouterMiddleware, announce: Announce): RouterMiddleware {
-  return async (ctx, next) => {
+/** The same operation; whatever it throws becomes an answer of the one shape; what nobody expected is logged in full and shown as nothing. */
+export function withRefusals(operation: Operation, announce: Announce): Operation {
+  const handle: RouterMiddleware = async (ctx, next) => {
     try {
-      await handle(ctx, next);
+      await operation.handle(ctx, next);
     } catch (error) {
       const { code, message } = refusalFor(error);
       if (code === "internal" || code === "unavailable")
@@ -58,6 +59,7 @@ export function withRefusals(handle: RouterMiddleware, announce: Announce): Rout
       ctx.body = { error: { code, message } };
     }
   };
+  return { ...operation, handle };
 }
 
 function refusalFor(error: unknown): { readonly code: RefusalCode; readonly message: string } {

@@ -51,7 +51,7 @@ export function workerOperations({ workers, workerOf, announce }: WorkerApiNeeds
     completeOperation(workers, admit),
     failOperation(workers, admit),
   ];
-  return operations.map((operation) => ({ ...operation, handle: withRefusals(operation.handle, announce) }));
+  return operations.map((operation) => withRefusals(operation, announce));
 }
 
 type Admit = (ctx: Context) => string;

@@ -63,7 +63,7 @@ test("killed right after the end was stored and not answered: the worker's repea
   await startExternal(first.url);
   const task = await claim(first.url);
   const report = { lease_token: task.lease_token, result: "made" };
-  await expect(post(first.url, `/tasks/${task.id}/complete`, report)).rejects.toThrow();
+  await expect(post(first.url, `/tasks/${task.id}/complete`, report)).rejects.toThrow("fetch failed");
   await first.ended();
   const second = await startServer({ file, env: { WORKER_TOKENS } });
   expect(await post(second.url, `/tasks/${task.id}/complete`, report)).toMatchObject({ status: 200 });

@@ -49,7 +49,7 @@ test("of two uses at once one is taken", async () => {
   const { startWithUrl, complete } = await setUp();
   const token = await startWithUrl();
   const answers = await Promise.all([complete(token, { result: 1 }), complete(token, { result: 2 })]);
-  expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 409]);
+  expect(answers.map(({ status }) => status)).toEqual(expect.arrayContaining([200, 409]));
 });
 
 test("a completion URL ends its task with an error", async () => {

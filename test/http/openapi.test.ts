@@ -55,7 +55,7 @@ async function setUp(workerTokens = WORKER_TOKENS) {
   function validate(schema: object, value: unknown): unknown[] {
     const absolute = JSON.parse(JSON.stringify(schema).replaceAll('"#/', '"document#/')) as object;
     const check = ajv.compile(absolute);
-    return check(value) === true ? [] : (check.errors ?? []);
+    return check(value) ? [] : (check.errors ?? []);
   }
   return { ...served, document, call, validate };
 }

@@ -37,6 +37,7 @@ const TASK_TYPES = [
   aTaskType({ name: "demo", expectedMs: 10_000 }),
   aTaskType({ name: "quick", expectedMs: 50 }),
   aTaskType({ name: "open-ended", expectedMs: null }),
+  aTaskType({ name: "outside", doneBy: "worker" }),
 ];
 
 export interface ServedMcp {
