@@ -36,6 +36,7 @@ const settings = z.object({
     .refine((url) => /^file:./.test(url), 'must be "file:" and a path, e.g. file:./data/callbacks.db')
     .default("file:./data/callbacks.db"),
   SERVER_NAME: z.string().trim().min(1).default("FastMCP TrovabandoServer - Webhook Callbacks"),
+  TASKS_MODULE: list().default([]),
   DEMO_TASK_MS: whole(0, 86_400_000).default(10_000),
   RUN_TASK_WAIT_MS: whole(0, 3_600_000).default(50_000),
   LOG_FORMAT: z.enum(["pretty", "json"], "must be pretty or json").optional(),
@@ -106,6 +107,8 @@ function parseConfig(env: NodeJS.ProcessEnv, isTerminal: boolean) {
     principalWithoutTokens: isLoopback ? ("local" as const) : ("anonymous" as const),
     databaseUrl: values.DATABASE_URL,
     serverName: values.SERVER_NAME,
+    /** Files that export task types. */
+    taskModules: values.TASKS_MODULE,
     demoTaskMs: values.DEMO_TASK_MS,
     runTaskWaitMs: values.RUN_TASK_WAIT_MS,
     logFormat: values.LOG_FORMAT ?? (isTerminal ? ("pretty" as const) : ("json" as const)),

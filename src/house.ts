@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { systemClock } from "./clock.ts";
+import { ConfigError } from "./config.ts";
 import type { Config } from "./config.ts";
 import { createAddressGuard } from "./delivery/address-guard.ts";
 import { createChallenger } from "./delivery/challenger.ts";
@@ -19,6 +20,7 @@ import type { TaskCatalog } from "./service/task-types.ts";
 import { openStore } from "./store/open.ts";
 import type { OpenedStore } from "./store/open.ts";
 import { createSecretCipher } from "./store/secret-cipher.ts";
+import { loadTaskModules } from "./task-modules/load.ts";
 import { createDemoTask } from "./task-runner/handlers/demo.ts";
 import { externalTask } from "./task-runner/handlers/external.ts";
 import { createFixtureTasks } from "./task-runner/handlers/fixtures.ts";
@@ -43,6 +45,9 @@ export interface House {
   readonly janitorWork: WorkSource;
 }
 
+/** Of task types that are there only when a setting says so: nobody else gets these names. */
+const RESERVED_TASK_TYPES = ["http_request"];
+
 /** One level up both from `src/` and from the bundle in `dist/`. */
 const migrationsFolder = fileURLToPath(new URL("../migrations", import.meta.url));
 const manifest = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string };
@@ -57,6 +62,7 @@ export async function openHouse(config: Config, lifecycle: Lifecycle): Promise<H
   const clock = systemClock;
   const log = createLog(config.logFormat, config.logLevel);
   const { announce } = log;
+  const catalog = await createCatalog(config, clock);
   const { store, createWorkSource } = await openMigratedStore(config);
   lifecycle.add("store", () => store.close());
   const now = clock.now();
@@ -79,17 +85,26 @@ export async function openHouse(config: Config, lifecycle: Lifecycle): Promise<H
     prober,
     challenger,
     breaker: new CircuitBreaker(),
-    catalog: createTaskRegistry([
-      createDemoTask({ clock, workMs: config.demoTaskMs }),
-      externalTask,
-      ...(config.testFixtures ? createFixtureTasks({ clock }) : []),
-    ]),
+    catalog,
     feed: createEventFeed(),
     taskWork: createWorkSource({ clock, announce, name: "task runner" }),
     workerWork: createWorkSource({ clock, announce, name: "workers" }),
     deliveryWork: createWorkSource({ clock, announce, name: "dispatcher" }),
     janitorWork: createWorkSource({ clock, announce, name: "janitor" }),
   };
+}
+
+/** The task types that are built in, and those of the operator's modules. */
+async function createCatalog({ demoTaskMs, testFixtures, taskModules }: Config, clock: Clock): Promise<TaskCatalog> {
+  const builtIn = [
+    createDemoTask({ clock, workMs: demoTaskMs }),
+    externalTask,
+    ...(testFixtures ? createFixtureTasks({ clock }) : []),
+  ];
+  const taken = [...builtIn.map(({ name }) => name), ...RESERVED_TASK_TYPES];
+  const { types, problems } = await loadTaskModules({ modules: taskModules, taken });
+  if (problems.length > 0) throw new ConfigError(problems.map((problem) => `TASKS_MODULE ${problem}`).join("\n"));
+  return createTaskRegistry([...builtIn, ...types]);
 }
 
 export function openMigratedStore({ databaseUrl, secretsKeys }: Config): Promise<OpenedStore> {

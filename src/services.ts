@@ -26,7 +26,7 @@ export function createServices(house: House) {
   const { announce } = log;
   const wakeWorkers = (): void => workerWork.wake();
   const wakes = { wakeRunner: () => taskWork.wake(), wakeDispatcher: () => deliveryWork.wake() };
-  const tasks = createTasks({ store, clock, catalog, announce, feed, ...wakes, wakeWorkers });
+  const tasks = createTasks({ store, clock, catalog, targetPolicy: guard, announce, feed, ...wakes, wakeWorkers });
   const outside = {
     store,
     tasks,

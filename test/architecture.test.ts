@@ -11,6 +11,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   service: ["domain"],
   delivery: ["domain", "service"],
   "task-runner": ["domain", "service"],
+  "task-modules": ["domain", "service"],
   store: ["domain", "service"],
   mcp: ["domain", "service", "request-body.ts"],
   http: ["domain", "service", "request-body.ts"],
@@ -38,7 +39,7 @@ const CONFINED: Readonly<Record<string, readonly string[]>> = {
   "p-retry": ["delivery"],
   undici: ["delivery"],
   pino: ["observability"],
-  zod: ["http", "mcp", "config.ts", "setting-parsers.ts"],
+  zod: ["http", "mcp", "task-modules", "config.ts", "setting-parsers.ts"],
 };
 
 interface Import {

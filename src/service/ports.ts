@@ -41,7 +41,11 @@ export type TargetVerdict = { readonly allowed: true } | { readonly allowed: fal
 export interface Store extends CallbackVerbs, DeliveryVerbs, InboxVerbs, KeepingVerbs, SubscriptionVerbs, WorkerVerbs {
   /** Adds the callback (a removed one: anew) or finds the one that is there. For a task that has ended, its delivery is due with it. */
   registerCallback(command: RegisterCallback): Promise<RegisterCallbackResult>;
-  /** Adds the task as pending, or finds the one that has this task_id. */
+  /**
+   * Adds the task as pending, or finds the one that has this task_id; with it, unless that is another start, its callbacks, each as
+   * `registerCallback` does. All of it or nothing: rejects with a
+   * `CallbackRefused` when one of them cannot be registered.
+   */
   startTask(command: StartTask): Promise<StartTaskResult>;
   findTask(principal: string, taskId: string): Promise<Task | null>;
   /** By its internal id; null also when it is another principal's. */
@@ -84,6 +88,8 @@ export type RegisterCallbackResult =
       /** How the task has ended, if it has. */
       readonly ended: EventType | null;
     }
+  | CallbackRefusal;
+export type CallbackRefusal =
   | { readonly kind: "conflict"; readonly difference: RegistrationDifference }
   | { readonly kind: "limit" };
 
@@ -92,13 +98,21 @@ export interface StartTask {
   /** Null: a new task, whose internal id is its task id too. */
   readonly taskId: string | null;
   readonly request: StartRequest;
+  readonly callbacks?: readonly StartCallback[];
   /** For a task that whoever holds its completion URL does. */
   readonly completion?: NewCompletion;
   readonly now: number;
 }
+/** A callback that comes with the start of its task. */
+export type StartCallback = Pick<RegisterCallback, "registration" | "generatedSecret">;
+
 export interface StartTaskResult {
   readonly kind: "started" | "existing";
+  /** Of an existing task: whether what it was started with is what is asked for now. If not, nothing was changed. */
+  readonly isSame: boolean;
   readonly task: Task;
+  /** Those that came with the start, in its order. */
+  readonly callbacks: readonly Callback[];
   readonly callbackCount: number;
   /** Whether `completion` was added: not to a task that has ended, nor when it has as many as it may. */
   readonly hasCompletion: boolean;

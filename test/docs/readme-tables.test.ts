@@ -47,12 +47,16 @@ test("the defaults that depend on something do so", () => {
     "ALLOWED_ORIGINS",
     "AUTH_TOKENS",
     "WORKER_TOKENS",
+    "TASKS_MODULE",
     "CALLBACK_CA_FILE",
     "SECRETS_KEY",
   ]);
-  const { allowedHosts, allowedOrigins, accessTokens, workerTokens, callbackCa, secretsKeys } = readConfig({}, false);
-  expect(new Set([...allowedHosts, ...allowedOrigins])).toEqual(new Set(["localhost", "127.0.0.1", "[::1]"]));
-  expect([accessTokens, workerTokens, callbackCa, secretsKeys]).toEqual([[], [], null, []]);
+  const config = readConfig({}, false);
+  const { accessTokens, workerTokens, taskModules, callbackCa, secretsKeys } = config;
+  expect(new Set([...config.allowedHosts, ...config.allowedOrigins])).toEqual(
+    new Set(["localhost", "127.0.0.1", "[::1]"]),
+  );
+  expect([accessTokens, workerTokens, taskModules, callbackCa, secretsKeys]).toEqual([[], [], [], null, []]);
 });
 
 test("the retry schedule is the one of the code", () => {

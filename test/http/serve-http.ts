@@ -1,4 +1,5 @@
 import { onTestFinished } from "vitest";
+import { createAddressGuard } from "../../src/delivery/address-guard.ts";
 import { createApp, listen } from "../../src/http/server.ts";
 import { newNonce } from "../../src/domain/ids.ts";
 import type { Announcement } from "../../src/service/announcements.ts";
@@ -64,7 +65,8 @@ export async function serveHttp({
   const wake = (): void => work.wake();
   const catalog = createTaskRegistry([aTaskType(), externalTask, ...types]);
   const wakes = { wakeRunner: () => {}, wakeWorkers: wake, wakeDispatcher: () => {} };
-  const tasks = createTasks({ store, clock, catalog, announce, feed: createEventFeed(), ...wakes });
+  const targetPolicy = createAddressGuard({ allow: "loopback" });
+  const tasks = createTasks({ store, clock, catalog, targetPolicy, announce, feed: createEventFeed(), ...wakes });
   const outside = { store, tasks, catalog, clock, announce, newNonce, wake, leaseMs: LEASE_MS };
   const queue = createWorkerQueue(outside);
   const completions = createCompletions({ ...outside, ttlMs: COMPLETION_TTL_MS });

@@ -138,7 +138,7 @@ function createServices(
   const newNonce = (): string => `nonce-${++nonces}`;
   onTestFinished(() => prober.close());
   const callbacks = createCallbacks({ ...needs, ...wakes, targetPolicy });
-  const tasks = createTasks({ ...needs, ...wakes, catalog, feed });
+  const tasks = createTasks({ ...needs, ...wakes, catalog, targetPolicy, feed });
   return {
     tasks,
     completions: createCompletions({ ...needs, tasks, catalog, newNonce, ttlMs: 60_000 }),

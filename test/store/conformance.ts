@@ -177,6 +177,34 @@ export function describeStore(name: string, open: OpenStore): void {
         expect(await store.claimDueDeliveries(aClaim())).toEqual([]);
       });
 
+      test("a start brings its callbacks with it, once", async () => {
+        const callbacks = [aRegistration({ clientId: "a" }), aRegistration({ clientId: "b" })];
+        const first = await store.startTask({ ...aStart(), callbacks });
+        expect(first).toMatchObject({ kind: "started", callbackCount: 2 });
+        expect(first.callbacks.map(({ clientId }) => clientId)).toEqual(["a", "b"]);
+        const again = await store.startTask({ ...aStart(), callbacks });
+        expect(again).toMatchObject({ kind: "existing", isSame: true, callbackCount: 2, callbacks: first.callbacks });
+      });
+
+      test("a start with a callback that cannot be registered leaves nothing behind, and others of its moment are stored", async () => {
+        await store.registerCallback(aRegistration({ clientId: "b", events: ["task_failed"] }));
+        const callbacks = [aRegistration({ clientId: "a" }), aRegistration({ clientId: "b" })];
+        const [refused, other] = await Promise.allSettled([
+          store.startTask({ ...aStart(), callbacks }),
+          store.startTask(aStart({ taskId: "task-2" })),
+        ]);
+        expect(refused).toMatchObject({ status: "rejected", reason: { index: 1, why: { kind: "conflict" } } });
+        expect(other).toMatchObject({ status: "fulfilled", value: { kind: "started" } });
+        expect(await store.findTask("local", "task-1")).toBeNull();
+        expect(await store.deliveryHistory("local", "task-1")).toHaveLength(1);
+      });
+
+      test("another start under the same id changes nothing", async () => {
+        await store.startTask(aStart());
+        const other = await store.startTask({ ...aStart({ input: "{}" }), callbacks: [aRegistration()] });
+        expect(other).toMatchObject({ kind: "existing", isSame: false, callbackCount: 0, callbacks: [] });
+      });
+
       test("claims the oldest pending tasks once, each run counted", async () => {
         for (const [index, taskId] of ["c", "a", "b"].entries())
           await store.startTask(aStart({ taskId, now: T0 + index }));

@@ -13,6 +13,8 @@ import { createFakeClock } from "../support/clock.ts";
 import { openTestStore } from "../support/sqlite-store.ts";
 import { until } from "../support/until.ts";
 
+const anyTarget = { check: async () => ({ allowed: true }) as const };
+
 async function setUp(
   run: TaskType["run"],
   more: readonly TaskType[] = [],
@@ -31,7 +33,7 @@ async function setUp(
     wakeDispatcher: () => void deliveriesWoken++,
   };
   const feed = createEventFeed();
-  const tasks = createTasks({ store, clock, catalog, announce, feed, ...wakes });
+  const tasks = createTasks({ store, clock, catalog, targetPolicy: anyTarget, announce, feed, ...wakes });
   const runner = new TaskRunner({ store: claimsOf(store), tasks, catalog, workSource, feed, clock, announce });
   runner.start();
   onTestFinished(async () => {

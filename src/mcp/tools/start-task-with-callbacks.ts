@@ -1,16 +1,20 @@
 import { z } from "zod";
+import type { Callback } from "../../domain/callback.ts";
 import type { Clock } from "../../service/ports.ts";
 import type { Completions } from "../../service/completions.ts";
 import type { StartedTask, Tasks } from "../../service/tasks.ts";
 import { DEFAULT_TASK_TYPE } from "../../service/tasks.ts";
 import { count, timestamp, timestampOf } from "../answers.ts";
 import { clientGivenId, jsonObject, taskTypeName } from "../arguments.ts";
+import { callbackArguments, registrationOf } from "../callback-arguments.ts";
 import { defineTool } from "../tool.ts";
 import type { Tool } from "../tool.ts";
 
+const CALLBACKS_AT_START_MAX = 100;
+
 const DESCRIPTION = [
   "Starts a task under an id of your choice and answers at once, the task already stored; when the task ends, every callback registered for its id gets a signed HTTP POST.",
-  "Register with register_callback before or after; do not poll, the POST comes by itself.",
+  "Give callbacks with the call, or register with register_callback before or after; do not poll, the POST comes by itself.",
   "The same call again finds the task that runs instead of starting another; new work needs a new task_id.",
   "If a POST was missed, get_task_result has the result.",
 ].join(" ");
@@ -34,6 +38,14 @@ const input = z.strictObject({
     .describe(
       "true: the answer has a completion_url, and whoever gets it from you does the work: one POST of { result } or { error } to it ends the task. Only for types that are done outside, such as external. Default: false.",
     ),
+  callbacks: z
+    .array(z.strictObject(callbackArguments))
+    .min(1, { error: "must hold at least one callback, or be left out" })
+    .max(CALLBACKS_AT_START_MAX, { error: `must hold at most ${CALLBACKS_AT_START_MAX} callbacks` })
+    .optional()
+    .describe(
+      "Callbacks to register with the task, as register_callback does, in one step with the start: either all is stored or nothing.",
+    ),
 });
 
 const output = z.object({
@@ -50,6 +62,17 @@ const output = z.object({
     .optional()
     .describe("Works once and not for ever; a secret for whoever does the work. Another each time it is asked for."),
   timestamp,
+  callbacks: z
+    .array(
+      z.object({
+        callback_id: z.string(),
+        client_id: z.string(),
+        callback_url: z.string(),
+        signing_secret: z.string().describe("Verifies the POSTs (Standard Webhooks). Keep it."),
+      }),
+    )
+    .optional()
+    .describe("Those that came with the start, in its order."),
 });
 
 export interface StartTaskNeeds {
@@ -67,10 +90,16 @@ export function createStartTaskWithCallbacks({ tasks, completions, completionUrl
     annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },
     input,
     output,
-    async answer({ task_id, client_id, task_type, input: data, completion_url }, principal) {
+    async answer({ task_id, client_id, task_type, input: data, completion_url, callbacks }, principal) {
       const issued = completion_url === true ? completions.issue() : null;
-      const completion = issued?.completion;
-      const start = { taskId: task_id, clientId: client_id, taskType: task_type, input: data, completion };
+      const start = {
+        taskId: task_id,
+        clientId: client_id,
+        taskType: task_type,
+        input: data,
+        completion: issued?.completion,
+        callbacks: callbacks?.map(registrationOf),
+      };
       const started = await tasks.start(principal, start);
       return {
         status: started.kind === "started" ? ("started" as const) : started.task.status,
@@ -81,9 +110,14 @@ export function createStartTaskWithCallbacks({ tasks, completions, completionUrl
         processing_time: processingTimeOf(started.expectedMs),
         ...(issued !== null && started.hasCompletion && { completion_url: completionUrlOf(issued.token) }),
         timestamp: timestampOf(clock),
+        ...(callbacks !== undefined && { callbacks: started.callbacks.map(toldOf) }),
       };
     },
   });
+}
+
+function toldOf({ id, clientId, url, signingSecret }: Callback) {
+  return { callback_id: id, client_id: clientId, callback_url: url, signing_secret: signingSecret };
 }
 
 function messageOf({ kind, task, callbackCount }: StartedTask): string {

@@ -47,7 +47,7 @@ function verbsOf(connection: SqliteConnection, newId: NewId, cipher: SecretCiphe
   return {
     ...callbackVerbs(connection, newId, cipher),
     ...unregisterVerbs(connection, cipher),
-    ...taskVerbs(connection, newId),
+    ...taskVerbs(connection, newId, cipher),
     ...taskEndVerbs(connection, newId),
     ...workerLeaseVerbs(connection),
     ...completionVerbs(connection),

@@ -1,9 +1,12 @@
 import { and, asc, desc, eq, getTableColumns, inArray, lt, sql } from "drizzle-orm";
 import type { SQL } from "drizzle-orm";
 import type { NewId } from "../../domain/ids.ts";
-import { hasEnded } from "../../domain/task.ts";
+import type { Callback } from "../../domain/callback.ts";
+import { hasEnded, isSameStart } from "../../domain/task.ts";
 import type { StartTask, StartTaskResult, Store } from "../../service/ports.ts";
-import { prepareCallbackCount } from "./callbacks.ts";
+import { CallbackRefused } from "../../service/registration.ts";
+import type { SecretCipher } from "../secret-cipher.ts";
+import { prepareCallbackCount, prepareRegister } from "./callbacks.ts";
 import { prepareNewCompletion } from "./completions.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { toTask } from "./rows.ts";
@@ -13,19 +16,31 @@ type TaskVerbs = Pick<Store, "startTask" | "findTask" | "findTaskById" | "listTa
 
 const bound = sql.placeholder;
 
-export function taskVerbs({ db, write }: SqliteConnection, newId: NewId): TaskVerbs {
+export function taskVerbs({ db, write }: SqliteConnection, newId: NewId, cipher: SecretCipher): TaskVerbs {
   const statements = { ...prepareTasks(db), ...prepareReads(db) };
   const countOf = prepareCallbackCount(db);
   const addCompletion = prepareNewCompletion(db);
+  const register = prepareRegister(db, newId, cipher);
 
   function start(command: StartTask): StartTaskResult {
-    const { principal, taskId, completion = null } = command;
+    const { principal, taskId, request, completion = null } = command;
     const existing = taskId === null ? undefined : statements.find.get({ principal, taskId });
     const kind = existing === undefined ? "started" : "existing";
     const task = toTask(existing ?? insert(command));
-    const isCompletable = task.doneBy === "holder" && !hasEnded(task);
+    const isSame = isSameStart(task, request);
+    const registered = isSame ? registerAll(command) : [];
+    const isCompletable = isSame && task.doneBy === "holder" && !hasEnded(task);
     const hasCompletion = completion !== null && isCompletable && addCompletion(task.id, completion);
-    return { kind, task, callbackCount: countOf(principal, task.taskId), hasCompletion };
+    return { kind, isSame, task, callbacks: registered, callbackCount: countOf(principal, task.taskId), hasCompletion };
+  }
+
+  /** Throws to undo the start when one of them is refused. */
+  function registerAll({ principal, callbacks = [], now }: StartTask): Callback[] {
+    return callbacks.map((callback, index) => {
+      const result = register({ principal, ...callback, now });
+      if (result.kind === "conflict" || result.kind === "limit") throw new CallbackRefused(index, result);
+      return result.callback;
+    });
   }
 
   /** What the holder of a completion URL does is in their hands at once. */
