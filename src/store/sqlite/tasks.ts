@@ -113,13 +113,15 @@ function prepareTasks(db: SqliteConnection["db"]) {
 }
 
 function prepareReads(db: SqliteConnection["db"]) {
+  const { input: _input, result: _result, ...columns } = getTableColumns(tasks);
   const {
-    input: _input,
-    result: _result,
-    eventCount: _eventCount,
-    leaseDigest: _leaseDigest,
+    eventCount: _count,
+    dueAt: _due,
+    leaseDigest: _digest,
+    leaseUntil: _until,
+    worker: _worker,
     ...summary
-  } = getTableColumns(tasks);
+  } = columns;
   const isOwn = eq(tasks.principal, bound("principal"));
   // Internal ids begin with the time, so their order is that of the starts.
   const list = (condition: SQL | undefined) =>
