@@ -83,9 +83,19 @@ function startMachinery(house: House, tasks: Tasks): void {
   dispatcher.start();
   lifecycle.add("dispatcher", () => dispatcher.stop(STOP_GRACE_MS));
 
-  const runner = new TaskRunner({ store, tasks, catalog, workSource: taskWork, feed, clock, announce });
+  const runner = new TaskRunner({
+    store,
+    tasks,
+    catalog,
+    runningMax: config.tasksRunningMax,
+    concurrency: house.concurrency,
+    workSource: taskWork,
+    feed,
+    clock,
+    announce,
+  });
   runner.start();
-  lifecycle.addBeside("task runner", () => runner.stop());
+  lifecycle.addBeside("task runner", () => runner.stop(config.tasksStopGraceMs));
 
   const janitor = new Janitor({ store, workSource: janitorWork, clock, retentionMs: config.retentionMs, announce });
   janitor.start();

@@ -22,6 +22,8 @@ test("every setting has the contract's default", () => {
     disablePolicy: { forMs: 432_000_000, failuresMin: 10 },
     serverName: "FastMCP TrovabandoServer - Webhook Callbacks",
     taskModules: [],
+    tasksRunningMax: 1000,
+    tasksStopGraceMs: 5000,
     demoTaskMs: 10_000,
     runTaskWaitMs: 50_000,
     logFormat: "json",

@@ -4,7 +4,7 @@ import type { Clock } from "../../service/ports.ts";
 import type { StartedTask, Tasks } from "../../service/tasks.ts";
 import { DEFAULT_TASK_TYPE } from "../../service/tasks.ts";
 import { count, timestamp, timestampOf } from "../answers.ts";
-import { clientGivenId, jsonObject, taskTypeName } from "../arguments.ts";
+import { clientGivenId, jsonObject, pointInTime, taskTypeName } from "../arguments.ts";
 import { callbackArguments, registrationOf } from "../callback-arguments.ts";
 import { defineTool } from "../tool.ts";
 import type { Tool } from "../tool.ts";
@@ -31,6 +31,9 @@ const input = z.strictObject({
     .describe(
       'The work\'s data: any JSON object. The demo task understands { "fail": "some reason" }, which makes it end as task_failed.',
     ),
+  start_after: pointInTime()
+    .optional()
+    .describe("Not to be begun before: ISO 8601 with zone, at most 30 days ahead. Default: at once."),
   callbacks: z
     .array(z.strictObject(callbackArguments))
     .min(1, { error: "must hold at least one callback, or be left out" })
@@ -78,12 +81,13 @@ export function createStartTaskWithCallbacks({
     annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },
     input,
     output,
-    async answer({ task_id, client_id, task_type, input: data, callbacks }, principal) {
+    async answer({ task_id, client_id, task_type, input: data, start_after, callbacks }, principal) {
       const start = {
         taskId: task_id,
         clientId: client_id,
         taskType: task_type,
         input: data,
+        startAfter: start_after,
         callbacks: callbacks?.map(registrationOf),
       };
       const started = await tasks.start(principal, start);
