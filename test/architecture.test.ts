@@ -39,7 +39,7 @@ const CONFINED: Readonly<Record<string, readonly string[]>> = {
   "p-retry": ["delivery"],
   undici: ["delivery"],
   pino: ["observability"],
-  zod: ["mcp", "task-modules", "config.ts", "setting-parsers.ts"],
+  zod: ["http", "mcp", "task-modules", "config.ts", "setting-parsers.ts"],
 };
 
 interface Import {

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { DomainError } from "../domain/errors.ts";
 import type { Callbacks } from "../service/callbacks.ts";
+import type { Completions } from "../service/completions.ts";
 import type { Deliveries } from "../service/deliveries.ts";
 import type { Announce } from "../service/announcements.ts";
 import type { Clock } from "../service/ports.ts";
@@ -43,6 +44,8 @@ export interface ToolsNeeds extends TaskToolNeeds {
   readonly probes: Probes;
   readonly secrets: Secrets;
   readonly subscriptions: Subscriptions;
+  readonly completions: Pick<Completions, "issue">;
+  readonly completionUrlOf: (token: string) => string;
   readonly clock: Clock;
   readonly announce: Announce;
   /** Whether the tools that the official conformance suite asks for are served too. */

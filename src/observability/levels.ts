@@ -20,6 +20,7 @@ export function levelOf(announcement: Announcement): "debug" | "info" | "warn" |
     case "callback.registered":
     case "subscription.refreshed":
     case "task.started":
+    case "task.progress":
       return "debug";
     case "task.said":
       return announcement.level;

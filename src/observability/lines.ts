@@ -30,6 +30,8 @@ export function linesOf(announcement: Announcement): readonly string[] {
       return [`💬 ${announcement.taskId}: ${shortened(announcement.message)}`];
     case "task.finished":
       return finishedLines(announcement);
+    case "task.progress":
+      return [`📈 Task ${announcement.taskId} is at ${announcement.done} of ${announcement.total ?? "?"}`];
     case "task.lease_lost":
       return [`⌛ Worker ${announcement.worker} was not heard of again: task ${announcement.taskId} goes to another`];
     case "task.given_back":

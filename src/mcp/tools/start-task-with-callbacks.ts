@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Callback } from "../../domain/callback.ts";
 import type { Clock } from "../../service/ports.ts";
+import type { Completions } from "../../service/completions.ts";
 import type { StartedTask, Tasks } from "../../service/tasks.ts";
 import { DEFAULT_TASK_TYPE } from "../../service/tasks.ts";
 import { count, timestamp, timestampOf } from "../answers.ts";
@@ -34,6 +35,12 @@ const input = z.strictObject({
   start_after: pointInTime()
     .optional()
     .describe("Not to be begun before: ISO 8601 with zone, at most 30 days ahead. Default: at once."),
+  completion_url: z
+    .boolean()
+    .optional()
+    .describe(
+      "true: the answer has a completion_url, and whoever gets it from you does the work: one POST of { result } or { error } to it ends the task. Only for types that are done outside, such as external. Default: false.",
+    ),
   callbacks: z
     .array(z.strictObject(callbackArguments))
     .min(1, { error: "must hold at least one callback, or be left out" })
@@ -53,6 +60,10 @@ const output = z.object({
   message: z.string(),
   registered_callbacks: count.describe("How many callbacks the task has now; later ones are notified too."),
   processing_time: z.string().describe("How long this type of task usually takes, or unknown."),
+  completion_url: z
+    .string()
+    .optional()
+    .describe("Works once and not for ever; a secret for whoever does the work. Another each time it is asked for."),
   timestamp,
   callbacks: z
     .array(
@@ -67,13 +78,14 @@ const output = z.object({
     .describe("Those that came with the start, in its order."),
 });
 
-export function createStartTaskWithCallbacks({
-  tasks,
-  clock,
-}: {
+export interface StartTaskNeeds {
   readonly tasks: Tasks;
+  readonly completions: Pick<Completions, "issue">;
+  readonly completionUrlOf: (token: string) => string;
   readonly clock: Pick<Clock, "now">;
-}): Tool {
+}
+
+export function createStartTaskWithCallbacks({ tasks, completions, completionUrlOf, clock }: StartTaskNeeds): Tool {
   return defineTool({
     name: "start_task_with_callbacks",
     title: "Start a task with callbacks",
@@ -81,13 +93,15 @@ export function createStartTaskWithCallbacks({
     annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },
     input,
     output,
-    async answer({ task_id, client_id, task_type, input: data, start_after, callbacks }, principal) {
+    async answer({ task_id, client_id, task_type, input: data, start_after, completion_url, callbacks }, principal) {
+      const issued = completion_url === true ? completions.issue() : null;
       const start = {
         taskId: task_id,
         clientId: client_id,
         taskType: task_type,
         input: data,
         startAfter: start_after,
+        completion: issued?.completion,
         callbacks: callbacks?.map(registrationOf),
       };
       const started = await tasks.start(principal, start);
@@ -98,6 +112,7 @@ export function createStartTaskWithCallbacks({
         message: messageOf(started),
         registered_callbacks: started.callbackCount,
         processing_time: processingTimeOf(started.expectedMs),
+        ...(issued !== null && started.hasCompletion && { completion_url: completionUrlOf(issued.token) }),
         timestamp: timestampOf(clock),
         ...(callbacks !== undefined && { callbacks: started.callbacks.map(toldOf) }),
       };
