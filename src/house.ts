@@ -16,7 +16,7 @@ import { createEventFeed } from "./service/event-feed.ts";
 import type { EventFeed } from "./service/event-feed.ts";
 import type { Clock, Store, WorkSource } from "./service/ports.ts";
 import type { Challenger } from "./service/subscription-ports.ts";
-import type { TaskCatalog } from "./service/task-types.ts";
+import type { TaskCatalog, TaskType } from "./service/task-types.ts";
 import { openStore } from "./store/open.ts";
 import type { OpenedStore } from "./store/open.ts";
 import { createSecretCipher } from "./store/secret-cipher.ts";
@@ -38,6 +38,8 @@ export interface House {
   readonly prober: Prober;
   readonly challenger: Challenger;
   readonly catalog: TaskCatalog;
+  /** Types of which only so many run at once. */
+  readonly concurrency: ReadonlyMap<string, number>;
   readonly feed: EventFeed;
   readonly taskWork: WorkSource;
   readonly workerWork: WorkSource;
@@ -62,7 +64,7 @@ export async function openHouse(config: Config, lifecycle: Lifecycle): Promise<H
   const clock = systemClock;
   const log = createLog(config.logFormat, config.logLevel);
   const { announce } = log;
-  const catalog = await createCatalog(config, clock);
+  const types = await taskTypesOf(config, clock);
   const { store, createWorkSource } = await openMigratedStore(config);
   lifecycle.add("store", () => store.close());
   const now = clock.now();
@@ -85,7 +87,8 @@ export async function openHouse(config: Config, lifecycle: Lifecycle): Promise<H
     prober,
     challenger,
     breaker: new CircuitBreaker(),
-    catalog,
+    catalog: createTaskRegistry(types),
+    concurrency: new Map(types.flatMap(({ name, concurrency }) => (concurrency === null ? [] : [[name, concurrency]]))),
     feed: createEventFeed(),
     taskWork: createWorkSource({ clock, announce, name: "task runner" }),
     workerWork: createWorkSource({ clock, announce, name: "workers" }),
@@ -95,7 +98,7 @@ export async function openHouse(config: Config, lifecycle: Lifecycle): Promise<H
 }
 
 /** The task types that are built in, and those of the operator's modules. */
-async function createCatalog({ demoTaskMs, testFixtures, taskModules }: Config, clock: Clock): Promise<TaskCatalog> {
+async function taskTypesOf({ demoTaskMs, testFixtures, taskModules }: Config, clock: Clock): Promise<TaskType[]> {
   const builtIn = [
     createDemoTask({ clock, workMs: demoTaskMs }),
     externalTask,
@@ -104,7 +107,7 @@ async function createCatalog({ demoTaskMs, testFixtures, taskModules }: Config, 
   const taken = [...builtIn.map(({ name }) => name), ...RESERVED_TASK_TYPES];
   const { types, problems } = await loadTaskModules({ modules: taskModules, taken });
   if (problems.length > 0) throw new ConfigError(problems.map((problem) => `TASKS_MODULE ${problem}`).join("\n"));
-  return createTaskRegistry([...builtIn, ...types]);
+  return [...builtIn, ...types];
 }
 
 export function openMigratedStore({ databaseUrl, secretsKeys }: Config): Promise<OpenedStore> {

@@ -86,9 +86,19 @@ function startMachinery(house: House, { tasks, workerQueue }: Services): void {
   dispatcher.start();
   lifecycle.add("dispatcher", () => dispatcher.stop(STOP_GRACE_MS));
 
-  const runner = new TaskRunner({ store, tasks, catalog, workSource: taskWork, feed, clock, announce });
+  const runner = new TaskRunner({
+    store,
+    tasks,
+    catalog,
+    runningMax: config.tasksRunningMax,
+    concurrency: house.concurrency,
+    workSource: taskWork,
+    feed,
+    clock,
+    announce,
+  });
   runner.start();
-  lifecycle.addBeside("task runner", () => runner.stop());
+  lifecycle.addBeside("task runner", () => runner.stop(config.tasksStopGraceMs));
 
   house.workerWork.start(() => workerQueue.pass());
   lifecycle.addBeside("workers", () => house.workerWork.stop());

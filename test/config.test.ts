@@ -22,6 +22,8 @@ test("every setting has the contract's default", () => {
     disablePolicy: { forMs: 432_000_000, failuresMin: 10 },
     serverName: "FastMCP TrovabandoServer - Webhook Callbacks",
     taskModules: [],
+    tasksRunningMax: 1000,
+    tasksStopGraceMs: 5000,
     workerTokens: [],
     workerLeaseMs: 60_000,
     completionUrlTtlMs: 604_800_000,

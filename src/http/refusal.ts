@@ -10,6 +10,7 @@ const STATUS_OF = {
   invalid: 400,
   unauthorized: 401,
   not_found: 404,
+  method_not_allowed: 405,
   lease_lost: 409,
   task_ended: 409,
   already_used: 409,

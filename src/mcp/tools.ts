@@ -23,6 +23,7 @@ import { createEnableCallback } from "./tools/enable-callback.ts";
 import { createGetRegisteredCallbacks } from "./tools/get-registered-callbacks.ts";
 import { createGetTaskResult } from "./tools/get-task-result.ts";
 import { createListSubscriptions } from "./tools/list-subscriptions.ts";
+import { createListTasks } from "./tools/list-tasks.ts";
 import { createListTaskTypes } from "./tools/list-task-types.ts";
 import { createRedeliver } from "./tools/redeliver.ts";
 import { createRegisterCallback } from "./tools/register-callback.ts";
@@ -72,6 +73,7 @@ export function createTools({ announce, testFixtures, ...needs }: ToolsNeeds): T
     createListTaskTypes(needs),
     runTask,
     createGetTaskResult(needs),
+    createListTasks(needs),
     createCancelTask(needs),
     createGetRegisteredCallbacks(needs),
     createUnregisterCallback(needs),

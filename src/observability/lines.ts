@@ -22,6 +22,10 @@ export function linesOf(announcement: Announcement): readonly string[] {
       return [`🔁 Sending ${announcement.count} deliveries again, as asked`];
     case "task.running":
       return [`🔨 Processing callback task ${announcement.taskId}...`];
+    case "task.retrying":
+      return [
+        `⚠️ Run ${announcement.runCount} of task ${announcement.taskId} failed: ${shortened(announcement.error)}, next run in ${Math.round(announcement.waitMs / 1000)} s`,
+      ];
     case "task.said":
       return [`💬 ${announcement.taskId}: ${shortened(announcement.message)}`];
     case "task.finished":

@@ -2,7 +2,7 @@
 import { DomainError } from "../domain/errors.ts";
 import { canonicalJson } from "../domain/json.ts";
 import type { Json } from "../domain/json.ts";
-import { hasCompletionUrl, TASK_INPUT_BYTES_MAX } from "../domain/task.ts";
+import { hasCompletionUrl, START_AFTER_MS_MAX, TASK_INPUT_BYTES_MAX } from "../domain/task.ts";
 import type { DoneBy, StartRequest, Task } from "../domain/task.ts";
 import type { RegisterCallback, StartCallback, TargetPolicy } from "./ports.ts";
 import { prepareRegistration } from "./registration.ts";
@@ -21,6 +21,13 @@ export function inputText(type: TaskType, input: Json = null): string | null {
     "limit",
     `input has ${bytes} bytes of JSON, over the limit of ${TASK_INPUT_BYTES_MAX}; pass a reference to the data instead.`,
   );
+}
+
+/** Null: at once. A time that is past is one too: the same start again must find the same task. */
+export function startTime(startAfter: number | undefined, now: number): number | null {
+  if (startAfter === undefined) return null;
+  if (startAfter <= now + START_AFTER_MS_MAX) return startAfter;
+  throw new DomainError("invalid", "start_after must be at most 30 days ahead.");
 }
 
 /** All of them, or the first problem, which names its callback. */
@@ -72,6 +79,7 @@ export function anotherStart(task: Task, request: StartRequest): DomainError {
     task.clientId === request.clientId ? [] : ["client_id"],
     task.taskType === request.taskType ? [] : ["task_type"],
     task.input === request.input ? [] : ["input"],
+    task.startAfter === request.startAfter ? [] : ["start_after"],
     hasCompletionUrl(task) === hasCompletionUrl(request) ? [] : ["completion_url"],
   ].flat();
   return new DomainError(

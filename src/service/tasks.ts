@@ -1,7 +1,7 @@
 import { DomainError } from "../domain/errors.ts";
 import type { Json } from "../domain/json.ts";
 import { hasEnded } from "../domain/task.ts";
-import type { Task, TaskOutcome } from "../domain/task.ts";
+import type { Progress, Task, TaskOutcome } from "../domain/task.ts";
 import type { Announce } from "./announcements.ts";
 import type { EventFeed } from "./event-feed.ts";
 import type {
@@ -12,7 +12,7 @@ import type {
   StartTaskResult,
   Store,
   TargetPolicy,
-  TaskSummary,
+  TaskPage,
 } from "./ports.ts";
 import { CallbackRefused, refusedRegistration } from "./registration.ts";
 import type { RegisterRequest } from "./registration.ts";
@@ -20,12 +20,14 @@ import {
   anotherStart,
   doerOf,
   inputText,
+  startTime,
   noMoreCompletions,
   ofCallback,
   prepareCallbacks,
   unknownTaskType,
 } from "./task-start.ts";
 import type { TaskCatalog, TaskType } from "./task-types.ts";
+import { createProgressFeed } from "./progress-feed.ts";
 import { createTaskWaits } from "./task-waits.ts";
 import type { EndRight, NewCompletion } from "./worker-ports.ts";
 
@@ -34,7 +36,17 @@ export const DEFAULT_TASK_TYPE = "demo";
 const CANCELLED_BY_REQUEST = "The task was cancelled on request.";
 
 export interface TasksNeeds {
-  readonly store: Pick<Store, "startTask" | "findTask" | "findTaskById" | "listTasks" | "finishTask" | "cancelTask">;
+  readonly store: Pick<
+    Store,
+    | "startTask"
+    | "findTask"
+    | "findTaskById"
+    | "listTasks"
+    | "finishTask"
+    | "cancelTask"
+    | "retryTask"
+    | "recordProgress"
+  >;
   readonly clock: Pick<Clock, "now">;
   readonly catalog: TaskCatalog;
   readonly targetPolicy: TargetPolicy;
@@ -52,6 +64,8 @@ export interface TaskStart {
   readonly clientId: string;
   readonly taskType?: string | undefined;
   readonly input?: Json | undefined;
+  /** Not before this time (epoch ms). */
+  readonly startAfter?: number | undefined;
   /** Registered with it, in the same transaction; needs a task id of the client's choice. */
   readonly callbacks?: readonly Omit<RegisterRequest, "taskId">[] | undefined;
   /** Whoever holds its completion URL does it, and no worker. */
@@ -75,6 +89,7 @@ export type Tasks = ReturnType<typeof createTasks>;
 export function createTasks(needs: TasksNeeds) {
   const { store, clock, catalog, targetPolicy, announce, feed, wakeRunner, wakeWorkers, wakeDispatcher } = needs;
   const waits = createTaskWaits(feed);
+  const progressFeed = createProgressFeed();
 
   /** The task as it is now; `not_found` when it was never started, callbacks registered or not, or has been removed. */
   async function find(principal: string, taskId: string): Promise<Task> {
@@ -126,8 +141,9 @@ export function createTasks(needs: TasksNeeds) {
       const type = await catalog.find(taskType);
       if (type === undefined) throw unknownTaskType(taskType, await catalog.list());
       const doneBy = doerOf(type, completion);
-      const request = { clientId, taskType, doneBy, input: inputText(type, start.input) };
       const now = clock.now();
+      const startAfter = startTime(start.startAfter, now);
+      const request = { clientId, taskType, doneBy, input: inputText(type, start.input), startAfter };
       const callbacks = await prepareCallbacks(start.callbacks ?? [], taskId ?? "", targetPolicy, now);
       const command = { principal, taskId, request, callbacks, now, ...(completion && { completion }) };
       const result = await storeStart(command);
@@ -174,8 +190,27 @@ export function createTasks(needs: TasksNeeds) {
     /** By the internal id; null when the principal has no such task. */
     findById: (principal: string, id: string): Promise<Task | null> => store.findTaskById(principal, id),
 
-    /** The principal's tasks, the newest first; `before`: the internal id with which the page before ended. */
-    list: (query: ListTasks): Promise<readonly TaskSummary[]> => store.listTasks(query),
+    /** The principal's tasks that match, the newest first. */
+    list: (query: ListTasks): Promise<TaskPage> => store.listTasks(query),
+
+    /**
+     * After a run that failed: the task waits in the store for its next one, whatever becomes of this process. Nothing happens when it was
+     * cancelled meanwhile.
+     */
+    async retry({ id, taskId, taskType, runCount }: Task, error: string, waitMs: number): Promise<void> {
+      const isWaiting = await store.retryTask({ id, runCount, error, dueAt: clock.now() + waitMs });
+      if (!isWaiting) return;
+      announce({ kind: "task.retrying", taskId, taskType, runCount, error, waitMs });
+      wakeRunner();
+    },
+
+    /** How far the run is, for those who ask and those who wait. */
+    async progress({ id, runCount }: Task, progress: Progress): Promise<void> {
+      if (await store.recordProgress({ id, runCount, progress })) progressFeed.tell(id, progress);
+    },
+
+    /** Calls `listener` at each progress of the task (its internal id); returns what ends the listening. */
+    onProgress: (id: string, listener: (progress: Progress) => void): (() => void) => progressFeed.listen(id, listener),
 
     /** The task once it has ended, or as it is when `signal` aborts. */
     async untilEnded(task: Task, signal: AbortSignal): Promise<Task> {

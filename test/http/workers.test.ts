@@ -307,6 +307,15 @@ test.each([
   expect(await call("/tasks/claim", body, "one", headers)).toEqual(refusal(status, code));
 });
 
+test("a wrong method and an unknown report are refused in the one shape too", async () => {
+  const { url, call } = await setUp();
+  const response = await fetch(`${url}/tasks/claim`);
+  const { status, headers } = response;
+  expect({ status, body: await response.json() }).toEqual(refusal(405, "method_not_allowed"));
+  expect(headers.get("allow")).toBe("POST");
+  expect(await call("/tasks/tsk_1/finish", {})).toEqual(refusal(404, "not_found"));
+});
+
 test("a report without a lease token says what is missing", async () => {
   const { call } = await setUp();
   const answer = await call("/tasks/tsk_1/heartbeat", {});

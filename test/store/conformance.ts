@@ -131,7 +131,7 @@ export function describeStore(name: string, open: OpenStore): void {
       test("a second start finds the first", async () => {
         const first = await store.startTask(aStart());
         const second = await store.startTask(aStart({ clientId: "another", now: T0 + 1 }));
-        expect(second).toEqual({ ...first, kind: "existing" });
+        expect(second).toEqual({ ...first, kind: "existing", isSame: false });
       });
 
       test("a task that is started without a task_id has its internal id for one, and is never found again by a start", async () => {
@@ -162,11 +162,17 @@ export function describeStore(name: string, open: OpenStore): void {
           .toSorted()
           .toReversed();
         const first = await list(null);
-        expect(first.map(({ id }) => id)).toEqual(ids.slice(0, 2));
-        const { input: _input, result: _result, ...summary } = started.find(({ id }) => id === ids[0])!;
-        expect(first[0]).toEqual(summary);
-        expect((await list(ids[1]!)).map(({ id }) => id)).toEqual(ids.slice(2));
-        expect(await list(ids[2]!)).toEqual([]);
+        expect(first.tasks.map(({ id }) => id)).toEqual(ids.slice(0, 2));
+        expect(first.next).toBe(ids[1]);
+        const {
+          input: _input,
+          result: _result,
+          progress: _progress,
+          ...summary
+        } = started.find(({ id }) => id === ids[0])!;
+        expect(first.tasks[0]).toEqual(summary);
+        expect((await list(ids[1]!)).tasks.map(({ id }) => id)).toEqual(ids.slice(2));
+        expect(await list(ids[2]!)).toEqual({ tasks: [], next: null });
       });
 
       test("two principals with one task_id never notice each other", async () => {

@@ -5,7 +5,7 @@ import type { Completions } from "../../service/completions.ts";
 import type { StartedTask, Tasks } from "../../service/tasks.ts";
 import { DEFAULT_TASK_TYPE } from "../../service/tasks.ts";
 import { count, timestamp, timestampOf } from "../answers.ts";
-import { clientGivenId, jsonObject, taskTypeName } from "../arguments.ts";
+import { clientGivenId, jsonObject, pointInTime, taskTypeName } from "../arguments.ts";
 import { callbackArguments, registrationOf } from "../callback-arguments.ts";
 import { defineTool } from "../tool.ts";
 import type { Tool } from "../tool.ts";
@@ -32,6 +32,9 @@ const input = z.strictObject({
     .describe(
       'The work\'s data: any JSON object. The demo task understands { "fail": "some reason" }, which makes it end as task_failed.',
     ),
+  start_after: pointInTime()
+    .optional()
+    .describe("Not to be begun before: ISO 8601 with zone, at most 30 days ahead. Default: at once."),
   completion_url: z
     .boolean()
     .optional()
@@ -90,13 +93,14 @@ export function createStartTaskWithCallbacks({ tasks, completions, completionUrl
     annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },
     input,
     output,
-    async answer({ task_id, client_id, task_type, input: data, completion_url, callbacks }, principal) {
+    async answer({ task_id, client_id, task_type, input: data, start_after, completion_url, callbacks }, principal) {
       const issued = completion_url === true ? completions.issue() : null;
       const start = {
         taskId: task_id,
         clientId: client_id,
         taskType: task_type,
         input: data,
+        startAfter: start_after,
         completion: issued?.completion,
         callbacks: callbacks?.map(registrationOf),
       };

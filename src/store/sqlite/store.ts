@@ -19,6 +19,7 @@ import { subscriptionHistoryVerbs } from "./subscription-history.ts";
 import { subscriptionPruningVerbs } from "./subscription-pruning.ts";
 import { subscriptionVerbs } from "./subscriptions.ts";
 import { taskEndVerbs } from "./task-end.ts";
+import { taskRunVerbs } from "./task-runs.ts";
 import { taskVerbs } from "./tasks.ts";
 import { unregisterVerbs } from "./unregister.ts";
 import { workerLeaseVerbs } from "./worker-leases.ts";
@@ -50,6 +51,7 @@ function verbsOf(connection: SqliteConnection, newId: NewId, cipher: SecretCiphe
     ...unregisterVerbs(connection, cipher),
     ...taskVerbs(connection, newId, cipher),
     ...taskEndVerbs(connection, newId),
+    ...taskRunVerbs(connection),
     ...workerLeaseVerbs(connection),
     ...completionVerbs(connection),
     ...deliveryVerbs(connection, cipher),
