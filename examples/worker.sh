@@ -12,17 +12,14 @@ post() { # post <path> <body>
   printf 'header = "Authorization: Bearer %s"\n' "$WORKER_TOKEN" |
     curl -sS --fail-with-body --max-time 60 -K - -H 'Content-Type: application/json' -d "$2" "$url$1"
 }
-field() { # field <name>: of the task that was claimed; ids and tokens hold no quotes
-  printf '%s' "$task" | sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p"
-}
-
 task=$(post /tasks/claim '{"types":["external"],"worker":"shell"}')
 if [ -z "$task" ]; then
   echo "no task"
   exit 0
 fi
-id=$(field id)
-lease=$(field lease_token)
+# The id comes first and the lease after the input, whatever that holds. With jq at hand it is nicer: jq -r .id
+id=$(printf '%s' "$task" | sed -n 's/^{"id":"\([^"]*\)".*/\1/p')
+lease=$(printf '%s' "$task" | sed -n 's/.*"lease_token":"\([^"]*\)".*/\1/p')
 
 # Your work goes here.
 if host=$(uname -n); then

@@ -46,7 +46,7 @@ describe.skipIf(!has("python3"))("the worker in Python", () => {
 describe.skipIf(!has("curl"))("the examples in shell", () => {
   test("the worker completes one task", async () => {
     const server = await startServer({ env });
-    await start(server, "t1", {});
+    await start(server, "t1", { input: { id: "not the id", lease_token: "nor the lease" } });
     const { exited } = run("sh", ["examples/worker.sh", server.url]);
     expect(await exited).toBe(0);
     expect(await ended(server, "t1")).toMatchObject({ status: "completed", result: { done_on: expect.any(String) } });
