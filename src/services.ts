@@ -9,6 +9,7 @@ import { createRevocation } from "./service/revocation.ts";
 import { createSecrets } from "./service/secrets.ts";
 import { createSubscriptions } from "./service/subscriptions.ts";
 import { createTasks } from "./service/tasks.ts";
+import type { Tasks } from "./service/tasks.ts";
 import { createVerification } from "./service/verification.ts";
 import { createWorkerQueue } from "./service/worker-queue.ts";
 import { createWorkers } from "./service/workers.ts";
@@ -42,7 +43,7 @@ export function createServices(house: House) {
   return {
     tasks,
     workerQueue,
-    workers: createWorkers({ ...outside, queue: workerQueue, report: announceProgress(announce) }),
+    workers: createWorkers({ ...outside, queue: workerQueue, report: keepProgress(tasks, announce) }),
     completions: createCompletions({ ...outside, ttlMs: config.completionUrlTtlMs }),
     secrets: createSecrets({ store, clock, announce, wakeDispatcher: wakes.wakeDispatcher }),
     callbacks,
@@ -66,8 +67,13 @@ export function createServices(house: House) {
   };
 }
 
-/** Whoever wants to see it looks at the log's `debug`. */
-function announceProgress(announce: Announce) {
-  return ({ taskId }: Task, { done, total }: Progress): void =>
-    announce({ kind: "task.progress", taskId, done, total });
+/** Kept beside the answer: one that cannot be is not worth refusing the report for. */
+function keepProgress(tasks: Tasks, announce: Announce) {
+  return (task: Task, progress: Progress): void => {
+    const { taskId } = task;
+    announce({ kind: "task.progress", taskId, done: progress.done, total: progress.total });
+    tasks.progress(task, progress).catch((error: unknown) => {
+      announce({ kind: "internal.failed", where: `progress of task ${taskId}`, error });
+    });
+  };
 }

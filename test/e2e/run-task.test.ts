@@ -73,7 +73,7 @@ test("killed right after the task was given for an answer: it is there", async (
 });
 
 test("those who wait or listen do not hold up the end of the server, and get a last answer", async () => {
-  const server = await startServer({ env: LONG });
+  const server = await startServer({ env: { ...LONG, TASKS_STOP_GRACE_MS: "200" } });
   const taskId = await runAsTask(server.port, { task_id: "t1" });
   const listen = modernRequest("subscriptions/listen", { notifications: { taskIds: [taskId] } }, DECLARED);
   const stream = openStream(server.port, listen);
