@@ -15,13 +15,13 @@ import { createEventFeed } from "./service/event-feed.ts";
 import type { EventFeed } from "./service/event-feed.ts";
 import type { Clock, Store, WorkSource } from "./service/ports.ts";
 import type { Challenger } from "./service/subscription-ports.ts";
+import type { TaskCatalog } from "./service/task-types.ts";
 import { openStore } from "./store/open.ts";
 import type { OpenedStore } from "./store/open.ts";
 import { createSecretCipher } from "./store/secret-cipher.ts";
 import { createDemoTask } from "./task-runner/handlers/demo.ts";
 import { createFixtureTasks } from "./task-runner/handlers/fixtures.ts";
 import { createTaskRegistry } from "./task-runner/registry.ts";
-import type { TaskRegistry } from "./task-runner/registry.ts";
 
 /** The parts that most others are built with. */
 export interface House {
@@ -34,7 +34,7 @@ export interface House {
   readonly breaker: CircuitBreaker;
   readonly prober: Prober;
   readonly challenger: Challenger;
-  readonly registry: TaskRegistry;
+  readonly catalog: TaskCatalog;
   readonly feed: EventFeed;
   readonly taskWork: WorkSource;
   readonly deliveryWork: WorkSource;
@@ -75,7 +75,7 @@ export async function openHouse(config: Config, lifecycle: Lifecycle): Promise<H
     prober,
     challenger,
     breaker: new CircuitBreaker(),
-    registry: createTaskRegistry([
+    catalog: createTaskRegistry([
       createDemoTask({ clock, workMs: config.demoTaskMs }),
       ...(config.testFixtures ? createFixtureTasks({ clock }) : []),
     ]),

@@ -60,8 +60,7 @@ async function revokeStrangers({ config, lifecycle }: House, revocation: Revocat
 
 /** What happens by itself. */
 function startMachinery(house: House, tasks: Tasks): void {
-  const { config, lifecycle, store, clock, guard, breaker, registry, feed, taskWork, deliveryWork, janitorWork } =
-    house;
+  const { config, lifecycle, store, clock, guard, breaker, catalog, feed, taskWork, deliveryWork, janitorWork } = house;
   const { announce } = house.log;
 
   const sender = createHttpSender({
@@ -84,7 +83,7 @@ function startMachinery(house: House, tasks: Tasks): void {
   dispatcher.start();
   lifecycle.add("dispatcher", () => dispatcher.stop(STOP_GRACE_MS));
 
-  const runner = new TaskRunner({ store, tasks, registry, workSource: taskWork, feed, clock, announce });
+  const runner = new TaskRunner({ store, tasks, catalog, workSource: taskWork, feed, clock, announce });
   runner.start();
   lifecycle.addBeside("task runner", () => runner.stop());
 

@@ -15,12 +15,12 @@ import type { House } from "./house.ts";
 
 /** What clients can ask for. */
 export function createServices(house: House) {
-  const { config, store, clock, log, guard, prober, breaker, registry, feed, taskWork, deliveryWork } = house;
+  const { config, store, clock, log, guard, prober, breaker, catalog, feed, taskWork, deliveryWork } = house;
   const { announce } = log;
   const wakes = { wakeRunner: () => taskWork.wake(), wakeDispatcher: () => deliveryWork.wake() };
   const callbacks = createCallbacks({ store, clock, targetPolicy: guard, announce, ...wakes });
   return {
-    tasks: createTasks({ store, clock, catalog: registry, announce, feed, ...wakes }),
+    tasks: createTasks({ store, clock, catalog, announce, feed, ...wakes }),
     secrets: createSecrets({ store, clock, announce, wakeDispatcher: wakes.wakeDispatcher }),
     callbacks,
     deliveries: createDeliveries({ store, clock, announce, ...wakes }),

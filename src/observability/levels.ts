@@ -18,6 +18,8 @@ export function levelOf(announcement: Announcement): "debug" | "info" | "warn" |
     case "subscription.refreshed":
     case "task.started":
       return "debug";
+    case "task.said":
+      return announcement.level;
     case "callback.tested":
       return announcement.error === null ? "info" : "warn";
     case "callback.enabled":

@@ -22,6 +22,8 @@ export function linesOf(announcement: Announcement): readonly string[] {
       return [`🔁 Sending ${announcement.count} deliveries again, as asked`];
     case "task.running":
       return [`🔨 Processing callback task ${announcement.taskId}...`];
+    case "task.said":
+      return [`💬 ${announcement.taskId}: ${shortened(announcement.message)}`];
     case "task.finished":
       return finishedLines(announcement);
     case "delivery.sending":

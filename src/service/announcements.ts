@@ -20,6 +20,14 @@ export type Announcement =
       readonly eventId: string;
       readonly deliveryCount: number;
     }
+  /** In the words of the handler. */
+  | {
+      readonly kind: "task.said";
+      readonly level: "info" | "warn" | "error";
+      readonly taskId: string;
+      readonly taskType: string;
+      readonly message: string;
+    }
   | {
       readonly kind: "callback.registered";
       readonly callbackId: string;

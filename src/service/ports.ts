@@ -33,12 +33,6 @@ export interface TargetPolicy {
 /** `reason`: half a sentence after "callback_url …", e.g. "points at 10.0.0.1, which is not a public address". */
 export type TargetVerdict = { readonly allowed: true } | { readonly allowed: false; readonly reason: string };
 
-/** The task types on offer. */
-export interface TaskCatalog {
-  find(taskType: string): { readonly expectedMs: number | null } | undefined;
-  names(): readonly string[];
-}
-
 /**
  * Everything durable. Each verb is one atomic unit of work: when its promise resolves, what it did survives kill -9; when it
  * rejects, nothing of it happened. Every change of a task or delivery is conditional on the state it came from.

@@ -5,7 +5,8 @@ import { hasEnded, isSameStart, TASK_INPUT_BYTES_MAX } from "../domain/task.ts";
 import type { StartRequest, Task, TaskOutcome } from "../domain/task.ts";
 import type { Announce } from "./announcements.ts";
 import type { EventFeed } from "./event-feed.ts";
-import type { Clock, FinishTaskResult, ListTasks, Store, StartTaskResult, TaskCatalog, TaskSummary } from "./ports.ts";
+import type { Clock, FinishTaskResult, ListTasks, Store, StartTaskResult, TaskSummary } from "./ports.ts";
+import type { TaskCatalog, TaskType } from "./task-types.ts";
 import { createTaskWaits } from "./task-waits.ts";
 
 export const DEFAULT_TASK_TYPE = "demo";
@@ -82,9 +83,9 @@ export function createTasks({ store, clock, catalog, announce, feed, wakeRunner,
     /** Stores the task before it answers. The same start again finds the task that runs; a different one is a `conflict`. */
     async start(principal: string, start: TaskStart): Promise<StartedTask> {
       const { taskId = null, clientId, taskType = DEFAULT_TASK_TYPE } = start;
-      const type = catalog.find(taskType);
-      if (type === undefined) throw unknownTaskType(taskType, catalog.names());
-      const request = { clientId, taskType, input: inputText(start.input) };
+      const type = await catalog.find(taskType);
+      if (type === undefined) throw unknownTaskType(taskType, await catalog.list());
+      const request = { clientId, taskType, input: inputText(type, start.input) };
       const result = await store.startTask({ principal, taskId, request, now: clock.now() });
       const { kind, task } = result;
       if (kind === "existing") {
@@ -145,9 +146,11 @@ export function createTasks({ store, clock, catalog, announce, feed, wakeRunner,
   };
 }
 
-function inputText(input: Json | undefined): string | null {
-  if (input === undefined) return null;
-  const text = canonicalJson(input);
+/** Null: none was given, and the type is content with that. */
+function inputText(type: TaskType, input: Json = null): string | null {
+  const parsed = type.parseInput(input);
+  if (parsed === null) return null;
+  const text = canonicalJson(parsed);
   const bytes = Buffer.byteLength(text);
   if (bytes <= TASK_INPUT_BYTES_MAX) return text;
   throw new DomainError(
@@ -156,11 +159,9 @@ function inputText(input: Json | undefined): string | null {
   );
 }
 
-function unknownTaskType(taskType: string, names: readonly string[]): DomainError {
-  return new DomainError(
-    "invalid",
-    `task_type ${JSON.stringify(taskType)} is unknown; this server offers: ${names.join(", ")}.`,
-  );
+function unknownTaskType(taskType: string, types: readonly TaskType[]): DomainError {
+  const names = types.map(({ name }) => name).join(", ");
+  return new DomainError("invalid", `task_type ${JSON.stringify(taskType)} is unknown; this server offers: ${names}.`);
 }
 
 function anotherStart(task: Task, request: StartRequest): DomainError {

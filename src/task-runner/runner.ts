@@ -4,9 +4,9 @@ import type { Task, TaskOutcome } from "../domain/task.ts";
 import type { Announce } from "../service/announcements.ts";
 import type { EventFeed } from "../service/event-feed.ts";
 import type { Clock, Store, WorkSource } from "../service/ports.ts";
+import type { TaskCatalog, TaskContext } from "../service/task-types.ts";
 import type { Tasks } from "../service/tasks.ts";
 import { untilStored } from "../service/until-stored.ts";
-import type { TaskRegistry } from "./registry.ts";
 
 /** Tasks that run at once; more wait as pending. */
 const TASKS_RUNNING_MAX = 1000;
@@ -14,7 +14,7 @@ const TASKS_RUNNING_MAX = 1000;
 export interface TaskRunnerNeeds {
   readonly store: Pick<Store, "claimRunnableTasks">;
   readonly tasks: Pick<Tasks, "finish">;
-  readonly registry: TaskRegistry;
+  readonly catalog: TaskCatalog;
   readonly workSource: WorkSource;
   /** Tells of cancelled tasks. */
   readonly feed: Pick<EventFeed, "listen">;
@@ -106,15 +106,23 @@ export class TaskRunner {
 
   /** Null when it was interrupted: by our stopping, which is no failure, or because the task was cancelled. */
   async #outcomeOf(task: Task, signal: AbortSignal): Promise<TaskOutcome | null> {
-    const type = this.#needs.registry.find(task.taskType);
-    if (type === undefined) return failedWith(`This server no longer offers the task type ${task.taskType}.`);
-    const input = task.input === null ? null : (JSON.parse(task.input) as Json);
     try {
-      const result = await untilAborted(type.run(input, { taskId: task.taskId, signal }), signal);
-      return completedWith(result);
+      const type = await this.#needs.catalog.find(task.taskType);
+      if (type === undefined) return failedWith(`This server no longer offers the task type ${task.taskType}.`);
+      const input = task.input === null ? null : (JSON.parse(task.input) as Json);
+      const output = await untilAborted(type.run(input, this.#contextOf(task, signal)), signal);
+      return completedWith(type.parseOutput(output));
     } catch (error) {
       return signal.aborted ? null : failedWith(error);
     }
+  }
+
+  #contextOf({ taskId, taskType, runCount }: Task, signal: AbortSignal): TaskContext {
+    const { announce } = this.#needs;
+    const say = (level: "info" | "warn" | "error") => (message: string) =>
+      announce({ kind: "task.said", taskId, taskType, level, message });
+    const log = { info: say("info"), warn: say("warn"), error: say("error") };
+    return { taskId, attempt: runCount, signal, progress: () => {}, log };
   }
 }
 

@@ -23,6 +23,8 @@ import type { AccessToken } from "../../src/service/principals.ts";
 import { createProbes } from "../../src/service/probes.ts";
 import { createSecrets } from "../../src/service/secrets.ts";
 import { createTasks } from "../../src/service/tasks.ts";
+import { createTaskRegistry } from "../../src/task-runner/registry.ts";
+import { aTaskType } from "../support/builders.ts";
 import { createFakeClock } from "../support/clock.ts";
 import type { FakeClock } from "../support/clock.ts";
 import { failingWith } from "../support/resolve.ts";
@@ -30,11 +32,11 @@ import { openTestStore } from "../support/sqlite-store.ts";
 
 const LOOPBACK = ["localhost", "127.0.0.1", "[::1]"];
 const SERVER_INFO = { name: "mcp-callbacks", version: "1.2.3" };
-const TASK_TYPES = new Map([
-  ["demo", { expectedMs: 10_000 }],
-  ["quick", { expectedMs: 50 }],
-  ["open-ended", { expectedMs: null }],
-]);
+const TASK_TYPES = [
+  aTaskType({ name: "demo", expectedMs: 10_000 }),
+  aTaskType({ name: "quick", expectedMs: 50 }),
+  aTaskType({ name: "open-ended", expectedMs: null }),
+];
 
 export interface ServedMcp {
   /** With the slash, as the contract spells it; `port` for other spellings. */
@@ -122,7 +124,7 @@ function createServices(
   { lifetime, ownMax, allow }: EventsOptions,
 ) {
   const wakes = { wakeRunner: () => {}, wakeDispatcher: () => {} };
-  const catalog = { find: (taskType: string) => TASK_TYPES.get(taskType), names: () => [...TASK_TYPES.keys()] };
+  const catalog = createTaskRegistry(TASK_TYPES);
   const targetPolicy = createAddressGuard({ allow, resolve: failingWith("ENOTFOUND") });
   const receivers = { guard: targetPolicy, attemptTimeoutMs: 2000, userAgent: "mcp-callbacks/test" };
   const prober = createProber(receivers);

@@ -6,6 +6,7 @@ import { onTestFinished } from "vitest";
 import { EVENT_TYPES } from "../../src/domain/event.ts";
 import type { ClaimDeliveries, RecordAttempt } from "../../src/service/delivery-ports.ts";
 import type { RegisterCallback, StartTask } from "../../src/service/ports.ts";
+import type { TaskContext, TaskType } from "../../src/service/task-types.ts";
 
 export const A_SECRET = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 export const T0 = Date.parse("2026-11-23T05:00:00.000Z");
@@ -43,6 +44,32 @@ export function aStart(
 ): StartTask {
   const { principal = "local", taskId = "task-1", now = T0, ...request } = changes;
   return { principal, taskId, now, request: { clientId: "starter", taskType: "demo", input: null, ...request } };
+}
+
+/** A type that takes any input and gives any output, and does what `changes` say. */
+export function aTaskType(changes: Partial<TaskType> = {}): TaskType {
+  return {
+    name: "demo",
+    title: "Of a test",
+    description: "Made for a test.",
+    expectedMs: null,
+    inputSchema: { type: "object" },
+    outputSchema: null,
+    timeoutMs: null,
+    retries: 0,
+    concurrency: null,
+    doneBy: "handler",
+    parseInput: (input) => input,
+    parseOutput: (output) => output,
+    run: async () => "ok",
+    ...changes,
+  };
+}
+
+export function aTaskContext(changes: Partial<TaskContext> = {}): TaskContext {
+  const { signal } = new AbortController();
+  const log = { info: () => {}, warn: () => {}, error: () => {} };
+  return { taskId: "task-1", attempt: 1, signal, progress: () => {}, log, ...changes };
 }
 
 export function aClaim(changes: Partial<ClaimDeliveries> = {}): ClaimDeliveries {

@@ -2,12 +2,13 @@ import { expect, onTestFinished, test } from "vitest";
 import type { Announcement } from "../../src/service/announcements.ts";
 import { createEventFeed } from "../../src/service/event-feed.ts";
 import type { Store } from "../../src/service/ports.ts";
+import type { TaskType } from "../../src/service/task-types.ts";
 import { createTasks } from "../../src/service/tasks.ts";
 import { createWorkSource } from "../../src/store/sqlite/work-source.ts";
 import { createDemoTask } from "../../src/task-runner/handlers/demo.ts";
 import { createTaskRegistry } from "../../src/task-runner/registry.ts";
-import type { TaskType } from "../../src/task-runner/registry.ts";
 import { TaskRunner } from "../../src/task-runner/runner.ts";
+import { aTaskContext, aTaskType } from "../support/builders.ts";
 import { createFakeClock } from "../support/clock.ts";
 import { openTestStore } from "../support/sqlite-store.ts";
 import { until } from "../support/until.ts";
@@ -21,13 +22,13 @@ async function setUp(
   const store = await openTestStore();
   const announcements: Announcement[] = [];
   const announce = (one: Announcement) => void announcements.push(one);
-  const registry = createTaskRegistry([{ name: "demo", expectedMs: null, run }, ...more]);
+  const catalog = createTaskRegistry([aTaskType({ run }), ...more]);
   const workSource = createWorkSource({ clock, announce, name: "task runner" });
   let deliveriesWoken = 0;
   const wakes = { wakeRunner: () => workSource.wake(), wakeDispatcher: () => void deliveriesWoken++ };
   const feed = createEventFeed();
-  const tasks = createTasks({ store, clock, catalog: registry, announce, feed, ...wakes });
-  const runner = new TaskRunner({ store: claimsOf(store), tasks, registry, workSource, feed, clock, announce });
+  const tasks = createTasks({ store, clock, catalog, announce, feed, ...wakes });
+  const runner = new TaskRunner({ store: claimsOf(store), tasks, catalog, workSource, feed, clock, announce });
   runner.start();
   onTestFinished(async () => {
     await runner.stop();
@@ -69,7 +70,7 @@ test.each([
 ] satisfies [string, TaskType["run"], string][])(
   "a handler that %s fails its task, and the runner goes on",
   async (_, run, message) => {
-    const fine: TaskType = { name: "fine", expectedMs: null, run: async () => "ok" };
+    const fine = aTaskType({ name: "fine" });
     const { start, ended, tasks } = await setUp(run, [fine]);
     await start("t1");
     expect(await ended("t1")).toMatchObject({
@@ -98,7 +99,7 @@ test("stopping interrupts the handler, and one that does not heed it too; the ta
 test("cancelling interrupts the handler, and one that does not heed it keeps nothing waiting; what it returns is dropped", async () => {
   const begun = Promise.withResolvers<AbortSignal>();
   const late = Promise.withResolvers<string>();
-  const fine: TaskType = { name: "fine", expectedMs: null, run: async () => "ok" };
+  const fine = aTaskType({ name: "fine" });
   const { start, runner, tasks, ended, announcements } = await setUp(
     (_, { signal }) => {
       begun.resolve(signal);
@@ -170,11 +171,10 @@ test("a task whose type is no longer offered fails with a word about it", async 
 test("the demo works for its time, says what it did, and fails when asked to", async () => {
   const clock = createFakeClock();
   const demo = createDemoTask({ clock, workMs: 10_000 });
-  const { signal } = new AbortController();
-  const result = demo.run(null, { taskId: "demo_task_123", signal });
+  const result = demo.run(null, aTaskContext({ taskId: "demo_task_123" }));
   clock.advance(10_000);
   expect(await result).toBe("Task demo_task_123 completed successfully with data: [processed_data_123]");
-  const failing = demo.run({ fail: "as asked" }, { taskId: "t", signal });
+  const failing = demo.run({ fail: "as asked" }, aTaskContext());
   clock.advance(10_000);
   await expect(failing).rejects.toThrow("as asked");
   expect(demo.expectedMs).toBe(10_000);

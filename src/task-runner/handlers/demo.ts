@@ -1,6 +1,6 @@
 import type { Json } from "../../domain/json.ts";
 import type { Clock } from "../../service/ports.ts";
-import type { TaskType } from "../registry.ts";
+import type { TaskType } from "../../service/task-types.ts";
 
 /**
  * Works (that is, sleeps) for `workMs`, then answers with constant data. With the input `{ "fail": "<reason>" }` it fails with that
@@ -9,7 +9,21 @@ import type { TaskType } from "../registry.ts";
 export function createDemoTask({ clock, workMs }: { readonly clock: Clock; readonly workMs: number }): TaskType {
   return {
     name: "demo",
+    title: "Demo",
+    description: "Works for a while and ends with a constant result.",
     expectedMs: workMs,
+    inputSchema: {
+      type: "object",
+      properties: { fail: { type: "string", description: "Makes the task fail, for this reason." } },
+      additionalProperties: true,
+    },
+    outputSchema: { type: "string" },
+    timeoutMs: null,
+    retries: 0,
+    concurrency: null,
+    doneBy: "handler",
+    parseInput: (input) => input,
+    parseOutput: (output) => output,
     async run(input, { taskId, signal }) {
       await clock.sleep(workMs, signal);
       signal.throwIfAborted();

@@ -1,6 +1,6 @@
 import type { Json } from "../../domain/json.ts";
 import type { Clock } from "../../service/ports.ts";
-import type { TaskContext, TaskType } from "../registry.ts";
+import type { TaskContext, TaskType } from "../../service/task-types.ts";
 
 const FAILING_JOB_MS = 1000;
 
@@ -29,7 +29,21 @@ export function createFixtureTasks({ clock }: { readonly clock: Clock }): TaskTy
 }
 
 function taskType(name: string, run: TaskType["run"]): TaskType {
-  return { name, expectedMs: null, run };
+  return {
+    name,
+    title: name,
+    description: "What the conformance suite asks for.",
+    expectedMs: null,
+    inputSchema: { type: "object" },
+    outputSchema: null,
+    timeoutMs: null,
+    retries: 0,
+    concurrency: null,
+    doneBy: "handler",
+    parseInput: (input) => input,
+    parseOutput: (output) => output,
+    run,
+  };
 }
 
 function secondsIn(input: Json): number {
