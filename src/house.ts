@@ -4,6 +4,7 @@ import { systemClock } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { createAddressGuard } from "./delivery/address-guard.ts";
 import { createChallenger } from "./delivery/challenger.ts";
+import { createHttpRequester } from "./delivery/http-requester.ts";
 import { CircuitBreaker } from "./delivery/circuit-breaker.ts";
 import { createProber } from "./delivery/prober.ts";
 import { createNewId } from "./domain/ids.ts";
@@ -13,6 +14,7 @@ import type { Log } from "./observability/log.ts";
 import type { Prober } from "./service/callback-ports.ts";
 import { createEventFeed } from "./service/event-feed.ts";
 import type { EventFeed } from "./service/event-feed.ts";
+import { joinCatalogs } from "./service/join-catalogs.ts";
 import type { Clock, Store, WorkSource } from "./service/ports.ts";
 import type { Challenger } from "./service/subscription-ports.ts";
 import type { TaskCatalog } from "./service/task-types.ts";
@@ -21,7 +23,9 @@ import type { OpenedStore } from "./store/open.ts";
 import { createSecretCipher } from "./store/secret-cipher.ts";
 import { createDemoTask } from "./task-runner/handlers/demo.ts";
 import { createFixtureTasks } from "./task-runner/handlers/fixtures.ts";
+import { createHttpRequestTask } from "./task-runner/handlers/http-request.ts";
 import { createTaskRegistry } from "./task-runner/registry.ts";
+import { createUpstreamCatalog } from "./upstream/catalog.ts";
 
 /** The parts that most others are built with. */
 export interface House {
@@ -75,16 +79,29 @@ export async function openHouse(config: Config, lifecycle: Lifecycle): Promise<H
     prober,
     challenger,
     breaker: new CircuitBreaker(),
-    catalog: createTaskRegistry([
-      createDemoTask({ clock, workMs: config.demoTaskMs }),
-      ...(config.testFixtures ? createFixtureTasks({ clock }) : []),
-    ]),
+    catalog: openCatalog({ config, lifecycle, clock, announce, guard }),
     feed: createEventFeed(),
     taskWork: createWorkSource({ clock, announce, name: "task runner" }),
     deliveryWork: createWorkSource({ clock, announce, name: "dispatcher" }),
     janitorWork: createWorkSource({ clock, announce, name: "janitor" }),
   };
 }
+
+/** All kinds of work: ours, and the tools of upstream servers. */
+function openCatalog({ config, lifecycle, clock, announce, guard }: CatalogNeeds): TaskCatalog {
+  const requester = createHttpRequester({ guard, userAgent, ca: config.callbackCa ?? undefined });
+  lifecycle.add("http requester", () => requester.close());
+  const upstreams = createUpstreamCatalog({ upstreams: config.upstreams, version, clock, announce });
+  lifecycle.addBeside("upstreams", () => upstreams.stop());
+  const own = createTaskRegistry([
+    createDemoTask({ clock, workMs: config.demoTaskMs }),
+    ...(config.httpTasks ? [createHttpRequestTask({ requester })] : []),
+    ...(config.testFixtures ? createFixtureTasks({ clock }) : []),
+  ]);
+  return joinCatalogs([own, upstreams]);
+}
+
+type CatalogNeeds = Pick<House, "config" | "lifecycle" | "clock" | "guard"> & Pick<Log, "announce">;
 
 export function openMigratedStore({ databaseUrl, secretsKeys }: Config): Promise<OpenedStore> {
   const cipher = createSecretCipher(secretsKeys);

@@ -12,14 +12,17 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   delivery: ["domain", "service"],
   "task-runner": ["domain", "service"],
   store: ["domain", "service"],
+  upstream: ["domain", "service"],
   mcp: ["domain", "service", "request-body.ts"],
   http: ["domain", "service", "request-body.ts"],
   observability: ["domain", "service"],
   "clock.ts": ["service"],
-  "config.ts": ["domain", "setting-parsers.ts"],
+  "config.ts": ["domain", "setting-parsers.ts", "upstream-settings.ts"],
   "lifecycle.ts": [],
   "request-body.ts": [],
   "setting-parsers.ts": [],
+  "upstream-secrets.ts": [],
+  "upstream-settings.ts": ["domain", "upstream-secrets.ts"],
   "cli.ts": ["main.ts"],
 };
 
@@ -32,13 +35,14 @@ const CONFINED: Readonly<Record<string, readonly string[]>> = {
   "drizzle-orm": ["store"],
   koa: ["http"],
   "@koa/router": ["http"],
+  "@modelcontextprotocol/client": ["upstream"],
   "@modelcontextprotocol/sdk": ["mcp"],
   "@modelcontextprotocol/server": ["mcp"],
   "@modelcontextprotocol/node": ["mcp"],
   "p-retry": ["delivery"],
-  undici: ["delivery"],
+  undici: ["delivery", "upstream"],
   pino: ["observability"],
-  zod: ["mcp", "config.ts", "setting-parsers.ts"],
+  zod: ["mcp", "task-runner", "config.ts", "setting-parsers.ts", "upstream-settings.ts"],
 };
 
 interface Import {

@@ -1,0 +1,62 @@
+import { ALL_TOOLS, offersTool, taskTypeOf } from "../domain/upstream.ts";
+import type { Upstream } from "../domain/upstream.ts";
+import type { TaskCatalog, TaskType } from "../service/task-types.ts";
+import { UpstreamConnection } from "./connection.ts";
+import type { ConnectionNeeds } from "./connection.ts";
+import { taskTypeOfTool, taskTypeOfUnasked } from "./task-type.ts";
+
+/** How long a start of a task waits for a server that starts. */
+const FIND_MS = 20_000;
+/** How long a list waits for all of them. */
+const LIST_MS = 5000;
+
+export interface UpstreamCatalog extends TaskCatalog {
+  /** Ends the processes of all servers; may be called twice. */
+  stop(): Promise<void>;
+}
+
+export interface UpstreamCatalogNeeds extends Omit<ConnectionNeeds, "upstream"> {
+  readonly upstreams: readonly Upstream[];
+}
+
+/** The tools of upstream servers as task types. A server is started when one of its tools is first asked for. */
+export function createUpstreamCatalog({ upstreams, ...needs }: UpstreamCatalogNeeds): UpstreamCatalog {
+  const connections = new Map(
+    upstreams.map((upstream) => [upstream.name, new UpstreamConnection({ ...needs, upstream })]),
+  );
+  return {
+    async find(name) {
+      const slash = name.indexOf("/");
+      const connection = connections.get(name.slice(0, Math.max(slash, 0)));
+      const toolName = name.slice(slash + 1);
+      if (connection === undefined || !offersTool(connection.upstream, toolName)) return undefined;
+      const tools = await toolsWithin(connection, FIND_MS);
+      if (tools === null) return taskTypeOfUnasked(connection, toolName);
+      const tool = tools.get(toolName);
+      return tool === undefined ? undefined : taskTypeOfTool(connection, tool);
+    },
+    list: async () => (await Promise.all([...connections.values()].map(listed))).flat(),
+    async stop() {
+      await Promise.all([...connections.values()].map((connection) => connection.stop()));
+    },
+  };
+}
+
+/** Those that it has, or, while it cannot be asked, those that the operator has named. */
+async function listed(connection: UpstreamConnection): Promise<readonly TaskType[]> {
+  const { upstream } = connection;
+  const tools = await toolsWithin(connection, LIST_MS);
+  if (tools !== null) return [...tools.values()].map((tool) => taskTypeOfTool(connection, tool));
+  return upstream.allow
+    .filter((name) => name !== ALL_TOOLS && offersTool(upstream, name) && taskTypeOf(upstream, name) !== null)
+    .map((name) => taskTypeOfUnasked(connection, name));
+}
+
+/** Null: it cannot be asked. */
+async function toolsWithin(connection: UpstreamConnection, ms: number) {
+  try {
+    return await connection.tools(AbortSignal.timeout(ms));
+  } catch {
+    return null;
+  }
+}
