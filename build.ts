@@ -10,15 +10,15 @@ mkdirSync(OUT);
 
 await build({
   // cli.ts imports main.ts dynamically: with splitting it stays a small guard that an old Node can read.
-  entryPoints: ["src/cli.ts", "src/main.ts"],
+  entryPoints: ["src/cli.ts", "src/main.ts", "src/task-modules/define-task.ts"],
   outdir: `${OUT}/dist`,
   bundle: true,
   splitting: true,
   format: "esm",
   platform: "node",
   target: "node24",
-  // Brings its own native binary.
-  external: ["better-sqlite3"],
+  // The one brings its own native binary, the other is what task modules make their schemas with: there must be one copy of it.
+  external: ["better-sqlite3", "zod"],
   // Bundled CommonJS modules call require for Node's own.
   banner: {
     js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
@@ -63,7 +63,10 @@ function publishedManifest(): Record<string, unknown> {
     type,
     engines,
     bin: { "mcp-callbacks": "dist/cli.js" },
-    exports: { ".": { types: "./dist/main.d.ts", default: "./dist/main.js" } },
-    dependencies: { "better-sqlite3": dependencies["better-sqlite3"] },
+    exports: {
+      ".": { types: "./dist/main.d.ts", default: "./dist/main.js" },
+      "./tasks": { types: "./dist/task-modules/define-task.d.ts", default: "./dist/task-modules/define-task.js" },
+    },
+    dependencies: { "better-sqlite3": dependencies["better-sqlite3"], zod: dependencies["zod"] },
   };
 }

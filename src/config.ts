@@ -28,12 +28,16 @@ const settings = z.object({
   ALLOWED_HOSTS: list().default([]),
   ALLOWED_ORIGINS: list().default([]),
   AUTH_TOKENS: z.string().transform(parseTokens).default([]),
+  WORKER_TOKENS: z.string().transform(parseTokens).default([]),
+  WORKER_LEASE_MS: whole(1000, 86_400_000).default(60_000),
+  COMPLETION_URL_TTL_MS: whole(1000, 30 * 86_400_000).default(7 * 86_400_000),
   ALLOW_ANONYMOUS: z.enum(["true", "false"], "must be true or false").default("false"),
   DATABASE_URL: z
     .string()
     .refine((url) => /^file:./.test(url), 'must be "file:" and a path, e.g. file:./data/callbacks.db')
     .default("file:./data/callbacks.db"),
   SERVER_NAME: z.string().trim().min(1).default("FastMCP TrovabandoServer - Webhook Callbacks"),
+  TASKS_MODULE: list().default([]),
   DEMO_TASK_MS: whole(0, 86_400_000).default(10_000),
   RUN_TASK_WAIT_MS: whole(0, 3_600_000).default(50_000),
   UPSTREAMS: z.string().optional(),
@@ -100,9 +104,15 @@ function parseConfig(env: NodeJS.ProcessEnv, isTerminal: boolean) {
     allowedHosts: [...ownHosts, ...values.ALLOWED_HOSTS.map(hostNameOf)],
     allowedOrigins: [...ownHosts, ...values.ALLOWED_ORIGINS.map(hostNameOf)],
     accessTokens: values.AUTH_TOKENS,
+    /** None: there is no API for workers. */
+    workerTokens: values.WORKER_TOKENS,
+    workerLeaseMs: values.WORKER_LEASE_MS,
+    completionUrlTtlMs: values.COMPLETION_URL_TTL_MS,
     principalWithoutTokens: isLoopback ? ("local" as const) : ("anonymous" as const),
     databaseUrl: values.DATABASE_URL,
     serverName: values.SERVER_NAME,
+    /** Files that export task types. */
+    taskModules: values.TASKS_MODULE,
     demoTaskMs: values.DEMO_TASK_MS,
     runTaskWaitMs: values.RUN_TASK_WAIT_MS,
     upstreams,

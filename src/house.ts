@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { systemClock } from "./clock.ts";
+import { ConfigError } from "./config.ts";
 import type { Config } from "./config.ts";
 import { createAddressGuard } from "./delivery/address-guard.ts";
 import { createChallenger } from "./delivery/challenger.ts";
@@ -14,6 +15,7 @@ import type { Log } from "./observability/log.ts";
 import type { Prober } from "./service/callback-ports.ts";
 import { createEventFeed } from "./service/event-feed.ts";
 import type { EventFeed } from "./service/event-feed.ts";
+import type { HttpRequester } from "./service/http-requester.ts";
 import { joinCatalogs } from "./service/join-catalogs.ts";
 import type { Clock, Store, WorkSource } from "./service/ports.ts";
 import type { Challenger } from "./service/subscription-ports.ts";
@@ -21,7 +23,9 @@ import type { TaskCatalog } from "./service/task-types.ts";
 import { openStore } from "./store/open.ts";
 import type { OpenedStore } from "./store/open.ts";
 import { createSecretCipher } from "./store/secret-cipher.ts";
+import { loadTaskModules } from "./task-modules/load.ts";
 import { createDemoTask } from "./task-runner/handlers/demo.ts";
+import { externalTask } from "./task-runner/handlers/external.ts";
 import { createFixtureTasks } from "./task-runner/handlers/fixtures.ts";
 import { createHttpRequestTask } from "./task-runner/handlers/http-request.ts";
 import { createTaskRegistry } from "./task-runner/registry.ts";
@@ -41,9 +45,13 @@ export interface House {
   readonly catalog: TaskCatalog;
   readonly feed: EventFeed;
   readonly taskWork: WorkSource;
+  readonly workerWork: WorkSource;
   readonly deliveryWork: WorkSource;
   readonly janitorWork: WorkSource;
 }
+
+/** Of task types that are there only when a setting says so: nobody else gets these names. */
+const RESERVED_TASK_TYPES = ["http_request"];
 
 /** One level up both from `src/` and from the bundle in `dist/`. */
 const migrationsFolder = fileURLToPath(new URL("../migrations", import.meta.url));
@@ -59,11 +67,18 @@ export async function openHouse(config: Config, lifecycle: Lifecycle): Promise<H
   const clock = systemClock;
   const log = createLog(config.logFormat, config.logLevel);
   const { announce } = log;
+  const guard = createAddressGuard({ allow: config.privateTargets });
+  const requester = createHttpRequester({ guard, userAgent, ca: config.callbackCa ?? undefined });
+  lifecycle.add("http requester", () => requester.close());
+  const upstreams = createUpstreamCatalog({ upstreams: config.upstreams, version, clock, announce });
+  lifecycle.addBeside("upstreams", () => upstreams.stop());
+  const own = await createOwnCatalog(config, clock, requester);
   const { store, createWorkSource } = await openMigratedStore(config);
   lifecycle.add("store", () => store.close());
-  const left = await store.reclaim(clock.now());
+  const now = clock.now();
+  await store.prolongLeases(now + config.workerLeaseMs);
+  const left = await store.reclaim(now);
   if (left.tasks + left.deliveries > 0) announce({ kind: "work.reclaimed", ...left });
-  const guard = createAddressGuard({ allow: config.privateTargets });
   const receivers = { guard, attemptTimeoutMs: config.attemptTimeoutMs, userAgent, ca: config.callbackCa ?? undefined };
   const prober = createProber(receivers);
   lifecycle.add("prober", () => prober.close());
@@ -79,29 +94,29 @@ export async function openHouse(config: Config, lifecycle: Lifecycle): Promise<H
     prober,
     challenger,
     breaker: new CircuitBreaker(),
-    catalog: openCatalog({ config, lifecycle, clock, announce, guard }),
+    catalog: joinCatalogs([own, upstreams]),
     feed: createEventFeed(),
     taskWork: createWorkSource({ clock, announce, name: "task runner" }),
+    workerWork: createWorkSource({ clock, announce, name: "workers" }),
     deliveryWork: createWorkSource({ clock, announce, name: "dispatcher" }),
     janitorWork: createWorkSource({ clock, announce, name: "janitor" }),
   };
 }
 
-/** All kinds of work: ours, and the tools of upstream servers. */
-function openCatalog({ config, lifecycle, clock, announce, guard }: CatalogNeeds): TaskCatalog {
-  const requester = createHttpRequester({ guard, userAgent, ca: config.callbackCa ?? undefined });
-  lifecycle.add("http requester", () => requester.close());
-  const upstreams = createUpstreamCatalog({ upstreams: config.upstreams, version, clock, announce });
-  lifecycle.addBeside("upstreams", () => upstreams.stop());
-  const own = createTaskRegistry([
-    createDemoTask({ clock, workMs: config.demoTaskMs }),
-    ...(config.httpTasks ? [createHttpRequestTask({ requester })] : []),
-    ...(config.testFixtures ? createFixtureTasks({ clock }) : []),
-  ]);
-  return joinCatalogs([own, upstreams]);
+/** The task types that are built in, and those of the operator's modules. */
+async function createOwnCatalog(config: Config, clock: Clock, requester: HttpRequester): Promise<TaskCatalog> {
+  const { demoTaskMs, httpTasks, testFixtures, taskModules } = config;
+  const builtIn = [
+    createDemoTask({ clock, workMs: demoTaskMs }),
+    externalTask,
+    ...(httpTasks ? [createHttpRequestTask({ requester })] : []),
+    ...(testFixtures ? createFixtureTasks({ clock }) : []),
+  ];
+  const taken = [...builtIn.map(({ name }) => name), ...RESERVED_TASK_TYPES];
+  const { types, problems } = await loadTaskModules({ modules: taskModules, taken });
+  if (problems.length > 0) throw new ConfigError(problems.map((problem) => `TASKS_MODULE ${problem}`).join("\n"));
+  return createTaskRegistry([...builtIn, ...types]);
 }
-
-type CatalogNeeds = Pick<House, "config" | "lifecycle" | "clock" | "guard"> & Pick<Log, "announce">;
 
 export function openMigratedStore({ databaseUrl, secretsKeys }: Config): Promise<OpenedStore> {
   const cipher = createSecretCipher(secretsKeys);

@@ -1,4 +1,5 @@
 import { createCallbacks } from "./service/callbacks.ts";
+import { createCompletions } from "./service/completions.ts";
 import { createDeliveries } from "./service/deliveries.ts";
 import { createEvents } from "./service/events.ts";
 import { createHealth } from "./service/health.ts";
@@ -9,18 +10,37 @@ import { createSecrets } from "./service/secrets.ts";
 import { createSubscriptions } from "./service/subscriptions.ts";
 import { createTasks } from "./service/tasks.ts";
 import { createVerification } from "./service/verification.ts";
+import { createWorkerQueue } from "./service/worker-queue.ts";
+import { createWorkers } from "./service/workers.ts";
 import { newNonce } from "./domain/ids.ts";
 import { newId } from "./house.ts";
 import type { House } from "./house.ts";
 
 /** What clients can ask for. */
 export function createServices(house: House) {
-  const { config, store, clock, log, guard, prober, breaker, catalog, feed, taskWork, deliveryWork } = house;
+  const { config, store, clock, log, guard, prober, breaker, catalog, feed, taskWork, workerWork, deliveryWork } =
+    house;
   const { announce } = log;
+  const wakeWorkers = (): void => workerWork.wake();
   const wakes = { wakeRunner: () => taskWork.wake(), wakeDispatcher: () => deliveryWork.wake() };
+  const tasks = createTasks({ store, clock, catalog, announce, feed, ...wakes, wakeWorkers });
+  const outside = {
+    store,
+    tasks,
+    catalog,
+    clock,
+    newNonce,
+    announce,
+    leaseMs: config.workerLeaseMs,
+    wake: wakeWorkers,
+  };
+  const workerQueue = createWorkerQueue(outside);
   const callbacks = createCallbacks({ store, clock, targetPolicy: guard, announce, ...wakes });
   return {
-    tasks: createTasks({ store, clock, catalog, announce, feed, ...wakes }),
+    tasks,
+    workerQueue,
+    workers: createWorkers({ ...outside, queue: workerQueue }),
+    completions: createCompletions({ ...outside, ttlMs: config.completionUrlTtlMs }),
     secrets: createSecrets({ store, clock, announce, wakeDispatcher: wakes.wakeDispatcher }),
     callbacks,
     deliveries: createDeliveries({ store, clock, announce, ...wakes }),

@@ -11,6 +11,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   service: ["domain"],
   delivery: ["domain", "service"],
   "task-runner": ["domain", "service"],
+  "task-modules": ["domain", "service"],
   store: ["domain", "service"],
   upstream: ["domain", "service"],
   mcp: ["domain", "service", "request-body.ts"],
@@ -42,7 +43,7 @@ const CONFINED: Readonly<Record<string, readonly string[]>> = {
   "p-retry": ["delivery"],
   undici: ["delivery", "upstream"],
   pino: ["observability"],
-  zod: ["mcp", "task-runner", "config.ts", "setting-parsers.ts", "upstream-settings.ts"],
+  zod: ["mcp", "task-modules", "task-runner", "config.ts", "setting-parsers.ts", "upstream-settings.ts"],
 };
 
 interface Import {

@@ -21,6 +21,7 @@ test("every setting has the contract's default", () => {
     databaseUrl: "file:./data/callbacks.db",
     disablePolicy: { forMs: 432_000_000, failuresMin: 10 },
     serverName: "FastMCP TrovabandoServer - Webhook Callbacks",
+    taskModules: [],
     demoTaskMs: 10_000,
     runTaskWaitMs: 50_000,
     logFormat: "json",

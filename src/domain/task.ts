@@ -7,6 +7,12 @@ import type { Json } from "./json.ts";
  */
 export type TaskStatus = "pending" | "running" | "completed" | "failed" | "cancelled";
 
+/**
+ * handler: a handler in this process. worker: somebody outside, who claims it over HTTP and has it on a lease. holder: whoever holds
+ * its completion URL; it is in their hands, and so running, from its start on.
+ */
+export type DoneBy = "handler" | "worker" | "holder";
+
 export interface Task {
   /** Internal (`tsk_…`); clients know the task by `taskId`. */
   readonly id: string;
@@ -15,6 +21,7 @@ export interface Task {
   /** Who started it. */
   readonly clientId: string;
   readonly taskType: string;
+  readonly doneBy: DoneBy;
   /** Canonical JSON text, or null when none was given. */
   readonly input: string | null;
   readonly status: TaskStatus;
@@ -36,6 +43,7 @@ export type TaskOutcome =
 export interface StartRequest {
   readonly clientId: string;
   readonly taskType: string;
+  readonly doneBy: DoneBy;
   readonly input: string | null;
 }
 
@@ -48,12 +56,21 @@ export function hasEnded(task: Task): task is EndedTask {
 
 export const TASK_INPUT_BYTES_MAX = 256 * 1024;
 /** Measured serialised; leaves room for the envelope in an event body of 256 KiB. */
-const TASK_RESULT_BYTES_MAX = 240 * 1024;
+export const TASK_RESULT_BYTES_MAX = 240 * 1024;
 const TASK_ERROR_CHARS_MAX = 4096;
 
 /** Whether a second start is a client's retry of the first (the task runs once) rather than another task under the same id. */
 export function isSameStart(task: StartRequest, request: StartRequest): boolean {
-  return task.clientId === request.clientId && task.taskType === request.taskType && task.input === request.input;
+  return (
+    task.clientId === request.clientId &&
+    task.taskType === request.taskType &&
+    task.input === request.input &&
+    hasCompletionUrl(task) === hasCompletionUrl(request)
+  );
+}
+
+export function hasCompletionUrl({ doneBy }: Pick<Task, "doneBy">): boolean {
+  return doneBy === "holder";
 }
 
 /** The end of a task whose handler returned `value`: completed, or failed when `value` is no JSON or over the limit. */

@@ -6,7 +6,8 @@ import type { Clock } from "../service/ports.ts";
 export function accessLog(announce: Announce, clock: Pick<Clock, "now">): Middleware {
   return async (ctx, next) => {
     const startedAt = clock.now();
-    const { method, path } = ctx;
+    const { method } = ctx;
+    const path = shownPath(ctx.path);
     const remoteAddress = ctx.req.socket.remoteAddress?.replace(/^::ffff:/, "") ?? "-";
     ctx.res.once("close", () => {
       const { statusCode: status } = ctx.res;
@@ -14,4 +15,9 @@ export function accessLog(announce: Announce, clock: Pick<Clock, "now">): Middle
     });
     await next();
   };
+}
+
+/** A completion URL is a secret, whoever gets it right. */
+export function shownPath(path: string): string {
+  return path.startsWith("/complete/") ? "/complete/…" : path;
 }

@@ -1,5 +1,6 @@
 import type { Middleware } from "koa";
 import type { Announce } from "../service/announcements.ts";
+import { shownPath } from "./access-log.ts";
 
 /** Outermost but for the access log: whatever nobody expected is logged in full and shown as nothing. */
 export function answerErrors(announce: Announce): Middleware {
@@ -7,7 +8,7 @@ export function answerErrors(announce: Announce): Middleware {
     try {
       await next();
     } catch (error) {
-      announce({ kind: "internal.failed", where: `${ctx.method} ${ctx.path}`, error });
+      announce({ kind: "internal.failed", where: `${ctx.method} ${shownPath(ctx.path)}`, error });
       ctx.status = 500;
       ctx.body = { status: "error", message: "Internal error" };
     }

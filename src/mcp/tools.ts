@@ -22,6 +22,7 @@ import { createEnableCallback } from "./tools/enable-callback.ts";
 import { createGetRegisteredCallbacks } from "./tools/get-registered-callbacks.ts";
 import { createGetTaskResult } from "./tools/get-task-result.ts";
 import { createListSubscriptions } from "./tools/list-subscriptions.ts";
+import { createListTaskTypes } from "./tools/list-task-types.ts";
 import { createRedeliver } from "./tools/redeliver.ts";
 import { createRegisterCallback } from "./tools/register-callback.ts";
 import { createRotateCallbackSecret } from "./tools/rotate-callback-secret.ts";
@@ -65,6 +66,7 @@ export function createTools({ announce, testFixtures, ...needs }: ToolsNeeds): T
   const tools: readonly Tool[] = [
     createRegisterCallback(needs),
     createStartTaskWithCallbacks(needs),
+    createListTaskTypes(needs),
     runTask,
     createGetTaskResult(needs),
     createCancelTask(needs),

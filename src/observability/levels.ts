@@ -9,6 +9,8 @@ export function levelOf(announcement: Announcement): "debug" | "info" | "warn" |
     case "delivery.expired":
     case "callback.disabled":
     case "origin.slowed":
+    case "task.lease_lost":
+    case "task.given_back":
       return "warn";
     case "secrets.sealed":
       return announcement.unreadable > 0 ? "warn" : "info";

@@ -27,6 +27,10 @@ export function linesOf(announcement: Announcement): readonly string[] {
       return [`💬 ${announcement.taskId}: ${shortened(announcement.message)}`];
     case "task.finished":
       return finishedLines(announcement);
+    case "task.lease_lost":
+      return [`⌛ Worker ${announcement.worker} was not heard of again: task ${announcement.taskId} goes to another`];
+    case "task.given_back":
+      return [givenBackLine(announcement)];
     case "delivery.sending":
       return [`📤 Sending callback to ${announcement.clientId} at ${announcement.url}`];
     case "delivery.attempted":
@@ -79,6 +83,10 @@ function finishedLines({ taskId, status, deliveryCount }: Of<"task.finished">): 
     `${mark} Task ${taskId} ${status}, sending callbacks...`,
     `📞 Sending ${deliveryCount} callbacks for task ${taskId}`,
   ];
+}
+
+function givenBackLine({ taskId, worker, runCount, waitMs }: Of<"task.given_back">): string {
+  return `⚠️ Run ${runCount} of task ${taskId} failed at worker ${worker}, next run in ${Math.round(waitMs / 1000)} s`;
 }
 
 function attemptedLine({ clientId, attempt, outcome, next, waitMs }: Of<"delivery.attempted">): string {

@@ -4,6 +4,7 @@ import type { CallbackAnnouncement } from "./callback-ports.ts";
 import type { KeepingAnnouncement } from "./keeping.ts";
 import type { SubscriptionAnnouncement } from "./subscription-ports.ts";
 import type { UpstreamAnnouncement } from "./upstream-announcements.ts";
+import type { WorkerAnnouncement } from "./worker-ports.ts";
 
 /** What happened, told once in one wide event; whoever listens logs and counts. Never a secret, a payload or a URL's query. */
 export type Announce = (announcement: Announcement) => void;
@@ -13,6 +14,7 @@ export type Announcement =
   | KeepingAnnouncement
   | SubscriptionAnnouncement
   | UpstreamAnnouncement
+  | WorkerAnnouncement
   | { readonly kind: "task.started"; readonly taskId: string; readonly taskType: string; readonly clientId: string }
   | { readonly kind: "task.running"; readonly taskId: string; readonly taskType: string; readonly runCount: number }
   | {

@@ -1,6 +1,7 @@
 import type { Json } from "../domain/json.ts";
 import type { Announce } from "./announcements.ts";
-import type { Clock, Received, Store } from "./ports.ts";
+import type { Received } from "./inbox-ports.ts";
+import type { Clock, Store } from "./ports.ts";
 
 export interface InboxNeeds {
   readonly store: Pick<Store, "recordReceived" | "listReceived">;

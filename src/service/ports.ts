@@ -3,12 +3,13 @@ import type { CallbackHealth } from "../domain/callback-health.ts";
 import type { Callback, CallbackStatus, Registration, RegistrationDifference } from "../domain/callback.ts";
 import type { Delivery } from "../domain/delivery.ts";
 import type { Event, EventType } from "../domain/event.ts";
-import type { Json } from "../domain/json.ts";
 import type { StartRequest, Task, TaskOutcome } from "../domain/task.ts";
 import type { CallbackVerbs, HistoryPage } from "./callback-ports.ts";
+import type { DeliveryVerbs } from "./delivery-ports.ts";
+import type { InboxVerbs } from "./inbox-ports.ts";
 import type { KeepingVerbs } from "./keeping.ts";
 import type { SubscriptionVerbs } from "./subscription-ports.ts";
-import type { DeliveryVerbs } from "./delivery-ports.ts";
+import type { EndRight, NewCompletion, WorkerVerbs } from "./worker-ports.ts";
 
 export interface Clock {
   /** Epoch milliseconds. */
@@ -37,7 +38,7 @@ export type TargetVerdict = { readonly allowed: true } | { readonly allowed: fal
  * Everything durable. Each verb is one atomic unit of work: when its promise resolves, what it did survives kill -9; when it
  * rejects, nothing of it happened. Every change of a task or delivery is conditional on the state it came from.
  */
-export interface Store extends CallbackVerbs, DeliveryVerbs, KeepingVerbs, SubscriptionVerbs {
+export interface Store extends CallbackVerbs, DeliveryVerbs, InboxVerbs, KeepingVerbs, SubscriptionVerbs, WorkerVerbs {
   /** Adds the callback (a removed one: anew) or finds the one that is there. For a task that has ended, its delivery is due with it. */
   registerCallback(command: RegisterCallback): Promise<RegisterCallbackResult>;
   /** Adds the task as pending, or finds the one that has this task_id. */
@@ -47,27 +48,22 @@ export interface Store extends CallbackVerbs, DeliveryVerbs, KeepingVerbs, Subsc
   findTaskById(principal: string, id: string): Promise<Task | null>;
   /** The principal's tasks, the newest first, at most `limit`; `before`: only those older than the one with this internal id. */
   listTasks(query: ListTasks): Promise<readonly TaskSummary[]>;
-  /** The oldest pending tasks, now running, their `runCount` one higher. */
+  /** The oldest pending tasks of handlers, now running, their `runCount` one higher. */
   claimRunnableTasks(command: { readonly limit: number; readonly now: number }): Promise<readonly Task[]>;
   /**
    * Task row, event and one pending delivery for each active callback that selected the event, a held one for each that is disabled
-   * for failing; null: no longer running.
+   * for failing; null: no longer running, or the right does not hold.
    */
   finishTask(command: FinishTask): Promise<FinishTaskResult | null>;
   /** The same for a task that is pending or running, by its internal id: it ends as cancelled. Null: it had ended before. */
   cancelTask(command: CancelTask): Promise<FinishTaskResult | null>;
 
-  /** At start: what a dead process left running or sending goes back to pending, on its schedule. */
+  /** At start: what a dead process left running or sending goes back to pending, on its schedule. What is done outside goes on. */
   reclaim(now: number): Promise<{ readonly tasks: number; readonly deliveries: number }>;
 
   /** The callbacks of a task id with their deliveries and attempts, oldest first; without `page` the first 1,000. */
   deliveryHistory(principal: string, taskId: string, page?: HistoryPage): Promise<readonly CallbackHistory[]>;
   counts(): Promise<Counts>;
-
-  /** Keeps what the test receiver got: the last 100 for each client_id, and fewer when they are large. */
-  recordReceived(received: Received & { readonly clientId: string }): Promise<void>;
-  /** Newest first. */
-  listReceived(clientId: string): Promise<readonly Received[]>;
 
   close(): Promise<void>;
 }
@@ -96,12 +92,16 @@ export interface StartTask {
   /** Null: a new task, whose internal id is its task id too. */
   readonly taskId: string | null;
   readonly request: StartRequest;
+  /** For a task that whoever holds its completion URL does. */
+  readonly completion?: NewCompletion;
   readonly now: number;
 }
 export interface StartTaskResult {
   readonly kind: "started" | "existing";
   readonly task: Task;
   readonly callbackCount: number;
+  /** Whether `completion` was added: not to a task that has ended, nor when it has as many as it may. */
+  readonly hasCompletion: boolean;
 }
 
 export interface ListTasks {
@@ -117,6 +117,8 @@ export interface FinishTask {
   readonly id: string;
   readonly outcome: TaskOutcome;
   readonly now: number;
+  /** Left out: that of the runner, which has claimed it. */
+  readonly right?: EndRight;
 }
 export interface CancelTask {
   /** The internal id. */
@@ -149,10 +151,4 @@ export interface Counts {
   /** Active callbacks still owed a POST: the task has not ended, or a delivery is open. */
   readonly pendingCallbacks: number;
   readonly disabledCallbacks: number;
-}
-
-export interface Received {
-  readonly receivedAt: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: Json;
 }

@@ -1,13 +1,14 @@
 import { DomainError } from "../domain/errors.ts";
 import { canonicalJson } from "../domain/json.ts";
 import type { Json } from "../domain/json.ts";
-import { hasEnded, isSameStart, TASK_INPUT_BYTES_MAX } from "../domain/task.ts";
-import type { StartRequest, Task, TaskOutcome } from "../domain/task.ts";
+import { hasCompletionUrl, hasEnded, isSameStart, TASK_INPUT_BYTES_MAX } from "../domain/task.ts";
+import type { DoneBy, StartRequest, Task, TaskOutcome } from "../domain/task.ts";
 import type { Announce } from "./announcements.ts";
 import type { EventFeed } from "./event-feed.ts";
 import type { Clock, FinishTaskResult, ListTasks, Store, StartTaskResult, TaskSummary } from "./ports.ts";
 import type { TaskCatalog, TaskType } from "./task-types.ts";
 import { createTaskWaits } from "./task-waits.ts";
+import type { EndRight, NewCompletion } from "./worker-ports.ts";
 
 export const DEFAULT_TASK_TYPE = "demo";
 /** The `error` of a cancelled task. */
@@ -20,6 +21,8 @@ export interface TasksNeeds {
   readonly announce: Announce;
   readonly feed: EventFeed;
   readonly wakeRunner: () => void;
+  /** After the start of a task that is done outside. */
+  readonly wakeWorkers: () => void;
   readonly wakeDispatcher: () => void;
 }
 
@@ -29,6 +32,8 @@ export interface TaskStart {
   readonly clientId: string;
   readonly taskType?: string | undefined;
   readonly input?: Json | undefined;
+  /** Whoever holds its completion URL does it, and no worker. */
+  readonly completion?: NewCompletion | undefined;
 }
 
 export interface StartedTask extends StartTaskResult {
@@ -45,7 +50,8 @@ export interface CancelledTask {
 
 export type Tasks = ReturnType<typeof createTasks>;
 
-export function createTasks({ store, clock, catalog, announce, feed, wakeRunner, wakeDispatcher }: TasksNeeds) {
+export function createTasks(needs: TasksNeeds) {
+  const { store, clock, catalog, announce, feed, wakeRunner, wakeWorkers, wakeDispatcher } = needs;
   const waits = createTaskWaits(feed);
 
   /** The task as it is now; `not_found` when it was never started, callbacks registered or not, or has been removed. */
@@ -82,28 +88,36 @@ export function createTasks({ store, clock, catalog, announce, feed, wakeRunner,
   return {
     /** Stores the task before it answers. The same start again finds the task that runs; a different one is a `conflict`. */
     async start(principal: string, start: TaskStart): Promise<StartedTask> {
-      const { taskId = null, clientId, taskType = DEFAULT_TASK_TYPE } = start;
+      const { taskId = null, clientId, taskType = DEFAULT_TASK_TYPE, completion } = start;
       const type = await catalog.find(taskType);
       if (type === undefined) throw unknownTaskType(taskType, await catalog.list());
-      const request = { clientId, taskType, input: inputText(type, start.input) };
-      const result = await store.startTask({ principal, taskId, request, now: clock.now() });
+      const doneBy = doerOf(type, completion);
+      const request = { clientId, taskType, doneBy, input: inputText(type, start.input) };
+      const now = clock.now();
+      const result = await store.startTask({ principal, taskId, request, now, ...(completion && { completion }) });
       const { kind, task } = result;
       if (kind === "existing") {
         if (!isSameStart(task, request)) throw anotherStart(task, request);
+        if (completion !== undefined && !result.hasCompletion && !hasEnded(task)) throw noMoreCompletions(task);
       } else {
         announce({ kind: "task.started", taskId: task.taskId, taskType, clientId });
-        wakeRunner();
+        if (doneBy === "handler") wakeRunner();
+        else wakeWorkers();
       }
       return { ...result, expectedMs: type.expectedMs };
     },
 
     find,
 
-    /** The end of a task that has run: row, event and deliveries commit together, then the dispatcher wakes. Not if it was cancelled. */
-    async finish(task: Task, outcome: TaskOutcome): Promise<void> {
-      const finished = await store.finishTask({ id: task.id, outcome, now: clock.now() });
-      if (finished === null) return;
+    /** The kinds of work on offer. */
+    types: (): Promise<readonly TaskType[]> => catalog.list(),
+
+    /** The end of a task that has run: row, event and deliveries commit together, then the dispatcher wakes. False: it had ended, or the right did not hold. */
+    async finish(task: Task, outcome: TaskOutcome, right?: EndRight): Promise<boolean> {
+      const finished = await store.finishTask({ id: task.id, outcome, now: clock.now(), ...(right && { right }) });
+      if (finished === null) return false;
       tellEnd(task, finished);
+      return true;
     },
 
     /**
@@ -146,6 +160,22 @@ export function createTasks({ store, clock, catalog, announce, feed, wakeRunner,
   };
 }
 
+function noMoreCompletions({ taskId }: Task): DomainError {
+  return new DomainError(
+    "limit",
+    `Task ${taskId} has as many completion URLs as it may; use one of them, or start new work under a new task_id.`,
+  );
+}
+
+function doerOf({ name, doneBy }: TaskType, completion: NewCompletion | undefined): DoneBy {
+  if (completion === undefined) return doneBy;
+  if (doneBy === "worker") return "holder";
+  throw new DomainError(
+    "invalid",
+    `completion_url is for tasks that are done outside, and this server does ${name} itself; leave it out.`,
+  );
+}
+
 /** Null: none was given, and the type is content with that. */
 function inputText(type: TaskType, input: Json = null): string | null {
   const parsed = type.parseInput(input);
@@ -169,6 +199,7 @@ function anotherStart(task: Task, request: StartRequest): DomainError {
     task.clientId === request.clientId ? [] : ["client_id"],
     task.taskType === request.taskType ? [] : ["task_type"],
     task.input === request.input ? [] : ["input"],
+    hasCompletionUrl(task) === hasCompletionUrl(request) ? [] : ["completion_url"],
   ].flat();
   return new DomainError(
     "conflict",

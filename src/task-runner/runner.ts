@@ -110,7 +110,8 @@ export class TaskRunner {
       const type = await this.#needs.catalog.find(task.taskType);
       if (type === undefined) return failedWith(`This server no longer offers the task type ${task.taskType}.`);
       const input = task.input === null ? null : (JSON.parse(task.input) as Json);
-      const output = await untilAborted(type.run(input, this.#contextOf(task, signal)), signal);
+      // Stored long ago perhaps, under another schema.
+      const output = await untilAborted(type.run(type.parseInput(input), this.#contextOf(task, signal)), signal);
       return completedWith(type.parseOutput(output));
     } catch (error) {
       return signal.aborted ? null : failedWith(error);

@@ -31,16 +31,8 @@ export function faultOf(error: unknown): CallFault {
 }
 
 function faultOfCode(code: SdkErrorCode): CallFault {
-  switch (code) {
-    case SdkErrorCode.NotConnected:
-    case SdkErrorCode.SendFailed:
-      return "refused";
-    case SdkErrorCode.ConnectionClosed:
-    case SdkErrorCode.RequestTimeout:
-      return "lost";
-    default:
-      return "answered";
-  }
+  if (code === SdkErrorCode.NotConnected || code === SdkErrorCode.SendFailed) return "refused";
+  return code === SdkErrorCode.ConnectionClosed || code === SdkErrorCode.RequestTimeout ? "lost" : "answered";
 }
 
 function isStreamLost(data: unknown): boolean {

@@ -5,7 +5,7 @@ import { UpstreamConnection } from "./connection.ts";
 import type { ConnectionNeeds } from "./connection.ts";
 import { taskTypeOfTool, taskTypeOfUnasked } from "./task-type.ts";
 
-/** How long a start of a task waits for a server that starts. */
+/** How long a start of a task, and a run after a restart of ours, waits for a server that was never there before. */
 const FIND_MS = 20_000;
 /** How long a list waits for all of them. */
 const LIST_MS = 5000;
@@ -30,7 +30,8 @@ export function createUpstreamCatalog({ upstreams, ...needs }: UpstreamCatalogNe
       const connection = connections.get(name.slice(0, Math.max(slash, 0)));
       const toolName = name.slice(slash + 1);
       if (connection === undefined || !offersTool(connection.upstream, toolName)) return undefined;
-      const tools = await toolsWithin(connection, FIND_MS);
+      const signal = AbortSignal.timeout(FIND_MS);
+      const tools = (await orNull(connection.tools(signal))) ?? (await orNull(connection.currentTools(signal)));
       if (tools === null) return taskTypeOfUnasked(connection, toolName);
       const tool = tools.get(toolName);
       return tool === undefined ? undefined : taskTypeOfTool(connection, tool);
@@ -45,7 +46,7 @@ export function createUpstreamCatalog({ upstreams, ...needs }: UpstreamCatalogNe
 /** Those that it has, or, while it cannot be asked, those that the operator has named. */
 async function listed(connection: UpstreamConnection): Promise<readonly TaskType[]> {
   const { upstream } = connection;
-  const tools = await toolsWithin(connection, LIST_MS);
+  const tools = await orNull(connection.tools(AbortSignal.timeout(LIST_MS)));
   if (tools !== null) return [...tools.values()].map((tool) => taskTypeOfTool(connection, tool));
   return upstream.allow
     .filter((name) => name !== ALL_TOOLS && offersTool(upstream, name) && taskTypeOf(upstream, name) !== null)
@@ -53,9 +54,9 @@ async function listed(connection: UpstreamConnection): Promise<readonly TaskType
 }
 
 /** Null: it cannot be asked. */
-async function toolsWithin(connection: UpstreamConnection, ms: number) {
+async function orNull<T>(asked: Promise<T>): Promise<T | null> {
   try {
-    return await connection.tools(AbortSignal.timeout(ms));
+    return await asked;
   } catch {
     return null;
   }

@@ -55,7 +55,7 @@ export class UpstreamConnection {
     return this.#trouble;
   }
 
-  /** Those known from before when it is not there; rejects when it was never there and cannot be started now. */
+  /** Those known from before when it is not there; rejects at once when it was never there and failed a moment ago. */
   async tools(signal: AbortSignal): Promise<ReadonlyMap<string, UpstreamTool>> {
     if (this.#session === null && this.#known !== null) return this.#known;
     if (this.#session === null && this.#needs.clock.now() < this.#notBefore) throw new Error(this.#trouble);

@@ -42,10 +42,17 @@ test("the defaults that depend on something do so", () => {
   ]);
 
   const none = settings.filter(({ value }) => value === "none").map(({ name }) => name);
-  expect(none).toEqual(["ALLOWED_HOSTS", "ALLOWED_ORIGINS", "AUTH_TOKENS", "CALLBACK_CA_FILE", "SECRETS_KEY"]);
-  const { allowedHosts, allowedOrigins, accessTokens, callbackCa, secretsKeys } = readConfig({}, false);
+  expect(none).toEqual([
+    "ALLOWED_HOSTS",
+    "ALLOWED_ORIGINS",
+    "AUTH_TOKENS",
+    "TASKS_MODULE",
+    "CALLBACK_CA_FILE",
+    "SECRETS_KEY",
+  ]);
+  const { allowedHosts, allowedOrigins, accessTokens, taskModules, callbackCa, secretsKeys } = readConfig({}, false);
   expect(new Set([...allowedHosts, ...allowedOrigins])).toEqual(new Set(["localhost", "127.0.0.1", "[::1]"]));
-  expect([accessTokens, callbackCa, secretsKeys]).toEqual([[], null, []]);
+  expect([accessTokens, taskModules, callbackCa, secretsKeys]).toEqual([[], [], null, []]);
 });
 
 test("the retry schedule is the one of the code", () => {

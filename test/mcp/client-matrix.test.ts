@@ -55,6 +55,7 @@ describe("what the server says of itself", () => {
     expect(toolNames).toEqual([
       "register_callback",
       "start_task_with_callbacks",
+      "list_task_types",
       "run_task",
       "get_task_result",
       "cancel_task",

@@ -123,7 +123,7 @@ function createServices(
   needs: { store: Store; clock: FakeClock; announce: McpNeeds["announce"] },
   { lifetime, ownMax, allow }: EventsOptions,
 ) {
-  const wakes = { wakeRunner: () => {}, wakeDispatcher: () => {} };
+  const wakes = { wakeRunner: () => {}, wakeWorkers: () => {}, wakeDispatcher: () => {} };
   const catalog = createTaskRegistry(TASK_TYPES);
   const targetPolicy = createAddressGuard({ allow, resolve: failingWith("ENOTFOUND") });
   const receivers = { guard: targetPolicy, attemptTimeoutMs: 2000, userAgent: "mcp-callbacks/test" };

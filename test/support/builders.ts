@@ -43,7 +43,12 @@ export function aStart(
   changes: Partial<StartTask["request"]> & { principal?: string; taskId?: string; now?: number } = {},
 ): StartTask {
   const { principal = "local", taskId = "task-1", now = T0, ...request } = changes;
-  return { principal, taskId, now, request: { clientId: "starter", taskType: "demo", input: null, ...request } };
+  return {
+    principal,
+    taskId,
+    now,
+    request: { clientId: "starter", taskType: "demo", doneBy: "handler", input: null, ...request },
+  };
 }
 
 /** A type that takes any input and gives any output, and does what `changes` say. */

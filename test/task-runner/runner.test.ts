@@ -25,7 +25,11 @@ async function setUp(
   const catalog = createTaskRegistry([aTaskType({ run }), ...more]);
   const workSource = createWorkSource({ clock, announce, name: "task runner" });
   let deliveriesWoken = 0;
-  const wakes = { wakeRunner: () => workSource.wake(), wakeDispatcher: () => void deliveriesWoken++ };
+  const wakes = {
+    wakeRunner: () => workSource.wake(),
+    wakeWorkers: () => {},
+    wakeDispatcher: () => void deliveriesWoken++,
+  };
   const feed = createEventFeed();
   const tasks = createTasks({ store, clock, catalog, announce, feed, ...wakes });
   const runner = new TaskRunner({ store: claimsOf(store), tasks, catalog, workSource, feed, clock, announce });
@@ -158,7 +162,7 @@ test("a task that is cancelled while its claim is on its way is not begun", asyn
 
 test("a task whose type is no longer offered fails with a word about it", async () => {
   const { store, ended, clock, start } = await setUp(async () => "ok");
-  const request = { clientId: "c", taskType: "gone", input: null };
+  const request = { clientId: "c", taskType: "gone", doneBy: "handler", input: null } as const;
   await store.startTask({ principal: "local", taskId: "t1", request, now: clock.now() });
   await start("t2");
   expect(await ended("t1")).toMatchObject({

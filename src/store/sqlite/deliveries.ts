@@ -208,7 +208,7 @@ function prepareReclaiming(db: SqliteConnection["db"]) {
     tasks: db
       .update(tasks)
       .set({ status: "pending" })
-      .where(and(taskIsOpen, eq(tasks.status, sql.raw("'running'"))))
+      .where(and(taskIsOpen, eq(tasks.status, sql.raw("'running'")), eq(tasks.doneBy, sql.raw("'handler'"))))
       .prepare(),
     deliveries: db
       .update(deliveries)

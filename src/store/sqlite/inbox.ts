@@ -2,7 +2,7 @@ import { desc, eq, sql } from "drizzle-orm";
 import type { Store } from "../../service/ports.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { toReceived } from "./rows.ts";
-import { inbox } from "./schema.ts";
+import { inbox } from "./inbox-schema.ts";
 
 const RECEIVED_PER_CLIENT_MAX = 100;
 const BYTES_PER_CLIENT_MAX = 8 * 1024 * 1024;

@@ -1,6 +1,7 @@
 import { and, asc, eq, gte, inArray, lt, or, sql } from "drizzle-orm";
 import type { PruneCursor, PrunedStep, PruneHistory, RemovedRows } from "../../service/keeping.ts";
 import type { Store } from "../../service/ports.ts";
+import { completionTokens } from "./completion-schema.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { lostEventsOf } from "./event-log.ts";
 import {
@@ -57,6 +58,7 @@ export function pruningVerbs({ db, write }: SqliteConnection): Pick<Store, "prun
   function remove(task: EndedTask): RemovedRows {
     const key = { ...task };
     removing.markLost.run({ ...key, name: lostEventsOf(task.principal) });
+    removing.completionTokens.run(key);
     return {
       attempts: removing.attempts.run(key).changes,
       deliveries: removing.deliveries.run(key).changes,
@@ -159,6 +161,10 @@ function prepareRemoving(db: Db) {
         select :name, max("seq") from "events" where "task" = :id having max("seq") is not null
         on conflict ("name") do update set "value" = max("value", excluded."value")`),
     callbacks: db.delete(callbacks).where(callbackOfTask()).prepare(),
+    completionTokens: db
+      .delete(completionTokens)
+      .where(eq(completionTokens.task, bound("id")))
+      .prepare(),
     task: db
       .delete(tasks)
       .where(eq(tasks.id, bound("id")))

@@ -4,14 +4,15 @@ import { EVENT_TYPES } from "../../domain/event.ts";
 import type { Event, EventData, EventType } from "../../domain/event.ts";
 import type { Json } from "../../domain/json.ts";
 import type { Task } from "../../domain/task.ts";
-import type { Received } from "../../service/ports.ts";
+import type { Received } from "../../service/inbox-ports.ts";
 import type { SecretCipher } from "../secret-cipher.ts";
-import type { callbacks, events, inbox, tasks } from "./schema.ts";
+import type { inbox } from "./inbox-schema.ts";
+import type { callbacks, events, tasks } from "./schema.ts";
 
 /** Rows into the domain's nouns. What is parsed here was written by this store. */
 
 export function toTask(row: InferSelectModel<typeof tasks>): Task {
-  const { eventCount: _, ...task } = row;
+  const { eventCount: _, dueAt: _due, leaseDigest: _digest, leaseUntil: _until, worker: _worker, ...task } = row;
   return { ...task, result: row.result === null ? null : (JSON.parse(row.result) as Json) };
 }
 

@@ -15,13 +15,15 @@ import type { DisabledReason } from "../../domain/callback-health.ts";
 import type { CallbackStatus } from "../../domain/callback.ts";
 import type { DeliveryReason, DeliveryStatus } from "../../domain/delivery.ts";
 import type { EventName, EventType } from "../../domain/event.ts";
-import type { TaskStatus } from "../../domain/task.ts";
+import type { DoneBy, TaskStatus } from "../../domain/task.ts";
 
 /**
  * The conditions of the partial indexes. SQLite uses such an index only for a query that repeats its condition word by word, with
  * literals, so queries take it from here.
  */
 export const taskIsOpen = sql.raw(`"status" in ('pending', 'running')`);
+export const taskAwaitsWorker = sql.raw(`"status" = 'pending' and "done_by" = 'worker'`);
+export const taskIsLeased = sql.raw(`"status" = 'running' and "lease_until" is not null`);
 export const taskHasEnded = sql.raw(`"finished_at" is not null`);
 export const deliveryIsOpen = sql.raw(`"status" in ('pending', 'sending')`);
 export const PENDING = `"status" = 'pending'`;
@@ -49,6 +51,7 @@ export const tasks = sqliteTable(
     taskId: text("task_id").notNull(),
     clientId: text("client_id").notNull(),
     taskType: text("task_type").notNull(),
+    doneBy: text("done_by").$type<DoneBy>().notNull().default("handler"),
     /** Canonical JSON, or null. */
     input: text(),
     status: text().$type<TaskStatus>().notNull(),
@@ -61,11 +64,20 @@ export const tasks = sqliteTable(
     createdAt: integer("created_at").notNull(),
     startedAt: integer("started_at"),
     finishedAt: integer("finished_at"),
+    /** While pending: not begun before. */
+    dueAt: integer("due_at").notNull().default(0),
+    /** Of a task that is done outside: the last lease's secret as `digestOf` gives it, until when it holds, and who has it. */
+    leaseDigest: text("lease_digest"),
+    leaseUntil: integer("lease_until"),
+    worker: text(),
   },
   (table) => [
     unique("tasks_principal_task_id").on(table.principal, table.taskId),
     index("tasks_of_principal").on(table.principal, table.id),
-    index("tasks_open").on(table.status, table.createdAt).where(taskIsOpen),
+    index("tasks_open").on(table.status, table.doneBy, table.createdAt).where(taskIsOpen),
+    index("tasks_for_workers").on(table.taskType, table.dueAt).where(taskAwaitsWorker),
+    index("tasks_for_workers_due").on(table.dueAt).where(taskAwaitsWorker),
+    index("tasks_leased").on(table.leaseUntil).where(taskIsLeased),
     index("tasks_ended").on(table.finishedAt, table.id).where(taskHasEnded),
   ],
 );
@@ -199,21 +211,6 @@ export const attempts = sqliteTable(
     primaryKey({ name: "attempts_identity", columns: [table.deliveryId, table.number] }),
     foreignKey({ name: "attempts_of_delivery", columns: [table.deliveryId], foreignColumns: [deliveries.id] }),
   ],
-);
-
-/** What the built-in test receiver got. */
-export const inbox = sqliteTable(
-  "inbox",
-  {
-    seq: integer().primaryKey({ autoIncrement: true }),
-    clientId: text("client_id").notNull(),
-    receivedAt: integer("received_at").notNull(),
-    /** Of headers and body. */
-    bytes: integer().notNull(),
-    headers: text().notNull(),
-    body: text().notNull(),
-  },
-  (table) => [index("inbox_client").on(table.clientId, table.seq)],
 );
 
 /** URLs that have answered a challenge of this principal. */

@@ -2,6 +2,7 @@ import type { NewId } from "../../domain/ids.ts";
 import type { Store } from "../../service/ports.ts";
 import type { SecretCipher } from "../secret-cipher.ts";
 import { callbackVerbs } from "./callbacks.ts";
+import { completionVerbs } from "./completions.ts";
 import { asStartError, openConnection } from "./connection.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { deliveryVerbs } from "./deliveries.ts";
@@ -20,6 +21,7 @@ import { subscriptionVerbs } from "./subscriptions.ts";
 import { taskEndVerbs } from "./task-end.ts";
 import { taskVerbs } from "./tasks.ts";
 import { unregisterVerbs } from "./unregister.ts";
+import { workerLeaseVerbs } from "./worker-leases.ts";
 
 export interface SqliteStoreOptions {
   readonly file: string;
@@ -47,6 +49,8 @@ function verbsOf(connection: SqliteConnection, newId: NewId, cipher: SecretCiphe
     ...unregisterVerbs(connection, cipher),
     ...taskVerbs(connection, newId),
     ...taskEndVerbs(connection, newId),
+    ...workerLeaseVerbs(connection),
+    ...completionVerbs(connection),
     ...deliveryVerbs(connection, cipher),
     ...expiryVerbs(connection),
     ...redeliveryVerbs(connection),

@@ -5,6 +5,7 @@ import type { NewId } from "../../domain/ids.ts";
 import type { Task, TaskOutcome } from "../../domain/task.ts";
 import type { CancelTask, FinishTask, FinishTaskResult, Store } from "../../service/ports.ts";
 import { prepareDeliveryInsert } from "./callbacks.ts";
+import { prepareUseOfCompletion } from "./completions.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { toEventTypes } from "./rows.ts";
 import { prepareSubscriptionOutbox } from "./subscription-outbox.ts";
@@ -18,11 +19,19 @@ const bound = sql.placeholder;
 export function taskEndVerbs({ db, write }: SqliteConnection, newId: NewId): TaskEndVerbs {
   const statements = { ...prepareEnds(db), ...prepareNews(db) };
   const insertDelivery = prepareDeliveryInsert(db, newId);
+  const completions = prepareUseOfCompletion(db);
   const tellSubscriptions = prepareSubscriptionOutbox(db, newId);
 
-  function finish({ id, outcome, now }: FinishTask): FinishTaskResult | null {
-    const task = statements.finish.get({ id, now, ...endColumns(outcome) });
-    return task === undefined ? null : tell(task, outcome, now);
+  function finish({ id, outcome, now, right }: FinishTask): FinishTaskResult | null {
+    if (right?.kind === "completion" && !completions.isUsable(right.digest, now)) return null;
+    const lease = {
+      leaseDigest: right?.kind === "lease" ? right.leaseDigest : null,
+      lapsedAt: right?.kind === "lapse" ? right.leaseUntil : null,
+    };
+    const task = statements.finish.get({ id, now, ...lease, ...endColumns(outcome) });
+    if (task === undefined) return null;
+    if (right?.kind === "completion") completions.use(right.digest, now);
+    return tell(task, outcome, now);
   }
 
   function cancel({ id, error, now }: CancelTask): FinishTaskResult | null {
@@ -81,11 +90,14 @@ function prepareEnds(db: SqliteConnection["db"]) {
   };
   const { id, principal, taskId, clientId, eventCount } = tasks;
   const ended = { id, principal, taskId, clientId, eventCount };
+  const rightHolds = sql`(${bound("leaseDigest")} is null
+    or (${tasks.leaseDigest} = ${bound("leaseDigest")} and ${tasks.leaseUntil} > ${bound("now")}))
+    and (${bound("lapsedAt")} is null or ${tasks.leaseUntil} = ${bound("lapsedAt")})`;
   return {
     finish: db
       .update(tasks)
       .set(end)
-      .where(and(eq(tasks.id, bound("id")), eq(tasks.status, "running")))
+      .where(and(eq(tasks.id, bound("id")), eq(tasks.status, "running"), rightHolds))
       .returning(ended)
       .prepare(),
     cancel: db

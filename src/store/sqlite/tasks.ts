@@ -1,8 +1,10 @@
 import { and, asc, desc, eq, getTableColumns, inArray, lt, sql } from "drizzle-orm";
 import type { SQL } from "drizzle-orm";
 import type { NewId } from "../../domain/ids.ts";
+import { hasEnded } from "../../domain/task.ts";
 import type { StartTask, StartTaskResult, Store } from "../../service/ports.ts";
 import { prepareCallbackCount } from "./callbacks.ts";
+import { prepareNewCompletion } from "./completions.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { toTask } from "./rows.ts";
 import { taskIsOpen, tasks } from "./schema.ts";
@@ -14,17 +16,26 @@ const bound = sql.placeholder;
 export function taskVerbs({ db, write }: SqliteConnection, newId: NewId): TaskVerbs {
   const statements = { ...prepareTasks(db), ...prepareReads(db) };
   const countOf = prepareCallbackCount(db);
+  const addCompletion = prepareNewCompletion(db);
 
-  function start({ principal, taskId, request, now }: StartTask): StartTaskResult {
+  function start(command: StartTask): StartTaskResult {
+    const { principal, taskId, completion = null } = command;
     const existing = taskId === null ? undefined : statements.find.get({ principal, taskId });
     const kind = existing === undefined ? "started" : "existing";
-    const row = existing ?? insert({ principal, taskId, request, now });
-    return { kind, task: toTask(row), callbackCount: countOf(principal, row.taskId) };
+    const task = toTask(existing ?? insert(command));
+    const isCompletable = task.doneBy === "holder" && !hasEnded(task);
+    const hasCompletion = completion !== null && isCompletable && addCompletion(task.id, completion);
+    return { kind, task, callbackCount: countOf(principal, task.taskId), hasCompletion };
   }
 
+  /** What the holder of a completion URL does is in their hands at once. */
   function insert({ principal, taskId, request, now }: StartTask) {
     const id = newId("tsk");
-    return statements.insert.get({ id, principal, taskId: taskId ?? id, ...request, now });
+    const state =
+      request.doneBy === "holder"
+        ? { status: "running", runCount: 1, startedAt: now }
+        : { status: "pending", runCount: 0, startedAt: null };
+    return statements.insert.get({ id, principal, taskId: taskId ?? id, ...request, ...state, now });
   }
 
   return {
@@ -55,7 +66,7 @@ function prepareTasks(db: SqliteConnection["db"]) {
   const oldestPending = db
     .select({ id: tasks.id })
     .from(tasks)
-    .where(and(taskIsOpen, eq(tasks.status, sql.raw("'pending'"))))
+    .where(and(taskIsOpen, eq(tasks.status, sql.raw("'pending'")), eq(tasks.doneBy, sql.raw("'handler'"))))
     .orderBy(asc(tasks.createdAt))
     .limit(bound("limit"));
   return {
@@ -67,10 +78,13 @@ function prepareTasks(db: SqliteConnection["db"]) {
         taskId: bound("taskId"),
         clientId: bound("clientId"),
         taskType: bound("taskType"),
+        doneBy: bound("doneBy"),
         input: bound("input"),
-        status: "pending",
-        runCount: 0,
+        status: bound("status"),
+        runCount: bound("runCount"),
         createdAt: bound("now"),
+        dueAt: bound("now"),
+        startedAt: bound("startedAt"),
       })
       .returning()
       .prepare(),
@@ -84,7 +98,7 @@ function prepareTasks(db: SqliteConnection["db"]) {
 }
 
 function prepareReads(db: SqliteConnection["db"]) {
-  const { input: _input, result: _result, ...summary } = getTableColumns(tasks);
+  const { input: _input, result: _result, leaseDigest: _leaseDigest, ...summary } = getTableColumns(tasks);
   const isOwn = eq(tasks.principal, bound("principal"));
   // Internal ids begin with the time, so their order is that of the starts.
   const list = (condition: SQL | undefined) =>

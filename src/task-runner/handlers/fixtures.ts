@@ -32,9 +32,9 @@ function taskType(name: string, run: TaskType["run"]): TaskType {
   return {
     name,
     title: name,
-    description: "What the conformance suite asks for.",
+    description: "What the conformance suite wants run.",
     expectedMs: null,
-    inputSchema: { type: "object" },
+    inputSchema: { type: "object", additionalProperties: true },
     outputSchema: null,
     timeoutMs: null,
     retries: 0,

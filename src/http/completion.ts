@@ -1,0 +1,53 @@
+import type { z } from "zod";
+import type { Announce } from "../service/announcements.ts";
+import type { CompletionAnswer, Completions } from "../service/completions.ts";
+import { readJsonBody } from "./json-body.ts";
+import type { Operation } from "./operation.ts";
+import { Refusal, withRefusals } from "./refusal.ts";
+import { completionAnswer, completionRequest } from "./worker-schemas.ts";
+import { refusedResult } from "./workers.ts";
+
+export interface CompletionNeeds {
+  readonly completions: Completions;
+  readonly announce: Announce;
+}
+
+/** POST /complete/{token}: what a completion URL does, once. The URL itself is what admits. */
+export function completionOperation({ completions, announce }: CompletionNeeds): Operation {
+  return {
+    method: "post",
+    path: "/complete/{token}",
+    id: "completeByUrl",
+    summary: "Ends the one task that the URL is for, once.",
+    parameters: { token: { in: "path", description: "The secret of the completion_url." } },
+    request: completionRequest,
+    responses: { 200: { description: "The task has ended.", schema: completionAnswer } },
+    refusals: ["invalid", "not_found", "already_used", "task_ended", "expired", "too_large", "unsupported_media_type"],
+    handle: withRefusals(async (ctx) => {
+      const body = await readJsonBody(ctx.req, completionRequest);
+      const end =
+        "error" in body
+          ? ({ kind: "failed", error: body.error } as const)
+          : ({ kind: "completed", result: body.result } as const);
+      const answer = await completions.use(String(ctx.params["token"]), end);
+      if (answer.kind !== "taken") throw refusalOf(answer);
+      const status = end.kind;
+      ctx.body = { task_id: answer.task.taskId, status } satisfies z.output<typeof completionAnswer>;
+    }, announce),
+  };
+}
+
+function refusalOf(answer: Exclude<CompletionAnswer, { readonly kind: "taken" }>): Refusal {
+  switch (answer.kind) {
+    case "not_found":
+      return new Refusal("not_found", "There is no such completion URL.");
+    case "used":
+      return new Refusal("already_used", "This completion URL was used already; it works once.");
+    case "expired":
+      return new Refusal("expired", "This completion URL has expired.");
+    case "ended":
+      return new Refusal("task_ended", `The task is ${answer.status} already.`);
+    case "refused":
+      return refusedResult(answer);
+  }
+}

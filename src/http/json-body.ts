@@ -1,0 +1,43 @@
+import type { IncomingMessage } from "node:http";
+import { z } from "zod";
+import { discardRest, readRequestBody, REQUEST_BODY_BYTES_MAX } from "../request-body.ts";
+import { Refusal } from "./refusal.ts";
+
+const PROBLEMS_MAX = 5;
+
+/** The body as `schema` reads it; an empty one counts as `{}`. Throws a `Refusal` that says what is wrong with it. */
+export async function readJsonBody<Schema extends z.ZodType>(
+  request: IncomingMessage,
+  schema: Schema,
+): Promise<z.output<Schema>> {
+  const parsed = schema.safeParse(jsonOf(await bytesOf(request), request.headers["content-type"]));
+  if (parsed.success) return parsed.data;
+  throw new Refusal("invalid", problemsOf(parsed.error));
+}
+
+async function bytesOf(request: IncomingMessage): Promise<Buffer> {
+  const body = await readRequestBody(request);
+  if (body.kind === "bytes") return body.bytes;
+  if (body.kind === "gone") throw new Refusal("invalid", "The body ended before it was complete.");
+  discardRest(request);
+  throw new Refusal("too_large", `The body is over ${REQUEST_BODY_BYTES_MAX} bytes.`);
+}
+
+function jsonOf(bytes: Buffer, contentType = ""): unknown {
+  if (bytes.length === 0) return {};
+  if (!/^application\/([\w.-]+\+)?json *(;|$)/i.test(contentType))
+    throw new Refusal("unsupported_media_type", "Send the body as JSON, with Content-Type: application/json.");
+  try {
+    return JSON.parse(bytes.toString()) as unknown;
+  } catch {
+    throw new Refusal("invalid", "The body is not JSON.");
+  }
+}
+
+function problemsOf({ issues }: z.ZodError): string {
+  const clauses = issues.slice(0, PROBLEMS_MAX).map(({ path, message }) => {
+    const name = z.core.toDotPath(path);
+    return name === "" ? message : `${name}: ${message}`;
+  });
+  return `${clauses.join("; ")}.`;
+}

@@ -1,0 +1,75 @@
+import { z } from "zod";
+import type { Operation, Parameter } from "./operation.ts";
+import { refusalSchema, statusOf } from "./refusal.ts";
+
+export interface OpenApiInfo {
+  readonly title: string;
+  readonly version: string;
+  readonly url: string;
+}
+
+const SECURITY_SCHEMES = {
+  worker: { type: "http", scheme: "bearer", description: "One of WORKER_TOKENS." },
+  access: { type: "http", scheme: "bearer", description: "One of AUTH_TOKENS; without any, none is needed." },
+} as const;
+
+/** The OpenAPI 3.1 document of these operations. */
+export function openApiDocument(operations: readonly Operation[], { title, version, url }: OpenApiInfo) {
+  const paths: Record<string, Record<string, unknown>> = {};
+  for (const operation of operations)
+    paths[operation.path] = { ...paths[operation.path], [operation.method]: operationObject(operation) };
+  return {
+    openapi: "3.1.0",
+    info: {
+      title,
+      version,
+      description:
+        "What is served beside MCP: the API for workers outside, completion URLs, the test receiver, health.",
+    },
+    servers: [{ url }],
+    paths,
+    components: { schemas: { Error: schemaOf(refusalSchema, "output") }, securitySchemes: SECURITY_SCHEMES },
+  };
+}
+
+function operationObject({ id, summary, parameters, security, request, responses, refusals = [] }: Operation) {
+  return {
+    operationId: id,
+    summary,
+    ...(parameters && { parameters: Object.entries(parameters).map(parameterObject) }),
+    ...(security && { security: security === "access" ? [{}, { access: [] }] : [{ [security]: [] }] }),
+    ...(request && { requestBody: { required: true, content: jsonContent(schemaOf(request, "input")) } }),
+    responses: { ...answersOf(responses), ...refusalsOf(refusals) },
+  };
+}
+
+function parameterObject([name, { in: place, description }]: [string, Parameter]) {
+  return { name, in: place, description, required: place === "path", schema: { type: "string" } };
+}
+
+function answersOf(responses: Operation["responses"]): Record<string, unknown> {
+  const entries = Object.entries(responses).map(([status, { description, schema }]) => [
+    status,
+    { description, ...(schema && { content: jsonContent(schemaOf(schema, "output")) }) },
+  ]);
+  return Object.fromEntries(entries);
+}
+
+/** Several codes may share a status. */
+function refusalsOf(codes: NonNullable<Operation["refusals"]>): Record<string, unknown> {
+  const byStatus = Map.groupBy(codes, statusOf);
+  const content = jsonContent({ $ref: "#/components/schemas/Error" });
+  return Object.fromEntries(
+    [...byStatus].map(([status, those]) => [status, { description: `error.code: ${those.join(" or ")}`, content }]),
+  );
+}
+
+function jsonContent(schema: object) {
+  return { "application/json": { schema } };
+}
+
+/** Without `$schema` and `id`: OpenAPI 3.1 reads each schema as 2020-12 anyway. */
+function schemaOf(schema: z.ZodType, io: "input" | "output"): object {
+  const { $schema: _dialect, id: _id, ...keywords } = z.toJSONSchema(schema, { target: "draft-2020-12", io });
+  return keywords;
+}

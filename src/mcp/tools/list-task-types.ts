@@ -1,0 +1,77 @@
+import { z } from "zod";
+import type { Clock } from "../../service/ports.ts";
+import type { JsonSchema, TaskType } from "../../service/task-types.ts";
+import type { Tasks } from "../../service/tasks.ts";
+import { count, timestamp, timestampOf } from "../answers.ts";
+import { defineTool } from "../tool.ts";
+import type { Tool } from "../tool.ts";
+
+const DESCRIPTION = [
+  "Lists the kinds of work this server does, each with the JSON Schema of its input and of its result.",
+  "Ask it before start_task_with_callbacks or run_task, whose task_type and input it explains.",
+].join(" ");
+
+/** As it came: a JSON Schema may have any keyword. */
+const jsonSchema: z.ZodType<JsonSchema> = z.any().meta({ type: "object", additionalProperties: true });
+const optionalSchema: z.ZodType<JsonSchema | null> = z
+  .any()
+  .meta({ anyOf: [{ type: "object", additionalProperties: true }, { type: "null" }] });
+
+const output = z.object({
+  task_types: z.array(
+    z.object({
+      task_type: z.string(),
+      title: z.string(),
+      description: z.string(),
+      input_schema: jsonSchema.describe("JSON Schema (2020-12) of `input`."),
+      output_schema: optionalSchema.describe("JSON Schema (2020-12) of the result; null: any JSON."),
+      expected_ms: z.number().nullable().describe("How long it usually takes; null: unknown."),
+      timeout_ms: z.number().nullable().describe("A run that takes longer fails; null: no limit."),
+      retries: count.describe("How often a run that failed is repeated."),
+      concurrency: count
+        .nullable()
+        .describe("How many run at once; the others wait. Null: as many as this server runs."),
+      done_by: z
+        .enum(["handler", "worker"])
+        .describe("handler: this server. worker: a program outside, when it asks for work."),
+    }),
+  ),
+  timestamp,
+});
+
+export function createListTaskTypes({
+  tasks,
+  clock,
+}: {
+  readonly tasks: Tasks;
+  readonly clock: Pick<Clock, "now">;
+}): Tool {
+  return defineTool({
+    name: "list_task_types",
+    title: "List the kinds of work",
+    description: DESCRIPTION,
+    annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
+    input: z.strictObject({}),
+    output,
+    async answer() {
+      const types = await tasks.types();
+      return { task_types: types.map(listed), timestamp: timestampOf(clock) };
+    },
+  });
+}
+
+function listed(type: TaskType) {
+  const { name, title, description, inputSchema, outputSchema, expectedMs, timeoutMs, retries, concurrency } = type;
+  return {
+    task_type: name,
+    title,
+    description,
+    input_schema: inputSchema,
+    output_schema: outputSchema,
+    expected_ms: expectedMs,
+    timeout_ms: timeoutMs,
+    retries,
+    concurrency,
+    done_by: type.doneBy,
+  };
+}

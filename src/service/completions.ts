@@ -1,0 +1,68 @@
+import { digestOf } from "../domain/ids.ts";
+import { failedWith, hasEnded } from "../domain/task.ts";
+import type { Task, TaskStatus } from "../domain/task.ts";
+import type { Clock, Store } from "./ports.ts";
+import type { TaskCatalog } from "./task-types.ts";
+import type { Tasks } from "./tasks.ts";
+import type { NewCompletion } from "./worker-ports.ts";
+import { endWith } from "./worker-result.ts";
+import type { RefusedResult } from "./worker-result.ts";
+
+export interface CompletionsNeeds {
+  readonly store: Pick<Store, "findCompletion">;
+  readonly tasks: Pick<Tasks, "finish">;
+  readonly catalog: Pick<TaskCatalog, "find">;
+  readonly clock: Pick<Clock, "now">;
+  readonly newNonce: () => string;
+  readonly ttlMs: number;
+}
+
+/** What is shown once, and what is kept of it. */
+export interface IssuedCompletion {
+  readonly token: string;
+  readonly completion: NewCompletion;
+}
+
+export type CompletionEnd =
+  | { readonly kind: "completed"; readonly result: unknown }
+  | { readonly kind: "failed"; readonly error: string };
+
+export type CompletionAnswer =
+  | RefusedResult
+  | { readonly kind: "taken"; readonly task: Task }
+  | { readonly kind: "not_found" | "used" | "expired" }
+  /** The task has ended otherwise. */
+  | { readonly kind: "ended"; readonly status: TaskStatus };
+
+export type Completions = ReturnType<typeof createCompletions>;
+
+/** Secrets that end one task, once: for a CI job or a person, who has no worker's token. */
+export function createCompletions({ store, tasks, catalog, clock, newNonce, ttlMs }: CompletionsNeeds) {
+  return {
+    /** To be stored with the start of its task. */
+    issue(): IssuedCompletion {
+      const token = newNonce();
+      return { token, completion: { digest: digestOf(token), expiresAt: clock.now() + ttlMs } };
+    },
+
+    async use(token: string, end: CompletionEnd): Promise<CompletionAnswer> {
+      const digest = digestOf(token);
+      const found = await store.findCompletion(digest);
+      if (found === null) return { kind: "not_found" };
+      const { task, usedAt, expiresAt } = found;
+      if (usedAt !== null) return { kind: "used" };
+      if (hasEnded(task)) return { kind: "ended", status: task.status };
+      if (expiresAt <= clock.now()) return { kind: "expired" };
+      const ending =
+        end.kind === "failed"
+          ? ({ kind: "end", outcome: failedWith(end.error) } as const)
+          : endWith(await catalog.find(task.taskType), end.result);
+      if (ending.kind === "refused") return ending;
+      const isEnded = await tasks.finish(task, ending.outcome, { kind: "completion", digest });
+      if (isEnded) return { kind: "taken", task };
+      // Somebody was faster: by this very token, or otherwise.
+      const after = await store.findCompletion(digest);
+      return after === null || after.usedAt !== null ? { kind: "used" } : { kind: "ended", status: after.task.status };
+    },
+  };
+}
