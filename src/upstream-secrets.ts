@@ -44,7 +44,7 @@ export function createExpander(at: string, env: NodeJS.ProcessEnv): Expander {
     const expanded = Object.entries(given).map(([name, text]) => {
       const value = expand(`${path}.${name}`, text, (variable) => !HARMLESS_VARIABLES.test(variable));
       // "Bearer abc…": the token is the second word.
-      if (SECRET_NAME.test(name)) hide(value, ...(isHeader ? value.split(/\s+/) : []));
+      if (SECRET_NAME.test(name)) hide(value, ...(isHeader ? value.split(/\s+/).slice(1) : []));
       return [name, value] as const;
     });
     return Object.fromEntries(expanded);

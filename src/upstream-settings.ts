@@ -47,7 +47,7 @@ export interface ReadUpstreams {
 export function readUpstreams(path: string | undefined, env: NodeJS.ProcessEnv): ReadUpstreams {
   if (path === undefined || path === "") return { upstreams: [], problems: [] };
   try {
-    const parsed = file.safeParse(JSON.parse(readText(path)));
+    const parsed = file.safeParse(JSON.parse(readText(path)), { reportInput: true });
     if (!parsed.success) return problem(describe(parsed.error, "").join("; "));
     const read = Object.entries(parsed.data.mcpServers)
       .filter(([, entry]) => entry["callbacks"] !== undefined && entry["disabled"] !== true)
@@ -76,7 +76,7 @@ function readServer(name: string, entry: object, env: NodeJS.ProcessEnv): ReadUp
   const problems = UPSTREAM_NAME.test(name)
     ? []
     : [`${at} must have a name of 1 to 40 letters, digits and _ . - to be part of a task type`];
-  const parsed = server.safeParse(entry);
+  const parsed = server.safeParse(entry, { reportInput: true });
   if (!parsed.success) return { upstreams: [], problems: [...problems, ...describe(parsed.error, at)] };
   const expander = createExpander(at, env);
   const way = wayOf(parsed.data, expander);

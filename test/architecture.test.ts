@@ -43,7 +43,7 @@ const CONFINED: Readonly<Record<string, readonly string[]>> = {
   "p-retry": ["delivery"],
   undici: ["delivery", "upstream"],
   pino: ["observability"],
-  zod: ["mcp", "task-modules", "task-runner", "config.ts", "setting-parsers.ts", "upstream-settings.ts"],
+  zod: ["http", "mcp", "task-modules", "task-runner", "config.ts", "setting-parsers.ts", "upstream-settings.ts"],
 };
 
 interface Import {

@@ -24,6 +24,8 @@ test("every setting has the contract's default", () => {
     taskModules: [],
     demoTaskMs: 10_000,
     runTaskWaitMs: 50_000,
+    upstreams: [],
+    httpTasks: false,
     logFormat: "json",
     logLevel: "info",
     privateTargets: "loopback",

@@ -31,7 +31,7 @@ export function createUpstreamCatalog({ upstreams, ...needs }: UpstreamCatalogNe
       const toolName = name.slice(slash + 1);
       if (connection === undefined || !offersTool(connection.upstream, toolName)) return undefined;
       const signal = AbortSignal.timeout(FIND_MS);
-      const tools = (await orNull(connection.tools(signal))) ?? (await orNull(connection.currentTools(signal)));
+      const tools = (await orNull(connection.tools(signal))) ?? (await patientTools(connection, signal));
       if (tools === null) return taskTypeOfUnasked(connection, toolName);
       const tool = tools.get(toolName);
       return tool === undefined ? undefined : taskTypeOfTool(connection, tool);
@@ -51,6 +51,11 @@ async function listed(connection: UpstreamConnection): Promise<readonly TaskType
   return upstream.allow
     .filter((name) => name !== ALL_TOOLS && offersTool(upstream, name) && taskTypeOf(upstream, name) !== null)
     .map((name) => taskTypeOfUnasked(connection, name));
+}
+
+/** A server that is reached over HTTP may be starting beside ours; a command that fails will fail again. */
+async function patientTools(connection: UpstreamConnection, signal: AbortSignal) {
+  return connection.upstream.way.kind === "http" ? orNull(connection.currentTools(signal)) : null;
 }
 
 /** Null: it cannot be asked. */

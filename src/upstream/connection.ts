@@ -5,6 +5,7 @@ import type { Announce } from "../service/announcements.ts";
 import type { Clock } from "../service/ports.ts";
 import { createBoundedLines } from "./bounded-lines.ts";
 import { faultOf, UpstreamCallError } from "./call-fault.ts";
+import type { CallFault } from "./call-fault.ts";
 import { createRedactor } from "./redactor.ts";
 import type { Redactor } from "./redactor.ts";
 import { openSession } from "./session.ts";
@@ -175,10 +176,10 @@ export class UpstreamConnection {
     return waitMs;
   }
 
-  async #reasonOf(error: unknown, session: Session, fault: string): Promise<string> {
-    if (fault !== "lost") return this.#shown(error);
-    // The end says more than the call that it broke off.
-    return Promise.race([session.ended, Promise.resolve(this.#shown(error))]);
+  /** The end of a session, if that is what it was, says more than the call that broke off. */
+  async #reasonOf(failure: unknown, session: Session, fault: CallFault): Promise<string> {
+    const shown = Promise.resolve(this.#shown(failure));
+    return fault === "lost" ? Promise.race([session.ended, shown]) : shown;
   }
 
   #shown(error: unknown): string {

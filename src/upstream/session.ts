@@ -51,11 +51,13 @@ export async function openSession({ upstream, version, redactor, said, signal }:
   const client = new Client({ name: "mcp-callbacks", version }, { versionNegotiation });
   const { promise: ended, resolve: end } = Promise.withResolvers<string>();
   let trouble = { text: "", at: -Infinity };
-  client.onerror = (error) => {
-    trouble = { text: redactor.text(error.message).slice(0, TROUBLE_CHARS_MAX), at: performance.now() };
-    said.line(trouble.text);
-  };
-  client.onclose = () => end(performance.now() - trouble.at < CAUSE_MS ? trouble.text : "its connection was closed");
+  Object.assign(client, {
+    onerror(error: Error) {
+      trouble = { text: redactor.text(error.message).slice(0, TROUBLE_CHARS_MAX), at: performance.now() };
+      said.line(trouble.text);
+    },
+    onclose: () => end(performance.now() - trouble.at < CAUSE_MS ? trouble.text : "its connection was closed"),
+  });
   const starting = { signal, timeout: START_MS };
 
   async function listed(options: typeof starting): Promise<ChosenTools> {
@@ -82,9 +84,8 @@ export async function openSession({ upstream, version, redactor, said, signal }:
       close,
       ...createCalls(client, close),
       async chosen(wanted) {
-        if (!isStale) return chosen;
+        if (isStale) chosen = await listed({ signal: wanted, timeout: START_MS });
         isStale = false;
-        chosen = await listed({ signal: wanted, timeout: START_MS });
         return chosen;
       },
     };

@@ -36,7 +36,7 @@ test("every source and test file that a document names is there", () => {
 
 test("the layout names what is there", () => {
   const paths = blockWith(sectionOf(readme, "Layout"), "text", "src/").trimEnd().split("\n");
-  expect(paths).toHaveLength(10);
+  expect(paths).toHaveLength(11);
   expect(paths.map((line) => line.split(" ")[0]!).filter(isMissing)).toEqual([]);
 });
 

@@ -23,7 +23,7 @@ test("every setting has its row, in the order of the code", () => {
 test("the defaults that the table gives are those of the code", () => {
   // Given on purpose, a default changes nothing.
   const literal = settings.filter(({ name, value }) => name !== "PUBLIC_URL" && /^`[^`]+`$/.test(value));
-  expect(literal).toHaveLength(18);
+  expect(literal).toHaveLength(19);
   const changed = literal.filter(({ name, value }) => {
     return !isDeepStrictEqual(readConfig({ [name]: quotedIn(value)[0] }, false), readConfig({}, false));
   });
@@ -47,12 +47,16 @@ test("the defaults that depend on something do so", () => {
     "ALLOWED_ORIGINS",
     "AUTH_TOKENS",
     "TASKS_MODULE",
+    "UPSTREAMS",
     "CALLBACK_CA_FILE",
     "SECRETS_KEY",
   ]);
-  const { allowedHosts, allowedOrigins, accessTokens, taskModules, callbackCa, secretsKeys } = readConfig({}, false);
+  const { allowedHosts, allowedOrigins, accessTokens, taskModules, upstreams, callbackCa, secretsKeys } = readConfig(
+    {},
+    false,
+  );
   expect(new Set([...allowedHosts, ...allowedOrigins])).toEqual(new Set(["localhost", "127.0.0.1", "[::1]"]));
-  expect([accessTokens, taskModules, callbackCa, secretsKeys]).toEqual([[], [], null, []]);
+  expect([accessTokens, taskModules, upstreams, callbackCa, secretsKeys]).toEqual([[], [], [], null, []]);
 });
 
 test("the retry schedule is the one of the code", () => {

@@ -1,4 +1,5 @@
 /** An MCP server over stdio that misbehaves on request: a real process, so that what it does to us is what others would do. */
+import { existsSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 
 const write = (message) => process.stdout.write(`${JSON.stringify(message)}\n`);
@@ -9,6 +10,8 @@ const repeatable = { readOnlyHint: true, idempotentHint: true };
 const tools = [
   tool("echo", repeatable, { text: { type: "string" } }),
   tool("hang", repeatable),
+  tool("hang_unsafe", {}),
+  tool("hang_once", repeatable, { marker: { type: "string" } }),
   tool("crash", {}),
   tool("crash_once", repeatable, { marker: { type: "string" } }),
   tool("flood", repeatable),
@@ -25,16 +28,25 @@ function tool(name, annotations, properties = {}) {
   return { name, description: `It will ${name}.`, inputSchema: { type: "object", properties }, annotations };
 }
 
+/** A file of the test's: it is there from the second call on. */
+function isThere(marker) {
+  const wasThere = existsSync(marker);
+  writeFileSync(marker, "");
+  return wasThere;
+}
+
 const calls = {
   echo: (id, given) => answer(id, text(given.text ?? "")),
   hang: () => {},
+  hang_unsafe: () => {},
+  hang_once(id, { marker }) {
+    if (isThere(marker)) answer(id, text("done at last"));
+    else process.stderr.write("hang_once has begun\n");
+  },
   crash: () => process.exit(3),
-  // The marker is the test's file: it is there from the second call on.
-  async crash_once(id, { marker }) {
-    const { existsSync, writeFileSync } = await import("node:fs");
-    if (existsSync(marker)) return answer(id, text("done at last"));
-    writeFileSync(marker, "");
-    process.exit(3);
+  crash_once(id, { marker }) {
+    if (isThere(marker)) answer(id, text("done at last"));
+    else process.exit(3);
   },
   flood(id, _given, progressToken) {
     for (let progress = 1; progress <= 20_000; progress++)

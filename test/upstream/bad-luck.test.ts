@@ -9,12 +9,12 @@ test("a call that hangs ends with its signal, and its server is told", async () 
   const { type } = startCatalog(misbehavingServer());
   const cancel = new AbortController();
   const { outcome } = runOnce(await type("bad/hang"), {}, { signal: cancel.signal });
-  const ended = expect(outcome).rejects.toThrow("enough");
+  const ended = outcome.catch((error: unknown) => error);
   const asked = await type("bad/cancelled");
   // The hanging call is with the server once a later one has been answered.
   await runOnce(asked, {}).outcome;
   cancel.abort(new Error("enough"));
-  await ended;
+  expect(await ended).toMatchObject({ message: expect.stringContaining("enough") });
   expect(await runOnce(asked, {}).outcome).toEqual({ cancelled: [expect.any(Number)] });
 });
 
@@ -41,9 +41,9 @@ test("a task that may be repeated fails for now, and its next run finds a new pr
 test("a crash fails all calls that are under way, and each is told", async () => {
   const { type } = startCatalog(misbehavingServer());
   const hanging = runOnce(await type("bad/hang"), {}).outcome;
-  const lost = expect(hanging).rejects.toThrow("was lost while hang ran");
+  const lost = hanging.catch((error: unknown) => error);
   await expect(runOnce(await type("bad/crash"), {}).outcome).rejects.toThrow("was lost");
-  await lost;
+  expect(await lost).toMatchObject({ message: expect.stringContaining("was lost while hang ran") });
 });
 
 test("a flood of progress is passed on and holds nothing up", async () => {
