@@ -38,6 +38,8 @@ const settings = z.object({
     .default("file:./data/callbacks.db"),
   SERVER_NAME: z.string().trim().min(1).default("FastMCP TrovabandoServer - Webhook Callbacks"),
   TASKS_MODULE: list().default([]),
+  TASKS_RUNNING_MAX: whole(1, 100_000).default(1000),
+  TASKS_STOP_GRACE_MS: whole(0, 8000).default(5000),
   DEMO_TASK_MS: whole(0, 86_400_000).default(10_000),
   RUN_TASK_WAIT_MS: whole(0, 3_600_000).default(50_000),
   UPSTREAMS: z.string().optional(),
@@ -113,6 +115,8 @@ function parseConfig(env: NodeJS.ProcessEnv, isTerminal: boolean) {
     serverName: values.SERVER_NAME,
     /** Files that export task types. */
     taskModules: values.TASKS_MODULE,
+    tasksRunningMax: values.TASKS_RUNNING_MAX,
+    tasksStopGraceMs: values.TASKS_STOP_GRACE_MS,
     demoTaskMs: values.DEMO_TASK_MS,
     runTaskWaitMs: values.RUN_TASK_WAIT_MS,
     upstreams,

@@ -19,7 +19,7 @@ import type { HttpRequester } from "./service/http-requester.ts";
 import { joinCatalogs } from "./service/join-catalogs.ts";
 import type { Clock, Store, WorkSource } from "./service/ports.ts";
 import type { Challenger } from "./service/subscription-ports.ts";
-import type { TaskCatalog } from "./service/task-types.ts";
+import type { TaskCatalog, TaskType } from "./service/task-types.ts";
 import { openStore } from "./store/open.ts";
 import type { OpenedStore } from "./store/open.ts";
 import { createSecretCipher } from "./store/secret-cipher.ts";
@@ -43,6 +43,8 @@ export interface House {
   readonly prober: Prober;
   readonly challenger: Challenger;
   readonly catalog: TaskCatalog;
+  /** Types of which only so many run at once. */
+  readonly concurrency: ReadonlyMap<string, number>;
   readonly feed: EventFeed;
   readonly taskWork: WorkSource;
   readonly workerWork: WorkSource;
@@ -70,9 +72,12 @@ export async function openHouse(config: Config, lifecycle: Lifecycle): Promise<H
   const guard = createAddressGuard({ allow: config.privateTargets });
   const requester = createHttpRequester({ guard, userAgent, ca: config.callbackCa ?? undefined });
   lifecycle.add("http requester", () => requester.close());
-  const upstreams = createUpstreamCatalog({ upstreams: config.upstreams, version, clock, announce });
+  const own = await taskTypesOf(config, clock, requester);
+  const concurrency = new Map(
+    own.flatMap((type) => (type.concurrency === null ? [] : [[type.name, type.concurrency] as const])),
+  );
+  const upstreams = createUpstreamCatalog({ upstreams: config.upstreams, version, clock, announce, concurrency });
   lifecycle.addBeside("upstreams", () => upstreams.stop());
-  const own = await createOwnCatalog(config, clock, requester);
   const { store, createWorkSource } = await openMigratedStore(config);
   lifecycle.add("store", () => store.close());
   const now = clock.now();
@@ -94,7 +99,8 @@ export async function openHouse(config: Config, lifecycle: Lifecycle): Promise<H
     prober,
     challenger,
     breaker: new CircuitBreaker(),
-    catalog: joinCatalogs([own, upstreams]),
+    catalog: joinCatalogs([createTaskRegistry(own), upstreams]),
+    concurrency,
     feed: createEventFeed(),
     taskWork: createWorkSource({ clock, announce, name: "task runner" }),
     workerWork: createWorkSource({ clock, announce, name: "workers" }),
@@ -104,7 +110,7 @@ export async function openHouse(config: Config, lifecycle: Lifecycle): Promise<H
 }
 
 /** The task types that are built in, and those of the operator's modules. */
-async function createOwnCatalog(config: Config, clock: Clock, requester: HttpRequester): Promise<TaskCatalog> {
+async function taskTypesOf(config: Config, clock: Clock, requester: HttpRequester): Promise<TaskType[]> {
   const { demoTaskMs, httpTasks, testFixtures, taskModules } = config;
   const builtIn = [
     createDemoTask({ clock, workMs: demoTaskMs }),
@@ -115,7 +121,7 @@ async function createOwnCatalog(config: Config, clock: Clock, requester: HttpReq
   const taken = [...builtIn.map(({ name }) => name), ...RESERVED_TASK_TYPES];
   const { types, problems } = await loadTaskModules({ modules: taskModules, taken });
   if (problems.length > 0) throw new ConfigError(problems.map((problem) => `TASKS_MODULE ${problem}`).join("\n"));
-  return createTaskRegistry([...builtIn, ...types]);
+  return [...builtIn, ...types];
 }
 
 export function openMigratedStore({ databaseUrl, secretsKeys }: Config): Promise<OpenedStore> {

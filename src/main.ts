@@ -4,11 +4,12 @@ import { createHttpSender } from "./delivery/http-sender.ts";
 import { Janitor } from "./delivery/janitor.ts";
 import { SUSPEND_POLICY } from "./domain/subscription.ts";
 import { createApp, listen } from "./http/server.ts";
+import type { McpHandler } from "./http/server.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { createMcp } from "./mcp/handler.ts";
 import { createPrincipalOf } from "./service/principals.ts";
+import type { PrincipalOf } from "./service/principals.ts";
 import type { Revocation } from "./service/revocation.ts";
-import type { Tasks } from "./service/tasks.ts";
 import { TaskRunner } from "./task-runner/runner.ts";
 import { openHouse, openMigratedStore, userAgent, version } from "./house.ts";
 import type { House } from "./house.ts";
@@ -30,6 +31,8 @@ export interface Running {
   stop(): Promise<void>;
 }
 
+type Services = ReturnType<typeof createServices>;
+
 /** The running service, put together from its parts: the store is first up and last down, the door is last up. */
 export async function start(config: Config): Promise<Running> {
   const lifecycle = new Lifecycle();
@@ -37,7 +40,7 @@ export async function start(config: Config): Promise<Running> {
     const house = await openHouse(config, lifecycle);
     const services = createServices(house);
     await revokeStrangers(house, services.revocation);
-    startMachinery(house, services.tasks);
+    startMachinery(house, services);
     return await openDoors(house, services);
   } catch (error) {
     await lifecycle.stop();
@@ -59,7 +62,7 @@ async function revokeStrangers({ config, lifecycle }: House, revocation: Revocat
 }
 
 /** What happens by itself. */
-function startMachinery(house: House, tasks: Tasks): void {
+function startMachinery(house: House, { tasks, workerQueue }: Services): void {
   const { config, lifecycle, store, clock, guard, breaker, catalog, feed, taskWork, deliveryWork, janitorWork } = house;
   const { announce } = house.log;
 
@@ -83,9 +86,22 @@ function startMachinery(house: House, tasks: Tasks): void {
   dispatcher.start();
   lifecycle.add("dispatcher", () => dispatcher.stop(STOP_GRACE_MS));
 
-  const runner = new TaskRunner({ store, tasks, catalog, workSource: taskWork, feed, clock, announce });
+  const runner = new TaskRunner({
+    store,
+    tasks,
+    catalog,
+    runningMax: config.tasksRunningMax,
+    concurrency: house.concurrency,
+    workSource: taskWork,
+    feed,
+    clock,
+    announce,
+  });
   runner.start();
-  lifecycle.addBeside("task runner", () => runner.stop());
+  lifecycle.addBeside("task runner", () => runner.stop(config.tasksStopGraceMs));
+
+  house.workerWork.start(() => workerQueue.pass());
+  lifecycle.addBeside("workers", () => house.workerWork.stop());
 
   const janitor = new Janitor({ store, workSource: janitorWork, clock, retentionMs: config.retentionMs, announce });
   janitor.start();
@@ -93,38 +109,74 @@ function startMachinery(house: House, tasks: Tasks): void {
 }
 
 /** The ways in. */
-async function openDoors(house: House, services: ReturnType<typeof createServices>): Promise<Running> {
-  const { config, lifecycle, clock, log } = house;
-  const { announce } = log;
-  const { accessTokens, principalWithoutTokens, allowedHosts, allowedOrigins, serverName, testFixtures } = config;
-  const principalOf = createPrincipalOf(accessTokens, principalWithoutTokens);
-  const serverInfo = { name: "mcp-callbacks", version };
-
-  const { errorCodes, unknownUnsubscribe } = config.events;
-  const { runTaskWaitMs, retentionMs } = config;
-  const door = { principalOf, serverInfo, allowedHosts, allowedOrigins, testFixtures };
-  // A task is kept from its end on, so from its start on for that long at least.
-  const taskTerms = { runTaskWaitMs, taskTtlMs: retentionMs === null ? null : Math.max(1, Math.floor(retentionMs)) };
-  const eventsTerms = { errorCodes, unknownUnsubscribe };
-  const mcp = createMcp({ ...services, ...door, ...taskTerms, ...eventsTerms, clock, announce });
-  const app = createApp({ ...services, clock, announce, principalOf, allowedHosts, serverName, mcp: mcp.handle });
+async function openDoors(house: House, services: Services): Promise<Running> {
+  const { config, lifecycle, log } = house;
+  // Known once it listens, which is before anybody can ask.
+  const address = { url: config.publicUrl ?? "" };
+  const principalOf = createPrincipalOf(config.accessTokens, config.principalWithoutTokens);
+  const mcp = createMcpDoor(house, services, principalOf, address);
+  const app = createHttpDoor(house, services, principalOf, address, mcp.handle);
   const server = await listen(app, config.host, config.port);
+  const { port } = server;
+  address.url = config.publicUrl ?? `http://localhost:${port}`;
   // Beside the dispatcher: a POST to our own test receiver that is under way still finds it.
   lifecycle.addBeside("http", async () => {
     mcp.endStreams();
+    services.workerQueue.dismiss();
     await server.stop(STOP_GRACE_MS);
     await mcp.close();
   });
-
-  const { port } = server;
-  const url = config.publicUrl ?? `http://localhost:${port}`;
-  log.ready({ url, port, tools: mcp.toolNames });
+  log.ready({ url: address.url, port, tools: mcp.toolNames });
   return {
-    url,
+    url: address.url,
     port,
     stop() {
       log.say("👋 Stopping: what is under way may finish, the rest waits for the next start");
       return lifecycle.stop();
     },
   };
+}
+
+/** `url`: how clients reach the server. */
+type Address = { readonly url: string };
+
+function createMcpDoor({ config, clock, log }: House, services: Services, principalOf: PrincipalOf, address: Address) {
+  const { allowedHosts, allowedOrigins, testFixtures, runTaskWaitMs, retentionMs, events } = config;
+  return createMcp({
+    ...services,
+    principalOf,
+    serverInfo: { name: "mcp-callbacks", version },
+    allowedHosts,
+    allowedOrigins,
+    testFixtures,
+    runTaskWaitMs,
+    // A task is kept from its end on, so from its start on for that long at least.
+    taskTtlMs: retentionMs === null ? null : Math.max(1, Math.floor(retentionMs)),
+    errorCodes: events.errorCodes,
+    unknownUnsubscribe: events.unknownUnsubscribe,
+    completionUrlOf: (token) => `${address.url}/complete/${token}`,
+    clock,
+    announce: log.announce,
+  });
+}
+
+function createHttpDoor(
+  { config, clock, log }: House,
+  services: Services,
+  principalOf: PrincipalOf,
+  address: Address,
+  mcp: McpHandler,
+) {
+  const { workerTokens, allowedHosts, serverName } = config;
+  return createApp({
+    ...services,
+    mcp,
+    principalOf,
+    workerOf: workerTokens.length === 0 ? null : createPrincipalOf(workerTokens, "anonymous"),
+    allowedHosts,
+    serverName,
+    openApi: () => ({ title: "mcp-callbacks", version, url: address.url }),
+    clock,
+    announce: log.announce,
+  });
 }

@@ -13,6 +13,9 @@ import { createVerification } from "./service/verification.ts";
 import { createWorkerQueue } from "./service/worker-queue.ts";
 import { createWorkers } from "./service/workers.ts";
 import { newNonce } from "./domain/ids.ts";
+import type { Task } from "./domain/task.ts";
+import type { Announce } from "./service/announcements.ts";
+import type { Progress } from "./service/worker-ports.ts";
 import { newId } from "./house.ts";
 import type { House } from "./house.ts";
 
@@ -23,7 +26,7 @@ export function createServices(house: House) {
   const { announce } = log;
   const wakeWorkers = (): void => workerWork.wake();
   const wakes = { wakeRunner: () => taskWork.wake(), wakeDispatcher: () => deliveryWork.wake() };
-  const tasks = createTasks({ store, clock, catalog, announce, feed, ...wakes, wakeWorkers });
+  const tasks = createTasks({ store, clock, catalog, targetPolicy: guard, announce, feed, ...wakes, wakeWorkers });
   const outside = {
     store,
     tasks,
@@ -39,7 +42,7 @@ export function createServices(house: House) {
   return {
     tasks,
     workerQueue,
-    workers: createWorkers({ ...outside, queue: workerQueue }),
+    workers: createWorkers({ ...outside, queue: workerQueue, report: announceProgress(announce) }),
     completions: createCompletions({ ...outside, ttlMs: config.completionUrlTtlMs }),
     secrets: createSecrets({ store, clock, announce, wakeDispatcher: wakes.wakeDispatcher }),
     callbacks,
@@ -61,4 +64,10 @@ export function createServices(house: House) {
     inbox: createInbox({ store, clock, announce }),
     health: createHealth({ store, slowOrigins: () => breaker.slowOrigins.length }),
   };
+}
+
+/** Whoever wants to see it looks at the log's `debug`. */
+function announceProgress(announce: Announce) {
+  return ({ taskId }: Task, { done, total }: Progress): void =>
+    announce({ kind: "task.progress", taskId, done, total });
 }

@@ -26,12 +26,28 @@ export interface Task {
   readonly input: string | null;
   readonly status: TaskStatus;
   readonly result: Json;
+  /** How it ended badly; of a pending one: why its last run failed. */
   readonly error: string | null;
-  /** How often a runner has begun it: more than 1 after a process died while it ran. */
+  /** How often a run was begun: more than 1 after a process died while it ran, and after a run that failed. */
   readonly runCount: number;
+  /** Runs that failed: so many of the retries of its type are used up. */
+  readonly failures: number;
+  /** While pending: it is not begun before (epoch ms). */
+  readonly dueAt: number;
+  /** As its starter wished; null: at once. */
+  readonly startAfter: number | null;
+  /** The last that was told; null: none was. */
+  readonly progress: Progress | null;
   readonly createdAt: number;
   readonly startedAt: number | null;
   readonly finishedAt: number | null;
+}
+
+/** How far a task is, in whatever its handler counts. `total`: null when unknown. */
+export interface Progress {
+  readonly done: number;
+  readonly total: number | null;
+  readonly message: string | null;
 }
 
 /** How a task ended. `error` is a sentence for the clients. */
@@ -45,6 +61,8 @@ export interface StartRequest {
   readonly taskType: string;
   readonly doneBy: DoneBy;
   readonly input: string | null;
+  /** Epoch ms; null: at once. */
+  readonly startAfter: number | null;
 }
 
 /** A task whose end is known. */
@@ -59,12 +77,24 @@ export const TASK_INPUT_BYTES_MAX = 256 * 1024;
 export const TASK_RESULT_BYTES_MAX = 240 * 1024;
 const TASK_ERROR_CHARS_MAX = 4096;
 
+/** How far ahead a start may be put off. */
+export const START_AFTER_MS_MAX = 30 * 86_400_000;
+const PROGRESS_MESSAGE_CHARS_MAX = 1000;
+
+/** Null: these are no numbers, so there is nothing to tell. */
+export function progressOf(done: number, total: number | null, message: string | null): Progress | null {
+  if (!Number.isFinite(done)) return null;
+  const shown = total !== null && Number.isFinite(total) ? total : null;
+  return { done, total: shown, message: message?.slice(0, PROGRESS_MESSAGE_CHARS_MAX) ?? null };
+}
+
 /** Whether a second start is a client's retry of the first (the task runs once) rather than another task under the same id. */
 export function isSameStart(task: StartRequest, request: StartRequest): boolean {
   return (
     task.clientId === request.clientId &&
     task.taskType === request.taskType &&
     task.input === request.input &&
+    task.startAfter === request.startAfter &&
     hasCompletionUrl(task) === hasCompletionUrl(request)
   );
 }

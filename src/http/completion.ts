@@ -14,7 +14,7 @@ export interface CompletionNeeds {
 
 /** POST /complete/{token}: what a completion URL does, once. The URL itself is what admits. */
 export function completionOperation({ completions, announce }: CompletionNeeds): Operation {
-  return {
+  const operation: Operation = {
     method: "post",
     path: "/complete/{token}",
     id: "completeByUrl",
@@ -23,7 +23,7 @@ export function completionOperation({ completions, announce }: CompletionNeeds):
     request: completionRequest,
     responses: { 200: { description: "The task has ended.", schema: completionAnswer } },
     refusals: ["invalid", "not_found", "already_used", "task_ended", "expired", "too_large", "unsupported_media_type"],
-    handle: withRefusals(async (ctx) => {
+    async handle(ctx) {
       const body = await readJsonBody(ctx.req, completionRequest);
       const end =
         "error" in body
@@ -33,8 +33,9 @@ export function completionOperation({ completions, announce }: CompletionNeeds):
       if (answer.kind !== "taken") throw refusalOf(answer);
       const status = end.kind;
       ctx.body = { task_id: answer.task.taskId, status } satisfies z.output<typeof completionAnswer>;
-    }, announce),
+    },
   };
+  return withRefusals(operation, announce);
 }
 
 function refusalOf(answer: Exclude<CompletionAnswer, { readonly kind: "taken" }>): Refusal {

@@ -1,6 +1,7 @@
 import type { Middleware } from "koa";
 import type { Announce } from "../service/announcements.ts";
 import { shownPath } from "./access-log.ts";
+import type { RefusalCode } from "./refusal.ts";
 
 /** Outermost but for the access log: whatever nobody expected is logged in full and shown as nothing. */
 export function answerErrors(announce: Announce): Middleware {
@@ -25,8 +26,14 @@ export function answerUnknownPaths(): Middleware {
     const message = allow
       ? `${ctx.path} takes ${allow} only.`
       : `There is nothing at ${ctx.path}; see /health and /mcp/.`;
-    ctx.body = { status: "error", message };
+    const code: RefusalCode = allow ? "method_not_allowed" : "not_found";
+    ctx.body = hasOneShapeOfErrors(ctx.path) ? { error: { code, message } } : { status: "error", message };
     // Setting a body makes the status 200.
     ctx.status = status;
   };
+}
+
+/** The contract gives the older routes another. */
+function hasOneShapeOfErrors(path: string): boolean {
+  return /^\/(tasks|complete)\//.test(path);
 }

@@ -68,8 +68,8 @@ function jsonContent(schema: object) {
   return { "application/json": { schema } };
 }
 
-/** Without `$schema` and `id`: OpenAPI 3.1 reads each schema as 2020-12 anyway. */
+/** Without `$schema`: OpenAPI 3.1 reads each schema as 2020-12 anyway. */
 function schemaOf(schema: z.ZodType, io: "input" | "output"): object {
-  const { $schema: _dialect, id: _id, ...keywords } = z.toJSONSchema(schema, { target: "draft-2020-12", io });
+  const { $schema: _dialect, ...keywords } = z.toJSONSchema(schema, { target: "draft-2020-12", io });
   return keywords;
 }

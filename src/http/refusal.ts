@@ -3,12 +3,14 @@ import { z } from "zod";
 import { DomainError, StoreUnavailable } from "../domain/errors.ts";
 import type { Announce } from "../service/announcements.ts";
 import { shownPath } from "./access-log.ts";
+import type { Operation } from "./operation.ts";
 
 /** The codes are stable; each has one status. */
 const STATUS_OF = {
   invalid: 400,
   unauthorized: 401,
   not_found: 404,
+  method_not_allowed: 405,
   lease_lost: 409,
   task_ended: 409,
   already_used: 409,
@@ -21,14 +23,12 @@ const STATUS_OF = {
 } as const;
 export type RefusalCode = keyof typeof STATUS_OF;
 
-export const refusalSchema = z
-  .object({
-    error: z.object({
-      code: z.enum(Object.keys(STATUS_OF) as [RefusalCode, ...RefusalCode[]]),
-      message: z.string().describe("A sentence for people."),
-    }),
-  })
-  .meta({ id: "Error" });
+export const refusalSchema = z.object({
+  error: z.object({
+    code: z.enum(Object.keys(STATUS_OF) as [RefusalCode, ...RefusalCode[]]),
+    message: z.string().describe("A sentence for people."),
+  }),
+});
 
 /** Why a request of the worker API, or with a completion URL, is not carried out. */
 export class Refusal extends Error {
@@ -46,11 +46,11 @@ export function statusOf(code: RefusalCode): number {
   return STATUS_OF[code];
 }
 
-/** Whatever `handle` throws becomes an answer of the one shape; what nobody expected is logged in full and shown as nothing. */
-export function withRefusals(handle: RouterMiddleware, announce: Announce): RouterMiddleware {
-  return async (ctx, next) => {
+/** The same operation; whatever it throws becomes an answer of the one shape; what nobody expected is logged in full and shown as nothing. */
+export function withRefusals(operation: Operation, announce: Announce): Operation {
+  const handle: RouterMiddleware = async (ctx, next) => {
     try {
-      await handle(ctx, next);
+      await operation.handle(ctx, next);
     } catch (error) {
       const { code, message } = refusalFor(error);
       if (code === "internal" || code === "unavailable")
@@ -60,6 +60,7 @@ export function withRefusals(handle: RouterMiddleware, announce: Announce): Rout
       ctx.body = { error: { code, message } };
     }
   };
+  return { ...operation, handle };
 }
 
 function refusalFor(error: unknown): { readonly code: RefusalCode; readonly message: string } {

@@ -6,26 +6,23 @@ import Koa from "koa";
 import { StartError } from "../domain/errors.ts";
 import { accessLog } from "./access-log.ts";
 import { answerErrors, answerUnknownPaths } from "./errors.ts";
-import { answerHealth } from "./health.ts";
-import type { HealthNeeds } from "./health.ts";
-import { receiveWebhook, showReceived } from "./inbox.ts";
-import type { InboxReading } from "./inbox.ts";
+import { addRoutes } from "./operation.ts";
+import { createOperations } from "./operations.ts";
+import type { OperationsNeeds } from "./operations.ts";
 
 /** The MCP handler knows no Koa: it is given Node's request and response and answers by itself. */
 export type McpHandler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
-export interface AppNeeds extends HealthNeeds, InboxReading {
+export interface AppNeeds extends OperationsNeeds {
   readonly mcp: McpHandler;
 }
 
 /** All that is served over HTTP. */
-export function createApp({ mcp, inbox, principalOf, allowedHosts, ...healthNeeds }: AppNeeds): Koa {
-  const { announce, clock } = healthNeeds;
+export function createApp({ mcp, ...needs }: AppNeeds): Koa {
+  const { announce, clock } = needs;
   const app = new Koa();
   const router = new Router();
-  router.get("/health", answerHealth(healthNeeds));
-  router.post("/webhook/:client_id", receiveWebhook({ inbox }));
-  router.get("/webhook/:client_id", showReceived({ inbox, principalOf, allowedHosts }));
+  addRoutes(router, createOperations(needs));
   app.use(accessLog(announce, clock));
   app.use(answerErrors(announce));
   app.use(passToMcp(mcp));

@@ -6,6 +6,7 @@ const WAIT_MS_MAX = 50_000;
 const WAIT_MS = 25_000;
 const TYPES_MAX = 100;
 const ERROR_CHARS_MAX = 4096;
+const PROGRESS_CHARS_MAX = 500;
 
 export const isoTime = z.string().meta({ format: "date-time" });
 
@@ -50,6 +51,13 @@ export const claimedTask = z.object({
 
 export const heartbeatRequest = z.strictObject({ lease_token: leaseToken });
 export const heartbeatAnswer = z.object({ lease_expires_at: isoTime });
+
+export const progressRequest = z.strictObject({
+  lease_token: leaseToken,
+  done: z.number().min(0).describe("How much is done, in whatever unit."),
+  total: z.number().min(0).nullable().default(null).describe("Of how much; null: unknown."),
+  message: z.string().max(PROGRESS_CHARS_MAX).nullable().default(null),
+});
 
 export const completeRequest = z.strictObject({
   lease_token: leaseToken,

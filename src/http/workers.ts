@@ -17,6 +17,7 @@ import {
   failRequest,
   heartbeatAnswer,
   heartbeatRequest,
+  progressRequest,
 } from "./worker-schemas.ts";
 
 export interface WorkerApiNeeds {
@@ -46,10 +47,11 @@ export function workerOperations({ workers, workerOf, announce }: WorkerApiNeeds
   const operations: readonly Operation[] = [
     claimOperation(workers, admit),
     heartbeatOperation(workers, admit),
+    progressOperation(workers, admit),
     completeOperation(workers, admit),
     failOperation(workers, admit),
   ];
-  return operations.map((operation) => ({ ...operation, handle: withRefusals(operation.handle, announce) }));
+  return operations.map((operation) => withRefusals(operation, announce));
 }
 
 type Admit = (ctx: Context) => string;
@@ -107,6 +109,27 @@ function heartbeatOperation(workers: Workers, admit: Admit): Operation {
       const worker = admit(ctx);
       const body = await readJsonBody(ctx.req, heartbeatRequest);
       const renewed = await workers.heartbeat(leaseOf(ctx, worker, body));
+      if (renewed.kind !== "renewed") throw refusalOf(renewed);
+      ctx.body = { lease_expires_at: isoOf(renewed.leaseUntil) } satisfies z.output<typeof heartbeatAnswer>;
+    },
+  };
+}
+
+function progressOperation(workers: Workers, admit: Admit): Operation {
+  return {
+    method: "post",
+    path: "/tasks/{id}/progress",
+    id: "reportProgress",
+    summary: "Says how far the task is, and keeps the lease as a heartbeat does.",
+    parameters: LEASE_PARAMETERS,
+    security: "worker",
+    request: progressRequest,
+    responses: { 200: { description: "The lease holds.", schema: heartbeatAnswer } },
+    refusals: LEASE_REFUSALS,
+    async handle(ctx) {
+      const worker = admit(ctx);
+      const { done, total, message, ...body } = await readJsonBody(ctx.req, progressRequest);
+      const renewed = await workers.progress(leaseOf(ctx, worker, body), { done, total, message });
       if (renewed.kind !== "renewed") throw refusalOf(renewed);
       ctx.body = { lease_expires_at: isoOf(renewed.leaseUntil) } satisfies z.output<typeof heartbeatAnswer>;
     },

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { DomainError } from "../domain/errors.ts";
 import type { Callbacks } from "../service/callbacks.ts";
+import type { Completions } from "../service/completions.ts";
 import type { Deliveries } from "../service/deliveries.ts";
 import type { Announce } from "../service/announcements.ts";
 import type { Clock } from "../service/ports.ts";
@@ -22,6 +23,7 @@ import { createEnableCallback } from "./tools/enable-callback.ts";
 import { createGetRegisteredCallbacks } from "./tools/get-registered-callbacks.ts";
 import { createGetTaskResult } from "./tools/get-task-result.ts";
 import { createListSubscriptions } from "./tools/list-subscriptions.ts";
+import { createListTasks } from "./tools/list-tasks.ts";
 import { createListTaskTypes } from "./tools/list-task-types.ts";
 import { createRedeliver } from "./tools/redeliver.ts";
 import { createRegisterCallback } from "./tools/register-callback.ts";
@@ -42,6 +44,8 @@ export interface ToolsNeeds extends TaskToolNeeds {
   readonly probes: Probes;
   readonly secrets: Secrets;
   readonly subscriptions: Subscriptions;
+  readonly completions: Pick<Completions, "issue">;
+  readonly completionUrlOf: (token: string) => string;
   readonly clock: Clock;
   readonly announce: Announce;
   /** Whether the tools that the official conformance suite asks for are served too. */
@@ -69,6 +73,7 @@ export function createTools({ announce, testFixtures, ...needs }: ToolsNeeds): T
     createListTaskTypes(needs),
     runTask,
     createGetTaskResult(needs),
+    createListTasks(needs),
     createCancelTask(needs),
     createGetRegisteredCallbacks(needs),
     createUnregisterCallback(needs),

@@ -8,6 +8,7 @@ export function levelOf(announcement: Announcement): "debug" | "info" | "warn" |
       return announcement.next === "delivered" ? "info" : "warn";
     case "delivery.expired":
     case "callback.disabled":
+    case "task.retrying":
     case "origin.slowed":
     case "task.lease_lost":
     case "task.given_back":
@@ -24,6 +25,7 @@ export function levelOf(announcement: Announcement): "debug" | "info" | "warn" |
     case "callback.registered":
     case "subscription.refreshed":
     case "task.started":
+    case "task.progress":
       return "debug";
     case "task.said":
       return announcement.level;

@@ -23,10 +23,16 @@ export function linesOf(announcement: Announcement): readonly string[] {
       return [`🔁 Sending ${announcement.count} deliveries again, as asked`];
     case "task.running":
       return [`🔨 Processing callback task ${announcement.taskId}...`];
+    case "task.retrying":
+      return [
+        `⚠️ Run ${announcement.runCount} of task ${announcement.taskId} failed: ${shortened(announcement.error)}, next run in ${Math.round(announcement.waitMs / 1000)} s`,
+      ];
     case "task.said":
       return [`💬 ${announcement.taskId}: ${shortened(announcement.message)}`];
     case "task.finished":
       return finishedLines(announcement);
+    case "task.progress":
+      return [`📈 Task ${announcement.taskId} is at ${announcement.done} of ${announcement.total ?? "?"}`];
     case "task.lease_lost":
       return [`⌛ Worker ${announcement.worker} was not heard of again: task ${announcement.taskId} goes to another`];
     case "task.given_back":

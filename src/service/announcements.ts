@@ -24,6 +24,15 @@ export type Announcement =
       readonly eventId: string;
       readonly deliveryCount: number;
     }
+  /** A run has failed, and there will be another one. */
+  | {
+      readonly kind: "task.retrying";
+      readonly taskId: string;
+      readonly taskType: string;
+      readonly runCount: number;
+      readonly error: string;
+      readonly waitMs: number;
+    }
   /** In the words of the handler. */
   | {
       readonly kind: "task.said";

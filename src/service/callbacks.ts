@@ -1,15 +1,12 @@
-import type { CallbackProfile } from "../domain/body.ts";
-import { CALLBACKS_PER_TASK_MAX, parseCallbackUrl } from "../domain/callback.ts";
-import type { Callback, RegistrationDifference } from "../domain/callback.ts";
+import type { Callback } from "../domain/callback.ts";
 import type { DisabledReason } from "../domain/callback-health.ts";
 import { DomainError } from "../domain/errors.ts";
-import { EVENT_TYPES } from "../domain/event.ts";
 import type { EventType } from "../domain/event.ts";
-import { parseNotAfter } from "../domain/not-after.ts";
-import { generateSecret, requireSecret } from "../domain/signature.ts";
 import type { Announce } from "./announcements.ts";
 import type { CallbackKey, EnableCallbackResult, UnregisterCallbackResult } from "./callback-ports.ts";
 import type { Clock, Store, TargetPolicy } from "./ports.ts";
+import { prepareRegistration, refusedRegistration } from "./registration.ts";
+import type { RegisterRequest } from "./registration.ts";
 
 export interface CallbacksNeeds {
   readonly store: Pick<Store, "registerCallback" | "unregisterCallback" | "enableCallback">;
@@ -17,17 +14,6 @@ export interface CallbacksNeeds {
   readonly targetPolicy: TargetPolicy;
   readonly announce: Announce;
   readonly wakeDispatcher: () => void;
-}
-
-export interface RegisterRequest {
-  readonly taskId: string;
-  readonly clientId: string;
-  readonly url: string;
-  readonly secret?: string | undefined;
-  readonly events?: readonly EventType[] | undefined;
-  /** ISO 8601. */
-  readonly notAfter?: string | undefined;
-  readonly profile?: CallbackProfile | undefined;
 }
 
 export interface Registered {
@@ -51,15 +37,11 @@ export function createCallbacks({ store, clock, targetPolicy, announce, wakeDisp
   return {
     /** Registers a URL for a task that runs, has ended or does not exist yet. The same again answers the same callback. */
     async register(principal: string, request: RegisterRequest): Promise<Registered> {
-      const { taskId, clientId, url, events = EVENT_TYPES, profile = "standard" } = request;
-      const signingSecret = request.secret === undefined ? null : requireSecret(request.secret);
-      await requireAllowedTarget(parseCallbackUrl(url), targetPolicy);
+      const { taskId, clientId } = request;
       const now = clock.now();
-      const notAfter = request.notAfter === undefined ? null : parseNotAfter(request.notAfter, now);
-      const registration = { taskId, clientId, url, events, signingSecret, notAfter, profile };
-      const result = await store.registerCallback({ principal, registration, generatedSecret: generateSecret(), now });
-      if (result.kind === "conflict") throw otherRegistration(result.difference);
-      if (result.kind === "limit") throw tooManyCallbacks(taskId);
+      const prepared = await prepareRegistration(request, targetPolicy, now);
+      const result = await store.registerCallback({ principal, ...prepared, now });
+      if (result.kind === "conflict" || result.kind === "limit") throw refusedRegistration(result, taskId);
       const { callback, callbackCount, ended } = result;
       if (result.kind === "registered") {
         announce({ kind: "callback.registered", callbackId: callback.id, taskId, clientId });
@@ -107,30 +89,5 @@ function removedCallback(callbackId: string): DomainError {
   return new DomainError(
     "conflict",
     `Callback ${callbackId} was removed; register the same callback again to have it back.`,
-  );
-}
-
-async function requireAllowedTarget(url: URL, policy: TargetPolicy): Promise<void> {
-  const verdict = await policy.check(url);
-  if (verdict.allowed) return;
-  throw new DomainError(
-    "forbidden",
-    `callback_url ${verdict.reason}. Use a public one, or see CALLBACK_ALLOW_PRIVATE if you run this server.`,
-  );
-}
-
-function otherRegistration(difference: RegistrationDifference): DomainError {
-  const what = difference === "events" ? "other events" : `another ${difference}`;
-  return new DomainError(
-    "conflict",
-    `This callback is already registered with ${what}; ` +
-      `repeat the call without a change of \`${difference}\`, or register another callback_url.`,
-  );
-}
-
-function tooManyCallbacks(taskId: string): DomainError {
-  return new DomainError(
-    "limit",
-    `Task ${taskId} already has ${CALLBACKS_PER_TASK_MAX} callbacks, the most a task can have.`,
   );
 }

@@ -3,7 +3,7 @@ import type { CallbackHealth } from "../domain/callback-health.ts";
 import type { Callback, CallbackStatus, Registration, RegistrationDifference } from "../domain/callback.ts";
 import type { Delivery } from "../domain/delivery.ts";
 import type { Event, EventType } from "../domain/event.ts";
-import type { StartRequest, Task, TaskOutcome } from "../domain/task.ts";
+import type { Progress, StartRequest, Task, TaskOutcome, TaskStatus } from "../domain/task.ts";
 import type { CallbackVerbs, HistoryPage } from "./callback-ports.ts";
 import type { DeliveryVerbs } from "./delivery-ports.ts";
 import type { InboxVerbs } from "./inbox-ports.ts";
@@ -41,15 +41,28 @@ export type TargetVerdict = { readonly allowed: true } | { readonly allowed: fal
 export interface Store extends CallbackVerbs, DeliveryVerbs, InboxVerbs, KeepingVerbs, SubscriptionVerbs, WorkerVerbs {
   /** Adds the callback (a removed one: anew) or finds the one that is there. For a task that has ended, its delivery is due with it. */
   registerCallback(command: RegisterCallback): Promise<RegisterCallbackResult>;
-  /** Adds the task as pending, or finds the one that has this task_id. */
+  /**
+   * Adds the task as pending, or finds the one that has this task_id; with it, unless that is another start, its callbacks, each as
+   * `registerCallback` does. All of it or nothing: rejects with a
+   * `CallbackRefused` when one of them cannot be registered.
+   */
   startTask(command: StartTask): Promise<StartTaskResult>;
   findTask(principal: string, taskId: string): Promise<Task | null>;
   /** By its internal id; null also when it is another principal's. */
   findTaskById(principal: string, id: string): Promise<Task | null>;
-  /** The principal's tasks, the newest first, at most `limit`; `before`: only those older than the one with this internal id. */
-  listTasks(query: ListTasks): Promise<readonly TaskSummary[]>;
-  /** The oldest pending tasks of handlers, now running, their `runCount` one higher. */
-  claimRunnableTasks(command: { readonly limit: number; readonly now: number }): Promise<readonly Task[]>;
+  /** The principal's tasks that match, the newest first; a page looks at a bounded number of them. */
+  listTasks(query: ListTasks): Promise<TaskPage>;
+  /**
+   * Pending tasks of handlers that are due, now running, their `runCount` one higher: those that are due longest first, within `limit` in
+   * all and the room of each type. A type without room keeps no other waiting, however much of it is due.
+   */
+  claimRunnableTasks(command: ClaimTasks): Promise<readonly Task[]>;
+  /** When the earliest pending task of a handler after `now` is due (epoch ms), or null. What is due already is not meant. */
+  nextTaskDueAt(now: number): Promise<number | null>;
+  /** After a run that failed: pending again, due at `dueAt`, one failure more. False: that run is not under way any more. */
+  retryTask(command: RetryTask): Promise<boolean>;
+  /** Keeps how far a run is. False: it is not under way any more. */
+  recordProgress(command: RecordProgress): Promise<boolean>;
   /**
    * Task row, event and one pending delivery for each active callback that selected the event, a held one for each that is disabled
    * for failing; null: no longer running, or the right does not hold.
@@ -84,6 +97,8 @@ export type RegisterCallbackResult =
       /** How the task has ended, if it has. */
       readonly ended: EventType | null;
     }
+  | CallbackRefusal;
+export type CallbackRefusal =
   | { readonly kind: "conflict"; readonly difference: RegistrationDifference }
   | { readonly kind: "limit" };
 
@@ -92,25 +107,63 @@ export interface StartTask {
   /** Null: a new task, whose internal id is its task id too. */
   readonly taskId: string | null;
   readonly request: StartRequest;
+  readonly callbacks?: readonly StartCallback[];
   /** For a task that whoever holds its completion URL does. */
   readonly completion?: NewCompletion;
   readonly now: number;
 }
+/** A callback that comes with the start of its task. */
+export type StartCallback = Pick<RegisterCallback, "registration" | "generatedSecret">;
+
 export interface StartTaskResult {
   readonly kind: "started" | "existing";
+  /** Of an existing task: whether what it was started with is what is asked for now. If not, nothing was changed. */
+  readonly isSame: boolean;
   readonly task: Task;
+  /** Those that came with the start, in its order. */
+  readonly callbacks: readonly Callback[];
   readonly callbackCount: number;
   /** Whether `completion` was added: not to a task that has ended, nor when it has as many as it may. */
   readonly hasCompletion: boolean;
 }
 
-export interface ListTasks {
+export interface ClaimTasks {
+  readonly limit: number;
+  readonly now: number;
+  /** Types that have room for this many only (0: none); the others have as much as there is. */
+  readonly roomOf?: ReadonlyMap<string, number>;
+}
+/** A run of a task, by the internal id. */
+export interface TaskRun {
+  readonly id: string;
+  readonly runCount: number;
+}
+export interface RetryTask extends TaskRun {
+  readonly error: string;
+  readonly dueAt: number;
+}
+export interface RecordProgress extends TaskRun {
+  readonly progress: Progress;
+}
+
+export interface TaskFilter {
+  readonly status?: TaskStatus | undefined;
+  readonly taskType?: string | undefined;
+  readonly clientId?: string | undefined;
+}
+export interface ListTasks extends TaskFilter {
   readonly principal: string;
+  /** Only those older than the one with this internal id; null: from the newest. */
   readonly before: string | null;
   readonly limit: number;
 }
 /** What is large is left out. */
-export type TaskSummary = Omit<Task, "input" | "result">;
+export type TaskSummary = Omit<Task, "input" | "result" | "progress">;
+export interface TaskPage {
+  readonly tasks: readonly TaskSummary[];
+  /** The internal id to go on before, also when this page found less than its limit; null: that was all. */
+  readonly next: string | null;
+}
 
 export interface FinishTask {
   /** The internal id. */

@@ -1,12 +1,33 @@
 import { DomainError } from "../domain/errors.ts";
-import { canonicalJson } from "../domain/json.ts";
 import type { Json } from "../domain/json.ts";
-import { hasCompletionUrl, hasEnded, isSameStart, TASK_INPUT_BYTES_MAX } from "../domain/task.ts";
-import type { DoneBy, StartRequest, Task, TaskOutcome } from "../domain/task.ts";
+import { hasEnded } from "../domain/task.ts";
+import type { Progress, Task, TaskOutcome } from "../domain/task.ts";
 import type { Announce } from "./announcements.ts";
 import type { EventFeed } from "./event-feed.ts";
-import type { Clock, FinishTaskResult, ListTasks, Store, StartTaskResult, TaskSummary } from "./ports.ts";
+import type {
+  Clock,
+  FinishTaskResult,
+  ListTasks,
+  StartTask,
+  StartTaskResult,
+  Store,
+  TargetPolicy,
+  TaskPage,
+} from "./ports.ts";
+import { CallbackRefused, refusedRegistration } from "./registration.ts";
+import type { RegisterRequest } from "./registration.ts";
+import {
+  anotherStart,
+  doerOf,
+  inputText,
+  startTime,
+  noMoreCompletions,
+  ofCallback,
+  prepareCallbacks,
+  unknownTaskType,
+} from "./task-start.ts";
 import type { TaskCatalog, TaskType } from "./task-types.ts";
+import { createProgressFeed } from "./progress-feed.ts";
 import { createTaskWaits } from "./task-waits.ts";
 import type { EndRight, NewCompletion } from "./worker-ports.ts";
 
@@ -15,9 +36,20 @@ export const DEFAULT_TASK_TYPE = "demo";
 const CANCELLED_BY_REQUEST = "The task was cancelled on request.";
 
 export interface TasksNeeds {
-  readonly store: Pick<Store, "startTask" | "findTask" | "findTaskById" | "listTasks" | "finishTask" | "cancelTask">;
+  readonly store: Pick<
+    Store,
+    | "startTask"
+    | "findTask"
+    | "findTaskById"
+    | "listTasks"
+    | "finishTask"
+    | "cancelTask"
+    | "retryTask"
+    | "recordProgress"
+  >;
   readonly clock: Pick<Clock, "now">;
   readonly catalog: TaskCatalog;
+  readonly targetPolicy: TargetPolicy;
   readonly announce: Announce;
   readonly feed: EventFeed;
   readonly wakeRunner: () => void;
@@ -32,6 +64,10 @@ export interface TaskStart {
   readonly clientId: string;
   readonly taskType?: string | undefined;
   readonly input?: Json | undefined;
+  /** Not before this time (epoch ms). */
+  readonly startAfter?: number | undefined;
+  /** Registered with it, in the same transaction; needs a task id of the client's choice. */
+  readonly callbacks?: readonly Omit<RegisterRequest, "taskId">[] | undefined;
   /** Whoever holds its completion URL does it, and no worker. */
   readonly completion?: NewCompletion | undefined;
 }
@@ -51,8 +87,9 @@ export interface CancelledTask {
 export type Tasks = ReturnType<typeof createTasks>;
 
 export function createTasks(needs: TasksNeeds) {
-  const { store, clock, catalog, announce, feed, wakeRunner, wakeWorkers, wakeDispatcher } = needs;
+  const { store, clock, catalog, targetPolicy, announce, feed, wakeRunner, wakeWorkers, wakeDispatcher } = needs;
   const waits = createTaskWaits(feed);
+  const progressFeed = createProgressFeed();
 
   /** The task as it is now; `not_found` when it was never started, callbacks registered or not, or has been removed. */
   async function find(principal: string, taskId: string): Promise<Task> {
@@ -85,25 +122,41 @@ export function createTasks(needs: TasksNeeds) {
     feed.publish({ principal, task: id, event });
   }
 
+  async function storeStart(command: StartTask): Promise<StartTaskResult> {
+    try {
+      return await store.startTask(command);
+    } catch (error) {
+      if (!(error instanceof CallbackRefused)) throw error;
+      throw ofCallback(error.index, refusedRegistration(error.why, command.taskId ?? ""));
+    }
+  }
+
   return {
-    /** Stores the task before it answers. The same start again finds the task that runs; a different one is a `conflict`. */
+    /**
+     * Stores the task, with the callbacks that come with it, before it answers. The same start again finds the task that runs and the same
+     * callbacks; a different one is a `conflict`.
+     */
     async start(principal: string, start: TaskStart): Promise<StartedTask> {
       const { taskId = null, clientId, taskType = DEFAULT_TASK_TYPE, completion } = start;
       const type = await catalog.find(taskType);
       if (type === undefined) throw unknownTaskType(taskType, await catalog.list());
       const doneBy = doerOf(type, completion);
-      const request = { clientId, taskType, doneBy, input: inputText(type, start.input) };
       const now = clock.now();
-      const result = await store.startTask({ principal, taskId, request, now, ...(completion && { completion }) });
+      const startAfter = startTime(start.startAfter, now);
+      const request = { clientId, taskType, doneBy, input: inputText(type, start.input), startAfter };
+      const callbacks = await prepareCallbacks(start.callbacks ?? [], taskId ?? "", targetPolicy, now);
+      const command = { principal, taskId, request, callbacks, now, ...(completion && { completion }) };
+      const result = await storeStart(command);
+      if (!result.isSame) throw anotherStart(result.task, request);
       const { kind, task } = result;
-      if (kind === "existing") {
-        if (!isSameStart(task, request)) throw anotherStart(task, request);
-        if (completion !== undefined && !result.hasCompletion && !hasEnded(task)) throw noMoreCompletions(task);
-      } else {
+      if (completion !== undefined && !result.hasCompletion && !hasEnded(task)) throw noMoreCompletions(task);
+      if (kind === "started") {
         announce({ kind: "task.started", taskId: task.taskId, taskType, clientId });
         if (doneBy === "handler") wakeRunner();
         else wakeWorkers();
       }
+      // A task that had ended before may owe its event to those that are new.
+      if (kind === "existing" && callbacks.length > 0) wakeDispatcher();
       return { ...result, expectedMs: type.expectedMs };
     },
 
@@ -137,8 +190,27 @@ export function createTasks(needs: TasksNeeds) {
     /** By the internal id; null when the principal has no such task. */
     findById: (principal: string, id: string): Promise<Task | null> => store.findTaskById(principal, id),
 
-    /** The principal's tasks, the newest first; `before`: the internal id with which the page before ended. */
-    list: (query: ListTasks): Promise<readonly TaskSummary[]> => store.listTasks(query),
+    /** The principal's tasks that match, the newest first. */
+    list: (query: ListTasks): Promise<TaskPage> => store.listTasks(query),
+
+    /**
+     * After a run that failed: the task waits in the store for its next one, whatever becomes of this process. Nothing happens when it was
+     * cancelled meanwhile.
+     */
+    async retry({ id, taskId, taskType, runCount }: Task, error: string, waitMs: number): Promise<void> {
+      const isWaiting = await store.retryTask({ id, runCount, error, dueAt: clock.now() + waitMs });
+      if (!isWaiting) return;
+      announce({ kind: "task.retrying", taskId, taskType, runCount, error, waitMs });
+      wakeRunner();
+    },
+
+    /** How far the run is, for those who ask and those who wait. */
+    async progress({ id, runCount }: Task, progress: Progress): Promise<void> {
+      if (await store.recordProgress({ id, runCount, progress })) progressFeed.tell(id, progress);
+    },
+
+    /** Calls `listener` at each progress of the task (its internal id); returns what ends the listening. */
+    onProgress: (id: string, listener: (progress: Progress) => void): (() => void) => progressFeed.listen(id, listener),
 
     /** The task once it has ended, or as it is when `signal` aborts. */
     async untilEnded(task: Task, signal: AbortSignal): Promise<Task> {
@@ -158,51 +230,4 @@ export function createTasks(needs: TasksNeeds) {
       return (await store.findTaskById(task.principal, task.id)) ?? task;
     },
   };
-}
-
-function noMoreCompletions({ taskId }: Task): DomainError {
-  return new DomainError(
-    "limit",
-    `Task ${taskId} has as many completion URLs as it may; use one of them, or start new work under a new task_id.`,
-  );
-}
-
-function doerOf({ name, doneBy }: TaskType, completion: NewCompletion | undefined): DoneBy {
-  if (completion === undefined) return doneBy;
-  if (doneBy === "worker") return "holder";
-  throw new DomainError(
-    "invalid",
-    `completion_url is for tasks that are done outside, and this server does ${name} itself; leave it out.`,
-  );
-}
-
-/** Null: none was given, and the type is content with that. */
-function inputText(type: TaskType, input: Json = null): string | null {
-  const parsed = type.parseInput(input);
-  if (parsed === null) return null;
-  const text = canonicalJson(parsed);
-  const bytes = Buffer.byteLength(text);
-  if (bytes <= TASK_INPUT_BYTES_MAX) return text;
-  throw new DomainError(
-    "limit",
-    `input has ${bytes} bytes of JSON, over the limit of ${TASK_INPUT_BYTES_MAX}; pass a reference to the data instead.`,
-  );
-}
-
-function unknownTaskType(taskType: string, types: readonly TaskType[]): DomainError {
-  const names = types.map(({ name }) => name).join(", ");
-  return new DomainError("invalid", `task_type ${JSON.stringify(taskType)} is unknown; this server offers: ${names}.`);
-}
-
-function anotherStart(task: Task, request: StartRequest): DomainError {
-  const differing = [
-    task.clientId === request.clientId ? [] : ["client_id"],
-    task.taskType === request.taskType ? [] : ["task_type"],
-    task.input === request.input ? [] : ["input"],
-    hasCompletionUrl(task) === hasCompletionUrl(request) ? [] : ["completion_url"],
-  ].flat();
-  return new DomainError(
-    "conflict",
-    `Task ${task.taskId} was already started with another ${differing.join(" and ")}; use a new task_id for new work.`,
-  );
 }

@@ -77,7 +77,15 @@ export type EndRight =
   | { readonly kind: "completion"; readonly digest: string }
   | { readonly kind: "lapse"; readonly leaseUntil: number };
 
+/** How far a task is; `total` null: nobody knows of how much. */
+export interface Progress {
+  readonly done: number;
+  readonly total: number | null;
+  readonly message: string | null;
+}
+
 export type WorkerAnnouncement =
+  | { readonly kind: "task.progress"; readonly taskId: string; readonly done: number; readonly total: number | null }
   /** Its worker has neither renewed the lease nor ended the task: another gets it. */
   | { readonly kind: "task.lease_lost"; readonly taskId: string; readonly taskType: string; readonly worker: string }
   /** Its worker said that this run has failed; `waitMs` until another gets it. */

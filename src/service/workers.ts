@@ -8,7 +8,7 @@ import type { TaskCatalog } from "./task-types.ts";
 import type { Tasks } from "./tasks.ts";
 import { endOfRun, leaseDigestOf } from "./worker-queue.ts";
 import type { LeasedTask, WorkerQueue, WorkWish } from "./worker-queue.ts";
-import type { LeaseState } from "./worker-ports.ts";
+import type { LeaseState, Progress } from "./worker-ports.ts";
 import { endWith } from "./worker-result.ts";
 import type { RefusedResult } from "./worker-result.ts";
 
@@ -22,6 +22,8 @@ export interface WorkersNeeds {
   readonly catalog: Pick<TaskCatalog, "find">;
   readonly clock: Pick<Clock, "now">;
   readonly announce: Announce;
+  /** Takes in how far a task is that runs outside. */
+  readonly report: (task: Task, progress: Progress) => void;
   readonly leaseMs: number;
   /** After a lease has ended: others may wait for the task. */
   readonly wake: () => void;
@@ -42,7 +44,7 @@ export type LeaseRefusal =
   | { readonly kind: "lease_lost" }
   /** The task is over, and not by this report. */
   | { readonly kind: "ended"; readonly status: TaskStatus };
-export type Renewed = LeaseRefusal | { readonly kind: "renewed"; readonly leaseUntil: number };
+export type Renewed = LeaseRefusal | { readonly kind: "renewed"; readonly task: Task; readonly leaseUntil: number };
 export type Completed = LeaseRefusal | RefusedResult | { readonly kind: "taken"; readonly task: TaskState };
 /** `dueAt`: when the task is there for the next run (epoch ms); null: it has ended. */
 export type Failed = LeaseRefusal | { readonly kind: "taken"; readonly task: TaskState; readonly dueAt: number | null };
@@ -60,7 +62,8 @@ export interface Failure {
 export type Workers = ReturnType<typeof createWorkers>;
 
 /** What those who work outside ask for. Each report may be repeated after a lost answer, and is answered the same. */
-export function createWorkers({ queue, store, tasks, catalog, clock, announce, leaseMs, wake }: WorkersNeeds) {
+export function createWorkers(needs: WorkersNeeds) {
+  const { queue, store, tasks, catalog, clock, announce, report, leaseMs, wake } = needs;
   const find = async (lease: Lease): Promise<Standing> => standingOf(await store.findLease(keyOf(lease)));
 
   /** Ends the task by the lease; what stands when that is over by now. */
@@ -80,6 +83,18 @@ export function createWorkers({ queue, store, tasks, catalog, clock, announce, l
     return find(lease);
   }
 
+  /** The lease holds for its whole time again, but not beyond the time that a run of this type may take. */
+  async function renew(lease: Lease): Promise<Renewed> {
+    const standing = await find(lease);
+    if (standing.kind !== "running") return refusalOf(standing);
+    const { task } = standing;
+    const type = await catalog.find(task.taskType);
+    const now = clock.now();
+    const leaseUntil = Math.min(now + leaseMs, type === undefined ? Infinity : endOfRun(task, type));
+    const isRenewed = await store.renewLease({ ...keyOf(lease), leaseUntil, now });
+    return isRenewed ? { kind: "renewed", task, leaseUntil } : refusalOf(notRunning(await find(lease)));
+  }
+
   return {
     /** The next task of these types, leased; waits for one up to `waitMs`. Null: there was none. `limit`: too many wait already. */
     async claim(wish: WorkWish, waitMs: number, signal: AbortSignal): Promise<LeasedTask | null> {
@@ -92,15 +107,13 @@ export function createWorkers({ queue, store, tasks, catalog, clock, announce, l
 
     decline: queue.decline,
 
-    /** The lease holds for its whole time again, but not beyond the time that a run of this type may take. */
-    async heartbeat(lease: Lease): Promise<Renewed> {
-      const standing = await find(lease);
-      if (standing.kind !== "running") return refusalOf(standing);
-      const type = await catalog.find(standing.task.taskType);
-      const now = clock.now();
-      const leaseUntil = Math.min(now + leaseMs, type === undefined ? Infinity : endOfRun(standing.task, type));
-      const isRenewed = await store.renewLease({ ...keyOf(lease), leaseUntil, now });
-      return isRenewed ? { kind: "renewed", leaseUntil } : refusalOf(notRunning(await find(lease)));
+    heartbeat: renew,
+
+    /** How far the task is; renews the lease as a heartbeat does. */
+    async progress(lease: Lease, progress: Progress): Promise<Renewed> {
+      const renewed = await renew(lease);
+      if (renewed.kind === "renewed") report(renewed.task, progress);
+      return renewed;
     },
 
     /** Ends the task with a result that its type takes; one that it does not take changes nothing. */

@@ -1,20 +1,22 @@
-import type { Json } from "../domain/json.ts";
-import { completedWith, failedWith } from "../domain/task.ts";
-import type { Task, TaskOutcome } from "../domain/task.ts";
+import type { Progress, Task } from "../domain/task.ts";
 import type { Announce } from "../service/announcements.ts";
 import type { EventFeed } from "../service/event-feed.ts";
 import type { Clock, Store, WorkSource } from "../service/ports.ts";
-import type { TaskCatalog, TaskContext } from "../service/task-types.ts";
+import type { TaskCatalog } from "../service/task-types.ts";
 import type { Tasks } from "../service/tasks.ts";
 import { untilStored } from "../service/until-stored.ts";
-
-/** Tasks that run at once; more wait as pending. */
-const TASKS_RUNNING_MAX = 1000;
+import { createProgressThrottle } from "./progress-throttle.ts";
+import { runTask } from "./run.ts";
+import type { RunEnd } from "./run.ts";
 
 export interface TaskRunnerNeeds {
-  readonly store: Pick<Store, "claimRunnableTasks">;
-  readonly tasks: Pick<Tasks, "finish">;
+  readonly store: Pick<Store, "claimRunnableTasks" | "nextTaskDueAt">;
+  readonly tasks: Pick<Tasks, "finish" | "retry" | "progress">;
   readonly catalog: TaskCatalog;
+  /** Tasks that run at once; more wait as pending. */
+  readonly runningMax: number;
+  /** Types of which only so many run at once. */
+  readonly concurrency: ReadonlyMap<string, number>;
   readonly workSource: WorkSource;
   /** Tells of cancelled tasks. */
   readonly feed: Pick<EventFeed, "listen">;
@@ -23,6 +25,7 @@ export interface TaskRunnerNeeds {
 }
 
 interface RunningTask {
+  readonly taskType: string;
   readonly interrupt: AbortController;
   readonly work: Promise<void>;
 }
@@ -35,7 +38,7 @@ export class TaskRunner {
   readonly #stopping = new AbortController();
   /** Internal ids of tasks that were cancelled since the claim under way was asked for: it may bring them. */
   readonly #cancelledMeanwhile = new Set<string>();
-  /** The last claim took all there was room for. */
+  /** The last claim took all there was room for, or could not take of every type. */
   #moreMayWait = false;
   #stopListening = (): void => {};
 
@@ -50,26 +53,48 @@ export class TaskRunner {
     this.#needs.workSource.start(() => this.pass());
   }
 
-  /** Claims and begins what there is room for. Nothing is ever due later: null. */
-  async pass(): Promise<null> {
-    const { store, clock } = this.#needs;
-    const limit = this.#stopping.signal.aborted ? 0 : TASKS_RUNNING_MAX - this.#running.size;
+  /** Claims and begins what there is room for; returns when something is due next. */
+  async pass(): Promise<number | null> {
+    const { store, clock, runningMax } = this.#needs;
+    if (this.#stopping.signal.aborted) return null;
+    const now = clock.now();
+    const limit = runningMax - this.#running.size;
     if (limit > 0) {
+      const roomOf = this.#roomOf();
       this.#cancelledMeanwhile.clear();
-      const claimed = await store.claimRunnableTasks({ limit, now: clock.now() });
-      this.#moreMayWait = claimed.length === limit;
+      const claimed = await store.claimRunnableTasks({ limit, now, roomOf });
+      this.#moreMayWait = claimed.length === limit || roomOf.size > 0;
       for (const task of claimed) if (!this.#cancelledMeanwhile.has(task.id)) this.#begin(task);
     }
-    return null;
+    return store.nextTaskDueAt(now);
   }
 
-  /** Interrupts the handlers; their tasks stay with the store, to be run again after the restart. */
-  async stop(): Promise<void> {
+  /**
+   * Begins nothing more, and gives what runs `graceMs` to end by itself. Then the handlers are interrupted; their tasks stay with the store,
+   * to be run again after the restart.
+   */
+  async stop(graceMs = 0): Promise<void> {
     this.#stopping.abort();
-    for (const { interrupt } of this.#running.values()) interrupt.abort();
     await this.#needs.workSource.stop();
+    const ended = new AbortController();
+    const all = this.#allEnded().finally(() => ended.abort("all have ended"));
+    await this.#needs.clock.sleep(graceMs, ended.signal);
+    for (const { interrupt } of this.#running.values()) interrupt.abort();
+    await all;
     this.#stopListening();
+  }
+
+  async #allEnded(): Promise<void> {
     await Promise.all([...this.#running.values()].map(({ work }) => work));
+  }
+
+  #roomOf(): ReadonlyMap<string, number> {
+    const room = new Map(this.#needs.concurrency);
+    for (const { taskType } of this.#running.values()) {
+      const left = room.get(taskType);
+      if (left !== undefined) room.set(taskType, Math.max(0, left - 1));
+    }
+    return room;
   }
 
   /** The task has ended already, so whatever its handler still returns is dropped. */
@@ -86,56 +111,42 @@ export class TaskRunner {
       this.#running.delete(task.id);
       if (this.#moreMayWait) this.#needs.workSource.wake();
     });
-    this.#running.set(task.id, { interrupt, work });
+    this.#running.set(task.id, { taskType: task.taskType, interrupt, work });
   }
 
   async #run(task: Task, signal: AbortSignal): Promise<void> {
-    const { tasks, clock, announce } = this.#needs;
+    const { catalog, clock, announce } = this.#needs;
     const { taskId, taskType, runCount } = task;
     announce({ kind: "task.running", taskId, taskType, runCount });
-    const outcome = await this.#outcomeOf(task, signal);
-    if (outcome === null) return;
-    const needs = { clock, announce, where: "finishTask", signal: this.#stopping.signal };
+    const throttle = createProgressThrottle(clock, (progress) => this.#keep(task, progress));
+    const end = await runTask(task, signal, { catalog, clock, announce, tell: throttle.push });
+    await throttle.end();
+    if (end === null) return;
     try {
-      await untilStored(() => tasks.finish(task, outcome), needs);
+      await untilStored(() => this.#settle(task, end), {
+        clock,
+        announce,
+        where: "finishTask",
+        signal: this.#stopping.signal,
+      });
     } catch (error) {
       // Left as running: it is taken up again at the next start.
       announce({ kind: "internal.failed", where: `task ${taskId}`, error });
     }
   }
 
-  /** Null when it was interrupted: by our stopping, which is no failure, or because the task was cancelled. */
-  async #outcomeOf(task: Task, signal: AbortSignal): Promise<TaskOutcome | null> {
+  async #settle(task: Task, end: NonNullable<RunEnd>): Promise<void> {
+    const { tasks } = this.#needs;
+    if (end.kind === "retry") await tasks.retry(task, end.error, end.waitMs);
+    else await tasks.finish(task, end.outcome);
+  }
+
+  /** One that cannot be kept is not worth failing for: the next one is newer. */
+  async #keep(task: Task, progress: Progress): Promise<void> {
     try {
-      const type = await this.#needs.catalog.find(task.taskType);
-      if (type === undefined) return failedWith(`This server no longer offers the task type ${task.taskType}.`);
-      const input = task.input === null ? null : (JSON.parse(task.input) as Json);
-      // Stored long ago perhaps, under another schema.
-      const output = await untilAborted(type.run(type.parseInput(input), this.#contextOf(task, signal)), signal);
-      return completedWith(type.parseOutput(output));
+      await this.#needs.tasks.progress(task, progress);
     } catch (error) {
-      return signal.aborted ? null : failedWith(error);
+      this.#needs.announce({ kind: "internal.failed", where: `progress of task ${task.taskId}`, error });
     }
-  }
-
-  #contextOf({ taskId, taskType, runCount }: Task, signal: AbortSignal): TaskContext {
-    const { announce } = this.#needs;
-    const say = (level: "info" | "warn" | "error") => (message: string) =>
-      announce({ kind: "task.said", taskId, taskType, level, message });
-    const log = { info: say("info"), warn: say("warn"), error: say("error") };
-    return { taskId, attempt: runCount, signal, progress: () => {}, log };
-  }
-}
-
-/** A handler that does not heed its signal must neither hold up the shutdown nor keep its slot. */
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const abort = (): void => reject(signal.reason);
-  signal.addEventListener("abort", abort, { once: true });
-  if (signal.aborted) abort();
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    signal.removeEventListener("abort", abort);
   }
 }

@@ -17,13 +17,19 @@ export interface UpstreamCatalog extends TaskCatalog {
 
 export interface UpstreamCatalogNeeds extends Omit<ConnectionNeeds, "upstream"> {
   readonly upstreams: readonly Upstream[];
+  /** Written to as types become known: how many tasks of each may run at once. */
+  readonly concurrency: Map<string, number>;
 }
 
 /** The tools of upstream servers as task types. A server is started when one of its tools is first asked for. */
-export function createUpstreamCatalog({ upstreams, ...needs }: UpstreamCatalogNeeds): UpstreamCatalog {
+export function createUpstreamCatalog({ upstreams, concurrency, ...needs }: UpstreamCatalogNeeds): UpstreamCatalog {
   const connections = new Map(
     upstreams.map((upstream) => [upstream.name, new UpstreamConnection({ ...needs, upstream })]),
   );
+  function known(type: TaskType): TaskType {
+    if (type.concurrency !== null) concurrency.set(type.name, type.concurrency);
+    return type;
+  }
   return {
     async find(name) {
       const slash = name.indexOf("/");
@@ -32,11 +38,11 @@ export function createUpstreamCatalog({ upstreams, ...needs }: UpstreamCatalogNe
       if (connection === undefined || !offersTool(connection.upstream, toolName)) return undefined;
       const signal = AbortSignal.timeout(FIND_MS);
       const tools = (await orNull(connection.tools(signal))) ?? (await patientTools(connection, signal));
-      if (tools === null) return taskTypeOfUnasked(connection, toolName);
+      if (tools === null) return known(taskTypeOfUnasked(connection, toolName));
       const tool = tools.get(toolName);
-      return tool === undefined ? undefined : taskTypeOfTool(connection, tool);
+      return tool === undefined ? undefined : known(taskTypeOfTool(connection, tool));
     },
-    list: async () => (await Promise.all([...connections.values()].map(listed))).flat(),
+    list: async () => (await Promise.all([...connections.values()].map(listed))).flat().map(known),
     async stop() {
       await Promise.all([...connections.values()].map((connection) => connection.stop()));
     },

@@ -56,6 +56,11 @@ export class UpstreamConnection {
     return this.#trouble;
   }
 
+  /** As far as it was ever there. */
+  isKnownRepeatable(tool: string): boolean {
+    return this.#known?.get(tool)?.isRepeatable ?? false;
+  }
+
   /** Those known from before when it is not there; rejects at once when it was never there and failed a moment ago. */
   async tools(signal: AbortSignal): Promise<ReadonlyMap<string, UpstreamTool>> {
     if (this.#session === null && this.#known !== null) return this.#known;

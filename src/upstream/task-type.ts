@@ -27,6 +27,11 @@ export function taskTypeOfTool(connection: UpstreamConnection, tool: UpstreamToo
   };
 }
 
+/** Refuses a start; a run that meets it, after a restart of ours, is tried again, since by its name it is not about the input. */
+class UpstreamUnavailable extends DomainError {
+  override readonly name = "UpstreamUnavailable";
+}
+
 /** Of a tool whose server cannot be asked at the moment: its tasks can be run later, but none can be started. */
 export function taskTypeOfUnasked(connection: UpstreamConnection, toolName: string): TaskType {
   const { name } = connection.upstream;
@@ -39,7 +44,7 @@ export function taskTypeOfUnasked(connection: UpstreamConnection, toolName: stri
     inputSchema: { type: "object" },
     outputSchema: null,
     parseInput() {
-      throw new DomainError("not_found", `${trouble}. Start the task again later.`);
+      throw new UpstreamUnavailable("not_found", `${trouble}. Start the task again later.`);
     },
   };
 }
@@ -67,7 +72,7 @@ async function run(
 ): Promise<unknown> {
   const { signal, attempt } = context;
   const { name } = connection.upstream;
-  const tool = (await asked(connection, signal)).get(toolName);
+  const tool = (await asked(connection, toolName, signal)).get(toolName);
   if (tool === undefined)
     throw new PermanentError(`The upstream server ${name} no longer offers the tool ${toolName}.`);
   if (attempt > 1 && !tool.isRepeatable) {
@@ -84,14 +89,19 @@ async function run(
   }
 }
 
-async function asked(connection: UpstreamConnection, signal: AbortSignal): Promise<ReadonlyMap<string, UpstreamTool>> {
+async function asked(
+  connection: UpstreamConnection,
+  toolName: string,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, UpstreamTool>> {
   try {
     return await connection.currentTools(signal);
   } catch (error) {
     signal.throwIfAborted();
     const why = error instanceof UpstreamCallError ? error.message : connection.trouble;
-    // Several starts have failed by now, with growing waits.
-    throw new PermanentError(`The upstream server ${connection.upstream.name} is not available: ${why}`);
+    const failure = `The upstream server ${connection.upstream.name} is not available: ${why}`;
+    // Several starts have failed by now. What may have been done must not count as tried.
+    throw connection.isKnownRepeatable(toolName) ? new Error(failure) : new PermanentError(failure);
   }
 }
 

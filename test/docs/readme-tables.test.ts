@@ -23,7 +23,7 @@ test("every setting has its row, in the order of the code", () => {
 test("the defaults that the table gives are those of the code", () => {
   // Given on purpose, a default changes nothing.
   const literal = settings.filter(({ name, value }) => name !== "PUBLIC_URL" && /^`[^`]+`$/.test(value));
-  expect(literal).toHaveLength(19);
+  expect(literal).toHaveLength(23);
   const changed = literal.filter(({ name, value }) => {
     return !isDeepStrictEqual(readConfig({ [name]: quotedIn(value)[0] }, false), readConfig({}, false));
   });
@@ -46,17 +46,25 @@ test("the defaults that depend on something do so", () => {
     "ALLOWED_HOSTS",
     "ALLOWED_ORIGINS",
     "AUTH_TOKENS",
+    "WORKER_TOKENS",
     "TASKS_MODULE",
     "UPSTREAMS",
     "CALLBACK_CA_FILE",
     "SECRETS_KEY",
   ]);
-  const { allowedHosts, allowedOrigins, accessTokens, taskModules, upstreams, callbackCa, secretsKeys } = readConfig(
-    {},
-    false,
+  const config = readConfig({}, false);
+  const { accessTokens, workerTokens, taskModules, upstreams, callbackCa, secretsKeys } = config;
+  expect(new Set([...config.allowedHosts, ...config.allowedOrigins])).toEqual(
+    new Set(["localhost", "127.0.0.1", "[::1]"]),
   );
-  expect(new Set([...allowedHosts, ...allowedOrigins])).toEqual(new Set(["localhost", "127.0.0.1", "[::1]"]));
-  expect([accessTokens, taskModules, upstreams, callbackCa, secretsKeys]).toEqual([[], [], [], null, []]);
+  expect([accessTokens, workerTokens, taskModules, upstreams, callbackCa, secretsKeys]).toEqual([
+    [],
+    [],
+    [],
+    [],
+    null,
+    [],
+  ]);
 });
 
 test("the retry schedule is the one of the code", () => {
@@ -72,7 +80,7 @@ test("the retry schedule is the one of the code", () => {
 });
 
 test("a setting in an example is a setting", () => {
-  const known = new Set([...SETTING_NAMES, "DANGEROUSLY_OMIT_AUTH", "CLIENT_PORT"]);
+  const known = new Set([...SETTING_NAMES, "DANGEROUSLY_OMIT_AUTH", "CLIENT_PORT", "WORKER_TOKEN"]);
   const set = [...readme.matchAll(/\b([A-Z]+(?:_[A-Z]+)+)=/g)].map(([, name = ""]) => name);
   expect(set.filter((name) => !known.has(name))).toEqual([]);
 });
@@ -89,7 +97,7 @@ test("the tools and their arguments are those of tools/list", async () => {
 });
 
 test("the routes answer as the table says", async () => {
-  const { url } = await startServer();
+  const { url } = await startServer({ env: { WORKER_TOKENS: "w1:worker-secret" } });
   const statusOf = async (method: string, path: string, body?: string): Promise<number> =>
     (await fetch(url + path.replace("{client_id}", "reader"), body === undefined ? { method } : { method, body }))
       .status;
@@ -99,6 +107,13 @@ test("the routes answer as the table says", async () => {
     "POST /mcp/",
     "POST /webhook/{client_id}",
     "GET /webhook/{client_id}",
+    "POST /tasks/claim",
+    "POST /tasks/{id}/heartbeat",
+    "POST /tasks/{id}/progress",
+    "POST /tasks/{id}/complete",
+    "POST /tasks/{id}/fail",
+    "POST /complete/{token}",
+    "GET /openapi.json",
     "GET /health",
   ]);
   expect(await statusOf("GET", "/mcp")).toBe(405);
@@ -106,6 +121,14 @@ test("the routes answer as the table says", async () => {
   expect(await statusOf("POST", "/webhook/{client_id}", '{"type":"greeting"}')).toBe(200);
   expect(await statusOf("POST", "/webhook/{client_id}", "{}")).toBe(400);
   expect(await statusOf("GET", "/webhook/{client_id}")).toBe(200);
+  expect(await statusOf("POST", "/tasks/claim")).toBe(401);
+  for (const report of ["heartbeat", "progress", "complete", "fail"])
+    expect(await statusOf("POST", `/tasks/{id}/${report}`)).toBe(401);
+  expect(await statusOf("POST", "/complete/{token}")).toBe(400);
+  const document = (await (await fetch(`${url}/openapi.json`)).json()) as { paths: object };
+  expect(new Set(routes.map((route) => route.split(" ")[1]!).filter((path) => !path.startsWith("/mcp")))).toEqual(
+    new Set(Object.keys(document.paths)),
+  );
   expect(await statusOf("GET", "/health")).toBe(200);
 });
 

@@ -44,6 +44,12 @@ test("a result over 240 KiB fails its task with a sentence that says so", async 
   });
 });
 
+test("a call that was cut off by a crash of the upstream is made again when its tool may be repeated", async () => {
+  const { url } = await startServer({ env: settings() });
+  await start(url, "once-1", "crash_once", { marker: join(temporaryFolder(), "marker") });
+  expect(await endOf(url, "once-1")).toMatchObject({ result: [{ text: "done at last" }] });
+});
+
 test("bad input is refused before anything is stored", async () => {
   const { url } = await startServer({ env: settings() });
   const refused = await start(url, "echo-1", "echo", { text: 7 });

@@ -2,43 +2,21 @@ import { request } from "node:http";
 import type { IncomingMessage } from "node:http";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
-import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
-import { createApp, listen } from "../../src/http/server.ts";
-import { createHealth } from "../../src/service/health.ts";
-import { createInbox } from "../../src/service/inbox.ts";
+import { beforeEach, describe, expect, test } from "vitest";
 import type { Announcement } from "../../src/service/announcements.ts";
 import type { Store } from "../../src/service/ports.ts";
-import { createPrincipalOf } from "../../src/service/principals.ts";
-import { aRegistration, aStart, T0 } from "../support/builders.ts";
-import { createFakeClock } from "../support/clock.ts";
-import { openTestStore } from "../support/sqlite-store.ts";
+import { aRegistration, aStart } from "../support/builders.ts";
 import { until } from "../support/until.ts";
+import { serveHttp } from "./serve-http.ts";
 
 let url: string;
 let store: Store;
-let announcements: Announcement[];
+let announcements: readonly Announcement[];
 
 async function serve(tokens: { name: string; token: string }[] = []): Promise<string> {
-  store = await openTestStore();
-  announcements = [];
-  const announce = (one: Announcement) => void announcements.push(one);
-  const clock = createFakeClock(T0);
-  const app = createApp({
-    mcp: async (_, response) => void response.end("mcp was here"),
-    inbox: createInbox({ store, clock, announce }),
-    health: createHealth({ store, slowOrigins: () => 0 }),
-    principalOf: createPrincipalOf(tokens, "local"),
-    allowedHosts: ["127.0.0.1", "[::1]"],
-    clock,
-    announce,
-    serverName: "Test",
-  });
-  const server = await listen(app, "127.0.0.1", 0);
-  onTestFinished(async () => {
-    await server.stop(0);
-    await store.close().catch(() => {});
-  });
-  return `http://127.0.0.1:${server.port}`;
+  const served = await serveHttp({ tokens });
+  ({ store, announcements } = served);
+  return served.url;
 }
 
 beforeEach(async () => {

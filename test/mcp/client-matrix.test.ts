@@ -58,6 +58,7 @@ describe("what the server says of itself", () => {
       "list_task_types",
       "run_task",
       "get_task_result",
+      "list_tasks",
       "cancel_task",
       "get_registered_callbacks",
       "unregister_callback",

@@ -46,6 +46,7 @@ describe.each([[], ["--protocol-era", "modern"]])("the Inspector's command line 
     expect(await call("diagnose_callback", { callback_id })).toMatchObject({ status: "failed" });
     expect(await call("enable_callback", { callback_id })).toMatchObject({ status: "active" });
     expect(await call("list_task_types", {})).toMatchObject({ task_types: [{ task_type: "demo" }, {}, {}] });
+    expect(await call("list_tasks", {})).toMatchObject({ tasks: [{ task_id: "t" }] });
     expect(await call("list_subscriptions", {})).toMatchObject({ subscription_count: 0 });
     expect(await call("unregister_callback", { callback_id })).toMatchObject({ status: "removed" });
   });

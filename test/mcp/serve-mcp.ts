@@ -11,6 +11,7 @@ import type { EventsMethodsNeeds } from "../../src/mcp/events/methods.ts";
 import { createMcp } from "../../src/mcp/handler.ts";
 import type { McpNeeds } from "../../src/mcp/handler.ts";
 import { createCallbacks } from "../../src/service/callbacks.ts";
+import { createCompletions } from "../../src/service/completions.ts";
 import { createDeliveries } from "../../src/service/deliveries.ts";
 import type { Announcement } from "../../src/service/announcements.ts";
 import { createEventFeed } from "../../src/service/event-feed.ts";
@@ -36,6 +37,7 @@ const TASK_TYPES = [
   aTaskType({ name: "demo", expectedMs: 10_000 }),
   aTaskType({ name: "quick", expectedMs: 50 }),
   aTaskType({ name: "open-ended", expectedMs: null }),
+  aTaskType({ name: "outside", doneBy: "worker" }),
 ];
 
 export interface ServedMcp {
@@ -92,6 +94,7 @@ export async function serveMcp(options: ServeOptions = {}): Promise<ServedMcp> {
     ...chosen,
     clock,
     announce,
+    completionUrlOf: (token) => `http://callbacks.example/complete/${token}`,
     runTaskWaitMs: options.runTaskWaitMs ?? 50_000,
     taskTtlMs: 86_400_000,
     principalOf,
@@ -135,8 +138,10 @@ function createServices(
   const newNonce = (): string => `nonce-${++nonces}`;
   onTestFinished(() => prober.close());
   const callbacks = createCallbacks({ ...needs, ...wakes, targetPolicy });
+  const tasks = createTasks({ ...needs, ...wakes, catalog, targetPolicy, feed });
   return {
-    tasks: createTasks({ ...needs, ...wakes, catalog, feed }),
+    tasks,
+    completions: createCompletions({ ...needs, tasks, catalog, newNonce, ttlMs: 60_000 }),
     callbacks,
     deliveries: createDeliveries({ ...needs, ...wakes }),
     probes: createProbes({ ...needs, callbacks, prober, newId: createNewId(needs.clock.now) }),

@@ -92,6 +92,40 @@ describe.each(ERAS)("the tools that act, asked by a client of $era", ({ connect 
     });
   });
 
+  describe("start_task_with_callbacks with callbacks", () => {
+    const { task_id: _task, ...callback } = REGISTRATION;
+
+    it("registers them with the start, and the same call gives the same answer", async () => {
+      const given = { ...START, callbacks: [callback, { ...callback, client_id: "inspector_c", secret: A_SECRET }] };
+      const first = await call("start_task_with_callbacks", given);
+      expect(first).toMatchObject({
+        status: "started",
+        registered_callbacks: 2,
+        callbacks: [
+          { ...callback, signing_secret: expect.stringMatching(/^whsec_/) },
+          { ...callback, client_id: "inspector_c", signing_secret: A_SECRET },
+        ],
+      });
+      const again = await call("start_task_with_callbacks", given);
+      expect(again).toMatchObject({ status: "pending", registered_callbacks: 2, callbacks: first["callbacks"] });
+    });
+
+    it("stores nothing when one of them is refused, and says which", async () => {
+      for (const [bad, said] of [
+        [{ ...callback, callback_url: "http://10.0.0.1/" }, "callbacks[1]: callback_url points at"],
+        [{ ...callback, events: ["task_failed"] }, "callbacks[1]: This callback is already registered"],
+        [{ callback_url: URL_B }, "callbacks[1].client_id is missing"],
+      ] as const) {
+        const given = { ...START, callbacks: [callback, bad] };
+        const { text } = await client.callTool("start_task_with_callbacks", given);
+        expect(JSON.parse(text)).toMatchObject({ error: { message: expect.stringContaining(said) } });
+      }
+      const { text } = await client.callTool("get_task_result", { task_id: START.task_id });
+      expect(JSON.parse(text)).toMatchObject({ error: { code: "not_found" } });
+      expect(await call("get_registered_callbacks", { task_id: START.task_id })).toMatchObject({ callback_count: 0 });
+    });
+  });
+
   describe("start_task_with_callbacks", () => {
     it("answers as the contract says, keys in order", async () => {
       await call("register_callback", REGISTRATION);

@@ -24,6 +24,15 @@ const CASES: readonly [Announcement, readonly string[]][] = [
     { kind: "task.finished", taskId: "t1", status: "failed", eventId: "evt_1", deliveryCount: 0 },
     ["❌ Task t1 failed, no callbacks to send"],
   ],
+  [{ kind: "task.progress", taskId: "t1", done: 3, total: null }, ["📈 Task t1 is at 3 of ?"]],
+  [
+    { kind: "task.lease_lost", taskId: "t1", taskType: "external", worker: "w1/host-7" },
+    ["⌛ Worker w1/host-7 was not heard of again: task t1 goes to another"],
+  ],
+  [
+    { kind: "task.given_back", taskId: "t1", taskType: "again", worker: "w1", runCount: 1, waitMs: 1000 },
+    ["⚠️ Run 1 of task t1 failed at worker w1, next run in 1 s"],
+  ],
   [{ kind: "delivery.sending", attempt: 1, ...delivery }, ["📤 Sending callback to x at http://r.example/hook"]],
   [{ ...attempted, outcome: { statusCode: 200, error: null }, next: "delivered" }, ["✅ Callback delivered to x"]],
   [

@@ -131,7 +131,7 @@ export function describeStore(name: string, open: OpenStore): void {
       test("a second start finds the first", async () => {
         const first = await store.startTask(aStart());
         const second = await store.startTask(aStart({ clientId: "another", now: T0 + 1 }));
-        expect(second).toEqual({ ...first, kind: "existing" });
+        expect(second).toEqual({ ...first, kind: "existing", isSame: false });
       });
 
       test("a task that is started without a task_id has its internal id for one, and is never found again by a start", async () => {
@@ -162,11 +162,17 @@ export function describeStore(name: string, open: OpenStore): void {
           .toSorted()
           .toReversed();
         const first = await list(null);
-        expect(first.map(({ id }) => id)).toEqual(ids.slice(0, 2));
-        const { input: _input, result: _result, ...summary } = started.find(({ id }) => id === ids[0])!;
-        expect(first[0]).toEqual(summary);
-        expect((await list(ids[1]!)).map(({ id }) => id)).toEqual(ids.slice(2));
-        expect(await list(ids[2]!)).toEqual([]);
+        expect(first.tasks.map(({ id }) => id)).toEqual(ids.slice(0, 2));
+        expect(first.next).toBe(ids[1]);
+        const {
+          input: _input,
+          result: _result,
+          progress: _progress,
+          ...summary
+        } = started.find(({ id }) => id === ids[0])!;
+        expect(first.tasks[0]).toEqual(summary);
+        expect((await list(ids[1]!)).tasks.map(({ id }) => id)).toEqual(ids.slice(2));
+        expect(await list(ids[2]!)).toEqual({ tasks: [], next: null });
       });
 
       test("two principals with one task_id never notice each other", async () => {
@@ -175,6 +181,34 @@ export function describeStore(name: string, open: OpenStore): void {
         expect(await store.findTask("ann", "task-1")).toBeNull();
         expect(await store.deliveryHistory("bob", "task-1")).toEqual([]);
         expect(await store.claimDueDeliveries(aClaim())).toEqual([]);
+      });
+
+      test("a start brings its callbacks with it, once", async () => {
+        const callbacks = [aRegistration({ clientId: "a" }), aRegistration({ clientId: "b" })];
+        const first = await store.startTask({ ...aStart(), callbacks });
+        expect(first).toMatchObject({ kind: "started", callbackCount: 2 });
+        expect(first.callbacks.map(({ clientId }) => clientId)).toEqual(["a", "b"]);
+        const again = await store.startTask({ ...aStart(), callbacks });
+        expect(again).toMatchObject({ kind: "existing", isSame: true, callbackCount: 2, callbacks: first.callbacks });
+      });
+
+      test("a start with a callback that cannot be registered leaves nothing behind, and others of its moment are stored", async () => {
+        await store.registerCallback(aRegistration({ clientId: "b", events: ["task_failed"] }));
+        const callbacks = [aRegistration({ clientId: "a" }), aRegistration({ clientId: "b" })];
+        const [refused, other] = await Promise.allSettled([
+          store.startTask({ ...aStart(), callbacks }),
+          store.startTask(aStart({ taskId: "task-2" })),
+        ]);
+        expect(refused).toMatchObject({ status: "rejected", reason: { index: 1, why: { kind: "conflict" } } });
+        expect(other).toMatchObject({ status: "fulfilled", value: { kind: "started" } });
+        expect(await store.findTask("local", "task-1")).toBeNull();
+        expect(await store.deliveryHistory("local", "task-1")).toHaveLength(1);
+      });
+
+      test("another start under the same id changes nothing", async () => {
+        await store.startTask(aStart());
+        const other = await store.startTask({ ...aStart({ input: "{}" }), callbacks: [aRegistration()] });
+        expect(other).toMatchObject({ kind: "existing", isSame: false, callbackCount: 0, callbacks: [] });
       });
 
       test("claims the oldest pending tasks once, each run counted", async () => {

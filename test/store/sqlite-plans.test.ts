@@ -64,6 +64,9 @@ test("each partial index is used by the query it is for", async () => {
     .join("\n");
   for (const index of [
     "tasks_open",
+    "tasks_for_workers",
+    "tasks_for_workers_due",
+    "tasks_leased",
     "tasks_of_principal",
     "tasks_ended",
     "callbacks_awaiting",

@@ -47,7 +47,7 @@ export function aStart(
     principal,
     taskId,
     now,
-    request: { clientId: "starter", taskType: "demo", doneBy: "handler", input: null, ...request },
+    request: { clientId: "starter", taskType: "demo", doneBy: "handler", input: null, startAfter: null, ...request },
   };
 }
 

@@ -13,10 +13,12 @@ import { createFakeClock } from "../support/clock.ts";
 import { openTestStore } from "../support/sqlite-store.ts";
 import { until } from "../support/until.ts";
 
+const anyTarget = { check: async () => ({ allowed: true }) as const };
+
 async function setUp(
   run: TaskType["run"],
   more: readonly TaskType[] = [],
-  claimsOf: (store: Store) => Pick<Store, "claimRunnableTasks"> = (store) => store,
+  claimsOf: (store: Store) => Pick<Store, "claimRunnableTasks" | "nextTaskDueAt"> = (store) => store,
 ) {
   const clock = createFakeClock();
   const store = await openTestStore();
@@ -31,8 +33,18 @@ async function setUp(
     wakeDispatcher: () => void deliveriesWoken++,
   };
   const feed = createEventFeed();
-  const tasks = createTasks({ store, clock, catalog, announce, feed, ...wakes });
-  const runner = new TaskRunner({ store: claimsOf(store), tasks, catalog, workSource, feed, clock, announce });
+  const tasks = createTasks({ store, clock, catalog, targetPolicy: anyTarget, announce, feed, ...wakes });
+  const runner = new TaskRunner({
+    store: claimsOf(store),
+    tasks,
+    catalog,
+    runningMax: 1000,
+    concurrency: new Map(more.flatMap(({ name, concurrency }) => (concurrency === null ? [] : [[name, concurrency]]))),
+    workSource,
+    feed,
+    clock,
+    announce,
+  });
   runner.start();
   onTestFinished(async () => {
     await runner.stop();
@@ -142,6 +154,7 @@ test("a task that is cancelled while its claim is on its way is not begun", asyn
   const cancelled = Promise.withResolvers<void>();
   // A store whose answers take their time, as one behind a network would.
   const slowly = (store: Store) => ({
+    nextTaskDueAt: (now: number) => store.nextTaskDueAt(now),
     async claimRunnableTasks(command: Parameters<Store["claimRunnableTasks"]>[0]) {
       const tasks = await store.claimRunnableTasks(command);
       if (tasks.length > 0) claimed.resolve();
@@ -162,7 +175,7 @@ test("a task that is cancelled while its claim is on its way is not begun", asyn
 
 test("a task whose type is no longer offered fails with a word about it", async () => {
   const { store, ended, clock, start } = await setUp(async () => "ok");
-  const request = { clientId: "c", taskType: "gone", doneBy: "handler", input: null } as const;
+  const request = { clientId: "c", taskType: "gone", doneBy: "handler", input: null, startAfter: null } as const;
   await store.startTask({ principal: "local", taskId: "t1", request, now: clock.now() });
   await start("t2");
   expect(await ended("t1")).toMatchObject({

@@ -32,7 +32,13 @@ export function misbehavingServer(env: Readonly<Record<string, string>> = {}): U
 export function startCatalog(...upstreams: readonly Upstream[]) {
   const announced: Announcement[] = [];
   const announce = (announcement: Announcement): void => void announced.push(announcement);
-  const catalog = createUpstreamCatalog({ upstreams, version: "0.0.0", clock: systemClock, announce });
+  const catalog = createUpstreamCatalog({
+    upstreams,
+    version: "0.0.0",
+    clock: systemClock,
+    announce,
+    concurrency: new Map(),
+  });
   onTestFinished(() => catalog.stop());
   return {
     announced,

@@ -42,11 +42,9 @@ export function createLegacyTaskMethods({ tasks, resultOf, ...terms }: TaskMetho
 
   async function list({ principal, params }: Call) {
     const { cursor = null } = parseParams("tasks/list", listParams, params);
-    const found = await tasks.list({ principal, before: cursor, limit: PAGE_TASKS_MAX + 1 });
-    const page = found.slice(0, PAGE_TASKS_MAX);
-    const last = page.at(-1);
-    const next = last !== undefined && found.length > page.length ? { nextCursor: last.id } : {};
-    return { tasks: page.map((task) => legacyTask(task, terms)), ...next };
+    const page = await tasks.list({ principal, before: cursor, limit: PAGE_TASKS_MAX });
+    const next = page.next === null ? {} : { nextCursor: page.next };
+    return { tasks: page.tasks.map((task) => legacyTask(task, terms)), ...next };
   }
 
   async function cancel(call: Call) {

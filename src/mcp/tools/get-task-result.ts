@@ -32,7 +32,14 @@ const output = z.object({
   task_id: z.string(),
   status: z.enum(["pending", "running", "completed", "failed", "cancelled"]),
   result: anyJson.describe("What the task returned, any JSON value; null until it is completed."),
-  error: z.string().optional().describe("Why the task failed or was cancelled."),
+  error: z
+    .string()
+    .optional()
+    .describe("Why the task failed or was cancelled; of a pending one, why its last run failed."),
+  progress: z
+    .object({ done: z.number(), total: z.number().nullable(), message: z.string().nullable() })
+    .optional()
+    .describe("The last that the task told of how far it is, in units of its own; total is null when unknown."),
   message: z.string(),
   timestamp,
 });
@@ -52,12 +59,13 @@ export function createGetTaskResult({
     input,
     output,
     async answer({ task_id }, principal) {
-      const { status, result, error } = await tasks.find(principal, task_id);
+      const { status, result, error, progress } = await tasks.find(principal, task_id);
       return {
         task_id,
         status,
         result,
         ...(error !== null && { error }),
+        ...(progress !== null && { progress }),
         message: MESSAGES[status],
         timestamp: timestampOf(clock),
       };

@@ -19,6 +19,20 @@ export function callbackVerbs(
   newId: NewId,
   cipher: SecretCipher,
 ): Pick<Store, "registerCallback"> {
+  const register = prepareRegister(db, newId, cipher);
+  return {
+    async registerCallback(command) {
+      return write(() => register(command));
+    },
+  };
+}
+
+/** Within its caller's transaction. */
+export function prepareRegister(
+  db: SqliteConnection["db"],
+  newId: NewId,
+  cipher: SecretCipher,
+): (command: RegisterCallback) => RegisterCallbackResult {
   const statements = prepare(db);
   const countOf = prepareCallbackCount(db);
   const insertDelivery = prepareDeliveryInsert(db, newId);
@@ -88,11 +102,7 @@ export function callbackVerbs(
     return { kind: "registered", callback, callbackCount: others + 1, ended };
   }
 
-  return {
-    async registerCallback(command) {
-      return write(() => register(command));
-    },
-  };
+  return register;
 }
 
 /** Callbacks of a task id that were not removed. */

@@ -3,7 +3,7 @@ import type { Callback } from "../../domain/callback.ts";
 import { EVENT_TYPES } from "../../domain/event.ts";
 import type { Event, EventData, EventType } from "../../domain/event.ts";
 import type { Json } from "../../domain/json.ts";
-import type { Task } from "../../domain/task.ts";
+import type { Progress, Task } from "../../domain/task.ts";
 import type { Received } from "../../service/inbox-ports.ts";
 import type { SecretCipher } from "../secret-cipher.ts";
 import type { inbox } from "./inbox-schema.ts";
@@ -12,8 +12,12 @@ import type { callbacks, events, tasks } from "./schema.ts";
 /** Rows into the domain's nouns. What is parsed here was written by this store. */
 
 export function toTask(row: InferSelectModel<typeof tasks>): Task {
-  const { eventCount: _, dueAt: _due, leaseDigest: _digest, leaseUntil: _until, worker: _worker, ...task } = row;
-  return { ...task, result: row.result === null ? null : (JSON.parse(row.result) as Json) };
+  const { eventCount: _, leaseDigest: _digest, leaseUntil: _until, worker: _worker, ...task } = row;
+  return {
+    ...task,
+    result: row.result === null ? null : (JSON.parse(row.result) as Json),
+    progress: row.progress === null ? null : (JSON.parse(row.progress) as Progress),
+  };
 }
 
 /** Throws when the secret cannot be read. */

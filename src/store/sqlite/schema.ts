@@ -22,6 +22,8 @@ import type { DoneBy, TaskStatus } from "../../domain/task.ts";
  * literals, so queries take it from here.
  */
 export const taskIsOpen = sql.raw(`"status" in ('pending', 'running')`);
+export const AWAITS_HANDLER = `"status" = 'pending' and "done_by" = 'handler'`;
+export const taskAwaitsHandler = sql.raw(AWAITS_HANDLER);
 export const taskAwaitsWorker = sql.raw(`"status" = 'pending' and "done_by" = 'worker'`);
 export const taskIsLeased = sql.raw(`"status" = 'running' and "lease_until" is not null`);
 export const taskHasEnded = sql.raw(`"finished_at" is not null`);
@@ -66,6 +68,9 @@ export const tasks = sqliteTable(
     finishedAt: integer("finished_at"),
     /** While pending: not begun before. */
     dueAt: integer("due_at").notNull().default(0),
+    startAfter: integer("start_after"),
+    failures: integer().notNull().default(0),
+    progress: text(),
     /** Of a task that is done outside: the last lease's secret as `digestOf` gives it, until when it holds, and who has it. */
     leaseDigest: text("lease_digest"),
     leaseUntil: integer("lease_until"),
@@ -75,6 +80,9 @@ export const tasks = sqliteTable(
     unique("tasks_principal_task_id").on(table.principal, table.taskId),
     index("tasks_of_principal").on(table.principal, table.id),
     index("tasks_open").on(table.status, table.doneBy, table.createdAt).where(taskIsOpen),
+    index("tasks_of_principal_by_status").on(table.principal, table.status, table.id),
+    index("tasks_for_handlers").on(table.taskType, table.dueAt, table.id).where(taskAwaitsHandler),
+    index("tasks_for_handlers_due").on(table.dueAt).where(taskAwaitsHandler),
     index("tasks_for_workers").on(table.taskType, table.dueAt).where(taskAwaitsWorker),
     index("tasks_for_workers_due").on(table.dueAt).where(taskAwaitsWorker),
     index("tasks_leased").on(table.leaseUntil).where(taskIsLeased),

@@ -19,6 +19,7 @@ import { subscriptionHistoryVerbs } from "./subscription-history.ts";
 import { subscriptionPruningVerbs } from "./subscription-pruning.ts";
 import { subscriptionVerbs } from "./subscriptions.ts";
 import { taskEndVerbs } from "./task-end.ts";
+import { taskRunVerbs } from "./task-runs.ts";
 import { taskVerbs } from "./tasks.ts";
 import { unregisterVerbs } from "./unregister.ts";
 import { workerLeaseVerbs } from "./worker-leases.ts";
@@ -47,8 +48,9 @@ function verbsOf(connection: SqliteConnection, newId: NewId, cipher: SecretCiphe
   return {
     ...callbackVerbs(connection, newId, cipher),
     ...unregisterVerbs(connection, cipher),
-    ...taskVerbs(connection, newId),
+    ...taskVerbs(connection, newId, cipher),
     ...taskEndVerbs(connection, newId),
+    ...taskRunVerbs(connection),
     ...workerLeaseVerbs(connection),
     ...completionVerbs(connection),
     ...deliveryVerbs(connection, cipher),

@@ -1,31 +1,51 @@
-import { and, asc, desc, eq, getTableColumns, inArray, lt, sql } from "drizzle-orm";
+import { and, desc, eq, getTableColumns, lt, sql } from "drizzle-orm";
 import type { SQL } from "drizzle-orm";
 import type { NewId } from "../../domain/ids.ts";
-import { hasEnded } from "../../domain/task.ts";
-import type { StartTask, StartTaskResult, Store } from "../../service/ports.ts";
-import { prepareCallbackCount } from "./callbacks.ts";
+import type { Callback } from "../../domain/callback.ts";
+import { hasEnded, isSameStart } from "../../domain/task.ts";
+import type { ListTasks, StartTask, StartTaskResult, Store, TaskPage } from "../../service/ports.ts";
+import { CallbackRefused } from "../../service/registration.ts";
+import type { SecretCipher } from "../secret-cipher.ts";
+import { prepareCallbackCount, prepareRegister } from "./callbacks.ts";
 import { prepareNewCompletion } from "./completions.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { toTask } from "./rows.ts";
-import { taskIsOpen, tasks } from "./schema.ts";
+import { tasks } from "./schema.ts";
 
-type TaskVerbs = Pick<Store, "startTask" | "findTask" | "findTaskById" | "listTasks" | "claimRunnableTasks">;
+type TaskVerbs = Pick<Store, "startTask" | "findTask" | "findTaskById" | "listTasks">;
 
 const bound = sql.placeholder;
 
-export function taskVerbs({ db, write }: SqliteConnection, newId: NewId): TaskVerbs {
+/** Tasks that a page with a filter looks at: whoever filters for what is rare gets short pages, and history is never walked through. */
+const LOOK_AT_MAX = 1000;
+/** Greater than every internal id. */
+const AFTER_ALL_IDS = "tsk_~";
+
+export function taskVerbs({ db, write }: SqliteConnection, newId: NewId, cipher: SecretCipher): TaskVerbs {
   const statements = { ...prepareTasks(db), ...prepareReads(db) };
   const countOf = prepareCallbackCount(db);
   const addCompletion = prepareNewCompletion(db);
+  const register = prepareRegister(db, newId, cipher);
 
   function start(command: StartTask): StartTaskResult {
-    const { principal, taskId, completion = null } = command;
+    const { principal, taskId, request, completion = null } = command;
     const existing = taskId === null ? undefined : statements.find.get({ principal, taskId });
     const kind = existing === undefined ? "started" : "existing";
     const task = toTask(existing ?? insert(command));
-    const isCompletable = task.doneBy === "holder" && !hasEnded(task);
+    const isSame = isSameStart(task, request);
+    const registered = isSame ? registerAll(command) : [];
+    const isCompletable = isSame && task.doneBy === "holder" && !hasEnded(task);
     const hasCompletion = completion !== null && isCompletable && addCompletion(task.id, completion);
-    return { kind, task, callbackCount: countOf(principal, task.taskId), hasCompletion };
+    return { kind, isSame, task, callbacks: registered, callbackCount: countOf(principal, task.taskId), hasCompletion };
+  }
+
+  /** Throws to undo the start when one of them is refused. */
+  function registerAll({ principal, callbacks = [], now }: StartTask): Callback[] {
+    return callbacks.map((callback, index) => {
+      const result = register({ principal, ...callback, now });
+      if (result.kind === "conflict" || result.kind === "limit") throw new CallbackRefused(index, result);
+      return result.callback;
+    });
   }
 
   /** What the holder of a completion URL does is in their hands at once. */
@@ -35,7 +55,28 @@ export function taskVerbs({ db, write }: SqliteConnection, newId: NewId): TaskVe
       request.doneBy === "holder"
         ? { status: "running", runCount: 1, startedAt: now }
         : { status: "pending", runCount: 0, startedAt: null };
-    return statements.insert.get({ id, principal, taskId: taskId ?? id, ...request, ...state, now });
+    return statements.insert.get({
+      id,
+      principal,
+      taskId: taskId ?? id,
+      ...request,
+      ...state,
+      dueAt: request.startAfter ?? now,
+      now,
+    });
+  }
+
+  function list({ principal, before, limit, status, taskType, clientId }: ListTasks): TaskPage {
+    const isFiltered = taskType !== undefined || clientId !== undefined;
+    const look = isFiltered ? LOOK_AT_MAX : limit + 1;
+    const where = { principal, before: before ?? AFTER_ALL_IDS, look };
+    const rows = status === undefined ? statements.newest.all(where) : statements.newestOf.all({ ...where, status });
+    const found = rows.filter(
+      (row) => (taskType ?? row.taskType) === row.taskType && (clientId ?? row.clientId) === row.clientId,
+    );
+    const page = found.slice(0, limit);
+    const last = found.length > limit ? page.at(-1) : rows.length === look ? rows.at(-1) : undefined;
+    return { tasks: page.flatMap(({ id }) => statements.summary.get({ id }) ?? []), next: last?.id ?? null };
   }
 
   return {
@@ -50,25 +91,13 @@ export function taskVerbs({ db, write }: SqliteConnection, newId: NewId): TaskVe
       const row = statements.findById.get({ principal, id });
       return row === undefined ? null : toTask(row);
     },
-    async listTasks({ before, ...query }) {
-      return before === null ? statements.newest.all(query) : statements.newestBefore.all({ ...query, before });
-    },
-    async claimRunnableTasks(command) {
-      const rows = await write(() => statements.claim.all({ ...command }));
-      return rows
-        .map(toTask)
-        .toSorted((left, right) => left.createdAt - right.createdAt || (left.id < right.id ? -1 : 1));
+    async listTasks(query) {
+      return list(query);
     },
   };
 }
 
 function prepareTasks(db: SqliteConnection["db"]) {
-  const oldestPending = db
-    .select({ id: tasks.id })
-    .from(tasks)
-    .where(and(taskIsOpen, eq(tasks.status, sql.raw("'pending'")), eq(tasks.doneBy, sql.raw("'handler'"))))
-    .orderBy(asc(tasks.createdAt))
-    .limit(bound("limit"));
   return {
     insert: db
       .insert(tasks)
@@ -83,26 +112,29 @@ function prepareTasks(db: SqliteConnection["db"]) {
         status: bound("status"),
         runCount: bound("runCount"),
         createdAt: bound("now"),
-        dueAt: bound("now"),
+        dueAt: bound("dueAt"),
+        startAfter: bound("startAfter"),
         startedAt: bound("startedAt"),
       })
-      .returning()
-      .prepare(),
-    claim: db
-      .update(tasks)
-      .set({ status: "running", runCount: sql`${tasks.runCount} + 1`, startedAt: sql`${bound("now")}` })
-      .where(inArray(tasks.id, oldestPending))
       .returning()
       .prepare(),
   };
 }
 
 function prepareReads(db: SqliteConnection["db"]) {
-  const { input: _input, result: _result, leaseDigest: _leaseDigest, ...summary } = getTableColumns(tasks);
+  const { input: _input, result: _result, progress: _progress, ...columns } = getTableColumns(tasks);
+  const { eventCount: _count, leaseDigest: _digest, leaseUntil: _until, worker: _worker, ...summary } = columns;
   const isOwn = eq(tasks.principal, bound("principal"));
+  const isBefore = lt(tasks.id, bound("before"));
   // Internal ids begin with the time, so their order is that of the starts.
-  const list = (condition: SQL | undefined) =>
-    db.select(summary).from(tasks).where(condition).orderBy(desc(tasks.id)).limit(bound("limit")).prepare();
+  const look = (condition: SQL | undefined) =>
+    db
+      .select({ id: tasks.id, taskType: tasks.taskType, clientId: tasks.clientId })
+      .from(tasks)
+      .where(condition)
+      .orderBy(desc(tasks.id))
+      .limit(bound("look"))
+      .prepare();
   return {
     find: db
       .select()
@@ -114,7 +146,12 @@ function prepareReads(db: SqliteConnection["db"]) {
       .from(tasks)
       .where(and(isOwn, eq(tasks.id, bound("id"))))
       .prepare(),
-    newest: list(isOwn),
-    newestBefore: list(and(isOwn, lt(tasks.id, bound("before")))),
+    summary: db
+      .select(summary)
+      .from(tasks)
+      .where(eq(tasks.id, bound("id")))
+      .prepare(),
+    newest: look(and(isOwn, isBefore)),
+    newestOf: look(and(isOwn, eq(tasks.status, bound("status")), isBefore)),
   };
 }

@@ -1,0 +1,78 @@
+#!/usr/bin/env python3
+"""A worker in Python, with nothing but its standard library.
+
+    WORKER_TOKEN=secret python3 examples/worker.py http://localhost:8011
+
+Claims tasks of type `external`, works on each and sends its result. A heartbeat keeps the lease meanwhile: what is not heard of
+for the length of the lease goes to another worker.
+"""
+
+import json
+import os
+import sys
+import threading
+import urllib.error
+import urllib.request
+
+URL = sys.argv[1] if len(sys.argv) > 1 else "http://localhost:8011"
+TOKEN = os.environ["WORKER_TOKEN"]
+HEARTBEAT_SECONDS = 20
+# Longer than a claim waits.
+TIMEOUT_SECONDS = 60
+
+
+def post(path, body):
+    """The answer, or None when there was none (204). Raises HTTPError for a refusal, whose body says why."""
+    headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
+    request = urllib.request.Request(URL + path, json.dumps(body).encode(), headers)
+    with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:
+        text = response.read()
+        return json.loads(text) if text else None
+
+
+def work(data):
+    """Your work goes here. It counts words."""
+    return {"words": len(data["text"].split())}
+
+
+def keep_lease(task, done, lost):
+    while not done.wait(HEARTBEAT_SECONDS):
+        try:
+            post(f"/tasks/{task['id']}/heartbeat", {"lease_token": task["lease_token"]})
+        except urllib.error.HTTPError as error:
+            if error.code == 409:  # The lease is lost or the task was cancelled: nobody wants the result.
+                lost.set()
+                return
+        except OSError:
+            pass  # The server restarts. The lease holds until it does not.
+
+
+def do(task):
+    done, lost = threading.Event(), threading.Event()
+    threading.Thread(target=keep_lease, args=(task, done, lost), daemon=True).start()
+    try:
+        report = {"path": "complete", "body": {"result": work(task["input"])}}
+    except Exception as error:  # pylint: disable=broad-except
+        report = {"path": "fail", "body": {"error": str(error) or type(error).__name__}}
+    finally:
+        done.set()
+    if lost.is_set():
+        return
+    # May be repeated: the same report on the same lease is answered the same.
+    post(f"/tasks/{task['id']}/{report['path']}", {"lease_token": task["lease_token"], **report["body"]})
+    print(f"{task['task_id']}: {report['path']}", flush=True)
+
+
+while True:
+    try:
+        claimed = post("/tasks/claim", {"types": ["external"]})
+        if claimed is not None:
+            do(claimed)
+    except urllib.error.HTTPError as refused:
+        print(f"{refused.code} {refused.read().decode()}", file=sys.stderr)
+        if refused.code == 401:
+            sys.exit(1)
+        threading.Event().wait(1)
+    except OSError as unreachable:
+        print(unreachable, file=sys.stderr)
+        threading.Event().wait(1)

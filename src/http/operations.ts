@@ -1,0 +1,123 @@
+import type { RouterMiddleware } from "@koa/router";
+import { z } from "zod";
+import { completionOperation } from "./completion.ts";
+import type { CompletionNeeds } from "./completion.ts";
+import { answerHealth } from "./health.ts";
+import type { HealthNeeds } from "./health.ts";
+import { receiveWebhook, showReceived } from "./inbox.ts";
+import type { InboxReading } from "./inbox.ts";
+import { openApiDocument } from "./openapi.ts";
+import type { OpenApiInfo } from "./openapi.ts";
+import type { Operation } from "./operation.ts";
+import { isoTime } from "./worker-schemas.ts";
+import { workerOperations } from "./workers.ts";
+import type { WorkerApiNeeds } from "./workers.ts";
+
+export interface OperationsNeeds extends HealthNeeds, InboxReading, WorkerApiNeeds, CompletionNeeds {
+  /** Read when the document is asked for: the port may be known only then. */
+  readonly openApi: () => OpenApiInfo;
+}
+
+const count = z.int().min(0).meta({ maximum: undefined });
+
+const healthAnswer = z.object({
+  status: z.literal("healthy"),
+  server: z.string(),
+  transport: z.string(),
+  completed_tasks: count,
+  pending_callbacks: count,
+  active_tasks: count,
+  slow_origins: count,
+  disabled_callbacks: count,
+  timestamp: isoTime,
+});
+const unhealthyAnswer = z.object({
+  status: z.literal("unhealthy"),
+  server: z.string(),
+  transport: z.string(),
+  timestamp: isoTime,
+});
+const receiverRefusal = z.object({ status: z.literal("error"), message: z.string() });
+const webhookRequest = z.looseObject({ type: z.string().min(1) });
+const webhookAnswer = z.object({
+  status: z.literal("received"),
+  client_id: z.string(),
+  task_id: z.string().nullable(),
+  message: z.string(),
+  timestamp: isoTime,
+});
+const receivedAnswer = z.object({
+  client_id: z.string(),
+  count,
+  received: z.array(
+    z.object({ received_at: isoTime, headers: z.object({}).catchall(z.string()), body: webhookRequest }),
+  ),
+});
+
+const CLIENT_ID = { client_id: { in: "path", description: "The name of the receiver, of your choice." } } as const;
+const NOT_TAKEN = { description: "It is not taken; message says why.", schema: receiverRefusal };
+
+/** Every route beside MCP, with what is documented of it. */
+export function createOperations(needs: OperationsNeeds): readonly Operation[] {
+  const documented: readonly Operation[] = [
+    healthOperation(answerHealth(needs)),
+    ...inboxOperations(needs),
+    ...workerOperations(needs),
+    completionOperation(needs),
+  ];
+  const document: Operation = {
+    method: "get",
+    path: "/openapi.json",
+    id: "openApi",
+    summary: "This document.",
+    responses: { 200: { description: "OpenAPI 3.1.", schema: z.looseObject({ openapi: z.literal("3.1.0") }) } },
+    handle(ctx) {
+      ctx.body = openApiDocument([...documented, document], needs.openApi());
+    },
+  };
+  return [...documented, document];
+}
+
+function healthOperation(handle: RouterMiddleware): Operation {
+  return {
+    method: "get",
+    path: "/health",
+    id: "health",
+    summary: "How the server is, with counts.",
+    responses: {
+      200: { description: "It works.", schema: healthAnswer },
+      503: { description: "The database does not answer.", schema: unhealthyAnswer },
+    },
+    handle,
+  };
+}
+
+function inboxOperations(needs: InboxReading): readonly Operation[] {
+  return [
+    {
+      method: "post",
+      path: "/webhook/{client_id}",
+      id: "receiveWebhook",
+      summary: "The test receiver: takes a callback's POST.",
+      parameters: CLIENT_ID,
+      request: webhookRequest,
+      responses: { 200: { description: "It is kept.", schema: webhookAnswer }, 400: NOT_TAKEN, 413: NOT_TAKEN },
+      handle: receiveWebhook(needs),
+    },
+    {
+      method: "get",
+      path: "/webhook/{client_id}",
+      id: "showReceived",
+      summary: "What the test receiver got, newest first.",
+      parameters: CLIENT_ID,
+      security: "access",
+      responses: {
+        200: { description: "The last 100, fewer when they are large.", schema: receivedAnswer },
+        400: NOT_TAKEN,
+        401: NOT_TAKEN,
+        403: NOT_TAKEN,
+      },
+      handle: showReceived(needs),
+    },
+  ];
+}

@@ -1,0 +1,82 @@
+import { z } from "zod";
+import type { Clock, TaskSummary } from "../../service/ports.ts";
+import type { Tasks } from "../../service/tasks.ts";
+import { count, isoOf, isoTime, timestamp, timestampOf } from "../answers.ts";
+import { clientGivenId, pageCursor, taskTypeName } from "../arguments.ts";
+import { defineTool } from "../tool.ts";
+import type { Tool } from "../tool.ts";
+
+const TASKS_MAX = 100;
+const STATUSES = ["pending", "running", "completed", "failed", "cancelled"] as const;
+
+const DESCRIPTION = [
+  "Lists your tasks, the newest first, without inputs and results: get_task_result has those.",
+  "A page that looks for something rare may be short and still have a next_cursor.",
+].join(" ");
+
+const input = z.strictObject({
+  status: z.enum(STATUSES).optional().describe("Only tasks in this state."),
+  task_type: taskTypeName().optional().describe("Only tasks of this kind."),
+  client_id: clientGivenId().optional().describe("Only tasks that were started under this name."),
+  limit: z
+    .int()
+    .min(1, { error: `must be from 1 to ${TASKS_MAX}` })
+    .max(TASKS_MAX, { error: `must be from 1 to ${TASKS_MAX}` })
+    .default(TASKS_MAX)
+    .describe(`How many at most. Default: ${TASKS_MAX}.`),
+  cursor: pageCursor().optional().describe("The next_cursor of the page before."),
+});
+
+const output = z.object({
+  tasks: z.array(
+    z.object({
+      task_id: z.string(),
+      client_id: z.string(),
+      task_type: z.string(),
+      status: z.enum(STATUSES),
+      runs: count.describe("How often it was begun."),
+      error: z
+        .string()
+        .optional()
+        .describe("Why it failed or was cancelled; of a pending one, why its last run failed."),
+      created_at: isoTime,
+      due_at: isoTime.optional().describe("Of a pending task: it is not begun before."),
+      started_at: isoTime.nullable(),
+      finished_at: isoTime.nullable(),
+    }),
+  ),
+  next_cursor: z.string().nullable().describe("Pass it as cursor to go on; null: that was all."),
+  timestamp,
+});
+
+export function createListTasks({ tasks, clock }: { readonly tasks: Tasks; readonly clock: Pick<Clock, "now"> }): Tool {
+  return defineTool({
+    name: "list_tasks",
+    title: "List tasks",
+    description: DESCRIPTION,
+    annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
+    input,
+    output,
+    async answer({ status, task_type, client_id, limit, cursor }, principal) {
+      const filter = { status, taskType: task_type, clientId: client_id };
+      const page = await tasks.list({ principal, before: cursor ?? null, limit, ...filter });
+      return { tasks: page.tasks.map(listed), next_cursor: page.next, timestamp: timestampOf(clock) };
+    },
+  });
+}
+
+function listed(task: TaskSummary) {
+  const { taskId, clientId, taskType, status, runCount, error, createdAt, dueAt, startedAt, finishedAt } = task;
+  return {
+    task_id: taskId,
+    client_id: clientId,
+    task_type: taskType,
+    status,
+    runs: runCount,
+    ...(error !== null && { error }),
+    created_at: isoOf(createdAt),
+    ...(status === "pending" && { due_at: isoOf(dueAt) }),
+    started_at: startedAt === null ? null : isoOf(startedAt),
+    finished_at: finishedAt === null ? null : isoOf(finishedAt),
+  };
+}

@@ -1,0 +1,89 @@
+/** What becomes of a wish to start a task: what is checked before anything is stored, and what is said of what was refused. */
+import { DomainError } from "../domain/errors.ts";
+import { canonicalJson } from "../domain/json.ts";
+import type { Json } from "../domain/json.ts";
+import { hasCompletionUrl, START_AFTER_MS_MAX, TASK_INPUT_BYTES_MAX } from "../domain/task.ts";
+import type { DoneBy, StartRequest, Task } from "../domain/task.ts";
+import type { RegisterCallback, StartCallback, TargetPolicy } from "./ports.ts";
+import { prepareRegistration } from "./registration.ts";
+import type { RegisterRequest } from "./registration.ts";
+import type { TaskType } from "./task-types.ts";
+import type { NewCompletion } from "./worker-ports.ts";
+
+/** Null: none was given, and the type is content with that. */
+export function inputText(type: TaskType, input: Json = null): string | null {
+  const parsed = type.parseInput(input);
+  if (parsed === null) return null;
+  const text = canonicalJson(parsed);
+  const bytes = Buffer.byteLength(text);
+  if (bytes <= TASK_INPUT_BYTES_MAX) return text;
+  throw new DomainError(
+    "limit",
+    `input has ${bytes} bytes of JSON, over the limit of ${TASK_INPUT_BYTES_MAX}; pass a reference to the data instead.`,
+  );
+}
+
+/** Null: at once. A time that is past is one too: the same start again must find the same task. */
+export function startTime(startAfter: number | undefined, now: number): number | null {
+  if (startAfter === undefined) return null;
+  if (startAfter <= now + START_AFTER_MS_MAX) return startAfter;
+  throw new DomainError("invalid", "start_after must be at most 30 days ahead.");
+}
+
+/** All of them, or the first problem, which names its callback. */
+export async function prepareCallbacks(
+  requests: readonly Omit<RegisterRequest, "taskId">[],
+  taskId: string,
+  targetPolicy: TargetPolicy,
+  now: number,
+): Promise<readonly StartCallback[]> {
+  return Promise.all(
+    requests.map(async (request, index): Promise<Pick<RegisterCallback, "registration" | "generatedSecret">> => {
+      try {
+        return await prepareRegistration({ ...request, taskId }, targetPolicy, now);
+      } catch (error) {
+        throw error instanceof DomainError ? ofCallback(index, error) : error;
+      }
+    }),
+  );
+}
+
+/** The same, told of one among several. */
+export function ofCallback(index: number, { code, message }: DomainError): DomainError {
+  return new DomainError(code, `callbacks[${index}]: ${message}`);
+}
+
+export function doerOf({ name, doneBy }: TaskType, completion: NewCompletion | undefined): DoneBy {
+  if (completion === undefined) return doneBy;
+  if (doneBy === "worker") return "holder";
+  throw new DomainError(
+    "invalid",
+    `completion_url is for tasks that are done outside, and this server does ${name} itself; leave it out.`,
+  );
+}
+
+export function noMoreCompletions({ taskId }: Task): DomainError {
+  return new DomainError(
+    "limit",
+    `Task ${taskId} has as many completion URLs as it may; use one of them, or start new work under a new task_id.`,
+  );
+}
+
+export function unknownTaskType(taskType: string, types: readonly TaskType[]): DomainError {
+  const names = types.map(({ name }) => name).join(", ");
+  return new DomainError("invalid", `task_type ${JSON.stringify(taskType)} is unknown; this server offers: ${names}.`);
+}
+
+export function anotherStart(task: Task, request: StartRequest): DomainError {
+  const differing = [
+    task.clientId === request.clientId ? [] : ["client_id"],
+    task.taskType === request.taskType ? [] : ["task_type"],
+    task.input === request.input ? [] : ["input"],
+    task.startAfter === request.startAfter ? [] : ["start_after"],
+    hasCompletionUrl(task) === hasCompletionUrl(request) ? [] : ["completion_url"],
+  ].flat();
+  return new DomainError(
+    "conflict",
+    `Task ${task.taskId} was already started with another ${differing.join(" and ")}; use a new task_id for new work.`,
+  );
+}

@@ -1,0 +1,94 @@
+import { and, asc, eq, gt, lte, min, sql } from "drizzle-orm";
+import type { Task } from "../../domain/task.ts";
+import type { ClaimTasks, Store } from "../../service/ports.ts";
+import type { SqliteConnection } from "./connection.ts";
+import { toTask } from "./rows.ts";
+import { AWAITS_HANDLER, taskAwaitsHandler, tasks } from "./schema.ts";
+
+type TaskRunVerbs = Pick<Store, "claimRunnableTasks" | "nextTaskDueAt" | "retryTask" | "recordProgress">;
+
+const bound = sql.placeholder;
+
+/** What the runner does to tasks of handlers. */
+export function taskRunVerbs({ db, write }: SqliteConnection): TaskRunVerbs {
+  const claiming = prepareClaiming(db);
+  const running = prepareRunning(db);
+
+  function claim({ limit, now, roomOf }: ClaimTasks): Task[] {
+    const due = claiming.types.all({ now }).flatMap(({ taskType }) => {
+      const wanted = Math.min(roomOf?.get(taskType) ?? limit, limit);
+      return wanted > 0 ? claiming.dueOf.all({ taskType, now, limit: wanted }) : [];
+    });
+    return due
+      .toSorted((left, right) => left.dueAt - right.dueAt || (left.id < right.id ? -1 : 1))
+      .slice(0, limit)
+      .map(({ id }) => toTask(claiming.claim.get({ id, now })));
+  }
+
+  return {
+    claimRunnableTasks: (command) => write(() => claim(command)),
+    async nextTaskDueAt(now) {
+      return claiming.nextDue.get({ now })?.at ?? null;
+    },
+    retryTask: (command) => write(() => running.retry.run({ ...command }).changes > 0),
+    recordProgress: ({ progress, ...run }) =>
+      write(() => running.progress.run({ ...run, progress: JSON.stringify(progress) }).changes > 0),
+  };
+}
+
+/** The types of which something is due: from one type to the next by index, whatever number of tasks each has. */
+const TYPES_DUE = `
+  with recursive types(type) as (
+    select min("task_type") from "tasks" where ${AWAITS_HANDLER}
+    union all
+    select (select min("task_type") from "tasks" where ${AWAITS_HANDLER} and "task_type" > types.type)
+      from types where types.type is not null
+  )
+  select type as taskType from types where type is not null
+    and (select min("due_at") from "tasks" where ${AWAITS_HANDLER} and "task_type" = types.type) <= :now`;
+
+function prepareClaiming(db: SqliteConnection["db"]) {
+  return {
+    types: db.$client.prepare<{ now: number }, { taskType: string }>(TYPES_DUE),
+    dueOf: db
+      .select({ id: tasks.id, dueAt: tasks.dueAt })
+      .from(tasks)
+      .where(and(taskAwaitsHandler, eq(tasks.taskType, bound("taskType")), lte(tasks.dueAt, bound("now"))))
+      .orderBy(asc(tasks.dueAt), asc(tasks.id))
+      .limit(bound("limit"))
+      .prepare(),
+    claim: db
+      .update(tasks)
+      .set({ status: "running", runCount: sql`${tasks.runCount} + 1`, startedAt: sql`${bound("now")}` })
+      .where(eq(tasks.id, bound("id")))
+      .returning()
+      .prepare(),
+    nextDue: db
+      .select({ at: min(tasks.dueAt) })
+      .from(tasks)
+      .where(and(taskAwaitsHandler, gt(tasks.dueAt, bound("now"))))
+      .prepare(),
+  };
+}
+
+/** Each only for the run that is meant, as long as it is under way. */
+function prepareRunning(db: SqliteConnection["db"]) {
+  const isUnderWay = and(eq(tasks.id, bound("id")), eq(tasks.status, "running"), eq(tasks.runCount, bound("runCount")));
+  return {
+    retry: db
+      .update(tasks)
+      .set({
+        status: "pending",
+        dueAt: sql`${bound("dueAt")}`,
+        error: sql`${bound("error")}`,
+        failures: sql`${tasks.failures} + 1`,
+      })
+      .where(isUnderWay)
+      .prepare(),
+    progress: db
+      .update(tasks)
+      .set({ progress: sql`${bound("progress")}` })
+      .where(isUnderWay)
+      .prepare(),
+  };
+}

@@ -1,0 +1,76 @@
+/** The examples, run as their readers run them. */
+import { spawn, spawnSync } from "node:child_process";
+import { text } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { callTool } from "../support/call-tool.ts";
+import { startServer } from "../support/server.ts";
+import type { TestServer } from "../support/server.ts";
+import { until } from "../support/until.ts";
+
+const WORKER_TOKEN = "worker-secret";
+const env = { WORKER_TOKENS: `w1:${WORKER_TOKEN}` };
+const has = (command: string): boolean => spawnSync("sh", ["-c", `command -v ${command}`]).status === 0;
+
+/** Runs it until the test is over. */
+function run(command: string, args: readonly string[], more: Record<string, string> = {}) {
+  const cwd = fileURLToPath(new URL("../..", import.meta.url));
+  const child = spawn(command, args, { cwd, env: { PATH: process.env["PATH"], WORKER_TOKEN, ...more } });
+  const exited = new Promise<number | null>((resolve) => child.once("exit", resolve));
+  onTestFinished(async () => {
+    if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL");
+    await exited;
+  });
+  return { printed: text(child.stdout), exited };
+}
+
+const start = ({ url }: TestServer, taskId: string, more: object) =>
+  callTool(url, "start_task_with_callbacks", { task_id: taskId, client_id: "c", task_type: "external", ...more });
+const ended = ({ url }: TestServer, taskId: string) =>
+  until(`${taskId} has ended`, async () => {
+    const task = await callTool(url, "get_task_result", { task_id: taskId });
+    return task["status"] === "completed" || task["status"] === "failed" ? task : null;
+  });
+
+describe.skipIf(!has("python3"))("the worker in Python", () => {
+  test("completes what it can and fails what it cannot", async () => {
+    const server = await startServer({ env });
+    run("python3", ["examples/worker.py", server.url]);
+    await start(server, "t1", { input: { text: "to be or not to be" } });
+    await start(server, "t2", { input: {} });
+    expect(await ended(server, "t1")).toMatchObject({ status: "completed", result: { words: 6 } });
+    expect(await ended(server, "t2")).toMatchObject({ status: "failed", error: "'text'" });
+  });
+});
+
+describe.skipIf(!has("curl"))("the examples in shell", () => {
+  test("the worker completes one task", async () => {
+    const server = await startServer({ env });
+    await start(server, "t1", {});
+    const { exited } = run("sh", ["examples/worker.sh", server.url]);
+    expect(await exited).toBe(0);
+    expect(await ended(server, "t1")).toMatchObject({ status: "completed", result: { done_on: expect.any(String) } });
+  });
+
+  test.each([
+    ["true", 0, { status: "completed", result: { exit_code: 0 } }],
+    ["false", 1, { status: "failed", error: "the job ended with exit code 1" }],
+  ])("the CI job says how `%s` went", async (command, code, end) => {
+    const server = await startServer();
+    const { completion_url } = await start(server, "t1", { completion_url: true });
+    const { exited } = run("sh", ["examples/ci-job/run.sh", command], { COMPLETION_URL: String(completion_url) });
+    expect(await exited).toBe(code);
+    expect(await ended(server, "t1")).toMatchObject(end);
+  });
+});
+
+test("the worker in TypeScript reports how far it is and completes", async () => {
+  const server = await startServer({ env: { ...env, LOG_LEVEL: "debug" } });
+  run(process.execPath, ["examples/worker.ts", server.url]);
+  await start(server, "t1", { input: { film: "Metropolis" } });
+  expect(await ended(server, "t1")).toMatchObject({
+    status: "completed",
+    result: { encoded: { film: "Metropolis" }, frames: 5 },
+  });
+  await server.waitForLine("📈 Task t1 is at 3 of 5");
+});

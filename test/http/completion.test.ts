@@ -1,0 +1,152 @@
+import { expect, test } from "vitest";
+import { aTaskType } from "../support/builders.ts";
+import { until } from "../support/until.ts";
+import { COMPLETION_TTL_MS, serveHttp } from "./serve-http.ts";
+
+async function setUp() {
+  const numbers = aTaskType({
+    name: "numbers",
+    doneBy: "worker",
+    parseOutput(output) {
+      if (typeof output !== "number") throw new Error("result must be a number");
+      return output;
+    },
+  });
+  const served = await serveHttp({ types: [numbers], workerTokens: [{ name: "w1", token: "one" }] });
+  async function startWithUrl(taskId = "t1", taskType = "external"): Promise<string> {
+    const { token, completion } = served.completions.issue();
+    await served.start(taskId, { completion, taskType });
+    return token;
+  }
+  async function post(path: string, body: object, headers: Record<string, string> = {}) {
+    const response = await fetch(served.url + path, {
+      method: "POST",
+      headers: { "content-type": "application/json", ...headers },
+      body: JSON.stringify(body),
+    });
+    const text = await response.text();
+    return { status: response.status, body: text === "" ? null : JSON.parse(text) };
+  }
+  const complete = (token: string, body: object) => post(`/complete/${token}`, body);
+  return { ...served, startWithUrl, post, complete };
+}
+
+const refusal = (status: number, code: string) => ({ status, body: { error: { code, message: expect.any(String) } } });
+
+test("a completion URL ends its task with a result, once", async () => {
+  const { startWithUrl, complete, tasks } = await setUp();
+  const token = await startWithUrl();
+  expect(await tasks.find("local", "t1")).toMatchObject({ status: "running" });
+  expect(await complete(token, { result: { green: true } })).toEqual({
+    status: 200,
+    body: { task_id: "t1", status: "completed" },
+  });
+  expect(await complete(token, { result: { green: false } })).toEqual(refusal(409, "already_used"));
+  expect(await tasks.find("local", "t1")).toMatchObject({ status: "completed", result: { green: true } });
+});
+
+test("of two uses at once one is taken", async () => {
+  const { startWithUrl, complete } = await setUp();
+  const token = await startWithUrl();
+  const answers = await Promise.all([complete(token, { result: 1 }), complete(token, { result: 2 })]);
+  expect(answers.map(({ status }) => status)).toEqual(expect.arrayContaining([200, 409]));
+});
+
+test("a completion URL ends its task with an error", async () => {
+  const { startWithUrl, complete, tasks } = await setUp();
+  expect(await complete(await startWithUrl(), { error: "3 tests failed" })).toMatchObject({
+    body: { status: "failed" },
+  });
+  expect(await tasks.find("local", "t1")).toMatchObject({ status: "failed", error: "3 tests failed" });
+});
+
+test("a completion URL that nobody uses expires, and its task fails with it", async () => {
+  const { startWithUrl, complete, tasks, clock } = await setUp();
+  const token = await startWithUrl();
+  await until("the timer is set", () => clock.sleeping === 1);
+  clock.advance(COMPLETION_TTL_MS - 1);
+  expect(await tasks.find("local", "t1")).toMatchObject({ status: "running" });
+  await until("the timer is set again", () => clock.sleeping === 1);
+  clock.advance(1);
+  const failed = await until("it has failed", async () => {
+    const task = await tasks.find("local", "t1");
+    return task.status === "failed" ? task : null;
+  });
+  expect(failed.error).toBe("Nobody completed the task before its completion URL expired.");
+  expect(await complete(token, { result: 1 })).toEqual(refusal(409, "task_ended"));
+});
+
+test("of two completion URLs the expired one is refused, and the other still ends the task", async () => {
+  const { startWithUrl, complete, clock } = await setUp();
+  const first = await startWithUrl();
+  clock.advance(1000);
+  const second = await startWithUrl();
+  clock.advance(COMPLETION_TTL_MS - 1000);
+  expect(await complete(first, { result: 1 })).toEqual(refusal(410, "expired"));
+  expect((await complete(second, { result: 2 })).status).toBe(200);
+  expect(await complete(first, { result: 1 })).toEqual(refusal(409, "task_ended"));
+});
+
+test("a completion URL is of no use after the task was cancelled", async () => {
+  const { startWithUrl, complete, tasks } = await setUp();
+  const token = await startWithUrl();
+  await tasks.cancel("local", "t1");
+  expect(await complete(token, { result: 1 })).toEqual(refusal(409, "task_ended"));
+});
+
+test("a result that the type does not take leaves the URL as it is", async () => {
+  const { startWithUrl, complete } = await setUp();
+  const token = await startWithUrl("t1", "numbers");
+  expect(await complete(token, { result: "three" })).toEqual(refusal(400, "invalid"));
+  expect((await complete(token, { result: 3 })).status).toBe(200);
+});
+
+test.each([
+  ["nothing", {}],
+  ["both", { result: 1, error: "x" }],
+  ["an error that is no text", { error: 1 }],
+  ["something else", { results: 1 }],
+])("a completion with %s is refused and uses nothing up", async (_, body) => {
+  const { startWithUrl, complete } = await setUp();
+  const token = await startWithUrl();
+  expect(await complete(token, body)).toEqual(refusal(400, "invalid"));
+  expect((await complete(token, { result: null })).status).toBe(200);
+});
+
+test("a completion URL that nobody has made is not found", async () => {
+  const { complete } = await setUp();
+  expect(await complete("guessed", { result: 1 })).toEqual(refusal(404, "not_found"));
+});
+
+test("no worker gets a task that has a completion URL", async () => {
+  const { startWithUrl, post } = await setUp();
+  await startWithUrl();
+  const claim = { types: ["external"], wait_ms: 0 };
+  expect((await post("/tasks/claim", claim, { authorization: "Bearer one" })).status).toBe(204);
+});
+
+test("a task has ten completion URLs at most", async () => {
+  const { startWithUrl } = await setUp();
+  for (let index = 0; index < 10; index++) await startWithUrl();
+  await expect(startWithUrl()).rejects.toMatchObject({ code: "limit" });
+});
+
+test("only tasks that are done outside have completion URLs, and only from their start on", async () => {
+  const { start, completions } = await setUp();
+  const { completion } = completions.issue();
+  await expect(start("t1", { taskType: "demo", completion })).rejects.toMatchObject({ code: "invalid" });
+  await start("t2");
+  await expect(start("t2", { completion })).rejects.toMatchObject({
+    code: "conflict",
+    message: expect.stringContaining("completion_url"),
+  });
+});
+
+test("the secret of a completion URL is announced nowhere", async () => {
+  const { startWithUrl, complete, announcements } = await setUp();
+  const token = await startWithUrl();
+  await complete(token, { result: 1 });
+  await until("the request is announced", () => announcements.some(({ kind }) => kind === "http.request"));
+  expect(JSON.stringify(announcements)).not.toContain(token);
+  expect(announcements).toContainEqual(expect.objectContaining({ kind: "http.request", path: "/complete/…" }));
+});

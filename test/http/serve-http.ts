@@ -1,0 +1,103 @@
+import { onTestFinished } from "vitest";
+import { createAddressGuard } from "../../src/delivery/address-guard.ts";
+import { createApp, listen } from "../../src/http/server.ts";
+import { newNonce } from "../../src/domain/ids.ts";
+import type { Announcement } from "../../src/service/announcements.ts";
+import { createCompletions } from "../../src/service/completions.ts";
+import { createEventFeed } from "../../src/service/event-feed.ts";
+import { createHealth } from "../../src/service/health.ts";
+import { createInbox } from "../../src/service/inbox.ts";
+import type { Store } from "../../src/service/ports.ts";
+import { createPrincipalOf } from "../../src/service/principals.ts";
+import type { AccessToken } from "../../src/service/principals.ts";
+import type { TaskType } from "../../src/service/task-types.ts";
+import { createTasks } from "../../src/service/tasks.ts";
+import type { TaskStart, Tasks } from "../../src/service/tasks.ts";
+import { createWorkerQueue } from "../../src/service/worker-queue.ts";
+import type { WorkerQueue } from "../../src/service/worker-queue.ts";
+import type { Progress } from "../../src/service/worker-ports.ts";
+import { createWorkers } from "../../src/service/workers.ts";
+import type { Completions } from "../../src/service/completions.ts";
+import { createWorkSource } from "../../src/store/sqlite/work-source.ts";
+import { externalTask } from "../../src/task-runner/handlers/external.ts";
+import { createTaskRegistry } from "../../src/task-runner/registry.ts";
+import { aTaskType, T0 } from "../support/builders.ts";
+import { createFakeClock } from "../support/clock.ts";
+import type { FakeClock } from "../support/clock.ts";
+import { openTestStore } from "../support/sqlite-store.ts";
+
+export const LEASE_MS = 60_000;
+export const COMPLETION_TTL_MS = 604_800_000;
+
+export interface ServedHttp {
+  readonly url: string;
+  readonly store: Store;
+  readonly clock: FakeClock;
+  readonly announcements: readonly Announcement[];
+  /** What workers said of how far they are. */
+  readonly reported: readonly (Progress & { readonly taskId: string })[];
+  readonly tasks: Tasks;
+  readonly completions: Completions;
+  readonly queue: WorkerQueue;
+  /** Starts a task of type external unless it says otherwise. */
+  readonly start: (taskId: string, start?: Partial<TaskStart>, principal?: string) => ReturnType<Tasks["start"]>;
+}
+
+export interface ServeHttpOptions {
+  readonly tokens?: readonly AccessToken[];
+  readonly workerTokens?: readonly AccessToken[];
+  /** Beside external and demo. */
+  readonly types?: readonly TaskType[];
+}
+
+/** All that is served over HTTP but MCP, over the real services and a store of the test's own. */
+export async function serveHttp({
+  tokens = [],
+  workerTokens = [],
+  types = [],
+}: ServeHttpOptions = {}): Promise<ServedHttp> {
+  const store = await openTestStore();
+  const reported: (Progress & { readonly taskId: string })[] = [];
+  const clock = createFakeClock(T0);
+  const announcements: Announcement[] = [];
+  const announce = (one: Announcement): void => void announcements.push(one);
+  const work = createWorkSource({ clock, announce, name: "workers" });
+  const wake = (): void => work.wake();
+  const catalog = createTaskRegistry([aTaskType(), externalTask, ...types]);
+  const wakes = { wakeRunner: () => {}, wakeWorkers: wake, wakeDispatcher: () => {} };
+  const targetPolicy = createAddressGuard({ allow: "loopback" });
+  const tasks = createTasks({ store, clock, catalog, targetPolicy, announce, feed: createEventFeed(), ...wakes });
+  const outside = { store, tasks, catalog, clock, announce, newNonce, wake, leaseMs: LEASE_MS };
+  const queue = createWorkerQueue(outside);
+  const completions = createCompletions({ ...outside, ttlMs: COMPLETION_TTL_MS });
+  const app = createApp({
+    mcp: async (_, response) => void response.end("mcp was here"),
+    inbox: createInbox({ store, clock, announce }),
+    health: createHealth({ store, slowOrigins: () => 0 }),
+    workers: createWorkers({
+      ...outside,
+      queue,
+      report: (task, progress) => reported.push({ taskId: task.taskId, ...progress }),
+    }),
+    workerOf: workerTokens.length === 0 ? null : createPrincipalOf(workerTokens, "anonymous"),
+    completions,
+    openApi: () => ({ title: "Test", version: "1.2.3", url: "http://callbacks.example" }),
+    principalOf: createPrincipalOf(tokens, "local"),
+    allowedHosts: ["127.0.0.1", "[::1]"],
+    clock,
+    announce,
+    serverName: "Test",
+  });
+  work.start(() => queue.pass());
+  const server = await listen(app, "127.0.0.1", 0);
+  onTestFinished(async () => {
+    queue.dismiss();
+    await server.stop(0);
+    await work.stop();
+    await store.close().catch(() => {});
+  });
+  const start: ServedHttp["start"] = (taskId, more = {}, principal = "local") =>
+    tasks.start(principal, { taskId, clientId: "starter", taskType: "external", ...more });
+  const url = `http://127.0.0.1:${server.port}`;
+  return { url, store, clock, reported, announcements, tasks, completions, queue, start };
+}
