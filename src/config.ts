@@ -12,6 +12,7 @@ import {
   parseLifetime,
   parseSchedule,
 } from "./setting-parsers.ts";
+import { readUpstreams } from "./upstream-settings.ts";
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
@@ -41,6 +42,8 @@ const settings = z.object({
   TASKS_STOP_GRACE_MS: whole(0, 8000).default(5000),
   DEMO_TASK_MS: whole(0, 86_400_000).default(10_000),
   RUN_TASK_WAIT_MS: whole(0, 3_600_000).default(50_000),
+  UPSTREAMS: z.string().optional(),
+  ENABLE_HTTP_TASKS: z.enum(["true", "false"], "must be true or false").default("false"),
   LOG_FORMAT: z.enum(["pretty", "json"], "must be pretty or json").optional(),
   LOG_LEVEL: z
     .enum(["debug", "info", "warn", "error", "silent"], "must be debug, info, warn, error or silent")
@@ -89,7 +92,8 @@ function parseConfig(env: NodeJS.ProcessEnv, isTerminal: boolean) {
   );
   const parsed = allSettings.safeParse(Object.fromEntries(given.map((name) => [name, env[name]])));
   const problems = parsed.success ? [] : parsed.error.issues.map((issue) => `${issue.path.join(".")} ${issue.message}`);
-  problems.push(...problemsOfExposure(env));
+  const { upstreams, problems: problemsOfUpstreams } = readUpstreams(env["UPSTREAMS"], env);
+  problems.push(...problemsOfExposure(env), ...problemsOfUpstreams);
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems.join("\n"));
   const values = parsed.data;
   const isLoopback = isLoopbackHost(values.HOST);
@@ -115,6 +119,8 @@ function parseConfig(env: NodeJS.ProcessEnv, isTerminal: boolean) {
     tasksStopGraceMs: values.TASKS_STOP_GRACE_MS,
     demoTaskMs: values.DEMO_TASK_MS,
     runTaskWaitMs: values.RUN_TASK_WAIT_MS,
+    upstreams,
+    httpTasks: values.ENABLE_HTTP_TASKS === "true",
     logFormat: values.LOG_FORMAT ?? (isTerminal ? ("pretty" as const) : ("json" as const)),
     logLevel: values.LOG_LEVEL,
     privateTargets: values.CALLBACK_ALLOW_PRIVATE ?? (isLoopback ? ("loopback" as const) : ("none" as const)),

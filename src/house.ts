@@ -5,6 +5,7 @@ import { ConfigError } from "./config.ts";
 import type { Config } from "./config.ts";
 import { createAddressGuard } from "./delivery/address-guard.ts";
 import { createChallenger } from "./delivery/challenger.ts";
+import { createHttpRequester } from "./delivery/http-requester.ts";
 import { CircuitBreaker } from "./delivery/circuit-breaker.ts";
 import { createProber } from "./delivery/prober.ts";
 import { createNewId } from "./domain/ids.ts";
@@ -14,6 +15,8 @@ import type { Log } from "./observability/log.ts";
 import type { Prober } from "./service/callback-ports.ts";
 import { createEventFeed } from "./service/event-feed.ts";
 import type { EventFeed } from "./service/event-feed.ts";
+import type { HttpRequester } from "./service/http-requester.ts";
+import { joinCatalogs } from "./service/join-catalogs.ts";
 import type { Clock, Store, WorkSource } from "./service/ports.ts";
 import type { Challenger } from "./service/subscription-ports.ts";
 import type { TaskCatalog, TaskType } from "./service/task-types.ts";
@@ -24,7 +27,9 @@ import { loadTaskModules } from "./task-modules/load.ts";
 import { createDemoTask } from "./task-runner/handlers/demo.ts";
 import { externalTask } from "./task-runner/handlers/external.ts";
 import { createFixtureTasks } from "./task-runner/handlers/fixtures.ts";
+import { createHttpRequestTask } from "./task-runner/handlers/http-request.ts";
 import { createTaskRegistry } from "./task-runner/registry.ts";
+import { createUpstreamCatalog } from "./upstream/catalog.ts";
 
 /** The parts that most others are built with. */
 export interface House {
@@ -64,14 +69,21 @@ export async function openHouse(config: Config, lifecycle: Lifecycle): Promise<H
   const clock = systemClock;
   const log = createLog(config.logFormat, config.logLevel);
   const { announce } = log;
-  const types = await taskTypesOf(config, clock);
+  const guard = createAddressGuard({ allow: config.privateTargets });
+  const requester = createHttpRequester({ guard, userAgent, ca: config.callbackCa ?? undefined });
+  lifecycle.add("http requester", () => requester.close());
+  const own = await taskTypesOf(config, clock, requester);
+  const concurrency = new Map(
+    own.flatMap((type) => (type.concurrency === null ? [] : [[type.name, type.concurrency] as const])),
+  );
+  const upstreams = createUpstreamCatalog({ upstreams: config.upstreams, version, clock, announce, concurrency });
+  lifecycle.addBeside("upstreams", () => upstreams.stop());
   const { store, createWorkSource } = await openMigratedStore(config);
   lifecycle.add("store", () => store.close());
   const now = clock.now();
   await store.prolongLeases(now + config.workerLeaseMs);
   const left = await store.reclaim(now);
   if (left.tasks + left.deliveries > 0) announce({ kind: "work.reclaimed", ...left });
-  const guard = createAddressGuard({ allow: config.privateTargets });
   const receivers = { guard, attemptTimeoutMs: config.attemptTimeoutMs, userAgent, ca: config.callbackCa ?? undefined };
   const prober = createProber(receivers);
   lifecycle.add("prober", () => prober.close());
@@ -87,8 +99,8 @@ export async function openHouse(config: Config, lifecycle: Lifecycle): Promise<H
     prober,
     challenger,
     breaker: new CircuitBreaker(),
-    catalog: createTaskRegistry(types),
-    concurrency: new Map(types.flatMap(({ name, concurrency }) => (concurrency === null ? [] : [[name, concurrency]]))),
+    catalog: joinCatalogs([createTaskRegistry(own), upstreams]),
+    concurrency,
     feed: createEventFeed(),
     taskWork: createWorkSource({ clock, announce, name: "task runner" }),
     workerWork: createWorkSource({ clock, announce, name: "workers" }),
@@ -98,10 +110,12 @@ export async function openHouse(config: Config, lifecycle: Lifecycle): Promise<H
 }
 
 /** The task types that are built in, and those of the operator's modules. */
-async function taskTypesOf({ demoTaskMs, testFixtures, taskModules }: Config, clock: Clock): Promise<TaskType[]> {
+async function taskTypesOf(config: Config, clock: Clock, requester: HttpRequester): Promise<TaskType[]> {
+  const { demoTaskMs, httpTasks, testFixtures, taskModules } = config;
   const builtIn = [
     createDemoTask({ clock, workMs: demoTaskMs }),
     externalTask,
+    ...(httpTasks ? [createHttpRequestTask({ requester })] : []),
     ...(testFixtures ? createFixtureTasks({ clock }) : []),
   ];
   const taken = [...builtIn.map(({ name }) => name), ...RESERVED_TASK_TYPES];

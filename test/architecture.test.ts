@@ -13,14 +13,17 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "task-runner": ["domain", "service"],
   "task-modules": ["domain", "service"],
   store: ["domain", "service"],
+  upstream: ["domain", "service"],
   mcp: ["domain", "service", "request-body.ts"],
   http: ["domain", "service", "request-body.ts"],
   observability: ["domain", "service"],
   "clock.ts": ["service"],
-  "config.ts": ["domain", "setting-parsers.ts"],
+  "config.ts": ["domain", "setting-parsers.ts", "upstream-settings.ts"],
   "lifecycle.ts": [],
   "request-body.ts": [],
   "setting-parsers.ts": [],
+  "upstream-secrets.ts": [],
+  "upstream-settings.ts": ["domain", "upstream-secrets.ts"],
   "cli.ts": ["main.ts"],
 };
 
@@ -33,13 +36,14 @@ const CONFINED: Readonly<Record<string, readonly string[]>> = {
   "drizzle-orm": ["store"],
   koa: ["http"],
   "@koa/router": ["http"],
+  "@modelcontextprotocol/client": ["upstream"],
   "@modelcontextprotocol/sdk": ["mcp"],
   "@modelcontextprotocol/server": ["mcp"],
   "@modelcontextprotocol/node": ["mcp"],
   "p-retry": ["delivery"],
-  undici: ["delivery"],
+  undici: ["delivery", "upstream"],
   pino: ["observability"],
-  zod: ["http", "mcp", "task-modules", "config.ts", "setting-parsers.ts"],
+  zod: ["http", "mcp", "task-modules", "task-runner", "config.ts", "setting-parsers.ts", "upstream-settings.ts"],
 };
 
 interface Import {

@@ -29,6 +29,8 @@ test("every setting has the contract's default", () => {
     completionUrlTtlMs: 604_800_000,
     demoTaskMs: 10_000,
     runTaskWaitMs: 50_000,
+    upstreams: [],
+    httpTasks: false,
     logFormat: "json",
     logLevel: "info",
     privateTargets: "loopback",

@@ -82,7 +82,7 @@ export function createHttpSender(needs: HttpSenderNeeds): HttpSender {
   };
 }
 
-function createAgent(connect: buildConnector.connector, connections: number): Agent {
+export function createAgent(connect: buildConnector.connector, connections: number): Agent {
   return new Agent({
     connect,
     connections,

@@ -62,6 +62,12 @@ export function differenceOf(existing: Callback, again: Registration): Registrat
 
 /** Parses a callback_url by the contract's rule; throws `invalid`. Whether we may connect there is the address guard's to say. */
 export function parseCallbackUrl(text: string): URL {
+  return parseTargetUrl("callback_url", text);
+}
+
+/** The same rule for a URL that is called `name`. */
+export function parseTargetUrl(name: string, text: string): URL {
+  const invalidUrl = (problem: string): DomainError => new DomainError("invalid", `${name} ${problem}.`);
   if (text.length > CALLBACK_URL_CHARS_MAX) {
     throw invalidUrl(`has ${text.length} characters, at most ${CALLBACK_URL_CHARS_MAX} are allowed`);
   }
@@ -82,8 +88,4 @@ export function parseCallbackUrl(text: string): URL {
 /** One text for one choice of events, in whatever order and how often they were named. */
 export function selectionOf(events: readonly EventType[]): string {
   return EVENT_TYPES.filter((type) => events.includes(type)).join(",");
-}
-
-function invalidUrl(problem: string): DomainError {
-  return new DomainError("invalid", `callback_url ${problem}.`);
 }

@@ -5,7 +5,7 @@
 export type DomainErrorCode = "invalid" | "not_found" | "conflict" | "forbidden" | "limit";
 
 export class DomainError extends Error {
-  override readonly name = "DomainError";
+  override readonly name: string = "DomainError";
   readonly code: DomainErrorCode;
 
   /** `message`: one sentence for the caller that says what to do; it never holds a secret. */

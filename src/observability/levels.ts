@@ -16,7 +16,12 @@ export function levelOf(announcement: Announcement): "debug" | "info" | "warn" |
     case "secrets.sealed":
       return announcement.unreadable > 0 ? "warn" : "info";
     case "subscription.refused":
+    case "upstream.unavailable":
+    case "upstream.ended":
       return "warn";
+    case "upstream.started":
+      return announcement.left.length > 0 ? "warn" : "info";
+    case "upstream.said":
     case "callback.registered":
     case "subscription.refreshed":
     case "task.started":

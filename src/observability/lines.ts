@@ -1,5 +1,6 @@
 import type { Announcement } from "../service/announcements.ts";
 import { subscriptionLine } from "./subscription-lines.ts";
+import { upstreamLines } from "./upstream-lines.ts";
 
 type Of<Kind extends Announcement["kind"]> = Extract<Announcement, { kind: Kind }>;
 
@@ -71,6 +72,11 @@ export function linesOf(announcement: Announcement): readonly string[] {
     case "subscription.ended":
     case "subscription.refused":
       return [subscriptionLine(announcement)];
+    case "upstream.started":
+    case "upstream.unavailable":
+    case "upstream.ended":
+    case "upstream.said":
+      return upstreamLines(announcement);
     case "internal.failed":
       return `💥 Internal failure in ${announcement.where}: ${describe(announcement.error)}`.split("\n");
   }

@@ -3,6 +3,7 @@ import type { TaskOutcome } from "../domain/task.ts";
 import type { CallbackAnnouncement } from "./callback-ports.ts";
 import type { KeepingAnnouncement } from "./keeping.ts";
 import type { SubscriptionAnnouncement } from "./subscription-ports.ts";
+import type { UpstreamAnnouncement } from "./upstream-announcements.ts";
 import type { WorkerAnnouncement } from "./worker-ports.ts";
 
 /** What happened, told once in one wide event; whoever listens logs and counts. Never a secret, a payload or a URL's query. */
@@ -12,6 +13,7 @@ export type Announcement =
   | CallbackAnnouncement
   | KeepingAnnouncement
   | SubscriptionAnnouncement
+  | UpstreamAnnouncement
   | WorkerAnnouncement
   | { readonly kind: "task.started"; readonly taskId: string; readonly taskType: string; readonly clientId: string }
   | { readonly kind: "task.running"; readonly taskId: string; readonly taskType: string; readonly runCount: number }

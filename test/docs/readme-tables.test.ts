@@ -23,7 +23,7 @@ test("every setting has its row, in the order of the code", () => {
 test("the defaults that the table gives are those of the code", () => {
   // Given on purpose, a default changes nothing.
   const literal = settings.filter(({ name, value }) => name !== "PUBLIC_URL" && /^`[^`]+`$/.test(value));
-  expect(literal).toHaveLength(22);
+  expect(literal).toHaveLength(23);
   const changed = literal.filter(({ name, value }) => {
     return !isDeepStrictEqual(readConfig({ [name]: quotedIn(value)[0] }, false), readConfig({}, false));
   });
@@ -48,15 +48,23 @@ test("the defaults that depend on something do so", () => {
     "AUTH_TOKENS",
     "WORKER_TOKENS",
     "TASKS_MODULE",
+    "UPSTREAMS",
     "CALLBACK_CA_FILE",
     "SECRETS_KEY",
   ]);
   const config = readConfig({}, false);
-  const { accessTokens, workerTokens, taskModules, callbackCa, secretsKeys } = config;
+  const { accessTokens, workerTokens, taskModules, upstreams, callbackCa, secretsKeys } = config;
   expect(new Set([...config.allowedHosts, ...config.allowedOrigins])).toEqual(
     new Set(["localhost", "127.0.0.1", "[::1]"]),
   );
-  expect([accessTokens, workerTokens, taskModules, callbackCa, secretsKeys]).toEqual([[], [], [], null, []]);
+  expect([accessTokens, workerTokens, taskModules, upstreams, callbackCa, secretsKeys]).toEqual([
+    [],
+    [],
+    [],
+    [],
+    null,
+    [],
+  ]);
 });
 
 test("the retry schedules are those of the code", () => {

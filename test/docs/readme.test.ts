@@ -1,16 +1,19 @@
 /** The README's commands, run from top to bottom as a newcomer would, their answers compared with those it shows. */
 import { execFile, spawnSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { temporaryFolder } from "../support/builders.ts";
-import { blocksOf, normalised, readDocument, sectionOf } from "../support/readme.ts";
+import { blocksOf, blockWith, normalised, readDocument, sectionOf } from "../support/readme.ts";
 import type { Block } from "../support/readme.ts";
 import { startServer } from "../support/server.ts";
 import type { TestServer } from "../support/server.ts";
 
 const readme = readDocument("README.md");
 const project = fileURLToPath(new URL("../..", import.meta.url));
+const upstreams = sectionOf(readme, "Any tool of any MCP server, as a background task");
 const DEMO_TASK_MS = 200;
 const COMMAND_MS_MAX = 20_000;
 /** Not every machine that can run the tests has what the commands need. */
@@ -18,7 +21,7 @@ const canRunThem = spawnSync("sh", ["-c", "command -v curl && command -v npx"]).
 
 describe.skipIf(!canRunThem)("the README's commands", () => {
   test("answer as shown, from the first example to the last", { timeout: 60_000 }, async () => {
-    const withoutAccess = readme.replace(sectionOf(readme, "Access"), "");
+    const withoutAccess = readme.replace(sectionOf(readme, "Access"), "").replace(upstreams, "");
     const server = await startServer({ env: { DEMO_TASK_MS: String(DEMO_TASK_MS) } });
     const { answered, shown } = await runAll(withoutAccess, server);
     expect(answered).toEqual(shown);
@@ -33,7 +36,37 @@ describe.skipIf(!canRunThem)("the README's commands", () => {
     expect(answered).toEqual(shown);
     expect(shown).toHaveLength(2);
   });
+
+  test("answer as shown when tools of other servers are tasks", async () => {
+    const server = await startServer({
+      env: { UPSTREAMS: installedServers(blockWith(upstreams, "json", "mcpServers")) },
+    });
+    const { answered, shown } = await runAll(upstreams, server);
+    expect(answered).toEqual(shown);
+    expect(shown).toHaveLength(1);
+    expect(server.lines).toContain("🎯 Webhook received for me_too: task_completed - long_task");
+  });
 });
+
+/** The README's file, with node on what npm ci has installed in place of npx, which would ask the registry. */
+function installedServers(text: string): string {
+  const { mcpServers } = JSON.parse(text) as { mcpServers: Record<string, { args: string[] }> };
+  const servers = Object.entries(mcpServers).map(
+    ([
+      name,
+      {
+        args: [, packageName, ...rest],
+        ...server
+      },
+    ]) => {
+      const args = [`${project}node_modules/${packageName}/dist/index.js`, ...rest];
+      return [name, { ...server, command: process.execPath, args }];
+    },
+  );
+  const file = join(temporaryFolder(), "mcp.json");
+  writeFileSync(file, JSON.stringify({ mcpServers: Object.fromEntries(servers) }));
+  return file;
+}
 
 interface Answer {
   readonly command: string;
@@ -70,7 +103,9 @@ function isCommand({ language, text }: Block): boolean {
 function asRun(text: string, { port }: TestServer): string {
   return text
     .replaceAll("localhost:8011", `localhost:${port}`)
-    .replaceAll("~10 seconds", `~${DEMO_TASK_MS / 1000} seconds`);
+    .replaceAll("~10 seconds", `~${DEMO_TASK_MS / 1000} seconds`)
+    .replaceAll('"duration":10,', '"duration":0.2,')
+    .replaceAll("Duration: 10 seconds", "Duration: 0.2 seconds");
 }
 
 /** One for each line: a tool's result or error, a method's result, or the whole answer when it has neither. */

@@ -1,0 +1,40 @@
+/** An MCP server of somebody else's whose tools are task types here. */
+export interface Upstream {
+  /** As the operator calls it: the part of a task type before the slash. */
+  readonly name: string;
+  readonly way: UpstreamWay;
+  /** Names of tools; `*`: all but those denied. */
+  readonly allow: readonly string[];
+  readonly deny: readonly string[];
+  /** How long one call may take. */
+  readonly timeoutMs: number;
+  /** Calls of one tool at once; null: only the bound for all tasks. */
+  readonly concurrency: number | null;
+  /** What must not be shown or stored, wherever it turns up: the tokens in `way`. */
+  readonly secrets: readonly string[];
+}
+
+export type UpstreamWay =
+  | {
+      readonly kind: "stdio";
+      readonly command: string;
+      readonly args: readonly string[];
+      readonly env: Readonly<Record<string, string>>;
+      readonly cwd: string | null;
+    }
+  | { readonly kind: "http"; readonly url: string; readonly headers: Readonly<Record<string, string>> };
+
+export const ALL_TOOLS = "*";
+export const UPSTREAM_NAME = /^[A-Za-z0-9_.-]{1,40}$/;
+const TASK_TYPE_NAME = /^[A-Za-z0-9_./-]{1,100}$/;
+
+/** Nothing is offered but what is listed, and what is denied is denied however it is listed. */
+export function offersTool({ allow, deny }: Upstream, tool: string): boolean {
+  return !deny.includes(tool) && (allow.includes(tool) || allow.includes(ALL_TOOLS));
+}
+
+/** `server/tool`; null when the tool's name cannot be part of a task type. */
+export function taskTypeOf(upstream: Upstream, tool: string): string | null {
+  const name = `${upstream.name}/${tool}`;
+  return TASK_TYPE_NAME.test(name) ? name : null;
+}

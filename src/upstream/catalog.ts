@@ -1,0 +1,74 @@
+import { ALL_TOOLS, offersTool, taskTypeOf } from "../domain/upstream.ts";
+import type { Upstream } from "../domain/upstream.ts";
+import type { TaskCatalog, TaskType } from "../service/task-types.ts";
+import { UpstreamConnection } from "./connection.ts";
+import type { ConnectionNeeds } from "./connection.ts";
+import { taskTypeOfTool, taskTypeOfUnasked } from "./task-type.ts";
+
+/** How long a start of a task, and a run after a restart of ours, waits for a server that was never there before. */
+const FIND_MS = 20_000;
+/** How long a list waits for all of them. */
+const LIST_MS = 5000;
+
+export interface UpstreamCatalog extends TaskCatalog {
+  /** Ends the processes of all servers; may be called twice. */
+  stop(): Promise<void>;
+}
+
+export interface UpstreamCatalogNeeds extends Omit<ConnectionNeeds, "upstream"> {
+  readonly upstreams: readonly Upstream[];
+  /** Written to as types become known: how many tasks of each may run at once. */
+  readonly concurrency: Map<string, number>;
+}
+
+/** The tools of upstream servers as task types. A server is started when one of its tools is first asked for. */
+export function createUpstreamCatalog({ upstreams, concurrency, ...needs }: UpstreamCatalogNeeds): UpstreamCatalog {
+  const connections = new Map(
+    upstreams.map((upstream) => [upstream.name, new UpstreamConnection({ ...needs, upstream })]),
+  );
+  function known(type: TaskType): TaskType {
+    if (type.concurrency !== null) concurrency.set(type.name, type.concurrency);
+    return type;
+  }
+  return {
+    async find(name) {
+      const slash = name.indexOf("/");
+      const connection = connections.get(name.slice(0, Math.max(slash, 0)));
+      const toolName = name.slice(slash + 1);
+      if (connection === undefined || !offersTool(connection.upstream, toolName)) return undefined;
+      const signal = AbortSignal.timeout(FIND_MS);
+      const tools = (await orNull(connection.tools(signal))) ?? (await patientTools(connection, signal));
+      if (tools === null) return known(taskTypeOfUnasked(connection, toolName));
+      const tool = tools.get(toolName);
+      return tool === undefined ? undefined : known(taskTypeOfTool(connection, tool));
+    },
+    list: async () => (await Promise.all([...connections.values()].map(listed))).flat().map(known),
+    async stop() {
+      await Promise.all([...connections.values()].map((connection) => connection.stop()));
+    },
+  };
+}
+
+/** Those that it has, or, while it cannot be asked, those that the operator has named. */
+async function listed(connection: UpstreamConnection): Promise<readonly TaskType[]> {
+  const { upstream } = connection;
+  const tools = await orNull(connection.tools(AbortSignal.timeout(LIST_MS)));
+  if (tools !== null) return [...tools.values()].map((tool) => taskTypeOfTool(connection, tool));
+  return upstream.allow
+    .filter((name) => name !== ALL_TOOLS && offersTool(upstream, name) && taskTypeOf(upstream, name) !== null)
+    .map((name) => taskTypeOfUnasked(connection, name));
+}
+
+/** A server that is reached over HTTP may be starting beside ours; a command that fails will fail again. */
+async function patientTools(connection: UpstreamConnection, signal: AbortSignal) {
+  return connection.upstream.way.kind === "http" ? orNull(connection.currentTools(signal)) : null;
+}
+
+/** Null: it cannot be asked. */
+async function orNull<T>(asked: Promise<T>): Promise<T | null> {
+  try {
+    return await asked;
+  } catch {
+    return null;
+  }
+}
