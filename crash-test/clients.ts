@@ -2,10 +2,16 @@
 import { callTool } from "../test/support/call-tool.ts";
 import { BrokenInvariant, mustHold } from "./broken.ts";
 import type { PlannedCallback, PlannedTask } from "./plan.ts";
+import { tokenOf } from "./settings.ts";
 
 interface Refusal {
   /** A failed task's answer has a text there. */
   readonly error?: { readonly code: string; readonly message: string } | string | null;
+}
+
+interface Registered {
+  readonly callback_id: string;
+  readonly signing_secret: string;
 }
 
 const LOOK_AGAIN_MS = 10;
@@ -31,20 +37,20 @@ export function isCarriedOut({ started, callbacks }: PlannedTask): boolean {
 }
 
 /** A tool call that must succeed, if it is answered. */
-export async function ask<Answer>(url: string, name: string, args: object): Promise<Answer> {
-  const answer = await callTool<Refusal>(url, name, args);
+export async function ask<Answer>(url: string, principal: string, name: string, args: object): Promise<Answer> {
+  const answer = await callTool<Refusal>(url, name, args, tokenOf(principal));
   if (typeof answer.error === "object" && answer.error !== null) {
     throw new BrokenInvariant(`${name} ${JSON.stringify(args)} was refused: ${answer.error.message}`);
   }
   return answer as Answer;
 }
 
-async function register(url: string, { taskId }: PlannedTask, callback: PlannedCallback): Promise<void> {
+async function register(url: string, { principal, taskId }: PlannedTask, callback: PlannedCallback): Promise<void> {
   if (callback.acknowledged !== null) return;
   const { clientId, url: callbackUrl, events } = callback;
   const common = { task_id: taskId, client_id: clientId, callback_url: callbackUrl };
   const args = events === null ? common : { ...common, events };
-  const answer = await ask<{ callback_id: string; signing_secret: string }>(url, "register_callback", args);
+  const answer = await ask<Registered>(url, principal, "register_callback", args);
   callback.acknowledged = { callbackId: answer.callback_id, secret: answer.signing_secret };
 }
 
@@ -52,13 +58,13 @@ async function start(url: string, task: PlannedTask): Promise<void> {
   if (task.started) return;
   const common = { task_id: task.taskId, client_id: "starter" };
   const args = task.failure === null ? common : { ...common, input: { fail: task.failure } };
-  await ask(url, "start_task_with_callbacks", args);
+  await ask(url, task.principal, "start_task_with_callbacks", args);
   task.started = true;
 }
 
-async function untilEnded(url: string, { taskId }: PlannedTask): Promise<void> {
+async function untilEnded(url: string, { principal, taskId }: PlannedTask): Promise<void> {
   for (const end = Date.now() + TASK_MS_MAX; ;) {
-    const { status } = await ask<{ status: string }>(url, "get_task_result", { task_id: taskId });
+    const { status } = await ask<{ status: string }>(url, principal, "get_task_result", { task_id: taskId });
     if (status === "completed" || status === "failed") return;
     mustHold(Date.now() < end, `task ${taskId}, which was acknowledged, does not end: it is ${status}`);
     await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));

@@ -23,7 +23,7 @@ const OPEN = new Set(["pending", "sending", "running"]);
 export async function settledHistory(url: string, task: PlannedTask, deadline: number): Promise<HistoryAnswer | null> {
   for (;;) {
     const found = await findTask(url, task);
-    const history = await ask<HistoryAnswer>(url, "get_registered_callbacks", { task_id: task.taskId });
+    const history = await ask<HistoryAnswer>(url, task.principal, "get_registered_callbacks", { task_id: task.taskId });
     const open = history.callbacks.flatMap(({ deliveries }) => deliveries.filter(({ status }) => OPEN.has(status)));
     if (found === null || (!OPEN.has(found.status) && open.length === 0)) {
       checkEnd(task, found);
@@ -37,9 +37,9 @@ export async function settledHistory(url: string, task: PlannedTask, deadline: n
   }
 }
 
-async function findTask(url: string, { taskId, started }: PlannedTask): Promise<TaskAnswer | null> {
+async function findTask(url: string, { principal, taskId, started }: PlannedTask): Promise<TaskAnswer | null> {
   try {
-    return await ask<TaskAnswer>(url, "get_task_result", { task_id: taskId });
+    return await ask<TaskAnswer>(url, principal, "get_task_result", { task_id: taskId });
   } catch (error) {
     if (!(error instanceof BrokenInvariant)) throw error;
     mustHold(!started, `task ${taskId}, whose start was acknowledged, is gone: ${error.message}`);
@@ -117,7 +117,9 @@ function checkRegistration(callback: PlannedCallback, found: CallbackAnswer | un
   mustHold(found.callback_id === callback.acknowledged.callbackId, `callback ${callback.path} has got another id`);
 }
 
-function toRecorded(attempt: CallbackAnswer["deliveries"][number]["attempts"][number]): RecordedAttempt {
+export type DeliveryAnswer = CallbackAnswer["deliveries"][number];
+
+export function toRecorded(attempt: DeliveryAnswer["attempts"][number]): RecordedAttempt {
   const { number, started_at, duration_ms, status_code, error } = attempt;
   const startedAt = Date.parse(started_at);
   return { number, startedAt, endedAt: startedAt + duration_ms, statusCode: status_code, error };

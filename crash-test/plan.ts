@@ -3,6 +3,7 @@ import { pickScript, refusingAddress } from "./receivers.ts";
 import type { Receivers } from "./receivers.ts";
 import { pick, whole } from "./random.ts";
 import type { Random } from "./random.ts";
+import { principalOf } from "./settings.ts";
 
 export interface PlannedCallback {
   readonly path: string;
@@ -17,6 +18,7 @@ export interface PlannedCallback {
 }
 
 export interface PlannedTask {
+  readonly principal: string;
   readonly taskId: string;
   /** The reason with which it is to fail; null: it completes. */
   readonly failure: string | null;
@@ -29,7 +31,9 @@ export const TASKS_PER_ROUND = 8;
 const CALLBACKS_MAX = 4;
 
 export function planRound(random: Random, receivers: Receivers, round: number): PlannedTask[] {
-  return Array.from({ length: TASKS_PER_ROUND }, (_, index) => planTask(random, receivers, `r${round}-t${index}`));
+  return Array.from({ length: TASKS_PER_ROUND }, (_, index) =>
+    planTask(random, receivers, principalOf(round), `r${round}-t${index}`),
+  );
 }
 
 export function endOf({ failure }: PlannedTask): "completed" | "failed" {
@@ -41,11 +45,12 @@ export function isOwed(task: PlannedTask, { events }: PlannedCallback): boolean 
   return events === null || events.includes(`task_${endOf(task)}`);
 }
 
-function planTask(random: Random, receivers: Receivers, taskId: string): PlannedTask {
+function planTask(random: Random, receivers: Receivers, principal: string, taskId: string): PlannedTask {
   const callbacks = Array.from({ length: whole(random, 1, CALLBACKS_MAX) }, (_, index) =>
     planCallback(random, receivers, `/${taskId}/c${index}`),
   );
-  return { taskId, failure: random() < 0.25 ? `${taskId} was asked to fail` : null, callbacks, started: false };
+  const failure = random() < 0.25 ? `${taskId} was asked to fail` : null;
+  return { principal, taskId, failure, callbacks, started: false };
 }
 
 function planCallback(random: Random, receivers: Receivers, path: string): PlannedCallback {

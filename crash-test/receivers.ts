@@ -36,6 +36,8 @@ export async function startReceivers(): Promise<Receivers> {
 
   function react(request: ReceivedRequest, response: ServerResponse): void {
     const { path, headers, body, at } = request;
+    const challenge = challengeIn(body);
+    if (challenge !== null) return void response.writeHead(200).end(JSON.stringify({ challenge }));
     const earlier = posts.get(path) ?? [];
     const script = scripts.get(path) ?? [OK];
     const reaction = script[Math.min(earlier.length, script.length - 1)] ?? OK;
@@ -61,6 +63,12 @@ export async function startReceivers(): Promise<Receivers> {
       await Promise.all(servers.map((server) => server.close()));
     },
   };
+}
+
+/** Of a subscription that asks whether it is wanted: it always is, and that is no delivery. */
+function challengeIn(body: string): string | null {
+  const { type, challenge } = JSON.parse(body) as { type?: string; challenge?: string };
+  return type === "verification" ? (challenge ?? null) : null;
 }
 
 /** Most receivers answer well at once or after some failures; some never do. */

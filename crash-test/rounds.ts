@@ -1,11 +1,9 @@
 /** The driver: round after round one server on one file, killed each time; then everything settles and is checked. */
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Webhook } from "standardwebhooks";
-import type { HistoryAnswer } from "../test/support/call-tool.ts";
 import { spawnServer } from "../test/support/spawn-server.ts";
 import type { ServerProcess } from "../test/support/spawn-server.ts";
-import { BrokenInvariant, mustHold } from "./broken.ts";
+import { mustHold } from "./broken.ts";
 import { carryOut, isCarriedOut } from "./clients.ts";
 import type { DeliveryFindings, Life } from "./delivery-check.ts";
 import { checkFile, checkTask, settledHistory } from "./final-check.ts";
@@ -14,10 +12,15 @@ import type { PlannedTask } from "./plan.ts";
 import { seededRandom } from "./random.ts";
 import type { Random } from "./random.ts";
 import { startReceivers } from "./receivers.ts";
-import type { Post, Receivers } from "./receivers.ts";
-import { SERVER_ENV } from "./settings.ts";
+import type { Receivers } from "./receivers.ts";
+import { accessOf, SERVER_ENV } from "./settings.ts";
+import { createVerifier } from "./signatures.ts";
+import type { Verifier } from "./signatures.ts";
 import { kills } from "./steps.ts";
 import type { Kill } from "./steps.ts";
+import { checkSubscription, settledSubscriptions } from "./subscription-check.ts";
+import { planSubscription, subscribe } from "./subscriptions.ts";
+import type { PlannedSubscription } from "./subscriptions.ts";
 
 export interface CrashTest {
   readonly rounds: number;
@@ -37,6 +40,7 @@ export interface Report {
   readonly kills: ReadonlyMap<string, number>;
   readonly tasks: number;
   readonly callbacks: number;
+  readonly subscriptions: number;
   readonly posts: number;
   /** POSTs whose signature was verified: all but those for callbacks whose secret was never answered. */
   readonly verified: number;
@@ -53,7 +57,6 @@ const CHECKED_AT_ONCE = 8;
 const ROUNDS_BETWEEN_WORDS = 25;
 /** POSTs come to the newest tasks: what is retried over several rounds included. */
 const VERIFIED_TASKS = 400;
-const TIMESTAMP_AGE_MS = 5000;
 const STEP_MISSED = "step not reached, killed anyway";
 const NO_KILL = "no kill";
 /** A client that got no answer asks again later, mostly. */
@@ -81,15 +84,17 @@ class Driver {
   readonly #file: string;
   readonly #random: Random;
   readonly #tasks: PlannedTask[] = [];
+  readonly #subscriptions: PlannedSubscription[] = [];
   readonly #lives: Life[] = [];
   readonly #kills = new Map<string, number>();
-  readonly #verified = new Set<Post>();
+  readonly #verifier: Verifier;
   readonly #running = new Set<ServerProcess>();
   #asking: PlannedTask[] = [];
 
   constructor(test: CrashTest, receivers: Receivers) {
     this.#test = test;
     this.#receivers = receivers;
+    this.#verifier = createVerifier(receivers);
     this.#file = join(test.folder, "callbacks.db");
     this.#random = seededRandom(test.seed, "load");
   }
@@ -100,6 +105,7 @@ class Driver {
     for (let round = 1; round <= rounds; round++) {
       const planned = planRound(this.#random, this.#receivers, round);
       this.#tasks.push(...planned);
+      this.#subscriptions.push(planSubscription(this.#random, this.#receivers, round));
       this.#asking = [...this.#asking.filter(() => this.#random() < ASKS_AGAIN), ...planned];
       await this.#round(schedule.next().value, round);
       this.#verifySignatures();
@@ -124,7 +130,7 @@ class Driver {
     if (port !== null) {
       const afterMs = kill.kind === "time" ? kill.afterMs : STEP_PATIENCE_MS;
       ending = killAfter(server, afterMs, killer.signal);
-      await this.#load(`http://127.0.0.1:${port}`);
+      await this.#load(port);
     }
     await server.ended();
     killer.abort();
@@ -143,15 +149,17 @@ class Driver {
     this.#kills.set(kill.name, (this.#kills.get(kill.name) ?? 0) + 1);
   }
 
-  async #load(url: string): Promise<void> {
-    await Promise.all(this.#asking.map((task) => carryOut(url, task)));
+  async #load(port: number): Promise<void> {
+    const subscribing = this.#subscriptions.map((subscription) => subscribe(port, subscription));
+    await Promise.all([...subscribing, ...this.#asking.map((task) => carryOut(`http://127.0.0.1:${port}`, task))]);
     this.#asking = this.#asking.filter((task) => !isCarriedOut(task));
   }
 
   #spawn(file: string, kill?: Kill): ServerProcess {
     const { cli } = this.#test;
     const killAt = kill === undefined || kill.kind === "time" ? undefined : kill.killAt;
-    const server = spawnServer({ file, env: SERVER_ENV, killAt, ...(cli === undefined ? {} : { cli }) });
+    const env = { ...SERVER_ENV, ...accessOf(this.#test.rounds) };
+    const server = spawnServer({ file, env, killAt, ...(cli === undefined ? {} : { cli }) });
     this.#running.add(server);
     void server.ended().then(() => this.#running.delete(server));
     return server;
@@ -164,39 +172,38 @@ class Driver {
     mustHold(complaint === undefined, `the server complained: ${complaint}`);
   }
 
-  /** As they come, because a signature is only good for five minutes. A secret is known once its callback was acknowledged. */
+  /** A callback's secret is known once it was acknowledged. */
   #verifySignatures(): void {
     for (const { callbacks } of this.#tasks.slice(-VERIFIED_TASKS)) {
       for (const { path, acknowledged } of callbacks) {
-        if (acknowledged === null) continue;
-        const fresh = this.#receivers.postsFor(path).filter((post) => !this.#verified.has(post));
-        for (const post of fresh) {
-          verifySignature(path, post, acknowledged.secret);
-          this.#verified.add(post);
-        }
+        if (acknowledged !== null) this.#verifier.verify(path, acknowledged.secret);
       }
     }
+    for (const { path, secret } of this.#subscriptions) this.#verifier.verify(path, secret);
   }
 
   async #settle(): Promise<Report> {
     const spawnedAt = Date.now();
     const server = this.#spawn(this.#file);
-    const url = `http://127.0.0.1:${await server.listening()}`;
-    await this.#load(url);
-    const histories = new Map<PlannedTask, HistoryAnswer | null>();
-    const waiting = this.#tasks.values();
-    await Promise.all(
-      Array.from({ length: CHECKED_AT_ONCE }, async () => {
-        for (const task of waiting) histories.set(task, await settledHistory(url, task, spawnedAt + SETTLE_MS));
-      }),
-    );
+    const port = await server.listening();
+    await this.#load(port);
+    const url = `http://127.0.0.1:${port}`;
+    const deadline = spawnedAt + SETTLE_MS;
+    const histories = await inTurns(this.#tasks, (task) => settledHistory(url, task, deadline));
+    const subscribed = await inTurns(this.#subscriptions, (each) => settledSubscriptions(url, each, deadline));
     this.#verifySignatures();
     mustHold((await server.stop()) === 0, "the last server did not stop well");
     this.#note(NO_KILL, server, { spawnedAt, endedAt: Infinity });
     this.#kills.delete(NO_KILL);
     checkFile(this.#file);
     const world = { receivers: this.#receivers, lives: this.#lives };
-    return this.#report([...histories].map(([task, history]) => checkTask(task, history, world)));
+    return this.#report([
+      ...[...histories].map(([task, history]) => checkTask(task, history, world)),
+      ...[...subscribed].flatMap(([subscription, answers]) => {
+        const own = new Map([...histories].filter(([{ principal }]) => principal === subscription.principal));
+        return checkSubscription(subscription, answers, own, world);
+      }),
+    ]);
   }
 
   #report(findings: readonly DeliveryFindings[]): Report {
@@ -208,12 +215,27 @@ class Driver {
       kills: this.#kills,
       tasks: this.#tasks.filter(({ started }) => started).length,
       callbacks: acknowledged.length,
+      subscriptions: this.#subscriptions.length,
       posts: this.#receivers.paths.reduce((sum, path) => sum + this.#receivers.postsFor(path).length, 0),
-      verified: this.#verified.size,
+      verified: this.#verifier.count,
       duplicates: findings.reduce((sum, { unrecorded }) => sum + unrecorded, 0),
       unseen: findings.reduce((sum, { unseen }) => sum + unseen, 0),
     };
   }
+}
+
+async function inTurns<Item, Answer>(
+  items: readonly Item[],
+  answerFor: (item: Item) => Promise<Answer>,
+): Promise<ReadonlyMap<Item, Answer>> {
+  const answers = new Map<Item, Answer>();
+  const waiting = items.values();
+  await Promise.all(
+    Array.from({ length: CHECKED_AT_ONCE }, async () => {
+      for (const item of waiting) answers.set(item, await answerFor(item));
+    }),
+  );
+  return answers;
 }
 
 /** Resolves with whether it came to that. */
@@ -225,14 +247,4 @@ async function killAfter(server: ServerProcess, ms: number, signal: AbortSignal)
   }
   void server.kill();
   return true;
-}
-
-function verifySignature(path: string, { headers, body, at }: Post, secret: string): void {
-  try {
-    new Webhook(secret).verify(body, headers as Record<string, string>);
-  } catch (error) {
-    throw new BrokenInvariant(`a POST to ${path} has a wrong signature: ${String(error)}`);
-  }
-  const ageMs = at - Number(headers["webhook-timestamp"]) * 1000;
-  mustHold(Math.abs(ageMs) < TIMESTAMP_AGE_MS, `a POST to ${path} has a timestamp that is ${ageMs} ms old`);
 }

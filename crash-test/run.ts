@@ -50,7 +50,9 @@ function tell(report: Report): void {
   for (const [name, count] of [...report.kills].toSorted(([left], [right]) => left.localeCompare(right)))
     print(`  ${String(count).padStart(4)} ${name}`);
   print(`seed ${report.seed}: ${report.rounds} rounds in ${seconds} s, every promise held`);
-  print(`${report.tasks} tasks and ${report.callbacks} callbacks acknowledged, ${report.posts} POSTs`);
+  print(
+    `${report.tasks} tasks, ${report.callbacks} callbacks and ${report.subscriptions} subscriptions acknowledged, ${report.posts} POSTs`,
+  );
   print(`${report.verified} signatures verified, ${report.duplicates} POSTs came again because of a kill`);
   if (report.unseen > 0) print(`${report.unseen} attempts timed out before their receiver saw them: a busy machine`);
 }

@@ -20,6 +20,8 @@ const STEPS: readonly Step[] = [
   { name: "reclaiming at start", at: { statement: "coalesce(" }, timesMax: 1 },
   { name: "work reclaimed at start", at: { line: "♻️" }, timesMax: 1 },
   { name: "callback stored, not answered", at: { line: "📝" }, timesMax: 20 },
+  { name: "challenge passed, not recorded", at: { statement: 'insert into "verified_urls"' }, timesMax: 1 },
+  { name: "subscription stored, not answered", at: { line: "🔔" }, timesMax: 1 },
   { name: "task stored, not answered", at: { line: "▶️" }, timesMax: 8 },
   { name: "task running", at: { line: "🔨" }, timesMax: 8 },
   { name: "finishing, between event and delivery", at: { statement: 'insert into "deliveries"' }, timesMax: 12 },

@@ -9,7 +9,7 @@ CREATE INDEX `verified_urls_until` ON `verified_urls` (`until`);--> statement-br
 DROP INDEX `callbacks_identity`;--> statement-breakpoint
 ALTER TABLE `callbacks` ADD `subscription_id` text;--> statement-breakpoint
 ALTER TABLE `callbacks` ADD `event_name` text;--> statement-breakpoint
-CREATE UNIQUE INDEX `callbacks_subscription_id` ON `callbacks` (`subscription_id`);--> statement-breakpoint
+CREATE UNIQUE INDEX `callbacks_subscription_id` ON `callbacks` (`subscription_id`) WHERE "subscription_id" is not null;--> statement-breakpoint
 CREATE INDEX `callbacks_subscriptions` ON `callbacks` (`principal`,`registered_at`,`id`) WHERE "subscription_id" is not null;--> statement-breakpoint
 CREATE INDEX `callbacks_subscribed` ON `callbacks` (`principal`,`task_id`) WHERE "subscription_id" is not null and "status" <> 'removed';--> statement-breakpoint
 CREATE UNIQUE INDEX `callbacks_identity` ON `callbacks` (`principal`,`task_id`,`client_id`,`url`) WHERE "subscription_id" is null;--> statement-breakpoint

@@ -1,13 +1,11 @@
 import pRetry from "p-retry";
 import type { Outcome } from "../domain/attempt.ts";
-import { contentTypeOf, renderBody } from "../domain/body.ts";
 import type { BodyProfile } from "../domain/body.ts";
 import type { DisablePolicy } from "../domain/callback-health.ts";
 import { afterAttempt } from "../domain/delivery.ts";
 import type { NextStep } from "../domain/delivery.ts";
 import { isOver } from "../domain/not-after.ts";
 import type { RetryPolicy } from "../domain/retry-policy.ts";
-import { signatureHeaders } from "../domain/signature.ts";
 import type { Announce } from "../service/announcements.ts";
 import type { ClaimedDelivery, RecordedStep } from "../service/delivery-ports.ts";
 import type { Clock, Store, WorkSource } from "../service/ports.ts";
@@ -16,6 +14,8 @@ import type { CircuitBreaker } from "./circuit-breaker.ts";
 import { InFlight } from "./in-flight.ts";
 import type { InFlightLimits, Ticket } from "./in-flight.ts";
 import type { HttpSender } from "./http-sender.ts";
+import { postOf } from "./post.ts";
+import type { SubscriptionWebhookId } from "./post.ts";
 import { announceAttempt, announceExpiry, announceOrigin, identityOf } from "./telling.ts";
 
 /** A wait up to this long keeps the claim; a longer one is parked in the store, where it costs no memory. */
@@ -41,8 +41,7 @@ export interface DispatcherNeeds {
   readonly retryPolicies: Readonly<Record<BodyProfile, RetryPolicy>>;
   /** When a callback is disabled for failing, by the body profile of its deliveries; null: never. */
   readonly disablePolicies: Readonly<Record<BodyProfile, DisablePolicy | null>>;
-  /** The `webhook-id` of what goes to a subscription: the event's id, or one of the message's own. */
-  readonly subscriptionWebhookId: "event" | "message";
+  readonly subscriptionWebhookId: SubscriptionWebhookId;
   readonly limits: InFlightLimits;
   readonly breaker: CircuitBreaker;
   readonly announce: Announce;
@@ -168,7 +167,7 @@ export class Dispatcher {
       // Its time was over while it waited for room or for the claim's commit: given back, it is ended by the next pass.
       if (isOver(delivery.notAfter, clock.now())) return await store.releaseClaim(delivery, clock.now());
       // Thrown after the attempt and its step are recorded: p-retry never decides over something unrecorded.
-      const waitMs = await this.#attempt(delivery, delivery.attemptCount + tryNumber);
+      const waitMs = await this.#attempt(delivery, delivery.attemptCount + tryNumber, ticket);
       if (waitMs !== null) throw new RetrySoon(waitMs);
     } finally {
       this.#inFlight.leave(ticket);
@@ -177,12 +176,15 @@ export class Dispatcher {
   }
 
   /** One request and its record. Returns the wait for which the claim is kept, or null when it is given up. */
-  async #attempt(delivery: ClaimedDelivery, number: number): Promise<number | null> {
-    const { clock, store, announce, retryPolicies, random } = this.#needs;
+  async #attempt(delivery: ClaimedDelivery, number: number, ticket: Ticket): Promise<number | null> {
+    const { clock, store, announce, retryPolicies, random, workSource } = this.#needs;
     const identity = identityOf(delivery);
     announce({ kind: "delivery.sending", attempt: number, ...identity });
     const startedAt = clock.now();
     const outcome = await this.#send(delivery, startedAt);
+    // Others may be sent while this one is recorded.
+    this.#inFlight.answered(ticket);
+    workSource.wake();
     const endedAt = clock.now();
     const durationMs = Math.max(0, endedAt - startedAt);
     const { notAfter, callback } = delivery;
@@ -212,20 +214,8 @@ export class Dispatcher {
   }
 
   #send(delivery: ClaimedDelivery, startedAt: number): Promise<Outcome> {
-    const { event, callback } = delivery;
-    const body = renderBody(event, { ...callback, cursor: delivery.cursor }, delivery);
-    const message = { id: this.#webhookIdOf(delivery), body, timestamp: Math.floor(startedAt / 1000) };
-    const headers = {
-      "content-type": contentTypeOf(delivery.profile),
-      ...signatureHeaders(message, callback.signingSecrets),
-      ...(callback.subscriptionId !== null && { "x-mcp-subscription-id": callback.subscriptionId }),
-    };
-    return this.#needs.sender.send({ url: callback.url, headers, body }, this.#cuttingOff.signal);
-  }
-
-  /** The same on every attempt. Clients of MCP Events are not of one mind what it should be, so it is a setting. */
-  #webhookIdOf({ event, deliveryId, profile }: ClaimedDelivery): string {
-    return profile === "mcp-events" && this.#needs.subscriptionWebhookId === "message" ? `msg_${deliveryId}` : event.id;
+    const { sender, subscriptionWebhookId } = this.#needs;
+    return sender.send(postOf(delivery, startedAt, subscriptionWebhookId), this.#cuttingOff.signal);
   }
 
   #recordedStep(origin: string, next: NextStep, now: number): RecordedStep {

@@ -16,13 +16,17 @@ export interface Ticket {
   readonly origin: string;
 }
 
-/** Counts the requests under way, in all and for each origin. Nobody waits in here: what has no room waits in the store. */
+/**
+ * Counts the requests under way, in all and for each origin, and the answers that are being recorded: a store that is slow or down
+ * slows new requests to a halt. Nobody waits in here: what has no room waits in the store.
+ */
 export class InFlight {
   readonly #limits: InFlightLimits;
   readonly #perOrigin = new Map<string, number>();
   /** When each was begun, the oldest first. */
   readonly #busy = new Map<Ticket, number>();
   readonly #waiting = new Set<Ticket>();
+  readonly #answered = new Set<Ticket>();
 
   constructor(limits: InFlightLimits) {
     this.#limits = limits;
@@ -35,13 +39,14 @@ export class InFlight {
   /** How many more there may be at `now` (epoch ms). */
   room(now: number): number {
     this.#letWait(now);
+    const { total } = this.#limits;
     const all = this.#busy.size + this.#waiting.size;
-    return Math.max(0, Math.min(this.#limits.total - this.#busy.size, this.#limits.total * ALL_PER_TOTAL - all));
+    return Math.max(0, Math.min(total - this.#busy.size, total * ALL_PER_TOTAL - all, total - this.#answered.size));
   }
 
-  /** When a place becomes free by waiting (epoch ms), if there is none at `now`; null: there is one, or only an answer can free one. */
+  /** When a place becomes free by waiting (epoch ms), if there is none at `now`; null: there is one, or only an answer or its record can free one. */
   nextRoomAt(now: number): number | null {
-    if (this.room(now) > 0) return null;
+    if (this.room(now) > 0 || this.#answered.size >= this.#limits.total) return null;
     const [oldest] = this.#busy.values();
     return oldest === undefined ? null : oldest + WAITING_MS;
   }
@@ -57,7 +62,17 @@ export class InFlight {
     return ticket;
   }
 
+  /** The request is over and its place free; what remains is to record it. */
+  answered(ticket: Ticket): void {
+    this.#leaveOrigin(ticket);
+    this.#answered.add(ticket);
+  }
+
   leave(ticket: Ticket): void {
+    if (!this.#answered.delete(ticket)) this.#leaveOrigin(ticket);
+  }
+
+  #leaveOrigin(ticket: Ticket): void {
     const { origin } = ticket;
     if (!this.#busy.delete(ticket)) this.#waiting.delete(ticket);
     const left = (this.#perOrigin.get(origin) ?? 1) - 1;

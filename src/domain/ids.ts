@@ -12,9 +12,17 @@ export const CLIENT_GIVEN_ID_CHARS_MAX = 200;
 const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
 const TIME_CHARS = 10;
 const RANDOM_BYTES = 10;
+/** Random bytes are asked for by the hundred ids: each asking costs more than all the rest of an id. */
+const IDS_PER_ASKING = 100;
 
 export function createNewId(now: () => number, randomBytes: (size: number) => Uint8Array = nodeRandomBytes): NewId {
-  return (prefix) => `${prefix}_${encodeTime(now())}${encodeRandom(randomBytes(RANDOM_BYTES))}`;
+  let supply: Uint8Array = new Uint8Array();
+  return (prefix) => {
+    if (supply.length === 0) supply = randomBytes(RANDOM_BYTES * IDS_PER_ASKING);
+    const random = supply.subarray(0, RANDOM_BYTES);
+    supply = supply.subarray(RANDOM_BYTES);
+    return `${prefix}_${encodeTime(now())}${encodeRandom(random)}`;
+  };
 }
 
 /** 192 random bits that nobody guesses, of letters that a header may hold. */

@@ -26,8 +26,13 @@ export function occurrenceOf(event: Event, name: EventName): Occurrence {
       started_by,
       status,
       ...(sequence === undefined ? {} : { sequence }),
-      ...(error === undefined ? {} : { error: error.slice(0, ERROR_CHARS_MAX) }),
+      ...(error === undefined ? {} : { error: beginningOf(error) }),
       finished_at: at,
     },
   };
+}
+
+/** An emoji that is cut in two would be JSON that strict parsers refuse. */
+function beginningOf(error: string): string {
+  return error.slice(0, ERROR_CHARS_MAX).toWellFormed();
 }

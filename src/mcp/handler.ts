@@ -14,6 +14,7 @@ import { createLegacy } from "./legacy.ts";
 import { readMessage } from "./message.ts";
 import { createMethods } from "./methods.ts";
 import { createModern } from "./modern.ts";
+import { isPlainRequest } from "./plain-requests.ts";
 import { refuse } from "./refusal.ts";
 import type { Refusal } from "./refusal.ts";
 import { createLegacyTaskMethods } from "./tasks/legacy-methods.ts";
@@ -57,7 +58,11 @@ export function createMcp(needs: McpNeeds): Mcp {
     if (principal === null) return;
     const read = await readMessage(req);
     if (read.kind === "refused") refuse(res, read.refusal);
-    if (read.kind === "message") await serve(forwardedRequest(req, callerOf(principal)), res, read.message);
+    if (read.kind !== "message") return;
+    const { message } = read;
+    const caller = callerOf(principal);
+    if (isPlainRequest(req.headers, message)) await legacy.servePlain(message, caller, res);
+    else await serve(forwardedRequest(req, caller), res, message);
   }
 
   async function serve(req: ForwardedRequest, res: ServerResponse, message: object): Promise<void> {

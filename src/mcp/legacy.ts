@@ -12,6 +12,8 @@ import type { Caller } from "./caller.ts";
 import { principalOfCaller } from "./caller.ts";
 import { INSTRUCTIONS } from "./instructions.ts";
 import type { Methods } from "./methods.ts";
+import { connectPlainRequests } from "./plain-requests.ts";
+import type { PlainRequest } from "./plain-requests.ts";
 
 export interface EraNeeds {
   readonly methods: Methods;
@@ -29,13 +31,15 @@ export interface LegacyRequest {
 export interface Legacy {
   /** Answers one message of a client that speaks 2025-11-25 or older. Resolves when the answer is written. */
   serve(asked: LegacyRequest, res: ServerResponse): Promise<void>;
+  /** The same for those that need no more than an answer. */
+  servePlain(request: PlainRequest, caller: Caller, res: ServerResponse): Promise<void>;
   /** Ends the streams under way. May be called twice. */
   close(): Promise<void>;
 }
 
 /**
- * Without sessions: one Server and one transport per request, since v1's can be connected only once. They are cheap as long as they
- * share the validator.
+ * Without sessions: plain requests share a Server; any other has one of its own and a transport, since v1's can be connected only once.
+ * They are cheap as long as they share the validator.
  */
 export function createLegacy({ methods, serverInfo, closing }: EraNeeds): Legacy {
   const jsonSchemaValidator = new AjvJsonSchemaValidator();
@@ -48,6 +52,13 @@ export function createLegacy({ methods, serverInfo, closing }: EraNeeds): Legacy
     server.fallbackRequestHandler = ({ method, params }, extra) => methods.call(method, callOf(params, extra, closing));
     return server;
   }
+
+  const shared = createServer();
+  const connecting = connectPlainRequests(shared);
+  shared.fallbackRequestHandler = async ({ method, params }, extra) => {
+    const { clientIdOf } = await connecting;
+    return methods.call(method, { ...callOf(params, extra, closing), id: clientIdOf(extra.requestId) });
+  };
 
   async function serveStream(server: Server, response: Response, res: ServerResponse): Promise<void> {
     streaming.add(server);
@@ -85,6 +96,12 @@ export function createLegacy({ methods, serverInfo, closing }: EraNeeds): Legacy
       } finally {
         await server.close();
       }
+    },
+    async servePlain(request, caller, res) {
+      const plain = await connecting;
+      const response = await plain.answer(request, caller);
+      res.writeHead(200, { "content-type": "application/json" });
+      res.end(JSON.stringify(response));
     },
     async close() {
       await Promise.all([...streaming].map((server) => server.close()));

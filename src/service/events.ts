@@ -6,6 +6,7 @@ import { occurrenceOf } from "../domain/occurrence.ts";
 import type { Occurrence } from "../domain/occurrence.ts";
 import type { EventFeed } from "./event-feed.ts";
 import type { Clock, Store } from "./ports.ts";
+import type { EventsQuery } from "./subscription-ports.ts";
 
 /** SEP-3415 wants a sign of life every 30 seconds at the latest. */
 const HEARTBEAT_MS = 20_000;
@@ -45,44 +46,45 @@ export interface EventsSink {
   heartbeat(cursor: string): Promise<void>;
 }
 
+type Reading = Pick<EventsQuery, "afterSeq" | "notBefore" | "limit" | "newest">;
+
 export type Events = ReturnType<typeof createEvents>;
 
 /** Reads the log of events, which is what happened: nothing here depends on who else was told. */
 export function createEvents({ store, feed, clock }: EventsNeeds) {
   let streams = 0;
 
-  async function read(
-    principal: string,
-    request: EventsRequest,
-    afterSeq: number,
-    limit: number,
-    newest: number | null,
-  ) {
-    const { name, taskId, maxAgeMs } = request;
-    const notBefore = maxAgeMs === null ? 0 : clock.now() - maxAgeMs;
-    return store.eventsAfter({ principal, afterSeq, types: typesOf(name), taskId, notBefore, limit, newest });
+  async function read(principal: string, { name, taskId }: EventsRequest, from: Reading) {
+    return store.eventsAfter({ principal, types: typesOf(name), taskId, ...from });
+  }
+
+  /** Only what is read of the past may be too old. */
+  function floorOf({ cursor, maxAgeMs }: EventsRequest): number {
+    return cursor === null || maxAgeMs === null ? 0 : clock.now() - maxAgeMs;
   }
 
   /** Tells what is there and what comes, until `signal` aborts. */
   async function tell(principal: string, request: EventsRequest, sink: EventsSink, signal: AbortSignal): Promise<void> {
-    const bell = createBell(principal, feed);
+    const bell = createBell(principal, feed, clock);
     try {
-      let position = seqOf(request.cursor) ?? (await store.lastEventSeq());
-      let isFirst = true;
-      for (;;) {
-        const page = await read(principal, request, position, STREAM_PAGE, isFirst ? STREAM_REPLAY_MAX : null);
+      let afterSeq = seqOf(request.cursor) ?? (await store.lastEventSeq());
+      let notBefore = floorOf(request);
+      for (let isFirst = true; !signal.aborted; isFirst = false) {
+        const newest = isFirst ? STREAM_REPLAY_MAX : null;
+        const page = await read(principal, request, { afterSeq, notBefore, limit: STREAM_PAGE, newest });
         if (isFirst || page.hasLost) await sink.active(eventCursorOf(page.startedAfter), page.hasLost);
-        isFirst = false;
         for (const { seq, event } of page.events) {
           if (signal.aborted) return;
           await sink.event({ ...occurrenceOf(event, request.name), cursor: eventCursorOf(seq) });
         }
-        position = page.position;
-        while (!page.hasMore && !(await bell.rings(clock, signal))) {
+        if (isFirst || page.events.length > 0) bell.hasTold();
+        afterSeq = page.position;
+        if (!page.hasMore) notBefore = 0;
+        while (!page.hasMore && !signal.aborted && !(await bell.rings(signal))) {
           if (signal.aborted) return;
-          await sink.heartbeat(eventCursorOf(position));
+          await sink.heartbeat(eventCursorOf(afterSeq));
+          bell.hasTold();
         }
-        if (signal.aborted) return;
       }
     } finally {
       bell.close();
@@ -97,7 +99,8 @@ export function createEvents({ store, feed, clock }: EventsNeeds) {
         const cursor = eventCursorOf(await store.lastEventSeq());
         return { occurrences: [], cursor, truncated: false, hasMore: false };
       }
-      const page = await read(principal, request, afterSeq, maxEvents, null);
+      const from = { afterSeq, notBefore: floorOf(request), limit: maxEvents, newest: null };
+      const page = await read(principal, request, from);
       return {
         occurrences: page.events.map(({ event }) => occurrenceOf(event, request.name)),
         cursor: eventCursorOf(page.position),
@@ -125,15 +128,24 @@ export function createEvents({ store, feed, clock }: EventsNeeds) {
   };
 }
 
-/** Rings when an event of the principal has been committed since the last time it was asked; false: it is time for a heartbeat. */
-function createBell(principal: string, feed: EventsNeeds["feed"]) {
+/**
+ * Rings when an event of the principal has been committed since the last time it was asked; false: it is time for a heartbeat. That comes
+ * so long after the last word, and events that were not asked for are none.
+ */
+function createBell(principal: string, feed: EventsNeeds["feed"], clock: Clock) {
   let rung = new AbortController();
+  let heartbeatAt = clock.now() + HEARTBEAT_MS;
   const close = feed.listen((committed) => {
     if (committed.principal === principal) rung.abort("an event was committed");
   });
   return {
-    async rings(clock: Clock, signal: AbortSignal): Promise<boolean> {
-      await clock.sleep(HEARTBEAT_MS, AbortSignal.any([rung.signal, signal]));
+    hasTold() {
+      heartbeatAt = clock.now() + HEARTBEAT_MS;
+    },
+    async rings(signal: AbortSignal): Promise<boolean> {
+      // Not longer when the clock is set back.
+      const waitMs = Math.min(heartbeatAt - clock.now(), HEARTBEAT_MS);
+      await clock.sleep(waitMs, AbortSignal.any([rung.signal, signal]));
       const hasRung = rung.signal.aborted;
       if (hasRung) rung = new AbortController();
       return hasRung;

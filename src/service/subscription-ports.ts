@@ -139,9 +139,12 @@ export interface EventsPage {
   /** The place behind the last of them, or behind everything when there are no more. */
   readonly position: number;
   readonly hasMore: boolean;
-  /** The place it began behind: `afterSeq`, or later when older ones are left out. */
+  /** The place it began behind: `afterSeq`; later when older ones are left out, earlier when this log has not come to it. */
   readonly startedAfter: number;
-  /** Events behind `afterSeq` are left out: retention has removed them, or they are older or more than was asked for. */
+  /**
+   * Events behind `afterSeq` are left out: retention has removed them, or they are older or more than was asked for; or nobody can tell,
+   * since the place is one that this log has not come to.
+   */
   readonly hasLost: boolean;
 }
 

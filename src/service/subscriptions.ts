@@ -83,6 +83,7 @@ export function createSubscriptions(needs: SubscriptionsNeeds) {
       const look = { key, id: idOfSubscription(key), now: clock.now() };
       const replay = replayOf(cursor, maxAgeMs, look.now);
       const { isUrlVerified } = await requireRoom(look);
+      if (!isUrlVerified) verification.requireRoom(principal, url);
       if (!(await needs.targetPolicy.check(target)).allowed) throw invalidParam("delivery.url", "address_not_allowed");
       if (!isUrlVerified) await verification.verify({ principal, url, secret, subscriptionId: look.id });
       const now = clock.now();

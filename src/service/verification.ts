@@ -10,7 +10,8 @@ import type { Challenger } from "./subscription-ports.ts";
 const VERIFIED_MS = 24 * 3_600_000;
 /** Challenges a minute: each is a request that somebody makes us send. */
 const PER_PRINCIPAL = 60;
-const PER_HOST = 60;
+/** Many principals may share one, a cloud of agents for example. */
+const PER_HOST = 240;
 
 export interface VerificationNeeds {
   readonly store: Pick<Store, "recordVerified">;
@@ -43,9 +44,14 @@ export function createVerification({ store, challenger, clock, newNonce, announc
   }
 
   return {
+    /**
+     * Counts a challenge, and throws an EventsError when there were too many. Before the URL's host is looked at, since an answer that
+     * depends on what its name resolves to would let clients look into a network.
+     */
+    requireRoom,
+
     /** Throws an EventsError when the URL does not echo what it is asked to. One try: receivers of a retried subscribe echo again. */
     async verify({ principal, url, secret, subscriptionId }: VerificationRequest): Promise<void> {
-      requireRoom(principal, url);
       const nonce = newNonce();
       const body = renderVerification(nonce);
       const message = { id: `msg_verification_${newNonce()}`, body, timestamp: Math.floor(clock.now() / 1000) };

@@ -31,7 +31,8 @@ export async function openStore(options: OpenStoreOptions): Promise<OpenedStore>
     throw new StartError(`DATABASE_URL must start with "file:"; this version stores in SQLite only.`);
   }
   const file = filePath(databaseUrl);
-  const store = openSqliteStore({ file, migrationsFolder: join(options.migrationsFolder, "sqlite"), newId, cipher });
+  const folder = join(options.migrationsFolder, "sqlite");
+  const store = await openSqliteStore({ file, migrationsFolder: folder, newId, cipher });
   return { store, createWorkSource };
 }
 

@@ -9,5 +9,6 @@ test(`${ROUNDS} rounds of load and kill -9 break no promise`, { timeout: 120_000
   const report = await runCrashTest({ rounds: ROUNDS, seed: 1, folder: temporaryFolder() });
   expect([...report.kills.values()].reduce((sum, count) => sum + count)).toBe(ROUNDS);
   expect(report.tasks).toBeGreaterThan(ROUNDS);
+  expect(report.subscriptions).toBe(ROUNDS);
   expect(report.verified).toBeGreaterThan(report.tasks);
 });

@@ -38,3 +38,15 @@ test("also those that wait are bounded", () => {
   for (let index = 0; index < 16; index++) inFlight.enter("a", T0);
   expect([inFlight.room(T0 + 5000), inFlight.nextRoomAt(T0 + 5000)]).toEqual([0, null]);
 });
+
+test("an answer frees the place of its request, and no more of them are recorded at once than there are places", () => {
+  const inFlight = new InFlight({ total: 2, perOrigin: 1 });
+  const [first, second] = [inFlight.enter("a", T0), inFlight.enter("b", T0)];
+  expect(inFlight.room(T0)).toBe(0);
+  inFlight.answered(first);
+  expect([inFlight.room(T0), inFlight.hasRoomFor("a", T0), inFlight.hasRoomFor("b", T0)]).toEqual([1, true, false]);
+  inFlight.answered(second);
+  expect([inFlight.room(T0), inFlight.nextRoomAt(T0), inFlight.perOrigin.size]).toEqual([0, null, 0]);
+  inFlight.leave(first);
+  expect(inFlight.room(T0)).toBe(1);
+});

@@ -1,5 +1,5 @@
 /** What the documents name exists: files, scripts, versions, the rules of who may import whom. */
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { blockWith, quotedIn, readDocument, sectionOf, tableOf } from "../support/readme.ts";
@@ -33,6 +33,38 @@ test("every source and test file that a document names is there", () => {
   expect(paths.length).toBeGreaterThan(30);
   expect(paths.filter(isMissing)).toEqual([]);
 });
+
+test("every link from one document to another leads somewhere", () => {
+  const names = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "bench/README.md",
+    ...readdirSync(new URL("docs/", project)).map((name) => `docs/${name}`),
+  ];
+  const links = names.flatMap((from) =>
+    [...readDocument(from).matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)/g)].map(([, path = "", anchor]) => {
+      return {
+        from,
+        to: path === "" ? from : new URL(path, new URL(from, project)).href.replace(project.href, ""),
+        anchor,
+      };
+    }),
+  );
+  expect(links.length).toBeGreaterThan(10);
+  expect(links.filter(({ to }) => isMissing(to))).toEqual([]);
+  const lost = links.filter(({ to, anchor }) => anchor !== undefined && !anchorsIn(readDocument(to)).includes(anchor));
+  expect(lost).toEqual([]);
+});
+
+/** As GitHub makes them of headings. */
+function anchorsIn(document: string): readonly string[] {
+  return [...document.matchAll(/^#+ (.*)$/gm)].map(([, heading = ""]) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\w -]/g, "")
+      .replaceAll(" ", "-"),
+  );
+}
 
 test("the layout names what is there", () => {
   const paths = blockWith(sectionOf(readme, "Layout"), "text", "src/").trimEnd().split("\n");

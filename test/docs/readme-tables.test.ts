@@ -59,21 +59,28 @@ test("the defaults that depend on something do so", () => {
   expect([accessTokens, workerTokens, taskModules, callbackCa, secretsKeys]).toEqual([[], [], [], null, []]);
 });
 
-test("the retry schedule is the one of the code", () => {
-  const { waitsMs, jitter } = readConfig({}, false).retryPolicy;
-  const sentence = /the next one comes in ([^]*?), each ±(\d+) %:\s+(\w+) attempts/.exec(readme);
-  const unitMs: Record<string, number> = { s: 1000, min: 60_000, h: 3_600_000 };
-  const waits = [...(sentence?.[1] ?? "").matchAll(/(\d+) (s|min|h)\b/g)].map(
-    ([, count, unit]) => Number(count) * unitMs[unit!]!,
-  );
-  expect(waits).toEqual(waitsMs);
-  expect(Number(sentence?.[2])).toBe(jitter * 100);
-  expect([sentence?.[3], waitsMs.length]).toEqual(["ten", 9]);
+test("the retry schedules are those of the code", () => {
+  const { retryPolicy, events } = readConfig({}, false);
+  expect(scheduleIn(sectionOf(readme, "What is promised, and what is not"))).toEqual({
+    ...retryPolicy,
+    attempts: "ten",
+  });
+  expect(scheduleIn(sectionOf(readme, "MCP Events"))).toEqual({ ...events.retryPolicy, attempts: "five" });
+  expect([retryPolicy.waitsMs.length, events.retryPolicy.waitsMs.length]).toEqual([9, 4]);
 });
+
+/** The waits of the sentence that tells them. */
+function scheduleIn(section: string) {
+  const [, waits = "", percent, attempts] = /comes? in ([^]*?), each ±(\d+) %:\s+(\w+) attempts/.exec(section) ?? [];
+  const unitMs: Record<string, number> = { s: 1000, min: 60_000, h: 3_600_000 };
+  const waitsMs = [...waits.matchAll(/(\d+) (s|min|h)\b/g)].map(([, count, unit]) => Number(count) * unitMs[unit!]!);
+  return { waitsMs, jitter: Number(percent) / 100, attempts };
+}
 
 test("a setting in an example is a setting", () => {
   const known = new Set([...SETTING_NAMES, "DANGEROUSLY_OMIT_AUTH", "CLIENT_PORT", "WORKER_TOKEN"]);
-  const set = [...readme.matchAll(/\b([A-Z]+(?:_[A-Z]+)+)=/g)].map(([, name = ""]) => name);
+  const documents = ["any-client", "ai-sdk", "chatgpt"].map((name) => readDocument(`docs/connect-${name}.md`));
+  const set = [...[readme, ...documents].join("").matchAll(/\b([A-Z]+(?:_[A-Z]+)+)=/g)].map(([, name = ""]) => name);
   expect(set.filter((name) => !known.has(name))).toEqual([]);
 });
 

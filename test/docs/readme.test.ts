@@ -22,7 +22,7 @@ describe.skipIf(!canRunThem)("the README's commands", () => {
     const server = await startServer({ env: { DEMO_TASK_MS: String(DEMO_TASK_MS) } });
     const { answered, shown } = await runAll(withoutAccess, server);
     expect(answered).toEqual(shown);
-    expect(shown).toHaveLength(10);
+    expect(shown).toHaveLength(11);
     expect(server.lines).toContain("🎯 Webhook received for me: task_completed - first_task");
   });
 
@@ -42,14 +42,14 @@ interface Answer {
 
 /** Runs every command that calls a server; returns what was answered where the README shows an answer, and what it shows. */
 async function runAll(markdown: string, server: TestServer): Promise<Record<"answered" | "shown", readonly Answer[]>> {
-  const definition = /^call\(\) \{[^]*?^\}\n/m.exec(readme)?.[0] ?? "";
+  const definitions = [...readme.matchAll(/^\w+\(\) \{[^]*?^\}\n/gm)].map(([definition]) => definition).join("");
   const home = temporaryFolder();
   const [answered, shown]: [Answer[], Answer[]] = [[], []];
   const blocks = blocksOf(markdown);
   for (const [index, block] of blocks.entries()) {
     if (!isCommand(block)) continue;
     const { text: command } = block;
-    const answers = answersIn(await runShell(asRun(definition + command, server), home));
+    const answers = answersIn(await runShell(asRun(definitions + command, server), home));
     const next = blocks[index + 1];
     if (next?.language === "json") {
       answered.push({ command, answer: answers.at(-1) });
@@ -63,7 +63,7 @@ async function runAll(markdown: string, server: TestServer): Promise<Record<"ans
 }
 
 function isCommand({ language, text }: Block): boolean {
-  return language === "sh" && /^(curl|call|npx @modelcontextprotocol\/inspector --cli)\b/m.test(text);
+  return language === "sh" && /^(curl|call|events|npx @modelcontextprotocol\/inspector --cli)\b/m.test(text);
 }
 
 /** What the README says of the usual server, said of this one. */
@@ -73,7 +73,7 @@ function asRun(text: string, { port }: TestServer): string {
     .replaceAll("~10 seconds", `~${DEMO_TASK_MS / 1000} seconds`);
 }
 
-/** One for each line: a tool's result or error, or the whole answer when it is no tool's. */
+/** One for each line: a tool's result or error, a method's result, or the whole answer when it has neither. */
 function answersIn(printed: string): readonly object[] {
   return printed
     .split("\n")
@@ -81,7 +81,7 @@ function answersIn(printed: string): readonly object[] {
     .map((line) => {
       const answer = JSON.parse(normalised(line));
       if (answer.result?.isError === true) return JSON.parse(answer.result.content[0].text);
-      return answer.result?.structuredContent ?? answer;
+      return answer.result?.structuredContent ?? answer.result ?? answer;
     });
 }
 
@@ -91,7 +91,10 @@ async function untilItsTaskHasEnded(command: string, server: TestServer): Promis
   await server.waitForLine(new RegExp(`All callbacks sent for ${taskId}$|Task ${taskId} \\w+, no callbacks to send`));
 }
 
-/** Runs a script as a reader would, in the project's folder; resolves with what it printed, whatever its exit code. */
+/**
+ * Runs a script as a reader would, in the project's folder and in one terminal for each home: what it assigns to `cursor` is there for
+ * the next. Resolves with what it printed, whatever its exit code.
+ */
 async function runShell(script: string, home: string): Promise<string> {
   const env = {
     PATH: `${project}node_modules/.bin:${process.env["PATH"]}`,
@@ -100,7 +103,8 @@ async function runShell(script: string, home: string): Promise<string> {
     npm_config_offline: "true",
     npm_config_update_notifier: "false",
   };
-  const run = promisify(execFile)("sh", ["-c", script], { cwd: project, env, timeout: COMMAND_MS_MAX });
+  const inTerminal = `[ -f "$HOME/terminal" ] && . "$HOME/terminal"\n${script}\necho "cursor=$cursor" > "$HOME/terminal"`;
+  const run = promisify(execFile)("sh", ["-c", inTerminal], { cwd: project, env, timeout: COMMAND_MS_MAX });
   try {
     return (await run).stdout;
   } catch (error) {

@@ -6,7 +6,9 @@ import { startServer } from "../support/server.ts";
 
 test("old history is gone after a restart, what is open stays, and the task_id may be used again", async () => {
   const file = join(temporaryFolder(), "callbacks.db");
-  const first = await startServer({ file });
+  // The second attempt at what is owed is for another day.
+  const env = { RETRY_SCHEDULE_MS: "86400000" };
+  const first = await startServer({ file, env });
   await register(first.url, "done", "c1", `http://localhost:${first.port}/webhook/c1`);
   await register(first.url, "owed", "c1", "http://localhost:1/nobody-listens");
   await register(first.url, "never-started", "c1", `http://localhost:${first.port}/webhook/c1`);
@@ -16,7 +18,7 @@ test("old history is gone after a restart, what is open stays, and the task_id m
   await first.waitForLine("⚠️ Callback to c1 failed: connection_refused");
   await first.stop();
 
-  const second = await startServer({ file, env: { RETENTION_DAYS: "0.0000001" } });
+  const second = await startServer({ file, env: { ...env, RETENTION_DAYS: "0.0000001" } });
   await second.waitForLine("🧹 Removed old history: 1 tasks, 1 callbacks, 1 deliveries, 1 attempts");
   expect(await callTool(second.url, "get_task_result", { task_id: "done" })).toMatchObject({
     error: { code: "not_found" },

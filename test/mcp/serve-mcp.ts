@@ -59,6 +59,8 @@ export interface ServeOptions {
   readonly tokens?: readonly AccessToken[];
   readonly allowedHosts?: readonly string[];
   readonly allowedOrigins?: readonly string[];
+  /** Told when something is due; without it nothing is ever sent. */
+  readonly wakeDispatcher?: () => void;
   /** MCP Events: what the settings of these names choose. */
   readonly events?: Partial<EventsOptions>;
   readonly testFixtures?: boolean;
@@ -87,7 +89,8 @@ export async function serveMcp(options: ServeOptions = {}): Promise<ServedMcp> {
   const announced: Announcement[] = [];
   const announce = (announcement: Announcement): void => void announced.push(announcement);
   const chosen = { ...EVENTS, ...options.events };
-  const services = createServices({ store, clock, announce }, chosen);
+  const { wakeDispatcher = () => undefined } = options;
+  const services = createServices({ store, clock, announce, wakeDispatcher }, chosen);
   const principalOf = createPrincipalOf(tokens, "local");
   const mcp = createMcp({
     ...services,
@@ -123,10 +126,10 @@ export async function serveMcp(options: ServeOptions = {}): Promise<ServedMcp> {
 }
 
 function createServices(
-  needs: { store: Store; clock: FakeClock; announce: McpNeeds["announce"] },
+  needs: { store: Store; clock: FakeClock; announce: McpNeeds["announce"]; wakeDispatcher: () => void },
   { lifetime, ownMax, allow }: EventsOptions,
 ) {
-  const wakes = { wakeRunner: () => {}, wakeWorkers: () => {}, wakeDispatcher: () => {} };
+  const wakes = { wakeRunner: () => {}, wakeWorkers: () => {}, wakeDispatcher: needs.wakeDispatcher };
   const catalog = createTaskRegistry(TASK_TYPES);
   const targetPolicy = createAddressGuard({ allow, resolve: failingWith("ENOTFOUND") });
   const receivers = { guard: targetPolicy, attemptTimeoutMs: 2000, userAgent: "mcp-callbacks/test" };

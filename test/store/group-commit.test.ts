@@ -3,10 +3,12 @@ import Database from "better-sqlite3";
 import { expect, onTestFinished, test } from "vitest";
 import { StoreUnavailable } from "../../src/domain/errors.ts";
 import { createGroupCommit } from "../../src/store/sqlite/group-commit.ts";
+import type { Sync, WriteKind } from "../../src/store/sqlite/group-commit.ts";
 import { aRegistration, temporaryFolder } from "../support/builders.ts";
 import { openTestStore } from "../support/sqlite-store.ts";
+import { until } from "../support/until.ts";
 
-function setUp() {
+function setUp(sync: Sync = () => Promise.resolve()) {
   const db = new Database(join(temporaryFolder(), "group.db"), { timeout: 10 });
   onTestFinished(() => void db.close());
   db.pragma("journal_mode = WAL");
@@ -16,8 +18,9 @@ function setUp() {
   const group = createGroupCommit((work) => {
     transactions++;
     transaction.immediate(work);
-  });
-  const insert = (n: number) => group.write(() => db.prepare("insert into numbers values (?)").run(n).changes);
+  }, sync);
+  const insert = (n: number, kind?: WriteKind) =>
+    group.write(() => db.prepare("insert into numbers values (?)").run(n).changes, kind);
   const numbers = () => db.prepare("select n from numbers order by n").pluck().all();
   return { db, group, insert, numbers, transactions: () => transactions };
 }
@@ -35,6 +38,53 @@ test("nothing is answered before its commit", async () => {
   const answered = insert(1).then(() => numbers());
   expect(numbers()).toEqual([]);
   expect(await answered).toEqual([1]);
+});
+
+/** A disk that takes what it is given when the test says so. */
+function aSlowDisk() {
+  const syncs: (() => void)[] = [];
+  const sync: Sync = () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    syncs.push(resolve);
+    return promise;
+  };
+  return { sync, syncs };
+}
+
+test("a fact and a record are answered once they are on disk, and the disk stops no other commit", async () => {
+  const disk = aSlowDisk();
+  const { insert, numbers } = setUp(disk.sync);
+  const answered: number[] = [];
+  const answer = (n: number, kind: WriteKind) => insert(n, kind).then(() => answered.push(n));
+  const first = [answer(1, "fact"), answer(2, "record")];
+  await until("the first sync", () => disk.syncs.length === 1);
+  const later = [answer(3, "fact"), answer(4, "record")];
+  await until("the second commit", () => numbers().length === 4);
+  expect([answered, disk.syncs.length]).toEqual([[], 1]);
+  disk.syncs[0]?.();
+  await Promise.all(first);
+  await until("the second sync", () => disk.syncs.length === 2);
+  expect(answered).toEqual([1, 2]);
+  disk.syncs[1]?.();
+  await Promise.all(later);
+  expect(answered).toEqual([1, 2, 3, 4]);
+});
+
+test("a claim waits for the disk only as long as a fact does, since it may build on it", async () => {
+  const disk = aSlowDisk();
+  const { insert } = setUp(disk.sync);
+  const record = insert(1, "record");
+  await insert(2, "claim");
+  expect(disk.syncs).toHaveLength(1);
+  const fact = insert(3, "fact");
+  let isClaimed = false;
+  const claim = insert(4, "claim").then(() => (isClaimed = true));
+  disk.syncs[0]?.();
+  await record;
+  await until("the second sync", () => disk.syncs.length === 2);
+  expect(isClaimed).toBe(false);
+  disk.syncs[1]?.();
+  await Promise.all([claim, fact]);
 });
 
 test("one that fails, fails alone", async () => {

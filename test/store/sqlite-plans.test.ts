@@ -76,6 +76,7 @@ test("each partial index is used by the query it is for", async () => {
     "deliveries_sending",
     "deliveries_open",
     "callbacks_identity",
+    "callbacks_subscription_id",
     "callbacks_subscribed",
     "callbacks_subscriptions",
     "deliveries_owed",
@@ -83,6 +84,28 @@ test("each partial index is used by the query it is for", async () => {
     "verified_urls_until",
   ]) {
     expect(plans).toContain(index);
+  }
+});
+
+test("what register_callback has made is found by its task, and not among all that is no subscription", async () => {
+  const file = join(temporaryFolder(), "callbacks.db");
+  const prepare = vi.spyOn(Database.prototype, "prepare");
+  onTestFinished(() => prepare.mockRestore());
+  await (await openTestStore(file)).close();
+  const ofTask = prepare.mock.calls
+    .map(([sql]) => sql)
+    .filter((sql) => /^(select|update|delete) /.test(sql) && /"task_id" = \?[^()]*"subscription_id" is null/.test(sql));
+  prepare.mockRestore();
+  const db = new Database(file);
+  onTestFinished(() => void db.close());
+  expect(ofTask.length).toBeGreaterThan(4);
+  for (const sql of ofTask) {
+    const nulls = Array.from({ length: sql.split("?").length - 1 }, () => null);
+    const plan = db.prepare<unknown[], { detail: string }>(`explain query plan ${sql}`).all(...nulls);
+    expect([sql, plan.map(({ detail }) => detail).join()]).toEqual([
+      sql,
+      expect.stringContaining("callbacks_identity (principal=? AND task_id=?"),
+    ]);
   }
 });
 

@@ -4,8 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { EVENT_TYPES } from "../../src/domain/event.ts";
+import { idOfSubscription } from "../../src/domain/subscription.ts";
+import type { SubscriptionKey } from "../../src/domain/subscription.ts";
 import type { ClaimDeliveries, RecordAttempt } from "../../src/service/delivery-ports.ts";
 import type { RegisterCallback, StartTask } from "../../src/service/ports.ts";
+import type { PutSubscription } from "../../src/service/subscription-ports.ts";
 import type { TaskContext, TaskType } from "../../src/service/task-types.ts";
 
 export const A_SECRET = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
@@ -75,6 +78,18 @@ export function aTaskContext(changes: Partial<TaskContext> = {}): TaskContext {
   const { signal } = new AbortController();
   const log = { info: () => {}, warn: () => {}, error: () => {} };
   return { taskId: "task-1", attempt: 1, signal, progress: () => {}, log, ...changes };
+}
+
+export const HOUR_MS = 3_600_000;
+
+export function aSubscription(
+  changes: Partial<SubscriptionKey & Omit<PutSubscription, "key" | "id">> = {},
+): PutSubscription {
+  const { principal = "local", url = "https://app.example/hook", name = "task_completed", taskId = null } = changes;
+  const { secret = A_SECRET, overlapMs = HOUR_MS, ownMax = 10, replay = null } = changes;
+  const { now = T0, expiresAt = T0 + HOUR_MS } = changes;
+  const key = { principal, url, name, taskId };
+  return { key, id: idOfSubscription(key), now, secret, overlapMs, expiresAt, replay, ownMax };
 }
 
 export function aClaim(changes: Partial<ClaimDeliveries> = {}): ClaimDeliveries {

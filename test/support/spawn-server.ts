@@ -97,7 +97,8 @@ function portIn(readyLine: string): number {
   return Number(groups.find((group) => group !== undefined));
 }
 
-function collectLines(child: ChildProcess, exited: Promise<unknown>) {
+/** What a process prints, by line, and the wait for a line. */
+export function collectLines(child: ChildProcess, exited: Promise<unknown>) {
   const lines: string[] = [];
   const waiting = new Set<() => void>();
   const add = (line: string): void => {
@@ -120,7 +121,7 @@ function collectLines(child: ChildProcess, exited: Promise<unknown>) {
     const deadline = setTimeout(() => fail(`${deadlineMs} ms passed`), deadlineMs);
     waiting.add(look);
     look();
-    void exited.then(() => fail("The server ended"));
+    void exited.then(() => fail("The process ended"));
     try {
       return await promise;
     } finally {

@@ -9,7 +9,7 @@ import type { Call, Method } from "../call.ts";
 import type { MethodGroup } from "../methods.ts";
 import { DESCRIPTORS } from "./descriptors.ts";
 import { rpcErrorOf } from "./errors.ts";
-import { listParams, parse, pollParams, selectionOf, subscribeParams, unsubscribeParams } from "./params.ts";
+import { listParams, parse, pollParams, selectionOf, subscribeParams, taskIdIn, unsubscribeParams } from "./params.ts";
 import { createStream } from "./stream.ts";
 
 /** Events in one answer to a poll, unless it asks for fewer. */
@@ -61,7 +61,6 @@ export function createEventsMethods(needs: EventsMethodsNeeds): MethodGroup {
     const selection = selectionOf(given);
     const { mode, url, secret } = delivery;
     if (typeof mode === "string" && mode !== "webhook") throw otherMode(mode);
-    if (typeof ttlMs === "number" && !(ttlMs > 0)) throw invalidParam("ttlMs", "invalid");
     const wishes = { cursor: cursor ?? null, maxAgeMs: maxAgeMs ?? null, ttlMs };
     const subscribed = await subscriptions.subscribe(principal, { ...selection, url, secret, ...wishes });
     return {
@@ -75,8 +74,9 @@ export function createEventsMethods(needs: EventsMethodsNeeds): MethodGroup {
 
   async function unsubscribe({ principal, params }: Call) {
     const { name, arguments: given, delivery } = parse(unsubscribeParams, params);
-    const taskId = given?.task_id ?? null;
-    const removed = await subscriptions.unsubscribe(principal, { name, taskId, url: delivery.url });
+    const taskId = taskIdIn(given);
+    const removed =
+      taskId !== undefined && (await subscriptions.unsubscribe(principal, { name, taskId, url: delivery.url }));
     if (!removed && unknownUnsubscribe === "not_found") throw new EventsError("NotFound", { kind: "subscription" });
     return {};
   }

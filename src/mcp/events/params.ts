@@ -28,7 +28,7 @@ export const subscribeParams = z.object({
 /** Whatever has become of the name and the arguments, their owner must be able to clean up. */
 export const unsubscribeParams = z.object({
   name: z.string().min(1),
-  arguments: z.object({ task_id: z.string().optional() }).nullish(),
+  arguments: z.unknown().optional(),
   delivery: z.object({ url: z.string() }),
 });
 export const listParams = z.object({ cursor: z.string().nullish() });
@@ -52,6 +52,12 @@ export function selectionOf(given: { readonly name: string; readonly arguments?:
   if (parsed.success) return { name, taskId: parsed.data.task_id ?? null };
   const [issue] = parsed.error.issues;
   throw invalidParam(z.core.toDotPath(["arguments", ...(issue?.path ?? [])]), reasonOf(issue));
+}
+
+/** What a subscription with these arguments is about (null: any task); undefined: there is none with such arguments. */
+export function taskIdIn(given: unknown): string | null | undefined {
+  const parsed = z.strictObject({ task_id: z.string().optional() }).safeParse(given ?? {});
+  return parsed.success ? (parsed.data.task_id ?? null) : undefined;
 }
 
 function reasonOf(issue: z.core.$ZodIssue | undefined): string {

@@ -17,14 +17,17 @@ export function prepareRecording(db: SqliteConnection["db"]): (command: RecordAt
 
   return (command) => {
     const { deliveryId, startedAt, durationMs, outcome, step } = command;
-    const row = statements.countAttempt.get({ deliveryId });
+    const row = statements.find.get({ deliveryId });
     // Withdrawn during the attempt, and its history pruned since: there is nothing left to add to.
     if (row === undefined) return { claimHeld: false, eventSettled: false };
     const { statusCode, error, responseExcerpt } = outcome;
-    const attempt = { number: row.attemptCount, startedAt, durationMs, statusCode, error, responseExcerpt };
+    const attempt = { number: row.attemptCount + 1, startedAt, durationMs, statusCode, error, responseExcerpt };
     statements.insert.run({ deliveryId, ...attempt });
     const claimHeld = row.status === "sending" && row.claim === command.claim;
-    if (!claimHeld) return { claimHeld, eventSettled: false };
+    if (!claimHeld) {
+      statements.count.run({ deliveryId });
+      return { claimHeld, eventSettled: false };
+    }
     const endedAt = startedAt + durationMs;
     statements.take.run({ deliveryId, settledAt: step.status === "pending" ? null : endedAt, ...columnsOf(step) });
     const isGone = step.status === "exhausted" && step.disablesCallback;
@@ -48,11 +51,8 @@ function columnsOf(step: RecordedStep) {
 
 function prepare(db: SqliteConnection["db"]) {
   return {
-    countAttempt: db
-      .update(deliveries)
-      .set({ attemptCount: sql`${deliveries.attemptCount} + 1` })
-      .where(eq(deliveries.id, bound("deliveryId")))
-      .returning({
+    find: db
+      .select({
         eventId: deliveries.eventId,
         callbackId: deliveries.callbackId,
         status: deliveries.status,
@@ -60,6 +60,13 @@ function prepare(db: SqliteConnection["db"]) {
         sendAgain: deliveries.sendAgain,
         attemptCount: deliveries.attemptCount,
       })
+      .from(deliveries)
+      .where(eq(deliveries.id, bound("deliveryId")))
+      .prepare(),
+    count: db
+      .update(deliveries)
+      .set({ attemptCount: sql`${deliveries.attemptCount} + 1` })
+      .where(eq(deliveries.id, bound("deliveryId")))
       .prepare(),
     insert: db
       .insert(attempts)
@@ -76,6 +83,7 @@ function prepare(db: SqliteConnection["db"]) {
     take: db
       .update(deliveries)
       .set({
+        attemptCount: sql`${deliveries.attemptCount} + 1`,
         status: sql`${bound("status")}`,
         nextAttemptAt: sql`${bound("nextAttemptAt")}`,
         reason: sql`${bound("reason")}`,

@@ -7,6 +7,7 @@ import { migrate } from "drizzle-orm/better-sqlite3/migrator";
 import { StartError } from "../../domain/errors.ts";
 import { createGroupCommit, isBusy } from "./group-commit.ts";
 import type { GroupCommit } from "./group-commit.ts";
+import { createLogSync } from "./log-sync.ts";
 
 /** How long we wait for another server on the same file to end: a restart overlaps with its predecessor for a moment. */
 const LOCK_PATIENCE_MS = 2000;
@@ -19,12 +20,12 @@ const FILE_MODE = 0o600;
 
 export interface SqliteConnection {
   readonly db: BetterSQLite3Database & { readonly $client: Database.Database };
-  /** Runs synchronous `work` in an immediate transaction; resolves once it is on disk. See group-commit.ts. */
+  /** Runs synchronous `work` in an immediate transaction. See group-commit.ts for when it resolves. */
   readonly write: GroupCommit["write"];
   /** Moves the write-ahead log into the file and cuts it to nothing, unless another program is reading. */
   emptyLog(): void;
   /** Commits what is waiting, if the file lets us, then closes. */
-  close(): void;
+  close(): Promise<void>;
 }
 
 /**
@@ -38,15 +39,18 @@ export function openConnection(file: string, migrationsFolder: string): SqliteCo
     const client = openDatabase(path, migrationsFolder);
     const db = drizzle({ client });
     const transaction = client.transaction((work: () => void) => work());
-    const { write, flush } = createGroupCommit((work) => transaction.immediate(work));
+    const log = createLogSync(`${path}-wal`);
+    const { write, flush, settled } = createGroupCommit((work) => transaction.immediate(work), log.sync);
     return {
       db,
       write,
       emptyLog() {
         client.pragma("wal_checkpoint(TRUNCATE)");
       },
-      close() {
+      async close() {
         flush();
+        await settled();
+        log.close();
         client.close();
         lock.close();
       },
@@ -91,7 +95,8 @@ function openDatabase(path: string, migrationsFolder: string): Database.Database
   const client = new Database(path, { timeout: OPEN_PATIENCE_MS });
   try {
     client.pragma("journal_mode = WAL");
-    client.pragma("synchronous = FULL");
+    // The log goes to disk by log-sync.ts, beside our work; checkpoints still wait for the disk in here.
+    client.pragma("synchronous = NORMAL");
     // What is removed or replaced is overwritten: old results, and secrets that were in clear.
     client.pragma("secure_delete = ON");
     refuseNewer(client, path, migrationsFolder);

@@ -36,8 +36,10 @@ export function prepareEventReading(db: Db): (query: EventsQuery) => EventsPage 
 
   return ({ principal, afterSeq, types, taskId, notBefore, limit, newest }) => {
     const of = { principal, types: JSON.stringify(types), taskId };
+    const last = lastSeq();
     const floor = newest === null ? undefined : statements.floor.get({ ...of, afterSeq, newest });
-    const startedAfter = Math.max(afterSeq, floor?.seq ?? 0);
+    // A place that this log has not come to is of one that was lost, for example when an older copy of the file was put back.
+    const startedAfter = Math.max(Math.min(afterSeq, last), floor?.seq ?? 0);
     // One more than is shown tells whether there are more.
     const rows = statements.after.all({ ...of, afterSeq: startedAfter, notBefore, limit: limit + 1 });
     const hasMore = rows.length > limit;
@@ -46,10 +48,10 @@ export function prepareEventReading(db: Db): (query: EventsQuery) => EventsPage 
     const isTooOld = notBefore > 0 && statements.older.get({ ...of, afterSeq, notBefore }) !== undefined;
     return {
       events: shown.map((row) => ({ seq: row.seq, event: toEvent(row) })),
-      position: hasMore ? (shown.at(-1)?.seq ?? startedAfter) : Math.max(lastSeq(), startedAfter),
+      position: hasMore ? (shown.at(-1)?.seq ?? startedAfter) : last,
       hasMore,
       startedAfter,
-      hasLost: lost > afterSeq || startedAfter > afterSeq || isTooOld,
+      hasLost: lost > afterSeq || startedAfter !== afterSeq || isTooOld,
     };
   };
 }

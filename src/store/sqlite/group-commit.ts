@@ -8,28 +8,41 @@ const BUSY_RETRY_MS = 25;
 /** Runs synchronous work in a transaction; what it throws rolls back. */
 export type RunInTransaction = (work: () => void) => void;
 
+/** Resolves once everything that was committed before the call is on disk. Never rejects: a disk that loses writes is the end. */
+export type Sync = () => Promise<void>;
+
+/**
+ * When a write is answered. `fact`: once it is on disk; others may build on it. `record`: likewise, but nothing builds on it. `claim`:
+ * once it is committed and all facts it may build on are on disk; a power cut may take it back, a kill may not.
+ */
+export type WriteKind = "fact" | "record" | "claim";
+
 export interface GroupCommit {
   /**
-   * Runs `work` in a transaction that it may share with others of the same moment, and resolves once that is committed. `work` must not
+   * Runs `work` in a transaction that it may share with others of the same moment, and resolves as its kind says. `work` must not
    * await, and is run a second time, on a rolled-back database, when the transaction it shared fails. Rejects with what `work` threw, or
    * with StoreUnavailable.
    */
-  write<T>(work: () => T): Promise<T>;
+  write<T>(work: () => T, kind?: WriteKind): Promise<T>;
   /** Commits what is waiting, now; what another program keeps from being written goes on waiting. */
   flush(): void;
+  /** Resolves when nothing that was committed waits for the disk. */
+  settled(): Promise<void>;
 }
 
 interface Waiting {
   /** Runs the work, and returns what tells its owner of the commit. */
   readonly run: () => () => void;
   readonly fail: (error: unknown) => void;
+  readonly kind: WriteKind;
 }
 
 /**
- * A commit costs a wait for the disk, whatever is in it; so all that is asked for in one turn of the event loop shares one. Under load
- * turns take longer, and groups grow by themselves.
+ * A commit costs, whatever is in it, and a wait for the disk costs far more; so all that is asked for in one turn of the event loop
+ * shares one transaction, and all that is committed while the disk is busy shares the next wait. The wait itself stops nobody.
  */
-export function createGroupCommit(inTransaction: RunInTransaction): GroupCommit {
+export function createGroupCommit(inTransaction: RunInTransaction, sync: Sync): GroupCommit {
+  const disk = createDiskQueue(sync);
   let waiting: Waiting[] = [];
   let isScheduled = false;
   let busySince: number | null = null;
@@ -48,7 +61,7 @@ export function createGroupCommit(inTransaction: RunInTransaction): GroupCommit 
         committed = group.map(({ run }) => run());
       });
       busySince = null;
-      for (const tell of committed) tell();
+      disk.add(committed.map((tell, index) => ({ tell, kind: group[index]!.kind })));
     } catch (error) {
       if (isBusy(error)) waitForOthers(group, error);
       else if (group.length === 1 || isUnavailable(error)) failAll(group, error);
@@ -72,18 +85,58 @@ export function createGroupCommit(inTransaction: RunInTransaction): GroupCommit 
   }
 
   return {
-    write<T>(work: () => T) {
+    write<T>(work: () => T, kind: WriteKind = "fact") {
       const { promise, resolve, reject } = Promise.withResolvers<T>();
       const run = () => {
         const result = work();
         return () => resolve(result);
       };
-      waiting.push({ run, fail: reject });
+      waiting.push({ run, fail: reject, kind });
       if (!isScheduled) setImmediate(flush);
       isScheduled = true;
       return promise;
     },
     flush,
+    settled: disk.settled,
+  };
+}
+
+interface Committed {
+  readonly tell: () => void;
+  readonly kind: WriteKind;
+}
+
+/** What is committed and waits for the disk. */
+function createDiskQueue(sync: Sync) {
+  let queue: readonly Committed[] = [];
+  let loop: Promise<void> | null = null;
+  /** Facts among those that wait, the ones being synced included. */
+  let facts = 0;
+
+  async function syncAll(): Promise<void> {
+    while (queue.length > 0) {
+      const batch = queue;
+      queue = [];
+      await sync();
+      facts -= batch.filter(({ kind }) => kind === "fact").length;
+      for (const { tell } of batch) tell();
+    }
+    loop = null;
+  }
+
+  return {
+    add(group: readonly Committed[]): void {
+      facts += group.filter(({ kind }) => kind === "fact").length;
+      const mayGo = ({ kind }: Committed): boolean => kind === "claim" && facts === 0;
+      for (const one of group) if (mayGo(one)) one.tell();
+      const stay = group.filter((one) => !mayGo(one));
+      if (stay.length === 0) return;
+      queue = [...queue, ...stay];
+      loop ??= syncAll();
+    },
+    settled: async () => {
+      await loop;
+    },
   };
 }
 

@@ -90,7 +90,7 @@ export function dueUnlessHeld(otherwise: SQL): SQL {
 /** Whether an event has no open delivery left. */
 export function prepareIsSettled(db: SqliteConnection["db"]): (eventId: string) => boolean {
   const anyOpen = db
-    .select({ id: sql<string>`"id"` })
+    .select({ one: sql<number>`1` })
     // Left to itself SQLite takes deliveries_event and reads all deliveries of the event, the settled ones too.
     .from(sql`${deliveries} indexed by "deliveries_open"`)
     .where(and(deliveryIsOpen, eq(deliveries.eventId, bound("eventId"))))

@@ -108,7 +108,7 @@ export const callbacks = sqliteTable(
     olderSecrets: text("older_secrets"),
     profile: text().$type<BodyProfile>().notNull(),
     /** Of a subscription of MCP Events: its id and what was subscribed to. Null for what register_callback has made. */
-    subscriptionId: text("subscription_id").unique("callbacks_subscription_id"),
+    subscriptionId: text("subscription_id"),
     eventName: text("event_name").$type<EventName>(),
     status: text().$type<CallbackStatus>().notNull(),
     /** 1 until the task ends: what health counts without looking at history. */
@@ -129,6 +129,8 @@ export const callbacks = sqliteTable(
     uniqueIndex("callbacks_identity")
       .on(table.principal, table.taskId, table.clientId, table.url)
       .where(callbackIsRegistered),
+    // Partial, or SQLite takes it for the question which callbacks have no such id, and reads them all.
+    uniqueIndex("callbacks_subscription_id").on(table.subscriptionId).where(callbackIsSubscription),
     index("callbacks_subscriptions").on(table.principal, table.registeredAt, table.id).where(callbackIsSubscription),
     index("callbacks_subscribed").on(table.principal, table.taskId).where(subscriptionIsUp),
     index("callbacks_awaiting").on(table.id).where(callbackIsAwaiting),
@@ -239,11 +241,4 @@ export const verifiedUrls = sqliteTable(
 export const counters = sqliteTable("counters", {
   name: text().$type<"completed_tasks" | `lost_events:${string}`>().primaryKey(),
   value: integer().notNull(),
-});
-
-/** Under which keys secrets may be in this file. */
-export const secretKeys = sqliteTable("secret_keys", {
-  keyId: text("key_id").primaryKey(),
-  /** Whether all secrets are under this key, so that nobody need look at them. */
-  isWhole: integer("is_whole", { mode: "boolean" }).notNull(),
 });

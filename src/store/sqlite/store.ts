@@ -33,13 +33,14 @@ export interface SqliteStoreOptions {
 }
 
 /** Opens (makes, migrates) the file for this process alone; throws a `StartError` that says what is in the way. */
-export function openSqliteStore({ file, migrationsFolder, newId, cipher }: SqliteStoreOptions): Store {
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
+  const { file, migrationsFolder, newId, cipher } = options;
   const connection = openConnection(file, migrationsFolder);
   try {
     const keys = openKeyRegister(connection, cipher, file);
     return verbsOf(connection, newId, cipher, keys);
   } catch (error) {
-    connection.close();
+    await connection.close();
     throw asStartError(file, error);
   }
 }
@@ -65,7 +66,7 @@ function verbsOf(connection: SqliteConnection, newId: NewId, cipher: SecretCiphe
     ...subscriptionPruningVerbs(connection),
     ...secretVerbs(connection, cipher, keys),
     async close() {
-      connection.close();
+      await connection.close();
     },
   };
 }

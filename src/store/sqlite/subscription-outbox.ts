@@ -1,4 +1,5 @@
-import { and, asc, eq, isNull, or, sql } from "drizzle-orm";
+import { and, eq, isNull, sql } from "drizzle-orm";
+import type { SQL } from "drizzle-orm";
 import type { Event } from "../../domain/event.ts";
 import type { NewId } from "../../domain/ids.ts";
 import type { Task } from "../../domain/task.ts";
@@ -15,31 +16,33 @@ const bound = sql.placeholder;
 export function prepareSubscriptionOutbox(db: SqliteConnection["db"], newId: NewId) {
   const insertDelivery = prepareDeliveryInsert(db, newId);
   const watermarkOf = prepareWatermark(db);
-  const listening = db
-    .select()
-    .from(callbacks)
-    .where(
-      and(
-        subscriptionIsUp,
-        eq(callbacks.principal, bound("principal")),
-        or(isNull(callbacks.taskId), eq(callbacks.taskId, bound("taskId"))),
-        isInTime,
-      ),
-    )
-    .orderBy(asc(callbacks.id))
-    .prepare();
+  const listening = prepareListening(db);
 
   return (
     { principal, taskId }: Pick<Task, "principal" | "taskId">,
     { seq, event }: { readonly seq: number; readonly event: Event },
     now: number,
   ): number => {
-    const selected = listening
-      .all({ principal, taskId, now })
-      .filter((subscription) => toEventTypes(subscription.events).includes(event.type));
+    const selected = [...listening.toTask.all({ principal, taskId, now }), ...listening.toAny.all({ principal, now })]
+      .filter((subscription) => toEventTypes(subscription.events).includes(event.type))
+      .toSorted((left, right) => (left.id < right.id ? -1 : 1));
     for (const subscription of selected) {
       insertDelivery(event.id, subscription, now, { seq, cursor: watermarkOf.once(subscription.id, seq) });
     }
     return selected.length;
+  };
+}
+
+/** Two questions, since one would read every subscription of the principal for each task that ends. */
+function prepareListening(db: SqliteConnection["db"]) {
+  const listeningTo = (task: SQL) =>
+    db
+      .select()
+      .from(callbacks)
+      .where(and(subscriptionIsUp, eq(callbacks.principal, bound("principal")), task, isInTime))
+      .prepare();
+  return {
+    toTask: listeningTo(eq(callbacks.taskId, bound("taskId"))),
+    toAny: listeningTo(isNull(callbacks.taskId)),
   };
 }

@@ -1,0 +1,38 @@
+/** Verifies POSTs as they come, because a signature is only good for five minutes; each of them once. */
+import { Webhook } from "standardwebhooks";
+import { BrokenInvariant, mustHold } from "./broken.ts";
+import type { Post, Receivers } from "./receivers.ts";
+
+export interface Verifier {
+  /** What has come for a path since the last time. Throws BrokenInvariant. */
+  verify(path: string, secret: string): void;
+  /** POSTs verified so far. */
+  readonly count: number;
+}
+
+const TIMESTAMP_AGE_MS = 5000;
+
+export function createVerifier(receivers: Pick<Receivers, "postsFor">): Verifier {
+  const verified = new Set<Post>();
+  return {
+    verify(path, secret) {
+      for (const post of receivers.postsFor(path).filter((each) => !verified.has(each))) {
+        verifySignature(path, post, secret);
+        verified.add(post);
+      }
+    },
+    get count() {
+      return verified.size;
+    },
+  };
+}
+
+function verifySignature(path: string, { headers, body, at }: Post, secret: string): void {
+  try {
+    new Webhook(secret).verify(body, headers as Record<string, string>);
+  } catch (error) {
+    throw new BrokenInvariant(`a POST to ${path} has a wrong signature: ${String(error)}`);
+  }
+  const ageMs = at - Number(headers["webhook-timestamp"]) * 1000;
+  mustHold(Math.abs(ageMs) < TIMESTAMP_AGE_MS, `a POST to ${path} has a timestamp that is ${ageMs} ms old`);
+}

@@ -1,0 +1,47 @@
+/** The subscriptions of MCP Events: each round's principal has one, which is to hear of every end of its tasks. */
+import { eventCursorOf } from "../src/domain/event-cursor.ts";
+import { modernRequest, send } from "../test/mcp/wire.ts";
+import { mustHold } from "./broken.ts";
+import { whole } from "./random.ts";
+import type { Random } from "./random.ts";
+import { pickScript } from "./receivers.ts";
+import type { Receivers } from "./receivers.ts";
+import { principalOf, tokenOf } from "./settings.ts";
+
+export interface PlannedSubscription {
+  readonly principal: string;
+  readonly path: string;
+  readonly url: string;
+  /** Clients choose it. */
+  readonly secret: string;
+  /** Set once the server has acknowledged it. */
+  id: string | null;
+}
+
+const SECRET_BYTES = 32;
+const NAME = "task_finished";
+/** Asked for from the first event on, so that it is owed the same whenever it was made. */
+const BEGINNING = eventCursorOf(0);
+
+export function planSubscription(random: Random, receivers: Receivers, round: number): PlannedSubscription {
+  const principal = principalOf(round);
+  const path = `/${principal}/events`;
+  const bytes = Buffer.from(Array.from({ length: SECRET_BYTES }, () => whole(random, 0, 255)));
+  const url = receivers.addressFor(random, path, pickScript(random));
+  return { principal, path, url, secret: `whsec_${bytes.toString("base64")}`, id: null };
+}
+
+/** Subscribes, unless that was acknowledged. A client that got no answer asks again as before. */
+export async function subscribe(port: number, subscription: PlannedSubscription): Promise<void> {
+  if (subscription.id !== null) return;
+  const { principal, url, secret } = subscription;
+  const params = { name: NAME, arguments: {}, delivery: { mode: "webhook", url, secret }, cursor: BEGINNING };
+  const { headers, body = "" } = modernRequest("events/subscribe", params);
+  const authorization = `Bearer ${tokenOf(principal)}`;
+  const answer = await send(port, { headers: { ...headers, authorization }, body }).catch(() => null);
+  // Killed before the answer: nothing was promised.
+  if (answer === null) return;
+  const { result } = JSON.parse(answer.text) as { result?: { id: string } };
+  mustHold(result !== undefined, `the subscription of ${principal} was refused: ${answer.text}`);
+  subscription.id = result.id;
+}

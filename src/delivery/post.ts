@@ -1,0 +1,25 @@
+import { contentTypeOf, renderBody } from "../domain/body.ts";
+import { signatureHeaders } from "../domain/signature.ts";
+import type { ClaimedDelivery } from "../service/delivery-ports.ts";
+import type { SendRequest } from "./http-sender.ts";
+
+/** The `webhook-id` of what goes to a subscription of MCP Events: the event's id, or one of the message's own. */
+export type SubscriptionWebhookId = "event" | "message";
+
+/** The POST of a delivery: the same bytes on every attempt, under a timestamp and signatures of this one. `startedAt`: epoch ms. */
+export function postOf(delivery: ClaimedDelivery, startedAt: number, ids: SubscriptionWebhookId): SendRequest {
+  const { event, callback, cursor, profile } = delivery;
+  const body = renderBody(event, { ...callback, cursor }, delivery);
+  const message = { id: webhookIdOf(delivery, ids), body, timestamp: Math.floor(startedAt / 1000) };
+  const headers = {
+    "content-type": contentTypeOf(profile),
+    ...signatureHeaders(message, callback.signingSecrets),
+    ...(callback.subscriptionId !== null && { "x-mcp-subscription-id": callback.subscriptionId }),
+  };
+  return { url: callback.url, headers, body };
+}
+
+/** The same on every attempt. Clients of MCP Events are not of one mind what it should be, so it is a setting. */
+function webhookIdOf({ event, deliveryId, profile }: ClaimedDelivery, ids: SubscriptionWebhookId): string {
+  return profile === "mcp-events" && ids === "message" ? `msg_${deliveryId}` : event.id;
+}

@@ -1,0 +1,198 @@
+/** Which deliveries are claimed, and what is read of them for the sending. */
+import { and, asc, eq, gt, isNull, lte, or, sql } from "drizzle-orm";
+import type { Event } from "../../domain/event.ts";
+import { secretsAt } from "../../domain/signing-secrets.ts";
+import type { ClaimDeliveries, ClaimedDelivery } from "../../service/delivery-ports.ts";
+import type { SecretCipher } from "../secret-cipher.ts";
+import type { SqliteConnection } from "./connection.ts";
+import { toEvent } from "./rows.ts";
+import { callbacks, deliveries, deliveryIsPending, events, PENDING } from "./schema.ts";
+import { readableSecrets } from "./secrets.ts";
+
+interface DueDelivery {
+  readonly id: string;
+  readonly origin: string;
+  readonly dueAt: number | null;
+}
+
+interface Head {
+  readonly origin: string;
+  /** Of its earliest pending delivery; null: all of them are held. */
+  readonly dueAt: number | null;
+}
+
+type LoadedDelivery = ReturnType<ReturnType<typeof prepareStatements>["load"]["all"]>[number];
+
+/** Up to this many origins are asked one by one, since the line may hold a thousand rows of one that has no room. */
+const FEW_ORIGINS = 8;
+/** How far past the wanted number the line is looked along for origins that have room, before each origin is asked by itself. */
+const LOOK_PAST = 64;
+
+const bound = sql.placeholder;
+
+/** Claims within the caller's transaction. */
+export function prepareClaiming(
+  db: SqliteConnection["db"],
+  cipher: SecretCipher,
+): (command: ClaimDeliveries) => readonly ClaimedDelivery[] {
+  const claiming = prepareStatements(db);
+
+  function claimDue(command: ClaimDeliveries): ClaimedDelivery[] {
+    const chosen = choose(command);
+    if (chosen.length === 0) return [];
+    const ids = JSON.stringify(chosen);
+    claiming.claim.run({ ids });
+    // A task's end goes to all its callbacks: its event is read and parsed once.
+    const known = new Map<string, Event>();
+    const claimed = claiming.load.all({ ids }).map((row) => toClaimed(row, command.now, known));
+    const byId = new Map(claimed.map((delivery) => [delivery.deliveryId, delivery]));
+    return chosen.map((id) => byId.get(id) ?? complain(id));
+  }
+
+  /** The ids of what is due and has room, the oldest first. */
+  function choose(command: ClaimDeliveries): string[] {
+    return (chooseByOrigin(command) ?? chooseAlongTheLine(command)).map(({ id }) => id);
+  }
+
+  /** Exactly what there is room for, where few origins wait; null: there are too many of them, or more is due than `limit`. */
+  function chooseByOrigin({ now, limit, perOrigin, roomOf }: ClaimDeliveries): DueDelivery[] | null {
+    const origins = claiming.heads.all({ most: FEW_ORIGINS + 1 });
+    if (origins.length > FEW_ORIGINS) return null;
+    const wanted = origins
+      .filter((head) => isDue(head, now))
+      .map(({ origin }) => ({ origin, limit: Math.max(0, roomOf.get(origin) ?? perOrigin) }));
+    if (wanted.reduce((sum, one) => sum + one.limit, 0) > limit) return null;
+    return wanted
+      .flatMap((one) => (one.limit === 0 ? [] : claiming.dueOf.all({ now, ...one })))
+      .toSorted((left, right) => (left.dueAt ?? 0) - (right.dueAt ?? 0));
+  }
+
+  function chooseAlongTheLine({ now, limit, perOrigin, roomOf }: ClaimDeliveries): DueDelivery[] {
+    const room = new Map(roomOf);
+    const chosen = new Map<string, DueDelivery>();
+    const take = (due: DueDelivery): void => {
+      const left = room.get(due.origin) ?? perOrigin;
+      if (left <= 0 || chosen.size >= limit || chosen.has(due.id)) return;
+      room.set(due.origin, left - 1);
+      chosen.set(due.id, due);
+    };
+    const oldest = claiming.due.all({ now, limit: limit + LOOK_PAST });
+    for (const due of oldest) take(due);
+    if (chosen.size === limit || oldest.length < limit + LOOK_PAST) return [...chosen.values()];
+    // Origins without room fill the head of the line: ask each of the others by itself.
+    const heads = claiming.heads.all({ most: -1 }).filter((head) => isDue(head, now));
+    for (const { origin } of heads.toSorted((left, right) => (left.dueAt ?? 0) - (right.dueAt ?? 0))) {
+      const wanted = Math.min(room.get(origin) ?? perOrigin, limit - chosen.size);
+      // As many as it may have had along the line are passed over here.
+      if (wanted > 0) for (const due of claiming.dueOf.all({ now, origin, limit: perOrigin + wanted })) take(due);
+    }
+    return [...chosen.values()];
+  }
+
+  function toClaimed(row: LoadedDelivery, now: number, known: Map<string, Event>): ClaimedDelivery {
+    const { delivery, eventId, callback } = row;
+    const { signingSecret: _, olderSecrets: __, ...target } = callback;
+    const secrets = readableSecrets(callback, cipher);
+    const signingSecrets = secrets === null ? [] : secretsAt(secrets, now);
+    const event = known.get(eventId) ?? eventOf(eventId);
+    known.set(eventId, event);
+    return { ...delivery, event, callback: { ...target, signingSecrets } };
+  }
+
+  function eventOf(eventId: string): Event {
+    const row = claiming.event.get({ eventId });
+    if (row === undefined) throw new Error(`Event ${eventId} is gone.`);
+    return toEvent(row);
+  }
+
+  return claimDue;
+}
+
+function isDue({ dueAt }: Head, now: number): boolean {
+  return dueAt !== null && dueAt <= now;
+}
+
+function complain(id: string): never {
+  throw new Error(`Delivery ${id} lost its callback.`);
+}
+
+/** When each origin's earliest pending delivery is due, of `most` origins (-1: of all): from one origin to the next by index, whatever number of rows each has. */
+const HEADS_OF_ORIGINS = `
+  with recursive origins(origin) as (
+    select min("origin") from "deliveries" where ${PENDING}
+    union all
+    select (select min("origin") from "deliveries" where ${PENDING} and "origin" > origins.origin)
+      from origins where origins.origin is not null
+      limit :most
+  ), heads(origin, dueAt) as (
+    select origin, (select min("next_attempt_at") from "deliveries" where ${PENDING} and "origin" = origins.origin)
+      from origins where origin is not null
+  )
+  select origin, dueAt from heads`;
+
+function prepareStatements(db: SqliteConnection["db"]) {
+  const isInTime = or(isNull(deliveries.notAfter), gt(deliveries.notAfter, bound("now")));
+  const isChosen = sql`${deliveries.id} in (select value from json_each(${bound("ids")}))`;
+  return {
+    due: db
+      .select({ id: deliveries.id, origin: deliveries.origin, dueAt: deliveries.nextAttemptAt })
+      .from(deliveries)
+      .where(and(deliveryIsPending, lte(deliveries.nextAttemptAt, bound("now")), isInTime))
+      .orderBy(asc(deliveries.nextAttemptAt))
+      .limit(bound("limit"))
+      .prepare(),
+    dueOf: db
+      .select({ id: deliveries.id, origin: deliveries.origin, dueAt: deliveries.nextAttemptAt })
+      .from(deliveries)
+      .where(
+        and(
+          deliveryIsPending,
+          eq(deliveries.origin, bound("origin")),
+          lte(deliveries.nextAttemptAt, bound("now")),
+          isInTime,
+        ),
+      )
+      .orderBy(asc(deliveries.nextAttemptAt))
+      .limit(bound("limit"))
+      .prepare(),
+    heads: db.$client.prepare<{ most: number }, Head>(HEADS_OF_ORIGINS),
+    claim: db
+      .update(deliveries)
+      .set({ status: "sending", claim: sql`${deliveries.claim} + 1`, nextAttemptAt: null, sendAgain: false })
+      .where(isChosen)
+      .prepare(),
+    load: db
+      .select({
+        delivery: {
+          deliveryId: deliveries.id,
+          claim: deliveries.claim,
+          attemptCount: deliveries.attemptCount,
+          notAfter: deliveries.notAfter,
+          attemptsBefore: deliveries.attemptsBefore,
+          origin: deliveries.origin,
+          profile: deliveries.profile,
+          profileVersion: deliveries.profileVersion,
+          cursor: deliveries.cursor,
+        },
+        eventId: deliveries.eventId,
+        callback: {
+          id: callbacks.id,
+          clientId: callbacks.clientId,
+          url: callbacks.url,
+          eventName: callbacks.eventName,
+          subscriptionId: callbacks.subscriptionId,
+          signingSecret: callbacks.signingSecret,
+          olderSecrets: callbacks.olderSecrets,
+        },
+      })
+      .from(deliveries)
+      .innerJoin(callbacks, eq(callbacks.id, deliveries.callbackId))
+      .where(isChosen)
+      .prepare(),
+    event: db
+      .select({ id: events.id, type: events.type, occurredAt: events.occurredAt, data: events.data })
+      .from(events)
+      .where(eq(events.id, bound("eventId")))
+      .prepare(),
+  };
+}

@@ -1,0 +1,105 @@
+import { describe, expect, test } from "vitest";
+import { eventCursorOf, seqOfCursor } from "../../src/domain/event-cursor.ts";
+import { EVENT_TYPES, typesOf } from "../../src/domain/event.ts";
+import { subscriptionIdOf } from "../../src/domain/ids.ts";
+import { canonicalJson } from "../../src/domain/json.ts";
+import { endpointFaultOf, grantedUntil, idOfSubscription } from "../../src/domain/subscription.ts";
+import { T0 } from "../support/builders.ts";
+
+const KEY = { principal: "ann", url: "https://app.example/cb?x=1", name: "task_completed", taskId: "t1" } as const;
+
+describe("the id of a subscription", () => {
+  test("is the one other servers derive: the known vector", () => {
+    const key = {
+      name: "task.completed",
+      url: "https://app.example/cb?mcp_event_subscription=5b1c",
+      principal: "user:alice",
+      arguments: { task_id: "t1" },
+    };
+    expect(subscriptionIdOf(canonicalJson(key))).toBe("sub_dd80199eb05cad05db6d0dc69181c37c");
+  });
+
+  test("is derived by that recipe from the key", () => {
+    const { taskId, ...rest } = KEY;
+    expect(idOfSubscription(KEY)).toBe(subscriptionIdOf(canonicalJson({ ...rest, arguments: { task_id: taskId } })));
+    const anyTask = canonicalJson({ ...rest, arguments: {} });
+    expect(idOfSubscription({ ...KEY, taskId: null })).toBe(subscriptionIdOf(anyTask));
+  });
+
+  test.each([
+    ["principal", { principal: "bob" }],
+    ["URL, be it by one byte", { url: "https://app.example/cb?x=1&" }],
+    ["URL's spelling", { url: "https://APP.example/cb?x=1" }],
+    ["name", { name: "task_finished" }],
+    ["task", { taskId: "t2" }],
+    ["having no task", { taskId: null }],
+  ] as const)("is another for another %s", (_, change) => {
+    expect(idOfSubscription({ ...KEY, ...change })).not.toBe(idOfSubscription(KEY));
+    expect(idOfSubscription({ ...KEY, ...change })).toMatch(/^sub_[0-9a-f]{32}$/);
+  });
+});
+
+describe("a cursor", () => {
+  test.each([0, 1, 41, 2 ** 31, Number.MAX_SAFE_INTEGER])("of %d is read as what it was made of", (seq) => {
+    expect(seqOfCursor(eventCursorOf(seq))).toBe(seq);
+  });
+
+  test.each([
+    ["nothing", ""],
+    ["another kind's", "cur_MQ"],
+    ["no number", `evc_${Buffer.from("one").toString("base64url")}`],
+    ["negative", `evc_${Buffer.from("-1").toString("base64url")}`],
+    ["a fraction", `evc_${Buffer.from("1.5").toString("base64url")}`],
+    ["too large to be exact", `evc_${Buffer.from("9007199254740993").toString("base64url")}`],
+    ["spelled another way", `evc_${Buffer.from("01").toString("base64url")}`],
+    ["padded", `${eventCursorOf(1)}==`],
+    ["very long", `evc_${"M".repeat(10_000)}`],
+  ])("that is %s is none of ours", (_, cursor) => {
+    expect(seqOfCursor(cursor)).toBeNull();
+  });
+});
+
+describe("the time a subscription is granted", () => {
+  const POLICY = { defaultMs: 3_600_000, minMs: 60_000, maxMs: 86_400_000, allowsNone: false };
+  const granted = (asked: number | null | undefined, policy = POLICY) => grantedUntil(asked, policy, T0);
+
+  test.each([
+    ["no wish: the default", undefined, 3_600_000],
+    ["as wished", 90_000, 90_000],
+    ["less than the shortest", 1, 60_000],
+    ["zero", 0, 60_000],
+    ["negative", -5, 60_000],
+    ["more than the longest", 1e15, 86_400_000],
+    ["a fraction, never more than was asked for", 90_000.9, 90_000],
+    ["no end, which is not offered", null, 86_400_000],
+  ] as const)("%s", (_, asked, wantMs) => {
+    expect(granted(asked)).toBe(T0 + wantMs);
+  });
+
+  test("has no end only where that is offered and asked for", () => {
+    const offering = { ...POLICY, allowsNone: true };
+    expect(granted(null, offering)).toBeNull();
+    expect(granted(undefined, offering)).toBe(T0 + POLICY.defaultMs);
+    expect(granted(Number.MAX_VALUE, offering)).toBe(T0 + POLICY.maxMs);
+  });
+});
+
+test("what is wrong with an endpoint is told in six words only", () => {
+  const told = {
+    timeout: "timeout",
+    tls_error: "tls_error",
+    http_3xx: "http_4xx",
+    http_4xx: "http_4xx",
+    http_5xx: "http_5xx",
+    connection_refused: "connection_refused",
+    connection_reset: "connection_refused",
+    dns_error: "connection_refused",
+    blocked: "connection_refused",
+  } as const;
+  for (const error of Object.keys(told) as (keyof typeof told)[]) expect(endpointFaultOf(error)).toBe(told[error]);
+});
+
+test("task_finished selects any end, every other name its own", () => {
+  expect(typesOf("task_finished")).toEqual(EVENT_TYPES);
+  for (const type of EVENT_TYPES) expect(typesOf(type)).toEqual([type]);
+});

@@ -1,0 +1,172 @@
+/** `@ai-sdk/mcp` as an application uses it: its client, its webhook handler, its own storage. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Webhook } from "standardwebhooks";
+import { describe, expect, test } from "vitest";
+import { generateSecret } from "../../src/domain/signature.ts";
+import { startAiAgent } from "../support/ai-sdk.ts";
+import type { AiAgent } from "../support/ai-sdk.ts";
+import { temporaryFolder } from "../support/builders.ts";
+import { callTool, start } from "../support/call-tool.ts";
+import { poll } from "../support/mcp-events.ts";
+import { selfSigned } from "../support/self-signed.ts";
+import { startServer } from "../support/server.ts";
+import { until } from "../support/until.ts";
+
+const ERAS = [
+  { era: "2026-07-28", discovers: true },
+  { era: "2025-11-25", discovers: false },
+];
+const MATRIX = ERAS.flatMap((row) => [
+  { ...row, scheme: "http" },
+  { ...row, scheme: "https" },
+]);
+
+/** The agent, and the settings of a server that may send to it. */
+async function startAgent(scheme: string): Promise<{ agent: AiAgent; env: Record<string, string> }> {
+  if (scheme === "http") return { agent: await startAiAgent(), env: {} };
+  const tls = selfSigned("localhost");
+  const caFile = join(temporaryFolder(), "ca.pem");
+  writeFileSync(caFile, tls.cert);
+  return { agent: await startAiAgent(tls), env: { CALLBACK_CA_FILE: caFile } };
+}
+
+describe.each(MATRIX)("an application on the AI SDK, $era, $scheme", ({ discovers, scheme }) => {
+  test("lists, subscribes, hears of a task's end, refreshes, unsubscribes and hears no more", async () => {
+    const { agent, env } = await startAgent(scheme);
+    const server = await startServer({ env });
+    const events = await agent.connect({ url: server.url, discovers });
+    const { events: listed } = await events.list();
+    expect(listed.map(({ name }) => name)).toEqual([
+      "task_completed",
+      "task_failed",
+      "task_cancelled",
+      "task_finished",
+    ]);
+
+    const subscribed = await events.subscribe({ name: "task_finished", delivery: agent.delivery });
+    expect(agent.answers).toMatchObject([{ status: 200, body: expect.stringContaining('"type":"verification"') }]);
+    await start(server.url, "t1");
+    const [accepted] = await agent.waitForEvents(1);
+    expect(accepted).toEqual({
+      subscriptionId: subscribed.id,
+      event: {
+        eventId: expect.stringMatching(/^evt_/),
+        name: "task_finished",
+        timestamp: expect.any(String),
+        data: {
+          task_id: "t1",
+          started_by: "starter",
+          status: "completed",
+          sequence: 1,
+          finished_at: accepted?.event.timestamp,
+        },
+        cursor: expect.any(String),
+      },
+    });
+
+    const refreshed = await events.refresh({ id: subscribed.id });
+    expect(refreshed).toMatchObject({ id: subscribed.id, truncated: false, deliveryStatus: { active: true } });
+    expect(Date.parse(String(refreshed.refreshBefore))).toBeGreaterThan(Date.parse(String(subscribed.refreshBefore)));
+    expect(agent.answers.map(({ status }) => status)).toEqual([200, 204]);
+
+    const kept = await startAiAgent();
+    await (
+      await kept.connect({ url: server.url, discovers })
+    ).subscribe({
+      name: "task_finished",
+      delivery: kept.delivery,
+    });
+    await events.unsubscribe({ id: subscribed.id });
+    expect(agent.store.records).toEqual([]);
+    await start(server.url, "t2");
+    // Both would have been told in one pass.
+    await kept.waitForEvents(1);
+    await server.waitForLine("📞 All callbacks sent for t2");
+    expect(agent.answers).toHaveLength(2);
+  });
+});
+
+/** Subscribed to the ends of all tasks. */
+async function subscribeAgent(url: string, token?: string) {
+  const agent = await startAiAgent();
+  const events = await agent.connect({ url, discovers: true, ...(token === undefined ? {} : { token }) });
+  const { id } = await events.subscribe({ name: "task_finished", delivery: agent.delivery });
+  return { agent, events, id };
+}
+
+test("a delivery that overtakes the answer to the subscribe is refused with 503, and accepted two seconds later", async () => {
+  const server = await startServer();
+  const { cursor } = await poll(server, {});
+  await start(server.url, "t1");
+  await until("t1 has ended", async () => (await poll(server, { cursor })).events.length === 1);
+  const agent = await startAiAgent();
+  const events = await agent.connect({ url: server.url, discovers: true });
+  // The answer is there, but its database takes until the event to replay has come.
+  agent.store.beforeUpdate = () => until("the event came too early", () => agent.answers.length === 2);
+  await events.subscribe({ name: "task_finished", delivery: agent.delivery, cursor });
+  agent.store.beforeUpdate = async () => {};
+  const refusedAt = Date.now();
+  await agent.waitForEvents(1);
+  expect(Date.now() - refusedAt).toBeLessThan(4000);
+  expect(agent.answers.map(({ status }) => status)).toEqual([200, 503, 204]);
+  const [, early, later] = agent.answers;
+  expect([later!.body, later!.headers["webhook-id"]]).toEqual([early!.body, early!.headers["webhook-id"]]);
+});
+
+test("a secret changed by a refresh: the next event is signed with both, and the application accepts it", async () => {
+  const server = await startServer();
+  const { agent, events, id } = await subscribeAgent(server.url);
+  const { key, delivery } = agent.store.records[0]!;
+  const next = generateSecret();
+  await agent.store.update(key, { delivery: { ...delivery, secret: next } });
+  expect(await events.refresh({ key })).toMatchObject({ id });
+  await start(server.url, "t1");
+  await agent.waitForEvents(1);
+  const { body, headers } = agent.answers.at(-1)!;
+  expect(String(headers["webhook-signature"]).split(" ")).toHaveLength(2);
+  for (const secret of [next, delivery.secret]) new Webhook(secret).verify(body, headers as Record<string, string>);
+});
+
+test("a kill between the application's answer and its record: it gets the event again, under the same id", async () => {
+  const file = join(temporaryFolder(), "callbacks.db");
+  const first = await startServer({ file, killAt: { response: 204 } });
+  const { agent } = await subscribeAgent(first.url);
+  await start(first.url, "t1");
+  await first.ended();
+  await startServer({ file });
+  const [event, again] = await agent.waitForEvents(2);
+  expect(again).toEqual(event);
+  expect(agent.answers.map(({ status }) => status)).toEqual([200, 204, 204]);
+  // What the AI SDK tells applications to de-duplicate by.
+  const seen = new Set(agent.events.map(({ subscriptionId, event: { eventId } }) => `${subscriptionId} ${eventId}`));
+  expect(seen.size).toBe(1);
+});
+
+test("whose token is taken away is told so once, the AI SDK drops the subscription, and others notice nothing", async () => {
+  const file = join(temporaryFolder(), "callbacks.db");
+  const first = await startServer({ file, env: { AUTH_TOKENS: "alice:a-token,bob:b-token" } });
+  const alice = await subscribeAgent(first.url, "a-token");
+  const bob = await subscribeAgent(first.url, "b-token");
+  await first.stop();
+  const second = await startServer({ file, env: { AUTH_TOKENS: "bob:b-token" } });
+  await until("alice is told", () => alice.agent.terminations.length > 0);
+  expect(alice.agent.terminations).toEqual([
+    { type: "terminated", error: { code: -32012, message: "Forbidden", data: { reason: "access_revoked" } } },
+  ]);
+  await until("the record is gone", () => alice.agent.store.records.length === 0);
+  expect(alice.agent.answers.at(-1)).toMatchObject({
+    status: 204,
+    headers: { "webhook-id": expect.stringMatching(/^msg_terminated_/), "x-mcp-subscription-id": alice.id },
+  });
+  await callTool(second.url, "start_task_with_callbacks", { task_id: "t1", client_id: "c" }, "b-token");
+  await bob.agent.waitForEvents(1);
+  expect(bob.agent.answers.map(({ status }) => status)).toEqual([200, 204]);
+  await second.stop();
+
+  // Back with a token, she begins anew: what is over stays over, and is not told twice.
+  const third = await startServer({ file, env: { AUTH_TOKENS: "alice:a-token,bob:b-token" } });
+  const list = await callTool(third.url, "list_subscriptions", {}, "a-token");
+  expect(list).toMatchObject({ subscriptions: [{ subscription_id: alice.id, status: "ended" }] });
+  expect(alice.agent.terminations).toHaveLength(1);
+}, 90_000);

@@ -1,0 +1,163 @@
+/** `events/stream` against the real server. Its heartbeat is tested with a clock of the test's own: test/service/event-stream.test.ts. */
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { serveMcp } from "../mcp/serve-mcp.ts";
+import { send, WIRE_ERAS } from "../mcp/wire.ts";
+import { temporaryFolder } from "../support/builders.ts";
+import { callTool, start } from "../support/call-tool.ts";
+import { followEvents } from "../support/event-stream.ts";
+import { poll } from "../support/mcp-events.ts";
+import type { RpcMessage } from "../support/mcp-events.ts";
+import { startServer } from "../support/server.ts";
+import { until } from "../support/until.ts";
+
+const EVERYTHING = { name: "task_finished" };
+const SUBSCRIPTION_ID = "io.modelcontextprotocol/subscriptionId";
+/** More than may be open at once. */
+const STREAMS = 600;
+
+const taskOf = ({ params }: RpcMessage) => (params?.["data"] as { task_id: string } | undefined)?.task_id;
+const cursorOf = ({ params }: RpcMessage) => String(params?.["cursor"]);
+const startAs = (url: string, token: string, taskId: string) =>
+  callTool(url, "start_task_with_callbacks", { task_id: taskId, client_id: "c" }, token);
+
+describe.each(WIRE_ERAS)("a stream of $era", ({ era, requestOf }) => {
+  test("tells that it is active, then every event with its cursor; from a cursor on it tells them again", async () => {
+    const server = await startServer();
+    const stream = followEvents(server, EVERYTHING, { requestOf });
+    await stream.waitFor(1);
+    await start(server.url, "t1");
+    await stream.waitFor(2);
+    await start(server.url, "t2");
+    const [active, first, second] = await stream.waitFor(3);
+    const _meta = { [SUBSCRIPTION_ID]: 7 };
+    expect(active).toMatchObject({
+      method: "notifications/events/active",
+      params: { _meta, cursor: expect.any(String), truncated: false },
+    });
+    expect([first, second]).toMatchObject([
+      { method: "notifications/events/event", params: { _meta, data: { task_id: "t1" } } },
+      { method: "notifications/events/event", params: { _meta, data: { task_id: "t2" } } },
+    ]);
+
+    const whole = followEvents(server, { ...EVERYTHING, cursor: cursorOf(active!) }, { requestOf });
+    expect((await whole.waitFor(3)).slice(1)).toEqual([first, second]);
+    const rest = followEvents(server, { ...EVERYTHING, cursor: cursorOf(first!) }, { requestOf });
+    expect((await rest.waitFor(2)).slice(1)).toEqual([second]);
+    const narrow = followEvents(
+      server,
+      { ...EVERYTHING, arguments: { task_id: "t2" }, cursor: cursorOf(active!) },
+      { requestOf },
+    );
+    expect((await narrow.waitFor(2)).slice(1)).toEqual([second]);
+    expect((await poll(server, { cursor: cursorOf(active!) }, { requestOf })).events).toMatchObject([
+      { eventId: first!.params!["eventId"] },
+      { eventId: second!.params!["eventId"] },
+    ]);
+  });
+
+  test("what cannot be streamed is answered by an error and no more", async () => {
+    const server = await serveMcp();
+    const refusals = [
+      { params: { name: "task_exploded" }, error: { code: -32011, data: { kind: "event" } } },
+      { params: { ...EVERYTHING, cursor: "made-up" }, error: { code: -32602, data: { field: "cursor" } } },
+      { params: { ...EVERYTHING, arguments: { task: "t" } }, error: { code: -32602, data: { field: "arguments" } } },
+    ];
+    for (const { params, error } of refusals) {
+      const { text } = await send(server.port, requestOf("events/stream", params));
+      // The SDK of the older era writes a stream's error as its one frame.
+      expect(JSON.parse(text.replace(/^event: message\ndata: /, ""))).toMatchObject({ id: 7, error });
+    }
+  });
+
+  test(
+    `its client goes away: that ends it, ${STREAMS} times over, and nobody is told of a fault`,
+    { timeout: 60_000 },
+    async () => {
+      const server = await startServer();
+      for (let index = 0; index < STREAMS; index++) {
+        const stream = followEvents(server, EVERYTHING, { requestOf });
+        const [active] = await stream.waitFor(1);
+        expect(active).toMatchObject({ method: "notifications/events/active" });
+        stream.leave();
+      }
+      const last = followEvents(server, EVERYTHING, { requestOf });
+      await start(server.url, "t1");
+      expect(await last.waitFor(2)).toMatchObject([{}, { params: { data: { task_id: "t1" } } }]);
+      expect(server.lines.filter((line) => /💥|stderr/.test(line))).toEqual([]);
+    },
+  );
+
+  test("the server stops: every stream gets its last frame, and nothing waits for the grace", async () => {
+    const server = await startServer();
+    const streams = Array.from({ length: 5 }, () => followEvents(server, EVERYTHING, { requestOf }));
+    await Promise.all(streams.map((stream) => stream.waitFor(1)));
+    const before = Date.now();
+    expect(await server.stop()).toBe(0);
+    expect(Date.now() - before).toBeLessThan(4000);
+    const complete = era === "2026-07-28" ? { resultType: "complete" } : {};
+    for (const { frames, waitForEnd } of streams) {
+      await waitForEnd();
+      expect(frames.at(-1)).toMatchObject({ id: 7, result: { ...complete, _meta: { [SUBSCRIPTION_ID]: 7 } } });
+    }
+  });
+
+  test("each principal sees its own events only, whatever cursor it comes with", async () => {
+    const server = await startServer({ env: { AUTH_TOKENS: "alice:a-token,bob:b-token" } });
+    const alice = followEvents(server, EVERYTHING, { requestOf, token: "a-token" });
+    const bob = followEvents(server, EVERYTHING, { requestOf, token: "b-token" });
+    const [active] = await alice.waitFor(1);
+    await bob.waitFor(1);
+    for (const taskId of ["shared", "a-2"]) await startAs(server.url, "a-token", taskId);
+    for (const taskId of ["shared", "b-2"]) await startAs(server.url, "b-token", taskId);
+    const ofAlice = (await alice.waitFor(3)).slice(1);
+    const ofBob = (await bob.waitFor(3)).slice(1);
+    expect(new Set(ofAlice.map(taskOf))).toEqual(new Set(["shared", "a-2"]));
+    expect(new Set(ofBob.map(taskOf))).toEqual(new Set(["shared", "b-2"]));
+    const idsOf = (frames: readonly RpcMessage[]) => frames.map(({ params }) => params!["eventId"]);
+    expect(new Set(idsOf([...ofAlice, ...ofBob])).size).toBe(4);
+
+    // A cursor is a place in the log and no capability.
+    const token = "b-token";
+    const again = followEvents(server, { ...EVERYTHING, cursor: cursorOf(active!) }, { requestOf, token });
+    expect(idsOf((await again.waitFor(3)).slice(1))).toEqual(idsOf(ofBob));
+    expect(again.frames[0]).toMatchObject({ params: { truncated: false } });
+  });
+});
+
+test("a cursor from before what retention has removed: the stream begins with what is left and says that it is truncated", async () => {
+  const file = join(temporaryFolder(), "callbacks.db");
+  const first = await startServer({ file });
+  const { cursor } = await poll(first, {});
+  await start(first.url, "t1");
+  await until("t1 has ended", async () => (await poll(first, { cursor })).events.length === 1);
+  await first.stop();
+
+  const second = await startServer({ file, env: { RETENTION_DAYS: "0.0000001" } });
+  await second.waitForLine("🧹 Removed old history: 1 tasks");
+  const stream = followEvents(second, { ...EVERYTHING, cursor });
+  expect(await stream.waitFor(1)).toMatchObject([
+    { method: "notifications/events/active", params: { truncated: true, cursor: expect.any(String) } },
+  ]);
+  await start(second.url, "t2");
+  expect((await stream.waitFor(2)).map(taskOf)).toEqual([undefined, "t2"]);
+  const polled = await poll(second, { cursor });
+  expect(polled).toMatchObject({ truncated: true, hasMore: false, events: [{ data: { task_id: "t2" } }] });
+  // Said once: the fresh cursor is behind the gap.
+  expect(await poll(second, { cursor: polled.cursor })).toMatchObject({ truncated: false, events: [] });
+});
+
+test("a cursor of another database that was further on: what comes is told, after the word that it is truncated", async () => {
+  const further = await startServer();
+  const { cursor } = await poll(further, {});
+  for (const taskId of ["t1", "t2"]) await start(further.url, taskId);
+  const ahead = await until("both have ended", async () => {
+    const polled = await poll(further, { cursor });
+    return polled.events.length === 2 ? polled.cursor : null;
+  });
+  const server = await startServer();
+  const stream = followEvents(server, { ...EVERYTHING, cursor: ahead });
+  expect(await stream.waitFor(1)).toMatchObject([{ params: { truncated: true, cursor } }]);
+  await start(server.url, "t3");
+  expect((await stream.waitFor(2)).map(taskOf)).toEqual([undefined, "t3"]);
+});

@@ -1,0 +1,237 @@
+import { describe, expect, it } from "vitest";
+import { A_SECRET } from "../../support/builders.ts";
+import { startReceiver } from "../../support/receiver.ts";
+import { listenRaw, receiverWith } from "../../support/sender.ts";
+import { signatureBy } from "../../support/signature-by.ts";
+import { WIRE_ERAS } from "../wire.ts";
+import { aSubscribe, replyingToChallenge, serveEvents, startEventsReceiver } from "./serve-events.ts";
+import type { RequestOf, ServeEventsOptions, SubscribeChanges } from "./serve-events.ts";
+
+const TOKENS = [
+  { name: "ann", token: "token-of-ann" },
+  { name: "bob", token: "token-of-bob" },
+  { name: "cleo", token: "token-of-cleo" },
+  { name: "dan", token: "token-of-dan" },
+  { name: "eve", token: "token-of-eve" },
+];
+const HIDDEN = "what the receiver says is nobody's business";
+const NOT_ALLOWED = {
+  code: -32602,
+  message: "InvalidParams",
+  data: { field: "delivery.url", reason: "address_not_allowed" },
+};
+
+describe.each(WIRE_ERAS)("the challenge of a subscribe, in $era:", ({ requestOf }) => {
+  /** Ann subscribes. */
+  async function subscribing(options: ServeEventsOptions = {}, of: RequestOf = requestOf) {
+    const served = await serveEvents(of, { tokens: TOKENS, ...options });
+    const stored = async () =>
+      (await served.store.listSubscriptions("ann", { after: null, limit: 9, deliveries: 1, now: 0 })).length;
+    const subscribe = (url: string, changes: SubscribeChanges = {}, token = "token-of-ann") =>
+      served.ask("events/subscribe", aSubscribe(url, changes), token);
+    const refuse = (url: string, changes: SubscribeChanges = {}, token = "token-of-ann") =>
+      served.fail("events/subscribe", aSubscribe(url, changes), token);
+    return { served, stored, subscribe, refuse };
+  }
+
+  it("is one signed POST of the profile's shape, before anything is stored, with the id that is returned", async () => {
+    const { served, stored, subscribe } = await subscribing();
+    let storedMeanwhile = Promise.resolve(-1);
+    const receiver = await receiverWith(({ body }, response) => {
+      storedMeanwhile = stored();
+      const { challenge } = JSON.parse(body) as { challenge: string };
+      response.writeHead(201).end(JSON.stringify({ more: 1, challenge }));
+    });
+    const { id } = await subscribe(`${receiver.url}/hook?a=1&b=%7E`);
+    const [challenge, ...more] = receiver.requests;
+    expect([await storedMeanwhile, await stored(), more]).toEqual([0, 1, []]);
+    const { method, path, headers, body } = challenge!;
+    expect([method, path]).toEqual(["POST", "/hook?a=1&b=%7E"]);
+    expect(headers).toMatchObject({
+      "content-type": "application/json",
+      "webhook-id": expect.stringMatching(/^msg_verification_[\w-]+$/),
+      "webhook-timestamp": String(Math.floor(served.clock.now() / 1000)),
+      "webhook-signature": signatureBy(A_SECRET, challenge!),
+      "x-mcp-subscription-id": id,
+    });
+    expect(JSON.parse(body)).toEqual({ type: "verification", challenge: expect.stringMatching(/^[\w-]+$/) });
+    expect(Object.keys(headers).filter((name) => /^(mcp-|authorization|cookie)/.test(name))).toEqual([]);
+  });
+
+  it("has a nonce and an id of its own each time", async () => {
+    const { subscribe } = await subscribing();
+    const receiver = await startEventsReceiver();
+    for (const path of ["/a", "/b"]) await subscribe(receiver.url + path);
+    const [one, two] = receiver.challenges;
+    expect(one!.body).not.toBe(two!.body);
+    expect(one!.headers["webhook-id"]).not.toBe(two!.headers["webhook-id"]);
+  });
+
+  describe("is failed by a receiver that answers", () => {
+    it.each([
+      ["another nonce", replyingToChallenge(() => JSON.stringify({ challenge: "nonce-0" })), "challenge_failed"],
+      [
+        "the nonce and more",
+        replyingToChallenge((nonce) => JSON.stringify({ challenge: `${nonce}x` })),
+        "challenge_failed",
+      ],
+      [
+        "a part of the nonce",
+        replyingToChallenge((nonce) => JSON.stringify({ challenge: nonce.slice(1) })),
+        "challenge_failed",
+      ],
+      ["no text as nonce", replyingToChallenge(() => '{"challenge":true}'), "challenge_failed"],
+      [
+        "the nonce elsewhere",
+        replyingToChallenge((nonce) => JSON.stringify({ data: { challenge: nonce } })),
+        "challenge_failed",
+      ],
+      [
+        "the nonce in a list",
+        replyingToChallenge((nonce) => JSON.stringify([{ challenge: nonce }])),
+        "challenge_failed",
+      ],
+      ["the nonce as plain text", replyingToChallenge((nonce) => nonce), "challenge_failed"],
+      ["no JSON", replyingToChallenge(() => HIDDEN), "challenge_failed"],
+      ["null", replyingToChallenge(() => "null"), "challenge_failed"],
+      ["nothing", replyingToChallenge(() => ""), "challenge_failed"],
+      ["204", replyingToChallenge(() => "", 204), "challenge_failed"],
+      [
+        "an endless body",
+        replyingToChallenge((nonce) => JSON.stringify({ fill: "x".repeat(70_000), challenge: nonce })),
+        "challenge_failed",
+      ],
+      [
+        "500, the nonce in it",
+        replyingToChallenge((nonce) => JSON.stringify({ challenge: nonce, HIDDEN }), 500),
+        "http_5xx",
+      ],
+      [
+        "404, the nonce in it",
+        replyingToChallenge((nonce) => JSON.stringify({ challenge: nonce, HIDDEN }), 404),
+        "http_4xx",
+      ],
+      ["410", replyingToChallenge(() => "", 410), "http_4xx"],
+    ] as const)("%s: one try, nothing stored, and nothing of the answer is told", async (_, handler, reason) => {
+      const { refuse, stored } = await subscribing();
+      const receiver = await receiverWith(handler);
+      const error = await refuse(receiver.url);
+      expect(error).toEqual({ code: -32015, message: "CallbackEndpointError", data: { reason } });
+      expect([receiver.requests.length, await stored()]).toEqual([1, 0]);
+    });
+
+    it("a redirect, which is not followed", async () => {
+      const { refuse, stored } = await subscribing();
+      const target = await startEventsReceiver();
+      const receiver = await receiverWith((_, response) => response.writeHead(307, { location: target.url }).end());
+      expect(await refuse(receiver.url)).toMatchObject({ code: -32015, data: { reason: "http_4xx" } });
+      expect([target.connections, await stored()]).toEqual([0, 0]);
+    });
+
+    it("nothing in time", async () => {
+      const { refuse, stored } = await subscribing();
+      const { url } = await listenRaw(() => undefined);
+      expect(await refuse(url)).toMatchObject({ code: -32015, data: { reason: "timeout" } });
+      expect(await stored()).toBe(0);
+    });
+
+    it("in no TLS where that is asked for", async () => {
+      const { refuse } = await subscribing();
+      const { url } = await listenRaw((socket) => socket.end("HTTP/1.1 200 OK\r\n\r\n"));
+      expect(await refuse(url.replace("http:", "https:"))).toMatchObject({ data: { reason: "tls_error" } });
+    });
+
+    it("from a closed port", async () => {
+      const { refuse, stored } = await subscribing();
+      const receiver = await startReceiver();
+      await receiver.close();
+      expect(await refuse(receiver.url)).toMatchObject({ code: -32015, data: { reason: "connection_refused" } });
+      expect(await stored()).toBe(0);
+    });
+  });
+
+  it("that failed is made anew by the next subscribe, which may then pass", async () => {
+    const { subscribe, refuse } = await subscribing();
+    const receiver = await receiverWith(replyingToChallenge(() => ""));
+    await refuse(receiver.url);
+    receiver.respondWith(replyingToChallenge((challenge) => JSON.stringify({ challenge })));
+    expect(await subscribe(receiver.url)).not.toHaveProperty("deliveryStatus");
+    expect(receiver.requests).toHaveLength(2);
+  });
+
+  it("once passed counts for a day for its principal and URL, whatever is subscribed there, and for nobody else", async () => {
+    const { served, subscribe } = await subscribing();
+    const receiver = await startEventsReceiver();
+    const challenged = () => receiver.challenges.length;
+    await subscribe(receiver.url);
+    await subscribe(receiver.url, { name: "task_failed", arguments: { task_id: "a" } });
+    expect(challenged()).toBe(1);
+    await subscribe(receiver.url, {}, "token-of-bob");
+    expect(challenged()).toBe(2);
+    await subscribe(`${receiver.url}/?`);
+    expect(challenged()).toBe(3);
+    served.clock.advance(86_400_000 - 1);
+    await subscribe(receiver.url);
+    expect(challenged()).toBe(3);
+    served.clock.advance(1);
+    await subscribe(receiver.url);
+    expect(challenged()).toBe(4);
+  });
+
+  it("is made at most 60 times a minute for one principal; others go on", async () => {
+    const { served, refuse, subscribe } = await subscribing();
+    const receivers = [await startEventsReceiver(), await startEventsReceiver()];
+    // Ports are part of what is counted as a host, so that each of the two has room for the other principal.
+    for (let index = 0; index < 60; index++) await subscribe(`${receivers[index % 2]!.url}/${index}`);
+    served.clock.advance(15_000);
+    const error = { code: -32013, message: "ResourceExhausted", data: { limit: "challenges", retryAfterMs: 45_000 } };
+    expect(await refuse(`${receivers[0]!.url}/one-too-many`)).toEqual(error);
+    expect(receivers[0]!.challenges).toHaveLength(30);
+    expect(await subscribe(`${receivers[0]!.url}/0`)).toHaveProperty("deliveryStatus");
+    await subscribe(`${receivers[0]!.url}/bob`, {}, "token-of-bob");
+    served.clock.advance(45_000);
+    await subscribe(`${receivers[0]!.url}/again`);
+  });
+
+  it("is made at most 240 times a minute to one host, whoever asks; other hosts go on", async () => {
+    const { refuse, subscribe } = await subscribing();
+    const [receiver, other] = [await startEventsReceiver(), await startEventsReceiver()];
+    for (let index = 0; index < 240; index++) await subscribe(`${receiver.url}/${index}`, {}, TOKENS[index % 4]!.token);
+    const limit = { limit: "challenges", retryAfterMs: 60_000 };
+    expect(await refuse(`${receiver.url}/x`, {}, TOKENS[4]!.token)).toMatchObject({ code: -32013, data: limit });
+    expect(receiver.challenges).toHaveLength(240);
+    await subscribe(other.url, {}, TOKENS[4]!.token);
+  });
+
+  describe("is never sent to an address that is not allowed:", () => {
+    it("the answer is one and the same for private, loopback, metadata and unknown hosts, and nobody knocks", async () => {
+      const { served, refuse, stored } = await subscribing({ events: { allow: "none" } });
+      const canary = await startReceiver();
+      for (const host of [
+        `127.0.0.1:${canary.port}`,
+        `localhost:${canary.port}`,
+        `localhost.:${canary.port}`,
+        `[::1]:${canary.port}`,
+        `[::ffff:127.0.0.1]:${canary.port}`,
+        `2130706433:${canary.port}`,
+        "10.255.255.1",
+        "192.168.0.1",
+        "169.254.169.254",
+        "[fe80::1]",
+        "metadata.internal",
+        "nobody.example",
+      ])
+        expect([host, await refuse(`https://${host}/hook`)]).toEqual([host, NOT_ALLOWED]);
+      expect([canary.connections, await stored()]).toEqual([0, 0]);
+      expect(served.announced).toEqual([]);
+    });
+
+    it("whether a name resolves is not told by the rate limit either, which counts refused ones as well", async () => {
+      const { refuse } = await subscribing({ events: { allow: "none" } });
+      for (let index = 0; index < 60; index++)
+        await refuse(`https://${index % 2 === 0 ? `nobody-${index}.example` : `10.0.0.${index}`}/`);
+      for (const host of ["nobody.example", "10.0.0.1", "localhost"])
+        expect(await refuse(`https://${host}/`)).toMatchObject({ data: { limit: "challenges" } });
+    });
+  });
+});

@@ -1,0 +1,321 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import type { TaskOutcome } from "../../../src/domain/task.ts";
+import { A_SECRET, HOUR_MS, T0 } from "../../support/builders.ts";
+import type { ReceivedRequest } from "../../support/receiver.ts";
+import { receiverWith } from "../../support/sender.ts";
+import { until } from "../../support/until.ts";
+import { signatureBy } from "../../support/signature-by.ts";
+import { WIRE_ERAS } from "../wire.ts";
+import { aSubscribe, replyingToChallenge, serveEvents, startEventsReceiver } from "./serve-events.ts";
+import type { EventsReceiver, ServedEvents, SubscribeChanges } from "./serve-events.ts";
+
+const ANOTHER_SECRET = "whsec_ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8=";
+const FAILED: TaskOutcome = { status: "failed", error: "no disk" };
+const AT = new Date(T0).toISOString();
+const BODY_BYTES_MAX = 262_144;
+
+// The era of the subscribe makes no difference to what is sent, so the one that ChatGPT speaks stands for both.
+const { requestOf } = WIRE_ERAS[1];
+
+let served: ServedEvents;
+let receiver: EventsReceiver;
+
+async function setUp(options: Parameters<typeof serveEvents>[1] = {}): Promise<void> {
+  served = await serveEvents(requestOf, options);
+  receiver = await startEventsReceiver();
+}
+beforeEach(() => setUp());
+
+const subscribe = (changes: SubscribeChanges = {}) =>
+  served.ask("events/subscribe", aSubscribe(`${receiver.url}/hook?id=5b1c`, changes));
+const unsubscribe = (changes: SubscribeChanges = {}) =>
+  served.ask("events/unsubscribe", aSubscribe(`${receiver.url}/hook?id=5b1c`, changes));
+const parsed = ({ body }: ReceivedRequest) => JSON.parse(body) as { eventId: string; name: string; cursor: string };
+async function deliveries(count: number): Promise<readonly ReceivedRequest[]> {
+  await served.attempts(count);
+  expect(receiver.deliveries).toHaveLength(count);
+  return receiver.deliveries;
+}
+/** As long as the schedule may want, and then some. */
+async function advance(ms: number): Promise<void> {
+  await served.quiet();
+  served.clock.advance(ms);
+}
+async function history() {
+  const page = { after: null, limit: 9, deliveries: 9, now: served.clock.now() };
+  const [subscription] = await served.store.listSubscriptions("local", page);
+  return subscription!;
+}
+
+describe("what is sent to a subscription", () => {
+  it("is the event, to the byte, with the profile's headers and no others of ours", async () => {
+    const { id, cursor } = await subscribe({ arguments: { task_id: "task-1" } });
+    await served.endTask("task-1");
+    const [request] = await deliveries(1);
+    const { headers, body, method, path } = request!;
+    const { eventId } = parsed(request!);
+    const place = parsed(request!).cursor;
+    expect(body).toBe(
+      `{"eventId":"${eventId}","name":"task_completed","timestamp":"${AT}","data":{"task_id":"task-1","started_by":"starter",` +
+        `"status":"completed","sequence":1,"finished_at":"${AT}"},"cursor":"${place}"}`,
+    );
+    expect(place).not.toBe(cursor);
+    expect([method, path]).toEqual(["POST", "/hook?id=5b1c"]);
+    const { host: _, connection: __, ...ours } = headers;
+    expect(ours).toEqual({
+      "content-type": "application/json",
+      "content-length": String(Buffer.byteLength(body)),
+      "accept-encoding": "identity",
+      "user-agent": "test",
+      "webhook-id": eventId,
+      "webhook-timestamp": String(T0 / 1000),
+      "webhook-signature": signatureBy(A_SECRET, request!),
+      "x-mcp-subscription-id": id,
+    });
+    expect(Buffer.byteLength(body)).toBeLessThan(BODY_BYTES_MAX);
+    expect(receiver.requests[0]).toBe(receiver.challenges[0]);
+  });
+
+  it("has an id of its own in webhook-id where the settings say so, the same on every attempt", async () => {
+    await setUp({ webhookId: "message" });
+    await subscribe();
+    receiver.answer(500, 204);
+    await served.endTask("task-1");
+    await served.attempts(1);
+    await advance(5000);
+    const [first, second] = await deliveries(2);
+    expect(first!.headers["webhook-id"]).toMatch(/^msg_dlv_[0-9a-z]{26}$/);
+    expect(second!.headers["webhook-id"]).toBe(first!.headers["webhook-id"]);
+    expect(second!.headers["webhook-signature"]).toBe(signatureBy(A_SECRET, second!));
+  });
+
+  it("carries no result, however large, and is the same event to everybody", async () => {
+    await subscribe();
+    await subscribe({ name: "task_finished" });
+    await served.endTask("task-1", { outcome: { status: "completed", result: "y".repeat(200_000) } });
+    const [one, other] = await deliveries(2);
+    expect(new Set([parsed(one!).name, parsed(other!).name])).toEqual(new Set(["task_completed", "task_finished"]));
+    expect(parsed(one!).eventId).toBe(parsed(other!).eventId);
+    for (const { body } of [one!, other!]) expect(body.length).toBeLessThan(400);
+  });
+
+  it("is nothing at all for what was not asked for: no attempt is even made", async () => {
+    await subscribe({ arguments: { task_id: "mine" } });
+    await served.endTask("other");
+    await served.endTask("mine", { outcome: FAILED });
+    expect((await history()).deliveries).toEqual([]);
+    await served.quiet();
+    expect(receiver.deliveries).toEqual([]);
+  });
+
+  it("says a place that everything before is settled, and a refresh moves it on when nothing happens", async () => {
+    const placeNow = async () => (await subscribe({ arguments: { task_id: "never" } }))["cursor"];
+    await placeNow();
+    const { cursor } = await subscribe();
+    await served.endTask("task-1");
+    const [first] = await deliveries(1);
+    expect(parsed(first!).cursor).not.toBe(cursor);
+    expect(await placeNow()).toBe(parsed(first!).cursor);
+    expect((await subscribe())["cursor"]).toBe(parsed(first!).cursor);
+    receiver.answer(503, 204);
+    await served.endTask("task-2");
+    await served.attempts(2);
+    expect((await subscribe())["cursor"]).toBe(parsed(first!).cursor);
+    await advance(5000);
+    const [, failed, again] = await deliveries(3);
+    expect(failed!.body).toBe(again!.body);
+    expect((await subscribe())["cursor"]).toBe(parsed(again!).cursor);
+  });
+
+  it("is replayed from a cursor that a body or an answer gave, once each, and truncated is told", async () => {
+    const { cursor } = await subscribe();
+    await served.endTask("task-1");
+    const [first] = await deliveries(1);
+    await unsubscribe();
+    await served.endTask("task-2");
+    const again = await subscribe({ cursor: parsed(first!).cursor });
+    expect(again).toMatchObject({ truncated: false });
+    const [, second] = await deliveries(2);
+    expect(second!.body).toContain('"task_id":"task-2"');
+    await unsubscribe();
+    served.clock.advance(10);
+    expect(await subscribe({ cursor, maxAgeMs: 10 })).toMatchObject({ truncated: false });
+    await deliveries(4);
+    await unsubscribe();
+    expect(await subscribe({ cursor, maxAgeMs: 9 })).toMatchObject({ truncated: true });
+    await served.quiet();
+    await deliveries(4);
+  });
+});
+
+describe("an answer of", () => {
+  it("500, 500 and 200 means three attempts of one event, each signed anew, and none after the success", async () => {
+    await subscribe();
+    receiver.answer(500, 500, 200);
+    await served.endTask("task-1");
+    await served.attempts(1);
+    await advance(5000);
+    await served.attempts(2);
+    await advance(60_000);
+    const requests = await deliveries(3);
+    expect(new Set(requests.map(({ headers }) => headers["webhook-id"])).size).toBe(1);
+    expect(new Set(requests.map(({ body }) => body)).size).toBe(1);
+    expect(new Set(requests.map(({ headers }) => headers["webhook-signature"])).size).toBe(3);
+    const seconds = requests.map(({ headers }) => Number(headers["webhook-timestamp"]) - T0 / 1000);
+    expect(seconds).toEqual([0, 5, 65]);
+    for (const request of requests) expect(request.headers["webhook-signature"]).toBe(signatureBy(A_SECRET, request));
+    await advance(HOUR_MS / 2);
+    await deliveries(3);
+    expect(await history()).toMatchObject({ deliveries: [{ status: "delivered", attemptCount: 3 }] });
+  });
+
+  it("500 for ever means the schedule's attempts and no more, and the subscription lives", async () => {
+    await subscribe();
+    receiver.answer(500);
+    await served.endTask("task-1");
+    for (const [index, wait] of [5000, 60_000].entries()) {
+      await served.attempts(index + 1);
+      await advance(wait);
+    }
+    await served.attempts(3);
+    await advance(HOUR_MS / 2);
+    await deliveries(3);
+    expect(await history()).toMatchObject({
+      status: "active",
+      deliveries: [{ status: "exhausted", attemptCount: 3 }],
+    });
+    expect(await subscribe()).toMatchObject({
+      deliveryStatus: { active: true, lastError: "http_5xx", failedSince: AT, lastDeliveryAt: null },
+    });
+  });
+
+  it.each([410, 413])("%d means one attempt, and the next event comes all the same", async (status) => {
+    await subscribe();
+    receiver.answer(status, 204);
+    await served.endTask("task-1");
+    await served.attempts(1);
+    await served.endTask("task-2");
+    await deliveries(2);
+    expect((await history()).deliveries.map((one) => one.status)).toEqual(["delivered", "exhausted"]);
+  });
+
+  it.each([503, 425])("%d, as receivers give to what overtakes the subscribe, means another try", async (status) => {
+    await subscribe();
+    receiver.answer(status, 204);
+    await served.endTask("task-1");
+    await served.attempts(1);
+    await advance(5000);
+    await deliveries(2);
+  });
+
+  it("302 is a failure like 4xx, and nobody goes there", async () => {
+    const target = await startEventsReceiver();
+    const redirecting = await receiverWith();
+    redirecting.respondWith(replyingToChallenge((challenge) => JSON.stringify({ challenge })));
+    await served.ask("events/subscribe", aSubscribe(redirecting.url));
+    redirecting.respondWith(302, "", { location: target.url });
+    await served.endTask("task-1");
+    await served.attempts(1);
+    expect(await served.ask("events/subscribe", aSubscribe(redirecting.url))).toMatchObject({
+      deliveryStatus: { lastError: "http_4xx" },
+    });
+    expect(target.connections).toBe(0);
+  });
+
+  it("anything is told to the subscriber in six words, never in the receiver's own", async () => {
+    await subscribe();
+    receiver.respondWith(500, "what the receiver says is nobody's business", { "x-hidden": "secret" });
+    await served.endTask("task-1");
+    await served.attempts(1);
+    expect(JSON.stringify(await subscribe())).not.toMatch(/nobody|hidden|500/);
+  });
+});
+
+describe("a refresh", () => {
+  it("with another secret: both sign for a day, the new one first, and then it alone", async () => {
+    await subscribe({ ttlMs: 86_400_000 });
+    await subscribe({ ttlMs: 86_400_000, delivery: { secret: ANOTHER_SECRET } });
+    await served.endTask("task-1");
+    const [during] = await deliveries(1);
+    const both = `${signatureBy(ANOTHER_SECRET, during!)} ${signatureBy(A_SECRET, during!)}`;
+    expect(during!.headers["webhook-signature"]).toBe(both);
+    await advance(HOUR_MS);
+    await subscribe({ ttlMs: 86_400_000, delivery: { secret: ANOTHER_SECRET } });
+    await advance(23 * HOUR_MS);
+    await served.endTask("task-2");
+    const [, after] = await deliveries(2);
+    expect(after!.headers["webhook-signature"]).toBe(signatureBy(ANOTHER_SECRET, after!));
+  });
+
+  it("of a suspended one tells so, and what was held is sent", async () => {
+    await setUp({ suspendPolicy: { forMs: 0, failuresMin: 2 } });
+    await subscribe();
+    receiver.answer(500, 500, 204);
+    await served.endTask("task-1");
+    await served.attempts(1);
+    await served.endTask("task-2");
+    await served.attempts(2);
+    await served.endTask("task-3");
+    await advance(60_000);
+    await served.quiet();
+    await deliveries(2);
+    expect(await subscribe()).toMatchObject({ deliveryStatus: { active: false, lastError: "http_5xx" } });
+    await served.attempts(5);
+    const told = receiver.deliveries.slice(2).map(({ body }) => /task-\d/.exec(body)![0]);
+    expect(told.toSorted((a, b) => (a < b ? -1 : 1))).toEqual(["task-1", "task-2", "task-3"]);
+    expect(await subscribe()).toMatchObject({ deliveryStatus: { active: true, lastError: null } });
+  });
+
+  it("in time keeps what waits for a retry beyond the first end", async () => {
+    await setUp({ waitsMs: [90_000] });
+    await subscribe({ ttlMs: 60_000 });
+    receiver.answer(500, 204);
+    await served.endTask("task-1");
+    await served.attempts(1);
+    await advance(59_000);
+    await subscribe({ ttlMs: 60_000 });
+    await served.quiet();
+    served.clock.advance(31_000);
+    await deliveries(2);
+    expect(await history()).toMatchObject({ deliveries: [{ status: "delivered" }] });
+  });
+});
+
+describe("nothing is sent", () => {
+  it("after the end, waiting retries included, and what was owed is cancelled", async () => {
+    await subscribe({ ttlMs: 60_000 });
+    receiver.answer(500);
+    await served.endTask("task-1");
+    await served.attempts(1);
+    await advance(5000);
+    await served.attempts(2);
+    await advance(55_000);
+    await until("it is expired", async () => (await history()).deliveries[0]!.status === "cancelled");
+    await served.endTask("task-2");
+    await served.quiet();
+    await deliveries(2);
+    expect(await history()).toMatchObject({ status: "expired", deliveries: [{ reason: "expired" }] });
+    expect(await subscribe()).not.toHaveProperty("deliveryStatus");
+  });
+
+  it("after an unsubscribe, waiting retries included", async () => {
+    await subscribe();
+    receiver.answer(500);
+    await served.endTask("task-1");
+    await served.attempts(1);
+    await served.quiet();
+    await unsubscribe();
+    await served.endTask("task-2");
+    served.clock.advance(HOUR_MS / 2);
+    await served.quiet();
+    await deliveries(1);
+    expect(await history()).toMatchObject({ status: "ended", deliveries: [{ status: "cancelled", attemptCount: 1 }] });
+  });
+
+  it("of a stranger's tasks, though they have the same names", async () => {
+    await subscribe({ arguments: { task_id: "task-1" } });
+    await served.endTask("task-1", { principal: "stranger" });
+    await served.quiet();
+    await deliveries(0);
+  });
+});

@@ -1,0 +1,127 @@
+import { expect, onTestFinished, test } from "vitest";
+import { createAddressGuard } from "../../src/delivery/address-guard.ts";
+import { createChallenger } from "../../src/delivery/challenger.ts";
+import type { EventsErrorCodes } from "../../src/domain/events-error.ts";
+import type { Announcement } from "../../src/service/announcements.ts";
+import { createRevocation } from "../../src/service/revocation.ts";
+import { A_SECRET, aClaim, aStart, aSubscription, HOUR_MS, T0 } from "../support/builders.ts";
+import { createFakeClock } from "../support/clock.ts";
+import { listenRaw, receiverWith } from "../support/sender.ts";
+import { signatureBy } from "../support/signature-by.ts";
+import { openTestStore } from "../support/sqlite-store.ts";
+
+const ANOTHER_SECRET = "whsec_ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8=";
+
+interface Options {
+  readonly errorCodes?: EventsErrorCodes;
+  readonly sendsTerminated?: boolean;
+}
+
+async function setUp({ errorCodes = "sketch", sendsTerminated = true }: Options = {}) {
+  const store = await openTestStore();
+  const guard = createAddressGuard({ allow: "loopback" });
+  const challenger = createChallenger({ guard, attemptTimeoutMs: 500, userAgent: "test" });
+  onTestFinished(async () => {
+    await challenger.close();
+    await store.close();
+  });
+  const announced: Announcement[] = [];
+  let nonces = 0;
+  const revocation = createRevocation({
+    store,
+    challenger,
+    clock: createFakeClock(T0),
+    newNonce: () => `nonce-${++nonces}`,
+    errorCodes,
+    sendsTerminated,
+    announce: (announcement) => void announced.push(announcement),
+  });
+  const receiver = await receiverWith();
+  const subscribe = (principal: string, changes = {}) =>
+    store.putSubscription(aSubscription({ principal, url: `${receiver.url}/hook`, ...changes }));
+  const statusOf = async (principal: string) => {
+    const page = { after: null, limit: 999, deliveries: 9, now: T0 };
+    return (await store.listSubscriptions(principal, page)).map(({ status }) => status);
+  };
+  return { store, revocation, receiver, announced, subscribe, statusOf };
+}
+
+test("all subscriptions of those who are gone end, each is told once, signed, and nobody else's is touched", async () => {
+  const { revocation, receiver, announced, subscribe, statusOf } = await setUp();
+  await subscribe("ann");
+  await subscribe("gone", { taskId: "a" });
+  await subscribe("gone", { taskId: "b" });
+  await (
+    await revocation.revokeOthers(["ann"])
+  ).told;
+  expect([await statusOf("ann"), await statusOf("gone")]).toEqual([["active"], ["ended", "ended"]]);
+  const url = `${receiver.url}/hook`;
+  const ids = ["a", "b"].map((taskId) => aSubscription({ principal: "gone", url, taskId }).id);
+  expect(new Set(receiver.requests.map(({ headers }) => headers["x-mcp-subscription-id"]))).toEqual(new Set(ids));
+  expect(new Set(receiver.requests.map(({ headers }) => headers["webhook-id"])).size).toBe(2);
+  for (const { headers, body, path } of receiver.requests) {
+    expect([path, body]).toEqual([
+      "/hook",
+      '{"type":"terminated","error":{"code":-32012,"message":"Forbidden","data":{"reason":"access_revoked"}}}',
+    ]);
+    expect(headers["webhook-id"]).toMatch(/^msg_terminated_[\w-]+$/);
+    expect(headers["content-type"]).toBe("application/json");
+  }
+  expect(announced.map((one) => [one.kind, "why" in one && one.why])).toEqual([
+    ["subscription.ended", "revoked"],
+    ["subscription.ended", "revoked"],
+  ]);
+  await (
+    await revocation.revokeOthers(["ann"])
+  ).told;
+  expect(receiver.requests).toHaveLength(2);
+});
+
+test("with both secrets during an overlap, and by the numbers of the settings", async () => {
+  const { revocation, receiver, subscribe } = await setUp({ errorCodes: "sep" });
+  await subscribe("gone");
+  await subscribe("gone", { secret: ANOTHER_SECRET });
+  await (
+    await revocation.revokeOthers([])
+  ).told;
+  const [request] = receiver.requests;
+  expect(request!.body).toContain('"code":-32024');
+  expect(request!.headers["webhook-signature"]).toBe(
+    [ANOTHER_SECRET, A_SECRET].map((secret) => signatureBy(secret, request!)).join(" "),
+  );
+});
+
+test("what they are owed is not sent any more, and a later subscribe is a new one", async () => {
+  const { store, revocation, subscribe, statusOf } = await setUp();
+  await subscribe("gone");
+  await store.startTask(aStart({ principal: "gone" }));
+  const [task] = await store.claimRunnableTasks({ limit: 1, now: T0 });
+  await store.finishTask({ id: task!.id, outcome: { status: "completed", result: 1 }, now: T0 });
+  await (
+    await revocation.revokeOthers([])
+  ).told;
+  expect(await store.claimDueDeliveries(aClaim({ now: T0 + HOUR_MS - 1 }))).toEqual([]);
+  expect(await subscribe("gone")).toMatchObject({ kind: "created" });
+  expect(await statusOf("gone")).toEqual(["active"]);
+});
+
+test("nobody waits for receivers that do not answer, and none of them keeps the others from being told", async () => {
+  const { revocation, receiver, subscribe, statusOf } = await setUp();
+  const { url } = await listenRaw(() => undefined);
+  for (let index = 0; index < 8; index++) await subscribe("gone", { url: `${url}/${index}` });
+  await subscribe("gone", { name: "task_failed" });
+  const { told } = await revocation.revokeOthers([]);
+  expect(new Set(await statusOf("gone"))).toEqual(new Set(["ended"]));
+  await told;
+  expect(receiver.requests).toHaveLength(1);
+});
+
+test("nobody is told where the settings say so, and more than one step's worth of them ends", async () => {
+  const { revocation, receiver, subscribe, statusOf } = await setUp({ sendsTerminated: false });
+  for (let index = 0; index < 201; index++) await subscribe("gone", { taskId: `task-${index}`, ownMax: 999 });
+  await (
+    await revocation.revokeOthers([])
+  ).told;
+  expect(new Set(await statusOf("gone"))).toEqual(new Set(["ended"]));
+  expect(receiver.connections).toBe(0);
+});
