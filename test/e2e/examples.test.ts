@@ -74,3 +74,35 @@ test("the worker in TypeScript reports how far it is and completes", async () =>
   });
   await server.waitForLine("📈 Task t1 is at 3 of 5");
 });
+
+describe("the video encoder", () => {
+  const module = { TASKS_MODULE: "examples/video-encode/tasks.ts" };
+  const film = (seconds: number, source = "metropolis.mov") => ({
+    task_type: "video/encode",
+    input: { source, seconds },
+  });
+
+  test("encodes, and refuses what is no film", async () => {
+    const server = await startServer({ env: module });
+    await start(server, "t1", film(0.4));
+    await start(server, "t2", film(1, "notes.txt"));
+    expect(await ended(server, "t1")).toMatchObject({
+      status: "completed",
+      result: { file: "metropolis.mp4", frames: 10 },
+      progress: { done: 10, total: 10, message: "frame 10" },
+    });
+    expect(await ended(server, "t2")).toMatchObject({ status: "failed", error: "notes.txt is no film." });
+  });
+
+  test("tells how far it is, and is begun again after a kill in the middle", async () => {
+    const first = await startServer({ env: module });
+    await start(first, "t1", film(2));
+    await until("some progress", async () => {
+      const task = await callTool<{ progress?: object }>(first.url, "get_task_result", { task_id: "t1" });
+      return task.progress ?? null;
+    });
+    await first.kill();
+    const second = await startServer({ file: first.file, env: module });
+    expect(await ended(second, "t1")).toMatchObject({ status: "completed", result: { frames: 50 } });
+  });
+});

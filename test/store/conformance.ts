@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import type { Callback } from "../../src/domain/callback.ts";
 import type { PruneHistory, RotateSecret } from "../../src/service/keeping.ts";
 import type { ClaimedDelivery } from "../../src/service/delivery-ports.ts";
-import type { Store } from "../../src/service/ports.ts";
+import type { Store, TaskFilter } from "../../src/service/ports.ts";
 import type { Task } from "../../src/domain/task.ts";
 import { A_SECRET, aClaim, aRecord, aRegistration, aStart, FAILED_503, T0 } from "../support/builders.ts";
 
@@ -221,6 +221,59 @@ export function describeStore(name: string, open: OpenStore): void {
         ]);
         const rest = await store.claimRunnableTasks({ limit: 9, now: T0 + 9 });
         expect(rest.map(({ taskId }) => taskId)).toEqual(["b"]);
+      });
+
+      test("a claim keeps to the room of each type, and a full one keeps no other waiting", async () => {
+        for (const [index, taskType] of ["narrow", "narrow", "narrow", "full", "wide"].entries())
+          await store.startTask(aStart({ taskId: `t${index}`, taskType, now: T0 + index }));
+        const roomOf = new Map([
+          ["narrow", 2],
+          ["full", 0],
+        ]);
+        const claimed = await store.claimRunnableTasks({ limit: 9, now: T0 + 9, roomOf });
+        expect(claimed.map(({ taskId }) => taskId)).toEqual(["t0", "t1", "t4"]);
+      });
+
+      test("a run that failed is due again at its time, counted, and only while it is under way", async () => {
+        const task = await runningTask();
+        const retry = { id: task.id, runCount: task.runCount, error: "no", dueAt: T0 + 1000 };
+        expect(await store.retryTask(retry)).toBe(true);
+        expect(await store.retryTask(retry)).toBe(false);
+        expect(await store.findTask("local", "task-1")).toMatchObject({ status: "pending", failures: 1, error: "no" });
+        expect(await store.nextTaskDueAt(T0)).toBe(T0 + 1000);
+        expect(await store.nextTaskDueAt(T0 + 1000)).toBeNull();
+        expect(await store.claimRunnableTasks({ limit: 9, now: T0 + 999 })).toEqual([]);
+        expect(await store.claimRunnableTasks({ limit: 9, now: T0 + 1000 })).toMatchObject([{ runCount: 2 }]);
+        expect(await store.recordProgress({ ...retry, progress: { done: 1, total: null, message: null } })).toBe(false);
+      });
+
+      test("a task that is started for later is due then", async () => {
+        await store.startTask(aStart({ startAfter: T0 + 60_000 }));
+        expect(await store.claimRunnableTasks({ limit: 9, now: T0 })).toEqual([]);
+        expect(await store.nextTaskDueAt(T0)).toBe(T0 + 60_000);
+        expect(await store.claimRunnableTasks({ limit: 9, now: T0 + 60_000 })).toHaveLength(1);
+      });
+
+      test("tasks are listed by state, type and client, in pages", async () => {
+        const starts = [
+          { taskId: "a", taskType: "x" },
+          { taskId: "b", taskType: "y", clientId: "other" },
+          { taskId: "c", taskType: "x", clientId: "other" },
+        ];
+        for (const [index, start] of starts.entries()) await store.startTask(aStart({ ...start, now: T0 + index }));
+        await store.claimRunnableTasks({ limit: 1, now: T0 });
+        const list = async (filter: TaskFilter) => {
+          const { tasks } = await store.listTasks({ principal: "local", before: null, limit: 9, ...filter });
+          return tasks.map(({ taskId }) => taskId).toSorted();
+        };
+        expect(await list({ status: "running" })).toEqual(["a"]);
+        expect(await list({ status: "pending" })).toEqual(["b", "c"]);
+        expect(await list({ taskType: "x" })).toEqual(["a", "c"]);
+        expect(await list({ taskType: "x", clientId: "other" })).toEqual(["c"]);
+        const first = await store.listTasks({ principal: "local", before: null, limit: 1, clientId: "other" });
+        const second = await store.listTasks({ principal: "local", before: first.next, limit: 1, clientId: "other" });
+        expect([...first.tasks, ...second.tasks].map(({ taskId }) => taskId).toSorted()).toEqual(["b", "c"]);
+        expect(second.next).toBeNull();
       });
 
       test("finishing writes the task, the event and one delivery for each callback that selected it", async () => {

@@ -3,7 +3,8 @@ import { StartError } from "../../domain/errors.ts";
 import { sealedPrefix } from "../secret-cipher.ts";
 import type { SecretCipher } from "../secret-cipher.ts";
 import type { SqliteConnection } from "./connection.ts";
-import { callbacks, secretKeys } from "./schema.ts";
+import { secretKeys } from "./key-schema.ts";
+import { callbacks } from "./schema.ts";
 
 /** What the file says of the keys its secrets are under, so that a start need not look at every secret. */
 export interface KeyRegister {

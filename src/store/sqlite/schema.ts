@@ -242,10 +242,3 @@ export const counters = sqliteTable("counters", {
   name: text().$type<"completed_tasks" | `lost_events:${string}`>().primaryKey(),
   value: integer().notNull(),
 });
-
-/** Under which keys secrets may be in this file. */
-export const secretKeys = sqliteTable("secret_keys", {
-  keyId: text("key_id").primaryKey(),
-  /** Whether all secrets are under this key, so that nobody need look at them. */
-  isWhole: integer("is_whole", { mode: "boolean" }).notNull(),
-});
