@@ -68,7 +68,7 @@ test("a started task is run with its input and ends with its result; the dispatc
     result: { echo: { a: "b" }, taskId: "t1" },
     runCount: 1,
   });
-  expect(deliveriesWoken()).toBe(1);
+  await until("the dispatcher is woken", () => deliveriesWoken() === 1);
 });
 
 test.each([
