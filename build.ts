@@ -2,6 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";
+import type { Plugin } from "esbuild";
 
 const OUT = "package";
 
@@ -24,6 +25,7 @@ await build({
     js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
   },
   legalComments: "linked",
+  plugins: [drizzleAsModules()],
 });
 
 execFileSync(
@@ -47,6 +49,20 @@ for (const name of ["migrations", "README.md", "CHANGELOG.md", "LICENSE"]) {
   if (existsSync(name)) cpSync(name, `${OUT}/${name}`, { recursive: true });
 }
 writeFileSync(`${OUT}/package.json`, `${JSON.stringify(publishedManifest(), null, 2)}\n`);
+
+/** In the bundle nothing is looked up at the start, so drizzle.ts need not be clever there, and only what is used gets in. */
+function drizzleAsModules(): Plugin {
+  const modules = ["", "/sqlite-core", "/better-sqlite3", "/better-sqlite3/migrator"];
+  return {
+    name: "drizzle-as-modules",
+    setup(bundler) {
+      bundler.onLoad({ filter: /store\/sqlite\/drizzle\.ts$/ }, () => ({
+        contents: modules.map((path) => `export * from "drizzle-orm${path}";`).join("\n"),
+        resolveDir: import.meta.dirname,
+      }));
+    },
+  };
+}
 
 /** Without our Node (it would get into the user's npm scripts) and without what the bundle holds already. */
 function publishedManifest(): Record<string, unknown> {

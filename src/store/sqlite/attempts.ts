@@ -1,4 +1,4 @@
-import { eq, sql } from "drizzle-orm";
+import { eq, sql } from "./drizzle.ts";
 import { GONE } from "../../domain/delivery.ts";
 import type { RecordAttempt, RecordAttemptResult, RecordedStep } from "../../service/delivery-ports.ts";
 import { prepareHealth } from "./callback-health.ts";

@@ -1,5 +1,5 @@
 /** What attempts do to their callback, and what brings it back; within the caller's transaction. */
-import { and, eq, sql } from "drizzle-orm";
+import { and, eq, sql } from "./drizzle.ts";
 import type { AttemptError } from "../../domain/attempt.ts";
 import { shouldDisable } from "../../domain/callback-health.ts";
 import type { DisabledReason, DisablePolicy } from "../../domain/callback-health.ts";

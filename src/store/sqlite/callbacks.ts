@@ -1,4 +1,4 @@
-import { and, count, eq, ne, sql } from "drizzle-orm";
+import { and, count, eq, ne, sql } from "./drizzle.ts";
 import { BODY_PROFILE_VERSION } from "../../domain/body.ts";
 import { CALLBACKS_PER_TASK_MAX, differenceOf, selectionOf } from "../../domain/callback.ts";
 import type { Callback } from "../../domain/callback.ts";

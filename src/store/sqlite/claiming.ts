@@ -1,5 +1,5 @@
 /** Which deliveries are claimed, and what is read of them for the sending. */
-import { and, asc, eq, gt, isNull, lte, or, sql } from "drizzle-orm";
+import { and, asc, eq, gt, isNull, lte, or, sql } from "./drizzle.ts";
 import type { Event } from "../../domain/event.ts";
 import { secretsAt } from "../../domain/signing-secrets.ts";
 import type { ClaimDeliveries, ClaimedDelivery } from "../../service/delivery-ports.ts";

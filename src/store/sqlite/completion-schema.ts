@@ -1,4 +1,4 @@
-import { foreignKey, index, integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
+import { foreignKey, index, integer, sqliteTable, text } from "./drizzle.ts";
 import { tasks } from "./schema.ts";
 
 /** Secrets that end a task, once: each lets whoever has the URL complete it. */

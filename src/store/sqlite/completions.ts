@@ -1,4 +1,4 @@
-import { and, count, eq, gt, isNull, sql } from "drizzle-orm";
+import { and, count, eq, gt, isNull, sql } from "./drizzle.ts";
 import type { NewCompletion, WorkerVerbs } from "../../service/worker-ports.ts";
 import { completionTokens } from "./completion-schema.ts";
 import type { SqliteConnection } from "./connection.ts";

@@ -1,4 +1,4 @@
-import { and, eq, sql } from "drizzle-orm";
+import { and, eq, sql } from "./drizzle.ts";
 import type { DeliveryClaim, RecordAttempt, RecordAttemptResult } from "../../service/delivery-ports.ts";
 import type { Store } from "../../service/ports.ts";
 import type { SecretCipher } from "../secret-cipher.ts";

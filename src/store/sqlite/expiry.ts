@@ -1,4 +1,4 @@
-import { and, asc, eq, gt, lte, min, sql } from "drizzle-orm";
+import { and, asc, eq, gt, lte, min, sql } from "./drizzle.ts";
 import type { DeliveryReason } from "../../domain/delivery.ts";
 import type { ExpiredDelivery } from "../../service/delivery-ports.ts";
 import type { Store } from "../../service/ports.ts";

@@ -1,4 +1,4 @@
-import { and, asc, count, eq, exists, or, sql } from "drizzle-orm";
+import { and, asc, count, eq, exists, or, sql } from "./drizzle.ts";
 import type { Attempt } from "../../domain/attempt.ts";
 import { CALLBACKS_PER_TASK_MAX } from "../../domain/callback.ts";
 import type { Delivery } from "../../domain/delivery.ts";

@@ -1,4 +1,4 @@
-import { index, integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
+import { index, integer, sqliteTable, text } from "./drizzle.ts";
 
 /** What the built-in test receiver got. */
 export const inbox = sqliteTable(

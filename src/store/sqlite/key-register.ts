@@ -1,4 +1,4 @@
-import { eq, ne, or, sql } from "drizzle-orm";
+import { eq, ne, or, sql } from "./drizzle.ts";
 import { StartError } from "../../domain/errors.ts";
 import { sealedPrefix } from "../secret-cipher.ts";
 import type { SecretCipher } from "../secret-cipher.ts";

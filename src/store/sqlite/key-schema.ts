@@ -1,4 +1,4 @@
-import { integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
+import { integer, sqliteTable, text } from "./drizzle.ts";
 
 /** Under which keys secrets may be in this file. */
 export const secretKeys = sqliteTable("secret_keys", {

@@ -1,5 +1,5 @@
 /** What several verbs do to deliveries or ask of them, each within its caller's transaction. */
-import { and, eq, isNotNull, sql } from "drizzle-orm";
+import { and, eq, isNotNull, sql } from "./drizzle.ts";
 import type { SQL } from "drizzle-orm";
 import type { DeliveryStatus } from "../../domain/delivery.ts";
 import type { DeliveryFilter } from "../../service/callback-ports.ts";

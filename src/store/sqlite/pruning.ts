@@ -1,4 +1,4 @@
-import { and, asc, eq, gte, inArray, lt, or, sql } from "drizzle-orm";
+import { and, asc, eq, gte, inArray, lt, or, sql } from "./drizzle.ts";
 import type { PruneCursor, PrunedStep, PruneHistory, RemovedRows } from "../../service/keeping.ts";
 import type { Store } from "../../service/ports.ts";
 import { completionTokens } from "./completion-schema.ts";

@@ -1,4 +1,4 @@
-import { and, asc, eq, sql } from "drizzle-orm";
+import { and, asc, eq, sql } from "./drizzle.ts";
 import type { InferSelectModel, SQL } from "drizzle-orm";
 import { isOver } from "../../domain/not-after.ts";
 import type {

@@ -1,14 +1,4 @@
-import { sql } from "drizzle-orm";
-import {
-  foreignKey,
-  index,
-  integer,
-  primaryKey,
-  sqliteTable,
-  text,
-  unique,
-  uniqueIndex,
-} from "drizzle-orm/sqlite-core";
+import { foreignKey, index, integer, primaryKey, sql, sqliteTable, text, unique, uniqueIndex } from "./drizzle.ts";
 import type { AttemptError } from "../../domain/attempt.ts";
 import type { BodyProfile } from "../../domain/body.ts";
 import type { DisabledReason } from "../../domain/callback-health.ts";

@@ -1,4 +1,4 @@
-import { and, asc, eq, gt, isNotNull, sql } from "drizzle-orm";
+import { and, asc, eq, gt, isNotNull, sql } from "./drizzle.ts";
 import type { InferSelectModel } from "drizzle-orm";
 import { overlapEnd, rotate } from "../../domain/signing-secrets.ts";
 import type { OlderSecret, SigningSecrets } from "../../domain/signing-secrets.ts";

@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, sql } from "drizzle-orm";
+import { and, asc, desc, eq, sql } from "./drizzle.ts";
 import type { InferSelectModel } from "drizzle-orm";
 import type { Delivery } from "../../domain/delivery.ts";
 import type { Store } from "../../service/ports.ts";

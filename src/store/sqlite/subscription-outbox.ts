@@ -1,4 +1,4 @@
-import { and, eq, isNull, sql } from "drizzle-orm";
+import { and, eq, isNull, sql } from "./drizzle.ts";
 import type { SQL } from "drizzle-orm";
 import type { Event } from "../../domain/event.ts";
 import type { NewId } from "../../domain/ids.ts";

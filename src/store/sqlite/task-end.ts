@@ -1,4 +1,4 @@
-import { and, eq, sql } from "drizzle-orm";
+import { and, eq, sql } from "./drizzle.ts";
 import { eventDataOf, eventTypeOf } from "../../domain/event.ts";
 import type { Event } from "../../domain/event.ts";
 import type { NewId } from "../../domain/ids.ts";

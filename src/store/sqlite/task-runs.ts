@@ -1,4 +1,4 @@
-import { and, asc, eq, gt, lte, min, sql } from "drizzle-orm";
+import { and, asc, eq, gt, lte, min, sql } from "./drizzle.ts";
 import type { Task } from "../../domain/task.ts";
 import type { ClaimTasks, Store } from "../../service/ports.ts";
 import type { SqliteConnection } from "./connection.ts";

@@ -1,4 +1,4 @@
-import { and, desc, eq, getTableColumns, lt, sql } from "drizzle-orm";
+import { and, desc, eq, getTableColumns, lt, sql } from "./drizzle.ts";
 import type { SQL } from "drizzle-orm";
 import type { NewId } from "../../domain/ids.ts";
 import type { Callback } from "../../domain/callback.ts";

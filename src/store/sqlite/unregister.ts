@@ -1,4 +1,4 @@
-import { and, eq, ne, sql } from "drizzle-orm";
+import { and, eq, ne, sql } from "./drizzle.ts";
 import type {
   CallbackKey,
   EnableCallback,

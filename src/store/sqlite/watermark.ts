@@ -1,4 +1,4 @@
-import { and, eq, min, ne, sql } from "drizzle-orm";
+import { and, eq, min, ne, sql } from "./drizzle.ts";
 import { eventCursorOf } from "../../domain/event-cursor.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { prepareLastSeq } from "./event-log.ts";

@@ -1,4 +1,4 @@
-import { and, asc, eq, gt, lte, min, sql } from "drizzle-orm";
+import { and, asc, eq, gt, lte, min, sql } from "./drizzle.ts";
 import type { ClaimWorkerTask, LeaseState, WorkerVerbs } from "../../service/worker-ports.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { toTask } from "./rows.ts";
