@@ -89,7 +89,6 @@ describe("the video encoder", () => {
     expect(await ended(server, "t1")).toMatchObject({
       status: "completed",
       result: { file: "metropolis.mp4", frames: 10 },
-      progress: { done: 10, total: 10, message: "frame 10" },
     });
     expect(await ended(server, "t2")).toMatchObject({ status: "failed", error: "notes.txt is no film." });
   });

@@ -45,11 +45,13 @@ describe.each([[], ["--protocol-era", "modern"]])("the Inspector's command line 
     expect(await call("send_test_event", { callback_id })).toMatchObject({ status: "failed" });
     expect(await call("diagnose_callback", { callback_id })).toMatchObject({ status: "failed" });
     expect(await call("enable_callback", { callback_id })).toMatchObject({ status: "active" });
-    expect(await call("list_task_types", {})).toMatchObject({ task_types: [{ task_type: "demo" }, {}, {}] });
+    expect(await call("list_task_types", {})).toMatchObject({
+      task_types: expect.arrayContaining([expect.objectContaining({ task_type: "demo" })]),
+    });
     expect(await call("list_tasks", {})).toMatchObject({ tasks: [{ task_id: "t" }] });
     expect(await call("list_subscriptions", {})).toMatchObject({ subscription_count: 0 });
     expect(await call("unregister_callback", { callback_id })).toMatchObject({ status: "removed" });
-  });
+  }, 120_000);
 
   it("shows a tool's error as one", async () => {
     const { url } = await serveMcp();

@@ -183,14 +183,16 @@ test("a handler that goes on after it was cancelled tells nothing any more", asy
 
 test("a stop lets what runs end within its grace, begins nothing more, and leaves the rest to the next start", async () => {
   const gate = Promise.withResolvers<string>();
-  const types = [
-    aTaskType({ run: () => gate.promise }),
-    aTaskType({ name: "endless", run: () => new Promise(() => {}) }),
-  ];
+  const begun = Promise.withResolvers<void>();
+  const endless = (): Promise<never> => {
+    begun.resolve();
+    return new Promise(() => {});
+  };
+  const types = [aTaskType({ run: () => gate.promise }), aTaskType({ name: "endless", run: endless })];
   const { clock, runner, start, find, untilStatus } = await setUp(types);
   await start("quick");
   await start("slow", "endless");
-  await untilStatus("slow", "running");
+  await begun.promise;
   const stopped = runner.stop(5000);
   gate.resolve("just in time");
   await untilStatus("quick", "completed");

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { hasEnded } from "../../domain/task.ts";
 import type { TaskStatus } from "../../domain/task.ts";
 import type { Clock } from "../../service/ports.ts";
 import type { Tasks } from "../../service/tasks.ts";
@@ -37,9 +38,15 @@ const output = z.object({
     .optional()
     .describe("Why the task failed or was cancelled; of a pending one, why its last run failed."),
   progress: z
-    .object({ done: z.number(), total: z.number().nullable(), message: z.string().nullable() })
+    .object({
+      done: z.number(),
+      total: z.number().describe("Null: unknown.").nullable(),
+      message: z.string().describe("Null: none.").nullable(),
+    })
     .optional()
-    .describe("The last that the task told of how far it is, in units of its own; total is null when unknown."),
+    .describe(
+      "While it has not ended: the last that it told of how far it is, in units of its own; total is null when unknown.",
+    ),
   message: z.string(),
   timestamp,
 });
@@ -59,13 +66,15 @@ export function createGetTaskResult({
     input,
     output,
     async answer({ task_id }, principal) {
-      const { status, result, error, progress } = await tasks.find(principal, task_id);
+      const task = await tasks.find(principal, task_id);
+      const { status, result, error, progress } = task;
       return {
         task_id,
         status,
         result,
         ...(error !== null && { error }),
-        ...(progress !== null && { progress }),
+        // How far it had come is of no interest once it has ended.
+        ...(progress !== null && !hasEnded(task) && { progress }),
         message: MESSAGES[status],
         timestamp: timestampOf(clock),
       };

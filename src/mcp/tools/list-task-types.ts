@@ -25,8 +25,8 @@ const output = z.object({
       description: z.string(),
       input_schema: jsonSchema.describe("JSON Schema (2020-12) of `input`."),
       output_schema: optionalSchema.describe("JSON Schema (2020-12) of the result; null: any JSON."),
-      expected_ms: z.number().nullable().describe("How long it usually takes; null: unknown."),
-      timeout_ms: z.number().nullable().describe("A run that takes longer fails; null: no limit."),
+      expected_ms: z.number().describe("How long it usually takes; null: unknown.").nullable(),
+      timeout_ms: z.number().describe("A run that takes longer fails; null: no limit.").nullable(),
       retries: count.describe("How often a run that failed is repeated."),
       concurrency: count
         .nullable()

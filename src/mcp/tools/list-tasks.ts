@@ -45,7 +45,7 @@ const output = z.object({
       finished_at: isoTime.nullable(),
     }),
   ),
-  next_cursor: z.string().nullable().describe("Pass it as cursor to go on; null: that was all."),
+  next_cursor: z.string().describe("Pass it as cursor to go on; null: that was all.").nullable(),
   timestamp,
 });
 
