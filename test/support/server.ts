@@ -1,3 +1,4 @@
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { join } from "node:path";
@@ -44,10 +45,14 @@ async function answeringPort(port: number): Promise<number> {
   return port;
 }
 
-/** One that was free a moment ago. */
+/** One that was free a moment ago, from below those that the system gives to others who ask for any. */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
+  const server = createServer().listen(randomInt(10_000, 30_000), "127.0.0.1");
+  try {
+    await once(server, "listening");
+  } catch {
+    return freePort();
+  }
   const port = portOf(server);
   server.close();
   await once(server, "close");
