@@ -41,7 +41,7 @@ async function answeringPort(port: number): Promise<number> {
       ({ ok }) => ok,
       () => false,
     );
-  await until("it answers", isUp, 15_000);
+  await until("it answers", isUp, 25_000);
   return port;
 }
 

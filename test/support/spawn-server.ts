@@ -108,7 +108,7 @@ export function collectLines(child: ChildProcess, exited: Promise<unknown>) {
   createInterface(child.stdout!).on("line", add);
   createInterface(child.stderr!).on("line", (line) => add(`stderr: ${line}`));
 
-  async function waitForLine(pattern: string | RegExp, deadlineMs = 15_000): Promise<string> {
+  async function waitForLine(pattern: string | RegExp, deadlineMs = 25_000): Promise<string> {
     const find = (): string | undefined =>
       lines.find((line) => (typeof pattern === "string" ? line.includes(pattern) : pattern.test(line)));
     const { promise, resolve, reject } = Promise.withResolvers<string>();
