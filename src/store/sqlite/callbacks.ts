@@ -8,6 +8,7 @@ import type { RegisterCallback, RegisterCallbackResult, Store } from "../../serv
 import type { SecretCipher } from "../secret-cipher.ts";
 import { IN_ORDER } from "./callback-health.ts";
 import type { SqliteConnection } from "./connection.ts";
+import { most } from "./limit.ts";
 import { prepareReopen } from "./outbox.ts";
 import { toCallback } from "./rows.ts";
 import { callbackIsRegistered, callbacks, deliveries, events, tasks } from "./schema.ts";
@@ -224,7 +225,7 @@ function prepare(db: SqliteConnection["db"]) {
       .from(tasks)
       .innerJoin(events, eq(events.task, tasks.id))
       .where(and(eq(tasks.principal, bound("principal")), eq(tasks.taskId, bound("taskId"))))
-      .limit(1)
+      .limit(most(1))
       .prepare(),
   };
 }

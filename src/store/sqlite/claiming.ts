@@ -5,6 +5,7 @@ import { secretsAt } from "../../domain/signing-secrets.ts";
 import type { ClaimDeliveries, ClaimedDelivery } from "../../service/delivery-ports.ts";
 import type { SecretCipher } from "../secret-cipher.ts";
 import type { SqliteConnection } from "./connection.ts";
+import { most } from "./limit.ts";
 import { toEvent } from "./rows.ts";
 import { callbacks, deliveries, deliveryIsPending, events, PENDING } from "./schema.ts";
 import { readableSecrets } from "./secrets.ts";
@@ -123,7 +124,7 @@ const HEADS_OF_ORIGINS = `
     union all
     select (select min("origin") from "deliveries" where ${PENDING} and "origin" > origins.origin)
       from origins where origins.origin is not null
-      limit :most
+      limit +:most
   ), heads(origin, dueAt) as (
     select origin, (select min("next_attempt_at") from "deliveries" where ${PENDING} and "origin" = origins.origin)
       from origins where origin is not null
@@ -139,7 +140,7 @@ function prepareStatements(db: SqliteConnection["db"]) {
       .from(deliveries)
       .where(and(deliveryIsPending, lte(deliveries.nextAttemptAt, bound("now")), isInTime))
       .orderBy(asc(deliveries.nextAttemptAt))
-      .limit(bound("limit"))
+      .limit(most("limit"))
       .prepare(),
     dueOf: db
       .select({ id: deliveries.id, origin: deliveries.origin, dueAt: deliveries.nextAttemptAt })
@@ -153,7 +154,7 @@ function prepareStatements(db: SqliteConnection["db"]) {
         ),
       )
       .orderBy(asc(deliveries.nextAttemptAt))
-      .limit(bound("limit"))
+      .limit(most("limit"))
       .prepare(),
     heads: db.$client.prepare<{ most: number }, Head>(HEADS_OF_ORIGINS),
     claim: db

@@ -2,6 +2,7 @@ import { and, asc, desc, eq, gt, gte, inArray, lt, sql } from "./drizzle.ts";
 import type { EventsPage, EventsQuery } from "../../service/subscription-ports.ts";
 import type { Store } from "../../service/ports.ts";
 import type { SqliteConnection } from "./connection.ts";
+import { most } from "./limit.ts";
 import { toEvent } from "./rows.ts";
 import { counters, events, tasks } from "./schema.ts";
 
@@ -84,7 +85,7 @@ function prepare(db: Db) {
       .from(events)
       .where(and(matches, gte(events.occurredAt, bound("notBefore"))))
       .orderBy(asc(events.seq))
-      .limit(bound("limit"))
+      .limit(most("limit"))
       .prepare(),
     /** The newest event that is left out. */
     floor: db
@@ -92,7 +93,7 @@ function prepare(db: Db) {
       .from(events)
       .where(matches)
       .orderBy(desc(events.seq))
-      .limit(1)
+      .limit(most(1))
       .offset(bound("newest"))
       .prepare(),
     older: db
@@ -100,7 +101,7 @@ function prepare(db: Db) {
       .from(events)
       .where(and(matches, lt(events.occurredAt, bound("notBefore"))))
       .orderBy(asc(events.seq))
-      .limit(1)
+      .limit(most(1))
       .prepare(),
     lost: db
       .select({ value: counters.value })

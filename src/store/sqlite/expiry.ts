@@ -3,6 +3,7 @@ import type { DeliveryReason } from "../../domain/delivery.ts";
 import type { ExpiredDelivery } from "../../service/delivery-ports.ts";
 import type { Store } from "../../service/ports.ts";
 import type { SqliteConnection } from "./connection.ts";
+import { most } from "./limit.ts";
 import { prepareIsSettled } from "./outbox.ts";
 import { callbacks, deliveries, deliveryIsPending, deliveryMayExpire, events, tasks } from "./schema.ts";
 
@@ -57,7 +58,7 @@ function prepareExpiring(db: SqliteConnection["db"]) {
       .from(deliveries)
       .where(and(deliveryMayExpire, lte(deliveries.notAfter, bound("now"))))
       .orderBy(asc(deliveries.notAfter))
-      .limit(bound("limit"))
+      .limit(most("limit"))
       .prepare(),
     end: db
       .update(deliveries)

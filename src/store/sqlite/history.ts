@@ -6,6 +6,7 @@ import type { HistoryPage } from "../../service/callback-ports.ts";
 import type { CallbackHistory, Counts, Store } from "../../service/ports.ts";
 import { healthColumns } from "./callback-health.ts";
 import type { SqliteConnection } from "./connection.ts";
+import { most } from "./limit.ts";
 import { deliveryMatches, filterParameters, statusShown } from "./outbox.ts";
 import {
   attempts,
@@ -97,7 +98,7 @@ function prepareHistory(db: SqliteConnection["db"]) {
       .from(callbacks)
       .where(and(isOfTask, isAfter, or(sql`${bound("isFiltered")} = 0`, exists(matching))))
       .orderBy(asc(callbacks.registeredAt), asc(callbacks.id))
-      .limit(bound("limit"))
+      .limit(most("limit"))
       .prepare(),
     deliveries: db
       .select({

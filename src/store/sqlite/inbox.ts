@@ -1,6 +1,7 @@
 import { desc, eq, sql } from "./drizzle.ts";
 import type { Store } from "../../service/ports.ts";
 import type { SqliteConnection } from "./connection.ts";
+import { most } from "./limit.ts";
 import { toReceived } from "./rows.ts";
 import { inbox } from "./inbox-schema.ts";
 
@@ -63,7 +64,7 @@ function prepare(db: SqliteConnection["db"]) {
       .from(inbox)
       .where(eq(inbox.clientId, bound("clientId")))
       .orderBy(desc(inbox.seq))
-      .limit(RECEIVED_PER_CLIENT_MAX)
+      .limit(most(RECEIVED_PER_CLIENT_MAX))
       .prepare(),
   };
 }

@@ -4,6 +4,7 @@ import { sealedPrefix } from "../secret-cipher.ts";
 import type { SecretCipher } from "../secret-cipher.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { secretKeys } from "./key-schema.ts";
+import { most } from "./limit.ts";
 import { callbacks } from "./schema.ts";
 
 /** What the file says of the keys its secrets are under, so that a start need not look at every secret. */
@@ -52,7 +53,7 @@ function isUsed(db: SqliteConnection["db"], keyId: string): boolean {
     sql`substr(${callbacks.signingSecret}, 1, ${prefix.length}) = ${prefix}`,
     sql`substr(${callbacks.olderSecrets}, 1, ${prefix.length}) = ${prefix}`,
   );
-  return db.select({ id: callbacks.id }).from(callbacks).where(isUnderKey).limit(1).get() !== undefined;
+  return db.select({ id: callbacks.id }).from(callbacks).where(isUnderKey).limit(most(1)).get() !== undefined;
 }
 
 function keyIsMissing(file: string, keyId: string, given: readonly string[]): StartError {

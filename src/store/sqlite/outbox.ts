@@ -4,6 +4,7 @@ import type { SQL } from "drizzle-orm";
 import type { DeliveryStatus } from "../../domain/delivery.ts";
 import type { DeliveryFilter } from "../../service/callback-ports.ts";
 import type { SqliteConnection } from "./connection.ts";
+import { most } from "./limit.ts";
 import { callbacks, deliveries, deliveryIsOpen } from "./schema.ts";
 
 const bound = sql.placeholder;
@@ -94,7 +95,7 @@ export function prepareIsSettled(db: SqliteConnection["db"]): (eventId: string) 
     // Left to itself SQLite takes deliveries_event and reads all deliveries of the event, the settled ones too.
     .from(sql`${deliveries} indexed by "deliveries_open"`)
     .where(and(deliveryIsOpen, eq(deliveries.eventId, bound("eventId"))))
-    .limit(1)
+    .limit(most(1))
     .prepare();
   return (eventId) => anyOpen.get({ eventId }) === undefined;
 }

@@ -4,6 +4,7 @@ import type { Store } from "../../service/ports.ts";
 import { completionTokens } from "./completion-schema.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { lostEventsOf } from "./event-log.ts";
+import { most } from "./limit.ts";
 import {
   attempts,
   callbackIsRegistered,
@@ -129,19 +130,19 @@ function prepareLooking(db: Db) {
         ),
       )
       .orderBy(asc(tasks.finishedAt), asc(tasks.id))
-      .limit(bound("limit"))
+      .limit(most("limit"))
       .prepare(),
     youngerCallback: db
       .select({ id: callbacks.id })
       .from(callbacks)
       .where(and(callbackOfTask(), gte(callbacks.registeredAt, bound("before"))))
-      .limit(1)
+      .limit(most(1))
       .prepare(),
     held: db
       .select({ id: deliveries.id })
       .from(deliveries)
       .where(and(deliveryOfTask(db), or(deliveryIsOpen, gte(deliveries.settledAt, bound("before")))))
-      .limit(1)
+      .limit(most(1))
       .prepare(),
   };
 }

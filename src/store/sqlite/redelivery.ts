@@ -9,6 +9,7 @@ import type {
 } from "../../service/callback-ports.ts";
 import type { Store } from "../../service/ports.ts";
 import type { SqliteConnection } from "./connection.ts";
+import { most } from "./limit.ts";
 import { deliveryMatches, filterParameters, prepareReopen } from "./outbox.ts";
 import { callbackIsRegistered, callbacks, deliveries } from "./schema.ts";
 
@@ -92,7 +93,7 @@ function prepareChecks(db: SqliteConnection["db"]) {
       .where(and(isOwn, eq(deliveries.id, bound("deliveryId"))))
       .prepare(),
     callback: db.select(target).from(callbacks).where(isCallback).prepare(),
-    anyOfTask: db.select({ id: callbacks.id }).from(callbacks).where(isOfTask).limit(1).prepare(),
+    anyOfTask: db.select({ id: callbacks.id }).from(callbacks).where(isOfTask).limit(most(1)).prepare(),
   };
 }
 
@@ -110,7 +111,7 @@ function prepareMatches(db: SqliteConnection["db"]) {
       .innerJoin(deliveries, eq(deliveries.callbackId, callbacks.id))
       .where(and(isMeant, isAfter, deliveryMatches))
       .orderBy(asc(deliveries.callbackId), asc(deliveries.eventId))
-      .limit(bound("limit"))
+      .limit(most("limit"))
       .prepare();
   return { ofCallback: matching(isCallback), ofTask: matching(isOfTask) };
 }

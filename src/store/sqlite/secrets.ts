@@ -7,6 +7,7 @@ import type { Store } from "../../service/ports.ts";
 import type { SecretCipher } from "../secret-cipher.ts";
 import type { SqliteConnection } from "./connection.ts";
 import type { KeyRegister } from "./key-register.ts";
+import { most } from "./limit.ts";
 import { toCallback } from "./rows.ts";
 import { callbacks, deliveries, deliveryIsSending } from "./schema.ts";
 
@@ -125,7 +126,7 @@ function prepare(db: SqliteConnection["db"]) {
       .from(callbacks)
       .where(gt(callbacks.id, bound("position")))
       .orderBy(asc(callbacks.id))
-      .limit(bound("limit"))
+      .limit(most("limit"))
       .prepare(),
   };
 }

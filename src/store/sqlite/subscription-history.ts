@@ -5,6 +5,7 @@ import type { Store } from "../../service/ports.ts";
 import type { ListedSubscription, SubscriptionPage } from "../../service/subscription-ports.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { toDelivery } from "./history.ts";
+import { most } from "./limit.ts";
 import { statusShown } from "./outbox.ts";
 import { attempts, callbackIsSubscription, callbacks, deliveries, events } from "./schema.ts";
 import { isLive } from "./subscription-statements.ts";
@@ -55,7 +56,7 @@ function prepare(db: SqliteConnection["db"]) {
       .from(callbacks)
       .where(and(callbackIsSubscription, eq(callbacks.principal, bound("principal")), isAfter))
       .orderBy(asc(callbacks.registeredAt), asc(callbacks.id))
-      .limit(bound("limit"))
+      .limit(most("limit"))
       .prepare(),
     // Ids of events sort by time, so the index that names a delivery also finds the newest.
     deliveries: db
@@ -73,7 +74,7 @@ function prepare(db: SqliteConnection["db"]) {
       .innerJoin(events, eq(events.id, deliveries.eventId))
       .where(eq(deliveries.callbackId, bound("callbackId")))
       .orderBy(desc(deliveries.eventId))
-      .limit(bound("limit"))
+      .limit(most("limit"))
       .prepare(),
     attempts: db
       .select({

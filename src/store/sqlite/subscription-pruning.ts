@@ -2,6 +2,7 @@ import { and, asc, eq, gt, isNull, lte, notExists, sql } from "./drizzle.ts";
 import type { PrunedSubscriptions, PruneSubscriptions } from "../../service/keeping.ts";
 import type { Store } from "../../service/ports.ts";
 import type { SqliteConnection } from "./connection.ts";
+import { most } from "./limit.ts";
 import { prepareWithdraw } from "./outbox.ts";
 import { callbacks, deliveries, verifiedUrls } from "./schema.ts";
 
@@ -40,7 +41,7 @@ function prepare(db: SqliteConnection["db"]) {
       .from(callbacks)
       .where(gt(callbacks.subscriptionId, bound("after")))
       .orderBy(asc(callbacks.subscriptionId))
-      .limit(bound("limit"))
+      .limit(most("limit"))
       .prepare(),
     giveUp: db
       .update(callbacks)

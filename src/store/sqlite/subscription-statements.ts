@@ -2,6 +2,7 @@ import { and, count, eq, sql } from "./drizzle.ts";
 import type { InferSelectModel } from "drizzle-orm";
 import { IN_ORDER } from "./callback-health.ts";
 import type { SqliteConnection } from "./connection.ts";
+import { most } from "./limit.ts";
 import { callbacks, deliveries, deliveryIsOpen, subscriptionIsUp, verifiedUrls } from "./schema.ts";
 
 type Row = InferSelectModel<typeof callbacks>;
@@ -121,6 +122,6 @@ function prepareLooking(db: SqliteConnection["db"]) {
       .from(callbacks)
       .where(and(subscriptionIsUp, sql`${callbacks.principal} > ${bound("after")}`))
       .prepare(),
-    allOf: db.select().from(callbacks).where(and(subscriptionIsUp, isOwn)).limit(bound("limit")).prepare(),
+    allOf: db.select().from(callbacks).where(and(subscriptionIsUp, isOwn)).limit(most("limit")).prepare(),
   };
 }

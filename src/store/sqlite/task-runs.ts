@@ -2,6 +2,7 @@ import { and, asc, eq, gt, lte, min, sql } from "./drizzle.ts";
 import type { Task } from "../../domain/task.ts";
 import type { ClaimTasks, Store } from "../../service/ports.ts";
 import type { SqliteConnection } from "./connection.ts";
+import { most } from "./limit.ts";
 import { toTask } from "./rows.ts";
 import { AWAITS_HANDLER, taskAwaitsHandler, tasks } from "./schema.ts";
 
@@ -55,7 +56,7 @@ function prepareClaiming(db: SqliteConnection["db"]) {
       .from(tasks)
       .where(and(taskAwaitsHandler, eq(tasks.taskType, bound("taskType")), lte(tasks.dueAt, bound("now"))))
       .orderBy(asc(tasks.dueAt), asc(tasks.id))
-      .limit(bound("limit"))
+      .limit(most("limit"))
       .prepare(),
     claim: db
       .update(tasks)

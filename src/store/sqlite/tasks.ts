@@ -9,6 +9,7 @@ import type { SecretCipher } from "../secret-cipher.ts";
 import { prepareCallbackCount, prepareRegister } from "./callbacks.ts";
 import { prepareNewCompletion } from "./completions.ts";
 import type { SqliteConnection } from "./connection.ts";
+import { most } from "./limit.ts";
 import { toTask } from "./rows.ts";
 import { tasks } from "./schema.ts";
 
@@ -133,7 +134,7 @@ function prepareReads(db: SqliteConnection["db"]) {
       .from(tasks)
       .where(condition)
       .orderBy(desc(tasks.id))
-      .limit(bound("look"))
+      .limit(most("look"))
       .prepare();
   return {
     find: db

@@ -1,6 +1,7 @@
 import { and, asc, eq, gt, lte, min, sql } from "./drizzle.ts";
 import type { ClaimWorkerTask, LeaseState, WorkerVerbs } from "../../service/worker-ports.ts";
 import type { SqliteConnection } from "./connection.ts";
+import { most } from "./limit.ts";
 import { toTask } from "./rows.ts";
 import { taskAwaitsWorker, taskIsLeased, tasks } from "./schema.ts";
 
@@ -67,7 +68,7 @@ function prepareClaiming(db: SqliteConnection["db"]) {
       .from(tasks)
       .where(and(taskAwaitsWorker, eq(tasks.taskType, bound("taskType")), lte(tasks.dueAt, bound("now"))))
       .orderBy(asc(tasks.dueAt))
-      .limit(1)
+      .limit(most(1))
       .prepare(),
     claim: db
       .update(tasks)
@@ -118,7 +119,7 @@ function prepareLapsing(db: SqliteConnection["db"]) {
       .from(tasks)
       .where(and(taskIsLeased, lte(tasks.leaseUntil, bound("now"))))
       .orderBy(asc(tasks.leaseUntil))
-      .limit(bound("limit"))
+      .limit(most("limit"))
       .prepare(),
     takeBack: db
       .update(tasks)
