@@ -11,11 +11,15 @@ export interface CallbackHealth {
   readonly failures: number;
   /** Of the last attempt; null: it got through, or nothing was tried yet. */
   readonly lastError: AttemptError | null;
-  /** Epoch ms at which an attempt last got through; null: none has. */
-  readonly lastDeliveryAt: number | null;
   /** Null: not disabled. */
   readonly disabledReason: DisabledReason | null;
   readonly disabledAt: number | null;
+}
+
+/** With what only its attempts tell. */
+export interface CallbackRecord extends CallbackHealth {
+  /** Epoch ms at which an attempt last got through; null: none has, of those that are kept. */
+  readonly lastDeliveryAt: number | null;
 }
 
 /** Both must be reached: time alone would judge a receiver by a handful of attempts, attempts alone by a bad minute. */

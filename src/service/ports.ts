@@ -1,5 +1,5 @@
 /** What the services and the machinery need from outside. Adapters implement these; nothing here knows how. */
-import type { CallbackHealth } from "../domain/callback-health.ts";
+import type { CallbackRecord } from "../domain/callback-health.ts";
 import type { Callback, CallbackStatus, Registration, RegistrationDifference } from "../domain/callback.ts";
 import type { Delivery } from "../domain/delivery.ts";
 import type { Event, EventType } from "../domain/event.ts";
@@ -192,7 +192,7 @@ export interface CallbackHistory {
     readonly status: CallbackStatus;
     readonly registeredAt: number;
     readonly notAfter: number | null;
-    readonly health: CallbackHealth;
+    readonly health: CallbackRecord;
   };
   readonly deliveries: readonly Delivery[];
 }

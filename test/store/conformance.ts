@@ -817,7 +817,6 @@ export function describeStore(name: string, open: OpenStore): void {
         failingSince: null,
         failures: 0,
         lastError: null,
-        lastDeliveryAt: null,
         disabledReason: null,
         disabledAt: null,
       };

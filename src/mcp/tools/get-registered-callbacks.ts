@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { CallbackHealth } from "../../domain/callback-health.ts";
+import type { CallbackRecord } from "../../domain/callback-health.ts";
 import { CALLBACKS_PER_TASK_MAX } from "../../domain/callback.ts";
 import { DELIVERY_STATUSES } from "../../domain/delivery.ts";
 import type { Deliveries } from "../../service/deliveries.ts";
@@ -105,7 +105,7 @@ function showCallback(history: CallbackHistory): z.input<typeof callback> {
 }
 
 /** Nothing for a callback that is in order. */
-function showTrouble({ failingSince, lastError, lastDeliveryAt, disabledReason, disabledAt }: CallbackHealth) {
+function showTrouble({ failingSince, lastError, lastDeliveryAt, disabledReason, disabledAt }: CallbackRecord) {
   if (failingSince === null && disabledAt === null) return {};
   return {
     ...(disabledReason !== null && { disabled_reason: disabledReason }),

@@ -1,4 +1,4 @@
-import { eq, sql } from "./drizzle.ts";
+import { and, eq, sql } from "./drizzle.ts";
 import { GONE } from "../../domain/delivery.ts";
 import type { RecordAttempt, RecordAttemptResult, RecordedStep } from "../../service/delivery-ports.ts";
 import { prepareHealth } from "./callback-health.ts";
@@ -16,31 +16,35 @@ export function prepareRecording(db: SqliteConnection["db"]): (command: RecordAt
   const isSettled = prepareIsSettled(db);
 
   return (command) => {
-    const { deliveryId, startedAt, durationMs, outcome, step } = command;
-    const row = statements.find.get({ deliveryId });
-    // Withdrawn during the attempt, and its history pruned since: there is nothing left to add to.
-    if (row === undefined) return { claimHeld: false, eventSettled: false };
+    const { deliveryId, claim, startedAt, durationMs, outcome, step } = command;
     const { statusCode, error, responseExcerpt } = outcome;
-    const attempt = { number: row.attemptCount + 1, startedAt, durationMs, statusCode, error, responseExcerpt };
-    statements.insert.run({ deliveryId, ...attempt });
-    const claimHeld = row.status === "sending" && row.claim === command.claim;
-    if (!claimHeld) {
-      statements.count.run({ deliveryId });
-      return { claimHeld, eventSettled: false };
-    }
+    const attempt = { deliveryId, startedAt, durationMs, statusCode, error, responseExcerpt };
     const endedAt = startedAt + durationMs;
-    statements.take.run({ deliveryId, settledAt: step.status === "pending" ? null : endedAt, ...columnsOf(step) });
+    const settledAt = step.status === "pending" ? null : endedAt;
+    const row = statements.take.get({ deliveryId, claim, settledAt, ...columnsOf(step) });
+    if (row === undefined) {
+      // Withdrawn or claimed again during the attempt; its history may even be pruned since, and there is nothing left to add to.
+      const counted = statements.count.get({ deliveryId });
+      if (counted !== undefined) statements.insert.run({ ...attempt, number: counted.attemptCount });
+      return { claimHeld: false, eventSettled: false };
+    }
+    statements.insert.run({ ...attempt, number: row.attemptCount });
     const isGone = step.status === "exhausted" && step.disablesCallback;
-    // As if it had been asked for right now, which is what it comes to.
-    if (row.sendAgain && !isGone) reopen(deliveryId, endedAt);
+    if (row.sendAgain) sendAgain(deliveryId, endedAt, isGone);
     const { callbackId } = row;
     // A 410 that ends one delivery only says nothing of the others.
-    if (statusCode === GONE && !isGone) return { claimHeld, eventSettled: isSettled(row.eventId) };
+    if (statusCode === GONE && !isGone) return { claimHeld: true, eventSettled: isSettled(row.eventId) };
     const health = healthAfter({ callbackId, error, isGone, endedAt, policy: command.disablePolicy });
     const told = health.change === null ? {} : { callbackChange: health.change };
-    if (step.status !== "pending") return { claimHeld, eventSettled: isSettled(row.eventId), ...told };
-    return { claimHeld, eventSettled: false, ...(health.isDisabled && { isHeld: true }), ...told };
+    if (step.status !== "pending") return { claimHeld: true, eventSettled: isSettled(row.eventId), ...told };
+    return { claimHeld: true, eventSettled: false, ...(health.isDisabled && { isHeld: true }), ...told };
   };
+
+  /** As if it had been asked for right now, which is what it comes to; not to a receiver that is gone. */
+  function sendAgain(deliveryId: string, endedAt: number, isGone: boolean): void {
+    statements.forgetAsking.run({ deliveryId });
+    if (!isGone) reopen(deliveryId, endedAt);
+  }
 }
 
 function columnsOf(step: RecordedStep) {
@@ -50,24 +54,15 @@ function columnsOf(step: RecordedStep) {
 }
 
 function prepare(db: SqliteConnection["db"]) {
+  const isDelivery = eq(deliveries.id, bound("deliveryId"));
   return {
-    find: db
-      .select({
-        eventId: deliveries.eventId,
-        callbackId: deliveries.callbackId,
-        status: deliveries.status,
-        claim: deliveries.claim,
-        sendAgain: deliveries.sendAgain,
-        attemptCount: deliveries.attemptCount,
-      })
-      .from(deliveries)
-      .where(eq(deliveries.id, bound("deliveryId")))
-      .prepare(),
     count: db
       .update(deliveries)
       .set({ attemptCount: sql`${deliveries.attemptCount} + 1` })
-      .where(eq(deliveries.id, bound("deliveryId")))
+      .where(isDelivery)
+      .returning({ attemptCount: deliveries.attemptCount })
       .prepare(),
+    forgetAsking: db.update(deliveries).set({ sendAgain: false }).where(isDelivery).prepare(),
     insert: db
       .insert(attempts)
       .values({
@@ -88,9 +83,14 @@ function prepare(db: SqliteConnection["db"]) {
         nextAttemptAt: sql`${bound("nextAttemptAt")}`,
         reason: sql`${bound("reason")}`,
         settledAt: sql`${bound("settledAt")}`,
-        sendAgain: false,
       })
-      .where(eq(deliveries.id, bound("deliveryId")))
+      .where(and(isDelivery, sql`${deliveries.status} = 'sending'`, eq(deliveries.claim, bound("claim"))))
+      .returning({
+        eventId: deliveries.eventId,
+        callbackId: deliveries.callbackId,
+        attemptCount: deliveries.attemptCount,
+        sendAgain: deliveries.sendAgain,
+      })
       .prepare(),
   };
 }

@@ -1,5 +1,5 @@
 /** What attempts do to their callback, and what brings it back; within the caller's transaction. */
-import { and, eq, sql } from "./drizzle.ts";
+import { and, eq, isNotNull, or, sql } from "./drizzle.ts";
 import type { AttemptError } from "../../domain/attempt.ts";
 import { shouldDisable } from "../../domain/callback-health.ts";
 import type { DisabledReason, DisablePolicy } from "../../domain/callback-health.ts";
@@ -10,14 +10,13 @@ import { callbacks } from "./schema.ts";
 
 const bound = sql.placeholder;
 
-/** What is left of failures once a callback starts anew. `lastDeliveryAt` is history and stays. */
+/** What is left of failures once a callback starts anew. */
 export const IN_ORDER = { failingSince: null, failures: 0, lastError: null, disabledReason: null, disabledAt: null };
 
 export const healthColumns = {
   failingSince: callbacks.failingSince,
   failures: callbacks.failures,
   lastError: callbacks.lastError,
-  lastDeliveryAt: callbacks.lastDeliveryAt,
   disabledReason: callbacks.disabledReason,
   disabledAt: callbacks.disabledAt,
 };
@@ -87,10 +86,11 @@ export function prepareEnable(db: SqliteConnection["db"]): (callbackId: string, 
 function prepare(db: SqliteConnection["db"]) {
   const isCallback = eq(callbacks.id, bound("callbackId"));
   return {
+    // Only where it changes something: nearly all callbacks are in order, and only a subscription shows its last delivery.
     succeed: db
       .update(callbacks)
       .set({ failingSince: null, failures: 0, lastError: null, lastDeliveryAt: sql`${bound("endedAt")}` })
-      .where(isCallback)
+      .where(and(isCallback, or(isNotNull(callbacks.subscriptionId), isNotNull(callbacks.failingSince))))
       .returning({ status: callbacks.status })
       .prepare(),
     fail: db

@@ -39,24 +39,16 @@ export function prepareClaiming(
   const claiming = prepareStatements(db);
 
   function claimDue(command: ClaimDeliveries): ClaimedDelivery[] {
-    const chosen = choose(command);
+    const chosen = chooseByOrigin(command) ?? load(chooseAlongTheLine(command));
     if (chosen.length === 0) return [];
-    const ids = JSON.stringify(chosen);
-    claiming.claim.run({ ids });
+    claiming.claim.run({ ids: JSON.stringify(chosen.map(({ delivery }) => delivery.deliveryId)) });
     // A task's end goes to all its callbacks: its event is read and parsed once.
     const known = new Map<string, Event>();
-    const claimed = claiming.load.all({ ids }).map((row) => toClaimed(row, command.now, known));
-    const byId = new Map(claimed.map((delivery) => [delivery.deliveryId, delivery]));
-    return chosen.map((id) => byId.get(id) ?? complain(id));
+    return chosen.map((row) => toClaimed(row, command.now, known));
   }
 
-  /** The ids of what is due and has room, the oldest first. */
-  function choose(command: ClaimDeliveries): string[] {
-    return (chooseByOrigin(command) ?? chooseAlongTheLine(command)).map(({ id }) => id);
-  }
-
-  /** Exactly what there is room for, where few origins wait; null: there are too many of them, or more is due than `limit`. */
-  function chooseByOrigin({ now, limit, perOrigin, roomOf }: ClaimDeliveries): DueDelivery[] | null {
+  /** Exactly what there is room for, the oldest first, where few origins wait; null: there are too many of them, or more is due than `limit`. */
+  function chooseByOrigin({ now, limit, perOrigin, roomOf }: ClaimDeliveries): LoadedDelivery[] | null {
     const origins = claiming.heads.all({ most: FEW_ORIGINS + 1 });
     if (origins.length > FEW_ORIGINS) return null;
     const wanted = origins
@@ -64,10 +56,17 @@ export function prepareClaiming(
       .map(({ origin }) => ({ origin, limit: Math.max(0, roomOf.get(origin) ?? perOrigin) }));
     if (wanted.reduce((sum, one) => sum + one.limit, 0) > limit) return null;
     return wanted
-      .flatMap((one) => (one.limit === 0 ? [] : claiming.dueOf.all({ now, ...one })))
+      .flatMap((one) => (one.limit === 0 ? [] : claiming.loadDueOf.all({ now, ...one })))
       .toSorted((left, right) => (left.dueAt ?? 0) - (right.dueAt ?? 0));
   }
 
+  function load(chosen: readonly DueDelivery[]): LoadedDelivery[] {
+    const rows = claiming.load.all({ ids: JSON.stringify(chosen.map(({ id }) => id)) });
+    const byId = new Map(rows.map((row) => [row.delivery.deliveryId, row]));
+    return chosen.map(({ id }) => byId.get(id) ?? complain(id));
+  }
+
+  /** What is due and has room, the oldest first. */
   function chooseAlongTheLine({ now, limit, perOrigin, roomOf }: ClaimDeliveries): DueDelivery[] {
     const room = new Map(roomOf);
     const chosen = new Map<string, DueDelivery>();
@@ -97,7 +96,7 @@ export function prepareClaiming(
     const signingSecrets = secrets === null ? [] : secretsAt(secrets, now);
     const event = known.get(eventId) ?? eventOf(eventId);
     known.set(eventId, event);
-    return { ...delivery, event, callback: { ...target, signingSecrets } };
+    return { ...delivery, claim: delivery.claim + 1, event, callback: { ...target, signingSecrets } };
   }
 
   function eventOf(eventId: string): Event {
@@ -134,26 +133,27 @@ const HEADS_OF_ORIGINS = `
 function prepareStatements(db: SqliteConnection["db"]) {
   const isInTime = or(isNull(deliveries.notAfter), gt(deliveries.notAfter, bound("now")));
   const isChosen = sql`${deliveries.id} in (select value from json_each(${bound("ids")}))`;
+  const isDueOfOrigin = and(
+    // Callbacks have a status too.
+    sql.raw(`"deliveries".${PENDING}`),
+    eq(deliveries.origin, bound("origin")),
+    lte(deliveries.nextAttemptAt, bound("now")),
+    isInTime,
+  );
+  const earliestFirst = asc(deliveries.nextAttemptAt);
   return {
     due: db
       .select({ id: deliveries.id, origin: deliveries.origin, dueAt: deliveries.nextAttemptAt })
       .from(deliveries)
       .where(and(deliveryIsPending, lte(deliveries.nextAttemptAt, bound("now")), isInTime))
-      .orderBy(asc(deliveries.nextAttemptAt))
+      .orderBy(earliestFirst)
       .limit(most("limit"))
       .prepare(),
     dueOf: db
       .select({ id: deliveries.id, origin: deliveries.origin, dueAt: deliveries.nextAttemptAt })
       .from(deliveries)
-      .where(
-        and(
-          deliveryIsPending,
-          eq(deliveries.origin, bound("origin")),
-          lte(deliveries.nextAttemptAt, bound("now")),
-          isInTime,
-        ),
-      )
-      .orderBy(asc(deliveries.nextAttemptAt))
+      .where(isDueOfOrigin)
+      .orderBy(earliestFirst)
       .limit(most("limit"))
       .prepare(),
     heads: db.$client.prepare<{ most: number }, Head>(HEADS_OF_ORIGINS),
@@ -162,38 +162,43 @@ function prepareStatements(db: SqliteConnection["db"]) {
       .set({ status: "sending", claim: sql`${deliveries.claim} + 1`, nextAttemptAt: null, sendAgain: false })
       .where(isChosen)
       .prepare(),
-    load: db
-      .select({
-        delivery: {
-          deliveryId: deliveries.id,
-          claim: deliveries.claim,
-          attemptCount: deliveries.attemptCount,
-          notAfter: deliveries.notAfter,
-          attemptsBefore: deliveries.attemptsBefore,
-          origin: deliveries.origin,
-          profile: deliveries.profile,
-          profileVersion: deliveries.profileVersion,
-          cursor: deliveries.cursor,
-        },
-        eventId: deliveries.eventId,
-        callback: {
-          id: callbacks.id,
-          clientId: callbacks.clientId,
-          url: callbacks.url,
-          eventName: callbacks.eventName,
-          subscriptionId: callbacks.subscriptionId,
-          signingSecret: callbacks.signingSecret,
-          olderSecrets: callbacks.olderSecrets,
-        },
-      })
-      .from(deliveries)
-      .innerJoin(callbacks, eq(callbacks.id, deliveries.callbackId))
-      .where(isChosen)
-      .prepare(),
+    load: loading(db).where(isChosen).prepare(),
+    loadDueOf: loading(db).where(isDueOfOrigin).orderBy(earliestFirst).limit(most("limit")).prepare(),
     event: db
       .select({ id: events.id, type: events.type, occurredAt: events.occurredAt, data: events.data })
       .from(events)
       .where(eq(events.id, bound("eventId")))
       .prepare(),
   };
+}
+
+/** What is read of a delivery for its sending. */
+function loading(db: SqliteConnection["db"]) {
+  return db
+    .select({
+      delivery: {
+        deliveryId: deliveries.id,
+        claim: deliveries.claim,
+        attemptCount: deliveries.attemptCount,
+        notAfter: deliveries.notAfter,
+        attemptsBefore: deliveries.attemptsBefore,
+        origin: deliveries.origin,
+        profile: deliveries.profile,
+        profileVersion: deliveries.profileVersion,
+        cursor: deliveries.cursor,
+      },
+      dueAt: deliveries.nextAttemptAt,
+      eventId: deliveries.eventId,
+      callback: {
+        id: callbacks.id,
+        clientId: callbacks.clientId,
+        url: callbacks.url,
+        eventName: callbacks.eventName,
+        subscriptionId: callbacks.subscriptionId,
+        signingSecret: callbacks.signingSecret,
+        olderSecrets: callbacks.olderSecrets,
+      },
+    })
+    .from(deliveries)
+    .innerJoin(callbacks, eq(callbacks.id, deliveries.callbackId));
 }

@@ -1,3 +1,4 @@
+import type { SQL } from "drizzle-orm";
 import { and, asc, count, eq, exists, or, sql } from "./drizzle.ts";
 import type { Attempt } from "../../domain/attempt.ts";
 import { CALLBACKS_PER_TASK_MAX } from "../../domain/callback.ts";
@@ -80,6 +81,12 @@ function prepareHistory(db: SqliteConnection["db"]) {
     .select({ id: deliveries.id })
     .from(deliveries)
     .where(and(eq(deliveries.callbackId, callbacks.id), deliveryMatches));
+  // Read from its attempts, which are few: a column of its own would be one more write for each delivery.
+  // Raw, since Drizzle leaves out the names of tables here.
+  const lastDeliveryAt = sql.raw(`(
+    select max("attempts"."started_at" + "attempts"."duration_ms")
+    from "deliveries" inner join "attempts" on "attempts"."delivery_id" = "deliveries"."id"
+    where "deliveries"."callback_id" = "callbacks"."id" and "attempts"."error" is null)`) as SQL<number | null>;
   const isListed = and(
     sql`${deliveries.callbackId} in (select value from json_each(${bound("ids")}))`,
     deliveryMatches,
@@ -93,7 +100,7 @@ function prepareHistory(db: SqliteConnection["db"]) {
         status: callbacks.status,
         registeredAt: callbacks.registeredAt,
         notAfter: callbacks.notAfter,
-        health: healthColumns,
+        health: { ...healthColumns, lastDeliveryAt },
       })
       .from(callbacks)
       .where(and(isOfTask, isAfter, or(sql`${bound("isFiltered")} = 0`, exists(matching))))

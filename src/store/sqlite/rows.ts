@@ -23,7 +23,7 @@ export function toTask(row: InferSelectModel<typeof tasks>): Task {
 /** Throws when the secret cannot be read. */
 export function toCallback(row: InferSelectModel<typeof callbacks>, cipher: SecretCipher): Callback {
   const { id, principal, taskId, clientId, url, status, registeredAt, notAfter } = row;
-  const { failingSince, failures, lastError, lastDeliveryAt, disabledReason, disabledAt } = row;
+  const { failingSince, failures, lastError, disabledReason, disabledAt } = row;
   return {
     id,
     principal,
@@ -38,7 +38,7 @@ export function toCallback(row: InferSelectModel<typeof callbacks>, cipher: Secr
     status,
     registeredAt,
     notAfter,
-    health: { failingSince, failures, lastError, lastDeliveryAt, disabledReason, disabledAt },
+    health: { failingSince, failures, lastError, disabledReason, disabledAt },
   };
 }
 

@@ -189,7 +189,6 @@ export const deliveries = sqliteTable(
     index("deliveries_due").on(table.nextAttemptAt, table.origin).where(deliveryIsPending),
     index("deliveries_due_of_origin").on(table.origin, table.nextAttemptAt).where(deliveryIsPending),
     index("deliveries_expiring").on(table.notAfter).where(deliveryMayExpire),
-    index("deliveries_sending").on(table.id).where(deliveryIsSending),
     index("deliveries_open").on(table.eventId, table.callbackId).where(deliveryIsOpen),
     index("deliveries_owed").on(table.callbackId, table.eventSeq).where(subscriptionIsOwed),
   ],
