@@ -165,6 +165,12 @@ export interface TaskPage {
   readonly next: string | null;
 }
 
+/**
+ * Called once the deliveries can be claimed, which may be before the answer: a store that answers only when all is on disk holds a claim
+ * back for as long.
+ */
+export type OutboxFilled = () => void;
+
 export interface FinishTask {
   /** The internal id. */
   readonly id: string;
@@ -172,12 +178,14 @@ export interface FinishTask {
   readonly now: number;
   /** Left out: that of the runner, which has claimed it. */
   readonly right?: EndRight;
+  readonly outboxFilled?: OutboxFilled;
 }
 export interface CancelTask {
   /** The internal id. */
   readonly id: string;
   readonly error: string;
   readonly now: number;
+  readonly outboxFilled?: OutboxFilled;
 }
 export interface FinishTaskResult {
   readonly event: Event;

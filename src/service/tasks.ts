@@ -102,7 +102,8 @@ export function createTasks(needs: TasksNeeds) {
   }
 
   async function cancelFound(task: Task): Promise<CancelledTask> {
-    const cancelled = await store.cancelTask({ id: task.id, error: CANCELLED_BY_REQUEST, now: clock.now() });
+    const command = { id: task.id, error: CANCELLED_BY_REQUEST, now: clock.now(), outboxFilled: wakeDispatcher };
+    const cancelled = await store.cancelTask(command);
     if (cancelled === null) return { kind: "ended", status: await endOf(task), deliveryCount: 0 };
     tellEnd(task, cancelled);
     return { kind: "cancelled", status: "cancelled", deliveryCount: cancelled.deliveryCount };
@@ -118,7 +119,6 @@ export function createTasks(needs: TasksNeeds) {
   function tellEnd({ id, principal, taskId }: Task, { event, deliveryCount }: FinishTaskResult): void {
     const { status } = event.data;
     announce({ kind: "task.finished", taskId, status, eventId: event.id, deliveryCount });
-    wakeDispatcher();
     feed.publish({ principal, task: id, event });
   }
 
@@ -165,9 +165,10 @@ export function createTasks(needs: TasksNeeds) {
     /** The kinds of work on offer. */
     types: (): Promise<readonly TaskType[]> => catalog.list(),
 
-    /** The end of a task that has run: row, event and deliveries commit together, then the dispatcher wakes. False: it had ended, or the right did not hold. */
+    /** The end of a task that has run: row, event and deliveries commit together, and the dispatcher wakes. False: it had ended, or the right did not hold. */
     async finish(task: Task, outcome: TaskOutcome, right?: EndRight): Promise<boolean> {
-      const finished = await store.finishTask({ id: task.id, outcome, now: clock.now(), ...(right && { right }) });
+      const command = { id: task.id, outcome, now: clock.now(), outboxFilled: wakeDispatcher };
+      const finished = await store.finishTask({ ...command, ...(right && { right }) });
       if (finished === null) return false;
       tellEnd(task, finished);
       return true;

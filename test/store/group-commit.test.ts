@@ -87,6 +87,23 @@ test("a claim waits for the disk only as long as a fact does, since it may build
   await Promise.all([claim, fact]);
 });
 
+test("a claim of what is being put on disk waits for that wait, and is told after it", async () => {
+  const disk = aSlowDisk();
+  const { group } = setUp(disk.sync);
+  const told: string[] = [];
+  const committed = Promise.withResolvers<void>();
+  const fact = group.write(() => null, "fact", committed.resolve).then(() => told.push("fact"));
+  await committed.promise;
+  expect([told, disk.syncs.length]).toEqual([[], 1]);
+  const isCommitted = Promise.withResolvers<void>();
+  const claim = group.write(() => null, "claim", isCommitted.resolve).then(() => told.push("claim"));
+  await isCommitted.promise;
+  expect(told).toEqual([]);
+  disk.syncs[0]?.();
+  await Promise.all([fact, claim]);
+  expect([told, disk.syncs.length]).toEqual([["fact", "claim"], 1]);
+});
+
 test("one that fails, fails alone", async () => {
   const { insert, numbers } = setUp();
   const results = await Promise.allSettled([insert(1), insert(1), insert(2)]);

@@ -21,9 +21,9 @@ export interface GroupCommit {
   /**
    * Runs `work` in a transaction that it may share with others of the same moment, and resolves as its kind says. `work` must not
    * await, and is run a second time, on a rolled-back database, when the transaction it shared fails. Rejects with what `work` threw, or
-   * with StoreUnavailable.
+   * with StoreUnavailable. `committed` is called before that, once it is committed: a claim that builds on it may be on its way meanwhile.
    */
-  write<T>(work: () => T, kind?: WriteKind): Promise<T>;
+  write<T>(work: () => T, kind?: WriteKind, committed?: () => void): Promise<T>;
   /** Commits what is waiting, now; what another program keeps from being written goes on waiting. */
   flush(): void;
   /** Resolves when nothing that was committed waits for the disk. */
@@ -35,6 +35,7 @@ interface Waiting {
   readonly run: () => () => void;
   readonly fail: (error: unknown) => void;
   readonly kind: WriteKind;
+  readonly committed: (() => void) | undefined;
 }
 
 /**
@@ -62,6 +63,7 @@ export function createGroupCommit(inTransaction: RunInTransaction, sync: Sync): 
       });
       busySince = null;
       disk.add(committed.map((tell, index) => ({ tell, kind: group[index]!.kind })));
+      for (const one of group) one.committed?.();
     } catch (error) {
       if (isBusy(error)) waitForOthers(group, error);
       else if (group.length === 1 || isUnavailable(error)) failAll(group, error);
@@ -85,13 +87,13 @@ export function createGroupCommit(inTransaction: RunInTransaction, sync: Sync): 
   }
 
   return {
-    write<T>(work: () => T, kind: WriteKind = "fact") {
+    write<T>(work: () => T, kind: WriteKind = "fact", committed?: () => void) {
       const { promise, resolve, reject } = Promise.withResolvers<T>();
       const run = () => {
         const result = work();
         return () => resolve(result);
       };
-      waiting.push({ run, fail: reject, kind });
+      waiting.push({ run, fail: reject, kind, committed });
       if (!isScheduled) setImmediate(flush);
       isScheduled = true;
       return promise;
@@ -108,31 +110,44 @@ interface Committed {
 
 /** What is committed and waits for the disk. */
 function createDiskQueue(sync: Sync) {
-  let queue: readonly Committed[] = [];
+  let queue: Committed[] = [];
+  /** Claims that build on nothing newer than what is being synced: that wait is theirs too. */
+  let riding: Committed[] = [];
   let loop: Promise<void> | null = null;
-  /** Facts among those that wait, the ones being synced included. */
-  let facts = 0;
+  let queuedFacts = 0;
+  let syncingFacts = 0;
 
   async function syncAll(): Promise<void> {
     while (queue.length > 0) {
       const batch = queue;
       queue = [];
+      syncingFacts = queuedFacts;
+      queuedFacts = 0;
       await sync();
-      facts -= batch.filter(({ kind }) => kind === "fact").length;
+      syncingFacts = 0;
       for (const { tell } of batch) tell();
+      // A turn later, so that the facts are told before what was claimed of them.
+      const claims = riding;
+      riding = [];
+      if (claims.length > 0) setImmediate(() => claims.forEach(({ tell }) => tell()));
     }
     loop = null;
   }
 
+  function addOne(one: Committed): void {
+    if (one.kind === "claim" && queuedFacts === 0) {
+      if (syncingFacts === 0) one.tell();
+      else riding.push(one);
+      return;
+    }
+    if (one.kind === "fact") queuedFacts++;
+    queue.push(one);
+  }
+
   return {
     add(group: readonly Committed[]): void {
-      facts += group.filter(({ kind }) => kind === "fact").length;
-      const mayGo = ({ kind }: Committed): boolean => kind === "claim" && facts === 0;
-      for (const one of group) if (mayGo(one)) one.tell();
-      const stay = group.filter((one) => !mayGo(one));
-      if (stay.length === 0) return;
-      queue = [...queue, ...stay];
-      loop ??= syncAll();
+      for (const one of group) addOne(one);
+      if (queue.length > 0) loop ??= syncAll();
     },
     settled: async () => {
       await loop;

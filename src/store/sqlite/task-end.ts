@@ -65,10 +65,10 @@ export function taskEndVerbs({ db, write }: SqliteConnection, newId: NewId): Tas
 
   return {
     async finishTask(command) {
-      return write(() => finish(command));
+      return write(() => finish(command), "fact", command.outboxFilled);
     },
     async cancelTask(command) {
-      return write(() => cancel(command));
+      return write(() => cancel(command), "fact", command.outboxFilled);
     },
   };
 }
