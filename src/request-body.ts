@@ -11,22 +11,29 @@ export type RequestBody =
   | { readonly kind: "too_large" }
   | { readonly kind: "gone" };
 
-export async function readRequestBody(request: IncomingMessage): Promise<RequestBody> {
-  if (Number(request.headers["content-length"] ?? 0) > REQUEST_BODY_BYTES_MAX) return { kind: "too_large" };
+/** By events: an async iterator costs as much as the parsing of a small body. */
+export function readRequestBody(request: IncomingMessage): Promise<RequestBody> {
+  if (Number(request.headers["content-length"] ?? 0) > REQUEST_BODY_BYTES_MAX)
+    return Promise.resolve({ kind: "too_large" });
+  if (request.destroyed) return Promise.resolve({ kind: "gone" });
+  const { promise, resolve } = Promise.withResolvers<RequestBody>();
   const chunks: Buffer[] = [];
   let bytes = 0;
-  try {
-    // Not destroyed on leaving the loop: the answer still has to go out on this connection.
-    const body: AsyncIterable<Buffer> = request.iterator({ destroyOnReturn: false });
-    for await (const chunk of body) {
-      bytes += chunk.length;
-      if (bytes > REQUEST_BODY_BYTES_MAX) return { kind: "too_large" };
-      chunks.push(chunk);
-    }
-  } catch {
-    return { kind: "gone" };
+  const take = (chunk: Buffer): void => {
+    bytes += chunk.length;
+    if (bytes <= REQUEST_BODY_BYTES_MAX) chunks.push(chunk);
+    else finish({ kind: "too_large" });
+  };
+  const end = (): void => finish({ kind: "bytes", bytes: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks) });
+  const gone = (): void => finish({ kind: "gone" });
+  function finish(body: RequestBody): void {
+    request.pause().off("data", take).off("end", end).off("close", gone);
+    resolve(body);
   }
-  return { kind: "bytes", bytes: Buffer.concat(chunks) };
+  // The error of a client that goes away; "close" follows it.
+  request.on("error", () => {});
+  request.on("data", take).on("end", end).on("close", gone);
+  return promise;
 }
 
 /**
@@ -40,4 +47,5 @@ export function discardRest(request: IncomingMessage): void {
     bytes += chunk.length;
     if (bytes > DISCARDED_BYTES_MAX) request.destroy();
   });
+  request.resume();
 }

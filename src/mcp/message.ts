@@ -7,6 +7,8 @@ import type { Refusal } from "./refusal.ts";
 /** What the domain allows a task's input, and the message around it. Deeper ones would exhaust the stack of whoever writes them out. */
 const MESSAGE_DEPTH_MAX = JSON_DEPTH_MAX + 10;
 
+const UTF8 = new TextDecoder("utf-8", { fatal: true });
+
 /** One JSON-RPC message, or at least a JSON object that claims to be one; `gone`: the client went away while sending. */
 export type ReadMessage =
   | { readonly kind: "message"; readonly message: object }
@@ -28,7 +30,7 @@ export async function readMessage(req: IncomingMessage): Promise<ReadMessage> {
 function parseMessage(bytes: Buffer): ReadMessage {
   let message: unknown;
   try {
-    message = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    message = JSON.parse(UTF8.decode(bytes));
   } catch {
     return refused(400, PARSE_ERROR, "Parse error: the request body is not valid JSON");
   }

@@ -24,14 +24,14 @@ export function subscriptionHistoryVerbs({ db }: SqliteConnection): Pick<Store, 
       .map((row) => toDelivery(row, statements.attempts.all({ deliveryId: row.id })));
   }
 
-  function list(principal: string, { after, limit, now, deliveries: most }: SubscriptionPage): ListedSubscription[] {
+  function list(principal: string, { after, limit, now, deliveries: newest }: SubscriptionPage): ListedSubscription[] {
     const from = { afterTime: after?.registeredAt ?? -1, afterId: after?.id ?? "" };
     return statements.list.all({ principal, limit, ...from }).flatMap((row) => {
       if (row.subscriptionId === null || row.eventName === null) return [];
       const what = { id: row.subscriptionId, name: row.eventName, taskId: row.taskId, url: row.url };
       const times = { createdAt: row.registeredAt, expiresAt: row.notAfter };
       const found = { callbackId: row.id, status: statusOf(row, now), health: healthOf(row) };
-      return [{ ...what, ...times, ...found, deliveries: deliveriesOf(row.id, most) }];
+      return [{ ...what, ...times, ...found, deliveries: deliveriesOf(row.id, newest) }];
     });
   }
 
