@@ -2,7 +2,7 @@
 import type { CallbackHealth } from "../domain/callback-health.ts";
 import type { Callback, CallbackStatus, Registration, RegistrationDifference } from "../domain/callback.ts";
 import type { Delivery } from "../domain/delivery.ts";
-import type { Event, EventType } from "../domain/event.ts";
+import type { EndEvent, EndType } from "../domain/event.ts";
 import type { Progress, StartRequest, Task, TaskOutcome, TaskStatus } from "../domain/task.ts";
 import type { CallbackVerbs, HistoryPage } from "./callback-ports.ts";
 import type { DeliveryVerbs } from "./delivery-ports.ts";
@@ -61,11 +61,17 @@ export interface Store extends CallbackVerbs, DeliveryVerbs, InboxVerbs, Keeping
   nextTaskDueAt(now: number): Promise<number | null>;
   /** After a run that failed: pending again, due at `dueAt`, one failure more. False: that run is not under way any more. */
   retryTask(command: RetryTask): Promise<boolean>;
-  /** Keeps how far a run is. False: it is not under way any more. */
-  recordProgress(command: RecordProgress): Promise<boolean>;
+  /** Keeps how far a run is, and tells of it as `tellProgress` does. Null: it is not under way any more. */
+  recordProgress(command: RecordProgress): Promise<ToldProgress | null>;
+  /**
+   * Makes an event of how far the run is, with one pending delivery for each active callback that selected progress. None when there is no
+   * such callback, when the last event has told it already, or when that one is younger than `intervalMs`. What is open of older ones is
+   * cancelled, and only the newest are kept. Null: the run is not under way any more.
+   */
+  tellProgress(command: TellProgress): Promise<ToldProgress | null>;
   /**
    * Task row, event and one pending delivery for each active callback that selected the event, a held one for each that is disabled
-   * for failing; null: no longer running, or the right does not hold.
+   * for failing; what is open of the task's progress is cancelled. Null: no longer running, or the right does not hold.
    */
   finishTask(command: FinishTask): Promise<FinishTaskResult | null>;
   /** The same for a task that is pending or running, by its internal id: it ends as cancelled. Null: it had ended before. */
@@ -95,7 +101,7 @@ export type RegisterCallbackResult =
       /** Callbacks of the task that were not removed, this one included. */
       readonly callbackCount: number;
       /** How the task has ended, if it has. */
-      readonly ended: EventType | null;
+      readonly ended: EndType | null;
     }
   | CallbackRefusal;
 export type CallbackRefusal =
@@ -142,8 +148,18 @@ export interface RetryTask extends TaskRun {
   readonly error: string;
   readonly dueAt: number;
 }
-export interface RecordProgress extends TaskRun {
+export interface TellProgress extends TaskRun {
+  readonly now: number;
+  /** Between two events of one task. */
+  readonly intervalMs: number;
+}
+export interface RecordProgress extends TellProgress {
   readonly progress: Progress;
+}
+export interface ToldProgress {
+  readonly deliveryCount: number;
+  /** When the next event may be made, of what no event tells yet (epoch ms); null: there is nothing to tell. */
+  readonly dueAt: number | null;
 }
 
 export interface TaskFilter {
@@ -180,7 +196,7 @@ export interface CancelTask {
   readonly now: number;
 }
 export interface FinishTaskResult {
-  readonly event: Event;
+  readonly event: EndEvent;
   readonly deliveryCount: number;
 }
 

@@ -6,6 +6,8 @@ import type { Store, TaskFilter } from "../../src/service/ports.ts";
 import type { Task } from "../../src/domain/task.ts";
 import { A_SECRET, aClaim, aRecord, aRegistration, aStart, FAILED_503, T0 } from "../support/builders.ts";
 
+const PROGRESS = { progress: { done: 1, total: null, message: null }, now: T0, intervalMs: 5000 };
+
 /** Opens an empty store for one test. */
 export type OpenStore = () => Promise<Store>;
 
@@ -244,7 +246,7 @@ export function describeStore(name: string, open: OpenStore): void {
         expect(await store.nextTaskDueAt(T0 + 1000)).toBeNull();
         expect(await store.claimRunnableTasks({ limit: 9, now: T0 + 999 })).toEqual([]);
         expect(await store.claimRunnableTasks({ limit: 9, now: T0 + 1000 })).toMatchObject([{ runCount: 2 }]);
-        expect(await store.recordProgress({ ...retry, progress: { done: 1, total: null, message: null } })).toBe(false);
+        expect(await store.recordProgress({ ...retry, ...PROGRESS })).toBeNull();
       });
 
       test("a task that is started for later is due then", async () => {
@@ -530,6 +532,7 @@ export function describeStore(name: string, open: OpenStore): void {
         expect(await expire(EXPIRY)).toEqual([
           {
             deliveryId: id,
+            event: "task_completed",
             eventId,
             taskId: "task-1",
             clientId: "expiring",

@@ -7,7 +7,7 @@ import { createTasks } from "../../src/service/tasks.ts";
 import { createWorkSource } from "../../src/store/sqlite/work-source.ts";
 import { createTaskRegistry } from "../../src/task-runner/registry.ts";
 import { TaskRunner } from "../../src/task-runner/runner.ts";
-import { aTaskType } from "../support/builders.ts";
+import { aTaskProgress, aTaskType } from "../support/builders.ts";
 import { createFakeClock } from "../support/clock.ts";
 import { openTestStore } from "../support/sqlite-store.ts";
 import { until } from "../support/until.ts";
@@ -22,7 +22,8 @@ async function setUp(types: readonly TaskType[], runningMax = 100) {
   const wakes = { wakeRunner: () => workSource.wake(), wakeWorkers: () => {}, wakeDispatcher: () => {} };
   const feed = createEventFeed();
   const targetPolicy = { check: async () => ({ allowed: true }) as const };
-  const tasks = createTasks({ store, clock, catalog, targetPolicy, announce, feed, ...wakes });
+  const progress = aTaskProgress({ store, clock, feed });
+  const tasks = createTasks({ store, clock, catalog, targetPolicy, announce, feed, progress, ...wakes });
   const concurrency = new Map(
     types.flatMap((type) => (type.concurrency === null ? [] : [[type.name, type.concurrency]])),
   );

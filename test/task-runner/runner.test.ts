@@ -8,7 +8,7 @@ import { createWorkSource } from "../../src/store/sqlite/work-source.ts";
 import { createDemoTask } from "../../src/task-runner/handlers/demo.ts";
 import { createTaskRegistry } from "../../src/task-runner/registry.ts";
 import { TaskRunner } from "../../src/task-runner/runner.ts";
-import { aTaskContext, aTaskType } from "../support/builders.ts";
+import { aTaskContext, aTaskProgress, aTaskType } from "../support/builders.ts";
 import { createFakeClock } from "../support/clock.ts";
 import { openTestStore } from "../support/sqlite-store.ts";
 import { until } from "../support/until.ts";
@@ -33,7 +33,8 @@ async function setUp(
     wakeDispatcher: () => void deliveriesWoken++,
   };
   const feed = createEventFeed();
-  const tasks = createTasks({ store, clock, catalog, targetPolicy: anyTarget, announce, feed, ...wakes });
+  const progress = aTaskProgress({ store, clock, feed });
+  const tasks = createTasks({ store, clock, catalog, targetPolicy: anyTarget, announce, feed, progress, ...wakes });
   const runner = new TaskRunner({
     store: claimsOf(store),
     tasks,

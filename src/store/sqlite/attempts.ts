@@ -29,7 +29,10 @@ export function prepareRecording(db: SqliteConnection["db"]): (command: RecordAt
       return { claimHeld, eventSettled: false };
     }
     const endedAt = startedAt + durationMs;
-    statements.take.run({ deliveryId, settledAt: step.status === "pending" ? null : endedAt, ...columnsOf(step) });
+    // What it tells of was overtaken during the attempt: there is no further one.
+    const isOvertaken = row.reason === "superseded" && step.status === "pending";
+    const columns = isOvertaken ? SUPERSEDED : columnsOf(step);
+    statements.take.run({ deliveryId, settledAt: columns.nextAttemptAt === null ? endedAt : null, ...columns });
     const isGone = step.status === "exhausted" && step.disablesCallback;
     // As if it had been asked for right now, which is what it comes to.
     if (row.sendAgain && !isGone) reopen(deliveryId, endedAt);
@@ -38,10 +41,13 @@ export function prepareRecording(db: SqliteConnection["db"]): (command: RecordAt
     if (statusCode === GONE && !isGone) return { claimHeld, eventSettled: isSettled(row.eventId) };
     const health = healthAfter({ callbackId, error, isGone, endedAt, policy: command.disablePolicy });
     const told = health.change === null ? {} : { callbackChange: health.change };
+    if (isOvertaken) return { claimHeld: false, eventSettled: false, ...told };
     if (step.status !== "pending") return { claimHeld, eventSettled: isSettled(row.eventId), ...told };
     return { claimHeld, eventSettled: false, ...(health.isDisabled && { isHeld: true }), ...told };
   };
 }
+
+const SUPERSEDED = { status: "cancelled", nextAttemptAt: null, reason: "superseded" } as const;
 
 function columnsOf(step: RecordedStep) {
   const reason = step.status === "exhausted" ? (step.reason ?? null) : null;
@@ -58,6 +64,7 @@ function prepare(db: SqliteConnection["db"]) {
         status: deliveries.status,
         claim: deliveries.claim,
         sendAgain: deliveries.sendAgain,
+        reason: deliveries.reason,
         attemptCount: deliveries.attemptCount,
       })
       .from(deliveries)

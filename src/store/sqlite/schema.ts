@@ -29,6 +29,12 @@ export const callbackIsSubscription = sql.raw(`"subscription_id" is not null`);
 /** Its time may be over all the same: that is the reader's to judge, who knows what time it is. */
 export const subscriptionIsUp = sql.raw(`"subscription_id" is not null and "status" <> 'removed'`);
 export const subscriptionIsOwed = sql.raw(`"event_seq" is not null and "status" in ('pending', 'sending')`);
+/** What register_callback has made and what hears of progress; others outnumber it by far. */
+export const callbackHearsProgress = sql.raw(
+  `"subscription_id" is null and "status" = 'active' and instr("events", 'task_progress') > 0`,
+);
+/** What readers of the log see: there may be many times as much progress. */
+export const eventIsEnd = sql.raw(`"type" <> 'task_progress'`);
 export const callbackIsDisabled = sql.raw(`"status" = 'disabled'`);
 
 /**
@@ -123,6 +129,7 @@ export const callbacks = sqliteTable(
     uniqueIndex("callbacks_subscription_id").on(table.subscriptionId).where(callbackIsSubscription),
     index("callbacks_subscriptions").on(table.principal, table.registeredAt, table.id).where(callbackIsSubscription),
     index("callbacks_subscribed").on(table.principal, table.taskId).where(subscriptionIsUp),
+    index("callbacks_hearing_progress").on(table.principal, table.taskId).where(callbackHearsProgress),
     index("callbacks_awaiting").on(table.id).where(callbackIsAwaiting),
     index("callbacks_disabled").on(table.id).where(callbackIsDisabled),
   ],
@@ -145,7 +152,7 @@ export const events = sqliteTable(
   (table) => [
     foreignKey({ name: "events_of_task", columns: [table.task], foreignColumns: [tasks.id] }),
     index("events_task").on(table.task),
-    index("events_of_principal").on(table.principal, table.seq),
+    index("events_of_principal").on(table.principal, table.seq).where(eventIsEnd),
   ],
 );
 
@@ -177,7 +184,7 @@ export const deliveries = sqliteTable(
     settledAt: integer("settled_at"),
     /** The callback's, here so that what expires can be found among what is open. */
     notAfter: integer("not_after"),
-    /** Why it ended, where its attempts do not tell. */
+    /** Why it ended, where its attempts do not tell. While being sent: why it ends after this attempt, even if that fails. */
     reason: text().$type<DeliveryReason>(),
   },
   (table) => [

@@ -5,7 +5,7 @@ import type { SqliteConnection } from "./connection.ts";
 import { toTask } from "./rows.ts";
 import { AWAITS_HANDLER, taskAwaitsHandler, tasks } from "./schema.ts";
 
-type TaskRunVerbs = Pick<Store, "claimRunnableTasks" | "nextTaskDueAt" | "retryTask" | "recordProgress">;
+type TaskRunVerbs = Pick<Store, "claimRunnableTasks" | "nextTaskDueAt" | "retryTask">;
 
 const bound = sql.placeholder;
 
@@ -31,8 +31,6 @@ export function taskRunVerbs({ db, write }: SqliteConnection): TaskRunVerbs {
       return claiming.nextDue.get({ now })?.at ?? null;
     },
     retryTask: (command) => write(() => running.retry.run({ ...command }).changes > 0),
-    recordProgress: ({ progress, ...run }) =>
-      write(() => running.progress.run({ ...run, progress: JSON.stringify(progress) }).changes > 0),
   };
 }
 
@@ -71,9 +69,14 @@ function prepareClaiming(db: SqliteConnection["db"]) {
   };
 }
 
-/** Each only for the run that is meant, as long as it is under way. */
+/** The run that is meant, as long as it is under way. */
+export const runIsUnderWay = and(
+  eq(tasks.id, bound("id")),
+  eq(tasks.status, "running"),
+  eq(tasks.runCount, bound("runCount")),
+);
+
 function prepareRunning(db: SqliteConnection["db"]) {
-  const isUnderWay = and(eq(tasks.id, bound("id")), eq(tasks.status, "running"), eq(tasks.runCount, bound("runCount")));
   return {
     retry: db
       .update(tasks)
@@ -83,12 +86,7 @@ function prepareRunning(db: SqliteConnection["db"]) {
         error: sql`${bound("error")}`,
         failures: sql`${tasks.failures} + 1`,
       })
-      .where(isUnderWay)
-      .prepare(),
-    progress: db
-      .update(tasks)
-      .set({ progress: sql`${bound("progress")}` })
-      .where(isUnderWay)
+      .where(runIsUnderWay)
       .prepare(),
   };
 }
