@@ -13,6 +13,7 @@ test("every setting has the contract's default", () => {
   expect(read()).toEqual({
     host: "127.0.0.1",
     port: 8011,
+    tasksStallMs: 60_000,
     progressEventIntervalMs: 5000,
     publicUrl: null,
     allowedHosts: ["localhost", "127.0.0.1", "[::1]", "127.0.0.1"],

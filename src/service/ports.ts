@@ -54,13 +54,16 @@ export interface Store extends CallbackVerbs, DeliveryVerbs, InboxVerbs, Keeping
   listTasks(query: ListTasks): Promise<TaskPage>;
   /**
    * Pending tasks of handlers that are due, now running, their `runCount` one higher: those that are due longest first, within `limit` in
-   * all and the room of each type. A type without room keeps no other waiting, however much of it is due.
+   * all and the room of each type. A type without room keeps no other waiting, however much of it is due. Of suspects (SUSPECT_CRASHES) one
+   * at most, while all others wait.
    */
   claimRunnableTasks(command: ClaimTasks): Promise<readonly Task[]>;
   /** When the earliest pending task of a handler after `now` is due (epoch ms), or null. What is due already is not meant. */
   nextTaskDueAt(now: number): Promise<number | null>;
   /** After a run that failed: pending again, due at `dueAt`, one failure more. False: that run is not under way any more. */
   retryTask(command: RetryTask): Promise<boolean>;
+  /** After a run that our own stop has interrupted: pending again, and no crash. False: that run is not under way any more. */
+  giveBackTask(run: TaskRun): Promise<boolean>;
   /** Keeps how far a run is, and tells of it as `tellProgress` does. Null: it is not under way any more. */
   recordProgress(command: RecordProgress): Promise<ToldProgress | null>;
   /**
@@ -77,7 +80,7 @@ export interface Store extends CallbackVerbs, DeliveryVerbs, InboxVerbs, Keeping
   /** The same for a task that is pending or running, by its internal id: it ends as cancelled. Null: it had ended before. */
   cancelTask(command: CancelTask): Promise<FinishTaskResult | null>;
 
-  /** At start: what a dead process left running or sending goes back to pending, on its schedule. What is done outside goes on. */
+  /** At start: what a dead process left running or sending goes back to pending, on its schedule, the tasks with a crash more. What is done outside goes on. */
   reclaim(now: number): Promise<{ readonly tasks: number; readonly deliveries: number }>;
 
   /** The callbacks of a task id with their deliveries and attempts, oldest first; without `page` the first 1,000. */
@@ -138,6 +141,8 @@ export interface ClaimTasks {
   readonly now: number;
   /** Types that have room for this many only (0: none); the others have as much as there is. */
   readonly roomOf?: ReadonlyMap<string, number>;
+  /** False: a suspect is running already. Left out: at most one may be among those claimed. */
+  readonly mayTakeSuspect?: boolean;
 }
 /** A run of a task, by the internal id. */
 export interface TaskRun {

@@ -38,7 +38,7 @@ const CANCELLED_BY_REQUEST = "The task was cancelled on request.";
 export interface TasksNeeds {
   readonly store: Pick<
     Store,
-    "startTask" | "findTask" | "findTaskById" | "listTasks" | "finishTask" | "cancelTask" | "retryTask"
+    "startTask" | "findTask" | "findTaskById" | "listTasks" | "finishTask" | "cancelTask" | "retryTask" | "giveBackTask"
   >;
   readonly clock: Pick<Clock, "now">;
   readonly catalog: TaskCatalog;
@@ -196,6 +196,11 @@ export function createTasks(needs: TasksNeeds) {
       if (!isWaiting) return;
       announce({ kind: "task.retrying", taskId, taskType, runCount, error, waitMs });
       wakeRunner();
+    },
+
+    /** A run that our own stop has interrupted: the task waits in the store for the next start. */
+    async giveBack({ id, runCount }: Task): Promise<void> {
+      await store.giveBackTask({ id, runCount });
     },
 
     /** How far the run is, for those who ask, those who wait and the callbacks that chose to hear of it. */

@@ -644,6 +644,44 @@ export function describeStore(name: string, open: OpenStore): void {
         expect(await store.reclaim(T0 + 2)).toEqual({ tasks: 1, deliveries: 0 });
       });
 
+      test("counts the crashes of a task in a row: not what our own stop has interrupted, and none after a run that ended", async () => {
+        const crashes = async () => (await store.findTask("local", "task-1"))!.crashes;
+        const claimAgain = async (now = T0) => (await store.claimRunnableTasks({ limit: 1, now }))[0]!;
+        const first = await runningTask();
+        expect(await store.giveBackTask(first)).toBe(true);
+        expect(await store.giveBackTask(first)).toBe(false);
+        await store.reclaim(T0);
+        expect(await crashes()).toBe(0);
+        for (const count of [1, 2]) {
+          await claimAgain();
+          await store.reclaim(T0);
+          expect(await crashes()).toBe(count);
+        }
+        const { id, runCount } = await claimAgain();
+        await store.retryTask({ id, runCount, error: "no", dueAt: T0 + 1 });
+        expect(await crashes()).toBe(0);
+      });
+
+      test("of tasks that were running at two deaths in a row only one runs at a time, while all others run", async () => {
+        for (const taskId of ["a", "b", "full"])
+          await store.startTask(aStart({ taskId, taskType: taskId === "full" ? "full" : "demo", now: T0 - 1 }));
+        for (let death = 1; death <= 2; death++) {
+          await store.claimRunnableTasks({ limit: 9, now: T0 });
+          await store.reclaim(T0);
+        }
+        await store.startTask(aStart({ taskId: "innocent" }));
+        const claim = async (mayTakeSuspect?: boolean, full = 0) => {
+          const roomOf = new Map([["full", full]]);
+          const wish = { limit: 9, now: T0, roomOf, ...(mayTakeSuspect === undefined ? {} : { mayTakeSuspect }) };
+          return (await store.claimRunnableTasks(wish)).map(({ taskId }) => taskId);
+        };
+        expect(await claim(false)).toEqual(["innocent"]);
+        expect(await claim()).toEqual(["a"]);
+        expect(await claim(true)).toEqual(["b"]);
+        expect(await claim(true)).toEqual([]);
+        expect(await claim(true, 1)).toEqual(["full"]);
+      });
+
       test("makes a delivery whose attempt was cut off due at once", async () => {
         await oneClaimed();
         await store.reclaim(T0 + 3);

@@ -7,6 +7,7 @@ import { createTasks } from "../../src/service/tasks.ts";
 import { createWorkSource } from "../../src/store/sqlite/work-source.ts";
 import { createTaskRegistry } from "../../src/task-runner/registry.ts";
 import { TaskRunner } from "../../src/task-runner/runner.ts";
+import { NO_WATCHDOG } from "../../src/task-runner/watchdog.ts";
 import { aTaskProgress, aTaskType } from "../support/builders.ts";
 import { createFakeClock } from "../support/clock.ts";
 import { openTestStore } from "../support/sqlite-store.ts";
@@ -27,7 +28,18 @@ async function setUp(types: readonly TaskType[], runningMax = 100) {
   const concurrency = new Map(
     types.flatMap((type) => (type.concurrency === null ? [] : [[type.name, type.concurrency]])),
   );
-  const runner = new TaskRunner({ store, tasks, catalog, runningMax, concurrency, workSource, feed, clock, announce });
+  const runner = new TaskRunner({
+    store,
+    tasks,
+    catalog,
+    watchdog: NO_WATCHDOG,
+    runningMax,
+    concurrency,
+    workSource,
+    feed,
+    clock,
+    announce,
+  });
   runner.start();
   onTestFinished(async () => {
     await runner.stop();
@@ -200,5 +212,5 @@ test("a stop lets what runs end within its grace, begins nothing more, and leave
   await until("the grace runs", () => clock.sleeping > 0);
   clock.advance(5000);
   await stopped;
-  expect((await find("slow")).status).toBe("running");
+  expect((await find("slow")).status).toBe("pending");
 });

@@ -8,6 +8,7 @@ import { createWorkSource } from "../../src/store/sqlite/work-source.ts";
 import { createDemoTask } from "../../src/task-runner/handlers/demo.ts";
 import { createTaskRegistry } from "../../src/task-runner/registry.ts";
 import { TaskRunner } from "../../src/task-runner/runner.ts";
+import { NO_WATCHDOG } from "../../src/task-runner/watchdog.ts";
 import { aTaskContext, aTaskProgress, aTaskType } from "../support/builders.ts";
 import { createFakeClock } from "../support/clock.ts";
 import { openTestStore } from "../support/sqlite-store.ts";
@@ -40,6 +41,7 @@ async function setUp(
     tasks,
     catalog,
     runningMax: 1000,
+    watchdog: NO_WATCHDOG,
     concurrency: new Map(more.flatMap(({ name, concurrency }) => (concurrency === null ? [] : [[name, concurrency]]))),
     workSource,
     feed,
@@ -110,7 +112,7 @@ test("stopping interrupts the handler, and one that does not heed it too; the ta
   const signal = await begun.promise;
   await runner.stop();
   expect(signal.aborted).toBe(true);
-  expect(await tasks.find("local", "t1")).toMatchObject({ status: "running", error: null });
+  expect(await tasks.find("local", "t1")).toMatchObject({ status: "pending", crashes: 0, error: null });
 });
 
 test("cancelling interrupts the handler, and one that does not heed it keeps nothing waiting; what it returns is dropped", async () => {

@@ -61,7 +61,7 @@ function prepareReclaiming(db: SqliteConnection["db"]) {
   return {
     tasks: db
       .update(tasks)
-      .set({ status: "pending" })
+      .set({ status: "pending", crashes: sql`${tasks.crashes} + 1` })
       .where(and(taskIsOpen, eq(tasks.status, sql.raw("'running'")), eq(tasks.doneBy, sql.raw("'handler'"))))
       .prepare(),
     deliveries: db

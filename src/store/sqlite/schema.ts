@@ -5,6 +5,7 @@ import type { DisabledReason } from "../../domain/callback-health.ts";
 import type { CallbackStatus } from "../../domain/callback.ts";
 import type { DeliveryReason, DeliveryStatus } from "../../domain/delivery.ts";
 import type { EventName, EventType } from "../../domain/event.ts";
+import { SUSPECT_CRASHES } from "../../domain/task.ts";
 import type { DoneBy, TaskStatus } from "../../domain/task.ts";
 
 /**
@@ -14,6 +15,7 @@ import type { DoneBy, TaskStatus } from "../../domain/task.ts";
 export const taskIsOpen = sql.raw(`"status" in ('pending', 'running')`);
 export const AWAITS_HANDLER = `"status" = 'pending' and "done_by" = 'handler'`;
 export const taskAwaitsHandler = sql.raw(AWAITS_HANDLER);
+export const taskIsSuspect = sql.raw(`${AWAITS_HANDLER} and "crashes" >= ${SUSPECT_CRASHES}`);
 export const taskAwaitsWorker = sql.raw(`"status" = 'pending' and "done_by" = 'worker'`);
 export const taskIsLeased = sql.raw(`"status" = 'running' and "lease_until" is not null`);
 export const taskHasEnded = sql.raw(`"finished_at" is not null`);
@@ -66,6 +68,7 @@ export const tasks = sqliteTable(
     dueAt: integer("due_at").notNull().default(0),
     startAfter: integer("start_after"),
     failures: integer().notNull().default(0),
+    crashes: integer().notNull().default(0),
     progress: text(),
     /** Of a task that is done outside: the last lease's secret as `digestOf` gives it, until when it holds, and who has it. */
     leaseDigest: text("lease_digest"),
@@ -79,6 +82,7 @@ export const tasks = sqliteTable(
     index("tasks_of_principal_by_status").on(table.principal, table.status, table.id),
     index("tasks_for_handlers").on(table.taskType, table.dueAt, table.id).where(taskAwaitsHandler),
     index("tasks_for_handlers_due").on(table.dueAt).where(taskAwaitsHandler),
+    index("tasks_suspect").on(table.dueAt, table.id).where(taskIsSuspect),
     index("tasks_for_workers").on(table.taskType, table.dueAt).where(taskAwaitsWorker),
     index("tasks_for_workers_due").on(table.dueAt).where(taskAwaitsWorker),
     index("tasks_leased").on(table.leaseUntil).where(taskIsLeased),

@@ -1,11 +1,12 @@
-import { and, asc, eq, gt, lte, min, sql } from "./drizzle.ts";
+import { and, asc, eq, gt, lt, lte, min, sql } from "./drizzle.ts";
+import { SUSPECT_CRASHES } from "../../domain/task.ts";
 import type { Task } from "../../domain/task.ts";
 import type { ClaimTasks, Store } from "../../service/ports.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { toTask } from "./rows.ts";
-import { AWAITS_HANDLER, taskAwaitsHandler, tasks } from "./schema.ts";
+import { AWAITS_HANDLER, taskAwaitsHandler, taskIsSuspect, tasks } from "./schema.ts";
 
-type TaskRunVerbs = Pick<Store, "claimRunnableTasks" | "nextTaskDueAt" | "retryTask">;
+type TaskRunVerbs = Pick<Store, "claimRunnableTasks" | "nextTaskDueAt" | "retryTask" | "giveBackTask">;
 
 const bound = sql.placeholder;
 
@@ -14,12 +15,16 @@ export function taskRunVerbs({ db, write }: SqliteConnection): TaskRunVerbs {
   const claiming = prepareClaiming(db);
   const running = prepareRunning(db);
 
-  function claim({ limit, now, roomOf }: ClaimTasks): Task[] {
+  function claim({ limit, now, roomOf, mayTakeSuspect = true }: ClaimTasks): Task[] {
+    const roomFor = (taskType: string): number => Math.min(roomOf?.get(taskType) ?? limit, limit);
+    const suspect = mayTakeSuspect
+      ? claiming.suspects.all({ now }).find((one) => roomFor(one.taskType) > 0)
+      : undefined;
     const due = claiming.types.all({ now }).flatMap(({ taskType }) => {
-      const wanted = Math.min(roomOf?.get(taskType) ?? limit, limit);
+      const wanted = roomFor(taskType) - (suspect?.taskType === taskType ? 1 : 0);
       return wanted > 0 ? claiming.dueOf.all({ taskType, now, limit: wanted }) : [];
     });
-    return due
+    return [...due, ...(suspect === undefined ? [] : [suspect])]
       .toSorted((left, right) => left.dueAt - right.dueAt || (left.id < right.id ? -1 : 1))
       .slice(0, limit)
       .map(({ id }) => toTask(claiming.claim.get({ id, now })));
@@ -30,6 +35,7 @@ export function taskRunVerbs({ db, write }: SqliteConnection): TaskRunVerbs {
     async nextTaskDueAt(now) {
       return claiming.nextDue.get({ now })?.at ?? null;
     },
+    giveBackTask: (run) => write(() => running.giveBack.run({ ...run }).changes > 0),
     retryTask: (command) => write(() => running.retry.run({ ...command }).changes > 0),
   };
 }
@@ -51,9 +57,22 @@ function prepareClaiming(db: SqliteConnection["db"]) {
     dueOf: db
       .select({ id: tasks.id, dueAt: tasks.dueAt })
       .from(tasks)
-      .where(and(taskAwaitsHandler, eq(tasks.taskType, bound("taskType")), lte(tasks.dueAt, bound("now"))))
+      .where(
+        and(
+          taskAwaitsHandler,
+          eq(tasks.taskType, bound("taskType")),
+          lte(tasks.dueAt, bound("now")),
+          lt(tasks.crashes, SUSPECT_CRASHES),
+        ),
+      )
       .orderBy(asc(tasks.dueAt), asc(tasks.id))
       .limit(bound("limit"))
+      .prepare(),
+    suspects: db
+      .select({ id: tasks.id, dueAt: tasks.dueAt, taskType: tasks.taskType })
+      .from(tasks)
+      .where(and(taskIsSuspect, lte(tasks.dueAt, bound("now"))))
+      .orderBy(asc(tasks.dueAt), asc(tasks.id))
       .prepare(),
     claim: db
       .update(tasks)
@@ -78,6 +97,7 @@ export const runIsUnderWay = and(
 
 function prepareRunning(db: SqliteConnection["db"]) {
   return {
+    giveBack: db.update(tasks).set({ status: "pending" }).where(runIsUnderWay).prepare(),
     retry: db
       .update(tasks)
       .set({
@@ -85,6 +105,7 @@ function prepareRunning(db: SqliteConnection["db"]) {
         dueAt: sql`${bound("dueAt")}`,
         error: sql`${bound("error")}`,
         failures: sql`${tasks.failures} + 1`,
+        crashes: 0,
       })
       .where(runIsUnderWay)
       .prepare(),
