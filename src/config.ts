@@ -104,6 +104,12 @@ function parseConfig(env: NodeJS.ProcessEnv, isTerminal: boolean) {
     host: values.HOST,
     port: values.PORT,
     publicUrl: values.PUBLIC_URL?.replace(/\/+$/, "") ?? null,
+    /** Others are told to come, as through a proxy, and nobody has said that they need no token. */
+    isOpenUnawares:
+      values.PUBLIC_URL !== undefined &&
+      !isLoopbackHost(hostNameOf(values.PUBLIC_URL)) &&
+      values.AUTH_TOKENS.length === 0 &&
+      values.ALLOW_ANONYMOUS !== "true",
     /** Host names without port, as the Host and Origin headers on /mcp may name them. */
     allowedHosts: [...ownHosts, ...values.ALLOWED_HOSTS.map(hostNameOf)],
     allowedOrigins: [...ownHosts, ...values.ALLOWED_ORIGINS.map(hostNameOf)],

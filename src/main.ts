@@ -98,7 +98,7 @@ function startMachinery(house: House, { tasks, workerQueue }: Services): void {
     tasks,
     catalog,
     runningMax: config.tasksRunningMax,
-    concurrency: house.concurrency,
+    concurrencyOf: house.concurrencyOf,
     workSource: taskWork,
     feed,
     clock,
@@ -141,6 +141,11 @@ async function openDoors(house: House, services: Services): Promise<Running> {
     await server.stop(STOP_GRACE_MS);
     await mcp.close();
   });
+  if (config.isOpenUnawares) {
+    log.warn(
+      `PUBLIC_URL is ${address.url}, and there are no AUTH_TOKENS: whoever reaches it may do everything. Set AUTH_TOKENS, or ALLOW_ANONYMOUS=true if that is meant.`,
+    );
+  }
   log.ready({ url: address.url, port, tools: mcp.toolNames });
   return {
     url: address.url,

@@ -139,8 +139,8 @@ export interface StartTaskResult {
 export interface ClaimTasks {
   readonly limit: number;
   readonly now: number;
-  /** Types that have room for this many only (0: none); the others have as much as there is. */
-  readonly roomOf?: ReadonlyMap<string, number>;
+  /** How many of a type there is room for (0: none); null: as many as there are. */
+  readonly roomOf?: (taskType: string) => number | null;
   /** False: a suspect is running already. Left out: at most one may be among those claimed. */
   readonly mayTakeSuspect?: boolean;
 }

@@ -17,8 +17,8 @@ export interface TaskRunnerNeeds {
   readonly catalog: TaskCatalog;
   /** Tasks that run at once; more wait as pending. */
   readonly runningMax: number;
-  /** Types of which only so many run at once. */
-  readonly concurrency: ReadonlyMap<string, number>;
+  /** How many of a type run at once, known or not: a task may be older than this process. Null: only the bound for all. */
+  readonly concurrencyOf: (taskType: string) => number | null;
   readonly workSource: WorkSource;
   /** Knows what runs, should one of them never yield. */
   readonly watchdog: Watchdog;
@@ -43,7 +43,7 @@ export class TaskRunner {
   readonly #stopping = new AbortController();
   /** Internal ids of tasks that were cancelled since the claim under way was asked for: it may bring them. */
   readonly #cancelledMeanwhile = new Set<string>();
-  /** The last claim took all there was room for, or could not take of every type. */
+  /** The last claim took all there was room for. */
   #moreMayWait = false;
   #stopListening = (): void => {};
 
@@ -69,7 +69,7 @@ export class TaskRunner {
       this.#cancelledMeanwhile.clear();
       const mayTakeSuspect = ![...this.#running.values()].some(({ isSuspect }) => isSuspect);
       const claimed = await store.claimRunnableTasks({ limit, now, roomOf, mayTakeSuspect });
-      this.#moreMayWait = claimed.length === limit || roomOf.size > 0 || !mayTakeSuspect || claimed.some(isSuspectTask);
+      this.#moreMayWait = claimed.length === limit;
       for (const task of claimed) if (!this.#cancelledMeanwhile.has(task.id)) this.#begin(task);
     }
     return store.nextTaskDueAt(now);
@@ -94,13 +94,12 @@ export class TaskRunner {
     await Promise.all([...this.#running.values()].map(({ work }) => work));
   }
 
-  #roomOf(): ReadonlyMap<string, number> {
-    const room = new Map(this.#needs.concurrency);
-    for (const { taskType } of this.#running.values()) {
-      const left = room.get(taskType);
-      if (left !== undefined) room.set(taskType, Math.max(0, left - 1));
-    }
-    return room;
+  #roomOf(): (taskType: string) => number | null {
+    const running = Map.groupBy(this.#running.values(), ({ taskType }) => taskType);
+    return (taskType) => {
+      const most = this.#needs.concurrencyOf(taskType);
+      return most === null ? null : Math.max(0, most - (running.get(taskType)?.length ?? 0));
+    };
   }
 
   /** The task has ended already, so whatever its handler still returns is dropped. */
@@ -110,14 +109,17 @@ export class TaskRunner {
   }
 
   #begin(task: Task): void {
+    const { taskType } = task;
+    const isSuspect = isSuspectTask(task);
+    const othersWaitFor = isSuspect || this.#needs.concurrencyOf(taskType) !== null;
     const interrupt = new AbortController();
     // A pass that was under way when we stopped may still bring some.
     if (this.#stopping.signal.aborted) interrupt.abort();
     const work = this.#run(task, interrupt.signal).finally(() => {
       this.#running.delete(task.id);
-      if (this.#moreMayWait) this.#needs.workSource.wake();
+      if (this.#moreMayWait || othersWaitFor) this.#needs.workSource.wake();
     });
-    this.#running.set(task.id, { taskType: task.taskType, isSuspect: isSuspectTask(task), interrupt, work });
+    this.#running.set(task.id, { taskType, isSuspect, interrupt, work });
   }
 
   async #run(task: Task, signal: AbortSignal): Promise<void> {

@@ -228,10 +228,7 @@ export function describeStore(name: string, open: OpenStore): void {
       test("a claim keeps to the room of each type, and a full one keeps no other waiting", async () => {
         for (const [index, taskType] of ["narrow", "narrow", "narrow", "full", "wide"].entries())
           await store.startTask(aStart({ taskId: `t${index}`, taskType, now: T0 + index }));
-        const roomOf = new Map([
-          ["narrow", 2],
-          ["full", 0],
-        ]);
+        const roomOf = (taskType: string) => ({ narrow: 2, full: 0 })[taskType] ?? null;
         const claimed = await store.claimRunnableTasks({ limit: 9, now: T0 + 9, roomOf });
         expect(claimed.map(({ taskId }) => taskId)).toEqual(["t0", "t1", "t4"]);
       });
@@ -671,7 +668,7 @@ export function describeStore(name: string, open: OpenStore): void {
         }
         await store.startTask(aStart({ taskId: "innocent" }));
         const claim = async (mayTakeSuspect?: boolean, full = 0) => {
-          const roomOf = new Map([["full", full]]);
+          const roomOf = (taskType: string) => (taskType === "full" ? full : null);
           const wish = { limit: 9, now: T0, roomOf, ...(mayTakeSuspect === undefined ? {} : { mayTakeSuspect }) };
           return (await store.claimRunnableTasks(wish)).map(({ taskId }) => taskId);
         };

@@ -264,7 +264,7 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
           status: "active",
           createdAt: END,
           expiresAt: END + HOUR_MS,
-          deliveries: [{ status: "cancelled" }],
+          deliveries: [{ status: "cancelled", reason: "expired" }],
         });
         await end("b", { now: END });
         const claimed = await claim(END);

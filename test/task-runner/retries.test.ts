@@ -25,16 +25,14 @@ async function setUp(types: readonly TaskType[], runningMax = 100) {
   const targetPolicy = { check: async () => ({ allowed: true }) as const };
   const progress = aTaskProgress({ store, clock, feed });
   const tasks = createTasks({ store, clock, catalog, targetPolicy, announce, feed, progress, ...wakes });
-  const concurrency = new Map(
-    types.flatMap((type) => (type.concurrency === null ? [] : [[type.name, type.concurrency]])),
-  );
+  const concurrencyOf = (taskType: string) => types.find(({ name }) => name === taskType)?.concurrency ?? null;
   const runner = new TaskRunner({
     store,
     tasks,
     catalog,
     watchdog: NO_WATCHDOG,
     runningMax,
-    concurrency,
+    concurrencyOf,
     workSource,
     feed,
     clock,

@@ -42,7 +42,7 @@ async function setUp(
     catalog,
     runningMax: 1000,
     watchdog: NO_WATCHDOG,
-    concurrency: new Map(more.flatMap(({ name, concurrency }) => (concurrency === null ? [] : [[name, concurrency]]))),
+    concurrencyOf: (taskType) => more.find(({ name }) => name === taskType)?.concurrency ?? null,
     workSource,
     feed,
     clock,

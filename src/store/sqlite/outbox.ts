@@ -1,7 +1,7 @@
 /** What several verbs do to deliveries or ask of them, each within its caller's transaction. */
 import { and, eq, isNotNull, sql } from "./drizzle.ts";
 import type { SQL } from "drizzle-orm";
-import type { DeliveryStatus } from "../../domain/delivery.ts";
+import type { DeliveryReason, DeliveryStatus } from "../../domain/delivery.ts";
 import type { DeliveryFilter } from "../../service/callback-ports.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { callbacks, deliveries, deliveryIsOpen } from "./schema.ts";
@@ -47,14 +47,21 @@ export function prepareReopen(db: SqliteConnection["db"]): (deliveryId: string, 
   return (deliveryId, now) => void statement.run({ deliveryId, now });
 }
 
-/** Cancels what is open of a callback, claims included; returns how many deliveries that were. */
-export function prepareWithdraw(db: SqliteConnection["db"]): (callbackId: string, settledAt: number) => number {
+/** Cancels what is open of a callback, claims included; returns how many deliveries that were. `reason`: where its owner did not ask for it. */
+export function prepareWithdraw(
+  db: SqliteConnection["db"],
+): (callbackId: string, settledAt: number, reason?: DeliveryReason) => number {
   const statement = db
     .update(deliveries)
-    .set({ status: "cancelled", nextAttemptAt: null, settledAt: sql`${bound("settledAt")}` })
+    .set({
+      status: "cancelled",
+      nextAttemptAt: null,
+      settledAt: sql`${bound("settledAt")}`,
+      reason: sql`${bound("reason")}`,
+    })
     .where(and(deliveryIsOpen, eq(deliveries.callbackId, bound("callbackId"))))
     .prepare();
-  return (callbackId, settledAt) => statement.run({ callbackId, settledAt }).changes;
+  return (callbackId, settledAt, reason) => statement.run({ callbackId, settledAt, reason: reason ?? null }).changes;
 }
 
 /**

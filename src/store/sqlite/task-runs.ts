@@ -16,7 +16,7 @@ export function taskRunVerbs({ db, write }: SqliteConnection): TaskRunVerbs {
   const running = prepareRunning(db);
 
   function claim({ limit, now, roomOf, mayTakeSuspect = true }: ClaimTasks): Task[] {
-    const roomFor = (taskType: string): number => Math.min(roomOf?.get(taskType) ?? limit, limit);
+    const roomFor = (taskType: string): number => Math.min(roomOf?.(taskType) ?? limit, limit);
     const suspect = mayTakeSuspect
       ? claiming.suspects.all({ now }).find((one) => roomFor(one.taskType) > 0)
       : undefined;
