@@ -11,7 +11,7 @@ mkdirSync(OUT);
 
 await build({
   // cli.ts imports main.ts dynamically: with splitting it stays a small guard that an old Node can read.
-  entryPoints: ["src/cli.ts", "src/main.ts", "src/task-modules/define-task.ts"],
+  entryPoints: ["src/cli.ts", "src/main.ts", "src/task-modules/define-task.ts", "src/task-runner/watchdog-thread.ts"],
   outdir: `${OUT}/dist`,
   bundle: true,
   splitting: true,

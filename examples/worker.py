@@ -30,9 +30,13 @@ def post(path, body):
         return json.loads(text) if text else None
 
 
-def work(data):
-    """Your work goes here. It counts words."""
-    return {"words": len(data["text"].split())}
+def work(data, progress):
+    """Your work goes here. It counts words. `progress(done, total, message)` tells how far it is, and keeps the lease too."""
+    if not isinstance(data, dict) or "text" not in data:
+        raise ValueError('this worker wants {"text": "…"} for an input')
+    words = data["text"].split()
+    progress(len(words), len(words), "counted")
+    return {"words": len(words)}
 
 
 def keep_lease(task, done, lost):
@@ -49,9 +53,14 @@ def keep_lease(task, done, lost):
 
 def do(task):
     done, lost = threading.Event(), threading.Event()
+
+    def progress(count, total=None, message=None):
+        report = {"lease_token": task["lease_token"], "done": count, "total": total, "message": message}
+        post(f"/tasks/{task['id']}/progress", report)
+
     threading.Thread(target=keep_lease, args=(task, done, lost), daemon=True).start()
     try:
-        report = {"path": "complete", "body": {"result": work(task["input"])}}
+        report = {"path": "complete", "body": {"result": work(task["input"], progress)}}
     except Exception as error:  # pylint: disable=broad-except
         report = {"path": "fail", "body": {"error": str(error) or type(error).__name__}}
     finally:

@@ -40,6 +40,8 @@ const settings = z.object({
   TASKS_MODULE: list().default([]),
   TASKS_RUNNING_MAX: whole(1, 100_000).default(1000),
   TASKS_STOP_GRACE_MS: whole(0, 8000).default(5000),
+  TASKS_STALL_MS: whole(0, 86_400_000).default(60_000),
+  PROGRESS_EVENT_INTERVAL_MS: whole(100, 3_600_000).default(5000),
   DEMO_TASK_MS: whole(0, 86_400_000).default(10_000),
   RUN_TASK_WAIT_MS: whole(0, 3_600_000).default(50_000),
   UPSTREAMS: z.string().optional(),
@@ -102,6 +104,12 @@ function parseConfig(env: NodeJS.ProcessEnv, isTerminal: boolean) {
     host: values.HOST,
     port: values.PORT,
     publicUrl: values.PUBLIC_URL?.replace(/\/+$/, "") ?? null,
+    /** Others are told to come, as through a proxy, and nobody has said that they need no token. */
+    isOpenUnawares:
+      values.PUBLIC_URL !== undefined &&
+      !isLoopbackHost(hostNameOf(values.PUBLIC_URL)) &&
+      values.AUTH_TOKENS.length === 0 &&
+      values.ALLOW_ANONYMOUS !== "true",
     /** Host names without port, as the Host and Origin headers on /mcp may name them. */
     allowedHosts: [...ownHosts, ...values.ALLOWED_HOSTS.map(hostNameOf)],
     allowedOrigins: [...ownHosts, ...values.ALLOWED_ORIGINS.map(hostNameOf)],
@@ -117,6 +125,9 @@ function parseConfig(env: NodeJS.ProcessEnv, isTerminal: boolean) {
     taskModules: values.TASKS_MODULE,
     tasksRunningMax: values.TASKS_RUNNING_MAX,
     tasksStopGraceMs: values.TASKS_STOP_GRACE_MS,
+    /** Null: a handler may hold up everything for as long as it likes. */
+    tasksStallMs: values.TASKS_STALL_MS === 0 ? null : values.TASKS_STALL_MS,
+    progressEventIntervalMs: values.PROGRESS_EVENT_INTERVAL_MS,
     demoTaskMs: values.DEMO_TASK_MS,
     runTaskWaitMs: values.RUN_TASK_WAIT_MS,
     upstreams,

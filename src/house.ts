@@ -43,8 +43,8 @@ export interface House {
   readonly prober: Prober;
   readonly challenger: Challenger;
   readonly catalog: TaskCatalog;
-  /** Types of which only so many run at once. */
-  readonly concurrency: ReadonlyMap<string, number>;
+  /** How many of a type run at once; null: only the bound for all. */
+  readonly concurrencyOf: (taskType: string) => number | null;
   readonly feed: EventFeed;
   readonly taskWork: WorkSource;
   readonly workerWork: WorkSource;
@@ -76,7 +76,7 @@ export async function openHouse(config: Config, lifecycle: Lifecycle): Promise<H
   const concurrency = new Map(
     own.flatMap((type) => (type.concurrency === null ? [] : [[type.name, type.concurrency] as const])),
   );
-  const upstreams = createUpstreamCatalog({ upstreams: config.upstreams, version, clock, announce, concurrency });
+  const upstreams = createUpstreamCatalog({ upstreams: config.upstreams, version, clock, announce });
   lifecycle.addBeside("upstreams", () => upstreams.stop());
   const { store, createWorkSource } = await openMigratedStore(config);
   lifecycle.add("store", () => store.close());
@@ -100,7 +100,7 @@ export async function openHouse(config: Config, lifecycle: Lifecycle): Promise<H
     challenger,
     breaker: new CircuitBreaker(),
     catalog: joinCatalogs([createTaskRegistry(own), upstreams]),
-    concurrency,
+    concurrencyOf: (taskType) => concurrency.get(taskType) ?? upstreams.concurrencyOf(taskType),
     feed: createEventFeed(),
     taskWork: createWorkSource({ clock, announce, name: "task runner" }),
     workerWork: createWorkSource({ clock, announce, name: "workers" }),

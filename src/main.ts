@@ -1,3 +1,4 @@
+import { extname } from "node:path";
 import type { Config } from "./config.ts";
 import { Dispatcher } from "./delivery/dispatcher.ts";
 import { createHttpSender } from "./delivery/http-sender.ts";
@@ -11,6 +12,8 @@ import { createPrincipalOf } from "./service/principals.ts";
 import type { PrincipalOf } from "./service/principals.ts";
 import type { Revocation } from "./service/revocation.ts";
 import { TaskRunner } from "./task-runner/runner.ts";
+import { NO_WATCHDOG, startWatchdog } from "./task-runner/watchdog.ts";
+import type { Watchdog } from "./task-runner/watchdog.ts";
 import { openHouse, openMigratedStore, userAgent, version } from "./house.ts";
 import type { House } from "./house.ts";
 import { createServices } from "./services.ts";
@@ -86,12 +89,16 @@ function startMachinery(house: House, { tasks, workerQueue }: Services): void {
   dispatcher.start();
   lifecycle.add("dispatcher", () => dispatcher.stop(STOP_GRACE_MS));
 
+  const watchdog = openWatchdog(config);
+  lifecycle.addBeside("watchdog", () => watchdog.stop());
+
   const runner = new TaskRunner({
     store,
+    watchdog,
     tasks,
     catalog,
     runningMax: config.tasksRunningMax,
-    concurrency: house.concurrency,
+    concurrencyOf: house.concurrencyOf,
     workSource: taskWork,
     feed,
     clock,
@@ -106,6 +113,14 @@ function startMachinery(house: House, { tasks, workerQueue }: Services): void {
   const janitor = new Janitor({ store, workSource: janitorWork, clock, retentionMs: config.retentionMs, announce });
   janitor.start();
   lifecycle.addBeside("janitor", () => janitor.stop());
+}
+
+/** Only for handlers that are not ours: ours do yield. */
+function openWatchdog({ taskModules, tasksStallMs }: Config): Watchdog {
+  if (tasksStallMs === null || taskModules.length === 0) return NO_WATCHDOG;
+  // Beside this file both in the sources and in the bundle.
+  const file = `./task-runner/watchdog-thread${extname(import.meta.url)}`;
+  return startWatchdog(tasksStallMs, new URL(file, import.meta.url));
 }
 
 /** The ways in. */
@@ -126,6 +141,11 @@ async function openDoors(house: House, services: Services): Promise<Running> {
     await server.stop(STOP_GRACE_MS);
     await mcp.close();
   });
+  if (config.isOpenUnawares) {
+    log.warn(
+      `PUBLIC_URL is ${address.url}, and there are no AUTH_TOKENS: whoever reaches it may do everything. Set AUTH_TOKENS, or ALLOW_ANONYMOUS=true if that is meant.`,
+    );
+  }
   log.ready({ url: address.url, port, tools: mcp.toolNames });
   return {
     url: address.url,

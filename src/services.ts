@@ -8,6 +8,7 @@ import { createProbes } from "./service/probes.ts";
 import { createRevocation } from "./service/revocation.ts";
 import { createSecrets } from "./service/secrets.ts";
 import { createSubscriptions } from "./service/subscriptions.ts";
+import { createTaskProgress } from "./service/task-progress.ts";
 import { createTasks } from "./service/tasks.ts";
 import type { Tasks } from "./service/tasks.ts";
 import { createVerification } from "./service/verification.ts";
@@ -27,7 +28,26 @@ export function createServices(house: House) {
   const { announce } = log;
   const wakeWorkers = (): void => workerWork.wake();
   const wakes = { wakeRunner: () => taskWork.wake(), wakeDispatcher: () => deliveryWork.wake() };
-  const tasks = createTasks({ store, clock, catalog, targetPolicy: guard, announce, feed, ...wakes, wakeWorkers });
+  const progress = createTaskProgress({
+    store,
+    clock,
+    feed,
+    announce,
+    wakeDispatcher: wakes.wakeDispatcher,
+    intervalMs: config.progressEventIntervalMs,
+  });
+  house.lifecycle.addBeside("progress", async () => progress.stop());
+  const tasks = createTasks({
+    store,
+    clock,
+    catalog,
+    targetPolicy: guard,
+    announce,
+    feed,
+    progress,
+    ...wakes,
+    wakeWorkers,
+  });
   const outside = {
     store,
     tasks,

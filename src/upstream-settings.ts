@@ -1,5 +1,6 @@
 /** How the file of upstream servers is read: the `mcpServers` shape that MCP clients use, and what of it is offered here. */
 import { readFileSync, statSync } from "node:fs";
+import { resolve } from "node:path";
 import { z } from "zod";
 import { UPSTREAM_NAME } from "./domain/upstream.ts";
 import type { Upstream, UpstreamWay } from "./domain/upstream.ts";
@@ -63,7 +64,9 @@ export function readUpstreams(path: string | undefined, env: NodeJS.ProcessEnv):
   }
 }
 
-function readText(path: string): string {
+function readText(given: string): string {
+  // In full, so that the message of a file that is not there says where it was looked for.
+  const path = resolve(given);
   const stats = statSync(path);
   // A pipe or a device would keep the start waiting.
   if (!stats.isFile()) throw new Error("it is no regular file");

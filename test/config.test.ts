@@ -13,6 +13,9 @@ test("every setting has the contract's default", () => {
   expect(read()).toEqual({
     host: "127.0.0.1",
     port: 8011,
+    isOpenUnawares: false,
+    tasksStallMs: 60_000,
+    progressEventIntervalMs: 5000,
     publicUrl: null,
     allowedHosts: ["localhost", "127.0.0.1", "[::1]", "127.0.0.1"],
     allowedOrigins: ["localhost", "127.0.0.1", "[::1]", "127.0.0.1"],
@@ -110,6 +113,15 @@ describe("listening where others can reach it", () => {
     expect(read({ HOST: "0.0.0.0", AUTH_TOKENS: "ann:x1" })).toMatchObject({
       accessTokens: [{ name: "ann", token: "x1" }],
     });
+  });
+
+  test("through a proxy is warned of without tokens, unless it is said", () => {
+    const PUBLIC_URL = "https://callbacks.example.com";
+    expect(read({ PUBLIC_URL }).isOpenUnawares).toBe(true);
+    expect(read({ PUBLIC_URL, AUTH_TOKENS: "ann:x1" }).isOpenUnawares).toBe(false);
+    expect(read({ PUBLIC_URL, ALLOW_ANONYMOUS: "true" }).isOpenUnawares).toBe(false);
+    for (const own of ["http://localhost:1", "http://127.0.0.1", "http://[::1]:2/x"])
+      expect(read({ PUBLIC_URL: own }).isOpenUnawares).toBe(false);
   });
 
   test("is refused with the fixtures of the conformance suite, whatever is said", () => {

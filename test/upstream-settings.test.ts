@@ -17,6 +17,11 @@ test("without a file there are none", () => {
   expect(readUpstreams("", {})).toEqual({ upstreams: [], problems: [] });
 });
 
+test("a file that is not there is told with the folder in which it was looked for", () => {
+  const { problems } = readUpstreams("no/such.json", {});
+  expect(problems.join()).toContain(`ENOENT: no such file or directory, stat '${join(process.cwd(), "no/such.json")}'`);
+});
+
 test("nothing is offered but what is listed: servers without callbacks are passed over, whatever they hold", () => {
   const others = { theirs: { command: 7, autoApprove: [] }, off: { command: "x", disabled: true, callbacks } };
   const { upstreams, problems } = read({ ...others, ours: { command: "x", alwaysAllow: ["a"], callbacks } });

@@ -23,7 +23,7 @@ async function answer(request) {
   if (body === null) return 413;
   if (!isSigned(request.headers, body)) return 401;
   const { type, data } = JSON.parse(body);
-  console.log(`${type} ${data.task_id}: ${JSON.stringify(data.result ?? data.error)}`);
+  console.log(`${type} ${data.task_id}: ${JSON.stringify(data.result ?? data.error ?? data.progress)}`);
   return 204;
 }
 

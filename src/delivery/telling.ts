@@ -7,8 +7,9 @@ import type { Change } from "./circuit-breaker.ts";
 
 /** Which delivery it is, for the listeners. */
 export function identityOf({ deliveryId, event, callback }: ClaimedDelivery): DeliveryIdentity {
-  const { id: eventId, data } = event;
-  return { deliveryId, eventId, taskId: data.task_id, clientId: callback.clientId, url: urlToTell(callback.url) };
+  const { id: eventId, type, data } = event;
+  const what = { deliveryId, eventId, event: type, taskId: data.task_id };
+  return { ...what, clientId: callback.clientId, url: urlToTell(callback.url) };
 }
 
 export interface RecordedAttempt {
@@ -32,7 +33,7 @@ export function announceAttempt(announce: Announce, identity: DeliveryIdentity, 
     waitMs: next.status === "pending" ? next.waitMs : null,
     ...identity,
   });
-  if (recorded.eventSettled) announce({ kind: "event.settled", eventId: identity.eventId, taskId: identity.taskId });
+  if (recorded.eventSettled) announceSettled(announce, identity);
   if (recorded.callbackChange !== undefined) announceCallback(announce, identity, attempt, recorded.callbackChange);
 }
 
@@ -54,10 +55,15 @@ function announceCallback(
 }
 
 export function announceExpiry(announce: Announce, expired: ExpiredDelivery): void {
-  const { deliveryId, eventId, taskId, clientId, url, attemptCount, eventSettled } = expired;
-  const identity = { deliveryId, eventId, taskId, clientId, url: urlToTell(url) };
+  const { deliveryId, eventId, event, taskId, clientId, url, attemptCount, eventSettled } = expired;
+  const identity = { deliveryId, eventId, event, taskId, clientId, url: urlToTell(url) };
   announce({ kind: "delivery.expired", attempts: attemptCount, ...identity });
-  if (eventSettled) announce({ kind: "event.settled", eventId, taskId });
+  if (eventSettled) announceSettled(announce, identity);
+}
+
+/** Of progress there is always more to tell. */
+function announceSettled(announce: Announce, { eventId, event, taskId }: DeliveryIdentity): void {
+  if (event !== "task_progress") announce({ kind: "event.settled", eventId, taskId });
 }
 
 export function announceOrigin(announce: Announce, origin: string, change: Change): void {

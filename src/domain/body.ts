@@ -30,6 +30,7 @@ const MESSAGES: Record<EventType, string> = {
   task_completed: "🎉 Task completed successfully!",
   task_failed: "❌ Task failed",
   task_cancelled: "🚫 Task cancelled",
+  task_progress: "⏳ Task in progress",
 };
 
 const RENDERERS: Record<BodyProfile, (event: Event, addressee: Addressee) => object> = {
@@ -70,13 +71,15 @@ function cloudEventBody(event: Event, addressee: Addressee): object {
 }
 
 function subscriptionBody(event: Event, { eventName, cursor }: Addressee): object {
+  if (event.type === "task_progress") throw new Error("Subscriptions hear of ends alone.");
   return { ...occurrenceOf(event, eventName ?? event.type), cursor };
 }
 
 function dataFor(event: Event, { clientId }: Addressee): object {
-  const { task_id, started_by, status, ...outcome } = event.data;
+  const { task_id, started_by, status, ...told } = event.data;
   const message = MESSAGES[event.type];
-  return { task_id, client_id: clientId, started_by, status, ...outcome, message, completed_at: timeOf(event) };
+  const end = event.type === "task_progress" ? {} : { completed_at: timeOf(event) };
+  return { task_id, client_id: clientId, started_by, status, ...told, message, ...end };
 }
 
 function timeOf(event: Event): string {

@@ -16,9 +16,9 @@ export type DeliveryStatus = (typeof DELIVERY_STATUSES)[number];
 
 /**
  * Why a delivery ended, where its attempts do not tell. not_after: the callback's time was over before its schedule was. expired: its
- * subscription was not refreshed in time.
+ * subscription was not refreshed in time. superseded: it told of progress, and there was newer, or the end.
  */
-export type DeliveryReason = "not_after" | "expired";
+export type DeliveryReason = "not_after" | "expired" | "superseded";
 
 export interface Delivery {
   readonly id: string;

@@ -1,4 +1,4 @@
-import type { Event, EventName } from "./event.ts";
+import type { EndEvent, EventName } from "./event.ts";
 
 /** The most of a task's error that is told here: get_task_result has all of it. */
 const ERROR_CHARS_MAX = 500;
@@ -14,7 +14,7 @@ export interface Occurrence {
 }
 
 /** Ids, status and times: no result, and of an error its beginning, since whoever hears of an end may not be who reads the result. */
-export function occurrenceOf(event: Event, name: EventName): Occurrence {
+export function occurrenceOf(event: EndEvent, name: EventName): Occurrence {
   const { task_id, started_by, status, sequence, error } = event.data;
   const at = new Date(event.occurredAt).toISOString();
   return {

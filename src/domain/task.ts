@@ -32,6 +32,8 @@ export interface Task {
   readonly runCount: number;
   /** Runs that failed: so many of the retries of its type are used up. */
   readonly failures: number;
+  /** Runs in a row that the death of this process has cut off; one that came to an end of its own starts the count anew. */
+  readonly crashes: number;
   /** While pending: it is not begun before (epoch ms). */
   readonly dueAt: number;
   /** As its starter wished; null: at once. */
@@ -71,6 +73,11 @@ export type EndedTask = Task & { readonly status: TaskOutcome["status"] };
 export function hasEnded(task: Task): task is EndedTask {
   return task.status !== "pending" && task.status !== "running";
 }
+
+/** A task that was running at so many deaths of the process in a row is not run again: it may be what killed it. */
+export const CRASHES_MAX = 5;
+/** From so many on it is a suspect: no two of them run at a time, so that the next death tells which one it is. */
+export const SUSPECT_CRASHES = 2;
 
 export const TASK_INPUT_BYTES_MAX = 256 * 1024;
 /** Measured serialised; leaves room for the envelope in an event body of 256 KiB. */

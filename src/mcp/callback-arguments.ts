@@ -20,10 +20,12 @@ export const callbackArguments = {
     .describe("The signing secret: whsec_ and the base64 of 24 to 64 random bytes. Leave it out to get a new one."),
   events: z
     .array(z.enum(EVENT_TYPES))
-    .min(1, { error: "must name at least one event, or be left out for all" })
+    .min(1, { error: "must name at least one event, or be left out for all three ends" })
     .max(EVENT_TYPES.length, { error: `must name at most ${EVENT_TYPES.length} events` })
     .optional()
-    .describe("Which ends of the task to hear about. Default: all three."),
+    .describe(
+      "What to hear about. Default: the three ends. task_progress adds a POST with how far the task is, every few seconds at most, for tasks that tell; name it beside the ends that you want.",
+    ),
   body_format: z
     .enum(CALLBACK_PROFILES)
     .optional()

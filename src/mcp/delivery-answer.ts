@@ -27,7 +27,9 @@ export const deliveryAnswer = z.object({
   reason: z
     .string()
     .optional()
-    .describe("Why it ended, where its attempts do not tell. not_after: the time given at registration came first."),
+    .describe(
+      "Why it ended, where its attempts do not tell. not_after: the time given at registration came first. superseded: it told of progress, and there was newer, or the end.",
+    ),
   attempts: z.array(attempt),
 });
 

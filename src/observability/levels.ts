@@ -4,8 +4,10 @@ export function levelOf(announcement: Announcement): "debug" | "info" | "warn" |
   switch (announcement.kind) {
     case "internal.failed":
       return "error";
+    case "delivery.sending":
+      return announcement.event === "task_progress" ? "debug" : "info";
     case "delivery.attempted":
-      return announcement.next === "delivered" ? "info" : "warn";
+      return attemptedLevel(announcement);
     case "delivery.expired":
     case "callback.disabled":
     case "task.retrying":
@@ -36,7 +38,6 @@ export function levelOf(announcement: Announcement): "debug" | "info" | "warn" |
     case "deliveries.redelivered":
     case "task.running":
     case "task.finished":
-    case "delivery.sending":
     case "event.settled":
     case "origin.recovered":
     case "inbox.received":
@@ -48,4 +49,13 @@ export function levelOf(announcement: Announcement): "debug" | "info" | "warn" |
     case "subscription.ended":
       return "info";
   }
+}
+
+/** Progress comes every few seconds, and most of it is overtaken sooner or later. */
+function attemptedLevel({
+  event,
+  next,
+}: Extract<Announcement, { kind: "delivery.attempted" }>): "debug" | "info" | "warn" {
+  if (event === "task_progress" && (next === "delivered" || next === "withdrawn")) return "debug";
+  return next === "delivered" ? "info" : "warn";
 }

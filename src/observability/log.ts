@@ -19,6 +19,8 @@ export interface Log {
   ready(ready: Ready): void;
   /** One sentence for the operator about our own start and end. */
   say(message: string): void;
+  /** The same of what they should look at. */
+  warn(message: string): void;
 }
 
 /** Turns what happened into lines on stdout: the contract's in `pretty`, one JSON object each in `json`. */
@@ -42,6 +44,7 @@ function createJsonLog(level: LogLevel): Log {
     },
     ready: ({ url, port, tools }) => logger.info({ url, port, tools }, "listening"),
     say: (message) => logger.info(message),
+    warn: (message) => logger.warn(message),
   };
 }
 
@@ -63,6 +66,9 @@ function createPrettyLog(level: LogLevel): Log {
     },
     say(message) {
       if (isOn("info")) print(message);
+    },
+    warn(message) {
+      if (isOn("warn")) print(`⚠️ ${message}`);
     },
   };
 }

@@ -1,4 +1,5 @@
 import type { Outcome } from "../domain/attempt.ts";
+import type { EventType } from "../domain/event.ts";
 import type { TaskOutcome } from "../domain/task.ts";
 import type { CallbackAnnouncement } from "./callback-ports.ts";
 import type { KeepingAnnouncement } from "./keeping.ts";
@@ -83,6 +84,7 @@ export type Announcement =
 export interface DeliveryIdentity {
   readonly deliveryId: string;
   readonly eventId: string;
+  readonly event: EventType;
   readonly taskId: string;
   readonly clientId: string;
   /** Without its query, which may hold a token. */

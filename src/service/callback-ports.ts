@@ -14,7 +14,7 @@ export interface CallbackVerbs {
   enableCallback(command: EnableCallback): Promise<EnableCallbackResult | null>;
   /**
    * Opens one delivery, or up to `limit` matching ones, again: a settled one is due now with its schedule anew, a pending one is due
-   * now, and one that is being sent is due again as soon as its attempt is over.
+   * now, and one that is being sent is due again as soon as its attempt is over. Those of progress are left as they are.
    */
   redeliver(command: Redeliver): Promise<RedeliverResult>;
 }
@@ -101,8 +101,8 @@ export type RedeliverResult =
   | { readonly kind: "not_found" }
   /** The one callback that is meant gets nothing. */
   | { readonly kind: "refused"; readonly callbackId: string; readonly why: RedeliveryRefusal };
-/** gone, failing: it is disabled for this reason. */
-export type RedeliveryRefusal = DisabledReason | "removed" | "past_not_after";
+/** gone, failing: it is disabled for this reason. progress: the delivery tells of how far a task was, which is not sent again. */
+export type RedeliveryRefusal = DisabledReason | "removed" | "past_not_after" | "progress";
 
 /** A signed POST outside the outbox: nothing of it is stored, and it is made once. */
 export interface ProbePost {

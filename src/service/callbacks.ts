@@ -1,7 +1,7 @@
 import type { Callback } from "../domain/callback.ts";
 import type { DisabledReason } from "../domain/callback-health.ts";
 import { DomainError } from "../domain/errors.ts";
-import type { EventType } from "../domain/event.ts";
+import type { EndType } from "../domain/event.ts";
 import type { Announce } from "./announcements.ts";
 import type { CallbackKey, EnableCallbackResult, UnregisterCallbackResult } from "./callback-ports.ts";
 import type { Clock, Store, TargetPolicy } from "./ports.ts";
@@ -22,7 +22,7 @@ export interface Registered {
   readonly isNew: boolean;
   readonly callbackCount: number;
   /** Null: the task has not ended. Otherwise its end, and whether this callback chose to hear of it. */
-  readonly ended: { readonly event: EventType; readonly selected: boolean } | null;
+  readonly ended: { readonly event: EndType; readonly selected: boolean } | null;
 }
 
 export type Callbacks = ReturnType<typeof createCallbacks>;

@@ -63,7 +63,7 @@ export function createDeliveries({ store, clock, announce, wakeDispatcher }: Del
       const selection = selectionOf(request, next);
       const result = await store.redeliver({ principal, selection, now: clock.now() });
       if (result.kind === "not_found") throw nothingThere(request);
-      if (result.kind === "refused") throw notActive(result.callbackId, result.why);
+      if (result.kind === "refused") throw notRedelivered(result.callbackId, result.why);
       deliveryIds.push(...result.deliveryIds);
       passedOver += result.passedOver;
       next = result.next;
@@ -122,7 +122,7 @@ function nothingThere({ deliveryId, callbackId, taskId }: RedeliverRequest): Dom
   return new DomainError("not_found", `There is no ${what}; get_registered_callbacks lists those of a task.`);
 }
 
-const WHY_REFUSED: Record<RedeliveryRefusal, string> = {
+const WHY_REFUSED: Record<Exclude<RedeliveryRefusal, "progress">, string> = {
   removed: "was removed, so nothing is sent to it; register the same callback again to have it sent",
   gone: "is disabled, since its receiver answered 410 Gone; enable it with enable_callback, then redeliver",
   failing:
@@ -131,6 +131,12 @@ const WHY_REFUSED: Record<RedeliveryRefusal, string> = {
     "has a not_after that is past, so nothing is sent to it; unregister it and register it again with another",
 };
 
-function notActive(callbackId: string, why: RedeliveryRefusal): DomainError {
+function notRedelivered(callbackId: string, why: RedeliveryRefusal): DomainError {
+  if (why === "progress") {
+    return new DomainError(
+      "conflict",
+      "A task_progress is not sent again: the next one or the task's end tells more. get_task_result says how far the task is now.",
+    );
+  }
   return new DomainError("conflict", `Callback ${callbackId} ${WHY_REFUSED[why]}.`);
 }

@@ -3,7 +3,7 @@ import type { Outcome } from "../domain/attempt.ts";
 import type { BodyFormat } from "../domain/body.ts";
 import type { DisablePolicy } from "../domain/callback-health.ts";
 import type { DeliveryReason } from "../domain/delivery.ts";
-import type { Event, EventName } from "../domain/event.ts";
+import type { Event, EventName, EventType } from "../domain/event.ts";
 import type { CallbackChange } from "./callback-ports.ts";
 
 /** Verbs of the Store; what is promised of all of them is promised of these. */
@@ -78,7 +78,7 @@ export type RecordedStep =
   | { readonly status: "pending"; readonly nextAttemptAt: number; readonly keepClaim: boolean }
   | { readonly status: "exhausted"; readonly disablesCallback: boolean; readonly reason?: DeliveryReason };
 export interface RecordAttemptResult {
-  /** False: the delivery was withdrawn or claimed again meanwhile; only the attempt was added. */
+  /** False: the delivery was withdrawn, overtaken by newer progress or claimed again meanwhile; only the attempt was added. */
   readonly claimHeld: boolean;
   /** Whether this step left no delivery of the event open. */
   readonly eventSettled: boolean;
@@ -90,6 +90,7 @@ export interface RecordAttemptResult {
 export interface ExpiredDelivery {
   readonly deliveryId: string;
   readonly eventId: string;
+  readonly event: EventType;
   /** The client's. */
   readonly taskId: string;
   readonly clientId: string;

@@ -1,16 +1,16 @@
-import type { Event } from "../domain/event.ts";
+import type { EndEvent } from "../domain/event.ts";
 
-/** An event that has just been committed, for those in this process who wait for it. What is durable is the store's; this only wakes. */
+/** An end that has just been committed, for those in this process who wait for it. What is durable is the store's; this only wakes. */
 export interface CommittedEvent {
   readonly principal: string;
   /** The internal id of the task it is about. */
   readonly task: string;
-  readonly event: Event;
+  readonly event: EndEvent;
 }
 
 export type EventListener = (committed: CommittedEvent) => void;
 
-/** Tells of events as they are committed. Whoever listens looks into the store once before it waits, or it misses what came first. */
+/** Tells of the ends of tasks as they are committed. Whoever listens looks into the store once before it waits, or it misses what came first. */
 export interface EventFeed {
   publish(committed: CommittedEvent): void;
   /** Returns what ends the listening; listeners must not throw. */

@@ -2,7 +2,7 @@
 import type { CallbackRecord } from "../domain/callback-health.ts";
 import type { Callback, CallbackStatus, Registration, RegistrationDifference } from "../domain/callback.ts";
 import type { Delivery } from "../domain/delivery.ts";
-import type { Event, EventType } from "../domain/event.ts";
+import type { EndEvent, EndType } from "../domain/event.ts";
 import type { Progress, StartRequest, Task, TaskOutcome, TaskStatus } from "../domain/task.ts";
 import type { CallbackVerbs, HistoryPage } from "./callback-ports.ts";
 import type { DeliveryVerbs } from "./delivery-ports.ts";
@@ -54,24 +54,33 @@ export interface Store extends CallbackVerbs, DeliveryVerbs, InboxVerbs, Keeping
   listTasks(query: ListTasks): Promise<TaskPage>;
   /**
    * Pending tasks of handlers that are due, now running, their `runCount` one higher: those that are due longest first, within `limit` in
-   * all and the room of each type. A type without room keeps no other waiting, however much of it is due.
+   * all and the room of each type. A type without room keeps no other waiting, however much of it is due. Of suspects (SUSPECT_CRASHES) one
+   * at most, while all others wait.
    */
   claimRunnableTasks(command: ClaimTasks): Promise<readonly Task[]>;
   /** When the earliest pending task of a handler after `now` is due (epoch ms), or null. What is due already is not meant. */
   nextTaskDueAt(now: number): Promise<number | null>;
   /** After a run that failed: pending again, due at `dueAt`, one failure more. False: that run is not under way any more. */
   retryTask(command: RetryTask): Promise<boolean>;
-  /** Keeps how far a run is. False: it is not under way any more. */
-  recordProgress(command: RecordProgress): Promise<boolean>;
+  /** After a run that our own stop has interrupted: pending again, and no crash. False: that run is not under way any more. */
+  giveBackTask(run: TaskRun): Promise<boolean>;
+  /** Keeps how far a run is, and tells of it as `tellProgress` does. Null: it is not under way any more. */
+  recordProgress(command: RecordProgress): Promise<ToldProgress | null>;
+  /**
+   * Makes an event of how far the run is, with one pending delivery for each active callback that selected progress. None when there is no
+   * such callback, when the last event has told it already, or when that one is younger than `intervalMs`. What is open of older ones is
+   * cancelled, and only the newest are kept. Null: the run is not under way any more.
+   */
+  tellProgress(command: TellProgress): Promise<ToldProgress | null>;
   /**
    * Task row, event and one pending delivery for each active callback that selected the event, a held one for each that is disabled
-   * for failing; null: no longer running, or the right does not hold.
+   * for failing; what is open of the task's progress is cancelled. Null: no longer running, or the right does not hold.
    */
   finishTask(command: FinishTask): Promise<FinishTaskResult | null>;
   /** The same for a task that is pending or running, by its internal id: it ends as cancelled. Null: it had ended before. */
   cancelTask(command: CancelTask): Promise<FinishTaskResult | null>;
 
-  /** At start: what a dead process left running or sending goes back to pending, on its schedule. What is done outside goes on. */
+  /** At start: what a dead process left running or sending goes back to pending, on its schedule, the tasks with a crash more. What is done outside goes on. */
   reclaim(now: number): Promise<{ readonly tasks: number; readonly deliveries: number }>;
 
   /** The callbacks of a task id with their deliveries and attempts, oldest first; without `page` the first 1,000. */
@@ -95,7 +104,7 @@ export type RegisterCallbackResult =
       /** Callbacks of the task that were not removed, this one included. */
       readonly callbackCount: number;
       /** How the task has ended, if it has. */
-      readonly ended: EventType | null;
+      readonly ended: EndType | null;
     }
   | CallbackRefusal;
 export type CallbackRefusal =
@@ -130,8 +139,10 @@ export interface StartTaskResult {
 export interface ClaimTasks {
   readonly limit: number;
   readonly now: number;
-  /** Types that have room for this many only (0: none); the others have as much as there is. */
-  readonly roomOf?: ReadonlyMap<string, number>;
+  /** How many of a type there is room for (0: none); null: as many as there are. */
+  readonly roomOf?: (taskType: string) => number | null;
+  /** False: a suspect is running already. Left out: at most one may be among those claimed. */
+  readonly mayTakeSuspect?: boolean;
 }
 /** A run of a task, by the internal id. */
 export interface TaskRun {
@@ -142,8 +153,18 @@ export interface RetryTask extends TaskRun {
   readonly error: string;
   readonly dueAt: number;
 }
-export interface RecordProgress extends TaskRun {
+export interface TellProgress extends TaskRun {
+  readonly now: number;
+  /** Between two events of one task. */
+  readonly intervalMs: number;
+}
+export interface RecordProgress extends TellProgress {
   readonly progress: Progress;
+}
+export interface ToldProgress {
+  readonly deliveryCount: number;
+  /** When the next event may be made, of what no event tells yet (epoch ms); null: there is nothing to tell. */
+  readonly dueAt: number | null;
 }
 
 export interface TaskFilter {
@@ -188,7 +209,7 @@ export interface CancelTask {
   readonly outboxFilled?: OutboxFilled;
 }
 export interface FinishTaskResult {
-  readonly event: Event;
+  readonly event: EndEvent;
   readonly deliveryCount: number;
 }
 

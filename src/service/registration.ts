@@ -3,7 +3,7 @@ import type { CallbackProfile } from "../domain/body.ts";
 import { CALLBACKS_PER_TASK_MAX, parseCallbackUrl } from "../domain/callback.ts";
 import type { RegistrationDifference } from "../domain/callback.ts";
 import { DomainError } from "../domain/errors.ts";
-import { EVENT_TYPES } from "../domain/event.ts";
+import { END_TYPES } from "../domain/event.ts";
 import type { EventType } from "../domain/event.ts";
 import { parseNotAfter } from "../domain/not-after.ts";
 import { generateSecret, requireSecret } from "../domain/signature.ts";
@@ -40,7 +40,7 @@ export async function prepareRegistration(
   targetPolicy: TargetPolicy,
   now: number,
 ): Promise<Pick<RegisterCallback, "registration" | "generatedSecret">> {
-  const { taskId, clientId, url, events = EVENT_TYPES, profile = "standard" } = request;
+  const { taskId, clientId, url, events = END_TYPES, profile = "standard" } = request;
   const signingSecret = request.secret === undefined ? null : requireSecret(request.secret);
   await requireAllowedTarget(parseCallbackUrl(url), targetPolicy);
   const notAfter = request.notAfter === undefined ? null : parseNotAfter(request.notAfter, now);

@@ -1,6 +1,6 @@
 /** What MCP Events needs from outside: subscriptions in the store, the log of events, the challenge. Part of ports.ts. */
 import type { Delivery } from "../domain/delivery.ts";
-import type { Event, EventName, EventType } from "../domain/event.ts";
+import type { EndEvent, EndType, EventName } from "../domain/event.ts";
 import type { EndpointFault } from "../domain/events-error.ts";
 import type { SubscriptionHealth, SubscriptionKey } from "../domain/subscription.ts";
 
@@ -126,7 +126,7 @@ export interface ListedSubscription {
 export interface EventsQuery {
   readonly principal: string;
   readonly afterSeq: number;
-  readonly types: readonly EventType[];
+  readonly types: readonly EndType[];
   readonly taskId: string | null;
   /** Nothing that happened before this (epoch ms). */
   readonly notBefore: number;
@@ -135,7 +135,7 @@ export interface EventsQuery {
   readonly newest: number | null;
 }
 export interface EventsPage {
-  readonly events: readonly { readonly seq: number; readonly event: Event }[];
+  readonly events: readonly { readonly seq: number; readonly event: EndEvent }[];
   /** The place behind the last of them, or behind everything when there are no more. */
   readonly position: number;
   readonly hasMore: boolean;

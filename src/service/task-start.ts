@@ -58,7 +58,7 @@ export function doerOf({ name, doneBy }: TaskType, completion: NewCompletion | u
   if (doneBy === "worker") return "holder";
   throw new DomainError(
     "invalid",
-    `completion_url is for tasks that are done outside, and this server does ${name} itself; leave it out.`,
+    `completion_url is for tasks that are done outside, and this server does ${name} itself; use task_type external, or leave it out.`,
   );
 }
 

@@ -27,7 +27,7 @@ import {
   unknownTaskType,
 } from "./task-start.ts";
 import type { TaskCatalog, TaskType } from "./task-types.ts";
-import { createProgressFeed } from "./progress-feed.ts";
+import type { TaskProgress } from "./task-progress.ts";
 import { createTaskWaits } from "./task-waits.ts";
 import type { EndRight, NewCompletion } from "./worker-ports.ts";
 
@@ -38,20 +38,14 @@ const CANCELLED_BY_REQUEST = "The task was cancelled on request.";
 export interface TasksNeeds {
   readonly store: Pick<
     Store,
-    | "startTask"
-    | "findTask"
-    | "findTaskById"
-    | "listTasks"
-    | "finishTask"
-    | "cancelTask"
-    | "retryTask"
-    | "recordProgress"
+    "startTask" | "findTask" | "findTaskById" | "listTasks" | "finishTask" | "cancelTask" | "retryTask" | "giveBackTask"
   >;
   readonly clock: Pick<Clock, "now">;
   readonly catalog: TaskCatalog;
   readonly targetPolicy: TargetPolicy;
   readonly announce: Announce;
   readonly feed: EventFeed;
+  readonly progress: Pick<TaskProgress, "record" | "listen">;
   readonly wakeRunner: () => void;
   /** After the start of a task that is done outside. */
   readonly wakeWorkers: () => void;
@@ -87,9 +81,9 @@ export interface CancelledTask {
 export type Tasks = ReturnType<typeof createTasks>;
 
 export function createTasks(needs: TasksNeeds) {
-  const { store, clock, catalog, targetPolicy, announce, feed, wakeRunner, wakeWorkers, wakeDispatcher } = needs;
+  const { store, clock, catalog, targetPolicy, announce, feed, progress, wakeRunner, wakeWorkers, wakeDispatcher } =
+    needs;
   const waits = createTaskWaits(feed);
-  const progressFeed = createProgressFeed();
 
   /** The task as it is now; `not_found` when it was never started, callbacks registered or not, or has been removed. */
   async function find(principal: string, taskId: string): Promise<Task> {
@@ -205,13 +199,16 @@ export function createTasks(needs: TasksNeeds) {
       wakeRunner();
     },
 
-    /** How far the run is, for those who ask and those who wait. */
-    async progress({ id, runCount }: Task, progress: Progress): Promise<void> {
-      if (await store.recordProgress({ id, runCount, progress })) progressFeed.tell(id, progress);
+    /** A run that our own stop has interrupted: the task waits in the store for the next start. */
+    async giveBack({ id, runCount }: Task): Promise<void> {
+      await store.giveBackTask({ id, runCount });
     },
 
+    /** How far the run is, for those who ask, those who wait and the callbacks that chose to hear of it. */
+    progress: (run: Task, made: Progress): Promise<void> => progress.record(run, made),
+
     /** Calls `listener` at each progress of the task (its internal id); returns what ends the listening. */
-    onProgress: (id: string, listener: (progress: Progress) => void): (() => void) => progressFeed.listen(id, listener),
+    onProgress: progress.listen,
 
     /** The task once it has ended, or as it is when `signal` aborts. */
     async untilEnded(task: Task, signal: AbortSignal): Promise<Task> {

@@ -1,3 +1,4 @@
+import { CRASHES_MAX, failedWith, SUSPECT_CRASHES } from "../domain/task.ts";
 import type { Progress, Task } from "../domain/task.ts";
 import type { Announce } from "../service/announcements.ts";
 import type { EventFeed } from "../service/event-feed.ts";
@@ -8,16 +9,19 @@ import { untilStored } from "../service/until-stored.ts";
 import { createProgressThrottle } from "./progress-throttle.ts";
 import { runTask } from "./run.ts";
 import type { RunEnd } from "./run.ts";
+import type { Watchdog } from "./watchdog.ts";
 
 export interface TaskRunnerNeeds {
   readonly store: Pick<Store, "claimRunnableTasks" | "nextTaskDueAt">;
-  readonly tasks: Pick<Tasks, "finish" | "retry" | "progress">;
+  readonly tasks: Pick<Tasks, "finish" | "retry" | "giveBack" | "progress">;
   readonly catalog: TaskCatalog;
   /** Tasks that run at once; more wait as pending. */
   readonly runningMax: number;
-  /** Types of which only so many run at once. */
-  readonly concurrency: ReadonlyMap<string, number>;
+  /** How many of a type run at once, known or not: a task may be older than this process. Null: only the bound for all. */
+  readonly concurrencyOf: (taskType: string) => number | null;
   readonly workSource: WorkSource;
+  /** Knows what runs, should one of them never yield. */
+  readonly watchdog: Watchdog;
   /** Tells of cancelled tasks. */
   readonly feed: Pick<EventFeed, "listen">;
   readonly clock: Clock;
@@ -26,6 +30,7 @@ export interface TaskRunnerNeeds {
 
 interface RunningTask {
   readonly taskType: string;
+  readonly isSuspect: boolean;
   readonly interrupt: AbortController;
   readonly work: Promise<void>;
 }
@@ -38,7 +43,7 @@ export class TaskRunner {
   readonly #stopping = new AbortController();
   /** Internal ids of tasks that were cancelled since the claim under way was asked for: it may bring them. */
   readonly #cancelledMeanwhile = new Set<string>();
-  /** The last claim took all there was room for, or could not take of every type. */
+  /** The last claim took all there was room for. */
   #moreMayWait = false;
   #stopListening = (): void => {};
 
@@ -62,8 +67,9 @@ export class TaskRunner {
     if (limit > 0) {
       const roomOf = this.#roomOf();
       this.#cancelledMeanwhile.clear();
-      const claimed = await store.claimRunnableTasks({ limit, now, roomOf });
-      this.#moreMayWait = claimed.length === limit || roomOf.size > 0;
+      const mayTakeSuspect = ![...this.#running.values()].some(({ isSuspect }) => isSuspect);
+      const claimed = await store.claimRunnableTasks({ limit, now, roomOf, mayTakeSuspect });
+      this.#moreMayWait = claimed.length === limit;
       for (const task of claimed) if (!this.#cancelledMeanwhile.has(task.id)) this.#begin(task);
     }
     return store.nextTaskDueAt(now);
@@ -88,13 +94,12 @@ export class TaskRunner {
     await Promise.all([...this.#running.values()].map(({ work }) => work));
   }
 
-  #roomOf(): ReadonlyMap<string, number> {
-    const room = new Map(this.#needs.concurrency);
-    for (const { taskType } of this.#running.values()) {
-      const left = room.get(taskType);
-      if (left !== undefined) room.set(taskType, Math.max(0, left - 1));
-    }
-    return room;
+  #roomOf(): (taskType: string) => number | null {
+    const running = Map.groupBy(this.#running.values(), ({ taskType }) => taskType);
+    return (taskType) => {
+      const most = this.#needs.concurrencyOf(taskType);
+      return most === null ? null : Math.max(0, most - (running.get(taskType)?.length ?? 0));
+    };
   }
 
   /** The task has ended already, so whatever its handler still returns is dropped. */
@@ -104,24 +109,23 @@ export class TaskRunner {
   }
 
   #begin(task: Task): void {
+    const { taskType } = task;
+    const isSuspect = isSuspectTask(task);
+    const othersWaitFor = isSuspect || this.#needs.concurrencyOf(taskType) !== null;
     const interrupt = new AbortController();
     // A pass that was under way when we stopped may still bring some.
     if (this.#stopping.signal.aborted) interrupt.abort();
     const work = this.#run(task, interrupt.signal).finally(() => {
       this.#running.delete(task.id);
-      if (this.#moreMayWait) this.#needs.workSource.wake();
+      if (this.#moreMayWait || othersWaitFor) this.#needs.workSource.wake();
     });
-    this.#running.set(task.id, { taskType: task.taskType, interrupt, work });
+    this.#running.set(task.id, { taskType, isSuspect, interrupt, work });
   }
 
   async #run(task: Task, signal: AbortSignal): Promise<void> {
-    const { catalog, clock, announce } = this.#needs;
-    const { taskId, taskType, runCount } = task;
-    announce({ kind: "task.running", taskId, taskType, runCount });
-    const throttle = createProgressThrottle(clock, (progress) => this.#keep(task, progress));
-    const end = await runTask(task, signal, { catalog, clock, announce, tell: throttle.push });
-    await throttle.end();
-    if (end === null) return;
+    const { clock, announce } = this.#needs;
+    const { taskId } = task;
+    const end = task.crashes < CRASHES_MAX ? await this.#carryOut(task, signal) : givenUp(task);
     try {
       await untilStored(() => this.#settle(task, end), {
         clock,
@@ -135,9 +139,25 @@ export class TaskRunner {
     }
   }
 
-  async #settle(task: Task, end: NonNullable<RunEnd>): Promise<void> {
+  async #carryOut(task: Task, signal: AbortSignal): Promise<RunEnd> {
+    const { catalog, clock, announce, watchdog } = this.#needs;
+    const { taskId, taskType, runCount } = task;
+    announce({ kind: "task.running", taskId, taskType, runCount });
+    const throttle = createProgressThrottle(clock, (progress) => this.#keep(task, progress));
+    watchdog.begin(taskType);
+    try {
+      return await runTask(task, signal, { catalog, clock, announce, tell: throttle.push });
+    } finally {
+      watchdog.end(taskType);
+      await throttle.end();
+    }
+  }
+
+  /** Interrupted by our stop it waits for the next start; by its cancelling it has ended already. */
+  async #settle(task: Task, end: RunEnd): Promise<void> {
     const { tasks } = this.#needs;
-    if (end.kind === "retry") await tasks.retry(task, end.error, end.waitMs);
+    if (end === null) await tasks.giveBack(task);
+    else if (end.kind === "retry") await tasks.retry(task, end.error, end.waitMs);
     else await tasks.finish(task, end.outcome);
   }
 
@@ -149,4 +169,13 @@ export class TaskRunner {
       this.#needs.announce({ kind: "internal.failed", where: `progress of task ${task.taskId}`, error });
     }
   }
+}
+
+function isSuspectTask({ crashes }: Task): boolean {
+  return crashes >= SUSPECT_CRASHES;
+}
+
+function givenUp({ crashes }: Task): RunEnd {
+  const error = `The server died ${crashes} times in a row while this task was running, so it is not run again.`;
+  return { kind: "ended", outcome: failedWith(error) };
 }

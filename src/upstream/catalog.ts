@@ -11,38 +11,35 @@ const FIND_MS = 20_000;
 const LIST_MS = 5000;
 
 export interface UpstreamCatalog extends TaskCatalog {
+  /** Calls of a tool at once, by the name of its task type alone; null: no bound of its own, or no upstream server's. */
+  concurrencyOf(taskType: string): number | null;
   /** Ends the processes of all servers; may be called twice. */
   stop(): Promise<void>;
 }
 
 export interface UpstreamCatalogNeeds extends Omit<ConnectionNeeds, "upstream"> {
   readonly upstreams: readonly Upstream[];
-  /** Written to as types become known: how many tasks of each may run at once. */
-  readonly concurrency: Map<string, number>;
 }
 
 /** The tools of upstream servers as task types. A server is started when one of its tools is first asked for. */
-export function createUpstreamCatalog({ upstreams, concurrency, ...needs }: UpstreamCatalogNeeds): UpstreamCatalog {
+export function createUpstreamCatalog({ upstreams, ...needs }: UpstreamCatalogNeeds): UpstreamCatalog {
   const connections = new Map(
     upstreams.map((upstream) => [upstream.name, new UpstreamConnection({ ...needs, upstream })]),
   );
-  function known(type: TaskType): TaskType {
-    if (type.concurrency !== null) concurrency.set(type.name, type.concurrency);
-    return type;
-  }
+  const connectionOf = (taskType: string) => connections.get(taskType.slice(0, Math.max(taskType.indexOf("/"), 0)));
   return {
     async find(name) {
-      const slash = name.indexOf("/");
-      const connection = connections.get(name.slice(0, Math.max(slash, 0)));
-      const toolName = name.slice(slash + 1);
+      const connection = connectionOf(name);
+      const toolName = name.slice(name.indexOf("/") + 1);
       if (connection === undefined || !offersTool(connection.upstream, toolName)) return undefined;
       const signal = AbortSignal.timeout(FIND_MS);
       const tools = (await orNull(connection.tools(signal))) ?? (await patientTools(connection, signal));
-      if (tools === null) return known(taskTypeOfUnasked(connection, toolName));
+      if (tools === null) return taskTypeOfUnasked(connection, toolName);
       const tool = tools.get(toolName);
-      return tool === undefined ? undefined : known(taskTypeOfTool(connection, tool));
+      return tool === undefined ? undefined : taskTypeOfTool(connection, tool);
     },
-    list: async () => (await Promise.all([...connections.values()].map(listed))).flat().map(known),
+    list: async () => (await Promise.all([...connections.values()].map(listed))).flat(),
+    concurrencyOf: (taskType) => connectionOf(taskType)?.upstream.concurrency ?? null,
     async stop() {
       await Promise.all([...connections.values()].map((connection) => connection.stop()));
     },

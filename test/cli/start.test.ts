@@ -8,7 +8,7 @@ import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
 import { temporaryFolder } from "../support/builders.ts";
 import { register } from "../support/call-tool.ts";
-import { startServer, serverEnv } from "../support/server.ts";
+import { freePort, startServer, serverEnv } from "../support/server.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const cli = join(root, "src", "cli.ts");
@@ -43,6 +43,15 @@ test("migrate only migrates, serve then starts on it, and both may be repeated",
   db.close();
   const server = await startServer({ file });
   expect(await server.stop()).toBe(0);
+});
+
+test("a start that others can reach through a proxy, without tokens, is warned of", async () => {
+  const warning = "⚠️ PUBLIC_URL is https://callbacks.example.com, and there are no AUTH_TOKENS";
+  const server = await startServer({
+    env: { PUBLIC_URL: "https://callbacks.example.com/", LOG_LEVEL: "warn" },
+    quietOnPort: await freePort(),
+  });
+  expect(server.lines.join("\n")).toContain(warning);
 });
 
 test("a key that is none ends the start with exit code 2, and is not repeated", async () => {

@@ -5,8 +5,8 @@ import { pathToFileURL } from "node:url";
 import { Webhook } from "standardwebhooks";
 import { expect, test } from "vitest";
 import { temporaryFolder } from "../support/builders.ts";
-import { register, start } from "../support/call-tool.ts";
-import { blockWith, normalised, readDocument, sectionOf } from "../support/readme.ts";
+import { callTool, register, start } from "../support/call-tool.ts";
+import { blocksOf, blockWith, normalised, readDocument, sectionOf } from "../support/readme.ts";
 import type { ReceivedRequest } from "../support/receiver.ts";
 import { receiverWith } from "../support/sender.ts";
 import { startServer } from "../support/server.ts";
@@ -56,6 +56,27 @@ test("the POST is the one shown", async () => {
   expect(normalised(received.join("\n"))).toBe(normalised(headerLines.join("\n")));
   expect(JSON.parse(normalised(request.body))).toEqual(JSON.parse(normalised(body)));
   expect(Object.keys(JSON.parse(request.body).data)).toEqual(Object.keys(JSON.parse(body).data));
+});
+
+test("the POST of progress is the one shown", async () => {
+  const shown = blocksOf(sectionOf(readme, "Progress")).map(({ text }) => JSON.parse(normalised(text)));
+  const [{ events }, body] = shown;
+  const server = await startServer({ env: { WORKER_TOKENS: "w1:one" } });
+  const receiver = await receiverWith();
+  const callbacks = [{ client_id: "inspector_b", callback_url: receiver.url, events }];
+  const started = { task_id: TASK, client_id: "inspector_a", task_type: "external", callbacks };
+  await callTool(server.url, "start_task_with_callbacks", started);
+  const report = async (path: string, said: object) => {
+    const headers = { "content-type": "application/json", authorization: "Bearer one" };
+    return (await fetch(server.url + path, { method: "POST", headers, body: JSON.stringify(said) })).json() as Promise<
+      Record<string, string>
+    >;
+  };
+  const { id, lease_token } = await report("/tasks/claim", { types: ["external"] });
+  await report(`/tasks/${id}/progress`, { lease_token, ...body.data.progress });
+  const [request] = await receiver.waitFor(1);
+  expect(JSON.parse(normalised(request!.body))).toEqual(body);
+  expect(Object.keys(JSON.parse(request!.body).data)).toEqual(Object.keys(body.data));
 });
 
 test("the snippet and a Standard Webhooks library verify a real delivery, and nothing else", async () => {

@@ -23,7 +23,7 @@ test("every setting has its row, in the order of the code", () => {
 test("the defaults that the table gives are those of the code", () => {
   // Given on purpose, a default changes nothing.
   const literal = settings.filter(({ name, value }) => name !== "PUBLIC_URL" && /^`[^`]+`$/.test(value));
-  expect(literal).toHaveLength(23);
+  expect(literal).toHaveLength(25);
   const changed = literal.filter(({ name, value }) => {
     return !isDeepStrictEqual(readConfig({ [name]: quotedIn(value)[0] }, false), readConfig({}, false));
   });

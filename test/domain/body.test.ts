@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { contentTypeOf, renderBody } from "../../src/domain/body.ts";
 import type { BodyProfile } from "../../src/domain/body.ts";
 import { renderTerminated, renderVerification } from "../../src/domain/control.ts";
-import { eventDataOf, EVENT_NAMES, eventTypeOf } from "../../src/domain/event.ts";
+import { eventDataOf, EVENT_NAMES, eventTypeOf, progressDataOf } from "../../src/domain/event.ts";
 import type { Event, EventName } from "../../src/domain/event.ts";
 import type { TaskOutcome } from "../../src/domain/task.ts";
 import { T0 } from "../support/builders.ts";
@@ -70,6 +70,33 @@ describe("the body of the profile mcp-events", () => {
     expect(body.isWellFormed()).toBe(true);
     expect(body).not.toMatch(/\\ud[89a-f]/i);
     expect(JSON.parse(body)).toMatchObject({ data: { error: `${"x".repeat(499)}\ufffd` } });
+  });
+});
+
+describe("the body of progress", () => {
+  const task = { taskId: "demo_task_123", clientId: "inspector_a" };
+  const data = progressDataOf(task, { done: 40, total: null, message: "encoding" }, 3);
+  const event: Event = { id: "evt_1", type: "task_progress", occurredAt: T0, data };
+  const DATA =
+    '"data":{"task_id":"demo_task_123","client_id":"inspector_b","started_by":"inspector_a","status":"running","sequence":3,' +
+    '"progress":{"done":40,"total":null,"message":"encoding"},"message":"⏳ Task in progress"}}';
+
+  test("in the profile standard, to the byte: nothing has completed", () => {
+    expect(render("standard", event)).toBe(`{"type":"task_progress","timestamp":"2026-11-23T05:00:00.000Z",${DATA}`);
+  });
+
+  test("in the profile cloudevents, to the byte, and valid for the official SDK", () => {
+    const body = render("cloudevents", event);
+    expect(body).toBe(
+      '{"specversion":"1.0","id":"evt_1","source":"urn:mcp-callbacks:tasks","type":"task_progress","time":"2026-11-23T05:00:00.000Z",' +
+        `"datacontenttype":"application/json",${DATA}`,
+    );
+    const read = HTTP.toEvent({ headers: { "content-type": contentTypeOf("cloudevents") }, body });
+    expect(read instanceof CloudEvent && read.validate()).toBe(true);
+  });
+
+  test("there is none for subscriptions, which hear of ends alone", () => {
+    expect(() => render("mcp-events", event, "task_finished")).toThrow("ends alone");
   });
 });
 

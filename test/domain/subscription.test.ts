@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { eventCursorOf, seqOfCursor } from "../../src/domain/event-cursor.ts";
-import { EVENT_TYPES, typesOf } from "../../src/domain/event.ts";
+import { END_TYPES, typesOf } from "../../src/domain/event.ts";
 import { subscriptionIdOf } from "../../src/domain/ids.ts";
 import { canonicalJson } from "../../src/domain/json.ts";
 import { endpointFaultOf, grantedUntil, idOfSubscription } from "../../src/domain/subscription.ts";
@@ -100,6 +100,6 @@ test("what is wrong with an endpoint is told in six words only", () => {
 });
 
 test("task_finished selects any end, every other name its own", () => {
-  expect(typesOf("task_finished")).toEqual(EVENT_TYPES);
-  for (const type of EVENT_TYPES) expect(typesOf(type)).toEqual([type]);
+  expect(typesOf("task_finished")).toEqual(END_TYPES);
+  for (const type of END_TYPES) expect(typesOf(type)).toEqual([type]);
 });

@@ -34,12 +34,14 @@ const ended = ({ url }: TestServer, taskId: string) =>
 
 describe.skipIf(!has("python3"))("the worker in Python", () => {
   test("completes what it can and fails what it cannot", async () => {
-    const server = await startServer({ env });
+    const server = await startServer({ env: { ...env, LOG_LEVEL: "debug" } });
     run("python3", ["examples/worker.py", server.url]);
     await start(server, "t1", { input: { text: "to be or not to be" } });
     await start(server, "t2", { input: {} });
     expect(await ended(server, "t1")).toMatchObject({ status: "completed", result: { words: 6 } });
-    expect(await ended(server, "t2")).toMatchObject({ status: "failed", error: "'text'" });
+    const error = 'this worker wants {"text": "…"} for an input';
+    expect(await ended(server, "t2")).toMatchObject({ status: "failed", error });
+    await server.waitForLine("📈 Task t1 is at 6 of 6");
   });
 });
 

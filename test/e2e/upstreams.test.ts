@@ -97,6 +97,29 @@ test("after kill -9 the upstream ends by itself; what may be repeated runs again
   });
 });
 
+test("after a restart no more calls of a tool are made at once than before, although its server was not asked yet", async () => {
+  const file = join(temporaryFolder(), "callbacks.db");
+  const env = settings({ allow: ["*"], concurrency: 2 });
+  const statuses = async (url: string) => {
+    const { tasks } = await callTool<{ tasks: { status: string }[] }>(url, "list_tasks", {});
+    return tasks.map(({ status }) => status).toSorted();
+  };
+  const bounded = ["pending", "pending", "running", "running"];
+  const first = await startServer({ file, env });
+  for (const taskId of ["h1", "h2", "h3", "h4"]) await start(first.url, taskId, "hang");
+  await until("two run", async () => (await statuses(first.url)).includes("running"));
+  expect(await statuses(first.url)).toEqual(bounded);
+  await first.kill();
+  const second = await startServer({ file, env });
+  await second.waitForLine(/Upstream bad is connected/);
+  expect(await statuses(second.url)).toEqual(bounded);
+  await callTool(second.url, "cancel_task", { task_id: "h1" });
+  await until(
+    "the next one runs",
+    async () => (await statuses(second.url)).join() === "cancelled,pending,running,running",
+  );
+});
+
 test("a configuration that does not hold stops the start, each problem on a line", () => {
   const file = join(temporaryFolder(), "mcp.json");
   const mcpServers = {

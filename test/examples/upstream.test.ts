@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -28,6 +28,13 @@ test("a tool of server-everything is a background task, and the example's receiv
   expect(started).toMatchObject({ status: "started" });
   const told = "Long running operation completed. Duration: 0.2 seconds, Steps: 2.";
   expect(await receiver.next()).toBe(`task_completed long-1: ${JSON.stringify([{ type: "text", text: told }])}`);
+});
+
+test("the example's commands name files that are there from the project's folder", () => {
+  const text = readFileSync(join(example, "README.md"), "utf8");
+  const named = [...text.matchAll(/(?:UPSTREAMS=|^node )(\S+)/gm)].map(([, path = ""]) => path);
+  expect(named).toHaveLength(2);
+  expect(named.filter((path) => !existsSync(join(example, "../..", path)))).toEqual([]);
 });
 
 test("the example's receiver refuses what is not signed with its secret", async () => {

@@ -25,7 +25,7 @@ import { createProbes } from "../../src/service/probes.ts";
 import { createSecrets } from "../../src/service/secrets.ts";
 import { createTasks } from "../../src/service/tasks.ts";
 import { createTaskRegistry } from "../../src/task-runner/registry.ts";
-import { aTaskType } from "../support/builders.ts";
+import { aTaskProgress, aTaskType } from "../support/builders.ts";
 import { createFakeClock } from "../support/clock.ts";
 import type { FakeClock } from "../support/clock.ts";
 import { failingWith } from "../support/resolve.ts";
@@ -141,7 +141,14 @@ function createServices(
   const newNonce = (): string => `nonce-${++nonces}`;
   onTestFinished(() => prober.close());
   const callbacks = createCallbacks({ ...needs, ...wakes, targetPolicy });
-  const tasks = createTasks({ ...needs, ...wakes, catalog, targetPolicy, feed });
+  const tasks = createTasks({
+    ...needs,
+    ...wakes,
+    catalog,
+    targetPolicy,
+    feed,
+    progress: aTaskProgress({ ...needs, feed }),
+  });
   return {
     tasks,
     completions: createCompletions({ ...needs, tasks, catalog, newNonce, ttlMs: 60_000 }),

@@ -30,10 +30,14 @@ const INVALID = [
   [
     "an unknown event",
     { ...REGISTRATION, events: ["task_finished"] },
-    "events[0] must be one of task_completed, task_failed, task_cancelled.",
+    "events[0] must be one of task_completed, task_failed, task_cancelled, task_progress.",
   ],
-  ["no event", { ...REGISTRATION, events: [] }, "events must name at least one event, or be left out for all."],
-  ["too many events", { ...REGISTRATION, events: Array(4).fill("task_failed") }, "events must name at most 3 events."],
+  [
+    "no event",
+    { ...REGISTRATION, events: [] },
+    "events must name at least one event, or be left out for all three ends.",
+  ],
+  ["too many events", { ...REGISTRATION, events: Array(5).fill("task_failed") }, "events must name at most 4 events."],
   [
     "a not_after in the past",
     { ...REGISTRATION, not_after: "2020-01-01T00:00:00Z" },

@@ -55,6 +55,17 @@ describe.each(ERAS)("the tools that act, asked by a client of $era", ({ connect 
       });
     });
 
+    it("says when the progress is told, and that a narrower choice has a conflict with the default", async () => {
+      const ends = ["task_completed", "task_failed", "task_cancelled"];
+      const all = await call("register_callback", { ...REGISTRATION, events: ["task_progress", ...ends] });
+      expect(all["message"]).toContain(`${URL_B} on the progress of task demo_task_123 and when it completes.`);
+      const only = { ...REGISTRATION, client_id: "other", events: ["task_progress"] };
+      expect((await call("register_callback", only))["message"]).toContain("demo_task_123, and not when it ends.");
+      expect(JSON.parse((await client.callTool("register_callback", REGISTRATION)).text)).toMatchObject({
+        error: { code: "conflict" },
+      });
+    });
+
     it("keeps the not_after it is given, whatever zone it is told in, and says it in UTC", async () => {
       const answer = await call("register_callback", { ...REGISTRATION, not_after: "2026-11-24T06:00:00+01:00" });
       expect(answer).toMatchObject({ not_after: "2026-11-24T05:00:00.000Z" });

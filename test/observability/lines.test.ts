@@ -2,7 +2,14 @@ import { expect, test } from "vitest";
 import { linesOf } from "../../src/observability/lines.ts";
 import type { Announcement } from "../../src/service/announcements.ts";
 
-const delivery = { deliveryId: "dlv_1", eventId: "evt_1", taskId: "t1", clientId: "x", url: "http://r.example/hook" };
+const delivery = {
+  deliveryId: "dlv_1",
+  eventId: "evt_1",
+  event: "task_completed",
+  taskId: "t1",
+  clientId: "x",
+  url: "http://r.example/hook",
+} as const;
 const attempted = { kind: "delivery.attempted", attempt: 1, durationMs: 3, waitMs: null, ...delivery } as const;
 const disabled = {
   kind: "callback.disabled",

@@ -5,7 +5,7 @@ import { createEventFeed } from "../../src/service/event-feed.ts";
 import { createEvents } from "../../src/service/events.ts";
 import type { EventsRequest } from "../../src/service/events.ts";
 import { createTaskRegistry } from "../../src/task-runner/registry.ts";
-import { aTaskType } from "../support/builders.ts";
+import { aTaskProgress, aTaskType } from "../support/builders.ts";
 import { createAddressGuard } from "../../src/delivery/address-guard.ts";
 import { createTasks } from "../../src/service/tasks.ts";
 import { createFakeClock } from "../support/clock.ts";
@@ -39,6 +39,7 @@ async function setUp() {
     store,
     clock,
     feed,
+    progress: aTaskProgress({ store, clock, feed }),
     catalog,
     targetPolicy: createAddressGuard({ allow: "loopback" }),
     ...silence,

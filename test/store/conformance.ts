@@ -6,6 +6,8 @@ import type { Store, TaskFilter } from "../../src/service/ports.ts";
 import type { Task } from "../../src/domain/task.ts";
 import { A_SECRET, aClaim, aRecord, aRegistration, aStart, FAILED_503, T0 } from "../support/builders.ts";
 
+const PROGRESS = { progress: { done: 1, total: null, message: null }, now: T0, intervalMs: 5000 };
+
 /** Opens an empty store for one test. */
 export type OpenStore = () => Promise<Store>;
 
@@ -226,10 +228,7 @@ export function describeStore(name: string, open: OpenStore): void {
       test("a claim keeps to the room of each type, and a full one keeps no other waiting", async () => {
         for (const [index, taskType] of ["narrow", "narrow", "narrow", "full", "wide"].entries())
           await store.startTask(aStart({ taskId: `t${index}`, taskType, now: T0 + index }));
-        const roomOf = new Map([
-          ["narrow", 2],
-          ["full", 0],
-        ]);
+        const roomOf = (taskType: string) => ({ narrow: 2, full: 0 })[taskType] ?? null;
         const claimed = await store.claimRunnableTasks({ limit: 9, now: T0 + 9, roomOf });
         expect(claimed.map(({ taskId }) => taskId)).toEqual(["t0", "t1", "t4"]);
       });
@@ -244,7 +243,7 @@ export function describeStore(name: string, open: OpenStore): void {
         expect(await store.nextTaskDueAt(T0 + 1000)).toBeNull();
         expect(await store.claimRunnableTasks({ limit: 9, now: T0 + 999 })).toEqual([]);
         expect(await store.claimRunnableTasks({ limit: 9, now: T0 + 1000 })).toMatchObject([{ runCount: 2 }]);
-        expect(await store.recordProgress({ ...retry, progress: { done: 1, total: null, message: null } })).toBe(false);
+        expect(await store.recordProgress({ ...retry, ...PROGRESS })).toBeNull();
       });
 
       test("a task that is started for later is due then", async () => {
@@ -530,6 +529,7 @@ export function describeStore(name: string, open: OpenStore): void {
         expect(await expire(EXPIRY)).toEqual([
           {
             deliveryId: id,
+            event: "task_completed",
             eventId,
             taskId: "task-1",
             clientId: "expiring",
@@ -639,6 +639,44 @@ export function describeStore(name: string, open: OpenStore): void {
           { taskId: "task-2", runCount: 2 },
         ]);
         expect(await store.reclaim(T0 + 2)).toEqual({ tasks: 1, deliveries: 0 });
+      });
+
+      test("counts the crashes of a task in a row: not what our own stop has interrupted, and none after a run that ended", async () => {
+        const crashes = async () => (await store.findTask("local", "task-1"))!.crashes;
+        const claimAgain = async (now = T0) => (await store.claimRunnableTasks({ limit: 1, now }))[0]!;
+        const first = await runningTask();
+        expect(await store.giveBackTask(first)).toBe(true);
+        expect(await store.giveBackTask(first)).toBe(false);
+        await store.reclaim(T0);
+        expect(await crashes()).toBe(0);
+        for (const count of [1, 2]) {
+          await claimAgain();
+          await store.reclaim(T0);
+          expect(await crashes()).toBe(count);
+        }
+        const { id, runCount } = await claimAgain();
+        await store.retryTask({ id, runCount, error: "no", dueAt: T0 + 1 });
+        expect(await crashes()).toBe(0);
+      });
+
+      test("of tasks that were running at two deaths in a row only one runs at a time, while all others run", async () => {
+        for (const taskId of ["a", "b", "full"])
+          await store.startTask(aStart({ taskId, taskType: taskId === "full" ? "full" : "demo", now: T0 - 1 }));
+        for (let death = 1; death <= 2; death++) {
+          await store.claimRunnableTasks({ limit: 9, now: T0 });
+          await store.reclaim(T0);
+        }
+        await store.startTask(aStart({ taskId: "innocent" }));
+        const claim = async (mayTakeSuspect?: boolean, full = 0) => {
+          const roomOf = (taskType: string) => (taskType === "full" ? full : null);
+          const wish = { limit: 9, now: T0, roomOf, ...(mayTakeSuspect === undefined ? {} : { mayTakeSuspect }) };
+          return (await store.claimRunnableTasks(wish)).map(({ taskId }) => taskId);
+        };
+        expect(await claim(false)).toEqual(["innocent"]);
+        expect(await claim()).toEqual(["a"]);
+        expect(await claim(true)).toEqual(["b"]);
+        expect(await claim(true)).toEqual([]);
+        expect(await claim(true, 1)).toEqual(["full"]);
       });
 
       test("makes a delivery whose attempt was cut off due at once", async () => {

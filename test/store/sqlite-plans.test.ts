@@ -69,6 +69,7 @@ test("each partial index is used by the query it is for", async () => {
     "tasks_leased",
     "tasks_of_principal",
     "tasks_ended",
+    "tasks_suspect",
     "callbacks_awaiting",
     "callbacks_disabled",
     "deliveries_due",
@@ -80,6 +81,7 @@ test("each partial index is used by the query it is for", async () => {
     "callbacks_subscriptions",
     "deliveries_owed",
     "events_of_principal",
+    "callbacks_hearing_progress",
     "verified_urls_until",
   ]) {
     expect(plans).toContain(index);

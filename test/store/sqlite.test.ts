@@ -6,6 +6,7 @@ import type { Store } from "../../src/service/ports.ts";
 import { temporaryFolder } from "../support/builders.ts";
 import { openTestStore } from "../support/sqlite-store.ts";
 import { describeStore } from "./conformance.ts";
+import { describeProgress } from "./progress-conformance.ts";
 import { describeSubscriptions } from "./subscription-conformance.ts";
 import { describeWorkerVerbs } from "./worker-conformance.ts";
 
@@ -13,6 +14,7 @@ describeStore("the SQLite store", () => openTestStore());
 describeStore("the SQLite store with encrypted secrets", openEncrypted);
 describeSubscriptions("the SQLite store", () => openTestStore());
 describeSubscriptions("the SQLite store with encrypted secrets", openEncrypted);
+describeProgress("the SQLite store, for progress", () => openTestStore());
 describeWorkerVerbs("the SQLite store, for work done outside", () => openTestStore());
 
 /** Whatever verbs a test has used, at its end no secret of a callback is in clear. */

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { eventCursorOf } from "../../src/domain/event-cursor.ts";
-import { EVENT_TYPES } from "../../src/domain/event.ts";
-import type { EventType } from "../../src/domain/event.ts";
+import { END_TYPES } from "../../src/domain/event.ts";
+import type { EndType } from "../../src/domain/event.ts";
 import type { PruneSubscriptions } from "../../src/service/keeping.ts";
 import type { ClaimedDelivery } from "../../src/service/delivery-ports.ts";
 import type { Store } from "../../src/service/ports.ts";
@@ -264,7 +264,7 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
           status: "active",
           createdAt: END,
           expiresAt: END + HOUR_MS,
-          deliveries: [{ status: "cancelled" }],
+          deliveries: [{ status: "cancelled", reason: "expired" }],
         });
         await end("b", { now: END });
         const claimed = await claim(END);
@@ -589,7 +589,7 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
       const query = (changes: Partial<EventsQuery> = {}): EventsQuery => ({
         principal: "local",
         afterSeq: 0,
-        types: EVENT_TYPES,
+        types: END_TYPES,
         taskId: null,
         notBefore: 0,
         limit: 100,
@@ -612,7 +612,7 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
         await end("theirs", { principal: "bob" });
         const last = await end("failed", { outcome: { status: "failed", error: "no disk" } });
         expect(await read()).toMatchObject({ tasks: ["c", "a", "b", "failed"], position: last, hasMore: false });
-        const completed: readonly EventType[] = ["task_completed"];
+        const completed: readonly EndType[] = ["task_completed"];
         const first = await read({ types: completed, limit: 2 });
         expect(first).toMatchObject({ tasks: ["c", "a"], hasMore: true, hasLost: false });
         const rest = await read({ types: completed, limit: 2, afterSeq: first.position });

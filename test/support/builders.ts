@@ -3,12 +3,14 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
-import { EVENT_TYPES } from "../../src/domain/event.ts";
+import { END_TYPES } from "../../src/domain/event.ts";
 import { idOfSubscription } from "../../src/domain/subscription.ts";
 import type { SubscriptionKey } from "../../src/domain/subscription.ts";
 import type { ClaimDeliveries, RecordAttempt } from "../../src/service/delivery-ports.ts";
 import type { RegisterCallback, StartTask } from "../../src/service/ports.ts";
 import type { PutSubscription } from "../../src/service/subscription-ports.ts";
+import { createTaskProgress } from "../../src/service/task-progress.ts";
+import type { TaskProgressNeeds } from "../../src/service/task-progress.ts";
 import type { TaskContext, TaskType } from "../../src/service/task-types.ts";
 
 export const A_SECRET = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
@@ -33,7 +35,7 @@ export function aRegistration(
       taskId: "task-1",
       clientId: "client-1",
       url: "http://receiver.example/hook",
-      events: EVENT_TYPES,
+      events: END_TYPES,
       signingSecret: null,
       notAfter: null,
       profile: "standard",
@@ -78,6 +80,18 @@ export function aTaskContext(changes: Partial<TaskContext> = {}): TaskContext {
   const { signal } = new AbortController();
   const log = { info: () => {}, warn: () => {}, error: () => {} };
   return { taskId: "task-1", attempt: 1, signal, progress: () => {}, log, ...changes };
+}
+
+export const PROGRESS_INTERVAL_MS = 5000;
+
+/** For a test that is about something else. */
+export function aTaskProgress(needs: Pick<TaskProgressNeeds, "store" | "clock" | "feed"> & Partial<TaskProgressNeeds>) {
+  return createTaskProgress({
+    announce: () => {},
+    wakeDispatcher: () => {},
+    intervalMs: PROGRESS_INTERVAL_MS,
+    ...needs,
+  });
 }
 
 export const HOUR_MS = 3_600_000;

@@ -34,6 +34,7 @@ export interface HistoryAnswer {
       readonly status: string;
       readonly attempt_count: number;
       readonly next_attempt_at: string | null;
+      readonly reason?: string;
       readonly attempts: readonly {
         readonly number: number;
         readonly started_at: string;

@@ -71,10 +71,10 @@ test.each(
 });
 
 test.each([
-  [{}, "input.url"],
+  [{}, "input.url must be given, as a string"],
   [{ url: "file:///etc/passwd" }, "input.url must be an absolute http:// or https:// URL"],
   [{ url: "http://a@127.0.0.1/" }, "input.url must not contain user information"],
-  [{ url: "http://x/", method: "TRACE" }, "input.method"],
+  [{ url: "http://x/", method: "TRACE" }, "input.method must be one of GET, HEAD, POST, PUT, PATCH, DELETE"],
   [{ url: "http://x/", headers: { Host: "other" } }, "input.headers.Host"],
   [{ url: "http://x/", headers: { "content-length": "1" } }, "input.headers.content-length"],
   [{ url: "http://x/", headers: { a: "b\r\nc: d" } }, "input.headers.a must be printable ASCII"],

@@ -7,7 +7,8 @@ import { createTasks } from "../../src/service/tasks.ts";
 import { createWorkSource } from "../../src/store/sqlite/work-source.ts";
 import { createTaskRegistry } from "../../src/task-runner/registry.ts";
 import { TaskRunner } from "../../src/task-runner/runner.ts";
-import { aTaskType } from "../support/builders.ts";
+import { NO_WATCHDOG } from "../../src/task-runner/watchdog.ts";
+import { aTaskProgress, aTaskType } from "../support/builders.ts";
 import { createFakeClock } from "../support/clock.ts";
 import { openTestStore } from "../support/sqlite-store.ts";
 import { until } from "../support/until.ts";
@@ -22,11 +23,21 @@ async function setUp(types: readonly TaskType[], runningMax = 100) {
   const wakes = { wakeRunner: () => workSource.wake(), wakeWorkers: () => {}, wakeDispatcher: () => {} };
   const feed = createEventFeed();
   const targetPolicy = { check: async () => ({ allowed: true }) as const };
-  const tasks = createTasks({ store, clock, catalog, targetPolicy, announce, feed, ...wakes });
-  const concurrency = new Map(
-    types.flatMap((type) => (type.concurrency === null ? [] : [[type.name, type.concurrency]])),
-  );
-  const runner = new TaskRunner({ store, tasks, catalog, runningMax, concurrency, workSource, feed, clock, announce });
+  const progress = aTaskProgress({ store, clock, feed });
+  const tasks = createTasks({ store, clock, catalog, targetPolicy, announce, feed, progress, ...wakes });
+  const concurrencyOf = (taskType: string) => types.find(({ name }) => name === taskType)?.concurrency ?? null;
+  const runner = new TaskRunner({
+    store,
+    tasks,
+    catalog,
+    watchdog: NO_WATCHDOG,
+    runningMax,
+    concurrencyOf,
+    workSource,
+    feed,
+    clock,
+    announce,
+  });
   runner.start();
   onTestFinished(async () => {
     await runner.stop();
@@ -199,5 +210,5 @@ test("a stop lets what runs end within its grace, begins nothing more, and leave
   await until("the grace runs", () => clock.sleeping > 0);
   clock.advance(5000);
   await stopped;
-  expect((await find("slow")).status).toBe("running");
+  expect((await find("slow")).status).toBe("pending");
 });

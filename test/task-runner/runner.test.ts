@@ -8,7 +8,8 @@ import { createWorkSource } from "../../src/store/sqlite/work-source.ts";
 import { createDemoTask } from "../../src/task-runner/handlers/demo.ts";
 import { createTaskRegistry } from "../../src/task-runner/registry.ts";
 import { TaskRunner } from "../../src/task-runner/runner.ts";
-import { aTaskContext, aTaskType } from "../support/builders.ts";
+import { NO_WATCHDOG } from "../../src/task-runner/watchdog.ts";
+import { aTaskContext, aTaskProgress, aTaskType } from "../support/builders.ts";
 import { createFakeClock } from "../support/clock.ts";
 import { openTestStore } from "../support/sqlite-store.ts";
 import { until } from "../support/until.ts";
@@ -33,13 +34,15 @@ async function setUp(
     wakeDispatcher: () => void deliveriesWoken++,
   };
   const feed = createEventFeed();
-  const tasks = createTasks({ store, clock, catalog, targetPolicy: anyTarget, announce, feed, ...wakes });
+  const progress = aTaskProgress({ store, clock, feed });
+  const tasks = createTasks({ store, clock, catalog, targetPolicy: anyTarget, announce, feed, progress, ...wakes });
   const runner = new TaskRunner({
     store: claimsOf(store),
     tasks,
     catalog,
     runningMax: 1000,
-    concurrency: new Map(more.flatMap(({ name, concurrency }) => (concurrency === null ? [] : [[name, concurrency]]))),
+    watchdog: NO_WATCHDOG,
+    concurrencyOf: (taskType) => more.find(({ name }) => name === taskType)?.concurrency ?? null,
     workSource,
     feed,
     clock,
@@ -109,7 +112,7 @@ test("stopping interrupts the handler, and one that does not heed it too; the ta
   const signal = await begun.promise;
   await runner.stop();
   expect(signal.aborted).toBe(true);
-  expect(await tasks.find("local", "t1")).toMatchObject({ status: "running", error: null });
+  expect(await tasks.find("local", "t1")).toMatchObject({ status: "pending", crashes: 0, error: null });
 });
 
 test("cancelling interrupts the handler, and one that does not heed it keeps nothing waiting; what it returns is dropped", async () => {

@@ -37,7 +37,6 @@ export function startCatalog(...upstreams: readonly Upstream[]) {
     version: "0.0.0",
     clock: systemClock,
     announce,
-    concurrency: new Map(),
   });
   onTestFinished(() => catalog.stop());
   return {

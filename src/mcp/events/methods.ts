@@ -9,7 +9,16 @@ import type { Call, Method } from "../call.ts";
 import type { MethodGroup } from "../methods.ts";
 import { DESCRIPTORS } from "./descriptors.ts";
 import { rpcErrorOf } from "./errors.ts";
-import { listParams, parse, pollParams, selectionOf, subscribeParams, taskIdIn, unsubscribeParams } from "./params.ts";
+import {
+  listParams,
+  parse,
+  parseNamed,
+  pollParams,
+  selectionOf,
+  subscribeParams,
+  taskIdIn,
+  unsubscribeParams,
+} from "./params.ts";
 import { createStream } from "./stream.ts";
 
 /** Events in one answer to a poll, unless it asks for fewer. */
@@ -49,7 +58,7 @@ export function createEventsMethods(needs: EventsMethodsNeeds): MethodGroup {
   }
 
   async function poll({ principal, params }: Call) {
-    const { maxEvents, cursor, maxAgeMs, ...given } = parse(pollParams, params);
+    const { maxEvents, cursor, maxAgeMs, ...given } = parseNamed(pollParams, params);
     const request = { ...selectionOf(given), cursor: cursor ?? null, maxAgeMs: maxAgeMs ?? null };
     const most = Math.min(maxEvents ?? POLL_EVENTS_MAX, POLL_EVENTS_MAX);
     const { occurrences, ...rest } = await events.poll(principal, request, most);
@@ -57,7 +66,7 @@ export function createEventsMethods(needs: EventsMethodsNeeds): MethodGroup {
   }
 
   async function subscribe({ principal, params }: Call) {
-    const { delivery, cursor, maxAgeMs, ttlMs, ...given } = parse(subscribeParams, params);
+    const { delivery, cursor, maxAgeMs, ttlMs, ...given } = parseNamed(subscribeParams, params);
     const selection = selectionOf(given);
     const { mode, url, secret } = delivery;
     if (typeof mode === "string" && mode !== "webhook") throw otherMode(mode);

@@ -1,6 +1,6 @@
 import type { Events, EventsSink } from "../../service/events.ts";
 import type { Call } from "../call.ts";
-import { parse, selectionOf, streamParams } from "./params.ts";
+import { parseNamed, selectionOf, streamParams } from "./params.ts";
 
 /** Marks which request a notification belongs to (SEP-3415; the core's own key for subscriptions). */
 const SUBSCRIPTION_ID = "io.modelcontextprotocol/subscriptionId";
@@ -8,7 +8,7 @@ const SUBSCRIPTION_ID = "io.modelcontextprotocol/subscriptionId";
 /** `events/stream`: a request whose answer goes on until its client or this server ends it. */
 export function createStream(events: Events): (call: Call) => Promise<{ [key: string]: unknown }> {
   return async (call) => {
-    const { cursor, maxAgeMs, ...given } = parse(streamParams, call.params);
+    const { cursor, maxAgeMs, ...given } = parseNamed(streamParams, call.params);
     const request = { ...selectionOf(given), cursor: cursor ?? null, maxAgeMs: maxAgeMs ?? null };
     const _meta = { [SUBSCRIPTION_ID]: call.id };
     const sink: EventsSink = {

@@ -14,6 +14,7 @@ const DESCRIPTION = [
   "Sends deliveries again: one by delivery_id, or all that match of a callback or a task (unless status says otherwise, those that were exhausted or cancelled).",
   "The POST has the same webhook-id and body, a fresh timestamp and signature; the retry schedule starts anew and the history is kept.",
   "One that waits for a retry is sent now; one that is being sent is sent once more afterwards.",
+  "A task_progress is never sent again.",
   "It answers as soon as that is stored; get_registered_callbacks shows what came of it.",
 ].join(" ");
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Callback } from "../../domain/callback.ts";
 import { WHY_DISABLED } from "../../service/callbacks.ts";
 import type { Callbacks, Registered } from "../../service/callbacks.ts";
 import type { Clock } from "../../service/ports.ts";
@@ -11,6 +12,7 @@ import type { Tool } from "../tool.ts";
 const DESCRIPTION = [
   "Registers a webhook URL for a task id: when that task ends, the server sends one signed HTTP POST to the URL, retried until it gets through.",
   "Call it before start_task_with_callbacks (the task need not exist yet), while the task runs, or after its end (the POST is then sent at once).",
+  "With task_progress among events it also gets how far the task is, while it runs.",
   "A task can have several callbacks; the same call again changes nothing and gives the same answer.",
   "Keep signing_secret: no other answer shows it, and the receiver needs it to verify the Standard Webhooks signature.",
   "Afterwards do not poll: the POST comes by itself.",
@@ -72,13 +74,19 @@ function messageOf(taskId: string, { callback, isNew, ended }: Registered): stri
     const why = WHY_DISABLED[callback.health.disabledReason ?? "gone"];
     return `⚠️ This callback was registered before and is disabled, since ${why}, so nothing more is sent to ${callback.url}; enable it with enable_callback, or register another callback_url.`;
   }
-  if (ended === null) {
-    return `✅ Callback registered! You'll receive HTTP POST to ${callback.url} when task ${taskId} completes.`;
-  }
+  if (ended === null)
+    return `✅ Callback registered! You'll receive HTTP POST to ${callback.url} ${occasionOf(taskId, callback)}.`;
   if (!isNew) {
     return `✅ Callback registered! It was there before task ${taskId} ended with ${ended.event}; get_registered_callbacks shows what was sent to ${callback.url}.`;
   }
   return ended.selected
     ? `✅ Callback registered! Task ${taskId} has already ended with ${ended.event}: the HTTP POST to ${callback.url} is sent now.`
     : `✅ Callback registered, but task ${taskId} has already ended with ${ended.event}, which this callback did not select: nothing will be sent.`;
+}
+
+function occasionOf(taskId: string, { events }: Callback): string {
+  if (!events.includes("task_progress")) return `when task ${taskId} completes`;
+  return events.length === 1
+    ? `on the progress of task ${taskId}, and not when it ends`
+    : `on the progress of task ${taskId} and when it completes`;
 }

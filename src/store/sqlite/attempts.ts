@@ -1,4 +1,4 @@
-import { and, eq, sql } from "./drizzle.ts";
+import { and, eq, isNull, or, sql } from "./drizzle.ts";
 import { GONE } from "../../domain/delivery.ts";
 import type { RecordAttempt, RecordAttemptResult, RecordedStep } from "../../service/delivery-ports.ts";
 import { prepareHealth } from "./callback-health.ts";
@@ -21,7 +21,10 @@ export function prepareRecording(db: SqliteConnection["db"]): (command: RecordAt
     const attempt = { deliveryId, startedAt, durationMs, statusCode, error, responseExcerpt };
     const endedAt = startedAt + durationMs;
     const settledAt = step.status === "pending" ? null : endedAt;
-    const row = statements.take.get({ deliveryId, claim, settledAt, ...columnsOf(step) });
+    const held = statements.take.get({ deliveryId, claim, settledAt, ...columnsOf(step) });
+    // What it tells of was overtaken during the attempt: there is no further one.
+    const overtaken = held === undefined ? statements.giveUp.get({ deliveryId, claim, endedAt }) : undefined;
+    const row = held ?? overtaken;
     if (row === undefined) {
       // Withdrawn or claimed again during the attempt; its history may even be pruned since, and there is nothing left to add to.
       const counted = statements.count.get({ deliveryId });
@@ -36,6 +39,7 @@ export function prepareRecording(db: SqliteConnection["db"]): (command: RecordAt
     if (statusCode === GONE && !isGone) return { claimHeld: true, eventSettled: isSettled(row.eventId) };
     const health = healthAfter({ callbackId, error, isGone, endedAt, policy: command.disablePolicy });
     const told = health.change === null ? {} : { callbackChange: health.change };
+    if (overtaken !== undefined) return { claimHeld: false, eventSettled: false, ...told };
     if (step.status !== "pending") return { claimHeld: true, eventSettled: isSettled(row.eventId), ...told };
     return { claimHeld: true, eventSettled: false, ...(health.isDisabled && { isHeld: true }), ...told };
   };
@@ -55,6 +59,9 @@ function columnsOf(step: RecordedStep) {
 
 function prepare(db: SqliteConnection["db"]) {
   const isDelivery = eq(deliveries.id, bound("deliveryId"));
+  const claimHolds = and(isDelivery, sql`${deliveries.status} = 'sending'`, eq(deliveries.claim, bound("claim")));
+  const { eventId, callbackId, attemptCount, sendAgain } = deliveries;
+  const taken = { eventId, callbackId, attemptCount, sendAgain };
   return {
     count: db
       .update(deliveries)
@@ -84,13 +91,19 @@ function prepare(db: SqliteConnection["db"]) {
         reason: sql`${bound("reason")}`,
         settledAt: sql`${bound("settledAt")}`,
       })
-      .where(and(isDelivery, sql`${deliveries.status} = 'sending'`, eq(deliveries.claim, bound("claim"))))
-      .returning({
-        eventId: deliveries.eventId,
-        callbackId: deliveries.callbackId,
-        attemptCount: deliveries.attemptCount,
-        sendAgain: deliveries.sendAgain,
+      .where(and(claimHolds, or(isNull(deliveries.reason), sql`${bound("status")} not in ('pending', 'sending')`)))
+      .returning(taken)
+      .prepare(),
+    giveUp: db
+      .update(deliveries)
+      .set({
+        attemptCount: sql`${deliveries.attemptCount} + 1`,
+        status: "cancelled",
+        nextAttemptAt: null,
+        settledAt: sql`${bound("endedAt")}`,
       })
+      .where(and(claimHolds, sql`${deliveries.reason} = 'superseded'`))
+      .returning(taken)
       .prepare(),
   };
 }

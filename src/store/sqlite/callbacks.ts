@@ -2,7 +2,7 @@ import { and, count, eq, ne, sql } from "./drizzle.ts";
 import { BODY_PROFILE_VERSION } from "../../domain/body.ts";
 import { CALLBACKS_PER_TASK_MAX, differenceOf, selectionOf } from "../../domain/callback.ts";
 import type { Callback } from "../../domain/callback.ts";
-import type { EventType } from "../../domain/event.ts";
+import type { EndType } from "../../domain/event.ts";
 import type { NewId } from "../../domain/ids.ts";
 import type { RegisterCallback, RegisterCallbackResult, Store } from "../../service/ports.ts";
 import type { SecretCipher } from "../secret-cipher.ts";
@@ -11,7 +11,7 @@ import type { SqliteConnection } from "./connection.ts";
 import { most } from "./limit.ts";
 import { prepareReopen } from "./outbox.ts";
 import { toCallback } from "./rows.ts";
-import { callbackIsRegistered, callbacks, deliveries, events, tasks } from "./schema.ts";
+import { callbackIsRegistered, callbacks, deliveries, eventIsEnd, events, tasks } from "./schema.ts";
 
 const bound = sql.placeholder;
 
@@ -87,7 +87,7 @@ export function prepareRegister(
     const { principal, registration, now } = command;
     const { taskId, clientId, url } = registration;
     const end = statements.endOf.get({ principal, taskId });
-    const ended: EventType | null = end?.type ?? null;
+    const ended = end?.type ?? null;
     const row = statements.find.get({ principal, taskId, clientId, url });
     if (row !== undefined && row.status !== "removed") {
       const existing = toCallback(row, cipher);
@@ -123,7 +123,7 @@ export function prepareCallbackCount(db: SqliteConnection["db"]): (principal: st
   return (principal, taskId) => statement.get({ principal, taskId })?.count ?? 0;
 }
 
-type OwedCallback = Pick<Callback, "id" | "principal" | "url" | "notAfter" | "status" | "profile">;
+export type OwedCallback = Pick<Callback, "id" | "principal" | "url" | "notAfter" | "status" | "profile">;
 
 /** Where the event stands in the log, and what the body says of it. */
 interface Place {
@@ -221,10 +221,10 @@ function prepare(db: SqliteConnection["db"]) {
       .where(and(eq(deliveries.callbackId, bound("callbackId")), eq(deliveries.eventId, bound("eventId"))))
       .prepare(),
     endOf: db
-      .select({ eventId: events.id, type: events.type })
+      .select({ eventId: events.id, type: sql<EndType>`${events.type}` })
       .from(tasks)
       .innerJoin(events, eq(events.task, tasks.id))
-      .where(and(eq(tasks.principal, bound("principal")), eq(tasks.taskId, bound("taskId"))))
+      .where(and(eventIsEnd, eq(tasks.principal, bound("principal")), eq(tasks.taskId, bound("taskId"))))
       .limit(most(1))
       .prepare(),
   };

@@ -5,7 +5,7 @@ import type { SecretCipher } from "../secret-cipher.ts";
 import { prepareRecording } from "./attempts.ts";
 import { prepareClaiming } from "./claiming.ts";
 import type { SqliteConnection } from "./connection.ts";
-import { dueUnlessHeld } from "./outbox.ts";
+import { columnsGivenBack } from "./outbox.ts";
 import { deliveries, deliveryIsOpen, deliveryIsSending, taskIsOpen, tasks } from "./schema.ts";
 
 type DeliveryVerbs = Pick<Store, "claimDueDeliveries" | "resumeClaim" | "recordAttempt" | "releaseClaim" | "reclaim">;
@@ -51,7 +51,7 @@ function prepareHolding(db: SqliteConnection["db"]) {
     resume: db.update(deliveries).set({ nextAttemptAt: null }).where(claimHolds).prepare(),
     release: db
       .update(deliveries)
-      .set({ status: "pending", nextAttemptAt: dueUnlessHeld(sql`${bound("nextAttemptAt")}`) })
+      .set(columnsGivenBack(sql`${bound("nextAttemptAt")}`))
       .where(claimHolds)
       .prepare(),
   };
@@ -61,15 +61,12 @@ function prepareReclaiming(db: SqliteConnection["db"]) {
   return {
     tasks: db
       .update(tasks)
-      .set({ status: "pending" })
+      .set({ status: "pending", crashes: sql`${tasks.crashes} + 1` })
       .where(and(taskIsOpen, eq(tasks.status, sql.raw("'running'")), eq(tasks.doneBy, sql.raw("'handler'"))))
       .prepare(),
     deliveries: db
       .update(deliveries)
-      .set({
-        status: "pending",
-        nextAttemptAt: dueUnlessHeld(sql`coalesce(${deliveries.nextAttemptAt}, ${bound("now")})`),
-      })
+      .set(columnsGivenBack(sql`coalesce(${deliveries.nextAttemptAt}, ${bound("now")})`))
       // Looked for among what is open: an index for a question of the start would cost each delivery two more writes.
       .where(and(deliveryIsOpen, deliveryIsSending))
       .prepare(),

@@ -3,14 +3,14 @@ import type { EventsPage, EventsQuery } from "../../service/subscription-ports.t
 import type { Store } from "../../service/ports.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { most } from "./limit.ts";
-import { toEvent } from "./rows.ts";
-import { counters, events, tasks } from "./schema.ts";
+import { toEndEvent } from "./rows.ts";
+import { counters, eventIsEnd, events, tasks } from "./schema.ts";
 
 type Db = SqliteConnection["db"];
 
 const bound = sql.placeholder;
 
-/** The log of events as readers and new subscriptions see it. */
+/** The log of events as readers and new subscriptions see it: the ends of tasks, and not their progress. */
 export function eventLogVerbs({ db }: SqliteConnection): Pick<Store, "eventsAfter" | "lastEventSeq"> {
   const read = prepareEventReading(db);
   const lastSeq = prepareLastSeq(db);
@@ -28,6 +28,22 @@ export function eventLogVerbs({ db }: SqliteConnection): Pick<Store, "eventsAfte
 export function prepareLastSeq(db: Db): () => number {
   const last = db.$client.prepare<[], { seq: number }>(`select "seq" from "sqlite_sequence" where "name" = 'events'`);
   return () => last.get()?.seq ?? 0;
+}
+
+/** Within the caller's transaction; gives the event's place in the log. */
+export function prepareEventInsert(db: Db) {
+  return db
+    .insert(events)
+    .values({
+      id: bound("id"),
+      principal: bound("principal"),
+      task: bound("task"),
+      type: bound("type"),
+      occurredAt: bound("occurredAt"),
+      data: bound("data"),
+    })
+    .returning({ seq: events.seq })
+    .prepare();
 }
 
 /** Within the caller's transaction. */
@@ -48,7 +64,7 @@ export function prepareEventReading(db: Db): (query: EventsQuery) => EventsPage 
     const lost = statements.lost.get({ name: lostEventsOf(principal) })?.value ?? 0;
     const isTooOld = notBefore > 0 && statements.older.get({ ...of, afterSeq, notBefore }) !== undefined;
     return {
-      events: shown.map((row) => ({ seq: row.seq, event: toEvent(row) })),
+      events: shown.map((row) => ({ seq: row.seq, event: toEndEvent(row) })),
       position: hasMore ? (shown.at(-1)?.seq ?? startedAfter) : last,
       hasMore,
       startedAfter,
@@ -68,6 +84,7 @@ function prepare(db: Db) {
     .from(tasks)
     .where(and(eq(tasks.principal, bound("principal")), eq(tasks.taskId, bound("taskId"))));
   const matches = and(
+    eventIsEnd,
     eq(events.principal, bound("principal")),
     gt(events.seq, bound("afterSeq")),
     sql`${events.type} in (select value from json_each(${bound("types")}))`,

@@ -75,6 +75,7 @@ function prepareExpiring(db: SqliteConnection["db"]) {
       .select({
         deliveryId: deliveries.id,
         eventId: deliveries.eventId,
+        event: events.type,
         taskId: tasks.taskId,
         clientId: callbacks.clientId,
         url: callbacks.url,

@@ -1,7 +1,7 @@
 /** What several verbs do to deliveries or ask of them, each within its caller's transaction. */
 import { and, eq, isNotNull, sql } from "./drizzle.ts";
 import type { SQL } from "drizzle-orm";
-import type { DeliveryStatus } from "../../domain/delivery.ts";
+import type { DeliveryReason, DeliveryStatus } from "../../domain/delivery.ts";
 import type { DeliveryFilter } from "../../service/callback-ports.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { most } from "./limit.ts";
@@ -11,7 +11,7 @@ const bound = sql.placeholder;
 
 const isKeptOverWait = sql`${deliveries.status} = 'sending' and ${deliveries.nextAttemptAt} is not null`;
 const isPending = eq(deliveries.status, "pending");
-const isBeingSent = sql`${deliveries.status} = 'sending' and ${deliveries.nextAttemptAt} is null`;
+export const isBeingSent = sql`${deliveries.status} = 'sending' and ${deliveries.nextAttemptAt} is null`;
 
 /** A claim that is kept over a short wait is nothing a reader should know of: the delivery waits for its next attempt. */
 export const statusShown = sql<DeliveryStatus>`case when ${isKeptOverWait} then 'pending' else ${deliveries.status} end`;
@@ -48,14 +48,21 @@ export function prepareReopen(db: SqliteConnection["db"]): (deliveryId: string, 
   return (deliveryId, now) => void statement.run({ deliveryId, now });
 }
 
-/** Cancels what is open of a callback, claims included; returns how many deliveries that were. */
-export function prepareWithdraw(db: SqliteConnection["db"]): (callbackId: string, settledAt: number) => number {
+/** Cancels what is open of a callback, claims included; returns how many deliveries that were. `reason`: where its owner did not ask for it. */
+export function prepareWithdraw(
+  db: SqliteConnection["db"],
+): (callbackId: string, settledAt: number, reason?: DeliveryReason) => number {
   const statement = db
     .update(deliveries)
-    .set({ status: "cancelled", nextAttemptAt: null, settledAt: sql`${bound("settledAt")}` })
+    .set({
+      status: "cancelled",
+      nextAttemptAt: null,
+      settledAt: sql`${bound("settledAt")}`,
+      reason: sql`${bound("reason")}`,
+    })
     .where(and(deliveryIsOpen, eq(deliveries.callbackId, bound("callbackId"))))
     .prepare();
-  return (callbackId, settledAt) => statement.run({ callbackId, settledAt }).changes;
+  return (callbackId, settledAt, reason) => statement.run({ callbackId, settledAt, reason: reason ?? null }).changes;
 }
 
 /**
@@ -82,10 +89,16 @@ export function prepareResume(db: SqliteConnection["db"]): (callbackId: string, 
   return (callbackId, now) => statement.run({ callbackId, now }).changes;
 }
 
-/** When a delivery that goes back from a claim is due: at `otherwise`, or not until its callback is enabled. */
-export function dueUnlessHeld(otherwise: SQL): SQL {
+/** What becomes of a delivery that goes back from a claim: due at `dueAt`, or not until its callback is enabled, or at its end if it was overtaken. */
+export function columnsGivenBack(dueAt: SQL) {
   const callback = sql`select 1 from ${callbacks} where ${callbacks.id} = ${deliveries.callbackId}`;
-  return sql`case when exists (${callback} and ${callbacks.status} = 'disabled') then null else ${otherwise} end`;
+  const isHeld = sql`exists (${callback} and ${callbacks.status} = 'disabled')`;
+  const isOvertaken = sql`${deliveries.reason} = 'superseded'`;
+  return {
+    status: sql`case when ${isOvertaken} then 'cancelled' else 'pending' end`,
+    nextAttemptAt: sql`case when ${isOvertaken} or ${isHeld} then null else ${dueAt} end`,
+    settledAt: sql`case when ${isOvertaken} then ${dueAt} end`,
+  };
 }
 
 /** Whether an event has no open delivery left. */

@@ -11,7 +11,7 @@ import type { Store } from "../../service/ports.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { most } from "./limit.ts";
 import { deliveryMatches, filterParameters, prepareReopen } from "./outbox.ts";
-import { callbackIsRegistered, callbacks, deliveries } from "./schema.ts";
+import { callbackIsRegistered, callbacks, deliveries, eventIsEnd, events } from "./schema.ts";
 
 const bound = sql.placeholder;
 
@@ -25,7 +25,7 @@ export function redeliveryVerbs({ db, write }: SqliteConnection): Pick<Store, "r
     const row = statements.delivery.get({ principal, deliveryId });
     if (row === undefined) return { kind: "not_found" };
     const { callbackId } = row;
-    const why = whyRefused(row, now);
+    const why = row.event === "task_progress" ? "progress" : whyRefused(row, now);
     if (why !== null) return { kind: "refused", callbackId, why };
     reopen(deliveryId, now);
     return { kind: "redelivered", deliveryIds: [deliveryId], passedOver: 0, next: null };
@@ -87,8 +87,9 @@ const isCallback = and(isOwn, eq(callbacks.id, bound("callbackId")));
 function prepareChecks(db: SqliteConnection["db"]) {
   return {
     delivery: db
-      .select({ callbackId: callbacks.id, ...target })
+      .select({ callbackId: callbacks.id, event: events.type, ...target })
       .from(deliveries)
+      .innerJoin(events, eq(events.id, deliveries.eventId))
       .innerJoin(callbacks, eq(callbacks.id, deliveries.callbackId))
       .where(and(isOwn, eq(deliveries.id, bound("deliveryId"))))
       .prepare(),
@@ -109,7 +110,8 @@ function prepareMatches(db: SqliteConnection["db"]) {
       })
       .from(callbacks)
       .innerJoin(deliveries, eq(deliveries.callbackId, callbacks.id))
-      .where(and(isMeant, isAfter, deliveryMatches))
+      .innerJoin(events, eq(events.id, deliveries.eventId))
+      .where(and(isMeant, isAfter, deliveryMatches, eventIsEnd))
       .orderBy(asc(deliveries.callbackId), asc(deliveries.eventId))
       .limit(most("limit"))
       .prepare();

@@ -1,7 +1,7 @@
 import type { InferSelectModel } from "drizzle-orm";
 import type { Callback } from "../../domain/callback.ts";
 import { EVENT_TYPES } from "../../domain/event.ts";
-import type { Event, EventData, EventType } from "../../domain/event.ts";
+import type { EndEvent, Event, EventType } from "../../domain/event.ts";
 import type { Json } from "../../domain/json.ts";
 import type { Progress, Task } from "../../domain/task.ts";
 import type { Received } from "../../service/inbox-ports.ts";
@@ -47,8 +47,16 @@ export function toEventTypes(text: string): readonly EventType[] {
   return EVENT_TYPES.filter((type) => names.includes(type));
 }
 
-export function toEvent(row: Pick<InferSelectModel<typeof events>, "id" | "type" | "occurredAt" | "data">): Event {
-  return { id: row.id, type: row.type, occurredAt: row.occurredAt, data: JSON.parse(row.data) as EventData };
+type EventRow = Pick<InferSelectModel<typeof events>, "id" | "type" | "occurredAt" | "data">;
+
+export function toEvent(row: EventRow): Event {
+  const { id, type, occurredAt, data } = row;
+  return { id, type, occurredAt, data: JSON.parse(data) };
+}
+
+/** Of a row that `eventIsEnd` was asked of. */
+export function toEndEvent(row: EventRow): EndEvent {
+  return toEvent(row) as EndEvent;
 }
 
 export function toReceived(row: InferSelectModel<typeof inbox>): Received {

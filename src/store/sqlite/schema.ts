@@ -5,6 +5,7 @@ import type { DisabledReason } from "../../domain/callback-health.ts";
 import type { CallbackStatus } from "../../domain/callback.ts";
 import type { DeliveryReason, DeliveryStatus } from "../../domain/delivery.ts";
 import type { EventName, EventType } from "../../domain/event.ts";
+import { SUSPECT_CRASHES } from "../../domain/task.ts";
 import type { DoneBy, TaskStatus } from "../../domain/task.ts";
 
 /**
@@ -14,6 +15,7 @@ import type { DoneBy, TaskStatus } from "../../domain/task.ts";
 export const taskIsOpen = sql.raw(`"status" in ('pending', 'running')`);
 export const AWAITS_HANDLER = `"status" = 'pending' and "done_by" = 'handler'`;
 export const taskAwaitsHandler = sql.raw(AWAITS_HANDLER);
+export const taskIsSuspect = sql.raw(`${AWAITS_HANDLER} and "crashes" >= ${SUSPECT_CRASHES}`);
 export const taskAwaitsWorker = sql.raw(`"status" = 'pending' and "done_by" = 'worker'`);
 export const taskIsLeased = sql.raw(`"status" = 'running' and "lease_until" is not null`);
 export const taskHasEnded = sql.raw(`"finished_at" is not null`);
@@ -29,6 +31,12 @@ export const callbackIsSubscription = sql.raw(`"subscription_id" is not null`);
 /** Its time may be over all the same: that is the reader's to judge, who knows what time it is. */
 export const subscriptionIsUp = sql.raw(`"subscription_id" is not null and "status" <> 'removed'`);
 export const subscriptionIsOwed = sql.raw(`"event_seq" is not null and "status" in ('pending', 'sending')`);
+/** What register_callback has made and what hears of progress; others outnumber it by far. */
+export const callbackHearsProgress = sql.raw(
+  `"subscription_id" is null and "status" = 'active' and instr("events", 'task_progress') > 0`,
+);
+/** What readers of the log see: there may be many times as much progress. */
+export const eventIsEnd = sql.raw(`"type" <> 'task_progress'`);
 export const callbackIsDisabled = sql.raw(`"status" = 'disabled'`);
 
 /**
@@ -60,6 +68,7 @@ export const tasks = sqliteTable(
     dueAt: integer("due_at").notNull().default(0),
     startAfter: integer("start_after"),
     failures: integer().notNull().default(0),
+    crashes: integer().notNull().default(0),
     progress: text(),
     /** Of a task that is done outside: the last lease's secret as `digestOf` gives it, until when it holds, and who has it. */
     leaseDigest: text("lease_digest"),
@@ -73,6 +82,7 @@ export const tasks = sqliteTable(
     index("tasks_of_principal_by_status").on(table.principal, table.status, table.id),
     index("tasks_for_handlers").on(table.taskType, table.dueAt, table.id).where(taskAwaitsHandler),
     index("tasks_for_handlers_due").on(table.dueAt).where(taskAwaitsHandler),
+    index("tasks_suspect").on(table.dueAt, table.id).where(taskIsSuspect),
     index("tasks_for_workers").on(table.taskType, table.dueAt).where(taskAwaitsWorker),
     index("tasks_for_workers_due").on(table.dueAt).where(taskAwaitsWorker),
     index("tasks_leased").on(table.leaseUntil).where(taskIsLeased),
@@ -123,6 +133,7 @@ export const callbacks = sqliteTable(
     uniqueIndex("callbacks_subscription_id").on(table.subscriptionId).where(callbackIsSubscription),
     index("callbacks_subscriptions").on(table.principal, table.registeredAt, table.id).where(callbackIsSubscription),
     index("callbacks_subscribed").on(table.principal, table.taskId).where(subscriptionIsUp),
+    index("callbacks_hearing_progress").on(table.principal, table.taskId).where(callbackHearsProgress),
     index("callbacks_awaiting").on(table.id).where(callbackIsAwaiting),
     index("callbacks_disabled").on(table.id).where(callbackIsDisabled),
   ],
@@ -145,7 +156,7 @@ export const events = sqliteTable(
   (table) => [
     foreignKey({ name: "events_of_task", columns: [table.task], foreignColumns: [tasks.id] }),
     index("events_task").on(table.task),
-    index("events_of_principal").on(table.principal, table.seq),
+    index("events_of_principal").on(table.principal, table.seq).where(eventIsEnd),
   ],
 );
 
@@ -177,7 +188,7 @@ export const deliveries = sqliteTable(
     settledAt: integer("settled_at"),
     /** The callback's, here so that what expires can be found among what is open. */
     notAfter: integer("not_after"),
-    /** Why it ended, where its attempts do not tell. */
+    /** Why it ended, where its attempts do not tell. While being sent: why it ends after this attempt, even if that fails. */
     reason: text().$type<DeliveryReason>(),
   },
   (table) => [

@@ -10,6 +10,7 @@ import { eventLogVerbs } from "./event-log.ts";
 import { expiryVerbs } from "./expiry.ts";
 import { historyVerbs } from "./history.ts";
 import { inboxVerbs } from "./inbox.ts";
+import { progressVerbs } from "./progress.ts";
 import { openKeyRegister } from "./key-register.ts";
 import type { KeyRegister } from "./key-register.ts";
 import { pruningVerbs } from "./pruning.ts";
@@ -52,6 +53,7 @@ function verbsOf(connection: SqliteConnection, newId: NewId, cipher: SecretCiphe
     ...taskVerbs(connection, newId, cipher),
     ...taskEndVerbs(connection, newId),
     ...taskRunVerbs(connection),
+    ...progressVerbs(connection, newId),
     ...workerLeaseVerbs(connection),
     ...completionVerbs(connection),
     ...deliveryVerbs(connection, cipher),

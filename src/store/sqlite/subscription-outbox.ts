@@ -1,6 +1,6 @@
 import { and, eq, isNull, sql } from "./drizzle.ts";
 import type { SQL } from "drizzle-orm";
-import type { Event } from "../../domain/event.ts";
+import type { EndEvent } from "../../domain/event.ts";
 import type { NewId } from "../../domain/ids.ts";
 import type { Task } from "../../domain/task.ts";
 import { prepareDeliveryInsert } from "./callbacks.ts";
@@ -20,7 +20,7 @@ export function prepareSubscriptionOutbox(db: SqliteConnection["db"], newId: New
 
   return (
     { principal, taskId }: Pick<Task, "principal" | "taskId">,
-    { seq, event }: { readonly seq: number; readonly event: Event },
+    { seq, event }: { readonly seq: number; readonly event: EndEvent },
     now: number,
   ): number => {
     const selected = [...listening.toTask.all({ principal, taskId, now }), ...listening.toAny.all({ principal, now })]

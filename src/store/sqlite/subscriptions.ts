@@ -74,7 +74,7 @@ export function subscriptionVerbs(connection: SqliteConnection, newId: NewId, ci
   /** The row of one that has ended: its history stays with it, everything else is new. */
   function activate(row: Row, { secret, expiresAt, now }: PutSubscription): Row {
     // What expired with it and was not swept up yet.
-    withdraw(row.id, now);
+    withdraw(row.id, now, "expired");
     const signingSecret = cipher.seal(row.id, secret);
     const again = statements.activate.get({ callbackId: row.id, signingSecret, expiresAt, now });
     if (again === undefined) throw new Error(`Subscription ${row.id} is gone.`);

@@ -1,15 +1,17 @@
 import { and, eq, sql } from "./drizzle.ts";
 import { eventDataOf, eventTypeOf } from "../../domain/event.ts";
-import type { Event } from "../../domain/event.ts";
+import type { EndEvent, Event } from "../../domain/event.ts";
 import type { NewId } from "../../domain/ids.ts";
 import type { Task, TaskOutcome } from "../../domain/task.ts";
 import type { CancelTask, FinishTask, FinishTaskResult, Store } from "../../service/ports.ts";
 import { prepareDeliveryInsert } from "./callbacks.ts";
 import { prepareUseOfCompletion } from "./completions.ts";
 import type { SqliteConnection } from "./connection.ts";
+import { prepareEventInsert } from "./event-log.ts";
+import { prepareSupersede } from "./progress.ts";
 import { toEventTypes } from "./rows.ts";
 import { prepareSubscriptionOutbox } from "./subscription-outbox.ts";
-import { callbackIsRegistered, callbacks, counters, events, taskIsOpen, tasks } from "./schema.ts";
+import { callbackIsRegistered, callbacks, counters, taskIsOpen, tasks } from "./schema.ts";
 
 type TaskEndVerbs = Pick<Store, "finishTask" | "cancelTask">;
 type EndedTask = Pick<Task, "id" | "principal" | "taskId" | "clientId"> & { readonly eventCount: number };
@@ -20,6 +22,7 @@ export function taskEndVerbs({ db, write }: SqliteConnection, newId: NewId): Tas
   const statements = { ...prepareEnds(db), ...prepareNews(db) };
   const insertDelivery = prepareDeliveryInsert(db, newId);
   const completions = prepareUseOfCompletion(db);
+  const supersedeProgress = prepareSupersede(db);
   const tellSubscriptions = prepareSubscriptionOutbox(db, newId);
 
   function finish({ id, outcome, now, right }: FinishTask): FinishTaskResult | null {
@@ -42,12 +45,14 @@ export function taskEndVerbs({ db, write }: SqliteConnection, newId: NewId): Tas
 
   /** What every end brings about, in the transaction that ends the task. */
   function tell(task: EndedTask, outcome: TaskOutcome, now: number): FinishTaskResult {
-    const event: Event = {
+    const event: EndEvent = {
       id: newId("evt"),
       type: eventTypeOf(outcome.status),
       occurredAt: now,
       data: eventDataOf(task, outcome, task.eventCount),
     };
+    // Nothing is told of how far it was once it has ended.
+    if (task.eventCount > 1) supersedeProgress(task.id, now);
     const data = JSON.stringify(event.data);
     const { seq } = statements.insertEvent.get({ ...event, principal: task.principal, task: task.id, data });
     if (outcome.status === "completed") statements.countCompleted.run();
@@ -115,18 +120,7 @@ function prepareNews(db: SqliteConnection["db"]) {
   const isOwedTheEnd = sql`${callbacks.awaitsTask} = 1
     and (${callbacks.status} = 'active' or (${callbacks.status} = 'disabled' and ${callbacks.disabledReason} = 'failing'))`;
   return {
-    insertEvent: db
-      .insert(events)
-      .values({
-        id: bound("id"),
-        principal: bound("principal"),
-        task: bound("task"),
-        type: bound("type"),
-        occurredAt: bound("occurredAt"),
-        data: bound("data"),
-      })
-      .returning({ seq: events.seq })
-      .prepare(),
+    insertEvent: prepareEventInsert(db),
     awaitEnd: db
       .update(callbacks)
       .set({ awaitsTask: false })

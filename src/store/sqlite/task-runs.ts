@@ -1,12 +1,13 @@
-import { and, asc, eq, gt, lte, min, sql } from "./drizzle.ts";
+import { and, asc, eq, gt, lt, lte, min, sql } from "./drizzle.ts";
+import { SUSPECT_CRASHES } from "../../domain/task.ts";
 import type { Task } from "../../domain/task.ts";
 import type { ClaimTasks, Store } from "../../service/ports.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { most } from "./limit.ts";
 import { toTask } from "./rows.ts";
-import { AWAITS_HANDLER, taskAwaitsHandler, tasks } from "./schema.ts";
+import { AWAITS_HANDLER, taskAwaitsHandler, taskIsSuspect, tasks } from "./schema.ts";
 
-type TaskRunVerbs = Pick<Store, "claimRunnableTasks" | "nextTaskDueAt" | "retryTask" | "recordProgress">;
+type TaskRunVerbs = Pick<Store, "claimRunnableTasks" | "nextTaskDueAt" | "retryTask" | "giveBackTask">;
 
 const bound = sql.placeholder;
 
@@ -15,12 +16,16 @@ export function taskRunVerbs({ db, write }: SqliteConnection): TaskRunVerbs {
   const claiming = prepareClaiming(db);
   const running = prepareRunning(db);
 
-  function claim({ limit, now, roomOf }: ClaimTasks): Task[] {
+  function claim({ limit, now, roomOf, mayTakeSuspect = true }: ClaimTasks): Task[] {
+    const roomFor = (taskType: string): number => Math.min(roomOf?.(taskType) ?? limit, limit);
+    const suspect = mayTakeSuspect
+      ? claiming.suspects.all({ now }).find((one) => roomFor(one.taskType) > 0)
+      : undefined;
     const due = claiming.types.all({ now }).flatMap(({ taskType }) => {
-      const wanted = Math.min(roomOf?.get(taskType) ?? limit, limit);
+      const wanted = roomFor(taskType) - (suspect?.taskType === taskType ? 1 : 0);
       return wanted > 0 ? claiming.dueOf.all({ taskType, now, limit: wanted }) : [];
     });
-    return due
+    return [...due, ...(suspect === undefined ? [] : [suspect])]
       .toSorted((left, right) => left.dueAt - right.dueAt || (left.id < right.id ? -1 : 1))
       .slice(0, limit)
       .map(({ id }) => toTask(claiming.claim.get({ id, now })));
@@ -31,9 +36,8 @@ export function taskRunVerbs({ db, write }: SqliteConnection): TaskRunVerbs {
     async nextTaskDueAt(now) {
       return claiming.nextDue.get({ now })?.at ?? null;
     },
+    giveBackTask: (run) => write(() => running.giveBack.run({ ...run }).changes > 0),
     retryTask: (command) => write(() => running.retry.run({ ...command }).changes > 0),
-    recordProgress: ({ progress, ...run }) =>
-      write(() => running.progress.run({ ...run, progress: JSON.stringify(progress) }).changes > 0),
   };
 }
 
@@ -54,9 +58,22 @@ function prepareClaiming(db: SqliteConnection["db"]) {
     dueOf: db
       .select({ id: tasks.id, dueAt: tasks.dueAt })
       .from(tasks)
-      .where(and(taskAwaitsHandler, eq(tasks.taskType, bound("taskType")), lte(tasks.dueAt, bound("now"))))
+      .where(
+        and(
+          taskAwaitsHandler,
+          eq(tasks.taskType, bound("taskType")),
+          lte(tasks.dueAt, bound("now")),
+          lt(tasks.crashes, SUSPECT_CRASHES),
+        ),
+      )
       .orderBy(asc(tasks.dueAt), asc(tasks.id))
       .limit(most("limit"))
+      .prepare(),
+    suspects: db
+      .select({ id: tasks.id, dueAt: tasks.dueAt, taskType: tasks.taskType })
+      .from(tasks)
+      .where(and(taskIsSuspect, lte(tasks.dueAt, bound("now"))))
+      .orderBy(asc(tasks.dueAt), asc(tasks.id))
       .prepare(),
     claim: db
       .update(tasks)
@@ -72,10 +89,16 @@ function prepareClaiming(db: SqliteConnection["db"]) {
   };
 }
 
-/** Each only for the run that is meant, as long as it is under way. */
+/** The run that is meant, as long as it is under way. */
+export const runIsUnderWay = and(
+  eq(tasks.id, bound("id")),
+  eq(tasks.status, "running"),
+  eq(tasks.runCount, bound("runCount")),
+);
+
 function prepareRunning(db: SqliteConnection["db"]) {
-  const isUnderWay = and(eq(tasks.id, bound("id")), eq(tasks.status, "running"), eq(tasks.runCount, bound("runCount")));
   return {
+    giveBack: db.update(tasks).set({ status: "pending" }).where(runIsUnderWay).prepare(),
     retry: db
       .update(tasks)
       .set({
@@ -83,13 +106,9 @@ function prepareRunning(db: SqliteConnection["db"]) {
         dueAt: sql`${bound("dueAt")}`,
         error: sql`${bound("error")}`,
         failures: sql`${tasks.failures} + 1`,
+        crashes: 0,
       })
-      .where(isUnderWay)
-      .prepare(),
-    progress: db
-      .update(tasks)
-      .set({ progress: sql`${bound("progress")}` })
-      .where(isUnderWay)
+      .where(runIsUnderWay)
       .prepare(),
   };
 }

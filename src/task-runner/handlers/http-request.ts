@@ -15,6 +15,7 @@ const HEADER_CHARS_MAX = 8192;
 /** Those that say how a message is carried are ours: they could make two requests of one. */
 const RESERVED_HEADERS =
   /^(host|content-length|transfer-encoding|connection|keep-alive|upgrade|te|trailer|expect|proxy-.*|accept-encoding)$/;
+const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] as const;
 /** RFC 9110, section 9.2.2: twice is the same as once. */
 const REPEATABLE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "PUT", "DELETE"]);
 
@@ -29,8 +30,8 @@ const headerValue = z
 
 const input = z
   .strictObject({
-    method: z.enum(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]).default("GET"),
-    url: z.string().describe("http:// or https://, without user information."),
+    method: z.enum(METHODS, { error: `must be one of ${METHODS.join(", ")}` }).default("GET"),
+    url: z.string({ error: "must be given, as a string" }).describe("http:// or https://, without user information."),
     headers: z
       .record(headerName, headerValue)
       .refine((headers) => Object.keys(headers).length <= HEADERS_MAX, `must have at most ${HEADERS_MAX} entries`)

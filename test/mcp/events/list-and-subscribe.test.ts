@@ -368,6 +368,16 @@ describe.each(WIRE_ERAS)("MCP Events, asked by a client of $era:", ({ era, reque
     });
   });
 
+  it("an event that is not on offer is NotFound first, whatever else is wrong with the request", async () => {
+    const served = await serveEvents(requestOf);
+    const notFound = expect.objectContaining({ message: "NotFound", data: { kind: "event" } });
+    for (const params of [{}, { delivery: {} }, { delivery: { mode: "webhook", url: "http://x" } }, { ttlMs: "x" }])
+      expect(await served.fail("events/subscribe", { name: "task_progress", ...params })).toEqual(notFound);
+    expect(await served.fail("events/poll", { name: "x", maxEvents: -1 })).toEqual(notFound);
+    const unnamed = await served.fail("events/subscribe", { name: "", delivery: {} });
+    expect(unnamed).toMatchObject({ code: -32602, message: "InvalidParams" });
+  });
+
   describe("errors have the numbers of", () => {
     const NUMBERS = {
       sketch: { NotFound: -32011, ResourceExhausted: -32013, Unsupported: -32014, CallbackEndpointError: -32015 },

@@ -1,0 +1,54 @@
+/** The thread of watchdog.ts. */
+import { writeSync } from "node:fs";
+import { Session } from "node:inspector";
+import type { Debugger } from "node:inspector";
+import { workerData } from "node:worker_threads";
+import { BEATS, RUNNING } from "./watchdog.ts";
+import type { WatchedState } from "./watchdog.ts";
+
+/** How long the main thread has to say where it is; in native code it never does. */
+const STACK_WAIT_MS = 1000;
+const FRAMES_MAX = 10;
+const STDERR = 2;
+
+const { counters, names, stallMs, lookEveryMs } = workerData as WatchedState;
+let beats = -1;
+/** Counted in looks and not by the clock: when the whole process was stopped, this thread was too. */
+let silentMs = 0;
+
+const looking = setInterval(look, lookEveryMs);
+
+function look(): void {
+  const now = Atomics.load(counters, BEATS);
+  const isIdle = now !== beats || Atomics.load(counters, RUNNING) === 0;
+  beats = now;
+  silentMs = isIdle ? 0 : silentMs + lookEveryMs;
+  if (silentMs < stallMs) return;
+  clearInterval(looking);
+  askWhereItIs();
+}
+
+/** Through the debugger, which can interrupt a loop. */
+function askWhereItIs(): void {
+  setTimeout(end, STACK_WAIT_MS, "in native code, or nowhere that can be told");
+  const files = new Map<string, string>();
+  const session = new Session();
+  session.connectToMainThread();
+  session.on("Debugger.scriptParsed", ({ params }) => files.set(params.scriptId, params.url));
+  session.on("Debugger.paused", ({ params }) => end(params.callFrames.slice(0, FRAMES_MAX).map(lineOf).join("\n")));
+  session.post("Debugger.enable");
+  session.post("Debugger.pause");
+
+  function lineOf({ functionName, location }: Debugger.CallFrame): string {
+    const file = files.get(location.scriptId) ?? "unknown";
+    return `    at ${functionName || "(anonymous)"} (${file}:${location.lineNumber + 1}:${(location.columnNumber ?? 0) + 1})`;
+  }
+}
+
+function end(where: string): void {
+  const running = new TextDecoder().decode(names.slice()).trimEnd();
+  const seconds = Math.round(stallMs / 1000);
+  const what = `Nothing else could run for ${seconds} s (TASKS_STALL_MS) while tasks of these types did: ${running}`;
+  writeSync(STDERR, `💥 ${what}. The server ends itself; after the next start its work goes on. It was\n${where}\n`);
+  process.kill(process.pid, "SIGKILL");
+}

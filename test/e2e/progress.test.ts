@@ -1,0 +1,214 @@
+/** Progress as an event, with the real process and a real receiver, for each way in which tasks are done. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Webhook } from "standardwebhooks";
+import { expect, test } from "vitest";
+import { temporaryFolder } from "../support/builders.ts";
+import { callTool, history } from "../support/call-tool.ts";
+import type { ReceivedRequest } from "../support/receiver.ts";
+import { receiverWith } from "../support/sender.ts";
+import { startServer } from "../support/server.ts";
+import { until } from "../support/until.ts";
+
+const ALL = ["task_completed", "task_failed", "task_cancelled", "task_progress"];
+const WORKER_TOKENS = "w1:one";
+const EVERY_100_MS = { PROGRESS_EVENT_INTERVAL_MS: "100" };
+
+interface Told {
+  readonly type: string;
+  readonly data: { readonly sequence: number; readonly progress?: { readonly done: number } };
+}
+const everything = fileURLToPath(
+  new URL("../../node_modules/@modelcontextprotocol/server-everything/dist/index.js", import.meta.url),
+);
+const bodyOf = ({ body }: ReceivedRequest) => JSON.parse(body) as Told;
+const isEnd = (request: ReceivedRequest) => bodyOf(request).type === "task_completed";
+
+/** A module whose task tells `steps` steps, one every ten milliseconds. */
+function aSlowModule(): string {
+  const file = join(temporaryFolder(), "tasks.ts");
+  writeFileSync(
+    file,
+    `import { z } from "zod"; import { defineTask } from "mcp-callbacks/tasks";
+    export const counts = defineTask({
+      name: "counts", description: "Counts.", input: z.object({ steps: z.number() }),
+      async run({ steps }, { progress, signal }) {
+        for (let step = 1; step <= steps; step++) {
+          progress(step, steps, "step " + step);
+          await new Promise((resolve) => setTimeout(resolve, 10));
+          signal.throwIfAborted();
+        }
+        return "counted";
+      },
+    });`,
+  );
+  return file;
+}
+
+function begin(url: string, receiverUrl: string, start: object, events = ALL) {
+  const callbacks = [{ client_id: "c1", callback_url: receiverUrl, events }];
+  return callTool<{ callbacks: { signing_secret: string }[] }>(url, "start_task_with_callbacks", {
+    task_id: "t1",
+    client_id: "c",
+    ...start,
+    callbacks,
+  });
+}
+
+test("a handler's progress comes signed and in order, far less often than it is told, and the end is the last", async () => {
+  const { url } = await startServer({ env: { ...EVERY_100_MS, TASKS_MODULE: aSlowModule() } });
+  const receiver = await receiverWith();
+  const started = await begin(url, receiver.url, { task_type: "counts", input: { steps: 250 } });
+  const requests = await receiver.waitFor(isEnd);
+  const bodies = requests.map(bodyOf);
+  expect(bodies[0]).toMatchObject({
+    type: "task_progress",
+    data: {
+      task_id: "t1",
+      client_id: "c1",
+      started_by: "c",
+      status: "running",
+      sequence: 1,
+      message: "⏳ Task in progress",
+    },
+  });
+  // The runner keeps one a second, for about two and a half seconds.
+  expect(bodies.length).toBeGreaterThan(2);
+  expect(bodies.length).toBeLessThan(12);
+  expect(bodies.map(({ data }) => data.sequence)).toEqual(bodies.map((_, index) => index + 1));
+  const secret = started.callbacks[0]!.signing_secret;
+  for (const { body, headers } of requests)
+    expect(() => new Webhook(secret).verify(body, headers as Record<string, string>)).not.toThrow();
+  expect(bodies.at(-1)!.data).toMatchObject({ result: "counted" });
+  expect((await history(url, "t1")).callbacks[0]!.deliveries.map(({ status }) => status)).toEqual(
+    bodies.map(() => "delivered"),
+  );
+});
+
+interface Claimed {
+  readonly id: string;
+  readonly lease_token: string;
+}
+
+async function report(url: string, path: string, body: object): Promise<Claimed> {
+  const headers = { "content-type": "application/json", authorization: "Bearer one" };
+  const response = await fetch(url + path, { method: "POST", headers, body: JSON.stringify(body) });
+  if (!response.ok) throw new Error(`${path} was answered with ${response.status}`);
+  return (await response.json()) as Claimed;
+}
+
+const claim = (url: string) => report(url, "/tasks/claim", { types: ["external"] });
+const progress = (url: string, { id, lease_token }: Claimed, done: number) =>
+  report(url, `/tasks/${id}/progress`, { lease_token, done, total: 20 });
+const complete = (url: string, { id, lease_token }: Claimed) =>
+  report(url, `/tasks/${id}/complete`, { lease_token, result: "made" });
+
+test("a worker's progress is told, the newest although it reports no more, and nobody else hears of it", async () => {
+  const { url } = await startServer({ env: { PROGRESS_EVENT_INTERVAL_MS: "300", WORKER_TOKENS } });
+  const receiver = await receiverWith();
+  const others = await receiverWith();
+  await callTool(url, "register_callback", { task_id: "t1", client_id: "c2", callback_url: others.url });
+  await begin(url, receiver.url, { task_type: "external" });
+  const task = await claim(url);
+  for (let done = 1; done <= 20; done++) await progress(url, task, done);
+  const told = await receiver.waitFor((request) => bodyOf(request).data.progress?.done === 20);
+  expect(told.length).toBeLessThan(6);
+  await complete(url, task);
+  await receiver.waitFor(isEnd);
+  expect((await others.waitFor(isEnd)).map((request) => bodyOf(request).type)).toEqual(["task_completed"]);
+});
+
+test("the progress of an upstream tool is told", async () => {
+  const { url } = await startServer({ env: { ...EVERY_100_MS, UPSTREAMS: anUpstream() } });
+  const receiver = await receiverWith();
+  await begin(url, receiver.url, {
+    task_type: "everything/trigger-long-running-operation",
+    input: { duration: 2, steps: 4 },
+  });
+  const bodies = (await receiver.waitFor(isEnd, 20_000)).map(bodyOf);
+  expect(bodies[0]).toMatchObject({ type: "task_progress", data: { progress: { total: 4 } } });
+});
+
+function anUpstream(): string {
+  const file = join(temporaryFolder(), "mcp.json");
+  const callbacks = { allow: ["trigger-long-running-operation"] };
+  writeFileSync(
+    file,
+    JSON.stringify({ mcpServers: { everything: { command: process.execPath, args: [everything], callbacks } } }),
+  );
+  return file;
+}
+
+const statesOf = async (url: string) =>
+  (await history(url, "t1")).callbacks[0]!.deliveries.map(
+    ({ event, status, reason }) => `${event} ${status} ${reason ?? ""}`,
+  );
+
+test("killed while progress waits for a dead receiver: it gathers no heap, and after the end only the end is sent", async () => {
+  const file = join(temporaryFolder(), "callbacks.db");
+  const env = { ...EVERY_100_MS, WORKER_TOKENS, RETRY_SCHEDULE_MS: "60000" };
+  const first = await startServer({ file, env });
+  const receiver = await receiverWith((_, response) => response.writeHead(503).end());
+  await begin(first.url, receiver.url, { task_type: "external" });
+  const task = await claim(first.url);
+  for (const done of [1, 2, 3]) {
+    await progress(first.url, task, done);
+    await receiver.waitFor(done);
+  }
+  await until(
+    "the last answer is recorded",
+    async () => (await statesOf(first.url)).at(-1) === "task_progress pending ",
+  );
+  await first.kill();
+
+  const second = await startServer({ file, env });
+  expect(await statesOf(second.url)).toEqual([
+    "task_progress cancelled superseded",
+    "task_progress cancelled superseded",
+    "task_progress pending ",
+  ]);
+  receiver.respondWith(204);
+  await complete(second.url, task);
+  await receiver.waitFor(isEnd);
+  await until("the end is recorded", async () => (await statesOf(second.url)).at(-1) === "task_completed delivered ");
+  expect(await statesOf(second.url)).toEqual([
+    ...Array.from({ length: 3 }, () => "task_progress cancelled superseded"),
+    "task_completed delivered ",
+  ]);
+  expect(receiver.requests.slice(3).map((request) => bodyOf(request).data.sequence)).toEqual([4]);
+});
+
+test("killed when the receiver has answered: the same progress is sent again after the restart", async () => {
+  const file = join(temporaryFolder(), "callbacks.db");
+  const env = { ...EVERY_100_MS, WORKER_TOKENS };
+  const receiver = await receiverWith();
+  const first = await startServer({ file, env, killAt: { response: 204 } });
+  await begin(first.url, receiver.url, { task_type: "external" });
+  const task = await claim(first.url);
+  await progress(first.url, task, 1);
+  await first.ended();
+  const second = await startServer({ file, env });
+  const [once, again] = await receiver.waitFor(2);
+  expect(again!.body).toBe(once!.body);
+  expect(again!.headers["webhook-id"]).toBe(once!.headers["webhook-id"]);
+  await complete(second.url, task);
+  expect(bodyOf((await receiver.waitFor(isEnd)).at(-1)!).data.sequence).toBe(2);
+});
+
+test("killed between an event of progress and its delivery: neither is there, and nothing else is missing", async () => {
+  const file = join(temporaryFolder(), "callbacks.db");
+  const env = { ...EVERY_100_MS, WORKER_TOKENS };
+  const receiver = await receiverWith();
+  const first = await startServer({ file, env, killAt: { statement: 'insert into "deliveries"' } });
+  await begin(first.url, receiver.url, { task_type: "external" });
+  const task = await claim(first.url);
+  await progress(first.url, task, 1).catch(() => {});
+  await first.ended();
+  const second = await startServer({ file, env });
+  expect(await statesOf(second.url)).toEqual([]);
+  await progress(second.url, task, 2);
+  await receiver.waitFor(1);
+  await complete(second.url, task);
+  expect((await receiver.waitFor(isEnd)).map((request) => bodyOf(request).data.sequence)).toEqual([1, 2]);
+});
