@@ -15,9 +15,12 @@ export type KillAt = { readonly count?: number } & (
   | { readonly statement: string }
 );
 
+/** `undefined`: as if it were not set. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
 export interface SpawnOptions {
   readonly file: string;
-  readonly env?: Readonly<Record<string, string>>;
+  readonly env?: Environment;
   readonly killAt?: KillAt | undefined;
   /** Modules loaded before the server, as URLs. */
   readonly preload?: readonly string[];
@@ -43,10 +46,12 @@ export interface ServerProcess {
 }
 
 /** The environment of a server under test: only what the test says, so that nothing of the machine's leaks in. */
-export function serverEnv(env: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
+export function serverEnv(env: Environment = {}): NodeJS.ProcessEnv {
   return {
     PATH: process.env["PATH"],
     HOME: process.env["HOME"],
+    // Nothing is kept in the home of whoever runs the tests.
+    ...compileCache(),
     LOG_FORMAT: "pretty",
     PORT: "0",
     DEMO_TASK_MS: "50",
@@ -82,6 +87,11 @@ export function spawnServer({ file, env = {}, killAt, preload = [], cli = source
       return (await exited)[0];
     },
   };
+}
+
+function compileCache(): Environment {
+  const folder = process.env["NODE_COMPILE_CACHE"];
+  return folder === undefined ? { NODE_DISABLE_COMPILE_CACHE: "1" } : { NODE_COMPILE_CACHE: folder };
 }
 
 function killEnv(killAt: KillAt | undefined): Record<string, string> {
