@@ -7,6 +7,8 @@ import { fileURLToPath } from "node:url";
 
 const killAtModule = new URL("kill-at.mjs", import.meta.url).href;
 export const sources = fileURLToPath(new URL("../../src/cli.ts", import.meta.url));
+/** The bundle, where one was made for the tests (bundle-once.ts). */
+export const cli = process.env["CLI_UNDER_TEST"] ?? sources;
 
 /** An exact step at which the server kills itself, the `count`-th time it comes there (default 1): see kill-at.mjs. */
 export type KillAt = { readonly count?: number } & (
@@ -24,7 +26,7 @@ export interface SpawnOptions {
   readonly killAt?: KillAt | undefined;
   /** Modules loaded before the server, as URLs. */
   readonly preload?: readonly string[];
-  /** What to run; default: the sources. */
+  /** What to run; default: `cli`. */
   readonly cli?: string;
 }
 
@@ -60,9 +62,9 @@ export function serverEnv(env: Environment = {}): NodeJS.ProcessEnv {
 }
 
 /** Spawns the node binary itself: npm and sh would stand between the server and our signals. */
-export function spawnServer({ file, env = {}, killAt, preload = [], cli = sources }: SpawnOptions): ServerProcess {
+export function spawnServer({ file, env = {}, killAt, preload = [], cli: program = cli }: SpawnOptions): ServerProcess {
   const modules = killAt === undefined ? preload : [killAtModule, ...preload];
-  const child = spawn(process.execPath, [...modules.flatMap((url) => ["--import", url]), cli, "serve"], {
+  const child = spawn(process.execPath, [...modules.flatMap((url) => ["--import", url]), program, "serve"], {
     env: serverEnv({ DATABASE_URL: `file:${file}`, ...killEnv(killAt), ...env }),
     stdio: ["ignore", "pipe", "pipe"],
   });
