@@ -27,6 +27,8 @@ export interface ServerOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** The database; default: a new one. */
   readonly file?: string;
+  /** Where compiled code is kept; default: nowhere. */
+  readonly compileCache?: string;
 }
 
 export interface BenchServer {
@@ -42,7 +44,8 @@ export interface BenchServer {
 }
 
 /** Starts it, and waits for /health. It is killed with the scope. */
-export async function startServer(scope: Scope, { program, env = {}, file }: ServerOptions): Promise<BenchServer> {
+export async function startServer(scope: Scope, options: ServerOptions): Promise<BenchServer> {
+  const { program, env = {}, file, compileCache } = options;
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const startedAt = monotonicMs();
@@ -54,6 +57,7 @@ export async function startServer(scope: Scope, { program, env = {}, file }: Ser
       DEMO_TASK_MS: "0",
       LOG_LEVEL: "warn",
       LOG_FORMAT: "json",
+      ...(compileCache === undefined ? { NODE_DISABLE_COMPILE_CACHE: "1" } : { XDG_CACHE_HOME: compileCache }),
       ...env,
     },
     stdio: ["ignore", "ignore", "inherit"],

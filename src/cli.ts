@@ -42,6 +42,7 @@ async function run(args: readonly string[]): Promise<void> {
 }
 
 async function serve(): Promise<void> {
+  (await import("./compile-cache.ts")).keepCompiledCode(process.env);
   const { readConfig, start } = await import("./main.ts");
   // A reader of our log that goes away must not take the server with it.
   process.stdout.on("error", () => {});
@@ -56,6 +57,8 @@ async function serve(): Promise<void> {
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
   await starting;
+  // At an exit it would be written too, but a server may be killed, and would then never start faster.
+  (await import("node:module")).flushCompileCache();
 }
 
 async function migrate(): Promise<void> {

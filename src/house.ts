@@ -23,13 +23,12 @@ import type { TaskCatalog, TaskType } from "./service/task-types.ts";
 import { openStore } from "./store/open.ts";
 import type { OpenedStore } from "./store/open.ts";
 import { createSecretCipher } from "./store/secret-cipher.ts";
-import { loadTaskModules } from "./task-modules/load.ts";
 import { createDemoTask } from "./task-runner/handlers/demo.ts";
 import { externalTask } from "./task-runner/handlers/external.ts";
 import { createFixtureTasks } from "./task-runner/handlers/fixtures.ts";
 import { createHttpRequestTask } from "./task-runner/handlers/http-request.ts";
 import { createTaskRegistry } from "./task-runner/registry.ts";
-import { createUpstreamCatalog } from "./upstream/catalog.ts";
+import type { UpstreamCatalog, UpstreamCatalogNeeds } from "./upstream/catalog.ts";
 
 /** The parts that most others are built with. */
 export interface House {
@@ -51,6 +50,8 @@ export interface House {
   readonly deliveryWork: WorkSource;
   readonly janitorWork: WorkSource;
 }
+
+type CatalogNeeds = Omit<UpstreamCatalogNeeds, "upstreams">;
 
 /** Of task types that are there only when a setting says so: nobody else gets these names. */
 const RESERVED_TASK_TYPES = ["http_request"];
@@ -76,8 +77,7 @@ export async function openHouse(config: Config, lifecycle: Lifecycle): Promise<H
   const concurrency = new Map(
     own.flatMap((type) => (type.concurrency === null ? [] : [[type.name, type.concurrency] as const])),
   );
-  const upstreams = createUpstreamCatalog({ upstreams: config.upstreams, version, clock, announce });
-  lifecycle.addBeside("upstreams", () => upstreams.stop());
+  const upstreams = await upstreamsOf(config, lifecycle, { version, clock, announce });
   const { store, createWorkSource } = await openMigratedStore(config);
   lifecycle.add("store", () => store.close());
   const now = clock.now();
@@ -99,8 +99,8 @@ export async function openHouse(config: Config, lifecycle: Lifecycle): Promise<H
     prober,
     challenger,
     breaker: new CircuitBreaker(),
-    catalog: joinCatalogs([createTaskRegistry(own), upstreams]),
-    concurrencyOf: (taskType) => concurrency.get(taskType) ?? upstreams.concurrencyOf(taskType),
+    catalog: joinCatalogs([createTaskRegistry(own), ...(upstreams === null ? [] : [upstreams])]),
+    concurrencyOf: (taskType) => concurrency.get(taskType) ?? upstreams?.concurrencyOf(taskType) ?? null,
     feed: createEventFeed(),
     taskWork: createWorkSource({ clock, announce, name: "task runner" }),
     workerWork: createWorkSource({ clock, announce, name: "workers" }),
@@ -118,10 +118,26 @@ async function taskTypesOf(config: Config, clock: Clock, requester: HttpRequeste
     ...(httpTasks ? [createHttpRequestTask({ requester })] : []),
     ...(testFixtures ? createFixtureTasks({ clock }) : []),
   ];
+  if (taskModules.length === 0) return builtIn;
+  // Not loaded without a module, as with upstream servers below: it comes with a zod that is shared with the modules.
+  const { loadTaskModules } = await import("./task-modules/load.ts");
   const taken = [...builtIn.map(({ name }) => name), ...RESERVED_TASK_TYPES];
   const { types, problems } = await loadTaskModules({ modules: taskModules, taken });
   if (problems.length > 0) throw new ConfigError(problems.map((problem) => `TASKS_MODULE ${problem}`).join("\n"));
   return [...builtIn, ...types];
+}
+
+/** Loaded only where there are upstream servers: the SDK's client is a fifth of all our code, and most have none. */
+async function upstreamsOf(
+  { upstreams }: Config,
+  lifecycle: Lifecycle,
+  needs: CatalogNeeds,
+): Promise<UpstreamCatalog | null> {
+  if (upstreams.length === 0) return null;
+  const { createUpstreamCatalog } = await import("./upstream/catalog.ts");
+  const catalog = createUpstreamCatalog({ upstreams, ...needs });
+  lifecycle.addBeside("upstreams", () => catalog.stop());
+  return catalog;
 }
 
 export function openMigratedStore({ databaseUrl, secretsKeys }: Config): Promise<OpenedStore> {

@@ -18,13 +18,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   http: ["domain", "service", "request-body.ts"],
   observability: ["domain", "service"],
   "clock.ts": ["service"],
+  "compile-cache.ts": [],
   "config.ts": ["domain", "setting-parsers.ts", "upstream-settings.ts"],
   "lifecycle.ts": [],
   "request-body.ts": [],
   "setting-parsers.ts": [],
   "upstream-secrets.ts": [],
   "upstream-settings.ts": ["domain", "upstream-secrets.ts"],
-  "cli.ts": ["main.ts"],
+  "cli.ts": ["compile-cache.ts", "main.ts"],
 };
 
 /** The composition root: what puts the rooms together, and may know all of them. */

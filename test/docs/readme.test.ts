@@ -8,8 +8,8 @@ import { describe, expect, test } from "vitest";
 import { temporaryFolder } from "../support/builders.ts";
 import { blocksOf, blockWith, normalised, readDocument, sectionOf } from "../support/readme.ts";
 import type { Block } from "../support/readme.ts";
-import { startServer } from "../support/server.ts";
-import type { TestServer } from "../support/server.ts";
+import { sources, startServer } from "../support/server.ts";
+import type { ServerOptions, TestServer } from "../support/server.ts";
 
 const readme = readDocument("README.md");
 const project = fileURLToPath(new URL("../..", import.meta.url));
@@ -22,7 +22,7 @@ const canRunThem = spawnSync("sh", ["-c", "command -v curl && command -v npx"]).
 describe.skipIf(!canRunThem)("the README's commands", () => {
   test("answer as shown, from the first example to the last", { timeout: 60_000 }, async () => {
     const withoutAccess = readme.replace(sectionOf(readme, "Access"), "").replace(upstreams, "");
-    const server = await startServer({ env: { DEMO_TASK_MS: String(DEMO_TASK_MS) } });
+    const server = await npmStart({ DEMO_TASK_MS: String(DEMO_TASK_MS) });
     const { answered, shown } = await runAll(withoutAccess, server);
     expect(answered).toEqual(shown);
     expect(shown).toHaveLength(11);
@@ -31,15 +31,15 @@ describe.skipIf(!canRunThem)("the README's commands", () => {
 
   test("answer as shown when the server has tokens", async () => {
     const access = sectionOf(readme, "Access");
-    const server = await startServer({ env: settingsOf(access) });
+    const server = await npmStart(settingsOf(access));
     const { answered, shown } = await runAll(access, server);
     expect(answered).toEqual(shown);
     expect(shown).toHaveLength(2);
   });
 
   test("answer as shown when tools of other servers are tasks", async () => {
-    const server = await startServer({
-      env: { UPSTREAMS: installedServers(blockWith(upstreams, "json", "mcpServers")) },
+    const server = await npmStart({
+      UPSTREAMS: installedServers(blockWith(upstreams, "json", "mcpServers")),
     });
     const { answered, shown } = await runAll(upstreams, server);
     expect(answered).toEqual(shown);
@@ -47,6 +47,11 @@ describe.skipIf(!canRunThem)("the README's commands", () => {
     expect(server.lines).toContain("🎯 Webhook received for me_too: task_completed - long_task");
   });
 });
+
+/** What the README has its reader start: the sources. */
+function npmStart(env: NonNullable<ServerOptions["env"]>): Promise<TestServer> {
+  return startServer({ cli: sources, env });
+}
 
 /** The README's file, with node on what npm ci has installed in place of npx, which would ask the registry. */
 function installedServers(text: string): string {

@@ -1,13 +1,14 @@
 import { expect, onTestFinished, test } from "vitest";
 import { callTool, history, register, start } from "../support/call-tool.ts";
 import { startReceiver } from "../support/receiver.ts";
-import { startServer } from "../support/server.ts";
+import { sources, startServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
 
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
 test("the demo flow gives the contract's answers and log lines", async () => {
-  const server = await startServer();
+  // As npm start runs it; the others are of the bundle.
+  const server = await startServer({ cli: sources });
   const hook = `http://localhost:${server.port}/webhook/inspector_b`;
   expect(await register(server.url, "demo_task_123", "inspector_b", hook)).toEqual({
     status: "registered",

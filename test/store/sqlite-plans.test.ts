@@ -2,7 +2,7 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { temporaryFolder } from "../support/builders.ts";
-import { openTestStore } from "../support/sqlite-store.ts";
+import { openTestStore, openWholeStore } from "../support/sqlite-store.ts";
 
 /** Statements whose scan is of something that stays small, and why. */
 const SMALL_SCANS: readonly RegExp[] = [
@@ -20,7 +20,7 @@ test("no statement of the store walks through history", async () => {
   await (await openTestStore(file)).close();
   const prepare = vi.spyOn(Database.prototype, "prepare");
   onTestFinished(() => prepare.mockRestore());
-  const store = await openTestStore(file);
+  const store = await openWholeStore(file);
   const statements = prepare.mock.calls
     .map(([sql]) => sql)
     .filter((sql) => /^(select|update|delete|insert)/i.test(sql));
@@ -47,7 +47,7 @@ test("each partial index is used by the query it is for", async () => {
   const file = join(temporaryFolder(), "callbacks.db");
   const prepare = vi.spyOn(Database.prototype, "prepare");
   onTestFinished(() => prepare.mockRestore());
-  const store = await openTestStore(file);
+  const store = await openWholeStore(file);
   const statements = prepare.mock.calls.map(([sql]) => sql).filter((sql) => /^(select|update|delete)/i.test(sql));
   prepare.mockRestore();
   await store.close();
@@ -91,7 +91,7 @@ test("each partial index is used by the query it is for", async () => {
 test("no statement has a limit for which SQLite compiles it anew at each run", async () => {
   const prepare = vi.spyOn(Database.prototype, "prepare");
   onTestFinished(() => prepare.mockRestore());
-  await (await openTestStore()).close();
+  await (await openWholeStore(join(temporaryFolder(), "callbacks.db"))).close();
   const statements = prepare.mock.calls.map(([sql]) => sql);
   expect(statements.filter((sql) => /\blimit \+[?:]/i.test(sql)).length).toBeGreaterThan(10);
   expect(statements.filter((sql) => /\blimit [?:]/i.test(sql))).toEqual([]);
@@ -101,7 +101,7 @@ test("what register_callback has made is found by its task, and not among all th
   const file = join(temporaryFolder(), "callbacks.db");
   const prepare = vi.spyOn(Database.prototype, "prepare");
   onTestFinished(() => prepare.mockRestore());
-  await (await openTestStore(file)).close();
+  await (await openWholeStore(file)).close();
   const ofTask = prepare.mock.calls
     .map(([sql]) => sql)
     .filter((sql) => /^(select|update|delete) /.test(sql) && /"task_id" = \?[^()]*"subscription_id" is null/.test(sql));
@@ -123,7 +123,7 @@ test("what is open is found among what is open, and not among all deliveries of 
   const prepare = vi.spyOn(Database.prototype, "prepare");
   onTestFinished(() => prepare.mockRestore());
   const file = join(temporaryFolder(), "callbacks.db");
-  await (await openTestStore(file)).close();
+  await (await openWholeStore(file)).close();
   const asksForOpen = prepare.mock.calls
     .map(([sql]) => sql)
     .filter((sql) => /"status" in \('pending', 'sending'\) and [^()]*"event_id" = \?/.test(sql));
@@ -143,7 +143,7 @@ test("what is held of one callback is found by the callback, and not among all t
   const prepare = vi.spyOn(Database.prototype, "prepare");
   onTestFinished(() => prepare.mockRestore());
   const file = join(temporaryFolder(), "callbacks.db");
-  await (await openTestStore(file)).close();
+  await (await openWholeStore(file)).close();
   const [resume, ...others] = prepare.mock.calls
     .map(([sql]) => sql)
     .filter((sql) => /^update "deliveries" .*"callback_id" = \? and .*"next_attempt_at" is null/.test(sql));

@@ -15,7 +15,7 @@ import {
   T0,
   temporaryFolder,
 } from "../support/builders.ts";
-import { openTestStore } from "../support/sqlite-store.ts";
+import { openTestStore, openWholeStore } from "../support/sqlite-store.ts";
 
 const ANOTHER_SECRET = "whsec_ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8=";
 
@@ -132,7 +132,7 @@ async function planned(pattern: RegExp): Promise<readonly { readonly statement: 
   const file = join(temporaryFolder(), "callbacks.db");
   await (await openTestStore(file)).close();
   const prepare = vi.spyOn(Database.prototype, "prepare");
-  const store = await openTestStore(file);
+  const store = await openWholeStore(file);
   const statements = [...new Set(prepare.mock.calls.map(([statement]) => statement))];
   prepare.mockRestore();
   await store.close();

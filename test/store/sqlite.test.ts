@@ -1,10 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { join } from "node:path";
 import Database from "better-sqlite3";
 import { expect } from "vitest";
 import type { Store } from "../../src/service/ports.ts";
-import { temporaryFolder } from "../support/builders.ts";
-import { openTestStore } from "../support/sqlite-store.ts";
+import { newFile, openTestStore } from "../support/sqlite-store.ts";
 import { describeStore } from "./conformance.ts";
 import { describeProgress } from "./progress-conformance.ts";
 import { describeSubscriptions } from "./subscription-conformance.ts";
@@ -19,7 +17,7 @@ describeWorkerVerbs("the SQLite store, for work done outside", () => openTestSto
 
 /** Whatever verbs a test has used, at its end no secret of a callback is in clear. */
 async function openEncrypted(): Promise<Store> {
-  const file = join(temporaryFolder(), "callbacks.db");
+  const file = await newFile();
   const store = await openTestStore(file, [randomBytes(32)]);
   return {
     ...store,

@@ -9,7 +9,7 @@ import { spawnServer } from "./spawn-server.ts";
 import type { ServerProcess, SpawnOptions } from "./spawn-server.ts";
 import { until } from "./until.ts";
 
-export { serverEnv, sources as cli } from "./spawn-server.ts";
+export { cli, serverEnv, sources } from "./spawn-server.ts";
 
 export interface TestServer extends ServerProcess {
   /** Without a slash at the end: `http://127.0.0.1:40123`. */

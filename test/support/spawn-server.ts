@@ -7,6 +7,8 @@ import { fileURLToPath } from "node:url";
 
 const killAtModule = new URL("kill-at.mjs", import.meta.url).href;
 export const sources = fileURLToPath(new URL("../../src/cli.ts", import.meta.url));
+/** The bundle, where one was made for the tests (bundle-once.ts). */
+export const cli = process.env["CLI_UNDER_TEST"] ?? sources;
 
 /** An exact step at which the server kills itself, the `count`-th time it comes there (default 1): see kill-at.mjs. */
 export type KillAt = { readonly count?: number } & (
@@ -15,13 +17,16 @@ export type KillAt = { readonly count?: number } & (
   | { readonly statement: string }
 );
 
+/** `undefined`: as if it were not set. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
 export interface SpawnOptions {
   readonly file: string;
-  readonly env?: Readonly<Record<string, string>>;
+  readonly env?: Environment;
   readonly killAt?: KillAt | undefined;
   /** Modules loaded before the server, as URLs. */
   readonly preload?: readonly string[];
-  /** What to run; default: the sources. */
+  /** What to run; default: `cli`. */
   readonly cli?: string;
 }
 
@@ -43,10 +48,12 @@ export interface ServerProcess {
 }
 
 /** The environment of a server under test: only what the test says, so that nothing of the machine's leaks in. */
-export function serverEnv(env: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
+export function serverEnv(env: Environment = {}): NodeJS.ProcessEnv {
   return {
     PATH: process.env["PATH"],
     HOME: process.env["HOME"],
+    // Nothing is kept in the home of whoever runs the tests.
+    ...compileCache(),
     LOG_FORMAT: "pretty",
     PORT: "0",
     DEMO_TASK_MS: "50",
@@ -55,9 +62,9 @@ export function serverEnv(env: Readonly<Record<string, string>> = {}): NodeJS.Pr
 }
 
 /** Spawns the node binary itself: npm and sh would stand between the server and our signals. */
-export function spawnServer({ file, env = {}, killAt, preload = [], cli = sources }: SpawnOptions): ServerProcess {
+export function spawnServer({ file, env = {}, killAt, preload = [], cli: program = cli }: SpawnOptions): ServerProcess {
   const modules = killAt === undefined ? preload : [killAtModule, ...preload];
-  const child = spawn(process.execPath, [...modules.flatMap((url) => ["--import", url]), cli, "serve"], {
+  const child = spawn(process.execPath, [...modules.flatMap((url) => ["--import", url]), program, "serve"], {
     env: serverEnv({ DATABASE_URL: `file:${file}`, ...killEnv(killAt), ...env }),
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -82,6 +89,11 @@ export function spawnServer({ file, env = {}, killAt, preload = [], cli = source
       return (await exited)[0];
     },
   };
+}
+
+function compileCache(): Environment {
+  const folder = process.env["NODE_COMPILE_CACHE"];
+  return folder === undefined ? { NODE_DISABLE_COMPILE_CACHE: "1" } : { NODE_COMPILE_CACHE: folder };
 }
 
 function killEnv(killAt: KillAt | undefined): Record<string, string> {

@@ -1,3 +1,5 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createNewId } from "../../src/domain/ids.ts";
@@ -9,12 +11,44 @@ import { temporaryFolder } from "./builders.ts";
 export const migrationsFolder = fileURLToPath(new URL("../../migrations", import.meta.url));
 
 /** The real store on a real file: a new one of the test's own, unless `file` names one. Without keys secrets are in clear. */
-export async function openTestStore(
-  file: string = join(temporaryFolder(), "callbacks.db"),
-  keys: readonly Uint8Array[] = [],
-): Promise<Store> {
+export async function openTestStore(file?: string, keys: readonly Uint8Array[] = []): Promise<Store> {
+  return open(file ?? (await newFile()), keys);
+}
+
+let migrated: Promise<Buffer> | null = null;
+
+/** A database with nothing in it, copied from one that was migrated for all tests of this file. */
+export async function newFile(): Promise<string> {
+  migrated ??= migrate();
+  const file = join(temporaryFolder(), "callbacks.db");
+  writeFileSync(file, await migrated, { mode: 0o600 });
+  return file;
+}
+
+async function migrate(): Promise<Buffer> {
+  const folder = mkdtempSync(join(tmpdir(), "mcp-callbacks-"));
+  try {
+    const file = join(folder, "callbacks.db");
+    await (await open(file, [])).close();
+    return readFileSync(file);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+async function open(file: string, keys: readonly Uint8Array[]): Promise<Store> {
   const cipher = createSecretCipher(keys);
   const newId = createNewId(Date.now);
   const { store } = await openStore({ databaseUrl: `file:${file}`, migrationsFolder, newId, cipher });
+  return store;
+}
+
+/** The same, with all its statements prepared: they are when their verbs are first asked for, whatever comes of it. */
+export async function openWholeStore(file: string): Promise<Store> {
+  const store = await openTestStore(file);
+  const { close: _, ...verbs } = store;
+  // Without what they need to be given, most fail.
+  const askedFor = Object.values<(...given: never[]) => unknown>(verbs).map(async (verb) => verb());
+  await Promise.allSettled(askedFor);
   return store;
 }

@@ -46,29 +46,61 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   }
 }
 
+const WORKER_LEASE_VERBS = [
+  "claimWorkerTask",
+  "findLease",
+  "renewLease",
+  "giveBackLease",
+  "lapsedLeases",
+  "takeBackLease",
+  "prolongLeases",
+  "nextWorkerWorkAt",
+] as const;
+const DELIVERY_VERBS = ["claimDueDeliveries", "resumeClaim", "recordAttempt", "releaseClaim", "reclaim"] as const;
+const SUBSCRIPTION_VERBS = [
+  "lookUpSubscription",
+  "recordVerified",
+  "putSubscription",
+  "removeSubscription",
+  "revokeSubscriptions",
+] as const;
+
 function verbsOf(connection: SqliteConnection, newId: NewId, cipher: SecretCipher, keys: KeyRegister): Store {
   return {
-    ...callbackVerbs(connection, newId, cipher),
-    ...unregisterVerbs(connection, cipher),
-    ...taskVerbs(connection, newId, cipher),
-    ...taskEndVerbs(connection, newId),
-    ...taskRunVerbs(connection),
-    ...progressVerbs(connection, newId),
-    ...workerLeaseVerbs(connection),
-    ...completionVerbs(connection),
-    ...deliveryVerbs(connection, cipher),
-    ...expiryVerbs(connection),
-    ...redeliveryVerbs(connection),
-    ...historyVerbs(connection),
-    ...inboxVerbs(connection),
-    ...pruningVerbs(connection),
-    ...subscriptionVerbs(connection, newId, cipher),
-    ...eventLogVerbs(connection),
-    ...subscriptionHistoryVerbs(connection),
-    ...subscriptionPruningVerbs(connection),
-    ...secretVerbs(connection, cipher, keys),
+    ...lazily(() => callbackVerbs(connection, newId, cipher), "registerCallback"),
+    ...lazily(() => unregisterVerbs(connection, cipher), "findCallback", "unregisterCallback", "enableCallback"),
+    ...lazily(() => taskVerbs(connection, newId, cipher), "startTask", "findTask", "findTaskById", "listTasks"),
+    ...lazily(() => taskEndVerbs(connection, newId), "finishTask", "cancelTask"),
+    ...lazily(() => taskRunVerbs(connection), "claimRunnableTasks", "nextTaskDueAt", "retryTask", "giveBackTask"),
+    ...lazily(() => progressVerbs(connection, newId), "recordProgress", "tellProgress"),
+    ...lazily(() => workerLeaseVerbs(connection), ...WORKER_LEASE_VERBS),
+    ...lazily(() => completionVerbs(connection), "findCompletion"),
+    ...lazily(() => deliveryVerbs(connection, cipher), ...DELIVERY_VERBS),
+    ...lazily(() => expiryVerbs(connection), "expireDeliveries", "nextDueAt"),
+    ...lazily(() => redeliveryVerbs(connection), "redeliver"),
+    ...lazily(() => historyVerbs(connection), "deliveryHistory", "counts"),
+    ...lazily(() => inboxVerbs(connection), "recordReceived", "listReceived"),
+    ...lazily(() => pruningVerbs(connection), "pruneHistory"),
+    ...lazily(() => subscriptionVerbs(connection, newId, cipher), ...SUBSCRIPTION_VERBS),
+    ...lazily(() => eventLogVerbs(connection), "eventsAfter", "lastEventSeq"),
+    ...lazily(() => subscriptionHistoryVerbs(connection), "listSubscriptions"),
+    ...lazily(() => subscriptionPruningVerbs(connection), "pruneSubscriptions"),
+    ...lazily(() => secretVerbs(connection, cipher, keys), "rotateSecret", "sealSecrets"),
     async close() {
       await connection.close();
     },
   };
+}
+
+/** Verbs that prepare their statements when one of them is first asked for: all at once would be a sixth of a start. */
+function lazily<Verbs extends Record<Name, (...given: never[]) => unknown>, Name extends string>(
+  make: () => Verbs,
+  ...names: readonly Name[]
+): Pick<Verbs, Name> {
+  let made: Verbs | null = null;
+  const call =
+    (name: Name) =>
+    (...given: never[]) =>
+      (made ??= make())[name](...given);
+  return Object.fromEntries(names.map((name) => [name, call(name)])) as Pick<Verbs, Name>;
 }

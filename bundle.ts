@@ -1,0 +1,102 @@
+// The bundle, in `<out>/dist`, and what it looks for beside that folder: the migrations and a manifest.
+import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { isBuiltin } from "node:module";
+import { build } from "esbuild";
+import type { Plugin } from "esbuild";
+
+export interface BundleOptions {
+  /** The folder; what was in it is removed. */
+  readonly out: string;
+  readonly manifest: object;
+}
+
+export async function bundle({ out, manifest }: BundleOptions): Promise<void> {
+  rmSync(out, { recursive: true, force: true });
+  mkdirSync(out, { recursive: true });
+  await build({
+    // cli.ts imports main.ts dynamically: with splitting it stays a small guard that an old Node can read.
+    entryPoints: ["src/cli.ts", "src/main.ts", "src/task-modules/define-task.ts", "src/task-runner/watchdog-thread.ts"],
+    absWorkingDir: import.meta.dirname,
+    outdir: `${out}/dist`,
+    bundle: true,
+    splitting: true,
+    format: "esm",
+    platform: "node",
+    target: "node24",
+    // It brings its own native binary.
+    external: ["better-sqlite3"],
+    // Bundled CommonJS modules call require for Node's own.
+    banner: {
+      js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
+    },
+    legalComments: "linked",
+    plugins: [nodeAsNeeded(), zodOfModules(), drizzleAsModules(), undiciAsNeeded()],
+  });
+  cpSync(`${import.meta.dirname}/migrations`, `${out}/migrations`, { recursive: true });
+  writeFileSync(`${out}/package.json`, `${JSON.stringify(manifest, null, 2)}\n`);
+}
+
+/** An `import` of Node's own modules asks for all that they export, and makes node:http load a `fetch` that nobody uses. */
+function nodeAsNeeded(): Plugin {
+  return {
+    name: "node-as-needed",
+    setup(bundler) {
+      bundler.onResolve({ filter: /^(node:)?[a-z_/]+$/ }, ({ path, kind }) =>
+        kind === "import-statement" && isBuiltin(path) ? { path, namespace: "node-as-needed" } : null,
+      );
+      bundler.onLoad({ filter: /./, namespace: "node-as-needed" }, ({ path }) => ({
+        contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)});`,
+      }));
+    },
+  };
+}
+
+/** Task modules make their schemas with the zod that is installed, so what reads them takes it too. All else has its own in the bundle. */
+function zodOfModules(): Plugin {
+  return {
+    name: "zod-of-modules",
+    setup(bundler) {
+      bundler.onResolve({ filter: /^zod$/ }, ({ path, importer }) =>
+        importer.includes("/task-modules/") ? { path, external: true } : null,
+      );
+    },
+  };
+}
+
+/** In the bundle nothing is looked up at the start, so drizzle.ts need not be clever there, and only what is used gets in. */
+function drizzleAsModules(): Plugin {
+  const modules = ["", "/sqlite-core", "/better-sqlite3", "/better-sqlite3/migrator"];
+  return {
+    name: "drizzle-as-modules",
+    setup(bundler) {
+      bundler.onLoad({ filter: /store\/sqlite\/drizzle\.ts$/ }, () => ({
+        contents: modules.map((path) => `export * from "drizzle-orm${path}";`).join("\n"),
+        resolveDir: import.meta.dirname,
+      }));
+    },
+  };
+}
+
+/** undici's index runs all of it, from WebSockets to mocks. Deliveries need these; whatever else they import fails the build. */
+function undiciAsNeeded(): Plugin {
+  const files = {
+    Agent: "dispatcher/agent",
+    Pool: "dispatcher/pool",
+    buildConnector: "core/connect",
+    errors: "core/errors",
+  };
+  return {
+    name: "undici-as-needed",
+    setup(bundler) {
+      bundler.onResolve({ filter: /^undici$/ }, ({ path, importer }) =>
+        importer.includes("/src/delivery/") ? { path, namespace: "undici-as-needed" } : null,
+      );
+      bundler.onLoad({ filter: /./, namespace: "undici-as-needed" }, () => ({
+        contents: Object.entries(files)
+          .map(([name, file]) => `export { default as ${name} } from "undici/lib/${file}.js";`)
+          .join("\n"),
+        resolveDir: import.meta.dirname,
+      }));
+    },
+  };
+}
