@@ -6,7 +6,8 @@ import type { Scope } from "./scope.ts";
 import { startServer } from "./server.ts";
 import type { ServerOptions } from "./server.ts";
 
-const WARM_UP = 1000;
+/** Deliveries after which nearly all code that runs is compiled for speed. */
+export const WARM_UP = 3000;
 /** Names of tasks are used once, also on a file that several servers in turn have used. */
 let measurements = 0;
 
@@ -25,20 +26,45 @@ export interface Measurement extends ServerOptions {
   readonly count: number;
 }
 
-/** With a server of its own, which is gone afterwards. */
-export async function measureDeliveries(scope: Scope, measurement: Measurement): Promise<DeliveryRates> {
+export interface WarmServer {
+  /** May be asked as often as there were to be rounds. */
+  measure(): Promise<DeliveryRates>;
+  /** SIGTERM, so that the file is whole. */
+  stop(): Promise<void>;
+}
+
+/** Warmed up, and there for all its rounds, as the programs are that it is compared with. */
+export async function startWarmServer(scope: Scope, measurement: Measurement, rounds: number): Promise<WarmServer> {
   const { receiver, origins, count, file, ...options } = measurement;
   const name = `measured-${++measurements}`;
   const warmUp = { name: `${name}-warm-up`, origins, deliveries: Math.min(WARM_UP, count) };
-  const batch = { name, origins, deliveries: count };
-  registerBatches(file, [warmUp, batch]);
+  const batches = Array.from({ length: rounds }, (_, round) => ({
+    name: `${name}-${round}`,
+    origins,
+    deliveries: count,
+  }));
+  registerBatches(file, [warmUp, ...batches]);
+  const server = await startServer(scope, { ...options, file });
+  await runBatch(scope, server, receiver, warmUp);
+  await allRecorded(server, MODELS_PENDING + count * rounds);
+  return {
+    async measure() {
+      const batch = batches.shift();
+      if (batch === undefined) throw new Error(`There were to be ${rounds} rounds`);
+      const { started, firstPost, lastPost } = await runBatch(scope, server, receiver, batch);
+      const recorded = await allRecorded(server, MODELS_PENDING + count * batches.length);
+      return { recorded: perSecond(count, started, recorded), posts: perSecond(count, firstPost, lastPost) };
+    },
+    stop: () => server.stop(),
+  };
+}
+
+/** With a server of its own, which is gone afterwards. */
+export async function measureDeliveries(scope: Scope, measurement: Measurement): Promise<DeliveryRates> {
   return scope.within(async (inner) => {
-    const server = await startServer(inner, { ...options, file });
-    await runBatch(inner, server, receiver, warmUp);
-    await allRecorded(server, MODELS_PENDING + count);
-    const { started, firstPost, lastPost } = await runBatch(inner, server, receiver, batch);
-    const recorded = await allRecorded(server, MODELS_PENDING);
+    const server = await startWarmServer(inner, measurement, 1);
+    const rates = await server.measure();
     await server.stop();
-    return { recorded: perSecond(count, started, recorded), posts: perSecond(count, firstPost, lastPost) };
+    return rates;
   });
 }

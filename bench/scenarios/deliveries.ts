@@ -8,13 +8,12 @@ import { inRounds } from "../scenario.ts";
 import type { Row, Scenario, Size } from "../scenario.ts";
 import type { Scope } from "../scope.ts";
 import { median } from "../statistics.ts";
-import { measureDeliveries } from "../throughput.ts";
+import { startWarmServer, WARM_UP } from "../throughput.ts";
 
 const COUNT: Readonly<Record<Size, number>> = { full: 6000, quick: 2000, smallest: 20 };
 const ROUNDS: Readonly<Record<Size, number>> = { full: 5, quick: 2, smallest: 1 };
 /** Two, because the server has at most 16 requests under way to one. */
 const ORIGINS = 2;
-const WARM_UP = 500;
 
 /** From the end of the tasks to the last attempt row, against the same POSTs by undici alone and as jobs of BullMQ. */
 export const deliveries: Scenario = {
@@ -25,31 +24,34 @@ export const deliveries: Scenario = {
     const origins = await receiver.open({ count: ORIGINS });
     const count = COUNT[size];
     const postRates: number[] = [];
-    const ours = (LOG_LEVEL: string) => async () => {
-      // A file of its own, so that the first round has no less in it than the last.
+    const ours = async (LOG_LEVEL: string) => {
       const file = await createModelFile(scope, { program, receiver, origin: origins[0] ?? "" });
       const measurement = { program, env: { LOG_LEVEL }, file, receiver, origins, count };
-      const rates = await measureDeliveries(scope, measurement);
-      if (LOG_LEVEL === "warn") postRates.push(rates.posts);
-      return rates.recorded;
+      return startWarmServer(scope, measurement, ROUNDS[size]);
     };
+    const [quiet, logging] = [await ours("warn"), await ours("info")];
     const raw = startPeer(scope, "./peers/raw-undici.ts");
     const rawRate = rateOf(raw, receiver, origins);
-    await rawRate(WARM_UP);
+    const warmUp = Math.min(WARM_UP, count);
+    await rawRate(warmUp);
     const missing = size === "smallest" ? "the smallest run" : whyNoBullMq();
     const bullMq =
       missing === null
         ? {
-            always: await startBullMq(scope, receiver, origins, "always"),
-            everysec: await startBullMq(scope, receiver, origins, "everysec"),
+            always: await startBullMq(scope, receiver, origins, warmUp, "always"),
+            everysec: await startBullMq(scope, receiver, origins, warmUp, "everysec"),
           }
         : { always: noFigure, everysec: noFigure };
     const samples = await inRounds(ROUNDS[size], {
-      ours: ours("warn"),
+      ours: async () => {
+        const { posts, recorded } = await quiet.measure();
+        postRates.push(posts);
+        return recorded;
+      },
       raw: () => rawRate(count),
       always: () => bullMq.always(count),
       everysec: () => bullMq.everysec(count),
-      logged: ours("info"),
+      logged: async () => (await logging.measure()).recorded,
     });
     return rowsOf({ ...samples, posts: postRates }, missing);
   },
@@ -112,12 +114,13 @@ async function startBullMq(
   scope: Scope,
   receiver: Receiver,
   origins: readonly string[],
+  warmUp: number,
   appendfsync: "always" | "everysec",
 ): Promise<(count: number) => Promise<number>> {
   const port = await startRedis(scope, appendfsync);
   const peer = startPeer(scope, "./bullmq/worker.ts");
   await peer.ask("open", port);
   const rate = rateOf(peer, receiver, origins);
-  await rate(WARM_UP);
+  await rate(warmUp);
   return rate;
 }

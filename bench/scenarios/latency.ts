@@ -8,7 +8,7 @@ import { percentile } from "../statistics.ts";
 
 const COUNT: Readonly<Record<Size, number>> = { full: 200, quick: 100, smallest: 5 };
 const ROUNDS: Readonly<Record<Size, number>> = { full: 4, quick: 2, smallest: 1 };
-const WARM_UP = 25;
+const WARM_UP = 100;
 const EVERY_MS = 20;
 /** The body names its moment in whole milliseconds, rounded down: half a millisecond on average, on both sides alike. */
 const ROUNDED_MS = 0.5;
