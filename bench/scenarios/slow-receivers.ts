@@ -7,6 +7,7 @@ import type { Row, Scenario, Size } from "../scenario.ts";
 import type { Scope } from "../scope.ts";
 import { startServer } from "../server.ts";
 import type { Program } from "../server.ts";
+import { WARM_UP } from "../throughput.ts";
 
 /** Every receiver is an origin of its own. */
 const FAST = 95;
@@ -48,7 +49,8 @@ export const slowReceivers: Scenario = {
 /** Milliseconds from the tasks' start until every fast receiver has all it is owed. What the others are owed is left. */
 async function timeOfFast(scope: Scope, { program, receiver, fast, others, perOrigin }: Round): Promise<number> {
   const origins = [...fast, ...others];
-  const warmUp = { name: "warm-up", origins: fast, deliveries: fast.length * 5 };
+  const warmUpPerOrigin = Math.min(WARM_UP / 100, perOrigin * 2);
+  const warmUp = { name: "warm-up", origins: fast, deliveries: fast.length * warmUpPerOrigin };
   const batch = { name: "measured", origins, deliveries: origins.length * perOrigin };
   const file = await createModelFile(scope, { program, receiver, origin: fast[0] ?? "" });
   registerBatches(file, [warmUp, batch]);

@@ -1,13 +1,13 @@
 /** How many requests may be under way. */
 export interface InFlightLimits {
-  /** Of those that were begun within the last quarter of a second: 32 to 64 is the sweet spot on two cores (measured; more is slower). */
+  /** Of those that were begun within the last tenth of a second: 32 to 64 is the sweet spot on two cores (measured; more is slower). */
   readonly total: number;
   /** To one origin, so that a slow receiver cannot hold all of them. */
   readonly perOrigin: number;
 }
 
 /** A request that has waited this long for its answer costs no more than memory: it leaves its place to others. */
-const WAITING_MS = 250;
+const WAITING_MS = 100;
 /** Requests under way of any age, as a multiple of `total`: each holds a connection and its body. */
 const ALL_PER_TOTAL = 8;
 
