@@ -15,6 +15,7 @@ const EVERYTHING = { name: "task_finished" };
 const SUBSCRIPTION_ID = "io.modelcontextprotocol/subscriptionId";
 /** More than may be open at once. */
 const STREAMS = 600;
+const AT_ONCE = 20;
 
 const taskOf = ({ params }: RpcMessage) => (params?.["data"] as { task_id: string } | undefined)?.task_id;
 const cursorOf = ({ params }: RpcMessage) => String(params?.["cursor"]);
@@ -75,12 +76,14 @@ describe.each(WIRE_ERAS)("a stream of $era", ({ era, requestOf }) => {
     { timeout: 60_000 },
     async () => {
       const server = await startServer();
-      for (let index = 0; index < STREAMS; index++) {
+      const followAndLeave = async (): Promise<void> => {
         const stream = followEvents(server, EVERYTHING, { requestOf });
         const [active] = await stream.waitFor(1);
         expect(active).toMatchObject({ method: "notifications/events/active" });
         stream.leave();
-      }
+      };
+      for (let left = STREAMS; left > 0; left -= AT_ONCE)
+        await Promise.all(Array.from({ length: AT_ONCE }, followAndLeave));
       const last = followEvents(server, EVERYTHING, { requestOf });
       await start(server.url, "t1");
       expect(await last.waitFor(2)).toMatchObject([{}, { params: { data: { task_id: "t1" } } }]);

@@ -1,8 +1,10 @@
 /** The public clients of both SDKs behind one face, so that a test can be run with each. */
 import { Client as ModernClient, StreamableHTTPClientTransport as ModernTransport } from "@modelcontextprotocol/client";
 import type { VersionNegotiationMode } from "@modelcontextprotocol/client";
+import { AjvJsonSchemaValidator as ModernValidator } from "@modelcontextprotocol/client/validators/ajv";
 import { Client as LegacyClient } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport as LegacyTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
+import { AjvJsonSchemaValidator as LegacyValidator } from "@modelcontextprotocol/sdk/validation/ajv";
 import { onTestFinished } from "vitest";
 import { z } from "zod";
 
@@ -31,9 +33,24 @@ export interface ConnectOptions {
 
 export type Connect = (url: string, options?: ConnectOptions) => Promise<TestClient>;
 
+/** Their own validators, shared by all clients of a test file: to compile the schemas of all tools anew for each is what costs. */
+const legacyValidator = compilingOnce(new LegacyValidator());
+const modernValidator = compilingOnce(new ModernValidator());
+
+function compilingOnce<Validators extends { getValidator: (schema: never) => unknown }>(own: Validators): Validators {
+  const known = new Map<string, unknown>();
+  const compile = own.getValidator.bind(own);
+  const getValidator = (schema: never): unknown => {
+    const text = JSON.stringify(schema);
+    if (!known.has(text)) known.set(text, compile(schema));
+    return known.get(text);
+  };
+  return Object.assign(own, { getValidator });
+}
+
 /** The v1 SDK's client: 2025-11-25. */
 export const connectV1: Connect = async (url, options = {}) => {
-  const client = new LegacyClient(CLIENT_INFO);
+  const client = new LegacyClient(CLIENT_INFO, { jsonSchemaValidator: legacyValidator });
   const transport = new LegacyTransport(new URL(url), requestInitOf(options));
   await client.connect(transport);
   onTestFinished(() => client.close());
@@ -50,7 +67,10 @@ export const connectV1: Connect = async (url, options = {}) => {
 /** The v2 SDK's client, which by itself speaks the older era. */
 export function connectV2(mode: VersionNegotiationMode = "legacy"): Connect {
   return async (url, options = {}) => {
-    const client = new ModernClient(CLIENT_INFO, { versionNegotiation: { mode } });
+    const client = new ModernClient(CLIENT_INFO, {
+      versionNegotiation: { mode },
+      jsonSchemaValidator: modernValidator,
+    });
     await client.connect(new ModernTransport(new URL(url), requestInitOf(options)));
     onTestFinished(() => client.close());
     return {
