@@ -1,4 +1,4 @@
-/** Keeps what V8 compiles, so that the next start need not: it halves a start. */
+/** Keeps what V8 compiles, so that the next start need not. */
 import { mkdirSync, statSync } from "node:fs";
 import { enableCompileCache } from "node:module";
 import { homedir } from "node:os";

@@ -4,6 +4,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
+import { compileCache } from "../support/spawn-server.ts";
 import { serveMcp } from "./serve-mcp.ts";
 
 const MANIFEST = createRequire(import.meta.url).resolve("@modelcontextprotocol/inspector/package.json");
@@ -69,9 +70,14 @@ async function inspect(
 ): Promise<{ code: number; stdout: string; stderr: string }> {
   const args = [INSPECTOR, "--cli", url, "--transport", "http", "--format", "json", ...options];
   const { promise, resolve } = Promise.withResolvers<{ code: number; stdout: string; stderr: string }>();
-  const child = execFile(process.execPath, args, (_error, stdout, stderr) => {
-    resolve({ code: child.exitCode ?? -1, stdout, stderr });
-  });
+  const child = execFile(
+    process.execPath,
+    args,
+    { env: { ...process.env, ...compileCache() } },
+    (_error, stdout, stderr) => {
+      resolve({ code: child.exitCode ?? -1, stdout, stderr });
+    },
+  );
   return promise;
 }
 

@@ -18,6 +18,6 @@ export default async function bundleOnce(project: TestProject): Promise<() => vo
   await make();
   project.onTestsRerun(make);
   process.env["CLI_UNDER_TEST"] = join(out, "dist", "cli.js");
-  process.env["NODE_COMPILE_CACHE"] = join(folder, "compiled");
+  process.env["COMPILED_UNDER_TEST"] = join(folder, "compiled");
   return () => rmSync(folder, { recursive: true, force: true });
 }

@@ -91,8 +91,9 @@ export function spawnServer({ file, env = {}, killAt, preload = [], cli: program
   };
 }
 
-function compileCache(): Environment {
-  const folder = process.env["NODE_COMPILE_CACHE"];
+/** For processes that end before the tests do: the test runner's own would write into a folder that is gone. */
+export function compileCache(): Environment {
+  const folder = process.env["COMPILED_UNDER_TEST"];
   return folder === undefined ? { NODE_DISABLE_COMPILE_CACHE: "1" } : { NODE_COMPILE_CACHE: folder };
 }
 
