@@ -28,3 +28,22 @@ test("a failure of ours is in the json log once, with its message and stack", ()
   });
   expect(lines[0]!.split("no disk")).toHaveLength(3);
 });
+
+test("progress that gets through is told at debug only, and what goes wrong with it as of any delivery", () => {
+  const { log, lines } = printed("pretty");
+  const delivery = {
+    deliveryId: "dlv_1",
+    eventId: "evt_1",
+    event: "task_progress",
+    taskId: "t",
+    clientId: "x",
+    url: "http://r.example/",
+  } as const;
+  const attempted = { kind: "delivery.attempted", attempt: 1, durationMs: 1, waitMs: 5000, ...delivery } as const;
+  log.announce({ kind: "delivery.sending", attempt: 1, ...delivery });
+  log.announce({ ...attempted, next: "delivered", outcome: { statusCode: 200, error: null } });
+  log.announce({ ...attempted, next: "withdrawn", outcome: { statusCode: 503, error: "http_5xx" } });
+  expect(lines).toEqual([]);
+  log.announce({ ...attempted, next: "retry", outcome: { statusCode: 503, error: "http_5xx" } });
+  expect(lines).toEqual(["⚠️ Callback to x returned status 503, next attempt in 5 s\n"]);
+});
