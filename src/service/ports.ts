@@ -187,8 +187,8 @@ export interface TaskPage {
 }
 
 /**
- * Called once the deliveries can be claimed, which may be before the answer: a store that answers only when all is on disk holds a claim
- * back for as long.
+ * Called once the deliveries can be claimed, at the answer at the latest; nobody else wakes the dispatcher for them. A store that answers
+ * only when all is on disk may call it before, and holds a claim back for as long. In vain when the task had ended before.
  */
 export type OutboxFilled = () => void;
 

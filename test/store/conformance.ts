@@ -365,6 +365,21 @@ export function describeStore(name: string, open: OpenStore): void {
     });
 
     describe("deliveries", () => {
+      test.each(["finishTask", "cancelTask"] as const)(
+        "can be claimed as soon as %s says so, at its answer at the latest",
+        async (verb) => {
+          await store.registerCallback(aRegistration());
+          const { id } = await runningTask();
+          const claims: Promise<readonly ClaimedDelivery[]>[] = [];
+          const outboxFilled = (): void => void claims.push(store.claimDueDeliveries(aClaim()));
+          const outcome = { status: "completed", result: "done" } as const;
+          if (verb === "finishTask") await store.finishTask({ id, outcome, now: T0, outboxFilled });
+          else await store.cancelTask({ id, error: "enough", now: T0, outboxFilled });
+          const claimed = await Promise.all(claims);
+          expect(claimed.map((deliveries) => deliveries.length)).toEqual([1]);
+        },
+      );
+
       test("a claim brings all that an attempt needs", async () => {
         const delivery = await oneClaimed();
         expect(delivery).toMatchObject({

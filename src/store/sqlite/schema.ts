@@ -121,6 +121,7 @@ export const callbacks = sqliteTable(
     /** In a row. */
     failures: integer().notNull().default(0),
     lastError: text("last_error").$type<AttemptError>(),
+    /** Of a subscription; when any other got through is read from its attempts. */
     lastDeliveryAt: integer("last_delivery_at"),
     disabledReason: text("disabled_reason").$type<DisabledReason>(),
     disabledAt: integer("disabled_at"),
