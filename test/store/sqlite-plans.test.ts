@@ -88,13 +88,17 @@ test("each partial index is used by the query it is for", async () => {
   }
 });
 
-test("no statement has a limit for which SQLite compiles it anew at each run", async () => {
+test("no statement has a parameter for which SQLite compiles it anew at each run", async () => {
   const prepare = vi.spyOn(Database.prototype, "prepare");
   onTestFinished(() => prepare.mockRestore());
   await (await openWholeStore(join(temporaryFolder(), "callbacks.db"))).close();
   const statements = prepare.mock.calls.map(([sql]) => sql);
   expect(statements.filter((sql) => /\blimit \+[?:]/i.test(sql)).length).toBeGreaterThan(10);
   expect(statements.filter((sql) => /\blimit [?:]/i.test(sql))).toEqual([]);
+  // With its table before it where it is compared, and without where it is set.
+  const compared = (sql: string): boolean => /"\."\w+" = [?:]|\bwhere "\w+" = [?:]/i.test(sql);
+  expect(statements.filter((sql) => /"\."\w+" = \+[?:]/.test(sql)).length).toBeGreaterThan(50);
+  expect(statements.filter((sql) => compared(sql) && !sql.includes('"secret_keys"'))).toEqual([]);
 });
 
 test("what register_callback has made is found by its task, and not among all that is no subscription", async () => {
@@ -104,7 +108,9 @@ test("what register_callback has made is found by its task, and not among all th
   await (await openWholeStore(file)).close();
   const ofTask = prepare.mock.calls
     .map(([sql]) => sql)
-    .filter((sql) => /^(select|update|delete) /.test(sql) && /"task_id" = \?[^()]*"subscription_id" is null/.test(sql));
+    .filter(
+      (sql) => /^(select|update|delete) /.test(sql) && /"task_id" = \+\?[^()]*"subscription_id" is null/.test(sql),
+    );
   prepare.mockRestore();
   const db = new Database(file);
   onTestFinished(() => void db.close());
@@ -126,7 +132,7 @@ test("what is open is found among what is open, and not among all deliveries of 
   await (await openWholeStore(file)).close();
   const asksForOpen = prepare.mock.calls
     .map(([sql]) => sql)
-    .filter((sql) => /"status" in \('pending', 'sending'\) and [^()]*"event_id" = \?/.test(sql));
+    .filter((sql) => /"status" in \('pending', 'sending'\) and [^()]*"event_id" = \+\?/.test(sql));
   prepare.mockRestore();
   const db = new Database(file);
   onTestFinished(() => void db.close());
@@ -146,12 +152,13 @@ test("what is held of one callback is found by the callback, and not among all t
   await (await openWholeStore(file)).close();
   const [resume, ...others] = prepare.mock.calls
     .map(([sql]) => sql)
-    .filter((sql) => /^update "deliveries" .*"callback_id" = \? and .*"next_attempt_at" is null/.test(sql));
+    .filter((sql) => /^update "deliveries" .*"callback_id" = \+\? and .*"next_attempt_at" is null/.test(sql));
   prepare.mockRestore();
   const db = new Database(file);
   onTestFinished(() => void db.close());
   for (const sql of [resume!, ...others]) {
-    expect(db.prepare(`explain query plan ${sql}`).get(null, null, null)).toMatchObject({
+    const nulls = Array.from({ length: sql.split("?").length - 1 }, () => null);
+    expect(db.prepare(`explain query plan ${sql}`).get(...nulls)).toMatchObject({
       detail: expect.stringContaining("deliveries_identity (callback_id=?)"),
     });
   }

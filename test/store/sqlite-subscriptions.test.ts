@@ -150,12 +150,12 @@ async function planned(pattern: RegExp): Promise<readonly { readonly statement: 
 test.each([
   [
     "whom a task's end is told, among those who want to hear of it",
-    /^select "id".* from "callbacks" where .*"callbacks"."principal" = \? and "callbacks"."task_id" = \? and \("callbacks"."not_after"/,
+    /^select "id".* from "callbacks" where .*"callbacks"."principal" = \+\? and "callbacks"."task_id" = \+\? and \("callbacks"."not_after"/,
     /SEARCH callbacks USING INDEX callbacks_subscribed \(principal=\? AND task_id=\?\)/,
   ],
   [
     "whom any task's end is told, likewise",
-    /^select "id".* from "callbacks" where .*"callbacks"."principal" = \? and "callbacks"."task_id" is null/,
+    /^select "id".* from "callbacks" where .*"callbacks"."principal" = \+\? and "callbacks"."task_id" is null/,
     /SEARCH callbacks USING INDEX callbacks_subscribed \(principal=\? AND task_id=\?\)/,
   ],
   [
@@ -175,12 +175,12 @@ test.each([
   ],
   [
     "how many subscriptions a principal has, among the live ones",
-    /^select count\(\*\) from "callbacks" where \("subscription_id" is not null.* and "callbacks"."principal" = \?/,
+    /^select count\(\*\) from "callbacks" where \("subscription_id" is not null.* and "callbacks"."principal" = \+\?/,
     /SEARCH callbacks USING INDEX callbacks_subscribed \(principal=\?/,
   ],
   [
     "a subscription, by its id",
-    /^select .* from "callbacks" where "callbacks"."subscription_id" = \?/,
+    /^select .* from "callbacks" where "callbacks"."subscription_id" = \+\?/,
     /SEARCH callbacks USING INDEX callbacks_subscription_id \(subscription_id=\?\)/,
   ],
 ])("is found by its index: %s", async (_, pattern, want) => {

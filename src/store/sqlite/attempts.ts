@@ -1,10 +1,11 @@
-import { and, eq, isNull, or, sql } from "./drizzle.ts";
+import { and, isNull, or, sql } from "./drizzle.ts";
 import { GONE } from "../../domain/delivery.ts";
 import type { RecordAttempt, RecordAttemptResult, RecordedStep } from "../../service/delivery-ports.ts";
 import { prepareHealth } from "./callback-health.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { prepareIsSettled, prepareReopen } from "./outbox.ts";
 import { attempts, deliveries } from "./schema.ts";
+import { isGiven } from "./parameters.ts";
 
 const bound = sql.placeholder;
 
@@ -58,8 +59,8 @@ function columnsOf(step: RecordedStep) {
 }
 
 function prepare(db: SqliteConnection["db"]) {
-  const isDelivery = eq(deliveries.id, bound("deliveryId"));
-  const claimHolds = and(isDelivery, sql`${deliveries.status} = 'sending'`, eq(deliveries.claim, bound("claim")));
+  const isDelivery = isGiven(deliveries.id, "deliveryId");
+  const claimHolds = and(isDelivery, sql`${deliveries.status} = 'sending'`, isGiven(deliveries.claim, "claim"));
   const { eventId, callbackId, attemptCount, sendAgain } = deliveries;
   const taken = { eventId, callbackId, attemptCount, sendAgain };
   return {

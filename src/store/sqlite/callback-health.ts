@@ -7,6 +7,7 @@ import type { CallbackChange } from "../../service/callback-ports.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { prepareHold, prepareResume, prepareWithdraw } from "./outbox.ts";
 import { callbacks } from "./schema.ts";
+import { isGiven } from "./parameters.ts";
 
 const bound = sql.placeholder;
 
@@ -78,13 +79,13 @@ export function prepareEnable(db: SqliteConnection["db"]): (callbackId: string, 
   const statement = db
     .update(callbacks)
     .set({ status: "active", ...IN_ORDER })
-    .where(and(eq(callbacks.id, bound("callbackId")), eq(callbacks.status, "disabled")))
+    .where(and(isGiven(callbacks.id, "callbackId"), eq(callbacks.status, sql.raw("'disabled'"))))
     .prepare();
   return (callbackId, now) => (statement.run({ callbackId }).changes > 0 ? resume(callbackId, now) : null);
 }
 
 function prepare(db: SqliteConnection["db"]) {
-  const isCallback = eq(callbacks.id, bound("callbackId"));
+  const isCallback = isGiven(callbacks.id, "callbackId");
   return {
     // Only where it changes something: nearly all callbacks are in order, and only a subscription shows its last delivery.
     succeed: db

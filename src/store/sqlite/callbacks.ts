@@ -8,7 +8,7 @@ import type { RegisterCallback, RegisterCallbackResult, Store } from "../../serv
 import type { SecretCipher } from "../secret-cipher.ts";
 import { IN_ORDER } from "./callback-health.ts";
 import type { SqliteConnection } from "./connection.ts";
-import { most } from "./limit.ts";
+import { isGiven, most } from "./parameters.ts";
 import { prepareReopen } from "./outbox.ts";
 import { toCallback } from "./rows.ts";
 import { callbackIsRegistered, callbacks, deliveries, eventIsEnd, events, tasks } from "./schema.ts";
@@ -113,8 +113,8 @@ export function prepareCallbackCount(db: SqliteConnection["db"]): (principal: st
     .from(callbacks)
     .where(
       and(
-        eq(callbacks.principal, bound("principal")),
-        eq(callbacks.taskId, bound("taskId")),
+        isGiven(callbacks.principal, "principal"),
+        isGiven(callbacks.taskId, "taskId"),
         ne(callbacks.status, "removed"),
         callbackIsRegistered,
       ),
@@ -173,10 +173,10 @@ function prepare(db: SqliteConnection["db"]) {
       .from(callbacks)
       .where(
         and(
-          eq(callbacks.principal, bound("principal")),
-          eq(callbacks.taskId, bound("taskId")),
-          eq(callbacks.clientId, bound("clientId")),
-          eq(callbacks.url, bound("url")),
+          isGiven(callbacks.principal, "principal"),
+          isGiven(callbacks.taskId, "taskId"),
+          isGiven(callbacks.clientId, "clientId"),
+          isGiven(callbacks.url, "url"),
           callbackIsRegistered,
         ),
       )
@@ -212,19 +212,19 @@ function prepare(db: SqliteConnection["db"]) {
         awaitsTask: sql`${bound("awaitsTask")}`,
         ...IN_ORDER,
       })
-      .where(eq(callbacks.id, bound("id")))
+      .where(isGiven(callbacks.id, "id"))
       .returning()
       .prepare(),
     owed: db
       .select({ id: deliveries.id })
       .from(deliveries)
-      .where(and(eq(deliveries.callbackId, bound("callbackId")), eq(deliveries.eventId, bound("eventId"))))
+      .where(and(isGiven(deliveries.callbackId, "callbackId"), isGiven(deliveries.eventId, "eventId")))
       .prepare(),
     endOf: db
       .select({ eventId: events.id, type: sql<EndType>`${events.type}` })
       .from(tasks)
       .innerJoin(events, eq(events.task, tasks.id))
-      .where(and(eventIsEnd, eq(tasks.principal, bound("principal")), eq(tasks.taskId, bound("taskId"))))
+      .where(and(eventIsEnd, isGiven(tasks.principal, "principal"), isGiven(tasks.taskId, "taskId")))
       .limit(most(1))
       .prepare(),
   };

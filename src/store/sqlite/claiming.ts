@@ -5,7 +5,7 @@ import { secretsAt } from "../../domain/signing-secrets.ts";
 import type { ClaimDeliveries, ClaimedDelivery } from "../../service/delivery-ports.ts";
 import type { SecretCipher } from "../secret-cipher.ts";
 import type { SqliteConnection } from "./connection.ts";
-import { most } from "./limit.ts";
+import { isGiven, most } from "./parameters.ts";
 import { toEvent } from "./rows.ts";
 import { callbacks, deliveries, deliveryIsPending, events, PENDING } from "./schema.ts";
 import { readableSecrets } from "./secrets.ts";
@@ -136,7 +136,7 @@ function prepareStatements(db: SqliteConnection["db"]) {
   const isDueOfOrigin = and(
     // Callbacks have a status too.
     sql.raw(`"deliveries".${PENDING}`),
-    eq(deliveries.origin, bound("origin")),
+    isGiven(deliveries.origin, "origin"),
     lte(deliveries.nextAttemptAt, bound("now")),
     isInTime,
   );
@@ -167,7 +167,7 @@ function prepareStatements(db: SqliteConnection["db"]) {
     event: db
       .select({ id: events.id, type: events.type, occurredAt: events.occurredAt, data: events.data })
       .from(events)
-      .where(eq(events.id, bound("eventId")))
+      .where(isGiven(events.id, "eventId"))
       .prepare(),
   };
 }

@@ -4,6 +4,7 @@ import { completionTokens } from "./completion-schema.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { toTask } from "./rows.ts";
 import { tasks } from "./schema.ts";
+import { isGiven } from "./parameters.ts";
 
 /** A start that is repeated gets a URL each time, since nobody can show it the first again. */
 const COMPLETIONS_PER_TASK_MAX = 10;
@@ -15,7 +16,7 @@ export function completionVerbs({ db }: SqliteConnection): Pick<WorkerVerbs, "fi
     .select({ completion: completionTokens, task: tasks })
     .from(completionTokens)
     .innerJoin(tasks, eq(tasks.id, completionTokens.task))
-    .where(eq(completionTokens.digest, bound("digest")))
+    .where(isGiven(completionTokens.digest, "digest"))
     .prepare();
   return {
     async findCompletion(digest) {
@@ -32,7 +33,7 @@ export function prepareNewCompletion(db: SqliteConnection["db"]): (task: string,
   const ofTask = db
     .select({ count: count() })
     .from(completionTokens)
-    .where(eq(completionTokens.task, bound("task")))
+    .where(isGiven(completionTokens.task, "task"))
     .prepare();
   const insert = db
     .insert(completionTokens)
@@ -41,7 +42,7 @@ export function prepareNewCompletion(db: SqliteConnection["db"]): (task: string,
   const wait = db
     .update(tasks)
     .set({ leaseUntil: sql`max(coalesce(${tasks.leaseUntil}, 0), ${bound("expiresAt")})` })
-    .where(eq(tasks.id, bound("task")))
+    .where(isGiven(tasks.id, "task"))
     .prepare();
   return (task, completion) => {
     if ((ofTask.get({ task })?.count ?? 0) >= COMPLETIONS_PER_TASK_MAX) return false;
@@ -53,7 +54,7 @@ export function prepareNewCompletion(db: SqliteConnection["db"]): (task: string,
 
 export function prepareUseOfCompletion(db: SqliteConnection["db"]) {
   const isUsable = and(
-    eq(completionTokens.digest, bound("digest")),
+    isGiven(completionTokens.digest, "digest"),
     isNull(completionTokens.usedAt),
     gt(completionTokens.expiresAt, bound("now")),
   );
@@ -61,7 +62,7 @@ export function prepareUseOfCompletion(db: SqliteConnection["db"]) {
   const use = db
     .update(completionTokens)
     .set({ usedAt: sql`${bound("now")}` })
-    .where(eq(completionTokens.digest, bound("digest")))
+    .where(isGiven(completionTokens.digest, "digest"))
     .prepare();
   return {
     /** Neither used nor expired. */

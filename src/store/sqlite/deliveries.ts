@@ -7,6 +7,7 @@ import { prepareClaiming } from "./claiming.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { columnsGivenBack } from "./outbox.ts";
 import { deliveries, deliveryIsOpen, deliveryIsSending, taskIsOpen, tasks } from "./schema.ts";
+import { isGiven } from "./parameters.ts";
 
 type DeliveryVerbs = Pick<Store, "claimDueDeliveries" | "resumeClaim" | "recordAttempt" | "releaseClaim" | "reclaim">;
 
@@ -43,9 +44,9 @@ export function deliveryVerbs({ db, write }: SqliteConnection, cipher: SecretCip
 
 function prepareHolding(db: SqliteConnection["db"]) {
   const claimHolds = and(
-    eq(deliveries.id, bound("deliveryId")),
-    eq(deliveries.status, "sending"),
-    eq(deliveries.claim, bound("claim")),
+    isGiven(deliveries.id, "deliveryId"),
+    eq(deliveries.status, sql.raw("'sending'")),
+    isGiven(deliveries.claim, "claim"),
   );
   return {
     resume: db.update(deliveries).set({ nextAttemptAt: null }).where(claimHolds).prepare(),

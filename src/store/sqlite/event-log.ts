@@ -1,8 +1,8 @@
-import { and, asc, desc, eq, gt, gte, inArray, lt, sql } from "./drizzle.ts";
+import { and, asc, desc, gt, gte, inArray, lt, sql } from "./drizzle.ts";
 import type { EventsPage, EventsQuery } from "../../service/subscription-ports.ts";
 import type { Store } from "../../service/ports.ts";
 import type { SqliteConnection } from "./connection.ts";
-import { most } from "./limit.ts";
+import { isGiven, most } from "./parameters.ts";
 import { toEndEvent } from "./rows.ts";
 import { counters, eventIsEnd, events, tasks } from "./schema.ts";
 
@@ -82,10 +82,10 @@ function prepare(db: Db) {
   const ofTask = db
     .select({ id: tasks.id })
     .from(tasks)
-    .where(and(eq(tasks.principal, bound("principal")), eq(tasks.taskId, bound("taskId"))));
+    .where(and(isGiven(tasks.principal, "principal"), isGiven(tasks.taskId, "taskId")));
   const matches = and(
     eventIsEnd,
-    eq(events.principal, bound("principal")),
+    isGiven(events.principal, "principal"),
     gt(events.seq, bound("afterSeq")),
     sql`${events.type} in (select value from json_each(${bound("types")}))`,
     sql`(${bound("taskId")} is null or ${inArray(events.task, ofTask)})`,
@@ -120,10 +120,6 @@ function prepare(db: Db) {
       .orderBy(asc(events.seq))
       .limit(most(1))
       .prepare(),
-    lost: db
-      .select({ value: counters.value })
-      .from(counters)
-      .where(eq(counters.name, bound("name")))
-      .prepare(),
+    lost: db.select({ value: counters.value }).from(counters).where(isGiven(counters.name, "name")).prepare(),
   };
 }

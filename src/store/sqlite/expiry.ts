@@ -3,7 +3,7 @@ import type { DeliveryReason } from "../../domain/delivery.ts";
 import type { ExpiredDelivery } from "../../service/delivery-ports.ts";
 import type { Store } from "../../service/ports.ts";
 import type { SqliteConnection } from "./connection.ts";
-import { most } from "./limit.ts";
+import { isGiven, most } from "./parameters.ts";
 import { prepareIsSettled } from "./outbox.ts";
 import { callbacks, deliveries, deliveryIsPending, deliveryMayExpire, events, tasks } from "./schema.ts";
 
@@ -69,7 +69,7 @@ function prepareExpiring(db: SqliteConnection["db"]) {
         nextAttemptAt: null,
         settledAt: sql`${bound("now")}`,
       })
-      .where(and(eq(deliveries.id, bound("id")), eq(deliveries.status, "pending")))
+      .where(and(isGiven(deliveries.id, "id"), eq(deliveries.status, sql.raw("'pending'"))))
       .prepare(),
     load: db
       .select({
@@ -86,7 +86,7 @@ function prepareExpiring(db: SqliteConnection["db"]) {
       .innerJoin(events, eq(events.id, deliveries.eventId))
       .innerJoin(tasks, eq(tasks.id, events.task))
       .innerJoin(callbacks, eq(callbacks.id, deliveries.callbackId))
-      .where(eq(deliveries.id, bound("id")))
+      .where(isGiven(deliveries.id, "id"))
       .prepare(),
   };
 }

@@ -7,7 +7,7 @@ import type { HistoryPage } from "../../service/callback-ports.ts";
 import type { CallbackHistory, Counts, Store } from "../../service/ports.ts";
 import { healthColumns } from "./callback-health.ts";
 import type { SqliteConnection } from "./connection.ts";
-import { most } from "./limit.ts";
+import { isGiven, most } from "./parameters.ts";
 import { deliveryMatches, filterParameters, statusShown } from "./outbox.ts";
 import {
   attempts,
@@ -72,8 +72,8 @@ export function toDelivery(row: DeliveryRow, made: readonly (Attempt & { readonl
 
 function prepareHistory(db: SqliteConnection["db"]) {
   const isOfTask = and(
-    eq(callbacks.principal, bound("principal")),
-    eq(callbacks.taskId, bound("taskId")),
+    isGiven(callbacks.principal, "principal"),
+    isGiven(callbacks.taskId, "taskId"),
     callbackIsRegistered,
   );
   const isAfter = sql`(${callbacks.registeredAt}, ${callbacks.id}) > (${bound("afterTime")}, ${bound("afterId")})`;
@@ -152,7 +152,7 @@ function prepareTotals(db: SqliteConnection["db"]) {
     completed: db
       .select({ value: counters.value })
       .from(counters)
-      .where(eq(counters.name, "completed_tasks"))
+      .where(eq(counters.name, sql.raw("'completed_tasks'")))
       .prepare(),
     active: db.select({ count: count() }).from(tasks).where(taskIsOpen).prepare(),
     // Open deliveries are those of active callbacks, and of disabled ones for which they are held; all others were withdrawn.

@@ -1,7 +1,7 @@
-import { desc, eq, sql } from "./drizzle.ts";
+import { desc, sql } from "./drizzle.ts";
 import type { Store } from "../../service/ports.ts";
 import type { SqliteConnection } from "./connection.ts";
-import { most } from "./limit.ts";
+import { isGiven, most } from "./parameters.ts";
 import { toReceived } from "./rows.ts";
 import { inbox } from "./inbox-schema.ts";
 
@@ -48,7 +48,7 @@ function prepare(db: SqliteConnection["db"]) {
       .where(sql`${inbox.seq} in (
         select seq from (
           select seq, row_number() over newest as place, sum(bytes) over newest as total
-            from ${inbox} where ${inbox.clientId} = ${bound("clientId")} window newest as (order by seq desc)
+            from ${inbox} where ${inbox.clientId} = +${bound("clientId")} window newest as (order by seq desc)
         ) where place > ${sql.raw(String(RECEIVED_PER_CLIENT_MAX))} or total > ${sql.raw(String(BYTES_PER_CLIENT_MAX))})`)
       .prepare(),
     pruneAll: db
@@ -62,7 +62,7 @@ function prepare(db: SqliteConnection["db"]) {
     list: db
       .select()
       .from(inbox)
-      .where(eq(inbox.clientId, bound("clientId")))
+      .where(isGiven(inbox.clientId, "clientId"))
       .orderBy(desc(inbox.seq))
       .limit(most(RECEIVED_PER_CLIENT_MAX))
       .prepare(),

@@ -4,7 +4,7 @@ import { sealedPrefix } from "../secret-cipher.ts";
 import type { SecretCipher } from "../secret-cipher.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { secretKeys } from "./key-schema.ts";
-import { most } from "./limit.ts";
+import { most } from "./parameters.ts";
 import { callbacks } from "./schema.ts";
 
 /** What the file says of the keys its secrets are under, so that a start need not look at every secret. */

@@ -4,13 +4,13 @@ import type { SQL } from "drizzle-orm";
 import type { DeliveryReason, DeliveryStatus } from "../../domain/delivery.ts";
 import type { DeliveryFilter } from "../../service/callback-ports.ts";
 import type { SqliteConnection } from "./connection.ts";
-import { most } from "./limit.ts";
+import { isGiven, most } from "./parameters.ts";
 import { callbacks, deliveries, deliveryIsOpen } from "./schema.ts";
 
 const bound = sql.placeholder;
 
 const isKeptOverWait = sql`${deliveries.status} = 'sending' and ${deliveries.nextAttemptAt} is not null`;
-const isPending = eq(deliveries.status, "pending");
+const isPending = eq(deliveries.status, sql.raw("'pending'"));
 export const isBeingSent = sql`${deliveries.status} = 'sending' and ${deliveries.nextAttemptAt} is null`;
 
 /** A claim that is kept over a short wait is nothing a reader should know of: the delivery waits for its next attempt. */
@@ -43,7 +43,7 @@ export function prepareReopen(db: SqliteConnection["db"]): (deliveryId: string, 
       notAfter: sql`(select ${callbacks.notAfter} from ${callbacks} where ${callbacks.id} = ${deliveries.callbackId})`,
       settledAt: null,
     })
-    .where(eq(deliveries.id, bound("deliveryId")))
+    .where(isGiven(deliveries.id, "deliveryId"))
     .prepare();
   return (deliveryId, now) => void statement.run({ deliveryId, now });
 }
@@ -60,7 +60,7 @@ export function prepareWithdraw(
       settledAt: sql`${bound("settledAt")}`,
       reason: sql`${bound("reason")}`,
     })
-    .where(and(deliveryIsOpen, eq(deliveries.callbackId, bound("callbackId"))))
+    .where(and(deliveryIsOpen, isGiven(deliveries.callbackId, "callbackId")))
     .prepare();
   return (callbackId, settledAt, reason) => statement.run({ callbackId, settledAt, reason: reason ?? null }).changes;
 }
@@ -73,7 +73,7 @@ export function prepareHold(db: SqliteConnection["db"]): (callbackId: string) =>
   const statement = db
     .update(deliveries)
     .set({ status: "pending", nextAttemptAt: null })
-    .where(and(deliveryIsOpen, eq(deliveries.callbackId, bound("callbackId")), isNotNull(deliveries.nextAttemptAt)))
+    .where(and(deliveryIsOpen, isGiven(deliveries.callbackId, "callbackId"), isNotNull(deliveries.nextAttemptAt)))
     .prepare();
   return (callbackId) => statement.run({ callbackId }).changes;
 }
@@ -84,7 +84,7 @@ export function prepareResume(db: SqliteConnection["db"]): (callbackId: string, 
     .update(deliveries)
     .set({ nextAttemptAt: sql`${bound("now")}` })
     // The plus keeps SQLite from the index of what is due, where it would read what is held of all callbacks.
-    .where(and(isPending, eq(deliveries.callbackId, bound("callbackId")), sql`+${deliveries.nextAttemptAt} is null`))
+    .where(and(isPending, isGiven(deliveries.callbackId, "callbackId"), sql`+${deliveries.nextAttemptAt} is null`))
     .prepare();
   return (callbackId, now) => statement.run({ callbackId, now }).changes;
 }
@@ -107,7 +107,7 @@ export function prepareIsSettled(db: SqliteConnection["db"]): (eventId: string) 
     .select({ one: sql<number>`1` })
     // Left to itself SQLite takes deliveries_event and reads all deliveries of the event, the settled ones too.
     .from(sql`${deliveries} indexed by "deliveries_open"`)
-    .where(and(deliveryIsOpen, eq(deliveries.eventId, bound("eventId"))))
+    .where(and(deliveryIsOpen, isGiven(deliveries.eventId, "eventId")))
     .limit(most(1))
     .prepare();
   return (eventId) => anyOpen.get({ eventId }) === undefined;

@@ -10,7 +10,7 @@ import { prepareDeliveryInsert } from "./callbacks.ts";
 import type { OwedCallback } from "./callbacks.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { prepareEventInsert } from "./event-log.ts";
-import { most } from "./limit.ts";
+import { isGiven, most } from "./parameters.ts";
 import { isBeingSent } from "./outbox.ts";
 import { attempts, callbackHearsProgress, callbacks, deliveries, deliveryIsOpen, events, tasks } from "./schema.ts";
 import { runIsUnderWay } from "./task-runs.ts";
@@ -81,7 +81,7 @@ export function prepareSupersede(db: Db): (task: string, now: number) => void {
   const ofProgress = db
     .select({ id: events.id })
     .from(events)
-    .where(and(eq(events.task, bound("task")), eq(events.type, "task_progress")));
+    .where(and(isGiven(events.task, "task"), eq(events.type, sql.raw("'task_progress'"))));
   const statement = db
     .update(deliveries)
     .set({
@@ -101,7 +101,7 @@ function prepareForgetting(db: Db): (task: string) => void {
     oldest: db
       .select({ eventId: events.id })
       .from(events)
-      .where(and(eq(events.task, bound("task")), eq(events.type, "task_progress")))
+      .where(and(isGiven(events.task, "task"), eq(events.type, sql.raw("'task_progress'"))))
       .orderBy(desc(events.seq))
       .limit(most(EVENTS_KEPT_MAX))
       .offset(EVENTS_KEPT_MAX - 1)
@@ -109,21 +109,15 @@ function prepareForgetting(db: Db): (task: string) => void {
     open: db
       .select({ id: deliveries.id })
       .from(deliveries)
-      .where(and(deliveryIsOpen, eq(deliveries.eventId, bound("eventId"))))
+      .where(and(deliveryIsOpen, isGiven(deliveries.eventId, "eventId")))
       .limit(most(1))
       .prepare(),
     attempts: db
       .delete(attempts)
       .where(inArray(attempts.deliveryId, deliveriesOfEvent(db)))
       .prepare(),
-    deliveries: db
-      .delete(deliveries)
-      .where(eq(deliveries.eventId, bound("eventId")))
-      .prepare(),
-    event: db
-      .delete(events)
-      .where(eq(events.id, bound("eventId")))
-      .prepare(),
+    deliveries: db.delete(deliveries).where(isGiven(deliveries.eventId, "eventId")).prepare(),
+    event: db.delete(events).where(isGiven(events.id, "eventId")).prepare(),
   };
   return (task) => {
     for (const { eventId } of statements.oldest.all({ task })) {
@@ -137,10 +131,7 @@ function prepareForgetting(db: Db): (task: string) => void {
 }
 
 function deliveriesOfEvent(db: Db) {
-  return db
-    .select({ id: deliveries.id })
-    .from(deliveries)
-    .where(eq(deliveries.eventId, bound("eventId")));
+  return db.select({ id: deliveries.id }).from(deliveries).where(isGiven(deliveries.eventId, "eventId"));
 }
 
 function prepareRuns(db: Db) {
@@ -156,7 +147,7 @@ function prepareRuns(db: Db) {
     count: db
       .update(tasks)
       .set({ eventCount: sql`${tasks.eventCount} + 1` })
-      .where(eq(tasks.id, bound("id")))
+      .where(isGiven(tasks.id, "id"))
       .returning({ eventCount: tasks.eventCount })
       .prepare(),
   };
@@ -174,15 +165,13 @@ function prepareTold(db: Db) {
         profile: callbacks.profile,
       })
       .from(callbacks)
-      .where(
-        and(callbackHearsProgress, eq(callbacks.principal, bound("principal")), eq(callbacks.taskId, bound("taskId"))),
-      )
+      .where(and(callbackHearsProgress, isGiven(callbacks.principal, "principal"), isGiven(callbacks.taskId, "taskId")))
       .prepare(),
     /** The task runs, so its newest event is one of these. */
     last: db
       .select({ occurredAt: events.occurredAt, data: events.data })
       .from(events)
-      .where(and(eq(events.task, bound("task")), eq(events.type, "task_progress")))
+      .where(and(isGiven(events.task, "task"), eq(events.type, sql.raw("'task_progress'"))))
       .orderBy(desc(events.seq))
       .limit(most(1))
       .prepare(),

@@ -1,10 +1,10 @@
-import { and, asc, eq, gte, inArray, lt, or, sql } from "./drizzle.ts";
+import { and, asc, gte, inArray, lt, or, sql } from "./drizzle.ts";
 import type { PruneCursor, PrunedStep, PruneHistory, RemovedRows } from "../../service/keeping.ts";
 import type { Store } from "../../service/ports.ts";
 import { completionTokens } from "./completion-schema.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { lostEventsOf } from "./event-log.ts";
-import { most } from "./limit.ts";
+import { isGiven, most } from "./parameters.ts";
 import {
   attempts,
   callbackIsRegistered,
@@ -100,16 +100,13 @@ type Db = SqliteConnection["db"];
 
 /** By the task's event, which callbacks of any task may have got, and by its callbacks, which may have got other events. */
 function deliveryOfTask(db: Db) {
-  const eventsOfTask = db
-    .select({ id: events.id })
-    .from(events)
-    .where(eq(events.task, bound("id")));
+  const eventsOfTask = db.select({ id: events.id }).from(events).where(isGiven(events.task, "id"));
   const callbacksOfTask = db.select({ id: callbacks.id }).from(callbacks).where(callbackOfTask());
   return or(inArray(deliveries.eventId, eventsOfTask), inArray(deliveries.callbackId, callbacksOfTask));
 }
 
 function callbackOfTask() {
-  return and(eq(callbacks.principal, bound("principal")), eq(callbacks.taskId, bound("taskId")), callbackIsRegistered);
+  return and(isGiven(callbacks.principal, "principal"), isGiven(callbacks.taskId, "taskId"), callbackIsRegistered);
 }
 
 function prepareLooking(db: Db) {
@@ -152,23 +149,14 @@ function prepareRemoving(db: Db) {
   return {
     attempts: db.delete(attempts).where(inArray(attempts.deliveryId, deliveriesOfTask)).prepare(),
     deliveries: db.delete(deliveries).where(deliveryOfTask(db)).prepare(),
-    events: db
-      .delete(events)
-      .where(eq(events.task, bound("id")))
-      .prepare(),
+    events: db.delete(events).where(isGiven(events.task, "id")).prepare(),
     /** Readers of the log whose place is before it learn that they have missed something. */
     markLost: db.$client.prepare<{ id: string; name: string }>(`
       insert into "counters" ("name", "value")
-        select :name, max("seq") from "events" where "task" = :id having max("seq") is not null
+        select :name, max("seq") from "events" where "task" = +:id having max("seq") is not null
         on conflict ("name") do update set "value" = max("value", excluded."value")`),
     callbacks: db.delete(callbacks).where(callbackOfTask()).prepare(),
-    completionTokens: db
-      .delete(completionTokens)
-      .where(eq(completionTokens.task, bound("id")))
-      .prepare(),
-    task: db
-      .delete(tasks)
-      .where(eq(tasks.id, bound("id")))
-      .prepare(),
+    completionTokens: db.delete(completionTokens).where(isGiven(completionTokens.task, "id")).prepare(),
+    task: db.delete(tasks).where(isGiven(tasks.id, "id")).prepare(),
   };
 }

@@ -9,7 +9,7 @@ import type {
 } from "../../service/callback-ports.ts";
 import type { Store } from "../../service/ports.ts";
 import type { SqliteConnection } from "./connection.ts";
-import { most } from "./limit.ts";
+import { isGiven, most } from "./parameters.ts";
 import { deliveryMatches, filterParameters, prepareReopen } from "./outbox.ts";
 import { callbackIsRegistered, callbacks, deliveries, eventIsEnd, events } from "./schema.ts";
 
@@ -80,9 +80,9 @@ function pageOf(selection: Selection<"callbackId"> | Selection<"taskId">) {
 }
 
 const target = { status: callbacks.status, disabledReason: callbacks.disabledReason, notAfter: callbacks.notAfter };
-const isOwn = eq(callbacks.principal, bound("principal"));
-const isOfTask = and(isOwn, eq(callbacks.taskId, bound("taskId")), callbackIsRegistered);
-const isCallback = and(isOwn, eq(callbacks.id, bound("callbackId")));
+const isOwn = isGiven(callbacks.principal, "principal");
+const isOfTask = and(isOwn, isGiven(callbacks.taskId, "taskId"), callbackIsRegistered);
+const isCallback = and(isOwn, isGiven(callbacks.id, "callbackId"));
 
 function prepareChecks(db: SqliteConnection["db"]) {
   return {
@@ -91,7 +91,7 @@ function prepareChecks(db: SqliteConnection["db"]) {
       .from(deliveries)
       .innerJoin(events, eq(events.id, deliveries.eventId))
       .innerJoin(callbacks, eq(callbacks.id, deliveries.callbackId))
-      .where(and(isOwn, eq(deliveries.id, bound("deliveryId"))))
+      .where(and(isOwn, isGiven(deliveries.id, "deliveryId")))
       .prepare(),
     callback: db.select(target).from(callbacks).where(isCallback).prepare(),
     anyOfTask: db.select({ id: callbacks.id }).from(callbacks).where(isOfTask).limit(most(1)).prepare(),

@@ -1,4 +1,4 @@
-import { and, asc, eq, gt, isNotNull, sql } from "./drizzle.ts";
+import { and, asc, gt, isNotNull, sql } from "./drizzle.ts";
 import type { InferSelectModel } from "drizzle-orm";
 import { overlapEnd, rotate } from "../../domain/signing-secrets.ts";
 import type { OlderSecret, SigningSecrets } from "../../domain/signing-secrets.ts";
@@ -7,7 +7,7 @@ import type { Store } from "../../service/ports.ts";
 import type { SecretCipher } from "../secret-cipher.ts";
 import type { SqliteConnection } from "./connection.ts";
 import type { KeyRegister } from "./key-register.ts";
-import { most } from "./limit.ts";
+import { isGiven, most } from "./parameters.ts";
 import { toCallback } from "./rows.ts";
 import { callbacks, deliveries, deliveryIsSending } from "./schema.ts";
 
@@ -108,18 +108,18 @@ function prepare(db: SqliteConnection["db"]) {
     find: db
       .select()
       .from(callbacks)
-      .where(and(eq(callbacks.id, bound("callbackId")), eq(callbacks.principal, bound("principal"))))
+      .where(and(isGiven(callbacks.id, "callbackId"), isGiven(callbacks.principal, "principal")))
       .prepare(),
     store: db
       .update(callbacks)
       .set({ signingSecret: sql`${bound("signingSecret")}`, olderSecrets: sql`${bound("olderSecrets")}` })
-      .where(eq(callbacks.id, bound("id")))
+      .where(isGiven(callbacks.id, "id"))
       .prepare(),
     // Claims kept over a short wait hold the old secrets in memory: the next try claims anew.
     giveBack: db
       .update(deliveries)
       .set({ status: "pending" })
-      .where(and(eq(deliveries.callbackId, bound("id")), deliveryIsSending, isNotNull(deliveries.nextAttemptAt)))
+      .where(and(isGiven(deliveries.callbackId, "id"), deliveryIsSending, isNotNull(deliveries.nextAttemptAt)))
       .prepare(),
     next: db
       .select({ id: callbacks.id, signingSecret: callbacks.signingSecret, olderSecrets: callbacks.olderSecrets })

@@ -5,7 +5,7 @@ import type { Store } from "../../service/ports.ts";
 import type { ListedSubscription, SubscriptionPage } from "../../service/subscription-ports.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { toDelivery } from "./history.ts";
-import { most } from "./limit.ts";
+import { isGiven, most } from "./parameters.ts";
 import { statusShown } from "./outbox.ts";
 import { attempts, callbackIsSubscription, callbacks, deliveries, events } from "./schema.ts";
 import { isLive } from "./subscription-statements.ts";
@@ -54,7 +54,7 @@ function prepare(db: SqliteConnection["db"]) {
     list: db
       .select()
       .from(callbacks)
-      .where(and(callbackIsSubscription, eq(callbacks.principal, bound("principal")), isAfter))
+      .where(and(callbackIsSubscription, isGiven(callbacks.principal, "principal"), isAfter))
       .orderBy(asc(callbacks.registeredAt), asc(callbacks.id))
       .limit(most("limit"))
       .prepare(),
@@ -72,7 +72,7 @@ function prepare(db: SqliteConnection["db"]) {
       })
       .from(deliveries)
       .innerJoin(events, eq(events.id, deliveries.eventId))
-      .where(eq(deliveries.callbackId, bound("callbackId")))
+      .where(isGiven(deliveries.callbackId, "callbackId"))
       .orderBy(desc(deliveries.eventId))
       .limit(most("limit"))
       .prepare(),
@@ -86,7 +86,7 @@ function prepare(db: SqliteConnection["db"]) {
         error: attempts.error,
       })
       .from(attempts)
-      .where(eq(attempts.deliveryId, bound("deliveryId")))
+      .where(isGiven(attempts.deliveryId, "deliveryId"))
       .orderBy(asc(attempts.number))
       .prepare(),
   };

@@ -1,4 +1,4 @@
-import { and, eq, isNull, sql } from "./drizzle.ts";
+import { and, isNull } from "./drizzle.ts";
 import type { SQL } from "drizzle-orm";
 import type { EndEvent } from "../../domain/event.ts";
 import type { NewId } from "../../domain/ids.ts";
@@ -9,8 +9,7 @@ import { toEventTypes } from "./rows.ts";
 import { callbacks, subscriptionIsUp } from "./schema.ts";
 import { isInTime } from "./subscription-statements.ts";
 import { prepareWatermark } from "./watermark.ts";
-
-const bound = sql.placeholder;
+import { isGiven } from "./parameters.ts";
 
 /** Owes an event to the live subscriptions that selected it, within the caller's transaction; returns to how many. */
 export function prepareSubscriptionOutbox(db: SqliteConnection["db"], newId: NewId) {
@@ -39,10 +38,10 @@ function prepareListening(db: SqliteConnection["db"]) {
     db
       .select()
       .from(callbacks)
-      .where(and(subscriptionIsUp, eq(callbacks.principal, bound("principal")), task, isInTime))
+      .where(and(subscriptionIsUp, isGiven(callbacks.principal, "principal"), task, isInTime))
       .prepare();
   return {
-    toTask: listeningTo(eq(callbacks.taskId, bound("taskId"))),
+    toTask: listeningTo(isGiven(callbacks.taskId, "taskId")),
     toAny: listeningTo(isNull(callbacks.taskId)),
   };
 }

@@ -2,7 +2,7 @@ import { and, asc, eq, gt, isNull, lte, notExists, sql } from "./drizzle.ts";
 import type { PrunedSubscriptions, PruneSubscriptions } from "../../service/keeping.ts";
 import type { Store } from "../../service/ports.ts";
 import type { SqliteConnection } from "./connection.ts";
-import { most } from "./limit.ts";
+import { isGiven, most } from "./parameters.ts";
 import { prepareWithdraw } from "./outbox.ts";
 import { callbacks, deliveries, verifiedUrls } from "./schema.ts";
 
@@ -48,8 +48,8 @@ function prepare(db: SqliteConnection["db"]) {
       .set({ status: "removed" })
       .where(
         and(
-          eq(callbacks.id, bound("id")),
-          eq(callbacks.status, "disabled"),
+          isGiven(callbacks.id, "id"),
+          eq(callbacks.status, sql.raw("'disabled'")),
           isNull(callbacks.notAfter),
           sql`${callbacks.disabledAt} < ${bound("before")}`,
         ),
@@ -59,7 +59,7 @@ function prepare(db: SqliteConnection["db"]) {
       .delete(callbacks)
       .where(
         and(
-          eq(callbacks.id, bound("id")),
+          isGiven(callbacks.id, "id"),
           hasEnded,
           sql`${callbacks.registeredAt} < ${bound("before")}`,
           notExists(told),

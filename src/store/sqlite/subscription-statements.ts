@@ -1,8 +1,8 @@
-import { and, count, eq, sql } from "./drizzle.ts";
+import { and, count, sql } from "./drizzle.ts";
 import type { InferSelectModel } from "drizzle-orm";
 import { IN_ORDER } from "./callback-health.ts";
 import type { SqliteConnection } from "./connection.ts";
-import { most } from "./limit.ts";
+import { isGiven, most } from "./parameters.ts";
 import { callbacks, deliveries, deliveryIsOpen, subscriptionIsUp, verifiedUrls } from "./schema.ts";
 
 type Row = InferSelectModel<typeof callbacks>;
@@ -17,7 +17,7 @@ export function isLive({ status, notAfter }: Pick<Row, "status" | "notAfter">, n
 export const isInTime = sql`(${callbacks.notAfter} is null or ${callbacks.notAfter} > ${bound("now")})`;
 
 export function prepareSubscriptions(db: SqliteConnection["db"]) {
-  const isCallback = eq(callbacks.id, bound("callbackId"));
+  const isCallback = isGiven(callbacks.id, "callbackId");
   return {
     ...prepareLooking(db),
     insert: db
@@ -63,7 +63,7 @@ export function prepareSubscriptions(db: SqliteConnection["db"]) {
     extendDeliveries: db
       .update(deliveries)
       .set({ notAfter: sql`${bound("expiresAt")}` })
-      .where(and(deliveryIsOpen, eq(deliveries.callbackId, bound("callbackId"))))
+      .where(and(deliveryIsOpen, isGiven(deliveries.callbackId, "callbackId")))
       .prepare(),
     end: db
       .update(callbacks)
@@ -73,12 +73,12 @@ export function prepareSubscriptions(db: SqliteConnection["db"]) {
     owed: db
       .select({ id: deliveries.id })
       .from(deliveries)
-      .where(and(eq(deliveries.callbackId, bound("callbackId")), eq(deliveries.eventId, bound("eventId"))))
+      .where(and(isGiven(deliveries.callbackId, "callbackId"), isGiven(deliveries.eventId, "eventId")))
       .prepare(),
     place: db
       .update(deliveries)
       .set({ cursor: sql`${bound("cursor")}` })
-      .where(eq(deliveries.id, bound("deliveryId")))
+      .where(isGiven(deliveries.id, "deliveryId"))
       .prepare(),
     recordVerified: db
       .insert(verifiedUrls)
@@ -92,13 +92,9 @@ export function prepareSubscriptions(db: SqliteConnection["db"]) {
 }
 
 function prepareLooking(db: SqliteConnection["db"]) {
-  const isOwn = eq(callbacks.principal, bound("principal"));
+  const isOwn = isGiven(callbacks.principal, "principal");
   return {
-    find: db
-      .select()
-      .from(callbacks)
-      .where(eq(callbacks.subscriptionId, bound("id")))
-      .prepare(),
+    find: db.select().from(callbacks).where(isGiven(callbacks.subscriptionId, "id")).prepare(),
     countOwn: db
       .select({ own: count() })
       .from(callbacks)
@@ -110,8 +106,8 @@ function prepareLooking(db: SqliteConnection["db"]) {
       .from(verifiedUrls)
       .where(
         and(
-          eq(verifiedUrls.principal, bound("principal")),
-          eq(verifiedUrls.url, bound("url")),
+          isGiven(verifiedUrls.principal, "principal"),
+          isGiven(verifiedUrls.url, "url"),
           sql`${verifiedUrls.until} > ${bound("now")}`,
         ),
       )

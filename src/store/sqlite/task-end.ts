@@ -12,6 +12,7 @@ import { prepareSupersede } from "./progress.ts";
 import { toEventTypes } from "./rows.ts";
 import { prepareSubscriptionOutbox } from "./subscription-outbox.ts";
 import { callbackIsRegistered, callbacks, counters, taskIsOpen, tasks } from "./schema.ts";
+import { isGiven } from "./parameters.ts";
 
 type TaskEndVerbs = Pick<Store, "finishTask" | "cancelTask">;
 type EndedTask = Pick<Task, "id" | "principal" | "taskId" | "clientId"> & { readonly eventCount: number };
@@ -96,19 +97,19 @@ function prepareEnds(db: SqliteConnection["db"]) {
   const { id, principal, taskId, clientId, eventCount } = tasks;
   const ended = { id, principal, taskId, clientId, eventCount };
   const rightHolds = sql`(${bound("leaseDigest")} is null
-    or (${tasks.leaseDigest} = ${bound("leaseDigest")} and ${tasks.leaseUntil} > ${bound("now")}))
-    and (${bound("lapsedAt")} is null or ${tasks.leaseUntil} = ${bound("lapsedAt")})`;
+    or (${tasks.leaseDigest} = +${bound("leaseDigest")} and ${tasks.leaseUntil} > ${bound("now")}))
+    and (${bound("lapsedAt")} is null or ${tasks.leaseUntil} = +${bound("lapsedAt")})`;
   return {
     finish: db
       .update(tasks)
       .set(end)
-      .where(and(eq(tasks.id, bound("id")), eq(tasks.status, "running"), rightHolds))
+      .where(and(isGiven(tasks.id, "id"), eq(tasks.status, sql.raw("'running'")), rightHolds))
       .returning(ended)
       .prepare(),
     cancel: db
       .update(tasks)
       .set(end)
-      .where(and(eq(tasks.id, bound("id")), taskIsOpen))
+      .where(and(isGiven(tasks.id, "id"), taskIsOpen))
       .returning(ended)
       .prepare(),
   };
@@ -126,8 +127,8 @@ function prepareNews(db: SqliteConnection["db"]) {
       .set({ awaitsTask: false })
       .where(
         and(
-          eq(callbacks.principal, bound("principal")),
-          eq(callbacks.taskId, bound("taskId")),
+          isGiven(callbacks.principal, "principal"),
+          isGiven(callbacks.taskId, "taskId"),
           callbackIsRegistered,
           isOwedTheEnd,
         ),

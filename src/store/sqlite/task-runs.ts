@@ -3,7 +3,7 @@ import { SUSPECT_CRASHES } from "../../domain/task.ts";
 import type { Task } from "../../domain/task.ts";
 import type { ClaimTasks, Store } from "../../service/ports.ts";
 import type { SqliteConnection } from "./connection.ts";
-import { most } from "./limit.ts";
+import { isGiven, most } from "./parameters.ts";
 import { toTask } from "./rows.ts";
 import { AWAITS_HANDLER, taskAwaitsHandler, taskIsSuspect, tasks } from "./schema.ts";
 
@@ -61,7 +61,7 @@ function prepareClaiming(db: SqliteConnection["db"]) {
       .where(
         and(
           taskAwaitsHandler,
-          eq(tasks.taskType, bound("taskType")),
+          isGiven(tasks.taskType, "taskType"),
           lte(tasks.dueAt, bound("now")),
           lt(tasks.crashes, SUSPECT_CRASHES),
         ),
@@ -78,7 +78,7 @@ function prepareClaiming(db: SqliteConnection["db"]) {
     claim: db
       .update(tasks)
       .set({ status: "running", runCount: sql`${tasks.runCount} + 1`, startedAt: sql`${bound("now")}` })
-      .where(eq(tasks.id, bound("id")))
+      .where(isGiven(tasks.id, "id"))
       .returning()
       .prepare(),
     nextDue: db
@@ -91,9 +91,9 @@ function prepareClaiming(db: SqliteConnection["db"]) {
 
 /** The run that is meant, as long as it is under way. */
 export const runIsUnderWay = and(
-  eq(tasks.id, bound("id")),
-  eq(tasks.status, "running"),
-  eq(tasks.runCount, bound("runCount")),
+  isGiven(tasks.id, "id"),
+  eq(tasks.status, sql.raw("'running'")),
+  isGiven(tasks.runCount, "runCount"),
 );
 
 function prepareRunning(db: SqliteConnection["db"]) {

@@ -1,4 +1,4 @@
-import { and, desc, eq, getTableColumns, lt, sql } from "./drizzle.ts";
+import { and, desc, getTableColumns, lt, sql } from "./drizzle.ts";
 import type { SQL } from "drizzle-orm";
 import type { NewId } from "../../domain/ids.ts";
 import type { Callback } from "../../domain/callback.ts";
@@ -9,7 +9,7 @@ import type { SecretCipher } from "../secret-cipher.ts";
 import { prepareCallbackCount, prepareRegister } from "./callbacks.ts";
 import { prepareNewCompletion } from "./completions.ts";
 import type { SqliteConnection } from "./connection.ts";
-import { most } from "./limit.ts";
+import { isGiven, most } from "./parameters.ts";
 import { toTask } from "./rows.ts";
 import { tasks } from "./schema.ts";
 
@@ -125,7 +125,7 @@ function prepareTasks(db: SqliteConnection["db"]) {
 function prepareReads(db: SqliteConnection["db"]) {
   const { input: _input, result: _result, progress: _progress, ...columns } = getTableColumns(tasks);
   const { eventCount: _count, leaseDigest: _digest, leaseUntil: _until, worker: _worker, ...summary } = columns;
-  const isOwn = eq(tasks.principal, bound("principal"));
+  const isOwn = isGiven(tasks.principal, "principal");
   const isBefore = lt(tasks.id, bound("before"));
   // Internal ids begin with the time, so their order is that of the starts.
   const look = (condition: SQL | undefined) =>
@@ -140,19 +140,15 @@ function prepareReads(db: SqliteConnection["db"]) {
     find: db
       .select()
       .from(tasks)
-      .where(and(isOwn, eq(tasks.taskId, bound("taskId"))))
+      .where(and(isOwn, isGiven(tasks.taskId, "taskId")))
       .prepare(),
     findById: db
       .select()
       .from(tasks)
-      .where(and(isOwn, eq(tasks.id, bound("id"))))
+      .where(and(isOwn, isGiven(tasks.id, "id")))
       .prepare(),
-    summary: db
-      .select(summary)
-      .from(tasks)
-      .where(eq(tasks.id, bound("id")))
-      .prepare(),
+    summary: db.select(summary).from(tasks).where(isGiven(tasks.id, "id")).prepare(),
     newest: look(and(isOwn, isBefore)),
-    newestOf: look(and(isOwn, eq(tasks.status, bound("status")), isBefore)),
+    newestOf: look(and(isOwn, isGiven(tasks.status, "status"), isBefore)),
   };
 }

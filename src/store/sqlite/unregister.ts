@@ -1,4 +1,4 @@
-import { and, eq, ne, sql } from "./drizzle.ts";
+import { and, ne } from "./drizzle.ts";
 import type {
   CallbackKey,
   EnableCallback,
@@ -13,8 +13,7 @@ import type { SqliteConnection } from "./connection.ts";
 import { prepareWithdraw } from "./outbox.ts";
 import { toCallback } from "./rows.ts";
 import { callbackIsRegistered, callbacks } from "./schema.ts";
-
-const bound = sql.placeholder;
+import { isGiven } from "./parameters.ts";
 
 export function unregisterVerbs(
   { db, write }: SqliteConnection,
@@ -62,12 +61,12 @@ export function unregisterVerbs(
 }
 
 function prepare(db: SqliteConnection["db"]) {
-  const isOwn = eq(callbacks.principal, bound("principal"));
+  const isOwn = isGiven(callbacks.principal, "principal");
   return {
     findById: db
       .select()
       .from(callbacks)
-      .where(and(isOwn, eq(callbacks.id, bound("id"))))
+      .where(and(isOwn, isGiven(callbacks.id, "id")))
       .prepare(),
     findByNames: db
       .select()
@@ -75,9 +74,9 @@ function prepare(db: SqliteConnection["db"]) {
       .where(
         and(
           isOwn,
-          eq(callbacks.taskId, bound("taskId")),
-          eq(callbacks.clientId, bound("clientId")),
-          eq(callbacks.url, bound("url")),
+          isGiven(callbacks.taskId, "taskId"),
+          isGiven(callbacks.clientId, "clientId"),
+          isGiven(callbacks.url, "url"),
           callbackIsRegistered,
         ),
       )
@@ -85,7 +84,7 @@ function prepare(db: SqliteConnection["db"]) {
     remove: db
       .update(callbacks)
       .set({ status: "removed", ...IN_ORDER })
-      .where(and(eq(callbacks.id, bound("id")), ne(callbacks.status, "removed")))
+      .where(and(isGiven(callbacks.id, "id"), ne(callbacks.status, "removed")))
       .prepare(),
   };
 }

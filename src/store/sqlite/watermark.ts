@@ -1,8 +1,9 @@
-import { and, eq, min, ne, sql } from "./drizzle.ts";
+import { and, min, ne, sql } from "./drizzle.ts";
 import { eventCursorOf } from "../../domain/event-cursor.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { prepareLastSeq } from "./event-log.ts";
 import { deliveries, subscriptionIsOwed } from "./schema.ts";
+import { isGiven } from "./parameters.ts";
 
 const bound = sql.placeholder;
 
@@ -19,7 +20,7 @@ export interface Watermark {
  */
 export function prepareWatermark(db: SqliteConnection["db"]): Watermark {
   const lastSeq = prepareLastSeq(db);
-  const isOf = and(subscriptionIsOwed, eq(deliveries.callbackId, bound("callbackId")));
+  const isOf = and(subscriptionIsOwed, isGiven(deliveries.callbackId, "callbackId"));
   const first = db
     .select({ seq: min(deliveries.eventSeq) })
     .from(deliveries)

@@ -1,7 +1,7 @@
 import { and, asc, eq, gt, lte, min, sql } from "./drizzle.ts";
 import type { ClaimWorkerTask, LeaseState, WorkerVerbs } from "../../service/worker-ports.ts";
 import type { SqliteConnection } from "./connection.ts";
-import { most } from "./limit.ts";
+import { isGiven, most } from "./parameters.ts";
 import { toTask } from "./rows.ts";
 import { taskAwaitsWorker, taskIsLeased, tasks } from "./schema.ts";
 
@@ -66,7 +66,7 @@ function prepareClaiming(db: SqliteConnection["db"]) {
     head: db
       .select({ id: tasks.id, dueAt: tasks.dueAt })
       .from(tasks)
-      .where(and(taskAwaitsWorker, eq(tasks.taskType, bound("taskType")), lte(tasks.dueAt, bound("now"))))
+      .where(and(taskAwaitsWorker, isGiven(tasks.taskType, "taskType"), lte(tasks.dueAt, bound("now"))))
       .orderBy(asc(tasks.dueAt))
       .limit(most(1))
       .prepare(),
@@ -80,7 +80,7 @@ function prepareClaiming(db: SqliteConnection["db"]) {
         leaseUntil: sql`${bound("leaseUntil")}`,
         worker: sql`${bound("worker")}`,
       })
-      .where(eq(tasks.id, bound("id")))
+      .where(isGiven(tasks.id, "id"))
       .returning()
       .prepare(),
   };
@@ -88,17 +88,13 @@ function prepareClaiming(db: SqliteConnection["db"]) {
 
 function prepareHolding(db: SqliteConnection["db"]) {
   const leaseHolds = and(
-    eq(tasks.id, bound("id")),
-    eq(tasks.status, "running"),
-    eq(tasks.leaseDigest, bound("leaseDigest")),
+    isGiven(tasks.id, "id"),
+    eq(tasks.status, sql.raw("'running'")),
+    isGiven(tasks.leaseDigest, "leaseDigest"),
     gt(tasks.leaseUntil, bound("now")),
   );
   return {
-    find: db
-      .select()
-      .from(tasks)
-      .where(eq(tasks.id, bound("id")))
-      .prepare(),
+    find: db.select().from(tasks).where(isGiven(tasks.id, "id")).prepare(),
     renew: db
       .update(tasks)
       .set({ leaseUntil: sql`${bound("leaseUntil")}` })
@@ -130,7 +126,9 @@ function prepareLapsing(db: SqliteConnection["db"]) {
         leaseUntil: null,
         worker: null,
       })
-      .where(and(eq(tasks.id, bound("id")), eq(tasks.status, "running"), eq(tasks.leaseUntil, bound("leaseUntil"))))
+      .where(
+        and(isGiven(tasks.id, "id"), eq(tasks.status, sql.raw("'running'")), isGiven(tasks.leaseUntil, "leaseUntil")),
+      )
       .prepare(),
     prolong: db
       .update(tasks)
