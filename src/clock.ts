@@ -1,3 +1,4 @@
+import { onAbort } from "./on-abort.ts";
 import type { Clock } from "./service/ports.ts";
 
 export const systemClock: Clock = {
@@ -8,10 +9,10 @@ export const systemClock: Clock = {
     const timer = setTimeout(end, ms);
     function end(): void {
       clearTimeout(timer);
-      signal.removeEventListener("abort", end);
+      stopListening();
       resolve();
     }
-    signal.addEventListener("abort", end, { once: true });
+    const stopListening = onAbort(signal, end);
     return promise;
   },
 };

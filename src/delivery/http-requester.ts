@@ -1,5 +1,6 @@
 /** Requests that tasks make: over the same guard and the same kind of connections as deliveries, and with an answer that is kept. */
 import type { Dispatcher } from "undici";
+import { onAbort } from "../on-abort.ts";
 import type { HttpAnswer, HttpRequester } from "../service/http-requester.ts";
 import { attemptErrorOf } from "./attempt-error.ts";
 import { createAgent } from "./http-sender.ts";
@@ -35,7 +36,7 @@ export function createHttpRequester({ guard, userAgent, ca, connect }: HttpReque
       const { origin, pathname, search } = new URL(url);
       const exchange = createAnswerExchange();
       const cancel = (): void => exchange.cancel(signal.reason);
-      signal.addEventListener("abort", cancel, { once: true });
+      const stopListening = onAbort(signal, cancel);
       try {
         const request = { origin, path: pathname + search, method, headers: { ...ownHeaders, ...headers }, body };
         agent.dispatch(request, exchange.handler);
@@ -45,7 +46,7 @@ export function createHttpRequester({ guard, userAgent, ca, connect }: HttpReque
         if (category === null) throw error;
         return category;
       } finally {
-        signal.removeEventListener("abort", cancel);
+        stopListening();
       }
     },
     async close() {

@@ -2,6 +2,7 @@
 import { Agent, Pool } from "undici";
 import type { buildConnector } from "undici";
 import type { Outcome } from "../domain/attempt.ts";
+import { onAbort } from "../on-abort.ts";
 import type { AddressGuard } from "./address-guard.ts";
 import { createExchange } from "./exchange.ts";
 import { createOpenSocket, createPinnedConnect } from "./pinned-connect.ts";
@@ -64,14 +65,14 @@ export function createHttpSender(needs: HttpSenderNeeds): HttpSender {
       const exchange = createExchange(keepsAnswer);
       const cancel = (): void => exchange.cancel(signal.reason);
       const clearDeadline = startDeadline(attemptTimeoutMs, exchange.timeOut);
-      signal.addEventListener("abort", cancel, { once: true });
+      const stopListening = onAbort(signal, cancel);
       try {
         const request = { origin, path: pathname + search, headers: { ...ownHeaders, ...headers }, body };
         agent.dispatch({ ...request, method: "POST" }, exchange.handler);
         return await exchange.outcome;
       } finally {
         clearDeadline();
-        signal.removeEventListener("abort", cancel);
+        stopListening();
       }
     },
     async close() {

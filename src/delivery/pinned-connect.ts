@@ -3,6 +3,7 @@ import type { LookupFunction, Socket } from "node:net";
 import { createSecureContext, getCACertificates } from "node:tls";
 import { callbackify } from "node:util";
 import { buildConnector } from "undici";
+import { onAbort } from "../on-abort.ts";
 import type { AddressGuard, VettedAddress } from "./address-guard.ts";
 import { TOO_SLOW, within } from "./patience.ts";
 
@@ -16,7 +17,7 @@ export type OpenSocket = (
 export interface OpenSocketNeeds {
   /** PEM certificates to trust beside the usual authorities. */
   readonly ca?: string | undefined;
-  /** Ends every connection, those that are still being made included. */
+  /** Ends the connections that are still being made. */
   readonly signal: AbortSignal;
 }
 
@@ -53,6 +54,9 @@ export function createOpenSocket({ ca, signal }: OpenSocketNeeds): OpenSocket {
   const secureContext = createSecureContext(ca === undefined ? {} : { ca: [...getCACertificates("default"), ca] });
   return async (target, addresses, timeoutMs) => {
     const { promise, resolve, reject } = Promise.withResolvers<Socket>();
+    // One of its own: Node would keep each open socket listening to a signal for as long as it lives.
+    const giveUp = new AbortController();
+    const stopListening = onAbort(signal, () => giveUp.abort(signal.reason));
     const connect = buildConnector({
       allowH2: false,
       // Said aloud, so that NODE_TLS_REJECT_UNAUTHORIZED=0 does not reach us.
@@ -64,10 +68,10 @@ export function createOpenSocket({ ca, signal }: OpenSocketNeeds): OpenSocket {
       autoSelectFamily: true,
       autoSelectFamilyAttemptTimeout: NEXT_ADDRESS_AFTER_MS,
       timeout: timeoutMs,
-      signal,
+      signal: giveUp.signal,
     });
     connect(target, (error, socket) => (error === null ? resolve(socket) : reject(error)));
-    return promise;
+    return promise.finally(stopListening);
   };
 }
 
