@@ -1,4 +1,6 @@
 /** The physical limit on this machine: the same POSTs by undici alone, with no database, no signature and no record. */
+import { open } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Agent } from "undici";
 import { answerQuestions } from "../conversation.ts";
@@ -6,6 +8,16 @@ import { monotonicMs } from "../statistics.ts";
 
 const CONNECTIONS = 32;
 const BODY_BYTES = 600;
+
+/** The pages of our database that a task's end with one delivery changes, roughly. */
+const COMMIT = Buffer.alloc(8 * 4096, "x");
+
+interface Steadily {
+  readonly origin: string;
+  readonly count: number;
+  readonly everyMs: number;
+  readonly file: string | null;
+}
 
 let agent: Agent | null = null;
 
@@ -22,14 +34,21 @@ answerQuestions({
     await Promise.all(Array.from({ length: CONNECTIONS }, (_, index) => lane(origins[index % origins.length]!)));
     return monotonicMs() - startedAt;
   },
-  /** One at a time, each with the moment of its sending in the body, as our own bodies have the moment of completion. */
-  async sendSteadily({ origin, count, everyMs }: { origin: string; count: number; everyMs: number }): Promise<void> {
+  /**
+   * One at a time, each with the moment of its sending in the body, as our own bodies have the moment of completion. With `file`, each
+   * waits first until as much as a commit of ours is on disk.
+   */
+  async sendSteadily({ origin, count, everyMs, file }: Steadily): Promise<void> {
     agent ??= new Agent({ connections: CONNECTIONS });
     const filling = "x".repeat(BODY_BYTES - 50);
+    const log = file === null ? null : await openLog(file, count);
     for (let index = 0; index < count; index++) {
-      await post(origin, JSON.stringify({ completed_at: new Date().toISOString(), filling }));
+      const body = JSON.stringify({ completed_at: new Date().toISOString(), filling });
+      if (log !== null) await writeAndWait(log, index);
+      await post(origin, body);
       await sleep(everyMs * (0.5 + Math.random()));
     }
+    await log?.close();
   },
 });
 
@@ -37,4 +56,17 @@ async function post(origin: string, body: string): Promise<void> {
   const headers = { "content-type": "application/json" };
   const response = await agent!.request({ origin, path: "/hook", method: "POST", headers, body });
   await response.body.dump();
+}
+
+/** Of its full length from the start, as the log of a database is when it is used again. */
+async function openLog(file: string, count: number): Promise<FileHandle> {
+  const log = await open(file, "w+");
+  for (let index = 0; index < count; index++) await log.write(COMMIT, 0, COMMIT.length, index * COMMIT.length);
+  await log.sync();
+  return log;
+}
+
+async function writeAndWait(log: FileHandle, index: number): Promise<void> {
+  await log.write(COMMIT, 0, COMMIT.length, index * COMMIT.length);
+  await log.datasync();
 }

@@ -8,7 +8,10 @@ import { inRounds } from "../scenario.ts";
 import type { Row, Scenario, Size } from "../scenario.ts";
 import type { Scope } from "../scope.ts";
 import { median } from "../statistics.ts";
-import { startWarmServer, WARM_UP } from "../throughput.ts";
+import { startWarmServer, warmUpFor } from "../throughput.ts";
+
+/** How a store can be beside the sending: least.ts. */
+type Where = "same" | "thread";
 
 const COUNT: Readonly<Record<Size, number>> = { full: 6000, quick: 2000, smallest: 20 };
 const ROUNDS: Readonly<Record<Size, number>> = { full: 5, quick: 2, smallest: 1 };
@@ -18,7 +21,7 @@ const ORIGINS = 2;
 /** From the end of the tasks to the last attempt row, against the same POSTs by undici alone and as jobs of BullMQ. */
 export const deliveries: Scenario = {
   name: "deliveries",
-  deadlineMs: { full: 110_000, quick: 30_000 },
+  deadlineMs: { full: 150_000, quick: 40_000 },
   async run({ scope, program, size }) {
     const receiver = startReceiver(scope);
     const origins = await receiver.open({ count: ORIGINS });
@@ -32,8 +35,10 @@ export const deliveries: Scenario = {
     const [quiet, logging] = [await ours("warn"), await ours("info")];
     const raw = startPeer(scope, "./peers/raw-undici.ts");
     const rawRate = rateOf(raw, receiver, origins);
-    const warmUp = Math.min(WARM_UP, count);
+    const warmUp = warmUpFor(count);
     await rawRate(warmUp);
+    const least = async (where: Where) => startLeast(scope, receiver, origins, warmUp, where);
+    const [leastSame, leastThread] = [await least("same"), await least("thread")];
     const missing = size === "smallest" ? "the smallest run" : whyNoBullMq();
     const bullMq =
       missing === null
@@ -49,6 +54,8 @@ export const deliveries: Scenario = {
         return recorded;
       },
       raw: () => rawRate(count),
+      leastSame: () => leastSame(count),
+      leastThread: () => leastThread(count),
       always: () => bullMq.always(count),
       everysec: () => bullMq.everysec(count),
       logged: async () => (await logging.measure()).recorded,
@@ -57,11 +64,8 @@ export const deliveries: Scenario = {
   },
 };
 
-function rowsOf(
-  samples: Readonly<Record<"ours" | "raw" | "logged" | "posts" | "always" | "everysec", readonly number[]>>,
-  missing: string | null,
-): Row[] {
-  const { ours, raw, posts, logged, always, everysec } = samples;
+function rowsOf(samples: Readonly<Record<Contender, readonly number[]>>, missing: string | null): Row[] {
+  const { ours, raw, leastSame, leastThread, posts, logged, always, everysec } = samples;
   const skipped = missing === null ? {} : { skipped: missing };
   // The better of the two is the one to be better than.
   const [name, best] = median(always) > median(everysec) ? ["always", always] : ["everysec", everysec];
@@ -81,6 +85,15 @@ function rowsOf(
       target: { atLeast: 4 },
       ...skipped,
     },
+    ...[
+      { what: "the least there could be, one thread", least: leastSame },
+      { what: "the least there could be, a thread for the store", least: leastThread },
+    ].map(({ what, least }) => ({
+      what,
+      unit: "/s" as const,
+      samples: least,
+      against: { what: "raw undici", samples: raw },
+    })),
     { what: "BullMQ, appendfsync always", unit: "/s", samples: always, ...skipped },
     { what: "BullMQ, appendfsync everysec", unit: "/s", samples: everysec, ...skipped },
     {
@@ -98,6 +111,8 @@ function rowsOf(
   ];
 }
 
+type Contender = "ours" | "raw" | "leastSame" | "leastThread" | "logged" | "posts" | "always" | "everysec";
+
 const noFigure = (_count: number): Promise<number> => Promise.resolve(Number.NaN);
 
 function rateOf(sender: Peer, receiver: Receiver, origins: readonly string[]): (count: number) => Promise<number> {
@@ -107,6 +122,21 @@ function rateOf(sender: Peer, receiver: Receiver, origins: readonly string[]): (
     await receiver.reached();
     return (count * 1000) / tookMs;
   };
+}
+
+/** Warmed up. Returns what measures it. */
+async function startLeast(
+  scope: Scope,
+  receiver: Receiver,
+  origins: readonly string[],
+  warmUp: number,
+  where: Where,
+): Promise<(count: number) => Promise<number>> {
+  const peer = startPeer(scope, "./peers/least.ts");
+  await peer.ask("open", where);
+  const rate = rateOf(peer, receiver, origins);
+  await rate(warmUp);
+  return rate;
 }
 
 /** A Redis and a worker of their own, warmed up. Returns what measures them. */

@@ -7,7 +7,7 @@ import type { Row, Scenario, Size } from "../scenario.ts";
 import type { Scope } from "../scope.ts";
 import { startServer } from "../server.ts";
 import type { Program } from "../server.ts";
-import { WARM_UP } from "../throughput.ts";
+import { warmUpFor } from "../throughput.ts";
 
 /** Every receiver is an origin of its own. */
 const FAST = 95;
@@ -51,7 +51,7 @@ export const slowReceivers: Scenario = {
 /** A warm server of its own. Returns what measures the milliseconds from the tasks' start until every fast receiver has all it is owed. */
 async function startMix(scope: Scope, mix: Mix): Promise<() => Promise<number>> {
   const { program, receiver, fast, perOrigin } = mix;
-  const warmUp = { name: "warm-up", origins: fast, deliveries: fast.length * Math.ceil(WARM_UP / 100) };
+  const warmUp = { name: "warm-up", origins: fast, deliveries: warmUpFor(fast.length * perOrigin) };
   const batches = mix.others.map((others, round) => {
     const origins = [...fast, ...others];
     return { name: `measured-${round}`, origins, deliveries: origins.length * perOrigin };
