@@ -5,7 +5,7 @@ import { onAbort } from "../src/on-abort.ts";
 
 test("each listener is told once, and those that have ended their listening are not", () => {
   const controller = new AbortController();
-  const [first, second, gone] = [vi.fn(), vi.fn(), vi.fn()];
+  const [first, second, gone] = [vi.fn<() => void>(), vi.fn<() => void>(), vi.fn<() => void>()];
   onAbort(controller.signal, first);
   const stopListening = onAbort(controller.signal, gone);
   onAbort(controller.signal, second);
@@ -18,7 +18,7 @@ test("each listener is told once, and those that have ended their listening are 
 
 test("listeners of one signal hear nothing of another", () => {
   const [one, other] = [new AbortController(), new AbortController()];
-  const [listener, ofOther] = [vi.fn(), vi.fn()];
+  const [listener, ofOther] = [vi.fn<() => void>(), vi.fn<() => void>()];
   onAbort(one.signal, listener);
   onAbort(other.signal, ofOther);
   one.abort();

@@ -21,7 +21,7 @@ const NAMES = ["ours", "bare", "onDisk"] as const;
 /** From a task's end to its POST's arrival, at about 50 a second, against a bare send at the same rate. */
 export const latency: Scenario = {
   name: "latency",
-  deadlineMs: { full: 60_000, quick: 20_000 },
+  deadlineMs: { full: 90_000, quick: 30_000 },
   async run({ scope, program, size }) {
     const receiver = startReceiver(scope);
     const [origin = ""] = await receiver.open({ count: 1 });

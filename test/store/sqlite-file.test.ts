@@ -2,8 +2,9 @@ import { statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { expect, onTestFinished, test } from "vitest";
-import { temporaryFolder } from "../support/builders.ts";
+import { aStart, temporaryFolder } from "../support/builders.ts";
 import { openTestStore } from "../support/sqlite-store.ts";
+import { until } from "../support/until.ts";
 
 const someFile = () => join(temporaryFolder(), "callbacks.db");
 
@@ -21,6 +22,31 @@ test("a second server on the same file is refused, and may start once the first 
   await first.close();
   const second = await openTestStore(file);
   await second.close();
+});
+
+test("what was written is moved from the log into the file in a moment without work, long before the log has grown large", async () => {
+  const file = someFile();
+  const store = await openTestStore(file);
+  onTestFinished(() => store.close());
+  const before = statSync(file).size;
+  for (let index = 0; index < 150; index++) await store.startTask(aStart({ taskId: `task-${index}` }));
+  await until("the file has grown", () => statSync(file).size > before);
+  const copy = new Database(file, { readonly: true });
+  onTestFinished(() => void copy.close());
+  expect(copy.prepare("select count(*) from tasks").pluck().get()).toBe(150);
+});
+
+test("a moment without work in which the log cannot be moved does no harm", async () => {
+  const file = someFile();
+  const store = await openTestStore(file);
+  onTestFinished(() => store.close());
+  const reader = new Database(file, { readonly: true });
+  reader.exec("begin; select * from tasks");
+  const before = statSync(file).size;
+  for (let index = 0; index < 150; index++) await store.startTask(aStart({ taskId: `task-${index}` }));
+  reader.close();
+  for (let index = 150; index < 300; index++) await store.startTask(aStart({ taskId: `task-${index}` }));
+  await until("the file has grown", () => statSync(file).size > before);
 });
 
 test("a database newer than the code is refused and left as it is", async () => {

@@ -6,6 +6,7 @@ import type { BetterSQLite3Database } from "drizzle-orm/better-sqlite3";
 import { StartError } from "../../domain/errors.ts";
 import { createGroupCommit, isBusy } from "./group-commit.ts";
 import type { GroupCommit } from "./group-commit.ts";
+import { createIdleCheckpoints } from "./idle-checkpoints.ts";
 import { createLogSync } from "./log-sync.ts";
 
 /** How long we wait for another server on the same file to end: a restart overlaps with its predecessor for a moment. */
@@ -39,7 +40,12 @@ export function openConnection(file: string, migrationsFolder: string): SqliteCo
     const db = drizzle({ client });
     const transaction = client.transaction((work: () => void) => work());
     const log = createLogSync(`${path}-wal`);
-    const { write, flush, settled } = createGroupCommit((work) => transaction.immediate(work), log.sync);
+    const checkpoints = createIdleCheckpoints(client);
+    const inTransaction = (work: () => void): void => {
+      transaction.immediate(work);
+      checkpoints.committed();
+    };
+    const { write, flush, settled } = createGroupCommit(inTransaction, log.sync);
     return {
       db,
       write,
@@ -49,6 +55,7 @@ export function openConnection(file: string, migrationsFolder: string): SqliteCo
       async close() {
         flush();
         await settled();
+        checkpoints.stop();
         log.close();
         client.close();
         lock.close();
