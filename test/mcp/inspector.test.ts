@@ -1,8 +1,12 @@
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { createInterface } from "node:readline";
+import { text } from "node:stream/consumers";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
 import { compileCache } from "../support/spawn-server.ts";
 import { serveMcp } from "./serve-mcp.ts";
@@ -12,6 +16,9 @@ const { bin } = z
   .object({ bin: z.object({ "mcp-inspector": z.string() }) })
   .parse(JSON.parse(readFileSync(MANIFEST, "utf8")));
 const INSPECTOR = join(dirname(MANIFEST), bin["mcp-inspector"]);
+/** What the launcher imports for `--cli`. */
+const COMMAND_LINE = pathToFileURL(join(dirname(MANIFEST), "clients", "cli", "build", "index.js")).href;
+const CALLS = fileURLToPath(new URL("inspector-calls.mjs", import.meta.url));
 const TOOL_ERROR_EXIT = 5;
 
 describe.each([[], ["--protocol-era", "modern"]])("the Inspector's command line %s %s", (...era) => {
@@ -26,11 +33,10 @@ describe.each([[], ["--protocol-era", "modern"]])("the Inspector's command line 
 
   it("calls each tool", async () => {
     const { url } = await serveMcp();
+    const { ask, end } = inspectOften();
     const call = async (name: string, given: Record<string, unknown>): Promise<unknown> => {
       const options = ["--method", "tools/call", "--tool-name", name, "--tool-args-json", JSON.stringify(given)];
-      const { code, stdout, stderr } = await inspect(url, [...era, ...options]);
-      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-      return resultOf(stdout)["structuredContent"];
+      return resultOf(await ask(url, [...era, ...options]))["structuredContent"];
     };
     const registration = { task_id: "t", client_id: "b", callback_url: "http://localhost:8011/webhook/b" };
     const registered = await call("register_callback", registration);
@@ -52,7 +58,8 @@ describe.each([[], ["--protocol-era", "modern"]])("the Inspector's command line 
     expect(await call("list_tasks", {})).toMatchObject({ tasks: [{ task_id: "t" }] });
     expect(await call("list_subscriptions", {})).toMatchObject({ subscription_count: 0 });
     expect(await call("unregister_callback", { callback_id })).toMatchObject({ status: "removed" });
-  }, 120_000);
+    expect(await end()).toEqual({ code: 0, stderr: "" });
+  });
 
   it("shows a tool's error as one", async () => {
     const { url } = await serveMcp();
@@ -68,7 +75,7 @@ async function inspect(
   url: string,
   options: readonly string[],
 ): Promise<{ code: number; stdout: string; stderr: string }> {
-  const args = [INSPECTOR, "--cli", url, "--transport", "http", "--format", "json", ...options];
+  const args = [INSPECTOR, "--cli", ...argumentsFor(url, options)];
   const { promise, resolve } = Promise.withResolvers<{ code: number; stdout: string; stderr: string }>();
   const child = execFile(
     process.execPath,
@@ -79,6 +86,36 @@ async function inspect(
     },
   );
   return promise;
+}
+
+/** Each call connects anew, as it would in a process of its own. */
+function inspectOften() {
+  const child = spawn(process.execPath, [CALLS, COMMAND_LINE], { env: { ...process.env, ...compileCache() } });
+  onTestFinished(() => void child.kill());
+  const exited = once(child, "exit") as Promise<[number | null]>;
+  const stderr = text(child.stderr);
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+
+  async function ask(url: string, options: readonly string[]): Promise<string> {
+    child.stdin.write(`${JSON.stringify(argumentsFor(url, options))}\n`);
+    const printed: string[] = [];
+    for (;;) {
+      const { done, value } = await lines.next();
+      if (done === true) throw new Error(`The Inspector ended with ${(await exited)[0]}: ${await stderr}`);
+      if (value === "\0") return printed.join("\n");
+      printed.push(value);
+    }
+  }
+
+  async function end() {
+    child.stdin.end();
+    return { code: (await exited)[0], stderr: await stderr };
+  }
+  return { ask, end };
+}
+
+function argumentsFor(url: string, options: readonly string[]): string[] {
+  return [url, "--transport", "http", "--format", "json", ...options];
 }
 
 function resultOf(stdout: string): Record<string, unknown> {
