@@ -30,6 +30,12 @@ export function describeStore(name: string, open: OpenStore): void {
       return store.finishTask({ id: task.id, outcome: { status: "completed", result: "done" }, now });
     }
 
+    /** Of `client-0` and so on; all at once, so that they share one wait for the disk. */
+    async function registerMany(count: number, changes: Parameters<typeof aRegistration>[0]): Promise<void> {
+      const clientIds = Array.from({ length: count }, (_, index) => `client-${index}`);
+      await Promise.all(clientIds.map((clientId) => store.registerCallback(aRegistration({ ...changes, clientId }))));
+    }
+
     async function oneClaimed(): Promise<ClaimedDelivery> {
       await store.registerCallback(aRegistration());
       await complete(await runningTask());
@@ -109,8 +115,7 @@ export function describeStore(name: string, open: OpenStore): void {
       });
 
       test("refuses the callback after the thousandth", async () => {
-        for (let index = 0; index < 1000; index++)
-          await store.registerCallback(aRegistration({ clientId: `client-${index}` }));
+        await registerMany(1000, {});
         expect(await store.registerCallback(aRegistration({ clientId: "one-too-many" }))).toEqual({ kind: "limit" });
         expect(await store.registerCallback(aRegistration({ clientId: "client-0" }))).toMatchObject({
           kind: "existing",
@@ -425,9 +430,7 @@ export function describeStore(name: string, open: OpenStore): void {
       });
 
       test("an origin without room does not hide the others, however much of it is due", async () => {
-        for (let index = 0; index < 200; index++) {
-          await store.registerCallback(aRegistration({ clientId: `c${index}`, url: "http://dead.example/" }));
-        }
+        await registerMany(200, { url: "http://dead.example/" });
         await complete(await runningTask());
         for (const [index, host] of ["late", "later"].entries()) {
           const taskId = `task-${host}`;
@@ -820,8 +823,7 @@ export function describeStore(name: string, open: OpenStore): void {
       });
 
       test("a removed callback leaves its place among the thousand", async () => {
-        for (let index = 0; index < 1000; index++)
-          await store.registerCallback(aRegistration({ clientId: `client-${index}` }));
+        await registerMany(1000, {});
         await unregister();
         expect(await store.registerCallback(aRegistration({ clientId: "one-more" }))).toMatchObject({
           callbackCount: 1000,
@@ -1307,8 +1309,7 @@ export function describeStore(name: string, open: OpenStore): void {
 
       test("a step that has removed very many rows ends before its limit", async () => {
         for (const taskId of ["b", "c", "d"]) {
-          for (let index = 0; index < 1000; index++)
-            await store.registerCallback(aRegistration({ taskId, clientId: `c${index}`, events: ["task_failed"] }));
+          await registerMany(1000, { taskId, events: ["task_failed"] });
           await complete(await runningTask(taskId));
         }
         const first = await prune();
