@@ -8,10 +8,9 @@ import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
 import { temporaryFolder } from "../support/builders.ts";
 import { register } from "../support/call-tool.ts";
-import { freePort, startServer, serverEnv } from "../support/server.ts";
+import { cli, freePort, serverEnv, sources, startServer } from "../support/server.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const cli = join(root, "src", "cli.ts");
 
 async function run(args: readonly string[], env: Record<string, string> = {}, command = process.execPath) {
   const child = spawn(command, args, { env: serverEnv(env), cwd: root, stdio: ["ignore", "pipe", "pipe"] });
@@ -22,10 +21,13 @@ async function run(args: readonly string[], env: Record<string, string> = {}, co
 const someFile = () => join(temporaryFolder(), "callbacks.db");
 
 test("--help, --version, and what is no command", async () => {
-  expect(await run([cli, "--help"])).toMatchObject({ code: 0, stdout: expect.stringContaining("serve") });
-  expect(await run([cli, "--version"])).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
-  expect(await run([cli])).toMatchObject({ code: 2, stderr: expect.stringContaining("Usage:") });
-  expect(await run([cli, "dance"])).toMatchObject({
+  expect(await run([sources, "--help"])).toMatchObject({ code: 0, stdout: expect.stringContaining("serve") });
+  expect(await run([sources, "--version"])).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
+  });
+  expect(await run([sources])).toMatchObject({ code: 2, stderr: expect.stringContaining("Usage:") });
+  expect(await run([sources, "dance"])).toMatchObject({
     code: 2,
     stderr: expect.stringContaining("Unknown command: dance"),
   });
@@ -34,7 +36,7 @@ test("--help, --version, and what is no command", async () => {
 test("migrate only migrates, serve then starts on it, and both may be repeated", async () => {
   const file = someFile();
   for (let time = 0; time < 2; time++) {
-    expect(await run([cli, "migrate"], { DATABASE_URL: `file:${file}` })).toMatchObject({ code: 0, stderr: "" });
+    expect(await run([sources, "migrate"], { DATABASE_URL: `file:${file}` })).toMatchObject({ code: 0, stderr: "" });
   }
   const db = new Database(file, { readonly: true });
   expect(
@@ -55,7 +57,7 @@ test("a start that others can reach through a proxy, without tokens, is warned o
 });
 
 test("a key that is none ends the start with exit code 2, and is not repeated", async () => {
-  const { code, stdout, stderr } = await run([cli, "serve"], { SECRETS_KEY: "bXkgZmF2b3VyaXRlIHBhc3N3b3Jk" });
+  const { code, stdout, stderr } = await run([sources, "serve"], { SECRETS_KEY: "bXkgZmF2b3VyaXRlIHBhc3N3b3Jk" });
   expect([code, stdout]).toEqual([2, ""]);
   expect(stderr).toMatch(/SECRETS_KEY must be keys of 32 random bytes in base64/);
   expect(stderr).not.toContain("bXkg");
