@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { PermanentError } from "../../src/service/task-types.ts";
 import { temporaryFolder } from "../support/builders.ts";
 import { until } from "../support/until.ts";
@@ -96,10 +96,10 @@ test("tokens are in no result and no log, and what a server says there is bounde
 });
 
 test("our own environment is not handed on", async () => {
-  process.env["SECRETS_OF_OURS"] = "1";
+  vi.stubEnv("SECRETS_OF_OURS", "1");
+  onTestFinished(() => void vi.unstubAllEnvs());
   const { type } = startCatalog(misbehavingServer());
   const result = await runOnce(await type("bad/tell"), {}).outcome;
-  delete process.env["SECRETS_OF_OURS"];
   expect(result).toMatchObject({ names: expect.not.arrayContaining(["SECRETS_OF_OURS"]) });
 });
 
