@@ -107,8 +107,12 @@ describe("the v1 client's experimental tasks", () => {
   it("list the principal's own tasks, whoever started them, the newest first and in pages", async () => {
     const served = await serveMcp({ tokens: TOKENS });
     const [alice, bob] = [await connect(served, "a-secret"), await connect(served, "b-secret")];
-    for (let index = 0; index < 51; index++)
-      await alice.callTool({ name: "start_task_with_callbacks", arguments: { task_id: `t${index}`, client_id: "c" } });
+    const start = (taskId: string) =>
+      alice.callTool({ name: "start_task_with_callbacks", arguments: { task_id: taskId, client_id: "c" } });
+    await start("t0");
+    const startedBy = Date.now();
+    await until("what is started from now on is newer", () => Date.now() > startedBy);
+    for (let index = 1; index < 51; index++) await start(`t${index}`);
     const first = await alice.experimental.tasks.listTasks();
     expect(first.tasks).toHaveLength(50);
     const second = await alice.experimental.tasks.listTasks(first.nextCursor);
