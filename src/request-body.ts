@@ -21,20 +21,24 @@ export function readRequestBody(request: IncomingMessage): Promise<RequestBody> 
   let bytes = 0;
   const take = (chunk: Buffer): void => {
     bytes += chunk.length;
-    if (bytes <= REQUEST_BODY_BYTES_MAX) chunks.push(chunk);
-    else finish({ kind: "too_large" });
+    if (bytes <= REQUEST_BODY_BYTES_MAX) {
+      chunks.push(chunk);
+      return;
+    }
+    request.pause().off("data", take);
+    resolve({ kind: "too_large" });
   };
-  const end = (): void => finish({ kind: "bytes", bytes: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks) });
-  const gone = (): void => finish({ kind: "gone" });
-  function finish(body: RequestBody): void {
-    request.pause().off("data", take).off("end", end).off("close", gone);
-    resolve(body);
-  }
-  // The error of a client that goes away; "close" follows it.
-  request.on("error", () => {});
-  request.on("data", take).on("end", end).on("close", gone);
+  // Whatever comes first decides; none of them need be taken off again, as the request ends with them.
+  request
+    .on("data", take)
+    .on("end", () => resolve({ kind: "bytes", bytes: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks) }))
+    .on("close", () => resolve({ kind: "gone" }))
+    .on("error", ignore);
   return promise;
 }
+
+/** The error of a client that goes away; "close" follows it. */
+function ignore(): void {}
 
 /**
  * Reads on after an answer that did not wait for the whole body. A connection closed with unread data in it is reset, and the client

@@ -1,20 +1,37 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Middleware } from "koa";
 import type { Announce } from "../service/announcements.ts";
 import type { Clock } from "../service/ports.ts";
 
+/** What the announcements of requests need. */
+export interface AccessLogNeeds {
+  readonly announce: Announce;
+  readonly clock: Pick<Clock, "now">;
+}
+
 /** One announcement for each request, when its answer is out: with the status it really got, whoever wrote the answer. */
-export function accessLog(announce: Announce, clock: Pick<Clock, "now">): Middleware {
+export function accessLog(needs: AccessLogNeeds): Middleware {
   return async (ctx, next) => {
-    const startedAt = clock.now();
-    const { method } = ctx;
-    const path = shownPath(ctx.path);
-    const remoteAddress = ctx.req.socket.remoteAddress?.replace(/^::ffff:/, "") ?? "-";
-    ctx.res.once("close", () => {
-      const { statusCode: status } = ctx.res;
-      announce({ kind: "http.request", remoteAddress, method, path, status, durationMs: clock.now() - startedAt });
-    });
+    announceWhenAnswered(needs, ctx.req, ctx.res, ctx.path);
     await next();
   };
+}
+
+/** The same for a request that Koa does not see. */
+export function announceWhenAnswered(
+  { announce, clock }: AccessLogNeeds,
+  request: IncomingMessage,
+  response: ServerResponse,
+  path: string,
+): void {
+  const startedAt = clock.now();
+  const { method = "" } = request;
+  const remoteAddress = request.socket.remoteAddress?.replace(/^::ffff:/, "") ?? "-";
+  response.once("close", () => {
+    const { statusCode: status } = response;
+    const durationMs = clock.now() - startedAt;
+    announce({ kind: "http.request", remoteAddress, method, path: shownPath(path), status, durationMs });
+  });
 }
 
 /** A completion URL is a secret, whoever gets it right. */

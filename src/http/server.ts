@@ -4,26 +4,42 @@ import type { AddressInfo } from "node:net";
 import { Router } from "@koa/router";
 import Koa from "koa";
 import { StartError } from "../domain/errors.ts";
-import { accessLog } from "./access-log.ts";
+import { accessLog, announceWhenAnswered } from "./access-log.ts";
 import { answerErrors, answerUnknownPaths } from "./errors.ts";
 import { addRoutes } from "./operation.ts";
 import { createOperations } from "./operations.ts";
 import type { OperationsNeeds } from "./operations.ts";
 
-/** The MCP handler knows no Koa: it is given Node's request and response and answers by itself. */
+/** The MCP handler knows no Koa: it is given Node's request and response and answers by itself. Never rejects. */
 export type McpHandler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
 export interface AppNeeds extends OperationsNeeds {
   readonly mcp: McpHandler;
 }
 
+/** Answers a request whose target is a valid URL. */
+export type App = (request: IncomingMessage, response: ServerResponse) => void;
+
 /** All that is served over HTTP. */
-export function createApp({ mcp, ...needs }: AppNeeds): Koa {
-  const { announce, clock } = needs;
+export function createApp(needs: AppNeeds): App {
+  const { mcp } = needs;
+  const handle = createKoa(needs).callback();
+  return (request, response) => {
+    const { url } = request;
+    if (url === "/mcp" || url === "/mcp/") {
+      // Nearly all of the traffic, and nothing of what Koa makes for each request is needed.
+      announceWhenAnswered(needs, request, response, url);
+      void mcp(request, response);
+    } else void handle(request, response);
+  };
+}
+
+function createKoa({ mcp, ...needs }: AppNeeds): Koa {
+  const { announce } = needs;
   const app = new Koa();
   const router = new Router();
   addRoutes(router, createOperations(needs));
-  app.use(accessLog(announce, clock));
+  app.use(accessLog(needs));
   app.use(answerErrors(announce));
   app.use(passToMcp(mcp));
   app.use(answerUnknownPaths());
@@ -34,7 +50,10 @@ export function createApp({ mcp, ...needs }: AppNeeds): Koa {
   return app;
 }
 
-/** Both spellings, without a redirect: a 301 would turn a client's POST into a GET. Before anything reads the body. */
+/**
+ * Those that come with a query, or with the whole URL. Both spellings, without a redirect: a 301 would turn a client's POST into a GET.
+ * Before anything reads the body.
+ */
 function passToMcp(mcp: McpHandler): Koa.Middleware {
   return async (ctx, next) => {
     if (ctx.path !== "/mcp" && ctx.path !== "/mcp/") return next();
@@ -52,10 +71,9 @@ export interface HttpServer {
 }
 
 /** Resolves once it listens. Throws a `StartError` when the address cannot be had. */
-export async function listen(app: Koa, host: string, port: number): Promise<HttpServer> {
-  const handle = app.callback();
+export async function listen(app: App, host: string, port: number): Promise<HttpServer> {
   const server = createServer((request, response) => {
-    if (URL.canParse(request.url ?? "", "http://localhost")) void handle(request, response);
+    if (URL.canParse(request.url ?? "", "http://localhost")) app(request, response);
     else refuseTarget(response);
   });
   const { promise, resolve, reject } = Promise.withResolvers<void>();

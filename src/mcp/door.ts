@@ -19,8 +19,19 @@ export type Admit = (req: IncomingMessage, res: ServerResponse) => string | null
 
 export function createDoor({ principalOf, allowedHosts, allowedOrigins }: DoorNeeds): Admit {
   // Against DNS rebinding. They answer 403 by themselves.
-  const isHostAllowed = hostHeaderValidation([...allowedHosts]);
+  const judgeHost = hostHeaderValidation([...allowedHosts]);
   const isOriginAllowed = originValidation([...allowedOrigins]);
+
+  // Nearly all requests name the same host, and judging it makes a URL of it.
+  let lastAllowedHost: string | undefined;
+
+  function isHostAllowed(req: IncomingMessage, res: ServerResponse): boolean {
+    const { host } = req.headers;
+    if (host !== undefined && host === lastAllowedHost) return true;
+    const isAllowed = judgeHost(req, res);
+    if (isAllowed) lastAllowedHost = host;
+    return isAllowed;
+  }
 
   return (req, res) => {
     if (!isHostAllowed(req, res) || !isOriginAllowed(req, res)) return null;

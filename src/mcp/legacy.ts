@@ -12,8 +12,9 @@ import type { Caller } from "./caller.ts";
 import { principalOfCaller } from "./caller.ts";
 import { INSTRUCTIONS } from "./instructions.ts";
 import type { Methods } from "./methods.ts";
-import { connectPlainRequests } from "./plain-requests.ts";
+import { answerPlain } from "./plain-requests.ts";
 import type { PlainRequest } from "./plain-requests.ts";
+import { writeJson } from "./write-json.ts";
 
 export interface EraNeeds {
   readonly methods: Methods;
@@ -38,7 +39,7 @@ export interface Legacy {
 }
 
 /**
- * Without sessions: plain requests share a Server; any other has one of its own and a transport, since v1's can be connected only once.
+ * Without sessions: plain requests need no Server; any other has one of its own and a transport, since v1's can be connected only once.
  * They are cheap as long as they share the validator.
  */
 export function createLegacy({ methods, serverInfo, closing }: EraNeeds): Legacy {
@@ -52,13 +53,6 @@ export function createLegacy({ methods, serverInfo, closing }: EraNeeds): Legacy
     server.fallbackRequestHandler = ({ method, params }, extra) => methods.call(method, callOf(params, extra, closing));
     return server;
   }
-
-  const shared = createServer();
-  const connecting = connectPlainRequests(shared);
-  shared.fallbackRequestHandler = async ({ method, params }, extra) => {
-    const { clientIdOf } = await connecting;
-    return methods.call(method, { ...callOf(params, extra, closing), id: clientIdOf(extra.requestId) });
-  };
 
   async function serveStream(server: Server, response: Response, res: ServerResponse): Promise<void> {
     streaming.add(server);
@@ -91,18 +85,12 @@ export function createLegacy({ methods, serverInfo, closing }: EraNeeds): Legacy
           await serveStream(server, response, res);
           return;
         }
-        res.writeHead(response.status, Object.fromEntries(response.headers));
-        res.end(await response.text());
+        writeJson(res, response.status, await response.text(), Object.fromEntries(response.headers));
       } finally {
         await server.close();
       }
     },
-    async servePlain(request, caller, res) {
-      const plain = await connecting;
-      const response = await plain.answer(request, caller);
-      res.writeHead(200, { "content-type": "application/json" });
-      res.end(JSON.stringify(response));
-    },
+    servePlain: (request, { clientId: principal }, res) => answerPlain(request, res, { methods, principal, closing }),
     async close() {
       await Promise.all([...streaming].map((server) => server.close()));
     },

@@ -1,3 +1,4 @@
+import { isAscii } from "node:buffer";
 import type { IncomingMessage } from "node:http";
 import { isNestedDeeper, JSON_DEPTH_MAX } from "../domain/json.ts";
 import { readRequestBody, REQUEST_BODY_BYTES_MAX } from "../request-body.ts";
@@ -30,7 +31,7 @@ export async function readMessage(req: IncomingMessage): Promise<ReadMessage> {
 function parseMessage(bytes: Buffer): ReadMessage {
   let message: unknown;
   try {
-    message = JSON.parse(UTF8.decode(bytes));
+    message = JSON.parse(isAscii(bytes) ? bytes.toString("latin1") : UTF8.decode(bytes));
   } catch {
     return refused(400, PARSE_ERROR, "Parse error: the request body is not valid JSON");
   }

@@ -1,15 +1,15 @@
 /**
  * The requests that are nearly all of the traffic: a client of the older era asks for a tool, and nothing about it is out of the
- * ordinary. They share one Server: with a Server, a transport and two web Requests each, half as many were answered.
+ * ordinary. They are answered without the SDK, which would make and parse more for each of them than all the rest of us.
  */
-import type { IncomingHttpHeaders } from "node:http";
-import type { Server } from "@modelcontextprotocol/sdk/server/index.js";
-import type { Transport, TransportSendOptions } from "@modelcontextprotocol/sdk/shared/transport.js";
+import type { IncomingHttpHeaders, ServerResponse } from "node:http";
 import { SUPPORTED_PROTOCOL_VERSIONS } from "@modelcontextprotocol/sdk/types.js";
-import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js";
-import type { Caller } from "./caller.ts";
+import type { Call } from "./call.ts";
+import { RpcError } from "./errors.ts";
+import type { Methods } from "./methods.ts";
+import { writeJson } from "./write-json.ts";
 
-/** Answered in JSON, by the older era's server, without a look at anything but its method and params. */
+/** Answered in JSON, without a look at anything but its id, method and params. */
 export interface PlainRequest {
   readonly jsonrpc: "2.0";
   readonly id: string | number;
@@ -18,6 +18,8 @@ export interface PlainRequest {
 }
 
 const METHODS: ReadonlySet<unknown> = new Set(["tools/call", "tools/list"]);
+const MESSAGE_KEYS: ReadonlySet<string> = new Set(["jsonrpc", "id", "method", "params"]);
+const PARAMS_KEYS: ReadonlySet<string> = new Set(["name", "arguments"]);
 const JSON_TYPE = /^application\/json(?:; ?charset=utf-8)?$/i;
 /** What only clients of the newer era send. */
 const NEWER_HEADERS = ["mcp-method", "mcp-name"];
@@ -41,61 +43,72 @@ function hasPlainHeaders(headers: IncomingHttpHeaders): boolean {
   );
 }
 
-function isPlainMessage({ jsonrpc, id, method, params, ...others }: Readonly<Record<string, unknown>>): boolean {
+function isPlainMessage(message: Readonly<Record<string, unknown>>): boolean {
+  const { jsonrpc, id, method, params } = message;
   return (
     jsonrpc === "2.0" &&
     (typeof id === "string" || Number.isSafeInteger(id)) &&
     METHODS.has(method) &&
     (params === undefined || isPlainParams(params)) &&
-    Object.keys(others).length === 0
+    hasNoKeysBut(message, MESSAGE_KEYS)
   );
 }
 
 function isPlainParams(params: unknown): boolean {
-  if (typeof params !== "object" || params === null || Array.isArray(params)) return false;
-  return Object.keys(params).every((key) => key === "name" || key === "arguments");
+  return typeof params === "object" && params !== null && !Array.isArray(params) && hasNoKeysBut(params, PARAMS_KEYS);
 }
 
-export interface PlainRequests {
-  /** Resolves with the JSON-RPC response. */
-  answer(request: PlainRequest, caller: Caller): Promise<JSONRPCMessage>;
-  /** The id that the client gave to a request that the server knows by this one. */
-  clientIdOf(id: string | number): string | number;
+function hasNoKeysBut(value: object, known: ReadonlySet<string>): boolean {
+  return Object.keys(value).every((key) => known.has(key));
 }
 
-interface Asked {
-  readonly id: string | number;
-  readonly resolve: (response: JSONRPCMessage) => void;
+interface Answering {
+  readonly methods: Pick<Methods, "call">;
+  /** Whose request it is. */
+  readonly principal: string;
+  readonly closing: AbortSignal;
 }
 
-/** Connects `server`, for many clients at once: their ids may be the same ones, so each request gets a number of its own meanwhile. */
-export async function connectPlainRequests(server: Server): Promise<PlainRequests> {
-  const asked = new Map<string | number, Asked>();
-  let count = 0;
-  const transport: Transport = {
-    start: () => Promise.resolve(),
-    close: () => Promise.resolve(),
-    send(message: JSONRPCMessage, _options?: TransportSendOptions) {
-      // A notification has nowhere to go: the answer is one JSON text.
-      if ("id" in message && !("method" in message) && message.id !== undefined) settle(message.id, message);
-      return Promise.resolve();
-    },
-  };
-  function settle(number: string | number, message: JSONRPCMessage): void {
-    const request = asked.get(number);
-    asked.delete(number);
-    request?.resolve({ ...message, id: request.id });
+/** Writes the JSON-RPC response. Resolves when it is written. */
+export async function answerPlain(request: PlainRequest, res: ServerResponse, answering: Answering): Promise<void> {
+  writeJson(res, 200, JSON.stringify(await responseTo(request, res, answering)));
+}
+
+/** In the SDK's order of keys. */
+async function responseTo(request: PlainRequest, res: ServerResponse, { methods, ...of }: Answering): Promise<object> {
+  const { id, method } = request;
+  try {
+    return { result: await methods.call(method, callOf(request, res, of)), jsonrpc: "2.0", id };
+  } catch (error) {
+    if (!(error instanceof RpcError)) throw error;
+    const { code, message, data } = error;
+    return { jsonrpc: "2.0", id, error: { code, message, ...(data !== undefined && { data }) } };
   }
-  await server.connect(transport);
+}
 
+function callOf({ id, params }: PlainRequest, res: ServerResponse, of: Omit<Answering, "methods">): Call {
+  let gone: AbortController | null = null;
   return {
-    answer(request, caller) {
-      const { promise, resolve } = Promise.withResolvers<JSONRPCMessage>();
-      const number = ++count;
-      asked.set(number, { id: request.id, resolve });
-      transport.onmessage?.({ ...request, id: number }, { authInfo: caller });
-      return promise;
+    era: "legacy",
+    id,
+    principal: of.principal,
+    params,
+    progressToken: null,
+    declares: () => false,
+    // It has nowhere to go: the answer is one JSON text.
+    notify: () => Promise.resolve(),
+    /** Made for those who ask, who are few: it costs as much as reading the request. */
+    get signal() {
+      gone ??= abortedWhenClosed(res);
+      return gone.signal;
     },
-    clientIdOf: (number) => asked.get(number)?.id ?? number,
+    closing: of.closing,
   };
+}
+
+function abortedWhenClosed(res: ServerResponse): AbortController {
+  const gone = new AbortController();
+  if (res.closed) gone.abort();
+  else res.once("close", () => gone.abort());
+  return gone;
 }

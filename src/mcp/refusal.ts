@@ -1,4 +1,5 @@
 import type { ServerResponse } from "node:http";
+import { writeJson } from "./write-json.ts";
 
 /** Why a request gets no further than the door: the HTTP status and the JSON-RPC error in the answer's body. */
 export interface Refusal {
@@ -10,7 +11,7 @@ export interface Refusal {
 
 /** The id is null: either the message was not read, or it has none to be trusted. */
 export function refuse(res: ServerResponse, { status, code, message, headers }: Refusal): null {
-  res.writeHead(status, { ...headers, "Content-Type": "application/json" });
-  res.end(JSON.stringify({ jsonrpc: "2.0", error: { code, message }, id: null }));
+  const text = JSON.stringify({ jsonrpc: "2.0", error: { code, message }, id: null });
+  writeJson(res, status, text, { ...headers, "Content-Type": "application/json" });
   return null;
 }

@@ -158,7 +158,7 @@ describe("health", () => {
 
 describe("other paths", () => {
   test("both spellings of /mcp reach the MCP handler without a redirect", async () => {
-    for (const path of ["/mcp", "/mcp/"]) {
+    for (const path of ["/mcp", "/mcp/", "/mcp?trace=1"]) {
       const response = await fetch(url + path, { method: "POST", redirect: "manual", body: "{}" });
       expect([response.status, await response.text()]).toEqual([200, "mcp was here"]);
     }
@@ -191,5 +191,12 @@ describe("other paths", () => {
     await (await fetch(`${url}/nothing?token=x`)).text();
     const seen = await until("the announcement", () => announcements.find(({ kind }) => kind === "http.request"));
     expect(seen).toMatchObject({ method: "GET", path: "/nothing", status: 404, remoteAddress: "127.0.0.1" });
+  });
+
+  test.each(["/mcp", "/mcp/?token=x"])("so is a request to %s, by its path", async (target) => {
+    await (await fetch(url + target, { method: "POST", body: "{}" })).text();
+    const seen = await until("the announcement", () => announcements.find(({ kind }) => kind === "http.request"));
+    const path = target.replace(/[?].*/, "");
+    expect(seen).toMatchObject({ method: "POST", path, status: 200, remoteAddress: "127.0.0.1" });
   });
 });

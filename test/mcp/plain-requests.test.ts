@@ -3,7 +3,7 @@ import { serveMcp } from "./serve-mcp.ts";
 import { rpc, send } from "./wire.ts";
 import type { WireRequest } from "./wire.ts";
 
-/** With a `_meta` among the params the SDK's own transport answers, without one the shared server. */
+/** With a `_meta` among the params the SDK's own server answers, without one we do. */
 function request(method: string, params: object | undefined, id: string | number = 7): WireRequest {
   return {
     headers: { "mcp-protocol-version": "2025-11-25" },
@@ -16,7 +16,7 @@ const start = (taskId: string) => ({
   arguments: { task_id: taskId, client_id: "starter" },
 });
 
-describe("a plain request is answered as the SDK's own transport answers it, byte for byte", () => {
+describe("a plain request is answered as the SDK's own server answers it, byte for byte", () => {
   it.each<[string, string, object | undefined]>([
     ["tools/list", "tools/list", {}],
     ["a call", "tools/call", { name: "get_registered_callbacks", arguments: { task_id: "task-1" } }],
@@ -34,6 +34,17 @@ describe("a plain request is answered as the SDK's own transport answers it, byt
     expect(plain.text).toBe(bySdk.text);
     expect(plain.status).toBe(bySdk.status);
     expect({ ...plain.headers, date: null }).toEqual({ ...bySdk.headers, date: null });
+  });
+
+  it("a fault of ours, which is announced", async () => {
+    const { port, store, announced } = await serveMcp();
+    await store.close();
+    const params = { name: "get_task_result", arguments: { task_id: "task-1" } };
+    const plain = await send(port, request("tools/call", params));
+    const bySdk = await send(port, request("tools/call", { ...params, _meta: {} }));
+    expect(plain.text).toBe(bySdk.text);
+    expect(plain.text).toContain("-32603");
+    expect(announced.map(({ kind }) => kind)).toEqual(["internal.failed", "internal.failed"]);
   });
 
   it("a text as id, and params left out", async () => {
@@ -62,4 +73,11 @@ it("two principals at once, with the same id, are not taken for each other", asy
   const [hers, his] = await Promise.all([as("alice", ask), as("bob", ask)]);
   expect(JSON.stringify(hers.result)).toContain("pending");
   expect(JSON.stringify(his.result)).toContain("not_found");
+});
+
+it("the length of an answer is said, in bytes", async () => {
+  const { port } = await serveMcp();
+  const { headers, text } = await send(port, request("tools/call", start("⏳")));
+  expect(text).toContain("⏳");
+  expect(headers["content-length"]).toBe(String(Buffer.byteLength(text)));
 });
