@@ -75,8 +75,8 @@ export function parseTargetUrl(name: string, text: string): URL {
   if (/[\s\p{Cc}\\]/u.test(text) || !text.isWellFormed())
     throw invalidUrl("must not contain blanks, control characters or backslashes");
   if (!/^https?:\/\//i.test(text)) throw invalidUrl("must be an absolute http:// or https:// URL");
-  if (!URL.canParse(text)) throw invalidUrl("is not a valid URL");
-  const url = new URL(text);
+  const url = URL.parse(text);
+  if (url === null) throw invalidUrl("is not a valid URL");
   if (/^https?:\/\/[^/?#]*@/i.test(text))
     throw invalidUrl("must not contain user information; authenticate with the signature");
   if (url.hostname.length > HOST_NAME_CHARS_MAX)

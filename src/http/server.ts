@@ -17,7 +17,7 @@ export interface AppNeeds extends OperationsNeeds {
   readonly mcp: McpHandler;
 }
 
-/** Answers a request whose target is a valid URL. */
+/** Answers a request. */
 export type App = (request: IncomingMessage, response: ServerResponse) => void;
 
 /** All that is served over HTTP. */
@@ -30,7 +30,8 @@ export function createApp(needs: AppNeeds): App {
       // Nearly all of the traffic, and nothing of what Koa makes for each request is needed.
       announceWhenAnswered(needs, request, response, url);
       void mcp(request, response);
-    } else void handle(request, response);
+    } else if (URL.canParse(url ?? "", "http://localhost")) void handle(request, response);
+    else refuseTarget(response);
   };
 }
 
@@ -72,10 +73,7 @@ export interface HttpServer {
 
 /** Resolves once it listens. Throws a `StartError` when the address cannot be had. */
 export async function listen(app: App, host: string, port: number): Promise<HttpServer> {
-  const server = createServer((request, response) => {
-    if (URL.canParse(request.url ?? "", "http://localhost")) app(request, response);
-    else refuseTarget(response);
-  });
+  const server = createServer(app);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once("error", (error) => reject(asStartError(error, host, port)));
   server.listen(port, host.replace(/^\[(.*)\]$/, "$1"), resolve);

@@ -75,10 +75,11 @@ export async function answerPlain(request: PlainRequest, res: ServerResponse, an
 }
 
 /** In the SDK's order of keys. */
-async function responseTo(request: PlainRequest, res: ServerResponse, { methods, ...of }: Answering): Promise<object> {
+async function responseTo(request: PlainRequest, res: ServerResponse, answering: Answering): Promise<object> {
   const { id, method } = request;
   try {
-    return { result: await methods.call(method, callOf(request, res, of)), jsonrpc: "2.0", id };
+    const result = await answering.methods.call(method, new PlainCall(request, res, answering));
+    return { result, jsonrpc: "2.0", id };
   } catch (error) {
     if (!(error instanceof RpcError)) throw error;
     const { code, message, data } = error;
@@ -86,24 +87,39 @@ async function responseTo(request: PlainRequest, res: ServerResponse, { methods,
   }
 }
 
-function callOf({ id, params }: PlainRequest, res: ServerResponse, of: Omit<Answering, "methods">): Call {
-  let gone: AbortController | null = null;
-  return {
-    era: "legacy",
-    id,
-    principal: of.principal,
-    params,
-    progressToken: null,
-    declares: () => false,
-    // It has nowhere to go: the answer is one JSON text.
-    notify: () => Promise.resolve(),
-    /** Made for those who ask, who are few: it costs as much as reading the request. */
-    get signal() {
-      gone ??= abortedWhenClosed(res);
-      return gone.signal;
-    },
-    closing: of.closing,
-  };
+/** A class for its getter, which a literal would define anew for each request. */
+class PlainCall implements Call {
+  readonly era = "legacy";
+  readonly progressToken = null;
+  readonly id: PlainRequest["id"];
+  readonly params: PlainRequest["params"];
+  readonly principal: string;
+  readonly closing: AbortSignal;
+  readonly #res: ServerResponse;
+  #gone: AbortController | null = null;
+
+  constructor({ id, params }: PlainRequest, res: ServerResponse, { principal, closing }: Answering) {
+    this.id = id;
+    this.params = params;
+    this.principal = principal;
+    this.closing = closing;
+    this.#res = res;
+  }
+
+  /** Made for those who ask, who are few: it costs as much as reading the request. */
+  get signal(): AbortSignal {
+    this.#gone ??= abortedWhenClosed(this.#res);
+    return this.#gone.signal;
+  }
+
+  declares(): boolean {
+    return false;
+  }
+
+  /** It has nowhere to go: the answer is one JSON text. */
+  notify(): Promise<void> {
+    return Promise.resolve();
+  }
 }
 
 function abortedWhenClosed(res: ServerResponse): AbortController {

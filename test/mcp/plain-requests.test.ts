@@ -1,4 +1,6 @@
+import { connect } from "node:net";
 import { describe, expect, it } from "vitest";
+import { until } from "../support/until.ts";
 import { serveMcp } from "./serve-mcp.ts";
 import { rpc, send } from "./wire.ts";
 import type { WireRequest } from "./wire.ts";
@@ -80,4 +82,18 @@ it("the length of an answer is said, in bytes", async () => {
   const { headers, text } = await send(port, request("tools/call", start("⏳")));
   expect(text).toContain("⏳");
   expect(headers["content-length"]).toBe(String(Buffer.byteLength(text)));
+});
+
+it("a client that goes away ends the waiting of its plain request", async () => {
+  const served = await serveMcp();
+  const { body } = request("tools/call", { name: "run_task", arguments: { task_id: "t1" } });
+  const socket = connect(served.port, "127.0.0.1");
+  socket.write(
+    "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n" +
+      `Accept: application/json, text/event-stream\r\nContent-Length: ${Buffer.byteLength(body!)}\r\n\r\n${String(body)}`,
+  );
+  await until("it waits", () => served.clock.sleeping === 1);
+  socket.destroy();
+  await until("nobody waits", () => served.clock.sleeping === 0);
+  expect(served.announced.filter(({ kind }) => kind === "internal.failed")).toEqual([]);
 });
