@@ -1,7 +1,7 @@
 import { and, isNull, or, sql } from "./drizzle.ts";
 import { GONE } from "../../domain/delivery.ts";
 import type { RecordAttempt, RecordAttemptResult, RecordedStep } from "../../service/delivery-ports.ts";
-import { prepareHealth } from "./callback-health.ts";
+import { callbackIsInOrder, prepareHealth } from "./callback-health.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { prepareIsSettled, prepareReopen } from "./outbox.ts";
 import { attempts, deliveries } from "./schema.ts";
@@ -36,9 +36,10 @@ export function prepareRecording(db: SqliteConnection["db"]): (command: RecordAt
     const isGone = step.status === "exhausted" && step.disablesCallback;
     if (row.sendAgain) sendAgain(deliveryId, endedAt, isGone);
     const { callbackId } = row;
+    const isInOrder = row.isInOrder === 1;
     // A 410 that ends one delivery only says nothing of the others.
     if (statusCode === GONE && !isGone) return { claimHeld: true, eventSettled: isSettled(row.eventId) };
-    const health = healthAfter({ callbackId, error, isGone, endedAt, policy: command.disablePolicy });
+    const health = healthAfter({ callbackId, isInOrder, error, isGone, endedAt, policy: command.disablePolicy });
     const told = health.change === null ? {} : { callbackChange: health.change };
     if (overtaken !== undefined) return { claimHeld: false, eventSettled: false, ...told };
     if (step.status !== "pending") return { claimHeld: true, eventSettled: isSettled(row.eventId), ...told };
@@ -62,7 +63,7 @@ function prepare(db: SqliteConnection["db"]) {
   const isDelivery = isGiven(deliveries.id, "deliveryId");
   const claimHolds = and(isDelivery, sql`${deliveries.status} = 'sending'`, isGiven(deliveries.claim, "claim"));
   const { eventId, callbackId, attemptCount, sendAgain } = deliveries;
-  const taken = { eventId, callbackId, attemptCount, sendAgain };
+  const taken = { eventId, callbackId, attemptCount, sendAgain, isInOrder: callbackIsInOrder };
   return {
     count: db
       .update(deliveries)

@@ -1,12 +1,12 @@
 /** What attempts do to their callback, and what brings it back; within the caller's transaction. */
-import { and, eq, isNotNull, or, sql } from "./drizzle.ts";
+import { and, eq, sql } from "./drizzle.ts";
 import type { AttemptError } from "../../domain/attempt.ts";
 import { shouldDisable } from "../../domain/callback-health.ts";
 import type { DisabledReason, DisablePolicy } from "../../domain/callback-health.ts";
 import type { CallbackChange } from "../../service/callback-ports.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { prepareHold, prepareResume, prepareWithdraw } from "./outbox.ts";
-import { callbacks } from "./schema.ts";
+import { callbacks, deliveries } from "./schema.ts";
 import { isGiven } from "./parameters.ts";
 
 const bound = sql.placeholder;
@@ -25,6 +25,8 @@ export const healthColumns = {
 /** An attempt whose claim held, its step taken. */
 export interface AttemptEnd {
   readonly callbackId: string;
+  /** As `callbackIsInOrder` says. */
+  readonly isInOrder: boolean;
   readonly error: AttemptError | null;
   /** Its receiver answered 410. */
   readonly isGone: boolean;
@@ -36,6 +38,10 @@ export interface HealthAfter {
   /** Null: it was so before. */
   readonly change: CallbackChange | null;
 }
+
+/** Of a delivery's callback: a success changes nothing of it, as of nearly all. Only a subscription shows its last delivery. */
+export const callbackIsInOrder = sql<number>`exists (select 1 from ${callbacks} where ${callbacks.id} = ${deliveries.callbackId}
+  and ${callbacks.subscriptionId} is null and ${callbacks.failingSince} is null)`;
 
 export function prepareHealth(db: SqliteConnection["db"]): (attempt: AttemptEnd) => HealthAfter {
   const statements = prepare(db);
@@ -57,8 +63,8 @@ export function prepareHealth(db: SqliteConnection["db"]): (attempt: AttemptEnd)
     return { isDisabled: true, change: { status: "disabled", reason, failingSince, heldCount } };
   }
 
-  return ({ callbackId, error, isGone, endedAt, policy }) => {
-    if (error === null) return succeed(callbackId, endedAt);
+  return ({ callbackId, isInOrder, error, isGone, endedAt, policy }) => {
+    if (error === null) return isInOrder ? { isDisabled: false, change: null } : succeed(callbackId, endedAt);
     const row = statements.fail.get({ callbackId, error, endedAt });
     if (row === undefined) throw new Error(`Callback ${callbackId} is gone.`);
     const { status, ...health } = row;
@@ -87,11 +93,10 @@ export function prepareEnable(db: SqliteConnection["db"]): (callbackId: string, 
 function prepare(db: SqliteConnection["db"]) {
   const isCallback = isGiven(callbacks.id, "callbackId");
   return {
-    // Only where it changes something: nearly all callbacks are in order, and only a subscription shows its last delivery.
     succeed: db
       .update(callbacks)
       .set({ failingSince: null, failures: 0, lastError: null, lastDeliveryAt: sql`${bound("endedAt")}` })
-      .where(and(isCallback, or(isNotNull(callbacks.subscriptionId), isNotNull(callbacks.failingSince))))
+      .where(isCallback)
       .returning({ status: callbacks.status })
       .prepare(),
     fail: db
