@@ -11,10 +11,17 @@ import type { callbacks, events, tasks } from "./schema.ts";
 
 /** Rows into the domain's nouns. What is parsed here was written by this store. */
 
+/** The columns that a task is made of. */
+export type TaskRow = Omit<InferSelectModel<typeof tasks>, "eventCount" | "leaseDigest" | "leaseUntil" | "worker">;
+
 export function toTask(row: InferSelectModel<typeof tasks>): Task {
   const { eventCount: _, leaseDigest: _digest, leaseUntil: _until, worker: _worker, ...task } = row;
+  return taskOf(task);
+}
+
+export function taskOf(row: TaskRow): Task {
   return {
-    ...task,
+    ...row,
     result: row.result === null ? null : (JSON.parse(row.result) as Json),
     progress: row.progress === null ? null : (JSON.parse(row.progress) as Progress),
   };
