@@ -1,4 +1,5 @@
 import { extname } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "./config.ts";
 import { Dispatcher } from "./delivery/dispatcher.ts";
 import { createHttpSender } from "./delivery/http-sender.ts";
@@ -7,7 +8,7 @@ import { SUSPEND_POLICY } from "./domain/subscription.ts";
 import { createApp, listen } from "./http/server.ts";
 import type { McpHandler } from "./http/server.ts";
 import { Lifecycle } from "./lifecycle.ts";
-import { createMcp } from "./mcp/handler.ts";
+import type { Mcp } from "./mcp/handler.ts";
 import { createPrincipalOf } from "./service/principals.ts";
 import type { PrincipalOf } from "./service/principals.ts";
 import type { Revocation } from "./service/revocation.ts";
@@ -22,6 +23,8 @@ import { createServices } from "./services.ts";
 const STOP_GRACE_MS = 8000;
 /** Requests under way, in all and to one origin. */
 const IN_FLIGHT = { total: 64, perOrigin: 16 };
+/** Who waited for the port is answered before the code for MCP takes the thread for a while. A request for MCP ends the wait. */
+const FIRST_ANSWERS_MS = 10;
 
 export { readConfig } from "./config.ts";
 export { version } from "./house.ts";
@@ -123,29 +126,34 @@ function openWatchdog({ taskModules, tasksStallMs }: Config): Watchdog {
   return startWatchdog(tasksStallMs, new URL(file, import.meta.url));
 }
 
-/** The ways in. */
+/** The ways in. MCP follows when the port is open: its code is half of a start, and its requests wait for it. */
 async function openDoors(house: House, services: Services): Promise<Running> {
   const { config, lifecycle, log } = house;
   // Known once it listens, which is before anybody can ask.
   const address = { url: config.publicUrl ?? "" };
   const principalOf = createPrincipalOf(config.accessTokens, config.principalWithoutTokens);
-  const mcp = createMcpDoor(house, services, principalOf, address);
-  const app = createHttpDoor(house, services, principalOf, address, mcp.handle);
+  const gate = createGate();
+  const app = createHttpDoor(house, services, principalOf, address, gate.handle);
   const server = await listen(app, config.host, config.port);
   const { port } = server;
   address.url = config.publicUrl ?? `http://localhost:${port}`;
-  // Beside the dispatcher: a POST to our own test receiver that is under way still finds it.
-  lifecycle.addBeside("http", async () => {
-    mcp.endStreams();
-    services.workerQueue.dismiss();
-    await server.stop(STOP_GRACE_MS);
-    await mcp.close();
-  });
   if (config.isOpenUnawares) {
     log.warn(
       `PUBLIC_URL is ${address.url}, and there are no AUTH_TOKENS: whoever reaches it may do everything. Set AUTH_TOKENS, or ALLOW_ANONYMOUS=true if that is meant.`,
     );
   }
+  let mcp: Mcp | null = null;
+  // Beside the dispatcher: a POST to our own test receiver that is under way still finds it.
+  lifecycle.addBeside("http", async () => {
+    mcp?.endStreams();
+    services.workerQueue.dismiss();
+    // Without MCP the start has failed, and what waits for it has nothing to wait for.
+    await server.stop(mcp === null ? 0 : STOP_GRACE_MS);
+    await mcp?.close();
+  });
+  await Promise.race([gate.firstRequest, sleep(FIRST_ANSWERS_MS)]);
+  mcp = await createMcpDoor(house, services, principalOf, address);
+  gate.open(mcp.handle);
   log.ready({ url: address.url, port, tools: mcp.toolNames });
   return {
     url: address.url,
@@ -157,10 +165,32 @@ async function openDoors(house: House, services: Services): Promise<Running> {
   };
 }
 
+/** Where requests wait until there is somebody to answer them. */
+function createGate() {
+  const asked = Promise.withResolvers<void>();
+  const opened = Promise.withResolvers<McpHandler>();
+  return {
+    firstRequest: asked.promise,
+    open: opened.resolve,
+    async handle(...[request, response]: Parameters<McpHandler>): Promise<void> {
+      asked.resolve();
+      await (
+        await opened.promise
+      )(request, response);
+    },
+  };
+}
+
 /** `url`: how clients reach the server. */
 type Address = { readonly url: string };
 
-function createMcpDoor({ config, clock, log }: House, services: Services, principalOf: PrincipalOf, address: Address) {
+async function createMcpDoor(
+  { config, clock, log }: House,
+  services: Services,
+  principalOf: PrincipalOf,
+  address: Address,
+): Promise<Mcp> {
+  const { createMcp } = await import("./mcp/handler.ts");
   const { allowedHosts, allowedOrigins, testFixtures, runTaskWaitMs, retentionMs, events } = config;
   return createMcp({
     ...services,
