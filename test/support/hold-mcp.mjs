@@ -8,6 +8,7 @@ registerHooks({
     const loaded = next(url, context);
     if (!/\/(mcp\/handler\.ts|handler-\w+\.js)$/.test(url)) return loaded;
     process.stdout.write("Held\n");
-    return { ...loaded, source: `await new Promise((go) => process.once("SIGUSR2", go)); ${end} ${loaded.source}` };
+    const text = Buffer.from(loaded.source ?? "").toString();
+    return { ...loaded, source: `await new Promise((go) => process.once("SIGUSR2", go)); ${end} ${text}` };
   },
 });
