@@ -2,6 +2,7 @@ import { and, eq, sql } from "./drizzle.ts";
 import type { DeliveryClaim, RecordAttempt, RecordAttemptResult } from "../../service/delivery-ports.ts";
 import type { Store } from "../../service/ports.ts";
 import type { SecretCipher } from "../secret-cipher.ts";
+import { asNeeded } from "./as-needed.ts";
 import { prepareRecording } from "./attempts.ts";
 import { prepareClaiming } from "./claiming.ts";
 import type { SqliteConnection } from "./connection.ts";
@@ -14,29 +15,31 @@ type DeliveryVerbs = Pick<Store, "claimDueDeliveries" | "resumeClaim" | "recordA
 const bound = sql.placeholder;
 
 export function deliveryVerbs({ db, write }: SqliteConnection, cipher: SecretCipher): DeliveryVerbs {
-  const claimDue = prepareClaiming(db, cipher);
-  const holding = prepareHolding(db);
-  const reclaiming = prepareReclaiming(db);
-  const record = prepareRecording(db);
+  const prepared = asNeeded({
+    claimDue: () => prepareClaiming(db, cipher),
+    holding: () => prepareHolding(db),
+    reclaiming: () => prepareReclaiming(db),
+    record: () => prepareRecording(db),
+  });
 
   return {
     async claimDueDeliveries(command) {
       // A claim that a power cut takes back is what `reclaim` would have taken back: no need to wait for the disk before sending.
-      return write(() => claimDue(command), "claim");
+      return write(() => prepared.claimDue(command), "claim");
     },
     async resumeClaim(claim: DeliveryClaim) {
-      return write(() => holding.resume.run({ ...claim }).changes > 0, "claim");
+      return write(() => prepared.holding.resume.run({ ...claim }).changes > 0, "claim");
     },
     recordAttempt(command: RecordAttempt): Promise<RecordAttemptResult> {
-      return write(() => record(command), "record");
+      return write(() => prepared.record(command), "record");
     },
     async releaseClaim(claim, nextAttemptAt) {
-      await write(() => holding.release.run({ ...claim, nextAttemptAt }));
+      await write(() => prepared.holding.release.run({ ...claim, nextAttemptAt }));
     },
     async reclaim(now) {
       return write(() => ({
-        tasks: reclaiming.tasks.run().changes,
-        deliveries: reclaiming.deliveries.run({ now }).changes,
+        tasks: prepared.reclaiming.tasks.run().changes,
+        deliveries: prepared.reclaiming.deliveries.run({ now }).changes,
       }));
     },
   };

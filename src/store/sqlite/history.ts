@@ -6,6 +6,7 @@ import type { Delivery } from "../../domain/delivery.ts";
 import type { HistoryPage } from "../../service/callback-ports.ts";
 import type { CallbackHistory, Counts, Store } from "../../service/ports.ts";
 import { healthColumns } from "./callback-health.ts";
+import { asNeeded } from "./as-needed.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { isGiven, most } from "./parameters.ts";
 import { deliveryMatches, filterParameters, statusShown } from "./outbox.ts";
@@ -28,10 +29,10 @@ const bound = sql.placeholder;
 const FIRST_PAGE: HistoryPage = { after: null, limit: CALLBACKS_PER_TASK_MAX, statuses: null, since: null };
 
 export function historyVerbs({ db }: SqliteConnection): Pick<Store, "deliveryHistory" | "counts"> {
-  const history = prepareHistory(db);
-  const totals = prepareTotals(db);
+  const prepared = asNeeded({ history: () => prepareHistory(db), totals: () => prepareTotals(db) });
 
   function historyOf(principal: string, taskId: string, page: HistoryPage): CallbackHistory[] {
+    const { history } = prepared;
     const filter = { ...filterParameters(page), isFiltered: page.statuses === null && page.since === null ? 0 : 1 };
     const after = { afterTime: page.after?.registeredAt ?? -1, afterId: page.after?.id ?? "" };
     const listed = history.callbacks.all({ principal, taskId, limit: page.limit, ...after, ...filter });
@@ -50,6 +51,7 @@ export function historyVerbs({ db }: SqliteConnection): Pick<Store, "deliveryHis
       return db.transaction(() => historyOf(principal, taskId, page));
     },
     async counts(): Promise<Counts> {
+      const { totals } = prepared;
       return db.transaction(() => ({
         completedTasks: totals.completed.get()?.value ?? 0,
         activeTasks: totals.active.get()?.count ?? 0,

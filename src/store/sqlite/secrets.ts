@@ -5,6 +5,7 @@ import type { OlderSecret, SigningSecrets } from "../../domain/signing-secrets.t
 import type { RotateSecret, RotateSecretResult, SealedStep } from "../../service/keeping.ts";
 import type { Store } from "../../service/ports.ts";
 import type { SecretCipher } from "../secret-cipher.ts";
+import { asNeeded } from "./as-needed.ts";
 import type { SqliteConnection } from "./connection.ts";
 import type { KeyRegister } from "./key-register.ts";
 import { isGiven, most } from "./parameters.ts";
@@ -104,29 +105,33 @@ function isCurrent({ signingSecret, olderSecrets }: SecretColumns, cipher: Secre
 }
 
 function prepare(db: SqliteConnection["db"]) {
-  return {
-    find: db
-      .select()
-      .from(callbacks)
-      .where(and(isGiven(callbacks.id, "callbackId"), isGiven(callbacks.principal, "principal")))
-      .prepare(),
-    store: db
-      .update(callbacks)
-      .set({ signingSecret: sql`${bound("signingSecret")}`, olderSecrets: sql`${bound("olderSecrets")}` })
-      .where(isGiven(callbacks.id, "id"))
-      .prepare(),
+  return asNeeded({
+    find: () =>
+      db
+        .select()
+        .from(callbacks)
+        .where(and(isGiven(callbacks.id, "callbackId"), isGiven(callbacks.principal, "principal")))
+        .prepare(),
+    store: () =>
+      db
+        .update(callbacks)
+        .set({ signingSecret: sql`${bound("signingSecret")}`, olderSecrets: sql`${bound("olderSecrets")}` })
+        .where(isGiven(callbacks.id, "id"))
+        .prepare(),
     // Claims kept over a short wait hold the old secrets in memory: the next try claims anew.
-    giveBack: db
-      .update(deliveries)
-      .set({ status: "pending" })
-      .where(and(isGiven(deliveries.callbackId, "id"), deliveryIsSending, isNotNull(deliveries.nextAttemptAt)))
-      .prepare(),
-    next: db
-      .select({ id: callbacks.id, signingSecret: callbacks.signingSecret, olderSecrets: callbacks.olderSecrets })
-      .from(callbacks)
-      .where(gt(callbacks.id, bound("position")))
-      .orderBy(asc(callbacks.id))
-      .limit(most("limit"))
-      .prepare(),
-  };
+    giveBack: () =>
+      db
+        .update(deliveries)
+        .set({ status: "pending" })
+        .where(and(isGiven(deliveries.callbackId, "id"), deliveryIsSending, isNotNull(deliveries.nextAttemptAt)))
+        .prepare(),
+    next: () =>
+      db
+        .select({ id: callbacks.id, signingSecret: callbacks.signingSecret, olderSecrets: callbacks.olderSecrets })
+        .from(callbacks)
+        .where(gt(callbacks.id, bound("position")))
+        .orderBy(asc(callbacks.id))
+        .limit(most("limit"))
+        .prepare(),
+  });
 }

@@ -1,5 +1,6 @@
 import { and, asc, eq, gt, lte, min, sql } from "./drizzle.ts";
 import type { ClaimWorkerTask, LeaseState, WorkerVerbs } from "../../service/worker-ports.ts";
+import { asNeeded } from "./as-needed.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { isGiven, most } from "./parameters.ts";
 import { toTask } from "./rows.ts";
@@ -62,28 +63,30 @@ function isTime(at: number | null | undefined): at is number {
 }
 
 function prepareClaiming(db: SqliteConnection["db"]) {
-  return {
-    head: db
-      .select({ id: tasks.id, dueAt: tasks.dueAt })
-      .from(tasks)
-      .where(and(taskAwaitsWorker, isGiven(tasks.taskType, "taskType"), lte(tasks.dueAt, bound("now"))))
-      .orderBy(asc(tasks.dueAt))
-      .limit(most(1))
-      .prepare(),
-    claim: db
-      .update(tasks)
-      .set({
-        status: "running",
-        runCount: sql`${tasks.runCount} + 1`,
-        startedAt: sql`${bound("now")}`,
-        leaseDigest: sql`${bound("leaseDigest")}`,
-        leaseUntil: sql`${bound("leaseUntil")}`,
-        worker: sql`${bound("worker")}`,
-      })
-      .where(isGiven(tasks.id, "id"))
-      .returning()
-      .prepare(),
-  };
+  return asNeeded({
+    head: () =>
+      db
+        .select({ id: tasks.id, dueAt: tasks.dueAt })
+        .from(tasks)
+        .where(and(taskAwaitsWorker, isGiven(tasks.taskType, "taskType"), lte(tasks.dueAt, bound("now"))))
+        .orderBy(asc(tasks.dueAt))
+        .limit(most(1))
+        .prepare(),
+    claim: () =>
+      db
+        .update(tasks)
+        .set({
+          status: "running",
+          runCount: sql`${tasks.runCount} + 1`,
+          startedAt: sql`${bound("now")}`,
+          leaseDigest: sql`${bound("leaseDigest")}`,
+          leaseUntil: sql`${bound("leaseUntil")}`,
+          worker: sql`${bound("worker")}`,
+        })
+        .where(isGiven(tasks.id, "id"))
+        .returning()
+        .prepare(),
+  });
 }
 
 function prepareHolding(db: SqliteConnection["db"]) {
@@ -93,57 +96,64 @@ function prepareHolding(db: SqliteConnection["db"]) {
     isGiven(tasks.leaseDigest, "leaseDigest"),
     gt(tasks.leaseUntil, bound("now")),
   );
-  return {
-    find: db.select().from(tasks).where(isGiven(tasks.id, "id")).prepare(),
-    renew: db
-      .update(tasks)
-      .set({ leaseUntil: sql`${bound("leaseUntil")}` })
-      .where(leaseHolds)
-      .prepare(),
-    giveBack: db
-      .update(tasks)
-      .set({ status: "pending", dueAt: sql`${bound("dueAt")}`, leaseUntil: null })
-      .where(leaseHolds)
-      .prepare(),
-  };
+  return asNeeded({
+    find: () => db.select().from(tasks).where(isGiven(tasks.id, "id")).prepare(),
+    renew: () =>
+      db
+        .update(tasks)
+        .set({ leaseUntil: sql`${bound("leaseUntil")}` })
+        .where(leaseHolds)
+        .prepare(),
+    giveBack: () =>
+      db
+        .update(tasks)
+        .set({ status: "pending", dueAt: sql`${bound("dueAt")}`, leaseUntil: null })
+        .where(leaseHolds)
+        .prepare(),
+  });
 }
 
 function prepareLapsing(db: SqliteConnection["db"]) {
-  return {
-    lapsed: db
-      .select()
-      .from(tasks)
-      .where(and(taskIsLeased, lte(tasks.leaseUntil, bound("now"))))
-      .orderBy(asc(tasks.leaseUntil))
-      .limit(most("limit"))
-      .prepare(),
-    takeBack: db
-      .update(tasks)
-      .set({
-        status: "pending",
-        dueAt: sql`${bound("dueAt")}`,
-        leaseDigest: null,
-        leaseUntil: null,
-        worker: null,
-      })
-      .where(
-        and(isGiven(tasks.id, "id"), eq(tasks.status, sql.raw("'running'")), isGiven(tasks.leaseUntil, "leaseUntil")),
-      )
-      .prepare(),
-    prolong: db
-      .update(tasks)
-      .set({ leaseUntil: sql`${bound("until")}` })
-      .where(and(taskIsLeased, sql`+${tasks.doneBy} = 'worker'`, sql`${tasks.leaseUntil} < ${bound("until")}`))
-      .prepare(),
-    nextLapse: db
-      .select({ at: min(tasks.leaseUntil) })
-      .from(tasks)
-      .where(and(taskIsLeased, gt(tasks.leaseUntil, bound("now"))))
-      .prepare(),
-    nextDue: db
-      .select({ at: min(tasks.dueAt) })
-      .from(tasks)
-      .where(and(taskAwaitsWorker, gt(tasks.dueAt, bound("now"))))
-      .prepare(),
-  };
+  return asNeeded({
+    lapsed: () =>
+      db
+        .select()
+        .from(tasks)
+        .where(and(taskIsLeased, lte(tasks.leaseUntil, bound("now"))))
+        .orderBy(asc(tasks.leaseUntil))
+        .limit(most("limit"))
+        .prepare(),
+    takeBack: () =>
+      db
+        .update(tasks)
+        .set({
+          status: "pending",
+          dueAt: sql`${bound("dueAt")}`,
+          leaseDigest: null,
+          leaseUntil: null,
+          worker: null,
+        })
+        .where(
+          and(isGiven(tasks.id, "id"), eq(tasks.status, sql.raw("'running'")), isGiven(tasks.leaseUntil, "leaseUntil")),
+        )
+        .prepare(),
+    prolong: () =>
+      db
+        .update(tasks)
+        .set({ leaseUntil: sql`${bound("until")}` })
+        .where(and(taskIsLeased, sql`+${tasks.doneBy} = 'worker'`, sql`${tasks.leaseUntil} < ${bound("until")}`))
+        .prepare(),
+    nextLapse: () =>
+      db
+        .select({ at: min(tasks.leaseUntil) })
+        .from(tasks)
+        .where(and(taskIsLeased, gt(tasks.leaseUntil, bound("now"))))
+        .prepare(),
+    nextDue: () =>
+      db
+        .select({ at: min(tasks.dueAt) })
+        .from(tasks)
+        .where(and(taskAwaitsWorker, gt(tasks.dueAt, bound("now"))))
+        .prepare(),
+  });
 }
