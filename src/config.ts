@@ -185,9 +185,14 @@ function isLoopbackHost(host: string): boolean {
   return name === "localhost" || name === "::1" || (isIP(name) === 4 && name.startsWith("127."));
 }
 
+/** Node's own makes an expression at the first question that costs as much as reading all settings, so names are not asked about. */
+function isIPv6(text: string): boolean {
+  return text.includes(":") && isIP(text) === 6;
+}
+
 /** The host name of a host, host:port, origin or URL; an IPv6 address in brackets. */
 function hostNameOf(text: string): string {
-  const url = text.includes("://") ? text : `http://${isIP(text) === 6 ? `[${text}]` : text}`;
+  const url = text.includes("://") ? text : `http://${isIPv6(text) ? `[${text}]` : text}`;
   return URL.canParse(url) ? new URL(url).hostname : text;
 }
 

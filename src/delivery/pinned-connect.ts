@@ -1,6 +1,6 @@
 /** Connections that only ever go where the address guard says, whatever DNS answers a moment later (pinning). */
 import type { LookupFunction, Socket } from "node:net";
-import { createSecureContext, getCACertificates } from "node:tls";
+import type { SecureContext } from "node:tls";
 import { callbackify } from "node:util";
 import { buildConnector } from "undici";
 import { onAbort } from "../on-abort.ts";
@@ -50,9 +50,9 @@ export function createPinnedConnect({ guard, open, timeoutMs }: PinnedConnectNee
 
 /** The real network, by undici's connector. The name stays in the Host header, in SNI and in the check of the certificate. */
 export function createOpenSocket({ ca, signal }: OpenSocketNeeds): OpenSocket {
-  // Node takes `ca` in place of the usual authorities, so those are said as well.
-  const secureContext = createSecureContext(ca === undefined ? {} : { ca: [...getCACertificates("default"), ca] });
+  let made: SecureContext | undefined;
   return async (target, addresses, timeoutMs) => {
+    const secureContext = target.protocol === "https:" ? (made ??= await createContext(ca)) : undefined;
     const { promise, resolve, reject } = Promise.withResolvers<Socket>();
     // One of its own: Node would keep each open socket listening to a signal for as long as it lives.
     const giveUp = new AbortController();
@@ -73,6 +73,12 @@ export function createOpenSocket({ ca, signal }: OpenSocketNeeds): OpenSocket {
     connect(target, (error, socket) => (error === null ? resolve(socket) : reject(error)));
     return promise.finally(stopListening);
   };
+}
+
+/** Loads TLS, which a start does not need. Node takes `ca` in place of the usual authorities, so those are said as well. */
+async function createContext(ca: string | undefined): Promise<SecureContext> {
+  const { createSecureContext, getCACertificates } = await import("node:tls");
+  return createSecureContext(ca === undefined ? {} : { ca: [...getCACertificates("default"), ca] });
 }
 
 /** In place of DNS: Node asks for all addresses when it may try several, else for one. Literals are never asked for. */
