@@ -1,6 +1,7 @@
 // The bundle, in `<out>/dist`, and what it looks for beside that folder: the migrations and a manifest.
-import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { isBuiltin } from "node:module";
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire, isBuiltin } from "node:module";
+import { dirname } from "node:path";
 import { build } from "esbuild";
 import type { Plugin } from "esbuild";
 
@@ -30,7 +31,14 @@ export async function bundle({ out, manifest }: BundleOptions): Promise<void> {
       js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
     },
     legalComments: "linked",
-    plugins: [nodeAsNeeded(), zodOfModules(), drizzleAsModules(), undiciAsNeeded()],
+    plugins: [
+      nodeAsNeeded(),
+      zodOfModules(),
+      drizzleAsModules(),
+      undiciAsNeeded(),
+      mediaTypesAsNeeded(),
+      zodInEnglish(),
+    ],
   });
   cpSync(`${import.meta.dirname}/migrations`, `${out}/migrations`, { recursive: true });
   writeFileSync(`${out}/package.json`, `${JSON.stringify(manifest, null, 2)}\n`);
@@ -41,12 +49,20 @@ function nodeAsNeeded(): Plugin {
   return {
     name: "node-as-needed",
     setup(bundler) {
-      bundler.onResolve({ filter: /^(node:)?[a-z_/]+$/ }, ({ path, kind }) =>
+      bundler.onResolve({ filter: /^(node:)?[a-z0-9_/]+$/ }, ({ path, kind }) =>
         kind === "import-statement" && isBuiltin(path) ? { path, namespace: "node-as-needed" } : null,
       );
-      bundler.onLoad({ filter: /./, namespace: "node-as-needed" }, ({ path }) => ({
-        contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)});`,
-      }));
+      bundler.onLoad({ filter: /./, namespace: "node-as-needed" }, async ({ path }) => {
+        const { default: _, ...names } = (await import(path)) as Record<string, unknown>;
+        const name = JSON.stringify(path);
+        // What nobody imports by name is left out, and then not asked for.
+        const exports = Object.keys(names).map((key) => `export const ${key} = /* @__PURE__ */ named("${key}");`);
+        return {
+          contents: `const named = (key) => process.getBuiltinModule(${name})[key];
+            export default /* @__PURE__ */ process.getBuiltinModule(${name});
+            ${exports.join("\n")}`,
+        };
+      });
     },
   };
 }
@@ -96,6 +112,42 @@ function undiciAsNeeded(): Plugin {
           .map(([name, file]) => `export { default as ${name} } from "undici/lib/${file}.js";`)
           .join("\n"),
         resolveDir: import.meta.dirname,
+      }));
+      // Deliveries speak HTTP/1.1 only, and node:http2 is a large module.
+      bundler.onResolve({ filter: /^\.\/client-h2\.js$/ }, ({ path }) => ({ path, namespace: "undici-when-called" }));
+      bundler.onLoad({ filter: /./, namespace: "undici-when-called" }, ({ path }) => ({
+        contents: `module.exports = (...given) => require("undici/lib/dispatcher/${path.slice(2)}")(...given);`,
+        resolveDir: import.meta.dirname,
+      }));
+    },
+  };
+}
+
+/** Koa brings two tables of all media types there are. We read and answer with these. */
+function mediaTypesAsNeeded(): Plugin {
+  const types = ["application/json", "application/octet-stream", "text/html", "text/plain"];
+  return {
+    name: "media-types-as-needed",
+    setup(bundler) {
+      bundler.onLoad({ filter: /\/mime-db\/db\.json$/ }, ({ path }) => {
+        const table = JSON.parse(readFileSync(path, "utf8")) as Record<string, unknown>;
+        return {
+          contents: JSON.stringify(Object.fromEntries(types.map((type) => [type, table[type]]))),
+          loader: "json",
+        };
+      });
+    },
+  };
+}
+
+/** zod brings its messages in fifty languages. */
+function zodInEnglish(): Plugin {
+  return {
+    name: "zod-in-english",
+    setup(bundler) {
+      bundler.onLoad({ filter: /\/zod\/v4\/locales\/index\.js$/ }, () => ({
+        contents: 'export { default as en } from "./en.js";',
+        resolveDir: dirname(createRequire(import.meta.url).resolve("zod/v4/locales")),
       }));
     },
   };
