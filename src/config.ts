@@ -185,9 +185,9 @@ function isLoopbackHost(host: string): boolean {
   return name === "localhost" || name === "::1" || (isIP(name) === 4 && name.startsWith("127."));
 }
 
-/** Node's own makes an expression at the first question that costs as much as reading all settings, so names are not asked about. */
+/** The first question that Node is asked costs milliseconds, for it then makes a large expression: names are not asked about. */
 function isIPv6(text: string): boolean {
-  return text.includes(":") && isIP(text) === 6;
+  return /^[\da-f]*:.*:/i.test(text) && isIP(text) === 6;
 }
 
 /** The host name of a host, host:port, origin or URL; an IPv6 address in brackets. */
