@@ -24,7 +24,7 @@ const STOP_GRACE_MS = 8000;
 /** Requests under way, in all and to one origin. */
 const IN_FLIGHT = { total: 64, perOrigin: 16 };
 /** Who waited for the port is answered before the code for MCP takes the thread for a while. A request for MCP ends the wait. */
-const FIRST_ANSWERS_MS = 10;
+const FIRST_ANSWERS_MS = 25;
 
 export { readConfig } from "./config.ts";
 export { version } from "./house.ts";
@@ -126,7 +126,7 @@ function openWatchdog({ taskModules, tasksStallMs }: Config): Watchdog {
   return startWatchdog(tasksStallMs, new URL(file, import.meta.url));
 }
 
-/** The ways in. MCP follows when the port is open: its code is half of a start, and its requests wait for it. */
+/** The ways in. MCP follows when the port is open: its code is a third of a start, and its requests wait for it. */
 async function openDoors(house: House, services: Services): Promise<Running> {
   const { config, lifecycle, log } = house;
   // Known once it listens, which is before anybody can ask.
