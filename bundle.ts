@@ -140,7 +140,7 @@ function mediaTypesAsNeeded(): Plugin {
   };
 }
 
-/** zod brings its messages in fifty languages. */
+/** zod brings its messages in dozens of languages. */
 function zodInEnglish(): Plugin {
   return {
     name: "zod-in-english",
