@@ -174,9 +174,8 @@ function createGate() {
     open: opened.resolve,
     async handle(...[request, response]: Parameters<McpHandler>): Promise<void> {
       asked.resolve();
-      await (
-        await opened.promise
-      )(request, response);
+      const answer = await opened.promise;
+      await answer(request, response);
     },
   };
 }
