@@ -1,7 +1,7 @@
 import { allRecorded, perSecond, runBatch } from "../batch.ts";
 import { startReceiver } from "../receiver.ts";
 import type { Receiver } from "../receiver.ts";
-import { createModelFile, registerBatches } from "../rows.ts";
+import { createModelFile, MODELS_PENDING, registerBatches } from "../rows.ts";
 import { inRounds } from "../scenario.ts";
 import type { Row, Scenario, Size } from "../scenario.ts";
 import type { Scope } from "../scope.ts";
@@ -14,66 +14,54 @@ const FAST = 95;
 const SLOW = 5;
 const SLOW_MS = 3000;
 const PER_ORIGIN: Readonly<Record<Size, number>> = { full: 60, quick: 40, smallest: 1 };
-const ROUNDS: Readonly<Record<Size, number>> = { full: 6, quick: 2, smallest: 1 };
+const ROUNDS: Readonly<Record<Size, number>> = { full: 3, quick: 1, smallest: 1 };
 
-interface Mix {
+interface Round {
   readonly program: Program;
   readonly receiver: Receiver;
   readonly fast: readonly string[];
-  /** For each round those beside them: new ones each time, since our server soon knows which are slow. */
-  readonly others: readonly (readonly string[])[];
+  readonly others: readonly string[];
   readonly perOrigin: number;
 }
 
 /** What the receivers that answer at once notice of others that do not. */
 export const slowReceivers: Scenario = {
   name: "slow-receivers",
-  deadlineMs: { full: 120_000, quick: 40_000 },
+  deadlineMs: { full: 150_000, quick: 60_000 },
   async run({ scope, program, size }) {
     const receiver = startReceiver(scope);
-    const rounds = ROUNDS[size];
     const fast = await receiver.open({ count: FAST + SLOW - 1 });
-    const others = async (count: number, delayMs: number | null) =>
-      Promise.all(Array.from({ length: rounds }, () => receiver.open({ count, delayMs })));
-    const none = Array.from({ length: rounds }, () => []);
-    const time = (origins: readonly string[], beside: Mix["others"]) =>
-      startMix(scope, { program, receiver, fast: origins, others: beside, perOrigin: PER_ORIGIN[size] });
-    const samples = await inRounds(rounds, {
-      withSlow: await time(fast.slice(0, FAST), await others(SLOW, SLOW_MS)),
-      without: await time(fast.slice(0, FAST), none),
-      withHanging: await time(fast, await others(1, null)),
-      withoutHanging: await time(fast, none),
+    const slow = await receiver.open({ count: SLOW, delayMs: SLOW_MS });
+    const hanging = await receiver.open({ count: 1, delayMs: null });
+    const round = (origins: readonly string[], others: readonly string[]) => () =>
+      scope.within((inner) =>
+        timeOfFast(inner, { program, receiver, fast: origins, others, perOrigin: PER_ORIGIN[size] }),
+      );
+    const samples = await inRounds(ROUNDS[size], {
+      withSlow: round(fast.slice(0, FAST), slow),
+      without: round(fast.slice(0, FAST), []),
+      withHanging: round(fast, hanging),
+      withoutHanging: round(fast, []),
     });
     return rowsOf(samples, PER_ORIGIN[size]);
   },
 };
 
-/** A warm server of its own. Returns what measures the milliseconds from the tasks' start until every fast receiver has all it is owed. */
-async function startMix(scope: Scope, mix: Mix): Promise<() => Promise<number>> {
-  const { program, receiver, fast, perOrigin } = mix;
+/**
+ * Milliseconds from the tasks' start until every fast receiver has all it is owed. What the others are owed is left. A server of its own,
+ * warm, which meets the others for the first time: it soon knows which are slow.
+ */
+async function timeOfFast(scope: Scope, { program, receiver, fast, others, perOrigin }: Round): Promise<number> {
+  const origins = [...fast, ...others];
   const warmUp = { name: "warm-up", origins: fast, deliveries: warmUpFor(fast.length * perOrigin) };
-  const batches = mix.others.map((others, round) => {
-    const origins = [...fast, ...others];
-    return { name: `measured-${round}`, origins, deliveries: origins.length * perOrigin };
-  });
+  const batch = { name: "measured", origins, deliveries: origins.length * perOrigin };
   const file = await createModelFile(scope, { program, receiver, origin: fast[0] ?? "" });
-  registerBatches(file, [warmUp, ...batches]);
+  registerBatches(file, [warmUp, batch]);
   const server = await startServer(scope, { program, file });
   await runBatch(scope, server, receiver, warmUp);
-  let left = await pendingOf(server);
-  return async () => {
-    const batch = batches.shift();
-    if (batch === undefined) throw new Error(`There were to be ${mix.others.length} rounds`);
-    const { started, lastPost } = await runBatch(scope, server, receiver, batch, fast);
-    // What is owed to the others is left to itself.
-    left -= fast.length * perOrigin;
-    await allRecorded(server, left);
-    return lastPost - started;
-  };
-}
-
-async function pendingOf(server: { health(): Promise<{ readonly pending_callbacks: number }> }): Promise<number> {
-  return (await server.health()).pending_callbacks;
+  await allRecorded(server, MODELS_PENDING + batch.deliveries);
+  const { started, lastPost } = await runBatch(scope, server, receiver, batch, fast);
+  return lastPost - started;
 }
 
 function rowsOf(

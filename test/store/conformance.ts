@@ -429,18 +429,22 @@ export function describeStore(name: string, open: OpenStore): void {
         ]);
       });
 
-      test("an origin without room does not hide the others, however much of it is due", async () => {
-        await registerMany(200, { url: "http://dead.example/" });
-        await complete(await runningTask());
-        for (const [index, host] of ["late", "later"].entries()) {
-          const taskId = `task-${host}`;
-          await store.registerCallback(aRegistration({ taskId, url: `http://${host}.example/` }));
-          await complete(await runningTask(taskId), T0 + 1 + index);
-        }
-        const roomOf = new Map([["http://dead.example", 0]]);
-        const claimed = await store.claimDueDeliveries(aClaim({ now: T0 + 9, limit: 10, roomOf }));
-        expect(claimed.map(({ origin }) => origin)).toEqual(["http://late.example", "http://later.example"]);
-      });
+      // As many as the others have due, and more.
+      test.each([2, 10])(
+        "an origin without room does not hide %i of the others, however much of it is due",
+        async (limit) => {
+          await registerMany(200, { url: "http://dead.example/" });
+          await complete(await runningTask());
+          for (const [index, host] of ["late", "later"].entries()) {
+            const taskId = `task-${host}`;
+            await store.registerCallback(aRegistration({ taskId, url: `http://${host}.example/` }));
+            await complete(await runningTask(taskId), T0 + 1 + index);
+          }
+          const roomOf = new Map([["http://dead.example", 0]]);
+          const claimed = await store.claimDueDeliveries(aClaim({ now: T0 + 9, limit, roomOf }));
+          expect(claimed.map(({ origin }) => origin)).toEqual(["http://late.example", "http://later.example"]);
+        },
+      );
 
       test("a success is recorded with its attempt and settles the event", async () => {
         const delivery = await oneClaimed();

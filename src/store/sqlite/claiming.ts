@@ -26,8 +26,10 @@ type LoadedDelivery = ReturnType<ReturnType<typeof prepareStatements>["load"]["a
 
 /** Up to this many origins are asked one by one, since the line may hold a thousand rows of one that has no room. */
 const FEW_ORIGINS = 8;
-/** How far past the wanted number the line is looked along for origins that have room, before each origin is asked by itself. */
+/** How far past the wanted number the line is looked along for origins that have room… */
 const LOOK_PAST = 64;
+/** …and, where its head is of those that have none, how far along the index alone, before each origin is asked by itself. */
+const LOOK_FAR = 2000;
 
 const bound = sql.placeholder;
 
@@ -79,7 +81,10 @@ export function prepareClaiming(
     const oldest = claiming.due.all({ now, limit: limit + LOOK_PAST });
     for (const due of oldest) take(due);
     if (chosen.size === limit || oldest.length < limit + LOOK_PAST) return [...chosen.values()];
-    // Origins without room fill the head of the line: ask each of the others by itself.
+    // Origins without room fill the head of the line: pass over them, and at last ask each of the others by itself.
+    const full = JSON.stringify([...room].filter(([, left]) => left <= 0).map(([origin]) => origin));
+    for (const due of claiming.dueOfOthers.all({ now, full, most: limit + LOOK_PAST })) take(due);
+    if (chosen.size === limit) return [...chosen.values()];
     const heads = claiming.heads.all({ most: -1 }).filter((head) => isDue(head, now));
     for (const { origin } of heads.toSorted((left, right) => (left.dueAt ?? 0) - (right.dueAt ?? 0))) {
       const wanted = Math.min(room.get(origin) ?? perOrigin, limit - chosen.size);
@@ -130,6 +135,16 @@ const HEADS_OF_ORIGINS = `
   )
   select origin, dueAt from heads`;
 
+/** The line without the origins that are full, which are passed over in the index and not read. */
+const DUE_OF_OTHERS = `
+  select due."id", due."origin", due."next_attempt_at" as "dueAt"
+  from (
+    select "rowid" as place, "origin" from "deliveries"
+    where ${PENDING} and "next_attempt_at" <= :now order by "next_attempt_at" limit ${LOOK_FAR}
+  ) as line cross join "deliveries" as due on due."rowid" = line.place
+  where line."origin" not in (select value from json_each(:full)) and (due."not_after" is null or due."not_after" > :now)
+  limit +:most`;
+
 function prepareStatements(db: SqliteConnection["db"]) {
   const isInTime = or(isNull(deliveries.notAfter), gt(deliveries.notAfter, bound("now")));
   const isChosen = sql`${deliveries.id} in (select value from json_each(${bound("ids")}))`;
@@ -156,6 +171,7 @@ function prepareStatements(db: SqliteConnection["db"]) {
       .orderBy(earliestFirst)
       .limit(most("limit"))
       .prepare(),
+    dueOfOthers: db.$client.prepare<{ now: number; full: string; most: number }, DueDelivery>(DUE_OF_OTHERS),
     heads: db.$client.prepare<{ most: number }, Head>(HEADS_OF_ORIGINS),
     claim: db
       .update(deliveries)
