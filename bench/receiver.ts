@@ -19,6 +19,8 @@ export interface Span {
 export interface Receiver {
   /** Opens listeners and returns their origins. */
   open(listeners: Listeners): Promise<readonly string[]>;
+  /** Has listeners that hang answer, from now on and what they were asked before. */
+  release(origins: readonly string[]): Promise<void>;
   /** Forgets what came, and from now on waits for `total` requests at these origins together. */
   expect(origins: readonly string[], total: number): Promise<void>;
   /** Resolves when they have come. */
@@ -31,9 +33,13 @@ export function startReceiver(scope: Scope): Receiver {
   const peer = startPeer(scope, "./peers/receiver.ts");
   return {
     open: (listeners) => peer.ask("open", listeners),
-    expect: (origins, total) =>
-      peer.ask("expect", { ports: origins.map((origin) => Number(new URL(origin).port)), total }),
+    release: (origins) => peer.ask("release", portsOf(origins)),
+    expect: (origins, total) => peer.ask("expect", { ports: portsOf(origins), total }),
     reached: () => peer.ask("reached"),
     delays: () => peer.ask("delays"),
   };
+}
+
+function portsOf(origins: readonly string[]): number[] {
+  return origins.map((origin) => Number(new URL(origin).port));
 }

@@ -5,7 +5,7 @@ import { BrokenInvariant, mustHold } from "./broken.ts";
 import { ask } from "./clients.ts";
 import { checkDelivery } from "./delivery-check.ts";
 import type { DeliveryFindings, Life, RecordedAttempt } from "./delivery-check.ts";
-import { endOf, isOwed } from "./plan.ts";
+import { endOf, hasDiedTooOften, isOwed } from "./plan.ts";
 import type { PlannedCallback, PlannedTask } from "./plan.ts";
 import type { Post, Receivers } from "./receivers.ts";
 
@@ -49,8 +49,11 @@ async function findTask(url: string, { principal, taskId, started }: PlannedTask
 
 function checkEnd(task: PlannedTask, found: TaskAnswer | null): void {
   if (found === null) return;
-  const asPlanned = found.status === endOf(task) && (found.error ?? null) === task.failure;
-  mustHold(asPlanned, `task ${task.taskId} is ${found.status} (${found.error ?? "no error"}), not ${endOf(task)}`);
+  const { error = null } = found;
+  // From here on it is as if that had been asked for: its callbacks are told of a failure.
+  if (found.status === "failed" && hasDiedTooOften(error)) task.failure = error;
+  const asPlanned = found.status === endOf(task) && error === task.failure;
+  mustHold(asPlanned, `task ${task.taskId} is ${found.status} (${error ?? "no error"}), not ${endOf(task)}`);
 }
 
 export interface Seen {

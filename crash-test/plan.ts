@@ -21,7 +21,7 @@ export interface PlannedTask {
   readonly principal: string;
   readonly taskId: string;
   /** The reason with which it is to fail; null: it completes. */
-  readonly failure: string | null;
+  failure: string | null;
   readonly callbacks: readonly PlannedCallback[];
   /** Whether the server has acknowledged its start. */
   started: boolean;
@@ -38,6 +38,11 @@ export function planRound(random: Random, receivers: Receivers, round: number): 
 
 export function endOf({ failure }: PlannedTask): "completed" | "failed" {
   return failure === null ? "completed" : "failed";
+}
+
+/** It was running at five kills in a row, so it is not run again: nobody could plan that. */
+export function hasDiedTooOften(failure: string | null): boolean {
+  return failure?.startsWith("The server died 5 times in a row while this task was running") === true;
 }
 
 /** Whether the callback is to be told of the task's end. */

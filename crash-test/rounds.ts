@@ -7,7 +7,7 @@ import { mustHold } from "./broken.ts";
 import { carryOut, isCarriedOut } from "./clients.ts";
 import type { DeliveryFindings, Life } from "./delivery-check.ts";
 import { checkFile, checkTask, settledHistory } from "./final-check.ts";
-import { planRound } from "./plan.ts";
+import { hasDiedTooOften, planRound } from "./plan.ts";
 import type { PlannedTask } from "./plan.ts";
 import { seededRandom } from "./random.ts";
 import type { Random } from "./random.ts";
@@ -39,6 +39,8 @@ export interface Report {
   /** By the moment of the kill. */
   readonly kills: ReadonlyMap<string, number>;
   readonly tasks: number;
+  /** Of those, that failed because they were running at five kills in a row. */
+  readonly diedTooOften: number;
   readonly callbacks: number;
   readonly subscriptions: number;
   readonly posts: number;
@@ -214,6 +216,7 @@ class Driver {
       rounds,
       kills: this.#kills,
       tasks: this.#tasks.filter(({ started }) => started).length,
+      diedTooOften: this.#tasks.filter(({ failure }) => hasDiedTooOften(failure)).length,
       callbacks: acknowledged.length,
       subscriptions: this.#subscriptions.length,
       posts: this.#receivers.paths.reduce((sum, path) => sum + this.#receivers.postsFor(path).length, 0),

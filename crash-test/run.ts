@@ -54,6 +54,8 @@ function tell(report: Report): void {
     `${report.tasks} tasks, ${report.callbacks} callbacks and ${report.subscriptions} subscriptions acknowledged, ${report.posts} POSTs`,
   );
   print(`${report.verified} signatures verified, ${report.duplicates} POSTs came again because of a kill`);
+  if (report.diedTooOften > 0)
+    print(`${report.diedTooOften} tasks failed, as they were running at five kills in a row`);
   if (report.unseen > 0) print(`${report.unseen} attempts timed out before their receiver saw them: a busy machine`);
 }
 

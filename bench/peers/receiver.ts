@@ -24,6 +24,7 @@ let expected: Expected = expect({ ports: [], total: 0 });
 
 answerQuestions({
   open,
+  release,
   expect: (given: { ports: readonly number[]; total: number }) => {
     expected = expect(given);
   },
@@ -35,12 +36,16 @@ function expect({ ports, total }: { ports: readonly number[]; total: number }): 
   return { ports: new Set(ports), total, delays: [], count: 0, first: 0, done: Promise.withResolvers<Span>() };
 }
 
+/** By port: the requests that a listener which hangs has not answered; null: it answers from now on. */
+const unanswered = new Map<number, Socket[] | null>();
+const NO_CONTENT = "HTTP/1.1 204 No Content\r\n\r\n";
+
 async function open({ count, delayMs = 0, status = 204 }: Listeners): Promise<string[]> {
-  const answer =
-    status === 204 ? "HTTP/1.1 204 No Content\r\n\r\n" : `HTTP/1.1 ${status} -\r\ncontent-length: 0\r\n\r\n`;
+  const answer = status === 204 ? NO_CONTENT : `HTTP/1.1 ${status} -\r\ncontent-length: 0\r\n\r\n`;
   const respond = (socket: Socket): void => {
-    if (delayMs === 0) socket.write(answer);
-    else if (delayMs !== null) setTimeout(() => socket.writable && socket.write(answer), delayMs);
+    if (delayMs === null) hang(socket);
+    else if (delayMs === 0) socket.write(answer);
+    else setTimeout(() => socket.writable && socket.write(answer), delayMs);
   };
   const origins = [];
   for (let index = 0; index < count; index++) {
@@ -49,6 +54,21 @@ async function open({ count, delayMs = 0, status = 204 }: Listeners): Promise<st
     origins.push(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
   }
   return origins;
+}
+
+function hang(socket: Socket): void {
+  const port = socket.localPort ?? 0;
+  const held = unanswered.get(port);
+  if (held === null) socket.write(NO_CONTENT);
+  else unanswered.set(port, [...(held ?? []), socket]);
+}
+
+/** The listeners that hang at these ports answer what they were asked, and all that comes. */
+function release(ports: readonly number[]): void {
+  for (const port of ports) {
+    for (const socket of unanswered.get(port) ?? []) if (socket.writable) socket.write(NO_CONTENT);
+    unanswered.set(port, null);
+  }
 }
 
 function serve(socket: Socket, respond: (socket: Socket) => void): void {

@@ -7,22 +7,31 @@ import type { Row, Scenario, Size } from "../scenario.ts";
 import type { Scope } from "../scope.ts";
 import { startServer } from "../server.ts";
 import type { Program } from "../server.ts";
-import { warmUpFor } from "../throughput.ts";
+import { WARM_UP } from "../throughput.ts";
 
 /** Every receiver is an origin of its own. */
 const FAST = 95;
 const SLOW = 5;
 const SLOW_MS = 3000;
-const PER_ORIGIN: Readonly<Record<Size, number>> = { full: 60, quick: 40, smallest: 1 };
-const ROUNDS: Readonly<Record<Size, number>> = { full: 3, quick: 1, smallest: 1 };
+/** Small rounds and many of them: the machine's mood changes from one second to the next. */
+const PER_ORIGIN: Readonly<Record<Size, number>> = { full: 20, quick: 20, smallest: 1 };
+const ROUNDS: Readonly<Record<Size, { readonly slow: number; readonly hanging: number }>> = {
+  full: { slow: 4, hanging: 14 },
+  quick: { slow: 1, hanging: 4 },
+  smallest: { slow: 1, hanging: 1 },
+};
 
-interface Round {
+interface Mix {
   readonly program: Program;
   readonly receiver: Receiver;
   readonly fast: readonly string[];
-  readonly others: readonly string[];
+  /** For each round those beside them: new ones each time, since our server soon knows which are slow. */
+  readonly others: readonly (readonly string[])[];
   readonly perOrigin: number;
+  readonly warmUp: number;
 }
+
+const none = (rounds: number): Mix["others"] => Array.from({ length: rounds }, () => []);
 
 /** What the receivers that answer at once notice of others that do not. */
 export const slowReceivers: Scenario = {
@@ -30,57 +39,73 @@ export const slowReceivers: Scenario = {
   deadlineMs: { full: 150_000, quick: 60_000 },
   async run({ scope, program, size }) {
     const receiver = startReceiver(scope);
+    const rounds = ROUNDS[size];
+    const perOrigin = PER_ORIGIN[size];
     const fast = await receiver.open({ count: FAST + SLOW - 1 });
-    const slow = await receiver.open({ count: SLOW, delayMs: SLOW_MS });
-    const hanging = await receiver.open({ count: 1, delayMs: null });
-    const round = (origins: readonly string[], others: readonly string[]) => () =>
-      scope.within((inner) =>
-        timeOfFast(inner, { program, receiver, fast: origins, others, perOrigin: PER_ORIGIN[size] }),
-      );
-    const samples = await inRounds(ROUNDS[size], {
-      withSlow: round(fast.slice(0, FAST), slow),
-      without: round(fast.slice(0, FAST), []),
-      withHanging: round(fast, hanging),
-      withoutHanging: round(fast, []),
+    const warmUp = size === "smallest" ? fast.length : WARM_UP;
+    const time = (origins: readonly string[], others: Mix["others"]) =>
+      startMix(scope, { program, receiver, fast: origins, others, perOrigin, warmUp });
+    const others = (count: number, delayMs: number | null, often: number) =>
+      Promise.all(Array.from({ length: often }, () => receiver.open({ count, delayMs })));
+    const slow = await inRounds(rounds.slow, {
+      with: await time(fast.slice(0, FAST), await others(SLOW, SLOW_MS, rounds.slow)),
+      without: await time(fast.slice(0, FAST), none(rounds.slow)),
     });
-    return rowsOf(samples, PER_ORIGIN[size]);
+    const hanging = await inRounds(rounds.hanging, {
+      with: await time(fast, await others(1, null, rounds.hanging)),
+      without: await time(fast, none(rounds.hanging)),
+    });
+    return rowsOf(slow, hanging, perOrigin);
   },
 };
 
 /**
- * Milliseconds from the tasks' start until every fast receiver has all it is owed. What the others are owed is left. A server of its own,
- * warm, which meets the others for the first time: it soon knows which are slow.
+ * A warm server of its own. Returns what measures the milliseconds from the tasks' start until every fast receiver has all it is owed;
+ * afterwards those that hang answer, so that each round meets the others of its own only.
  */
-async function timeOfFast(scope: Scope, { program, receiver, fast, others, perOrigin }: Round): Promise<number> {
-  const origins = [...fast, ...others];
-  const warmUp = { name: "warm-up", origins: fast, deliveries: warmUpFor(fast.length * perOrigin) };
-  const batch = { name: "measured", origins, deliveries: origins.length * perOrigin };
+async function startMix(scope: Scope, mix: Mix): Promise<() => Promise<number>> {
+  const { program, receiver, fast, perOrigin } = mix;
+  const warmUp = { name: "warm-up", origins: fast, deliveries: mix.warmUp };
+  const batches = mix.others.map((others, round) => {
+    const origins = [...fast, ...others];
+    return { name: `measured-${round}`, origins, others, deliveries: origins.length * perOrigin };
+  });
   const file = await createModelFile(scope, { program, receiver, origin: fast[0] ?? "" });
-  registerBatches(file, [warmUp, batch]);
+  registerBatches(file, [warmUp, ...batches]);
   const server = await startServer(scope, { program, file });
   await runBatch(scope, server, receiver, warmUp);
-  await allRecorded(server, MODELS_PENDING + batch.deliveries);
-  const { started, lastPost } = await runBatch(scope, server, receiver, batch, fast);
-  return lastPost - started;
+  let left = MODELS_PENDING + batches.reduce((sum, { deliveries }) => sum + deliveries, 0);
+  await allRecorded(server, left);
+  return async () => {
+    const batch = batches.shift();
+    if (batch === undefined) throw new Error(`There were to be ${mix.others.length} rounds`);
+    const { started, lastPost } = await runBatch(scope, server, receiver, batch, fast);
+    await receiver.release(batch.others);
+    left -= batch.deliveries;
+    await allRecorded(server, left);
+    return lastPost - started;
+  };
 }
 
-function rowsOf(
-  samples: Readonly<Record<"withSlow" | "without" | "withHanging" | "withoutHanging", readonly number[]>>,
-  perOrigin: number,
-): Row[] {
+interface Times {
+  readonly with: readonly number[];
+  readonly without: readonly number[];
+}
+
+function rowsOf(slow: Times, hanging: Times, perOrigin: number): Row[] {
   const rates = (times: readonly number[]): number[] => times.map((time) => perSecond(FAST * perOrigin, 0, time));
   return [
     {
       what: "95 receivers beside 5 that take 3 s",
       unit: "/s",
-      samples: rates(samples.withSlow),
-      against: { what: "without those", samples: rates(samples.without) },
+      samples: rates(slow.with),
+      against: { what: "without those", samples: rates(slow.without) },
     },
     {
       what: "time of 99 receivers beside 1 that hangs",
       unit: "ms",
-      samples: samples.withHanging,
-      against: { what: "without it", samples: samples.withoutHanging },
+      samples: hanging.with,
+      against: { what: "without it", samples: hanging.without },
       target: { atMost: 1.1 },
     },
   ];
