@@ -50,11 +50,13 @@ export function createPinnedConnect({ guard, open, timeoutMs }: PinnedConnectNee
 
 /** The real network, by undici's connector. The name stays in the Host header, in SNI and in the check of the certificate. */
 export function createOpenSocket({ ca, signal }: OpenSocketNeeds): OpenSocket {
-  let made: SecureContext | undefined;
+  let made: Promise<SecureContext> | undefined;
   return async (target, addresses, timeoutMs) => {
-    const secureContext = target.protocol === "https:" ? (made ??= await createContext(ca)) : undefined;
+    const secureContext = target.protocol === "https:" ? await (made ??= createContext(ca)) : undefined;
+    // The name may have been looked up for long, and nobody waits any more.
+    signal.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<Socket>();
-    // One of its own: Node would keep each open socket listening to a signal for as long as it lives.
+    // A signal of its own: Node would keep each open socket listening to a signal for as long as it lives.
     const giveUp = new AbortController();
     const stopListening = onAbort(signal, () => giveUp.abort(signal.reason));
     const connect = buildConnector({

@@ -1,5 +1,5 @@
 import { getEventListeners } from "node:events";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { createOpenSocket } from "../../src/delivery/pinned-connect.ts";
 import { listenRaw, post, receiverWith, senderWith } from "../support/sender.ts";
 
@@ -15,6 +15,17 @@ test("bug: every open connection listened to one signal, so that each new one co
   expect(getEventListeners(closing.signal, "abort").length).toBe(1);
   closing.abort();
   expect(sockets.map(({ destroyed }) => destroyed)).toEqual(sockets.map(() => false));
+});
+
+test("bug: asked for after the end, as when a name was looked up meanwhile, a connection was still made", async () => {
+  const connected = vi.fn<() => void>();
+  const { port } = await listenRaw(connected);
+  const closing = new AbortController();
+  const open = createOpenSocket({ signal: closing.signal });
+  closing.abort(new Error("closed"));
+  const target = { hostname: "127.0.0.1", host: `127.0.0.1:${port}`, protocol: "http:", port: String(port) };
+  await expect(open(target, LOOPBACK, 5000)).rejects.toThrow("closed");
+  expect(connected).not.toHaveBeenCalled();
 });
 
 test("bug: every request under way listened to one signal, likewise", async () => {
