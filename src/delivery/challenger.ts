@@ -26,7 +26,7 @@ export function createChallenger(needs: ChallengerNeeds): ClosableChallenger {
   let underWay = 0;
 
   async function ask({ url, headers, body, expected }: ChallengeRequest): Promise<ChallengeResult> {
-    const outcome = await sender.send({ url, headers, body, keepsAnswer: true }, closing.signal);
+    const outcome = await sender.send({ url: new URL(url), headers, body, keepsAnswer: true }, closing.signal);
     const { error, responseExcerpt } = outcome;
     if (error === "blocked" || error === "dns_error") return { kind: "refused" };
     if (error !== null) return { kind: "failed", fault: endpointFaultOf(error) };
@@ -44,7 +44,7 @@ export function createChallenger(needs: ChallengerNeeds): ClosableChallenger {
       }
     },
     async tell(post) {
-      await sender.send(post, closing.signal);
+      await sender.send({ ...post, url: new URL(post.url) }, closing.signal);
     },
     async close() {
       closing.abort(new Error("The challenger is closed"));

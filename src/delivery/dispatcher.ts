@@ -14,8 +14,8 @@ import type { CircuitBreaker } from "./circuit-breaker.ts";
 import { InFlight } from "./in-flight.ts";
 import type { InFlightLimits, Ticket } from "./in-flight.ts";
 import type { HttpSender } from "./http-sender.ts";
-import { postOf } from "./post.ts";
-import type { SubscriptionWebhookId } from "./post.ts";
+import { isOfTime, postOf } from "./post.ts";
+import type { SignedPost, SubscriptionWebhookId } from "./post.ts";
 import { announceAttempt, announceExpiry, announceOrigin, identityOf } from "./telling.ts";
 
 /** A wait up to this long keeps the claim; a longer one is parked in the store, where it costs no memory. */
@@ -66,6 +66,8 @@ export class Dispatcher {
   readonly #needs: DispatcherNeeds;
   readonly #inFlight: InFlight;
   readonly #underWay = new Set<Promise<void>>();
+  /** Made beforehand, for the first attempt. */
+  readonly #posts = new Map<ClaimedDelivery, SignedPost>();
   /** No new attempt starts once this aborts. */
   readonly #stopping = new AbortController();
   /** Attempts under way are cut off when this aborts. */
@@ -89,7 +91,8 @@ export class Dispatcher {
     const limit = this.#stopping.signal.aborted ? 0 : this.#inFlight.room(now);
     if (limit > 0) {
       const { perOrigin } = limits;
-      const claimed = await store.claimDueDeliveries({ now, limit, perOrigin, roomOf: this.#roomOf(now) });
+      const chosen = (those: readonly ClaimedDelivery[]): void => this.#prepare(those);
+      const claimed = await store.claimDueDeliveries({ now, limit, perOrigin, roomOf: this.#roomOf(now), chosen });
       for (const delivery of claimed) this.#begin(delivery, now);
     }
     const moreRoom = earlier(this.#needs.breaker.nextProbeAt(now), this.#inFlight.nextRoomAt(now));
@@ -122,9 +125,23 @@ export class Dispatcher {
     if (expired.length === EXPIRED_PER_PASS_MAX) workSource.wake();
   }
 
+  /** While the claim waits for the disk. */
+  #prepare(chosen: readonly ClaimedDelivery[]): void {
+    for (const delivery of chosen) {
+      try {
+        this.#posts.set(delivery, this.#postOf(delivery, this.#needs.clock.now()));
+      } catch {
+        // A fault of ours: the attempt comes upon it again, and tells.
+      }
+    }
+  }
+
   #begin(delivery: ClaimedDelivery, now: number): void {
     const ticket = this.#inFlight.enter(delivery.origin, now);
-    const work = this.#deliver(delivery, ticket).finally(() => this.#underWay.delete(work));
+    const work = this.#deliver(delivery, ticket).finally(() => {
+      this.#posts.delete(delivery);
+      this.#underWay.delete(work);
+    });
     this.#underWay.add(work);
   }
 
@@ -214,8 +231,15 @@ export class Dispatcher {
   }
 
   #send(delivery: ClaimedDelivery, startedAt: number): Promise<Outcome> {
-    const { sender, subscriptionWebhookId } = this.#needs;
-    return sender.send(postOf(delivery, startedAt, subscriptionWebhookId), this.#cuttingOff.signal);
+    const prepared = this.#posts.get(delivery);
+    this.#posts.delete(delivery);
+    const isFit = prepared !== undefined && isOfTime(prepared, startedAt);
+    const post = isFit ? prepared : this.#postOf(delivery, startedAt);
+    return this.#needs.sender.send(post, this.#cuttingOff.signal);
+  }
+
+  #postOf(delivery: ClaimedDelivery, startedAt: number): SignedPost {
+    return postOf(delivery, startedAt, this.#needs.subscriptionWebhookId);
   }
 
   #recordedStep(origin: string, next: NextStep, now: number): RecordedStep {

@@ -9,7 +9,7 @@ import { createOpenSocket, createPinnedConnect } from "./pinned-connect.ts";
 import type { OpenSocket } from "./pinned-connect.ts";
 
 export interface SendRequest {
-  readonly url: string;
+  readonly url: URL;
   /** Sent as given, names in lower case; they go over our own. */
   readonly headers: Readonly<Record<string, string>>;
   /** The exact text that was signed. */
@@ -61,7 +61,7 @@ export function createHttpSender(needs: HttpSenderNeeds): HttpSender {
   return {
     async send({ url, headers, body, keepsAnswer = false }, signal) {
       signal.throwIfAborted();
-      const { origin, pathname, search } = new URL(url);
+      const { origin, pathname, search } = url;
       const exchange = createExchange(keepsAnswer);
       const cancel = (): void => exchange.cancel(signal.reason);
       const clearDeadline = startDeadline(attemptTimeoutMs, exchange.timeOut);

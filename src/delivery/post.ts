@@ -6,17 +6,32 @@ import type { SendRequest } from "./http-sender.ts";
 /** The `webhook-id` of what goes to a subscription of MCP Events: the event's id, or one of the message's own. */
 export type SubscriptionWebhookId = "event" | "message";
 
+export interface SignedPost extends SendRequest {
+  /** What it was signed with (Unix seconds). */
+  readonly timestamp: number;
+}
+
 /** The POST of a delivery: the same bytes on every attempt, under a timestamp and signatures of this one. `startedAt`: epoch ms. */
-export function postOf(delivery: ClaimedDelivery, startedAt: number, ids: SubscriptionWebhookId): SendRequest {
+export function postOf(delivery: ClaimedDelivery, startedAt: number, ids: SubscriptionWebhookId): SignedPost {
   const { event, callback, cursor, profile } = delivery;
   const body = renderBody(event, { ...callback, cursor }, delivery);
-  const message = { id: webhookIdOf(delivery, ids), body, timestamp: Math.floor(startedAt / 1000) };
+  const timestamp = timestampOf(startedAt);
+  const message = { id: webhookIdOf(delivery, ids), body, timestamp };
   const headers = {
     "content-type": contentTypeOf(profile),
     ...signatureHeaders(message, callback.signingSecrets),
     ...(callback.subscriptionId !== null && { "x-mcp-subscription-id": callback.subscriptionId }),
   };
-  return { url: callback.url, headers, body };
+  return { url: new URL(callback.url), headers, body, timestamp };
+}
+
+/** Whether it was made in the second of an attempt that begins at `startedAt` (epoch ms), and so is that attempt's too. */
+export function isOfTime(post: SignedPost, startedAt: number): boolean {
+  return post.timestamp === timestampOf(startedAt);
+}
+
+function timestampOf(startedAt: number): number {
+  return Math.floor(startedAt / 1000);
 }
 
 /** The same on every attempt. Clients of MCP Events are not of one mind what it should be, so it is a setting. */

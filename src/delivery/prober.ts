@@ -52,7 +52,7 @@ export function createProber(needs: ProberNeeds): ClosableProber {
 
   async function post(request: ProbePost): Promise<ProbeResult> {
     const startedAt = performance.now();
-    const { statusCode, error } = await sender.send(request, closing.signal);
+    const { statusCode, error } = await sender.send({ ...request, url: new URL(request.url) }, closing.signal);
     return { outcome: { statusCode, error }, durationMs: since(startedAt) };
   }
 

@@ -7,6 +7,7 @@ import { Dispatcher } from "../../src/delivery/dispatcher.ts";
 import { createHttpSender } from "../../src/delivery/http-sender.ts";
 import type { DisablePolicy } from "../../src/domain/callback-health.ts";
 import type { Announcement } from "../../src/service/announcements.ts";
+import type { ClaimedDelivery } from "../../src/service/delivery-ports.ts";
 import type { Store } from "../../src/service/ports.ts";
 import { createWorkSource } from "../../src/store/sqlite/work-source.ts";
 import { A_SECRET, aRegistration, aStart } from "../support/builders.ts";
@@ -555,6 +556,68 @@ test("an attempt that outlasts the grace is cut off and comes back with the same
   expect(await delivery()).toMatchObject({ status: "sending", attemptCount: 0 });
   await store.reclaim(clock.now());
   expect(await delivery()).toMatchObject({ status: "pending", attemptCount: 0 });
+});
+
+describe("what is made ready while the claim waits for the disk", () => {
+  /** Claims whose answers wait; `chosen` is called at once. */
+  async function withSlowDisk(changed: (delivery: ClaimedDelivery) => ClaimedDelivery = (it) => it) {
+    const disk = Promise.withResolvers<void>();
+    const storeSeen = (store: Store): Store => ({
+      ...store,
+      async claimDueDeliveries({ chosen, ...command }) {
+        const claimed = (await store.claimDueDeliveries(command)).map(changed);
+        chosen?.(claimed);
+        if (claimed.length > 0) await disk.promise;
+        return claimed;
+      },
+    });
+    return { ...(await setUp({ storeSeen })), disk };
+  }
+  async function whenClaimed(store: Store) {
+    await until("it is claimed", async () => {
+      const [callback] = await store.deliveryHistory("local", "task-1");
+      return callback?.deliveries[0]?.status === "sending";
+    });
+  }
+  function verify({ headers, body }: { readonly headers: object; readonly body: string }): void {
+    new Webhook(A_SECRET).verify(body, headers as Record<string, string>);
+  }
+
+  test("is sent once the disk has answered, and not before", async () => {
+    const { dispatcher, receiver, finishTask, store, disk } = await withSlowDisk();
+    dispatcher.start();
+    await finishTask();
+    await whenClaimed(store);
+    expect(receiver.requests).toEqual([]);
+    disk.resolve();
+    const [request] = await receiver.waitFor(1);
+    verify(request!);
+  });
+
+  test("is signed anew for a later second", async () => {
+    const { dispatcher, receiver, finishTask, store, disk, clock } = await withSlowDisk();
+    dispatcher.start();
+    await finishTask();
+    await whenClaimed(store);
+    clock.advance(2000);
+    disk.resolve();
+    const [request] = await receiver.waitFor(1);
+    expect(request!.headers["webhook-timestamp"]).toBe(String(Math.floor(clock.now() / 1000)));
+    verify(request!);
+  });
+
+  test("is a fault of ours when it cannot be made, told by the attempt, and keeps no other waiting", async () => {
+    const unreadable = (it: ClaimedDelivery): ClaimedDelivery =>
+      it.callback.clientId === "a" ? { ...it, callback: { ...it.callback, signingSecrets: [] } } : it;
+    const { dispatcher, receiver, finishTask, said, disk } = await withSlowDisk(unreadable);
+    disk.resolve();
+    dispatcher.start();
+    await finishTask({ clients: ["a", "b"] });
+    await receiver.waitFor(1);
+    await until("the fault is told", () => said("internal.failed").length === 1);
+    expect(String(said("internal.failed")[0]?.error)).toContain("no readable secret");
+    expect(receiver.requests).toHaveLength(1);
+  });
 });
 
 test("nothing polls: an idle dispatcher sleeps, and reads nothing when its sleep is looked at again", async () => {

@@ -29,7 +29,7 @@ export function senderWith(settings: Partial<HttpSenderNeeds> = {}, resolve: Res
 }
 
 export function post(sender: HttpSender, url: string, signal = new AbortController().signal): Promise<Outcome> {
-  return sender.send({ url, headers: {}, body: '{"hello":"wörld"}' }, signal);
+  return sender.send({ url: new URL(url), headers: {}, body: '{"hello":"wörld"}' }, signal);
 }
 
 export async function receiverWith(handler?: Handler, options?: ReceiverOptions): Promise<Receiver> {

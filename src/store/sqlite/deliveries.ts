@@ -1,5 +1,10 @@
 import { and, eq, sql } from "./drizzle.ts";
-import type { DeliveryClaim, RecordAttempt, RecordAttemptResult } from "../../service/delivery-ports.ts";
+import type {
+  ClaimedDelivery,
+  DeliveryClaim,
+  RecordAttempt,
+  RecordAttemptResult,
+} from "../../service/delivery-ports.ts";
 import type { Store } from "../../service/ports.ts";
 import type { SecretCipher } from "../secret-cipher.ts";
 import { asNeeded } from "./as-needed.ts";
@@ -25,7 +30,9 @@ export function deliveryVerbs({ db, write }: SqliteConnection, cipher: SecretCip
   return {
     async claimDueDeliveries(command) {
       // A claim that a power cut takes back is what `reclaim` would have taken back: no need to wait for the disk before sending.
-      return write(() => prepared.claimDue(command), "claim");
+      let claimed: readonly ClaimedDelivery[] = [];
+      const claim = () => (claimed = prepared.claimDue(command));
+      return write(claim, "claim", () => command.chosen?.(claimed));
     },
     async resumeClaim(claim: DeliveryClaim) {
       return write(() => prepared.holding.resume.run({ ...claim }).changes > 0, "claim");
