@@ -2,8 +2,9 @@ import { closeSync, mkdirSync, openSync, readFileSync, realpathSync } from "node
 import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
 import { drizzle, migrate } from "./drizzle.ts";
-import type { BetterSQLite3Database } from "drizzle-orm/better-sqlite3";
 import { StartError } from "../../domain/errors.ts";
+import { createDatabase } from "./compiling-session.ts";
+import type { CompilingDatabase } from "./compiling-session.ts";
 import { createGroupCommit, isBusy } from "./group-commit.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import { createIdleCheckpoints } from "./idle-checkpoints.ts";
@@ -19,7 +20,7 @@ const BUSY_WAIT_MS = 10;
 const FILE_MODE = 0o600;
 
 export interface SqliteConnection {
-  readonly db: BetterSQLite3Database & { readonly $client: Database.Database };
+  readonly db: CompilingDatabase;
   /** Runs synchronous `work` in an immediate transaction. See group-commit.ts for when it resolves. */
   readonly write: GroupCommit["write"];
   /** Moves the write-ahead log into the file and cuts it to nothing, unless another program is reading. */
@@ -37,7 +38,7 @@ export function openConnection(file: string, migrationsFolder: string): SqliteCo
   const lock = lockFile(path);
   try {
     const client = openDatabase(path, migrationsFolder);
-    const db = drizzle({ client });
+    const db = createDatabase(client);
     const transaction = client.transaction((work: () => void) => work());
     const log = createLogSync(`${path}-wal`);
     const checkpoints = createIdleCheckpoints(client);

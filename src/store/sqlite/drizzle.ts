@@ -11,7 +11,9 @@ const driver = require("drizzle-orm/better-sqlite3") as typeof import("drizzle-o
 const migrator = require("drizzle-orm/better-sqlite3/migrator") as typeof import("drizzle-orm/better-sqlite3/migrator");
 
 export const { and, asc, count, desc, eq, exists, getTableColumns, gt, gte, inArray, isNotNull, isNull } = orm;
+export const { Column, is, noopDecoder, noopEncoder, Param, Placeholder, SQL } = orm;
 export const { lt, lte, min, ne, notExists, or, sql } = orm;
 export const { foreignKey, index, integer, primaryKey, sqliteTable, text, unique, uniqueIndex } = core;
-export const { drizzle } = driver;
+export const { SQLiteSyncDialect } = core;
+export const { BetterSQLite3Database, BetterSQLiteSession, drizzle } = driver;
 export const { migrate } = migrator;

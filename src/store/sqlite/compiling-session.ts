@@ -1,0 +1,135 @@
+/**
+ * Drizzle with the way from parameters to a statement, and from its rows to objects, worked out when a query is prepared. Drizzle itself
+ * asks at each run, for each value, what kind of column it belongs to, which takes longer than a short statement does.
+ */
+import type Database from "better-sqlite3";
+import type { SQLiteColumn } from "drizzle-orm/sqlite-core";
+import type * as Driver from "drizzle-orm/better-sqlite3";
+import { BetterSQLite3Database, BetterSQLiteSession, SQLiteSyncDialect } from "./drizzle.ts";
+import { Column, is, noopDecoder, noopEncoder, Param, Placeholder, SQL } from "./drizzle.ts";
+
+type NoSchema = Record<string, never>;
+type Given = Parameters<Driver.BetterSQLiteSession<NoSchema, NoSchema>["prepareQuery"]>;
+type Field = NonNullable<Given[1]>[number];
+type Values = Readonly<Record<string, unknown>>;
+type Row = Record<string, unknown>;
+
+export type CompilingDatabase = Driver.BetterSQLite3Database & { readonly $client: Database.Database };
+
+/** As `drizzle({ client })`. Preparing an outer join or a relational query throws: nothing here uses one. */
+export function createDatabase(client: Database.Database): CompilingDatabase {
+  const dialect = new SQLiteSyncDialect();
+  const session = new CompilingSession(client, dialect, undefined);
+  return Object.assign(new BetterSQLite3Database("sync", dialect, session, undefined), { $client: client });
+}
+
+class CompilingSession extends BetterSQLiteSession<NoSchema, NoSchema> {
+  override prepareQuery<T extends never>(...given: Given) {
+    const prepared = super.prepareQuery<T>(...given);
+    refuseOuterJoins(prepared, given[0].sql);
+    return Object.assign(prepared, compile(prepared["stmt"], given));
+  }
+
+  /** Not worth compiling. */
+  override prepareOneTimeQuery<T extends never>(...given: Given) {
+    return super.prepareQuery<T>(...given);
+  }
+}
+
+/** Drizzle tells of the joins once the query is prepared: of each table, whether it has a row in every result. */
+function refuseOuterJoins(prepared: object, text: string): void {
+  Object.defineProperty(prepared, "joinsNotNullableMap", {
+    set(tables: Readonly<Record<string, boolean>> = {}) {
+      if (Object.values(tables).includes(false)) throw new Error(`Not supported: an outer join (${text})`);
+    },
+  });
+}
+
+function compile(statement: Database.Statement, [query, fields, , , customMapper]: Given) {
+  if (customMapper !== undefined) throw new Error(`Not supported: a relational query (${query.sql})`);
+  const bind = compileParameters(query.params);
+  const run = (values: Values = {}) => statement.run(...bind(values));
+  if (fields === undefined) return { run };
+  const toObject = compileRow(fields);
+  statement.raw();
+  return {
+    run,
+    get(values: Values = {}) {
+      const row = statement.get(...bind(values)) as unknown[] | undefined;
+      return row === undefined ? undefined : toObject(row);
+    },
+    all: (values: Values = {}) => (statement.all(...bind(values)) as unknown[][]).map(toObject),
+  };
+}
+
+/** What each of a statement's parameters is: a value that is the same at every run, or the one that is given under a name. */
+function compileParameters(parameters: readonly unknown[]): (values: Values) => unknown[] {
+  const found = parameters.map(parameterOf);
+  return (values) => {
+    const bound: unknown[] = [];
+    for (const { name, fixed, encode } of found) {
+      const value = name === null ? fixed : values[name];
+      if (value === undefined && name !== null && !(name in values)) throw new Error(`No value for parameter ${name}`);
+      bound.push(encode === null ? value : encode(value));
+    }
+    return bound;
+  };
+}
+
+function parameterOf(parameter: unknown) {
+  if (is(parameter, Placeholder)) return { name: parameter.name, fixed: null, encode: null };
+  if (!is(parameter, Param) || !is(parameter.value, Placeholder)) return { name: null, fixed: parameter, encode: null };
+  const { encoder } = parameter;
+  const encode = isPlain(encoder.mapToDriverValue) ? null : (value: unknown) => encoder.mapToDriverValue(value);
+  return { name: parameter.value.name, fixed: null, encode };
+}
+
+/** A row as its columns' values, in the statement's order, as an object; columns of a group as an object in it. */
+function compileRow(fields: readonly Field[]): (row: readonly unknown[]) => Row {
+  const columns = fields.map((field, index) => ({ ...placeOf(field), index, decode: decoderOf(field) }));
+  return (row) => {
+    const object: Row = {};
+    for (const { group, name, index, decode } of columns) {
+      const raw = row[index];
+      const value = raw === null || decode === null ? raw : decode(raw);
+      if (group === null) object[name] = value;
+      else ((object[group] ??= {}) as Row)[name] = value;
+    }
+    return object;
+  };
+}
+
+function placeOf({ path }: Field): { readonly group: string | null; readonly name: string } {
+  const [first = "", second, ...more] = path;
+  if (more.length > 0) throw new Error(`Not supported: a group in a group (${path.join(".")})`);
+  return second === undefined ? { group: null, name: first } : { group: first, name: second };
+}
+
+/** Null: the value is as SQLite gives it. */
+function decoderOf({ field }: Field): ((raw: unknown) => unknown) | null {
+  const decoder = is(field, Column) ? field : ofExpression(field);
+  return isPlain(decoder.mapFromDriverValue) ? null : (raw) => decoder.mapFromDriverValue(raw);
+}
+
+interface Decoder {
+  mapFromDriverValue(raw: unknown): unknown;
+}
+
+/** Drizzle does not tell its types of an expression's decoder. */
+function ofExpression(field: Exclude<Field["field"], SQLiteColumn>): Decoder {
+  const expression = is(field, SQL) ? field : is(field, SQL.Aliased) ? field.sql : null;
+  if (expression === null) throw new Error("Not supported: a subquery among the columns");
+  return (expression as unknown as { readonly decoder: Decoder }).decoder;
+}
+
+/** Those of most columns, and of expressions without a type of their own, return what they are given. */
+const PLAIN: ReadonlySet<unknown> = new Set([
+  Column.prototype.mapToDriverValue,
+  Column.prototype.mapFromDriverValue,
+  noopEncoder.mapToDriverValue,
+  noopDecoder.mapFromDriverValue,
+]);
+
+function isPlain(map: unknown): boolean {
+  return PLAIN.has(map);
+}
