@@ -1,5 +1,4 @@
 import pRetry from "p-retry";
-import type { Outcome } from "../domain/attempt.ts";
 import type { BodyProfile } from "../domain/body.ts";
 import type { DisablePolicy } from "../domain/callback-health.ts";
 import { afterAttempt } from "../domain/delivery.ts";
@@ -14,9 +13,9 @@ import type { CircuitBreaker } from "./circuit-breaker.ts";
 import { InFlight } from "./in-flight.ts";
 import type { InFlightLimits, Ticket } from "./in-flight.ts";
 import type { HttpSender } from "./http-sender.ts";
-import { isOfTime, postOf } from "./post.ts";
-import type { SignedPost, SubscriptionWebhookId } from "./post.ts";
-import { announceAttempt, announceExpiry, announceOrigin, identityOf } from "./telling.ts";
+import type { SubscriptionWebhookId } from "./post.ts";
+import { ReadyPosts } from "./ready-posts.ts";
+import { announceAttempt, announceExpiry, announceOrigin } from "./telling.ts";
 
 /** A wait up to this long keeps the claim; a longer one is parked in the store, where it costs no memory. */
 const NEAR_WAIT_MS = 2000;
@@ -66,8 +65,7 @@ export class Dispatcher {
   readonly #needs: DispatcherNeeds;
   readonly #inFlight: InFlight;
   readonly #underWay = new Set<Promise<void>>();
-  /** Made beforehand, for the first attempt. */
-  readonly #posts = new Map<ClaimedDelivery, SignedPost>();
+  readonly #ready: ReadyPosts;
   /** No new attempt starts once this aborts. */
   readonly #stopping = new AbortController();
   /** Attempts under way are cut off when this aborts. */
@@ -77,6 +75,7 @@ export class Dispatcher {
   constructor(needs: DispatcherNeeds) {
     this.#needs = needs;
     this.#inFlight = new InFlight(needs.limits);
+    this.#ready = new ReadyPosts(needs.subscriptionWebhookId);
   }
 
   start(): void {
@@ -91,7 +90,7 @@ export class Dispatcher {
     const limit = this.#stopping.signal.aborted ? 0 : this.#inFlight.room(now);
     if (limit > 0) {
       const { perOrigin } = limits;
-      const chosen = (those: readonly ClaimedDelivery[]): void => this.#prepare(those);
+      const chosen = (those: readonly ClaimedDelivery[]): void => this.#ready.prepare(those, clock.now());
       const claimed = await store.claimDueDeliveries({ now, limit, perOrigin, roomOf: this.#roomOf(now), chosen });
       for (const delivery of claimed) this.#begin(delivery, now);
     }
@@ -125,21 +124,10 @@ export class Dispatcher {
     if (expired.length === EXPIRED_PER_PASS_MAX) workSource.wake();
   }
 
-  /** While the claim waits for the disk. */
-  #prepare(chosen: readonly ClaimedDelivery[]): void {
-    for (const delivery of chosen) {
-      try {
-        this.#posts.set(delivery, this.#postOf(delivery, this.#needs.clock.now()));
-      } catch {
-        // A fault of ours: the attempt comes upon it again, and tells.
-      }
-    }
-  }
-
   #begin(delivery: ClaimedDelivery, now: number): void {
     const ticket = this.#inFlight.enter(delivery.origin, now);
     const work = this.#deliver(delivery, ticket).finally(() => {
-      this.#posts.delete(delivery);
+      this.#ready.forget(delivery);
       this.#underWay.delete(work);
     });
     this.#underWay.add(work);
@@ -195,10 +183,10 @@ export class Dispatcher {
   /** One request and its record. Returns the wait for which the claim is kept, or null when it is given up. */
   async #attempt(delivery: ClaimedDelivery, number: number, ticket: Ticket): Promise<number | null> {
     const { clock, store, announce, retryPolicies, random, workSource } = this.#needs;
-    const identity = identityOf(delivery);
-    announce({ kind: "delivery.sending", attempt: number, ...identity });
     const startedAt = clock.now();
-    const outcome = await this.#send(delivery, startedAt);
+    const { identity, post } = this.#ready.take(delivery, startedAt);
+    announce({ kind: "delivery.sending", attempt: number, ...identity });
+    const outcome = await this.#needs.sender.send(post, this.#cuttingOff.signal);
     // Others may be sent while this one is recorded.
     this.#inFlight.answered(ticket);
     workSource.wake();
@@ -228,18 +216,6 @@ export class Dispatcher {
     announceAttempt(announce, identity, { callbackId: callback.id, number, durationMs, outcome, next, recorded });
     const keepsClaim = recorded.claimHeld && recorded.isHeld !== true;
     return keepsClaim && step.status === "pending" && step.keepClaim ? step.nextAttemptAt - endedAt : null;
-  }
-
-  #send(delivery: ClaimedDelivery, startedAt: number): Promise<Outcome> {
-    const prepared = this.#posts.get(delivery);
-    this.#posts.delete(delivery);
-    const isFit = prepared !== undefined && isOfTime(prepared, startedAt);
-    const post = isFit ? prepared : this.#postOf(delivery, startedAt);
-    return this.#needs.sender.send(post, this.#cuttingOff.signal);
-  }
-
-  #postOf(delivery: ClaimedDelivery, startedAt: number): SignedPost {
-    return postOf(delivery, startedAt, this.#needs.subscriptionWebhookId);
   }
 
   #recordedStep(origin: string, next: NextStep, now: number): RecordedStep {

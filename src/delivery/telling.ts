@@ -6,10 +6,10 @@ import type { ClaimedDelivery, ExpiredDelivery, RecordAttemptResult } from "../s
 import type { Change } from "./circuit-breaker.ts";
 
 /** Which delivery it is, for the listeners. */
-export function identityOf({ deliveryId, event, callback }: ClaimedDelivery): DeliveryIdentity {
+export function identityOf({ deliveryId, event, callback }: ClaimedDelivery, url: URL): DeliveryIdentity {
   const { id: eventId, type, data } = event;
   const what = { deliveryId, eventId, event: type, taskId: data.task_id };
-  return { ...what, clientId: callback.clientId, url: urlToTell(callback.url) };
+  return { ...what, clientId: callback.clientId, url: urlToTell(url) };
 }
 
 export interface RecordedAttempt {
@@ -56,7 +56,7 @@ function announceCallback(
 
 export function announceExpiry(announce: Announce, expired: ExpiredDelivery): void {
   const { deliveryId, eventId, event, taskId, clientId, url, attemptCount, eventSettled } = expired;
-  const identity = { deliveryId, eventId, event, taskId, clientId, url: urlToTell(url) };
+  const identity = { deliveryId, eventId, event, taskId, clientId, url: urlToTell(new URL(url)) };
   announce({ kind: "delivery.expired", attempts: attemptCount, ...identity });
   if (eventSettled) announceSettled(announce, identity);
 }
@@ -71,8 +71,7 @@ export function announceOrigin(announce: Announce, origin: string, change: Chang
 }
 
 /** A URL's query may hold a token, so it is left out. */
-function urlToTell(url: string): string {
-  const { origin, pathname } = new URL(url);
+function urlToTell({ origin, pathname }: URL): string {
   return origin + pathname;
 }
 

@@ -10,7 +10,10 @@ export const CLIENT_GIVEN_ID_CHARS_MAX = 200;
 
 // Crockford's alphabet, as in ULID: no letter that reads like a digit.
 const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
-const TIME_CHARS = 10;
+/** Of ten bits each: a letter at a time takes several times as long, and every delivery has an id. */
+const PAIRS = Array.from(ALPHABET, (first) => Array.from(ALPHABET, (second) => first + second)).flat();
+const BITS_PER_PAIR = 10;
+const TIME_PAIRS = 5;
 const RANDOM_BYTES = 10;
 /** Random bytes are asked for by the hundred ids: each asking costs more than all the rest of an id. */
 const IDS_PER_ASKING = 100;
@@ -52,20 +55,26 @@ export function isClientGivenId(text: string): boolean {
 function encodeTime(epochMs: number): string {
   let rest = epochMs;
   let text = "";
-  for (let index = 0; index < TIME_CHARS; index++) {
-    text = ALPHABET.charAt(rest % 32) + text;
-    rest = Math.floor(rest / 32);
+  for (let index = 0; index < TIME_PAIRS; index++) {
+    text = PAIRS[rest % PAIRS.length]! + text;
+    // Too many bits for a shift.
+    rest = Math.floor(rest / PAIRS.length);
   }
   return text;
 }
 
+/** `bytes`: a multiple of five of them, or bits are left over. */
 function encodeRandom(bytes: Uint8Array): string {
-  let bits = 0n;
-  for (const byte of bytes) bits = (bits << 8n) | BigInt(byte);
   let text = "";
-  for (let index = 0; index < (bytes.length * 8) / 5; index++) {
-    text = ALPHABET.charAt(Number(bits & 31n)) + text;
-    bits >>= 5n;
+  let bits = 0;
+  let count = 0;
+  for (const byte of bytes) {
+    bits = (bits << 8) | byte;
+    count += 8;
+    if (count < BITS_PER_PAIR) continue;
+    count -= BITS_PER_PAIR;
+    text += PAIRS[bits >> count]!;
+    bits &= (1 << count) - 1;
   }
   return text;
 }

@@ -57,6 +57,16 @@ describe("ids", () => {
     for (const id of ids) expect(id).toMatch(/^evt_[0-9a-z]{26}$/);
   });
 
+  test("are the time's 50 bits and the 80 random ones, five a letter", () => {
+    const bytes = Uint8Array.of(0, 255, 1, 254, 128, 127, 85, 170, 3, 31);
+    expect(
+      createNewId(
+        () => 1764035000123,
+        () => bytes,
+      )("evt"),
+    ).toBe("evt_01kawavxsv03zg3zm0fxatm0rz");
+  });
+
   test.each(["a", "demo_task_123", "ünï ✓ with blanks", "x".repeat(200), "🎉".repeat(200)])(
     "a client may use %s",
     (id) => {

@@ -81,7 +81,7 @@ export function prepareRegister(
   /** A callback that was removed meanwhile may have been owed the event before. */
   function oweEvent(eventId: string, callback: Callback, now: number): void {
     const owed = statements.owed.get({ callbackId: callback.id, eventId });
-    if (owed === undefined) insertDelivery(eventId, callback, now);
+    if (owed === undefined) insertDelivery(eventId, { ...callback, origin: new URL(callback.url).origin }, now);
     else reopen(owed.id, now);
   }
 
@@ -125,7 +125,13 @@ export function prepareCallbackCount(db: SqliteConnection["db"]): (principal: st
   return (principal, taskId) => statement.get({ principal, taskId })?.count ?? 0;
 }
 
-export type OwedCallback = Pick<Callback, "id" | "principal" | "url" | "notAfter" | "status" | "profile">;
+/** What an outbox needs to know of a callback. */
+export type OwedCallback = Pick<Callback, "id" | "principal" | "notAfter" | "status" | "profile"> & {
+  readonly origin: string;
+};
+const { id, principal, origin, notAfter, status, profile } = callbacks;
+/** The columns of an OwedCallback. */
+export const owedColumns = { id, principal, origin, notAfter, status, profile };
 
 /** Where the event stands in the log, and what the body says of it. */
 interface Place {
@@ -159,12 +165,10 @@ export function prepareDeliveryInsert(
     })
     .prepare();
   return (eventId, callback, now, place) => {
-    const { id: callbackId, principal, url, notAfter, status, profile } = callback;
+    const { id: callbackId, ...of } = callback;
     const { seq = null, cursor = null } = place ?? {};
-    const due = status === "disabled" ? null : now;
-    const origin = new URL(url).origin;
-    const of = { eventId, callbackId, principal, origin, profile, seq, cursor };
-    statement.run({ id: newId("dlv"), ...of, notAfter, due, now });
+    const due = of.status === "disabled" ? null : now;
+    statement.run({ id: newId("dlv"), eventId, callbackId, ...of, seq, cursor, due, now });
   };
 }
 

@@ -6,7 +6,7 @@ import type { NewId } from "../../domain/ids.ts";
 import { isOver } from "../../domain/not-after.ts";
 import type { Progress, Task } from "../../domain/task.ts";
 import type { Store, TellProgress, ToldProgress } from "../../service/ports.ts";
-import { prepareDeliveryInsert } from "./callbacks.ts";
+import { owedColumns, prepareDeliveryInsert } from "./callbacks.ts";
 import type { OwedCallback } from "./callbacks.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { prepareEventInsert } from "./event-log.ts";
@@ -156,14 +156,7 @@ function prepareRuns(db: Db) {
 function prepareTold(db: Db) {
   return {
     hearing: db
-      .select({
-        id: callbacks.id,
-        principal: callbacks.principal,
-        url: callbacks.url,
-        notAfter: callbacks.notAfter,
-        status: callbacks.status,
-        profile: callbacks.profile,
-      })
+      .select(owedColumns)
       .from(callbacks)
       .where(and(callbackHearsProgress, isGiven(callbacks.principal, "principal"), isGiven(callbacks.taskId, "taskId")))
       .prepare(),

@@ -4,7 +4,7 @@ import type { EndEvent, Event } from "../../domain/event.ts";
 import type { NewId } from "../../domain/ids.ts";
 import type { Task, TaskOutcome } from "../../domain/task.ts";
 import type { CancelTask, FinishTask, FinishTaskResult, Store } from "../../service/ports.ts";
-import { prepareDeliveryInsert } from "./callbacks.ts";
+import { owedColumns, prepareDeliveryInsert } from "./callbacks.ts";
 import { prepareUseOfCompletion } from "./completions.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { prepareEventInsert } from "./event-log.ts";
@@ -133,15 +133,7 @@ function prepareNews(db: SqliteConnection["db"]) {
           isOwedTheEnd,
         ),
       )
-      .returning({
-        id: callbacks.id,
-        principal: callbacks.principal,
-        url: callbacks.url,
-        status: callbacks.status,
-        events: callbacks.events,
-        notAfter: callbacks.notAfter,
-        profile: callbacks.profile,
-      })
+      .returning({ ...owedColumns, events: callbacks.events })
       .prepare(),
     countCompleted: db
       .insert(counters)
