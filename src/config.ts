@@ -9,6 +9,7 @@ import {
   parseTokens,
   readCertificates,
   parseKeys,
+  parseSigningKeys,
   parseLifetime,
   parseSchedule,
 } from "./setting-parsers.ts";
@@ -57,6 +58,7 @@ const settings = z.object({
   DISABLE_AFTER_DAYS: days(36_500, "never").default(5),
   RETENTION_DAYS: days(36_500, "for ever").default(30),
   SECRETS_KEY: z.string().transform(parseKeys).default([]),
+  SIGNING_KEY: z.string().transform(parseSigningKeys).default([]),
   EVENTS_ERROR_CODES: z.enum(["sketch", "sep"], "must be sketch or sep").default("sketch"),
   EVENTS_WEBHOOK_ID: z.enum(["event", "message"], "must be event or message").default("event"),
   EVENTS_UNKNOWN_UNSUBSCRIBE: z.enum(["ok", "not_found"], "must be ok or not_found").default("ok"),
@@ -161,6 +163,8 @@ function parseConfig(env: NodeJS.ProcessEnv, isTerminal: boolean) {
     },
     /** The first encrypts, all decrypt; none: secrets are kept in clear. */
     secretsKeys: values.SECRETS_KEY,
+    /** All sign. */
+    signingKeys: values.SIGNING_KEY,
     testFixtures: values.TEST_FIXTURES === "true",
   };
 }

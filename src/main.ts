@@ -86,6 +86,7 @@ function startMachinery(house: House, { tasks, workerQueue }: Services): void {
     retryPolicies: { standard: retryPolicy, cloudevents: retryPolicy, "mcp-events": events.retryPolicy },
     disablePolicies: { standard: disablePolicy, cloudevents: disablePolicy, "mcp-events": SUSPEND_POLICY },
     subscriptionWebhookId: events.webhookId,
+    signingKeys: config.signingKeys,
   };
   const outbox = { store, sender, workSource: deliveryWork, limits: IN_FLIGHT, breaker, ...policies };
   const dispatcher = new Dispatcher({ ...outbox, clock, random: Math.random, announce });
@@ -216,7 +217,7 @@ function createHttpDoor(
   address: Address,
   mcp: McpHandler,
 ) {
-  const { workerTokens, allowedHosts, serverName } = config;
+  const { workerTokens, allowedHosts, serverName, signingKeys } = config;
   return createApp({
     ...services,
     mcp,
@@ -224,6 +225,7 @@ function createHttpDoor(
     workerOf: workerTokens.length === 0 ? null : createPrincipalOf(workerTokens, "anonymous"),
     allowedHosts,
     serverName,
+    publicKeys: signingKeys.map(({ publicKey }) => publicKey),
     openApi: () => ({ title: "mcp-callbacks", version, url: address.url }),
     clock,
     announce: log.announce,

@@ -26,6 +26,7 @@ export function createServices(house: House) {
   const { config, store, clock, log, guard, prober, breaker, catalog, feed, taskWork, workerWork, deliveryWork } =
     house;
   const { announce } = log;
+  const { signingKeys } = config;
   const wakeWorkers = (): void => workerWork.wake();
   const wakes = { wakeRunner: () => taskWork.wake(), wakeDispatcher: () => deliveryWork.wake() };
   const progress = createTaskProgress({
@@ -68,12 +69,19 @@ export function createServices(house: House) {
     secrets: createSecrets({ store, clock, announce, wakeDispatcher: wakes.wakeDispatcher }),
     callbacks,
     deliveries: createDeliveries({ store, clock, announce, ...wakes }),
-    probes: createProbes({ store, callbacks, prober, clock, newId, announce }),
+    probes: createProbes({ store, callbacks, prober, clock, newId, signingKeys, announce }),
     subscriptions: createSubscriptions({
       store,
       clock,
       targetPolicy: guard,
-      verification: createVerification({ store, challenger: house.challenger, clock, newNonce, announce }),
+      verification: createVerification({
+        store,
+        challenger: house.challenger,
+        clock,
+        newNonce,
+        signingKeys,
+        announce,
+      }),
       lifetime: config.events.lifetime,
       ownMax: config.events.subscriptionsMax,
       allowsLoopbackHttp: config.privateTargets !== "none",
@@ -81,7 +89,15 @@ export function createServices(house: House) {
       wakeDispatcher: wakes.wakeDispatcher,
     }),
     events: createEvents({ store, feed, clock }),
-    revocation: createRevocation({ store, challenger: house.challenger, clock, newNonce, announce, ...config.events }),
+    revocation: createRevocation({
+      store,
+      challenger: house.challenger,
+      clock,
+      newNonce,
+      signingKeys,
+      announce,
+      ...config.events,
+    }),
     inbox: createInbox({ store, clock, announce }),
     health: createHealth({ store, slowOrigins: () => breaker.slowOrigins.length }),
   };

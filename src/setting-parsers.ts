@@ -2,6 +2,8 @@
 import { X509Certificate } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { z } from "zod";
+import { parseSigningKey } from "./domain/signing-keys.ts";
+import type { SigningKey } from "./domain/signing-keys.ts";
 
 const SUBSCRIPTION_MS_MAX = 365 * 86_400_000;
 /** A bundle of all public authorities has 220 kB. */
@@ -80,6 +82,20 @@ export function parseKeys(text: string, context: z.RefinementCtx<string>): Uint8
     context.addIssue("must not give a key twice");
   }
   return entries.map((entry) => Buffer.from(entry, "base64"));
+}
+
+export function parseSigningKeys(text: string, context: z.RefinementCtx<string>): SigningKey[] {
+  const keys = text.split(",").map((entry) => parseSigningKey(entry.trim()));
+  const found = keys.filter((key) => key !== null);
+  // Again no entry is repeated.
+  if (found.length < keys.length) {
+    context.addIssue(
+      "must be Ed25519 private keys, each whsk_ and 32 random bytes in base64, separated by commas; `echo whsk_$(openssl rand -base64 32)` makes one",
+    );
+  } else if (new Set(found.map(({ publicKey }) => publicKey.kid)).size < found.length) {
+    context.addIssue("must not give a key twice");
+  }
+  return found;
 }
 
 /** How long subscriptions live when their clients have no wish, at least and at most. */

@@ -42,6 +42,7 @@ test("every setting has the contract's default", () => {
     attemptTimeoutMs: 15_000,
     retentionMs: 30 * 86_400_000,
     secretsKeys: [],
+    signingKeys: [],
     events: {
       errorCodes: "sketch",
       webhookId: "event",
@@ -215,6 +216,23 @@ test.each([
 ])("SECRETS_KEY=%s is refused without being repeated", (value) => {
   expect(() => read({ SECRETS_KEY: value })).toThrow(/^SECRETS_KEY must /);
   expect(() => read({ SECRETS_KEY: value })).not.toThrow(value.slice(0, 12));
+});
+
+test("SIGNING_KEY is one key or several, all of which sign", () => {
+  const { signingKeys } = read({ SIGNING_KEY: `whsk_${keyOf(2)}, whsk_${keyOf(1)}` });
+  expect(new Set(signingKeys.map(({ publicKey }) => publicKey.kid)).size).toBe(2);
+  expect(read({}).signingKeys).toEqual([]);
+});
+
+test.each([
+  keyOf(7),
+  `whsec_${keyOf(7)}`,
+  `whsk_${keyOf(7, 31)}`,
+  `whsk_${keyOf(7)},`,
+  `whsk_${keyOf(7)},whsk_${keyOf(7)}`,
+])("SIGNING_KEY=%s is refused without being repeated", (value) => {
+  expect(() => read({ SIGNING_KEY: value })).toThrow(/^SIGNING_KEY must /);
+  expect(() => read({ SIGNING_KEY: value })).not.toThrow(keyOf(7).slice(0, 12));
 });
 
 test("all problems are told at once, and no token is repeated", () => {

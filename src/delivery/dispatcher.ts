@@ -13,7 +13,7 @@ import type { CircuitBreaker } from "./circuit-breaker.ts";
 import { InFlight } from "./in-flight.ts";
 import type { InFlightLimits, Ticket } from "./in-flight.ts";
 import type { HttpSender } from "./http-sender.ts";
-import type { SubscriptionWebhookId } from "./post.ts";
+import type { PostNeeds } from "./post.ts";
 import { ReadyPosts } from "./ready-posts.ts";
 import { announceAttempt, announceExpiry, announceOrigin } from "./telling.ts";
 
@@ -26,7 +26,7 @@ const OWN_FAILURE_WAIT_MS = 60_000;
 /** Deliveries whose not_after has come, ended in one pass; more of them take another. */
 const EXPIRED_PER_PASS_MAX = 500;
 
-export interface DispatcherNeeds {
+export interface DispatcherNeeds extends PostNeeds {
   readonly store: Pick<
     Store,
     "expireDeliveries" | "claimDueDeliveries" | "resumeClaim" | "recordAttempt" | "releaseClaim" | "nextDueAt"
@@ -40,7 +40,6 @@ export interface DispatcherNeeds {
   readonly retryPolicies: Readonly<Record<BodyProfile, RetryPolicy>>;
   /** When a callback is disabled for failing, by the body profile of its deliveries; null: never. */
   readonly disablePolicies: Readonly<Record<BodyProfile, DisablePolicy | null>>;
-  readonly subscriptionWebhookId: SubscriptionWebhookId;
   readonly limits: InFlightLimits;
   readonly breaker: CircuitBreaker;
   readonly announce: Announce;
@@ -75,7 +74,7 @@ export class Dispatcher {
   constructor(needs: DispatcherNeeds) {
     this.#needs = needs;
     this.#inFlight = new InFlight(needs.limits);
-    this.#ready = new ReadyPosts(needs.subscriptionWebhookId);
+    this.#ready = new ReadyPosts(needs);
   }
 
   start(): void {

@@ -1,10 +1,16 @@
 import { contentTypeOf, renderBody } from "../domain/body.ts";
 import { signatureHeaders } from "../domain/signature.ts";
+import type { SigningKey } from "../domain/signing-keys.ts";
 import type { ClaimedDelivery } from "../service/delivery-ports.ts";
 import type { SendRequest } from "./http-sender.ts";
 
 /** The `webhook-id` of what goes to a subscription of MCP Events: the event's id, or one of the message's own. */
 export type SubscriptionWebhookId = "event" | "message";
+
+export interface PostNeeds {
+  readonly subscriptionWebhookId: SubscriptionWebhookId;
+  readonly signingKeys: readonly SigningKey[];
+}
 
 export interface SignedPost extends SendRequest {
   /** What it was signed with (Unix seconds). */
@@ -12,14 +18,14 @@ export interface SignedPost extends SendRequest {
 }
 
 /** The POST of a delivery: the same bytes on every attempt, under a timestamp and signatures of this one. `startedAt`: epoch ms. */
-export function postOf(delivery: ClaimedDelivery, startedAt: number, ids: SubscriptionWebhookId): SignedPost {
+export function postOf(delivery: ClaimedDelivery, startedAt: number, needs: PostNeeds): SignedPost {
   const { event, callback, cursor, profile } = delivery;
   const body = renderBody(event, { ...callback, cursor }, delivery);
   const timestamp = timestampOf(startedAt);
-  const message = { id: webhookIdOf(delivery, ids), body, timestamp };
+  const message = { id: webhookIdOf(delivery, needs.subscriptionWebhookId), body, timestamp };
   const headers = {
     "content-type": contentTypeOf(profile),
-    ...signatureHeaders(message, callback.signingSecrets),
+    ...signatureHeaders(message, callback.signingSecrets, needs.signingKeys),
     ...(callback.subscriptionId !== null && { "x-mcp-subscription-id": callback.subscriptionId }),
   };
   return { url: new URL(callback.url), headers, body, timestamp };

@@ -1,7 +1,7 @@
 import type { DeliveryIdentity } from "../service/announcements.ts";
 import type { ClaimedDelivery } from "../service/delivery-ports.ts";
 import { isOfTime, postOf } from "./post.ts";
-import type { SignedPost, SubscriptionWebhookId } from "./post.ts";
+import type { PostNeeds, SignedPost } from "./post.ts";
 import { identityOf } from "./telling.ts";
 
 /** What is sent of a delivery, and what is told of it. */
@@ -12,11 +12,11 @@ export interface Ready {
 
 /** What is made while a claim waits for the disk, so that it goes out as soon as that has answered. Times are epoch ms. */
 export class ReadyPosts {
-  readonly #ids: SubscriptionWebhookId;
+  readonly #needs: PostNeeds;
   readonly #ready = new Map<ClaimedDelivery, Ready>();
 
-  constructor(ids: SubscriptionWebhookId) {
-    this.#ids = ids;
+  constructor(needs: PostNeeds) {
+    this.#needs = needs;
   }
 
   /** Never throws. */
@@ -43,7 +43,7 @@ export class ReadyPosts {
   }
 
   #make(delivery: ClaimedDelivery, startedAt: number): Ready {
-    const post = postOf(delivery, startedAt, this.#ids);
+    const post = postOf(delivery, startedAt, this.#needs);
     return { post, identity: identityOf(delivery, post.url) };
   }
 }

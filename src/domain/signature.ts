@@ -1,5 +1,6 @@
 import { createHmac, createSecretKey, randomBytes } from "node:crypto";
 import { DomainError } from "./errors.ts";
+import type { SigningKey } from "./signing-keys.ts";
 
 const PREFIX = "whsec_";
 const SECRET_BYTES_MIN = 24;
@@ -36,8 +37,12 @@ export function requireSecret(secret: string): string {
   );
 }
 
-/** The three Standard Webhooks headers, one signature for each secret, the newest first. */
-export function signatureHeaders(message: SignedMessage, secrets: readonly string[]): Record<string, string> {
+/** The three Standard Webhooks headers: one signature for each secret, the newest first, and one for each key of this server's own. */
+export function signatureHeaders(
+  message: SignedMessage,
+  secrets: readonly string[],
+  keys: readonly SigningKey[],
+): Record<string, string> {
   if (secrets.length === 0) throw new Error("There is no readable secret to sign with.");
   const content = `${message.id}.${message.timestamp}.${message.body}`;
   // A key object: with the bare bytes Node 24 takes four times as long.
@@ -50,7 +55,7 @@ export function signatureHeaders(message: SignedMessage, secrets: readonly strin
   return {
     "webhook-id": message.id,
     "webhook-timestamp": String(message.timestamp),
-    "webhook-signature": signatures.join(" "),
+    "webhook-signature": [...signatures, ...keys.map((key) => key.sign(content))].join(" "),
   };
 }
 

@@ -9,11 +9,13 @@ import type { InboxReading } from "./inbox.ts";
 import { openApiDocument } from "./openapi.ts";
 import type { OpenApiInfo } from "./openapi.ts";
 import type { Operation } from "./operation.ts";
+import { publicKeysOperation } from "./public-keys.ts";
+import type { PublicKeysNeeds } from "./public-keys.ts";
 import { isoTime } from "./worker-schemas.ts";
 import { workerOperations } from "./workers.ts";
 import type { WorkerApiNeeds } from "./workers.ts";
 
-export interface OperationsNeeds extends HealthNeeds, InboxReading, WorkerApiNeeds, CompletionNeeds {
+export interface OperationsNeeds extends HealthNeeds, InboxReading, WorkerApiNeeds, CompletionNeeds, PublicKeysNeeds {
   /** Read when the document is asked for: the port may be known only then. */
   readonly openApi: () => OpenApiInfo;
 }
@@ -64,6 +66,7 @@ export function createOperations(needs: OperationsNeeds): readonly Operation[] {
     ...inboxOperations(needs),
     ...workerOperations(needs),
     completionOperation(needs),
+    publicKeysOperation(needs),
   ];
   const document: Operation = {
     method: "get",

@@ -6,6 +6,7 @@ import type { DiagnosisStep } from "../domain/diagnosis.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { NewId } from "../domain/ids.ts";
 import { generateSecret, signatureHeaders } from "../domain/signature.ts";
+import type { SigningKey } from "../domain/signing-keys.ts";
 import type { Prober, ProbePost, ProbeResult } from "./callback-ports.ts";
 import { noSuchCallback } from "./callbacks.ts";
 import type { Callbacks } from "./callbacks.ts";
@@ -18,6 +19,7 @@ export interface ProbesNeeds {
   readonly prober: Prober;
   readonly clock: Pick<Clock, "now">;
   readonly newId: NewId;
+  readonly signingKeys: readonly SigningKey[];
   readonly announce: Announce;
 }
 
@@ -39,7 +41,7 @@ export interface Diagnosis {
 export type Probes = ReturnType<typeof createProbes>;
 
 /** Tries of a receiver that no delivery knows of: made once, now, and stored nowhere. */
-export function createProbes({ store, callbacks, prober, clock, newId, announce }: ProbesNeeds) {
+export function createProbes({ store, callbacks, prober, clock, newId, signingKeys, announce }: ProbesNeeds) {
   /** A disabled callback may be tried, or nobody would learn that its receiver is back. */
   async function findTestable(principal: string, callbackId: string): Promise<Callback> {
     const callback = await store.findCallback(principal, callbackId);
@@ -58,7 +60,7 @@ export function createProbes({ store, callbacks, prober, clock, newId, announce 
     const eventId = subscription === null ? newId("evt") : `msg_verification_${newId("evt")}`;
     const body = subscription === null ? renderTestBody(callback, now) : renderVerification(newId("evt"));
     const message = { id: eventId, body, timestamp: Math.floor(now / 1000) };
-    const headers = signatureHeaders(message, [callback?.signingSecret ?? generateSecret()]);
+    const headers = signatureHeaders(message, [callback?.signingSecret ?? generateSecret()], signingKeys);
     if (subscription === null) return { eventId, url, headers, body };
     return { eventId, url, headers: { ...headers, "x-mcp-subscription-id": subscription.id }, body };
   }

@@ -2,6 +2,7 @@ import { renderTerminated } from "../domain/control.ts";
 import { numberOf } from "../domain/events-error.ts";
 import type { EventsErrorCodes } from "../domain/events-error.ts";
 import { signatureHeaders } from "../domain/signature.ts";
+import type { SigningKey } from "../domain/signing-keys.ts";
 import type { Announce } from "./announcements.ts";
 import type { Clock, Store } from "./ports.ts";
 import type { Challenger, EndedSubscription } from "./subscription-ports.ts";
@@ -15,6 +16,7 @@ export interface RevocationNeeds {
   readonly challenger: Pick<Challenger, "tell">;
   readonly clock: Pick<Clock, "now">;
   readonly newNonce: () => string;
+  readonly signingKeys: readonly SigningKey[];
   readonly errorCodes: EventsErrorCodes;
   /** Whether those whose subscription is ended are told so. */
   readonly sendsTerminated: boolean;
@@ -25,7 +27,7 @@ export type Revocation = ReturnType<typeof createRevocation>;
 
 /** Ends the subscriptions of those who have no access any more: what they are owed is not theirs to hear of now. */
 export function createRevocation(needs: RevocationNeeds) {
-  const { store, challenger, clock, newNonce, errorCodes, sendsTerminated, announce } = needs;
+  const { store, challenger, clock, newNonce, signingKeys, errorCodes, sendsTerminated, announce } = needs;
 
   /** Once, whatever comes of it (SEP-3415, "terminated"): nobody is owed it. */
   async function tell({ id, url, signingSecrets }: EndedSubscription): Promise<void> {
@@ -33,7 +35,7 @@ export function createRevocation(needs: RevocationNeeds) {
     const data = { reason: "access_revoked" };
     const body = renderTerminated({ code: numberOf("Forbidden", errorCodes), message: "Forbidden", data });
     const message = { id: `msg_terminated_${newNonce()}`, body, timestamp: Math.floor(clock.now() / 1000) };
-    const headers = { ...signatureHeaders(message, signingSecrets), "x-mcp-subscription-id": id };
+    const headers = { ...signatureHeaders(message, signingSecrets, signingKeys), "x-mcp-subscription-id": id };
     await challenger.tell({ url, headers, body });
   }
 

@@ -1,6 +1,7 @@
 import { renderVerification } from "../domain/control.ts";
 import { EventsError, invalidParam } from "../domain/events-error.ts";
 import { signatureHeaders } from "../domain/signature.ts";
+import type { SigningKey } from "../domain/signing-keys.ts";
 import type { Announce } from "./announcements.ts";
 import { createCallLimit } from "./call-limit.ts";
 import type { Clock, Store } from "./ports.ts";
@@ -19,6 +20,7 @@ export interface VerificationNeeds {
   readonly clock: Pick<Clock, "now">;
   /** Unguessable, of letters that a header may hold. */
   readonly newNonce: () => string;
+  readonly signingKeys: readonly SigningKey[];
   readonly announce: Announce;
 }
 
@@ -33,7 +35,8 @@ export interface VerificationRequest {
 export type Verification = ReturnType<typeof createVerification>;
 
 /** Asks a URL whether it wants to be sent to, before anything else is (SEP-3415, "verification"). */
-export function createVerification({ store, challenger, clock, newNonce, announce }: VerificationNeeds) {
+export function createVerification(needs: VerificationNeeds) {
+  const { store, challenger, clock, newNonce, signingKeys, announce } = needs;
   const byPrincipal = createCallLimit(PER_PRINCIPAL);
   const byHost = createCallLimit(PER_HOST);
 
@@ -55,7 +58,7 @@ export function createVerification({ store, challenger, clock, newNonce, announc
       const nonce = newNonce();
       const body = renderVerification(nonce);
       const message = { id: `msg_verification_${newNonce()}`, body, timestamp: Math.floor(clock.now() / 1000) };
-      const headers = { ...signatureHeaders(message, [secret]), "x-mcp-subscription-id": subscriptionId };
+      const headers = { ...signatureHeaders(message, [secret], signingKeys), "x-mcp-subscription-id": subscriptionId };
       const result = await challenger.challenge({ url, headers, body, expected: nonce });
       switch (result.kind) {
         case "echoed":

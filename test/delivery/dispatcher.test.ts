@@ -55,6 +55,7 @@ async function setUp({
     retryPolicies: { standard: retryPolicy, cloudevents: retryPolicy, "mcp-events": retryPolicy },
     disablePolicies: { standard: disablePolicy, cloudevents: disablePolicy, "mcp-events": disablePolicy },
     subscriptionWebhookId: "event",
+    signingKeys: [],
     limits,
     breaker,
     announce,

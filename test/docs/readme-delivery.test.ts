@@ -7,11 +7,10 @@ import { expect, test } from "vitest";
 import { temporaryFolder } from "../support/builders.ts";
 import { callTool, register, start } from "../support/call-tool.ts";
 import { blocksOf, blockWith, normalised, readDocument, sectionOf } from "../support/readme.ts";
-import type { ReceivedRequest } from "../support/receiver.ts";
 import { receiverWith } from "../support/sender.ts";
 import { startServer } from "../support/server.ts";
 
-type IsGenuine = (headers: object, body: string, secret: string) => boolean;
+type IsGenuine<Known> = (headers: object, body: string, known: Known) => boolean;
 
 const readme = readDocument("README.md");
 const TASK = "demo_task_123";
@@ -82,7 +81,7 @@ test("the POST of progress is the one shown", async () => {
 test("the snippet and a Standard Webhooks library verify a real delivery, and nothing else", async () => {
   const { request, secret } = await deliver();
   const { headers, body } = request;
-  const isGenuine = await snippet();
+  const isGenuine = await snippet<IsGenuine<string>>("isGenuine");
   expect(isGenuine(headers, body, secret)).toBe(true);
   expect(new Webhook(secret).verify(body, headers as Record<string, string>)).toEqual(JSON.parse(body));
 
@@ -92,19 +91,33 @@ test("the snippet and a Standard Webhooks library verify a real delivery, and no
   expect(isGenuine({}, body, secret)).toBe(false);
 });
 
+test("the snippet for a server's own key verifies a real delivery with the key that is published, and nothing else", async () => {
+  const { request, url } = await deliver({ SIGNING_KEY: `whsk_${Buffer.alloc(32, 7).toString("base64")}` });
+  const { headers, body } = request;
+  const { keys } = (await (await fetch(`${url}/.well-known/jwks.json`)).json()) as { keys: readonly object[] };
+  const isFromThatServer = await snippet<IsGenuine<readonly object[]>>("isFromThatServer");
+  expect(isFromThatServer(headers, body, keys)).toBe(true);
+
+  expect(isFromThatServer(headers, `${body} `, keys)).toBe(false);
+  expect(isFromThatServer({ ...headers, "webhook-timestamp": "1700000000" }, body, keys)).toBe(false);
+  expect(isFromThatServer({ ...headers, "webhook-signature": "v1a,none v1a," }, body, keys)).toBe(false);
+  expect(isFromThatServer(headers, body, [])).toBe(false);
+  expect(isFromThatServer({}, body, keys)).toBe(false);
+});
+
 /** A real delivery as the README's example has it, to a receiver of the test's own. */
-async function deliver(): Promise<{ request: ReceivedRequest; secret: string }> {
-  const server = await startServer();
+async function deliver(env: Readonly<Record<string, string>> = {}) {
+  const server = await startServer({ env });
   const receiver = await receiverWith();
   const registered = await register(server.url, TASK, "inspector_b", `${receiver.url}/webhook/inspector_b`);
   await start(server.url, TASK, "inspector_a");
   const [request] = await receiver.waitFor(1);
-  return { request: request!, secret: String(registered["signing_secret"]) };
+  return { url: server.url, request: request!, secret: String(registered["signing_secret"]) };
 }
 
-async function snippet(): Promise<IsGenuine> {
+/** The function of this name, from the README's block that shows it. */
+async function snippet<Function>(name: string): Promise<Function> {
   const file = join(temporaryFolder(), "verify.mjs");
-  writeFileSync(file, blockWith(readme, "js", "isGenuine"));
-  const { isGenuine } = (await import(pathToFileURL(file).href)) as { isGenuine: IsGenuine };
-  return isGenuine;
+  writeFileSync(file, blockWith(readme, "js", name));
+  return ((await import(pathToFileURL(file).href)) as Record<string, Function>)[name]!;
 }

@@ -51,18 +51,20 @@ test("the defaults that depend on something do so", () => {
     "UPSTREAMS",
     "CALLBACK_CA_FILE",
     "SECRETS_KEY",
+    "SIGNING_KEY",
   ]);
   const config = readConfig({}, false);
-  const { accessTokens, workerTokens, taskModules, upstreams, callbackCa, secretsKeys } = config;
+  const { accessTokens, workerTokens, taskModules, upstreams, callbackCa, secretsKeys, signingKeys } = config;
   expect(new Set([...config.allowedHosts, ...config.allowedOrigins])).toEqual(
     new Set(["localhost", "127.0.0.1", "[::1]"]),
   );
-  expect([accessTokens, workerTokens, taskModules, upstreams, callbackCa, secretsKeys]).toEqual([
+  expect([accessTokens, workerTokens, taskModules, upstreams, callbackCa, secretsKeys, signingKeys]).toEqual([
     [],
     [],
     [],
     [],
     null,
+    [],
     [],
   ]);
 });
@@ -120,6 +122,7 @@ test("the routes answer as the table says", async () => {
     "POST /tasks/{id}/complete",
     "POST /tasks/{id}/fail",
     "POST /complete/{token}",
+    "GET /.well-known/jwks.json",
     "GET /openapi.json",
     "GET /health",
   ]);
@@ -136,6 +139,7 @@ test("the routes answer as the table says", async () => {
   expect(new Set(routes.map((route) => route.split(" ")[1]!).filter((path) => !path.startsWith("/mcp")))).toEqual(
     new Set(Object.keys(document.paths)),
   );
+  expect(await statusOf("GET", "/.well-known/jwks.json")).toBe(200);
   expect(await statusOf("GET", "/health")).toBe(200);
 });
 

@@ -7,7 +7,7 @@ const BODY =
   '{"eventId":"evt_test_1","name":"task.completed","timestamp":"2026-11-23T05:00:00.000Z","data":{"task_id":"t1","status":"completed","finished_at":"2026-11-23T05:00:00.000Z"},"cursor":null}';
 
 test("signs the known vector", () => {
-  const headers = signatureHeaders({ id: "evt_test_1", body: BODY, timestamp: 1700000000 }, [A_SECRET]);
+  const headers = signatureHeaders({ id: "evt_test_1", body: BODY, timestamp: 1700000000 }, [A_SECRET], []);
   expect(headers).toEqual({
     "webhook-id": "evt_test_1",
     "webhook-timestamp": "1700000000",
@@ -18,7 +18,7 @@ test("signs the known vector", () => {
 test("an independent implementation verifies it, with each of two secrets", () => {
   const [older, newer] = [generateSecret(), generateSecret()];
   const body = '{"type":"task_completed","data":{"result":"prêt 🎉"}}';
-  const headers = signatureHeaders({ id: "evt_1", body, timestamp: Math.floor(Date.now() / 1000) }, [newer, older]);
+  const headers = signatureHeaders({ id: "evt_1", body, timestamp: Math.floor(Date.now() / 1000) }, [newer, older], []);
   expect(new Webhook(newer).verify(body, headers)).toEqual(JSON.parse(body));
   expect(new Webhook(older).verify(body, headers)).toEqual(JSON.parse(body));
   expect(() => new Webhook(generateSecret()).verify(body, headers)).toThrow("No matching signature");
@@ -28,7 +28,7 @@ test("an independent implementation verifies it, with each of two secrets", () =
 test("the newest secret signs first", () => {
   const [newer, older] = [generateSecret(), generateSecret()];
   const message = { id: "evt_1", body: "{}", timestamp: 1_700_000_000 };
-  const signatureBy = (...secrets: string[]) => signatureHeaders(message, secrets)["webhook-signature"]!;
+  const signatureBy = (...secrets: string[]) => signatureHeaders(message, secrets, [])["webhook-signature"]!;
   expect(signatureBy(newer, older)).toBe(`${signatureBy(newer)} ${signatureBy(older)}`);
 });
 
@@ -57,5 +57,5 @@ test.each([
 });
 
 test("nothing is sent unsigned: without a secret there are no headers", () => {
-  expect(() => signatureHeaders({ id: "evt_1", body: "{}", timestamp: 1 }, [])).toThrow(/no readable secret/);
+  expect(() => signatureHeaders({ id: "evt_1", body: "{}", timestamp: 1 }, [], [])).toThrow(/no readable secret/);
 });

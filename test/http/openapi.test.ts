@@ -25,6 +25,7 @@ const ROUTES = [
   "POST /tasks/{id}/complete",
   "POST /tasks/{id}/fail",
   "POST /complete/{token}",
+  "GET /.well-known/jwks.json",
   "GET /openapi.json",
 ];
 
@@ -116,9 +117,10 @@ test("the answers are as documented", async () => {
     await call("post", "/webhook/{client_id}", { client_id: "c" }, {}),
     await call("get", "/webhook/{client_id}", { client_id: "c" }),
     await call("get", "/health"),
+    await call("get", "/.well-known/jwks.json"),
     await call("get", "/openapi.json"),
   ].map(({ status }) => status);
-  expect(statuses).toEqual([204, 400, 200, 200, 200, 404, 409, 409, 200, 409, 200, 409, 200, 400, 200, 200, 200]);
+  expect(statuses).toEqual([204, 400, 200, 200, 200, 404, 409, 409, 200, 409, 200, 409, 200, 400, 200, 200, 200, 200]);
 });
 
 test("what the document asks for is what is taken", async () => {

@@ -20,6 +20,7 @@ import { createWorkers } from "../../src/service/workers.ts";
 import type { Completions } from "../../src/service/completions.ts";
 import { createWorkSource } from "../../src/store/sqlite/work-source.ts";
 import { externalTask } from "../../src/task-runner/handlers/external.ts";
+import { parseSigningKey } from "../../src/domain/signing-keys.ts";
 import { createTaskRegistry } from "../../src/task-runner/registry.ts";
 import { T0, aTaskProgress, aTaskType } from "../support/builders.ts";
 import { createFakeClock } from "../support/clock.ts";
@@ -89,6 +90,7 @@ export async function serveHttp({
     clock,
     announce,
     serverName: "Test",
+    publicKeys: [parseSigningKey(`whsk_${Buffer.alloc(32, 1).toString("base64")}`)!.publicKey],
   });
   work.start(() => queue.pass());
   const server = await listen(app, "127.0.0.1", 0);

@@ -32,6 +32,7 @@ async function setUp({ errorCodes = "sketch", sendsTerminated = true }: Options 
     challenger,
     clock: createFakeClock(T0),
     newNonce: () => `nonce-${++nonces}`,
+    signingKeys: [],
     errorCodes,
     sendsTerminated,
     announce: (announcement) => void announced.push(announcement),

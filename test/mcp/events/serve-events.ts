@@ -110,6 +110,7 @@ function startDispatcher(
     retryPolicies: { standard: policy, cloudevents: policy, "mcp-events": policy },
     disablePolicies: { standard: null, cloudevents: null, "mcp-events": suspendPolicy },
     subscriptionWebhookId: webhookId,
+    signingKeys: [],
     limits: { total: 8, perOrigin: 4 },
     breaker: new CircuitBreaker(),
     announce,

@@ -1,0 +1,80 @@
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { Webhook } from "standardwebhooks";
+import { expect, onTestFinished, test } from "vitest";
+import { temporaryFolder } from "../support/builders.ts";
+import { callTool, start } from "../support/call-tool.ts";
+import { startReceiver } from "../support/receiver.ts";
+import type { ReceivedRequest } from "../support/receiver.ts";
+import { startServer } from "../support/server.ts";
+
+const aSigningKey = (): string => `whsk_${randomBytes(32).toString("base64")}`;
+
+interface KeySet {
+  readonly keys: readonly { readonly kty: string; readonly kid: string }[];
+}
+
+/** As a receiver does that has nothing but the server's URL: which of the published keys have signed. */
+async function signersOf({ headers, body }: ReceivedRequest, keys: KeySet["keys"]): Promise<readonly string[]> {
+  const content = Buffer.from(`${String(headers["webhook-id"])}.${String(headers["webhook-timestamp"])}.${body}`);
+  const signatures = String(headers["webhook-signature"])
+    .split(" ")
+    .filter((signature) => signature.startsWith("v1a,"))
+    .map((signature) => Buffer.from(signature.slice("v1a,".length), "base64"));
+  const found = keys.map(async (jwk) => {
+    const key = await crypto.subtle.importKey("jwk", jwk, "Ed25519", false, ["verify"]);
+    const fits = signatures.map((signature) => crypto.subtle.verify("Ed25519", key, signature, content));
+    return (await Promise.all(fits)).includes(true) ? [jwk.kid] : [];
+  });
+  return (await Promise.all(found)).flat();
+}
+
+async function publishedBy(url: string): Promise<KeySet["keys"]> {
+  const response = await fetch(`${url}/.well-known/jwks.json`);
+  expect([response.status, response.headers.get("content-type")]).toEqual([200, "application/json; charset=utf-8"]);
+  return ((await response.json()) as KeySet).keys;
+}
+
+test("whoever knows the server's URL alone can tell its POSTs, before and after a change of the key", async () => {
+  const file = join(temporaryFolder(), "callbacks.db");
+  const [older, newer] = [aSigningKey(), aSigningKey()];
+  const receiver = await startReceiver();
+  onTestFinished(() => receiver.close());
+  // Those who may call it have a token; the keys are for receivers, which have none.
+  const tokens = { AUTH_TOKENS: "alice:secret" };
+
+  const before = await startServer({ file, env: { ...tokens, SIGNING_KEY: older } });
+  const call = { task_id: "t1", client_id: "c1", callback_url: receiver.url };
+  const { signing_secret, callback_id } = await callTool(before.url, "register_callback", call, "secret");
+  await callTool(before.url, "start_task_with_callbacks", { task_id: "t1", client_id: "s" }, "secret");
+  const [first] = await receiver.waitFor(1);
+  const [olderKey, ...none] = await publishedBy(before.url);
+  expect(none).toEqual([]);
+  expect(await signersOf(first!, [olderKey!])).toEqual([olderKey!.kid]);
+  expect(
+    new Webhook(String(signing_secret)).verify(first!.body, first!.headers as Record<string, string>),
+  ).toBeTruthy();
+  await before.kill();
+
+  const after = await startServer({ file, env: { ...tokens, SIGNING_KEY: `${newer},${older}` } });
+  await callTool(after.url, "send_test_event", { callback_id }, "secret");
+  const [, second] = await receiver.waitFor(2);
+  const keys = await publishedBy(after.url);
+  expect(keys.map(({ kid }) => kid)).toEqual([expect.not.stringMatching(olderKey!.kid), olderKey!.kid]);
+  expect(await signersOf(second!, keys)).toEqual(keys.map(({ kid }) => kid));
+  expect(await signersOf({ ...second!, body: `${second!.body} ` }, keys)).toEqual([]);
+
+  const shown = [...before.lines, ...after.lines, JSON.stringify(keys)].join("\n");
+  for (const key of [older, newer]) expect(shown).not.toContain(key.slice("whsk_".length));
+});
+
+test("without a key there is none to publish, and POSTs are signed with the secret alone", async () => {
+  const { url } = await startServer();
+  const receiver = await startReceiver();
+  onTestFinished(() => receiver.close());
+  await callTool(url, "register_callback", { task_id: "t1", client_id: "c1", callback_url: receiver.url });
+  await start(url, "t1");
+  const [request] = await receiver.waitFor(1);
+  expect(request!.headers["webhook-signature"]).toMatch(/^v1,\S+$/);
+  expect(await publishedBy(url)).toEqual([]);
+});
