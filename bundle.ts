@@ -44,7 +44,10 @@ export async function bundle({ out, manifest }: BundleOptions): Promise<void> {
   writeFileSync(`${out}/package.json`, `${JSON.stringify(manifest, null, 2)}\n`);
 }
 
-/** An `import` of Node's own modules asks for all that they export, and makes node:http load a `fetch` that nobody uses. */
+/**
+ * An `import` of Node's own modules asks for all that they export, and makes node:http load a `fetch` that nobody uses. Cryptography is
+ * loaded when it is first called: no start needs it before the port is open.
+ */
 function nodeAsNeeded(): Plugin {
   return {
     name: "node-as-needed",
@@ -56,7 +59,11 @@ function nodeAsNeeded(): Plugin {
         const { default: _, ...names } = (await import(path)) as Record<string, unknown>;
         const name = JSON.stringify(path);
         // What nobody imports by name is left out, and then not asked for.
-        const exports = Object.keys(names).map((key) => `export const ${key} = /* @__PURE__ */ named("${key}");`);
+        const exports = Object.keys(names).map((key) =>
+          path === "node:crypto" && isPlainFunction(key, names[key])
+            ? `export const ${key} = (...given) => named("${key}")(...given);`
+            : `export const ${key} = /* @__PURE__ */ named("${key}");`,
+        );
         return {
           contents: `const named = (key) => process.getBuiltinModule(${name})[key];
             export default /* @__PURE__ */ process.getBuiltinModule(${name});
@@ -65,6 +72,11 @@ function nodeAsNeeded(): Plugin {
       });
     },
   };
+}
+
+/** One that may be called by another: no class, such as X509Certificate. */
+function isPlainFunction(name: string, value: unknown): boolean {
+  return typeof value === "function" && /^[a-z]/.test(name);
 }
 
 /** Task modules make their schemas with the zod that is installed, so what reads them takes it too. All else has its own in the bundle. */
