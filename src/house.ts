@@ -9,11 +9,11 @@ import type { Lifecycle } from "./lifecycle.ts";
 import type { Prober } from "./service/callback-ports.ts";
 import { createEventFeed } from "./service/event-feed.ts";
 import type { EventFeed } from "./service/event-feed.ts";
+import type { HttpRequester } from "./service/http-requester.ts";
 import { joinCatalogs } from "./service/join-catalogs.ts";
 import type { WorkSource } from "./service/ports.ts";
 import type { Challenger } from "./service/subscription-ports.ts";
-import type { TaskCatalog } from "./service/task-types.ts";
-import { createHttpRequestTask } from "./task-runner/handlers/http-request.ts";
+import type { TaskCatalog, TaskType } from "./service/task-types.ts";
 import { createTaskRegistry } from "./task-runner/registry.ts";
 import type { UpstreamCatalog, UpstreamCatalogNeeds } from "./upstream/catalog.ts";
 
@@ -50,8 +50,7 @@ export async function openHouse({
   const receivers = { guard, attemptTimeoutMs: config.attemptTimeoutMs, userAgent, ca: config.callbackCa ?? undefined };
   const requester = createHttpRequester(receivers);
   lifecycle.add("http requester", () => requester.close());
-  const requesting = config.httpTasks ? [createHttpRequestTask({ requester })] : [];
-  const own = [...builtInTypes, ...requesting, ...moduleTypes];
+  const own = [...builtInTypes, ...(await typesThatRequest(config, requester)), ...moduleTypes];
   const concurrency = new Map(
     own.flatMap((type) => (type.concurrency === null ? [] : [[type.name, type.concurrency] as const])),
   );
@@ -73,6 +72,12 @@ export async function openHouse({
     deliveryWork: createWorkSource({ clock, announce, name: "dispatcher" }),
     janitorWork: createWorkSource({ clock, announce, name: "janitor" }),
   };
+}
+
+async function typesThatRequest({ httpTasks }: Config, requester: HttpRequester): Promise<readonly TaskType[]> {
+  if (!httpTasks) return [];
+  const { createHttpRequestTask } = await import("./task-runner/handlers/http-request.ts");
+  return [createHttpRequestTask({ requester })];
 }
 
 /** Loaded only where there are upstream servers: the SDK's client is a fifth of all our code, and most have none. */
