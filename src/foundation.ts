@@ -53,7 +53,7 @@ export async function layFoundation(config: Config, lifecycle: Lifecycle): Promi
   lifecycle.add("store", () => store.close());
   const now = clock.now();
   // Asked for in one turn, they share one commit and one wait for the disk.
-  const [left] = await Promise.all([store.reclaim(now), store.prolongLeases(now + config.workerLeaseMs)]);
+  const [, left] = await Promise.all([store.prolongLeases(now + config.workerLeaseMs), store.reclaim(now)]);
   if (left.tasks + left.deliveries > 0) log.announce({ kind: "work.reclaimed", ...left });
   const breaker = new CircuitBreaker();
   const health = createHealth({ store, slowOrigins: () => breaker.slowOrigins.length });

@@ -8,10 +8,12 @@ const require = createRequire(import.meta.url);
 const orm = require("drizzle-orm") as typeof import("drizzle-orm");
 const core = require("drizzle-orm/sqlite-core") as typeof import("drizzle-orm/sqlite-core");
 const driver = require("drizzle-orm/better-sqlite3") as typeof import("drizzle-orm/better-sqlite3");
-const migrator = require("drizzle-orm/better-sqlite3/migrator") as typeof import("drizzle-orm/better-sqlite3/migrator");
+type Migrator = typeof import("drizzle-orm/better-sqlite3/migrator");
 
 export const { and, asc, count, desc, eq, exists, getTableColumns, gt, gte, inArray, isNotNull, isNull } = orm;
 export const { lt, lte, min, ne, notExists, or, sql } = orm;
 export const { foreignKey, index, integer, primaryKey, sqliteTable, text, unique, uniqueIndex } = core;
 export const { drizzle } = driver;
-export const { migrate } = migrator;
+/** Loaded when it is called: most starts find the schema as it should be. */
+export const migrate: Migrator["migrate"] = (...given) =>
+  (require("drizzle-orm/better-sqlite3/migrator") as Migrator).migrate(...given);
