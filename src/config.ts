@@ -6,6 +6,7 @@ import type { Upstream } from "./domain/upstream.ts";
 import {
   days,
   list,
+  nonBlank,
   oneOf,
   optional,
   parseBaseUrl,
@@ -16,7 +17,6 @@ import {
   parseTokens,
   setting,
   SettingProblem,
-  text,
   whole,
 } from "./setting-parsers.ts";
 import type { Setting } from "./setting-parsers.ts";
@@ -26,7 +26,7 @@ const DAY_MS = 86_400_000;
 
 /** Every setting: its environment variable, meaning and default. README's table is compared with this list by a test. */
 const settings = {
-  HOST: setting(text, "127.0.0.1"),
+  HOST: setting(nonBlank, "127.0.0.1"),
   PORT: setting(whole(0, 65_535), 8011),
   PUBLIC_URL: optional(parseBaseUrl),
   ALLOWED_HOSTS: setting(list, []),
@@ -37,7 +37,7 @@ const settings = {
   COMPLETION_URL_TTL_MS: setting(whole(1000, 30 * 86_400_000), 7 * 86_400_000),
   ALLOW_ANONYMOUS: setting(oneOf("true", "false"), "false"),
   DATABASE_URL: setting(parseDatabaseUrl, "file:./data/callbacks.db"),
-  SERVER_NAME: setting(text, "FastMCP TrovabandoServer - Webhook Callbacks"),
+  SERVER_NAME: setting(nonBlank, "FastMCP TrovabandoServer - Webhook Callbacks"),
   TASKS_MODULE: setting(list, []),
   TASKS_RUNNING_MAX: setting(whole(1, 100_000), 1000),
   TASKS_STOP_GRACE_MS: setting(whole(0, 8000), 5000),

@@ -25,7 +25,7 @@ export function optional<Value>(parse: Parse<Value>): Setting<Value | null> {
   return { parse, otherwise: null };
 }
 
-export function text(given: string): string {
+export function nonBlank(given: string): string {
   const trimmed = given.trim();
   if (trimmed === "") throw new SettingProblem("must not be blank");
   return trimmed;

@@ -4,6 +4,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { temporaryFolder } from "../support/builders.ts";
 import { register, start } from "../support/call-tool.ts";
 import { startReceiver } from "../support/receiver.ts";
+import { newFile } from "../support/sqlite-store.ts";
 import { freePort, startServer } from "../support/server.ts";
 import type { TestServer } from "../support/server.ts";
 
@@ -64,12 +65,24 @@ test("what comes before the rest of the code is there waits for it, /health is a
     await server.waitForLine(`"${line}"`);
 });
 
+test("of Node's own modules, those that take long to load are not there when /health is answered", async () => {
+  // Migrations are named by their digests.
+  const server = await startHeld("inside", {}, await newFile());
+  const loaded = (await server.waitForLine("Held")).split(" ");
+  expect(loaded).toContain("http");
+  const slow = ["crypto", "tls", "https", "http2", "zlib", "inspector", "dns/promises"];
+  expect(slow.filter((name) => loaded.includes(name))).toEqual([]);
+});
+
 test("a client that goes away while it waits is logged and leaves nothing behind", async () => {
   const server = await startHeld("inside");
   const outgoing = request({ port: server.port, path: "/webhook/gone", method: "POST" });
   outgoing.on("error", () => {});
-  outgoing.write('{"type":');
-  // It has arrived when a later one is answered.
+  const { promise: sent, resolve } = Promise.withResolvers<void>();
+  outgoing.write('{"type":', () => resolve());
+  await sent;
+  // It is with the server when one that was sent later, and then another, is answered.
+  await fetch(`${server.url}/health`);
   await fetch(`${server.url}/health`);
   outgoing.destroy();
   await server.waitForLine('"POST /webhook/gone"');
