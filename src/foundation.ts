@@ -51,9 +51,7 @@ export async function layFoundation(config: Config, lifecycle: Lifecycle): Promi
   const moduleTypes = await typesOfModules(config, builtInTypes);
   const { store, createWorkSource } = await openMigratedStore(config);
   lifecycle.add("store", () => store.close());
-  const now = clock.now();
-  // Asked for in one turn, they share one commit and one wait for the disk.
-  const [, left] = await Promise.all([store.prolongLeases(now + config.workerLeaseMs), store.reclaim(now)]);
+  const left = await store.reclaim(clock.now());
   if (left.tasks + left.deliveries > 0) log.announce({ kind: "work.reclaimed", ...left });
   const breaker = new CircuitBreaker();
   const health = createHealth({ store, slowOrigins: () => breaker.slowOrigins.length });

@@ -41,6 +41,8 @@ export async function furnish(foundation: Foundation, door: Door): Promise<reado
   const house = await openHouse(foundation);
   const services = createServices(house);
   await revokeStrangers(house, services.revocation);
+  // Only now can workers reach us to renew them.
+  await house.store.prolongLeases(house.clock.now() + house.config.workerLeaseMs);
   await startMachinery(house, services);
   return openGates(house, services, door);
 }

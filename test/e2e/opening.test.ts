@@ -2,11 +2,12 @@ import { request } from "node:http";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { temporaryFolder } from "../support/builders.ts";
-import { register, start } from "../support/call-tool.ts";
+import { callTool, register, start } from "../support/call-tool.ts";
 import { startReceiver } from "../support/receiver.ts";
-import { newFile } from "../support/sqlite-store.ts";
 import { freePort, startServer } from "../support/server.ts";
 import type { TestServer } from "../support/server.ts";
+import { newFile } from "../support/sqlite-store.ts";
+import { until } from "../support/until.ts";
 
 /** Loaded once the port is open: all but /health, and MCP after that. */
 type Part = "inside" | "handler";
@@ -109,6 +110,28 @@ test("what the last run left is sent as soon as the code for it is there", async
   expect(receiver.requests).toHaveLength(1);
   second.process.kill("SIGUSR2");
   await second.waitForLine("✅ Callback delivered to c1");
+});
+
+test("a worker's lease lasts from when it can be renewed on, however long the rest of the code takes", async () => {
+  const file = join(temporaryFolder(), "callbacks.db");
+  const env = { WORKER_TOKENS: "w1:one", WORKER_LEASE_MS: "1000" };
+  const post = (url: string, path: string, body: object) =>
+    fetch(url + path, {
+      method: "POST",
+      headers: { "content-type": "application/json", authorization: "Bearer one" },
+      body: JSON.stringify(body),
+    });
+  const first = await startServer({ file, env });
+  await callTool(first.url, "start_task_with_callbacks", { task_id: "t1", client_id: "c", task_type: "external" });
+  const claimed = await post(first.url, "/tasks/claim", { types: ["external"] });
+  const { id, lease_token } = (await claimed.json()) as { id: string; lease_token: string };
+  await first.kill();
+  const second = await startHeld("inside", env, file);
+  const heldAt = Date.now();
+  const done = post(second.url, `/tasks/${id}/complete`, { lease_token, result: "made" });
+  await until("a lease would have run out", () => Date.now() > heldAt + 1000);
+  second.process.kill("SIGUSR2");
+  expect((await done).status).toBe(200);
 });
 
 describe.each(["inside", "handler"] as const)("while %s is loaded", (held) => {
