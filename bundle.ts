@@ -36,6 +36,7 @@ export async function bundle({ out, manifest }: BundleOptions): Promise<void> {
       zodOfModules(),
       drizzleAsModules(),
       undiciAsNeeded(),
+      honoWhenCalled(),
       mediaTypesAsNeeded(),
       zodInEnglish(),
     ],
@@ -44,19 +45,29 @@ export async function bundle({ out, manifest }: BundleOptions): Promise<void> {
   writeFileSync(`${out}/package.json`, `${JSON.stringify(manifest, null, 2)}\n`);
 }
 
-/** An `import` of Node's own modules asks for all that they export, and makes node:http load a `fetch` that nobody uses. */
+/**
+ * An `import` of Node's own modules asks for all that they export, and makes node:http load a `fetch` that nobody uses. Cryptography is
+ * loaded when it is first called: no start needs it before the port is open.
+ */
 function nodeAsNeeded(): Plugin {
   return {
     name: "node-as-needed",
     setup(bundler) {
-      bundler.onResolve({ filter: /^(node:)?[a-z0-9_/]+$/ }, ({ path, kind }) =>
-        kind === "import-statement" && isBuiltin(path) ? { path, namespace: "node-as-needed" } : null,
+      // For each importer anew: what they shared would become files of their own, each of which takes a start a millisecond to find.
+      bundler.onResolve({ filter: /^(node:)?[a-z0-9_/]+$/ }, ({ path, kind, importer }) =>
+        kind === "import-statement" && isBuiltin(path)
+          ? { path, suffix: `?${importer}`, namespace: "node-as-needed" }
+          : null,
       );
       bundler.onLoad({ filter: /./, namespace: "node-as-needed" }, async ({ path }) => {
         const { default: _, ...names } = (await import(path)) as Record<string, unknown>;
         const name = JSON.stringify(path);
         // What nobody imports by name is left out, and then not asked for.
-        const exports = Object.keys(names).map((key) => `export const ${key} = /* @__PURE__ */ named("${key}");`);
+        const exports = Object.keys(names).map((key) =>
+          path === "node:crypto" && isPlainFunction(key, names[key])
+            ? `export const ${key} = (...given) => named("${key}")(...given);`
+            : `export const ${key} = /* @__PURE__ */ named("${key}");`,
+        );
         return {
           contents: `const named = (key) => process.getBuiltinModule(${name})[key];
             export default /* @__PURE__ */ process.getBuiltinModule(${name});
@@ -65,6 +76,11 @@ function nodeAsNeeded(): Plugin {
       });
     },
   };
+}
+
+/** One that may be called by another: no class, such as X509Certificate. */
+function isPlainFunction(name: string, value: unknown): boolean {
+  return typeof value === "function" && /^[a-z]/.test(name);
 }
 
 /** Task modules make their schemas with the zod that is installed, so what reads them takes it too. All else has its own in the bundle. */
@@ -81,12 +97,14 @@ function zodOfModules(): Plugin {
 
 /** In the bundle nothing is looked up at the start, so drizzle.ts need not be clever there, and only what is used gets in. */
 function drizzleAsModules(): Plugin {
-  const modules = ["", "/sqlite-core", "/better-sqlite3", "/better-sqlite3/migrator"];
+  const modules = ["", "/sqlite-core", "/better-sqlite3"].map((path) => `export * from "drizzle-orm${path}";`);
+  const migrate =
+    'export const migrate = (...given) => require("drizzle-orm/better-sqlite3/migrator").migrate(...given);';
   return {
     name: "drizzle-as-modules",
     setup(bundler) {
       bundler.onLoad({ filter: /store\/sqlite\/drizzle\.ts$/ }, () => ({
-        contents: modules.map((path) => `export * from "drizzle-orm${path}";`).join("\n"),
+        contents: [...modules, migrate].join("\n"),
         resolveDir: import.meta.dirname,
       }));
     },
@@ -118,6 +136,22 @@ function undiciAsNeeded(): Plugin {
       bundler.onLoad({ filter: /./, namespace: "undici-when-called" }, ({ path }) => ({
         contents: `module.exports = (...given) => require("undici/lib/dispatcher/${path.slice(2)}")(...given);`,
         resolveDir: import.meta.dirname,
+      }));
+    },
+  };
+}
+
+/** Only a transport of the SDK's that we do not use calls it. Loading it makes Node load its `fetch`, before the first tool call. */
+function honoWhenCalled(): Plugin {
+  return {
+    name: "hono-when-called",
+    setup(bundler) {
+      bundler.onResolve({ filter: /^@hono\/node-server$/ }, ({ path, kind, resolveDir }) =>
+        kind === "import-statement" ? { path, namespace: "hono-when-called", pluginData: resolveDir } : null,
+      );
+      bundler.onLoad({ filter: /./, namespace: "hono-when-called" }, ({ path, pluginData }) => ({
+        contents: `export const getRequestListener = (...given) => require("${path}").getRequestListener(...given);`,
+        resolveDir: pluginData as string,
       }));
     },
   };

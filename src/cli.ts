@@ -46,7 +46,7 @@ async function serve(): Promise<void> {
   const { readConfig, start } = await import("./main.ts");
   // A reader of our log that goes away must not take the server with it.
   process.stdout.on("error", () => {});
-  const starting = start(readConfig(process.env, process.stdout.isTTY));
+  const starting = start(await readConfig(process.env, process.stdout.isTTY));
   let isStopping = false;
   const stop = (): void => {
     if (isStopping) process.exit(1);
@@ -63,7 +63,7 @@ async function serve(): Promise<void> {
 
 async function migrate(): Promise<void> {
   const main = await import("./main.ts");
-  await main.migrate(main.readConfig(process.env, process.stdout.isTTY));
+  await main.migrate(await main.readConfig(process.env, process.stdout.isTTY));
   print("The database is at the newest schema.");
 }
 

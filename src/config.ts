@@ -1,80 +1,83 @@
+/** The settings, each a text that a function reads. No zod: loading it would be a sixth of the time until /health answers. */
 import { isIP } from "node:net";
-import { z } from "zod";
 import { DISABLE_FAILURES_MIN } from "./domain/callback-health.ts";
 import { DEFAULT_RETRY_POLICY, EVENTS_RETRY_POLICY } from "./domain/retry-policy.ts";
+import type { Upstream } from "./domain/upstream.ts";
 import {
-  whole,
   days,
   list,
-  parseTokens,
-  readCertificates,
+  nonBlank,
+  oneOf,
+  optional,
+  parseBaseUrl,
+  parseDatabaseUrl,
   parseKeys,
   parseSigningKeys,
   parseLifetime,
   parseSchedule,
+  parseTokens,
+  setting,
+  SettingProblem,
+  whole,
 } from "./setting-parsers.ts";
-import { readUpstreams } from "./upstream-settings.ts";
+import type { Setting } from "./setting-parsers.ts";
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 
-/** Every setting: its environment variable, default and meaning. README's table is compared with this list by a test. */
-const settings = z.object({
-  HOST: z.string().trim().min(1).default("127.0.0.1"),
-  PORT: whole(0, 65_535).default(8011),
-  PUBLIC_URL: z
-    .string()
-    .refine(isBaseUrl, "must be an http(s) URL without query or fragment, e.g. https://callbacks.example.com")
-    .optional(),
-  ALLOWED_HOSTS: list().default([]),
-  ALLOWED_ORIGINS: list().default([]),
-  AUTH_TOKENS: z.string().transform(parseTokens).default([]),
-  WORKER_TOKENS: z.string().transform(parseTokens).default([]),
-  WORKER_LEASE_MS: whole(1000, 86_400_000).default(60_000),
-  COMPLETION_URL_TTL_MS: whole(1000, 30 * 86_400_000).default(7 * 86_400_000),
-  ALLOW_ANONYMOUS: z.enum(["true", "false"], "must be true or false").default("false"),
-  DATABASE_URL: z
-    .string()
-    .refine((url) => /^file:./.test(url), 'must be "file:" and a path, e.g. file:./data/callbacks.db')
-    .default("file:./data/callbacks.db"),
-  SERVER_NAME: z.string().trim().min(1).default("FastMCP TrovabandoServer - Webhook Callbacks"),
-  TASKS_MODULE: list().default([]),
-  TASKS_RUNNING_MAX: whole(1, 100_000).default(1000),
-  TASKS_STOP_GRACE_MS: whole(0, 8000).default(5000),
-  TASKS_STALL_MS: whole(0, 86_400_000).default(60_000),
-  PROGRESS_EVENT_INTERVAL_MS: whole(100, 3_600_000).default(5000),
-  DEMO_TASK_MS: whole(0, 86_400_000).default(10_000),
-  RUN_TASK_WAIT_MS: whole(0, 3_600_000).default(50_000),
-  UPSTREAMS: z.string().optional(),
-  ENABLE_HTTP_TASKS: z.enum(["true", "false"], "must be true or false").default("false"),
-  LOG_FORMAT: z.enum(["pretty", "json"], "must be pretty or json").optional(),
-  LOG_LEVEL: z
-    .enum(["debug", "info", "warn", "error", "silent"], "must be debug, info, warn, error or silent")
-    .default("info"),
-  CALLBACK_ALLOW_PRIVATE: z.enum(["none", "loopback", "private"], "must be none, loopback or private").optional(),
-  CALLBACK_CA_FILE: z.string().transform(readCertificates).optional(),
-  RETRY_SCHEDULE_MS: z.string().transform(parseSchedule).optional(),
-  ATTEMPT_TIMEOUT_MS: whole(1, 600_000).default(15_000),
-  DISABLE_AFTER_DAYS: days(36_500, "never").default(5),
-  RETENTION_DAYS: days(36_500, "for ever").default(30),
-  SECRETS_KEY: z.string().transform(parseKeys).default([]),
-  SIGNING_KEY: z.string().transform(parseSigningKeys).default([]),
-  EVENTS_ERROR_CODES: z.enum(["sketch", "sep"], "must be sketch or sep").default("sketch"),
-  EVENTS_WEBHOOK_ID: z.enum(["event", "message"], "must be event or message").default("event"),
-  EVENTS_UNKNOWN_UNSUBSCRIBE: z.enum(["ok", "not_found"], "must be ok or not_found").default("ok"),
-  EVENTS_SEND_TERMINATED: z.enum(["true", "false"], "must be true or false").default("true"),
-  EVENTS_TTL_MS: z.string().transform(parseLifetime).default({ defaultMs: HOUR_MS, minMs: 60_000, maxMs: DAY_MS }),
-  EVENTS_ALLOW_NO_EXPIRY: z.enum(["true", "false"], "must be true or false").default("false"),
-  EVENTS_SUBSCRIPTIONS_MAX: whole(0, 100_000).default(1000),
-  EVENTS_RETRY_SCHEDULE_MS: z.string().transform(parseSchedule).optional(),
-});
+/** Every setting: its environment variable, meaning and default. README's table is compared with this list by a test. */
+const settings = {
+  HOST: setting(nonBlank, "127.0.0.1"),
+  PORT: setting(whole(0, 65_535), 8011),
+  PUBLIC_URL: optional(parseBaseUrl),
+  ALLOWED_HOSTS: setting(list, []),
+  ALLOWED_ORIGINS: setting(list, []),
+  AUTH_TOKENS: setting(parseTokens, []),
+  WORKER_TOKENS: setting(parseTokens, []),
+  WORKER_LEASE_MS: setting(whole(1000, 86_400_000), 60_000),
+  COMPLETION_URL_TTL_MS: setting(whole(1000, 30 * 86_400_000), 7 * 86_400_000),
+  ALLOW_ANONYMOUS: setting(oneOf("true", "false"), "false"),
+  DATABASE_URL: setting(parseDatabaseUrl, "file:./data/callbacks.db"),
+  SERVER_NAME: setting(nonBlank, "FastMCP TrovabandoServer - Webhook Callbacks"),
+  TASKS_MODULE: setting(list, []),
+  TASKS_RUNNING_MAX: setting(whole(1, 100_000), 1000),
+  TASKS_STOP_GRACE_MS: setting(whole(0, 8000), 5000),
+  TASKS_STALL_MS: setting(whole(0, 86_400_000), 60_000),
+  PROGRESS_EVENT_INTERVAL_MS: setting(whole(100, 3_600_000), 5000),
+  DEMO_TASK_MS: setting(whole(0, 86_400_000), 10_000),
+  RUN_TASK_WAIT_MS: setting(whole(0, 3_600_000), 50_000),
+  UPSTREAMS: optional((file) => file),
+  ENABLE_HTTP_TASKS: setting(oneOf("true", "false"), "false"),
+  LOG_FORMAT: optional(oneOf("pretty", "json")),
+  LOG_LEVEL: setting(oneOf("debug", "info", "warn", "error", "silent"), "info"),
+  CALLBACK_ALLOW_PRIVATE: optional(oneOf("none", "loopback", "private")),
+  CALLBACK_CA_FILE: optional(async (file) => (await import("./certificates.ts")).readCertificates(file)),
+  RETRY_SCHEDULE_MS: optional(parseSchedule),
+  ATTEMPT_TIMEOUT_MS: setting(whole(1, 600_000), 15_000),
+  DISABLE_AFTER_DAYS: setting(days(36_500, "never"), 5),
+  RETENTION_DAYS: setting(days(36_500, "for ever"), 30),
+  SECRETS_KEY: setting(parseKeys, []),
+  SIGNING_KEY: setting(parseSigningKeys, []),
+  EVENTS_ERROR_CODES: setting(oneOf("sketch", "sep"), "sketch"),
+  EVENTS_WEBHOOK_ID: setting(oneOf("event", "message"), "event"),
+  EVENTS_UNKNOWN_UNSUBSCRIBE: setting(oneOf("ok", "not_found"), "ok"),
+  EVENTS_SEND_TERMINATED: setting(oneOf("true", "false"), "true"),
+  EVENTS_TTL_MS: setting(parseLifetime, { defaultMs: HOUR_MS, minMs: 60_000, maxMs: DAY_MS }),
+  EVENTS_ALLOW_NO_EXPIRY: setting(oneOf("true", "false"), "false"),
+  EVENTS_SUBSCRIPTIONS_MAX: setting(whole(0, 100_000), 1000),
+  EVENTS_RETRY_SCHEDULE_MS: optional(parseSchedule),
+};
 
 /** Not for those who run the server, and in no table: what its own tests need. */
-const testSettings = z.object({
-  TEST_FIXTURES: z.enum(["true", "false"], "must be true or false").default("false"),
-});
+const testSettings = { TEST_FIXTURES: setting(oneOf("true", "false"), "false") };
 
-export type Config = Readonly<ReturnType<typeof parseConfig>>;
+export const SETTING_NAMES: readonly string[] = Object.keys(settings);
+
+const allSettings = { ...settings, ...testSettings };
+
+type Values = { readonly [Name in keyof typeof allSettings]: (typeof allSettings)[Name]["otherwise"] };
+
+export type Config = Readonly<ReturnType<typeof configOf>>;
 
 /** The settings do not hold: `message` lists every problem, one line each. */
 export class ConfigError extends Error {
@@ -82,24 +85,43 @@ export class ConfigError extends Error {
 }
 
 /** Reads the environment into one frozen Config. An empty variable counts as not set, except a retry schedule (one attempt). */
-export function readConfig(env: NodeJS.ProcessEnv, isTerminal: boolean): Config {
-  return Object.freeze(parseConfig(env, isTerminal));
+export async function readConfig(env: NodeJS.ProcessEnv, isTerminal: boolean): Promise<Config> {
+  const { values, problems } = await readSettings(env);
+  const { upstreams, problems: problemsOfUpstreams } = await upstreamsIn(env);
+  problems.push(...problemsOfExposure(env), ...problemsOfUpstreams);
+  if (problems.length > 0) throw new ConfigError(problems.join("\n"));
+  return Object.freeze(configOf(values, upstreams, isTerminal));
 }
 
-export const SETTING_NAMES: readonly string[] = Object.keys(settings.shape);
+/** `values` lacks those that have a problem. */
+async function readSettings(env: NodeJS.ProcessEnv): Promise<{ readonly values: Values; readonly problems: string[] }> {
+  const values: Record<string, unknown> = {};
+  const problems: string[] = [];
+  for (const [name, { parse, otherwise }] of Object.entries<Setting<unknown>>(allSettings)) {
+    const given = env[name];
+    const isGiven = given !== undefined && (given !== "" || name.endsWith("RETRY_SCHEDULE_MS"));
+    try {
+      values[name] = isGiven ? await parse(given) : otherwise;
+    } catch (error) {
+      if (!(error instanceof SettingProblem)) throw error;
+      problems.push(`${name} ${error.message}`);
+    }
+  }
+  return { values: values as Values, problems };
+}
 
-const allSettings = z.object({ ...settings.shape, ...testSettings.shape });
+/** What reads their file is loaded only where there is one. */
+async function upstreamsIn(env: NodeJS.ProcessEnv): Promise<{
+  readonly upstreams: readonly Upstream[];
+  readonly problems: readonly string[];
+}> {
+  const { UPSTREAMS: file } = env;
+  if (file === undefined || file === "") return { upstreams: [], problems: [] };
+  const { readUpstreams } = await import("./upstream-settings.ts");
+  return readUpstreams(file, env);
+}
 
-function parseConfig(env: NodeJS.ProcessEnv, isTerminal: boolean) {
-  const given = Object.keys(allSettings.shape).filter(
-    (name) => env[name] !== undefined && (env[name] !== "" || name.endsWith("RETRY_SCHEDULE_MS")),
-  );
-  const parsed = allSettings.safeParse(Object.fromEntries(given.map((name) => [name, env[name]])));
-  const problems = parsed.success ? [] : parsed.error.issues.map((issue) => `${issue.path.join(".")} ${issue.message}`);
-  const { upstreams, problems: problemsOfUpstreams } = readUpstreams(env["UPSTREAMS"], env);
-  problems.push(...problemsOfExposure(env), ...problemsOfUpstreams);
-  if (!parsed.success || problems.length > 0) throw new ConfigError(problems.join("\n"));
-  const values = parsed.data;
+function configOf(values: Values, upstreams: readonly Upstream[], isTerminal: boolean) {
   const isLoopback = isLoopbackHost(values.HOST);
   const ownHosts = ["localhost", "127.0.0.1", "[::1]", values.HOST, values.PUBLIC_URL ?? []].flat().map(hostNameOf);
   return {
@@ -108,7 +130,7 @@ function parseConfig(env: NodeJS.ProcessEnv, isTerminal: boolean) {
     publicUrl: values.PUBLIC_URL?.replace(/\/+$/, "") ?? null,
     /** Others are told to come, as through a proxy, and nobody has said that they need no token. */
     isOpenUnawares:
-      values.PUBLIC_URL !== undefined &&
+      values.PUBLIC_URL !== null &&
       !isLoopbackHost(hostNameOf(values.PUBLIC_URL)) &&
       values.AUTH_TOKENS.length === 0 &&
       values.ALLOW_ANONYMOUS !== "true",
@@ -138,9 +160,9 @@ function parseConfig(env: NodeJS.ProcessEnv, isTerminal: boolean) {
     logLevel: values.LOG_LEVEL,
     privateTargets: values.CALLBACK_ALLOW_PRIVATE ?? (isLoopback ? ("loopback" as const) : ("none" as const)),
     /** PEM certificates, or null. */
-    callbackCa: values.CALLBACK_CA_FILE ?? null,
+    callbackCa: values.CALLBACK_CA_FILE,
     retryPolicy:
-      values.RETRY_SCHEDULE_MS === undefined ? DEFAULT_RETRY_POLICY : { waitsMs: values.RETRY_SCHEDULE_MS, jitter: 0 },
+      values.RETRY_SCHEDULE_MS === null ? DEFAULT_RETRY_POLICY : { waitsMs: values.RETRY_SCHEDULE_MS, jitter: 0 },
     attemptTimeoutMs: values.ATTEMPT_TIMEOUT_MS,
     /** Null: however long a callback fails, it is not disabled for that. */
     disablePolicy:
@@ -157,7 +179,7 @@ function parseConfig(env: NodeJS.ProcessEnv, isTerminal: boolean) {
       lifetime: { ...values.EVENTS_TTL_MS, allowsNone: values.EVENTS_ALLOW_NO_EXPIRY === "true" },
       subscriptionsMax: values.EVENTS_SUBSCRIPTIONS_MAX,
       retryPolicy:
-        values.EVENTS_RETRY_SCHEDULE_MS === undefined
+        values.EVENTS_RETRY_SCHEDULE_MS === null
           ? EVENTS_RETRY_POLICY
           : { waitsMs: values.EVENTS_RETRY_SCHEDULE_MS, jitter: 0 },
     },
@@ -198,8 +220,4 @@ function isIPv6(text: string): boolean {
 function hostNameOf(text: string): string {
   const url = text.includes("://") ? text : `http://${isIPv6(text) ? `[${text}]` : text}`;
   return URL.canParse(url) ? new URL(url).hostname : text;
-}
-
-function isBaseUrl(text: string): boolean {
-  return /^https?:\/\/[^?#]+$/i.test(text) && URL.canParse(text);
 }

@@ -2,7 +2,6 @@ import { createCallbacks } from "./service/callbacks.ts";
 import { createCompletions } from "./service/completions.ts";
 import { createDeliveries } from "./service/deliveries.ts";
 import { createEvents } from "./service/events.ts";
-import { createHealth } from "./service/health.ts";
 import { createInbox } from "./service/inbox.ts";
 import { createProbes } from "./service/probes.ts";
 import { createRevocation } from "./service/revocation.ts";
@@ -18,13 +17,12 @@ import { newNonce } from "./domain/ids.ts";
 import type { Task } from "./domain/task.ts";
 import type { Announce } from "./service/announcements.ts";
 import type { Progress } from "./service/worker-ports.ts";
-import { newId } from "./house.ts";
+import { newId } from "./foundation.ts";
 import type { House } from "./house.ts";
 
 /** What clients can ask for. */
 export function createServices(house: House) {
-  const { config, store, clock, log, guard, prober, breaker, catalog, feed, taskWork, workerWork, deliveryWork } =
-    house;
+  const { config, store, clock, log, guard, prober, catalog, feed, taskWork, workerWork, deliveryWork } = house;
   const { announce } = log;
   const { signingKeys } = config;
   const wakeWorkers = (): void => workerWork.wake();
@@ -99,7 +97,6 @@ export function createServices(house: House) {
       ...config.events,
     }),
     inbox: createInbox({ store, clock, announce }),
-    health: createHealth({ store, slowOrigins: () => breaker.slowOrigins.length }),
   };
 }
 

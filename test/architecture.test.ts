@@ -17,9 +17,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   mcp: ["domain", "service", "request-body.ts"],
   http: ["domain", "service", "request-body.ts"],
   observability: ["domain", "service"],
+  "certificates.ts": ["setting-parsers.ts"],
   "clock.ts": ["service", "on-abort.ts"],
   "compile-cache.ts": [],
-  "config.ts": ["domain", "setting-parsers.ts", "upstream-settings.ts"],
+  "config.ts": ["domain", "certificates.ts", "setting-parsers.ts", "upstream-settings.ts"],
   "lifecycle.ts": [],
   "on-abort.ts": [],
   "request-body.ts": [],
@@ -30,7 +31,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** The composition root: what puts the rooms together, and may know all of them. */
-const ROOTS: ReadonlySet<string> = new Set(["main.ts", "house.ts", "services.ts"]);
+const ROOTS: ReadonlySet<string> = new Set(["main.ts", "foundation.ts", "inside.ts", "house.ts", "services.ts"]);
 
 /** Where each package may be imported. zod is what every door parses with. */
 const CONFINED: Readonly<Record<string, readonly string[]>> = {
@@ -45,7 +46,7 @@ const CONFINED: Readonly<Record<string, readonly string[]>> = {
   "p-retry": ["delivery"],
   undici: ["delivery", "upstream"],
   pino: ["observability"],
-  zod: ["http", "mcp", "task-modules", "task-runner", "config.ts", "setting-parsers.ts", "upstream-settings.ts"],
+  zod: ["http", "mcp", "task-modules", "task-runner", "upstream-settings.ts"],
 };
 
 interface Import {
@@ -90,6 +91,25 @@ test("a room imports only what it may", () => {
   expect(ours.length).toBeGreaterThan(100);
 });
 
+/** What is imported at once, when this file is. */
+function loadedWith(file: string, found = new Set<string>()): ReadonlySet<string> {
+  if (found.has(file)) return found;
+  found.add(file);
+  const text = readFileSync(join(src, file), "utf8");
+  for (const [, target = ""] of text.matchAll(/^(?:import|export) (?!type )[^;()"]*\bfrom "([^"]+)"/gm)) {
+    if (target.startsWith(".")) loadedWith(relative(src, normalize(join(src, dirname(file), target))), found);
+    else found.add(packageOf(target));
+  }
+  return found;
+}
+
+test("what /health does not need is loaded once the port is open", () => {
+  const packages = Object.keys(CONFINED).filter((name) => loadedWith("main.ts").has(name));
+  expect(packages).toEqual(["better-sqlite3", "pino"]);
+  expect(loadedWith("inside.ts")).toContain("koa");
+  expect([...loadedWith("inside.ts")].filter((file) => file.startsWith("mcp/"))).toEqual([]);
+});
+
 test("every room is known here", () => {
   const rooms = new Set(globSync("**/*.ts", { cwd: src }).map(roomOf));
   expect([...rooms].toSorted()).toEqual([...Object.keys(MAY_IMPORT), ...ROOTS].toSorted());
@@ -107,12 +127,12 @@ test("the domain imports nothing from outside, but crypto for ids and signatures
 test("cryptography stays in the few files that are about it", () => {
   const users = imports.filter(({ target }) => target === "node:crypto").map(({ from }) => from);
   expect(users.toSorted()).toEqual([
+    "certificates.ts",
     "delivery/challenger.ts",
     "domain/ids.ts",
     "domain/signature.ts",
     "domain/signing-keys.ts",
     "service/principals.ts",
-    "setting-parsers.ts",
     "store/secret-cipher.ts",
   ]);
 });

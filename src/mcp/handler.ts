@@ -85,7 +85,7 @@ export function createMcp(needs: McpNeeds): Mcp {
 
   return {
     handle,
-    toolNames: tools.listings("modern").map(({ name }) => name),
+    toolNames: tools.names,
     endStreams: () => closing.abort("the server stops"),
     async close() {
       await Promise.all([legacy.close(), modern.close()]);

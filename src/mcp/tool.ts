@@ -6,7 +6,9 @@ import type { Call } from "./call.ts";
 
 /** One tool, knowing neither SDK: both eras serve the same ones, so that they cannot drift apart. */
 export interface Tool {
-  readonly listing: ToolListing;
+  readonly name: string;
+  /** Generates its JSON Schemas. */
+  listing(): ToolListing;
   /**
    * Throws a `DomainError` for what the caller did wrong (arguments included); anything else that is thrown is a fault of ours.
    * `given`: the arguments as they came.
@@ -81,20 +83,21 @@ export interface ToolDefinition<Input extends z.ZodObject, Output extends z.ZodO
   readonly answer: (input: z.output<Input>, principal: string, call: Call) => Promise<z.input<Output>>;
 }
 
-/** Makes the tool, its JSON Schemas generated here, once. */
+/** Makes the tool. */
 export function defineTool<Input extends z.ZodObject, Output extends z.ZodObject>(
   definition: ToolDefinition<Input, Output>,
 ): Tool {
   const { name, title, description, annotations, input, output, answer } = definition;
   return {
-    listing: {
+    name,
+    listing: () => ({
       name,
       title,
       description,
       inputSchema: objectSchemaOf(input),
       outputSchema: objectSchemaOf(output),
       annotations,
-    },
+    }),
     async call(call, given) {
       const parsed = input.safeParse(given, { reportInput: true });
       if (!parsed.success) throw new DomainError("invalid", problemsOf(parsed.error));

@@ -54,7 +54,8 @@ export interface ToolsNeeds extends TaskToolNeeds {
 
 /** The tools that both eras serve. */
 export interface Tools {
-  /** In stable order. */
+  /** In stable order, as the listings. */
+  readonly names: readonly string[];
   listings(era: Call["era"]): readonly ToolListing[];
   /** What the tool whose work a task is answers with, whoever started it. */
   readonly resultOf: ResultOf;
@@ -85,14 +86,15 @@ export function createTools({ announce, testFixtures, ...needs }: ToolsNeeds): T
     createListSubscriptions(needs),
     ...(testFixtures ? [...createContentFixtures(), ...createTaskFixtures(needs)] : []),
   ];
-  const byName = new Map(tools.map((tool) => [tool.listing.name, tool]));
+  const byName = new Map(tools.map((tool) => [tool.name, tool]));
   const byTaskType = new Map(
     tools.flatMap(({ task }) => (typeof task?.type === "string" ? [[task.type, task] as const] : [])),
   );
-  const listings = tools.map(({ listing }) => listing);
-  const modernListings = listings.map(({ execution: _execution, ...listing }) => listing);
+  let listings: Listings | null = null;
   return {
-    listings: (era) => (era === "legacy" ? listings : modernListings),
+    names: tools.map(({ name }) => name),
+    // Once, when first asked for: the schemas of all tools would hold up the first call of one.
+    listings: (era) => (listings ??= listingsOf(tools))[era],
     resultOf: (task) => (byTaskType.get(task.taskType) ?? runTask.task).resultOf(task),
     async call(call) {
       const { name, arguments: given } = parseCall(call.params);
@@ -110,6 +112,13 @@ export function createTools({ announce, testFixtures, ...needs }: ToolsNeeds): T
       }
     },
   };
+}
+
+type Listings = Readonly<Record<Call["era"], readonly ToolListing[]>>;
+
+function listingsOf(tools: readonly Tool[]): Listings {
+  const legacy = tools.map((tool) => tool.listing());
+  return { legacy, modern: legacy.map(({ execution: _execution, ...listing }) => listing) };
 }
 
 function parseCall(params: unknown): z.output<typeof callParams> {

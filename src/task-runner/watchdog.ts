@@ -1,6 +1,3 @@
-import { url as inspectorUrl } from "node:inspector";
-import { Worker } from "node:worker_threads";
-
 /** Looks whether the process still turns while handlers run: one that computes without end would hold up everything, for ever. */
 export interface Watchdog {
   /** A handler of this task type is about to run, or has run. */
@@ -21,49 +18,4 @@ export interface WatchedState {
 export const BEATS = 0;
 export const RUNNING = 1;
 
-const NAMES_BYTES = 4096;
-/** Looks in the time that is allowed: so many must find no beat. */
-const LOOKS = 10;
-
 export const NO_WATCHDOG: Watchdog = { begin: () => {}, end: () => {}, stop: async () => {} };
-
-/**
- * Watches from a thread of its own, which ends the process (SIGKILL) when the event loop has stood still for `stallMs` while a handler
- * runs. Not under a debugger, which makes it stand still on purpose.
- */
-export function startWatchdog(stallMs: number, thread: URL): Watchdog {
-  if (inspectorUrl() !== undefined) return NO_WATCHDOG;
-  const counters = new Int32Array(new SharedArrayBuffer(8));
-  const names = new Uint8Array(new SharedArrayBuffer(NAMES_BYTES));
-  const lookEveryMs = Math.ceil(stallMs / LOOKS);
-  const workerData: WatchedState = { counters, names, stallMs, lookEveryMs };
-  const worker = new Worker(thread, { workerData, execArgv: [] });
-  worker.unref();
-  const beat = setInterval(() => Atomics.add(counters, BEATS, 1), lookEveryMs / 2);
-  beat.unref();
-  const running = new Map<string, number>();
-
-  function tellNames(): void {
-    const text = JSON.stringify([...running.keys()]);
-    new TextEncoder().encodeInto(text.padEnd(NAMES_BYTES), names);
-  }
-
-  return {
-    begin(taskType) {
-      const before = running.get(taskType) ?? 0;
-      running.set(taskType, before + 1);
-      if (before === 0) tellNames();
-      Atomics.add(counters, RUNNING, 1);
-    },
-    end(taskType) {
-      const left = (running.get(taskType) ?? 1) - 1;
-      if (left > 0) running.set(taskType, left);
-      else if (running.delete(taskType)) tellNames();
-      Atomics.sub(counters, RUNNING, 1);
-    },
-    async stop() {
-      clearInterval(beat);
-      await worker.terminate();
-    },
-  };
-}

@@ -195,22 +195,18 @@ test("the receiver prints an event once however often it comes, and refuses what
   expect(receiver.lines).toHaveLength(2);
 });
 
-test("the settings that ChatGPT needs are the defaults, and the starts for it are settings that hold", () => {
+test("the settings that ChatGPT needs are the defaults, and the starts for it are settings that hold", async () => {
   const named = [...sectionOf(chatGpt, "Settings").matchAll(/`([A-Z_]+)=(\w+)`/g)];
   expect(named).toHaveLength(3);
   for (const [, name = "", value = ""] of named)
-    expect(readConfig({ [name]: value }, false)).toEqual(readConfig({}, false));
-  const starts = [...chatGpt.matchAll(/^ *((?:[A-Z_]+=\S+ )+)npm start$/gm)].map(([, given = ""]) =>
-    readConfig(
-      Object.fromEntries(
-        given
-          .trim()
-          .split(" ")
-          .map((setting) => setting.split("=", 2)),
-      ),
-      false,
-    ),
+    expect(await readConfig({ [name]: value }, false)).toEqual(await readConfig({}, false));
+  const settings = [...chatGpt.matchAll(/^ *((?:[A-Z_]+=\S+ )+)npm start$/gm)].map(([, given = ""]) =>
+    given
+      .trim()
+      .split(" ")
+      .map((setting) => setting.split("=", 2)),
   );
+  const starts = await Promise.all(settings.map((env) => readConfig(Object.fromEntries(env), false)));
   expect(starts.map(({ principalWithoutTokens }) => principalWithoutTokens)).toEqual(["local", "anonymous"]);
   for (const { privateTargets, allowedHosts } of starts) {
     expect(privateTargets).toBe("none");

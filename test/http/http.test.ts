@@ -147,6 +147,25 @@ describe("health", () => {
     });
   });
 
+  test.each([200, 503])("has the same %i for whoever asks in a way that the router must judge", async (status) => {
+    if (status === 503) await store.close();
+    const [plain, ...others] = await Promise.all(
+      ["/health", "/health?", "/health/", "/HEALTH"].map(async (path) => {
+        const response = await fetch(url + path);
+        const { date: _, ...headers } = Object.fromEntries(response.headers);
+        return { status: response.status, headers, text: await response.text() };
+      }),
+    );
+    expect(plain).toMatchObject({
+      status,
+      headers: { "cache-control": "no-store", "content-type": "application/json; charset=utf-8" },
+    });
+    for (const other of others) expect(other).toEqual(plain);
+    const head = await fetch(`${url}/health`, { method: "HEAD" });
+    for (const name of ["cache-control", "content-type", "content-length"])
+      expect([name, head.headers.get(name)]).toEqual([name, plain!.headers[name]]);
+  });
+
   test("is 503 when the store does not answer, and says no more than that", async () => {
     await store.close();
     const { status, body } = await answerOf(await fetch(`${url}/health`));
@@ -191,6 +210,18 @@ describe("other paths", () => {
     await (await fetch(`${url}/nothing?token=x`)).text();
     const seen = await until("the announcement", () => announcements.find(({ kind }) => kind === "http.request"));
     expect(seen).toMatchObject({ method: "GET", path: "/nothing", status: 404, remoteAddress: "127.0.0.1" });
+  });
+
+  test.each([
+    ["http://other.example:80/complete/secret?x", "/complete/…", 405],
+    ["http://other.example", "/", 404],
+    ["/a//b?/c#d", "/a//b", 404],
+  ])("%s is announced as %s", async (target, path, status) => {
+    const outgoing = request({ port: new URL(url).port, path: target }).end();
+    const [response] = (await once(outgoing, "response")) as [IncomingMessage];
+    response.resume();
+    const seen = await until("the announcement", () => announcements.find(({ kind }) => kind === "http.request"));
+    expect(seen).toMatchObject({ method: "GET", path, status });
   });
 
   test.each(["/mcp", "/mcp/?token=x"])("so is a request to %s, by its path", async (target) => {

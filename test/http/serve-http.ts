@@ -1,6 +1,8 @@
 import { onTestFinished } from "vitest";
 import { createAddressGuard } from "../../src/delivery/address-guard.ts";
-import { createApp, listen } from "../../src/http/server.ts";
+import { createApp } from "../../src/http/app.ts";
+import { createEntrance } from "../../src/http/entrance.ts";
+import { listen } from "../../src/http/server.ts";
 import { newNonce } from "../../src/domain/ids.ts";
 import type { Announcement } from "../../src/service/announcements.ts";
 import { createCompletions } from "../../src/service/completions.ts";
@@ -73,10 +75,12 @@ export async function serveHttp({
   const outside = { store, tasks, catalog, clock, announce, newNonce, wake, leaseMs: LEASE_MS };
   const queue = createWorkerQueue(outside);
   const completions = createCompletions({ ...outside, ttlMs: COMPLETION_TTL_MS });
+  const health = createHealth({ store, slowOrigins: () => 0 });
+  const gate = createEntrance({ health, clock, announce, serverName: "Test" });
   const app = createApp({
     mcp: async (_, response) => void response.end("mcp was here"),
     inbox: createInbox({ store, clock, announce }),
-    health: createHealth({ store, slowOrigins: () => 0 }),
+    health,
     workers: createWorkers({
       ...outside,
       queue,
@@ -92,8 +96,9 @@ export async function serveHttp({
     serverName: "Test",
     publicKeys: [parseSigningKey(`whsk_${Buffer.alloc(32, 1).toString("base64")}`)!.publicKey],
   });
+  gate.open(app);
   work.start(() => queue.pass());
-  const server = await listen(app, "127.0.0.1", 0);
+  const server = await listen(gate.handle, "127.0.0.1", 0);
   onTestFinished(async () => {
     queue.dismiss();
     await server.stop(0);

@@ -1,9 +1,9 @@
-import { statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { cpSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
 import { expect, onTestFinished, test } from "vitest";
 import { aStart, temporaryFolder } from "../support/builders.ts";
-import { openTestStore } from "../support/sqlite-store.ts";
+import { migrationsFolder, openTestStore } from "../support/sqlite-store.ts";
 import { until } from "../support/until.ts";
 
 const someFile = () => join(temporaryFolder(), "callbacks.db");
@@ -47,6 +47,28 @@ test("a moment without work in which the log cannot be moved does no harm", asyn
   reader.close();
   for (let index = 150; index < 300; index++) await store.startTask(aStart({ taskId: `task-${index}` }));
   await until("the file has grown", () => statSync(file).size > before);
+});
+
+test("a file of an older version gets the migrations it lacks; at the newest, they are not even read", async () => {
+  const file = someFile();
+  const folder = join(temporaryFolder(), "sqlite");
+  cpSync(join(migrationsFolder, "sqlite"), folder, { recursive: true });
+  const journalFile = join(folder, "meta", "_journal.json");
+  const journal = JSON.parse(readFileSync(journalFile, "utf8")) as { entries: { tag: string }[] };
+  const migrated = async () => {
+    await (await openTestStore(file, [], dirname(folder))).close();
+    const db = new Database(file, { readonly: true });
+    const applied = db.prepare("select count(*) from __drizzle_migrations").pluck().get();
+    db.close();
+    return applied;
+  };
+  const { entries } = journal;
+  writeFileSync(journalFile, JSON.stringify({ ...journal, entries: entries.slice(0, -1) }));
+  expect(await migrated()).toBe(entries.length - 1);
+  writeFileSync(journalFile, JSON.stringify(journal));
+  expect(await migrated()).toBe(entries.length);
+  for (const { tag } of entries) rmSync(join(folder, `${tag}.sql`));
+  expect(await migrated()).toBe(entries.length);
 });
 
 test("a database newer than the code is refused and left as it is", async () => {

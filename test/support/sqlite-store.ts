@@ -11,8 +11,12 @@ import { temporaryFolder } from "./builders.ts";
 export const migrationsFolder = fileURLToPath(new URL("../../migrations", import.meta.url));
 
 /** The real store on a real file: a new one of the test's own, unless `file` names one. Without keys secrets are in clear. */
-export async function openTestStore(file?: string, keys: readonly Uint8Array[] = []): Promise<Store> {
-  return open(file ?? (await newFile()), keys);
+export async function openTestStore(
+  file?: string,
+  keys: readonly Uint8Array[] = [],
+  migrations = migrationsFolder,
+): Promise<Store> {
+  return open(file ?? (await newFile()), keys, migrations);
 }
 
 let migrated: Promise<Buffer> | null = null;
@@ -29,17 +33,17 @@ async function migrate(): Promise<Buffer> {
   const folder = mkdtempSync(join(tmpdir(), "mcp-callbacks-"));
   try {
     const file = join(folder, "callbacks.db");
-    await (await open(file, [])).close();
+    await (await open(file, [], migrationsFolder)).close();
     return readFileSync(file);
   } finally {
     rmSync(folder, { recursive: true });
   }
 }
 
-async function open(file: string, keys: readonly Uint8Array[]): Promise<Store> {
+async function open(file: string, keys: readonly Uint8Array[], migrations: string): Promise<Store> {
   const cipher = createSecretCipher(keys);
   const newId = createNewId(Date.now);
-  const { store } = await openStore({ databaseUrl: `file:${file}`, migrationsFolder, newId, cipher });
+  const { store } = await openStore({ databaseUrl: `file:${file}`, migrationsFolder: migrations, newId, cipher });
   return store;
 }
 

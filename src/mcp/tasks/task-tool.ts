@@ -46,7 +46,8 @@ export function defineTaskTool<Input extends z.ZodObject>(
 ): TaskTool {
   const { name, title, description, annotations, input, output, support, taskType, resultOf } = definition;
   return {
-    listing: {
+    name,
+    listing: () => ({
       name,
       title,
       description,
@@ -54,7 +55,7 @@ export function defineTaskTool<Input extends z.ZodObject>(
       ...(output !== undefined && { outputSchema: objectSchemaOf(output) }),
       annotations,
       execution: { taskSupport: support },
-    },
+    }),
     task: { type: taskType, resultOf },
     async call(call, given) {
       const wantsTask = isTaskWanted(call);

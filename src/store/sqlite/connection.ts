@@ -106,10 +106,11 @@ function openDatabase(path: string, migrationsFolder: string): Database.Database
     client.pragma("synchronous = NORMAL");
     // What is removed or replaced is overwritten: old results, and secrets that were in clear.
     client.pragma("secure_delete = ON");
-    refuseNewer(client, path, migrationsFolder);
-    // A migration may rebuild a table that others refer to.
-    client.pragma("foreign_keys = OFF");
-    migrate(drizzle({ client }), { migrationsFolder });
+    if (isBehind(client, path, migrationsFolder)) {
+      // A migration may rebuild a table that others refer to.
+      client.pragma("foreign_keys = OFF");
+      migrate(drizzle({ client }), { migrationsFolder });
+    }
     client.pragma("foreign_keys = ON");
     client.pragma(`busy_timeout = ${BUSY_WAIT_MS}`);
     return client;
@@ -119,14 +120,24 @@ function openDatabase(path: string, migrationsFolder: string): Database.Database
   }
 }
 
-function refuseNewer(client: Database.Database, path: string, migrationsFolder: string): void {
+/** Whether there are migrations to apply. They are not even read otherwise. Refuses a file that is newer than they are. */
+function isBehind(client: Database.Database, path: string, migrationsFolder: string): boolean {
+  const applied = lastMigration(client);
+  const newest = newestMigration(migrationsFolder);
+  if (applied > newest) {
+    throw new StartError(
+      `The database ${path} was written by a newer mcp-callbacks; install that version, or restore a backup made before the upgrade.`,
+    );
+  }
+  return applied < newest;
+}
+
+/** When the last one that was applied had been made, which is what Drizzle goes by; 0: none was. */
+function lastMigration(client: Database.Database): number {
   const table = client.prepare("select 1 from sqlite_master where name = '__drizzle_migrations'").get();
-  if (table === undefined) return;
-  const applied =
-    client.prepare<[], { at: number | null }>("select max(created_at) as at from __drizzle_migrations").get()?.at ?? 0;
-  if (applied <= newestMigration(migrationsFolder)) return;
-  throw new StartError(
-    `The database ${path} was written by a newer mcp-callbacks; install that version, or restore a backup made before the upgrade.`,
+  if (table === undefined) return 0;
+  return (
+    client.prepare<[], { at: number | null }>("select max(created_at) as at from __drizzle_migrations").get()?.at ?? 0
   );
 }
 
