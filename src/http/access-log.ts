@@ -25,9 +25,9 @@ export function announceWhenAnswered(
   });
 }
 
-/** A completion URL is a secret, whoever gets it right. */
+/** A completion URL is a secret, whoever gets it right. The router does not look at the case of its letters either. */
 export function shownPath(path: string): string {
-  return path.startsWith("/complete/") ? "/complete/…" : path;
+  return /^\/complete\//i.test(path) ? "/complete/…" : path;
 }
 
 /** The path of a request target, which may be a whole URL: as Koa reads it, at a fraction of the cost. */

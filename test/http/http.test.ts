@@ -214,6 +214,7 @@ describe("other paths", () => {
 
   test.each([
     ["http://other.example:80/complete/secret?x", "/complete/…", 405],
+    ["/Complete/secret", "/complete/…", 405],
     ["http://other.example", "/", 404],
     ["/a//b?/c#d", "/a//b", 404],
   ])("%s is announced as %s", async (target, path, status) => {
