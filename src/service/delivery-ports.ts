@@ -37,8 +37,8 @@ export interface ClaimDeliveries {
   /** …but for these, which have room for this many (0: none). */
   readonly roomOf: ReadonlyMap<string, number>;
   /**
-   * Called before the answer, as soon as it is certain what that will be unless the power fails: what can be made ready meanwhile is made
-   * during the wait for the disk. Nothing may be sent before the answer. Must not throw.
+   * Called before an answer that is not empty, as soon as it is certain what that will be unless the power fails: what can be made ready
+   * meanwhile is made during the wait for the disk. Nothing may be sent before the answer. Must not throw.
    */
   readonly chosen?: (deliveries: readonly ClaimedDelivery[]) => void;
 }

@@ -405,7 +405,7 @@ export function describeStore(name: string, open: OpenStore): void {
         steps.push(await store.claimDueDeliveries({ ...aClaim(), chosen }));
         expect(steps).toEqual([[expect.objectContaining({ claim: 1 })], steps[0]]);
         expect(await store.claimDueDeliveries({ ...aClaim(), chosen })).toEqual([]);
-        expect(steps[2]).toEqual([]);
+        expect(steps).toHaveLength(2);
       });
 
       test("what is claimed is not claimed again", async () => {

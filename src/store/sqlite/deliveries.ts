@@ -1,4 +1,4 @@
-import { and, eq, sql } from "./drizzle.ts";
+import { and, eq, lte, sql } from "./drizzle.ts";
 import type {
   ClaimedDelivery,
   DeliveryClaim,
@@ -12,8 +12,8 @@ import { prepareRecording } from "./attempts.ts";
 import { prepareClaiming } from "./claiming.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { columnsGivenBack } from "./outbox.ts";
-import { deliveries, deliveryIsOpen, deliveryIsSending, taskIsOpen, tasks } from "./schema.ts";
-import { isGiven } from "./parameters.ts";
+import { deliveries, deliveryIsOpen, deliveryIsPending, deliveryIsSending, taskIsOpen, tasks } from "./schema.ts";
+import { isGiven, most } from "./parameters.ts";
 
 type DeliveryVerbs = Pick<Store, "claimDueDeliveries" | "resumeClaim" | "recordAttempt" | "releaseClaim" | "reclaim">;
 
@@ -21,6 +21,7 @@ const bound = sql.placeholder;
 
 export function deliveryVerbs({ db, write }: SqliteConnection, cipher: SecretCipher): DeliveryVerbs {
   const prepared = asNeeded({
+    anyDue: () => prepareAnyDue(db),
     claimDue: () => prepareClaiming(db, cipher),
     holding: () => prepareHolding(db),
     reclaiming: () => prepareReclaiming(db),
@@ -30,6 +31,8 @@ export function deliveryVerbs({ db, write }: SqliteConnection, cipher: SecretCip
   return {
     async claimDueDeliveries(command) {
       // A claim that a power cut takes back is what `reclaim` would have taken back: no need to wait for the disk before sending.
+      // Asked after each attempt, and in vain where there is little to do: then a look at a small index, and no transaction.
+      if (prepared.anyDue.get({ now: command.now }) === undefined) return [];
       let claimed: readonly ClaimedDelivery[] = [];
       const claim = () => (claimed = prepared.claimDue(command));
       return write(claim, "claim", () => command.chosen?.(claimed));
@@ -50,6 +53,15 @@ export function deliveryVerbs({ db, write }: SqliteConnection, cipher: SecretCip
       }));
     },
   };
+}
+
+function prepareAnyDue(db: SqliteConnection["db"]) {
+  return db
+    .select({ one: sql<number>`1` })
+    .from(deliveries)
+    .where(and(deliveryIsPending, lte(deliveries.nextAttemptAt, bound("now"))))
+    .limit(most(1))
+    .prepare();
 }
 
 function prepareHolding(db: SqliteConnection["db"]) {
