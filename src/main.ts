@@ -165,17 +165,22 @@ async function openDoors(house: House, services: Services): Promise<Running> {
   };
 }
 
-/** Where requests wait until there is somebody to answer them. */
+/** Where requests wait until there is somebody to answer them; from then on it is not in their way. */
 function createGate() {
   const asked = Promise.withResolvers<void>();
-  const opened = Promise.withResolvers<McpHandler>();
+  const opened = Promise.withResolvers<void>();
+  let answer: McpHandler = async (request, response) => {
+    asked.resolve();
+    await opened.promise;
+    await answer(request, response);
+  };
+  const handle: McpHandler = (request, response) => answer(request, response);
   return {
     firstRequest: asked.promise,
-    open: opened.resolve,
-    async handle(...[request, response]: Parameters<McpHandler>): Promise<void> {
-      asked.resolve();
-      const answer = await opened.promise;
-      await answer(request, response);
+    handle,
+    open(handler: McpHandler): void {
+      answer = handler;
+      opened.resolve();
     },
   };
 }
