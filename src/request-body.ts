@@ -28,11 +28,11 @@ export function readRequestBody(request: IncomingMessage): Promise<RequestBody> 
     request.pause().off("data", take);
     resolve({ kind: "too_large" });
   };
-  // Whatever comes first decides; none of them need be taken off again, as the request ends with them.
+  // None of them need be taken off again, as the request ends with them. "close" comes after every "end" too.
   request
     .on("data", take)
     .on("end", () => resolve({ kind: "bytes", bytes: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks) }))
-    .on("close", () => resolve({ kind: "gone" }))
+    .on("close", () => request.readableEnded || resolve({ kind: "gone" }))
     .on("error", ignore);
   return promise;
 }

@@ -38,9 +38,9 @@ export interface MethodsNeeds {
 export function createMethods({ tools, groups, announce }: MethodsNeeds): Methods {
   const offers = { legacy: offerOf(groups, "legacy"), modern: offerOf(groups, "modern") };
 
-  async function dispatch(name: string, call: Call) {
-    if (name === "tools/list") return { tools: tools.listings(call.era) };
+  function dispatch(name: string, call: Call): ReturnType<Method["call"]> | { readonly [key: string]: unknown } {
     if (name === "tools/call") return tools.call(call);
+    if (name === "tools/list") return { tools: tools.listings(call.era) };
     const method = offers[call.era].methods.get(name);
     if (method === undefined) throw new RpcError(METHOD_NOT_FOUND, "Method not found");
     return method.call(call);
