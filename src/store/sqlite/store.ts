@@ -98,9 +98,9 @@ function lazily<Verbs extends Record<Name, (...given: never[]) => unknown>, Name
   ...names: readonly Name[]
 ): Pick<Verbs, Name> {
   let made: Verbs | null = null;
-  const call =
-    (name: Name) =>
-    (...given: never[]) =>
-      (made ??= make())[name](...given);
+  const call = (name: Name) => {
+    let verb: Verbs[Name] | null = null;
+    return (...given: never[]) => (verb ??= (made ??= make())[name])(...given);
+  };
   return Object.fromEntries(names.map((name) => [name, call(name)])) as Pick<Verbs, Name>;
 }
