@@ -75,15 +75,19 @@ export function createMcp(needs: McpNeeds): Mcp {
   }
 
   async function handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    let isRead = false;
     try {
       const principal = admit(req, res);
-      if (principal !== null) await answer(messageOf(await readRequestBody(req)), principal, req, res);
+      if (principal === null) return;
+      const body = await readRequestBody(req);
+      isRead = body.kind === "bytes";
+      await answer(messageOf(body), principal, req, res);
     } catch (error) {
       announce({ kind: "internal.failed", where: "mcp", error });
       if (res.headersSent) res.destroy();
       else refuse(res, INTERNAL);
     } finally {
-      discardRest(req);
+      if (!isRead) discardRest(req);
     }
   }
 
