@@ -59,13 +59,14 @@ function encodeTime(epochMs: number): string {
   return text;
 }
 
+/** Five bits a character, without numbers beyond 32 bits, which would take several times as long. */
 function encodeRandom(bytes: Uint8Array): string {
-  let bits = 0n;
-  for (const byte of bytes) bits = (bits << 8n) | BigInt(byte);
+  let bits = 0;
+  let held = 0;
   let text = "";
-  for (let index = 0; index < (bytes.length * 8) / 5; index++) {
-    text = ALPHABET.charAt(Number(bits & 31n)) + text;
-    bits >>= 5n;
+  for (const byte of bytes) {
+    bits = ((bits << 8) | byte) & 0xfff;
+    for (held += 8; held >= 5; held -= 5) text += ALPHABET.charAt((bits >> (held - 5)) & 31);
   }
   return text;
 }
