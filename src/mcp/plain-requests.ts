@@ -7,6 +7,7 @@ import { SUPPORTED_PROTOCOL_VERSIONS } from "@modelcontextprotocol/sdk/types.js"
 import type { Call } from "./call.ts";
 import { RpcError } from "./errors.ts";
 import type { Methods } from "./methods.ts";
+import { StructuredResult } from "./tool.ts";
 import { writeJson } from "./write-json.ts";
 
 /** Answered in JSON, without a look at anything but its id, method and params. */
@@ -74,16 +75,17 @@ interface Answering {
 /** Writes the JSON-RPC response, in the SDK's order of keys. Resolves when it is written. */
 export async function answerPlain(request: PlainRequest, res: ServerResponse, answering: Answering): Promise<void> {
   const { id, method } = request;
-  let response: object;
+  let response: string;
   try {
     const result = await answering.methods.call(method, new PlainCall(request, res, answering));
-    response = { result, jsonrpc: "2.0", id };
+    const written = result instanceof StructuredResult ? result.inJson() : JSON.stringify(result);
+    response = `{"result":${written},"jsonrpc":"2.0","id":${JSON.stringify(id)}}`;
   } catch (error) {
     if (!(error instanceof RpcError)) throw error;
     const { code, message, data } = error;
-    response = { jsonrpc: "2.0", id, error: { code, message, ...(data !== undefined && { data }) } };
+    response = JSON.stringify({ jsonrpc: "2.0", id, error: { code, message, ...(data !== undefined && { data }) } });
   }
-  writeJson(res, 200, JSON.stringify(response));
+  writeJson(res, 200, response);
 }
 
 /** A class for its getter, which a literal would define anew for each request. */
