@@ -26,14 +26,29 @@ test("the reads of one turn share a transaction, which ends with the turn", asyn
   expect(client.inTransaction).toBe(false);
 });
 
-test("a write in the turn of a read is committed, and seen by the next read", async () => {
+test("a write that comes after a read of its turn is a transaction of its own, committed when it says so", async () => {
+  const connection = await connect();
+  const { $client: client } = connection.db;
+  const open: boolean[] = [];
+  const written = connection.write(
+    () => {},
+    "fact",
+    () => open.push(client.inTransaction),
+  );
+  countTasks(connection);
+  open.push(client.inTransaction);
+  await written;
+  expect(open).toEqual([true, false]);
+});
+
+test("what was written is seen by the next read", async () => {
   const store = await openTestStore();
   onTestFinished(() => store.close());
-  const before = store.findTask("local", "task-1");
+  const before = store.readTask("local", "task-1");
   const started = store.startTask(aStart({ taskId: "task-1" }));
   expect(await before).toBeNull();
   await started;
-  expect(await store.findTask("local", "task-1")).toMatchObject({ status: "pending" });
+  expect(await store.readTask("local", "task-1")).toMatchObject({ status: "pending" });
 });
 
 test("a read under way keeps the log from being emptied no more than a read before", async () => {

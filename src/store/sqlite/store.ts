@@ -69,7 +69,14 @@ function verbsOf(connection: SqliteConnection, newId: NewId, cipher: SecretCiphe
   return {
     ...lazily(() => callbackVerbs(connection, newId, cipher), "registerCallback"),
     ...lazily(() => unregisterVerbs(connection, cipher), "findCallback", "unregisterCallback", "enableCallback"),
-    ...lazily(() => taskVerbs(connection, newId, cipher), "startTask", "findTask", "findTaskById", "listTasks"),
+    ...lazily(
+      () => taskVerbs(connection, newId, cipher),
+      "startTask",
+      "findTask",
+      "readTask",
+      "findTaskById",
+      "listTasks",
+    ),
     ...lazily(() => taskEndVerbs(connection, newId), "finishTask", "cancelTask"),
     ...lazily(() => taskRunVerbs(connection), "claimRunnableTasks", "nextTaskDueAt", "retryTask", "giveBackTask"),
     ...lazily(() => progressVerbs(connection, newId), "recordProgress", "tellProgress"),

@@ -1,5 +1,6 @@
 import { and, desc, getTableColumns, lt, sql } from "./drizzle.ts";
 import type { SQL } from "drizzle-orm";
+import type { SQLiteColumn } from "drizzle-orm/sqlite-core";
 import type { NewId } from "../../domain/ids.ts";
 import type { Callback } from "../../domain/callback.ts";
 import { hasEnded, isSameStart } from "../../domain/task.ts";
@@ -10,11 +11,11 @@ import { prepareCallbackCount, prepareRegister } from "./callbacks.ts";
 import { prepareNewCompletion } from "./completions.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { isGiven, most } from "./parameters.ts";
-import { taskOf, toTask } from "./rows.ts";
-import type { TaskRow } from "./rows.ts";
+import { readingOf, taskOf, toTask } from "./rows.ts";
+import type { TaskReadingRow, TaskRow } from "./rows.ts";
 import { tasks } from "./schema.ts";
 
-type TaskVerbs = Pick<Store, "startTask" | "findTask" | "findTaskById" | "listTasks">;
+type TaskVerbs = Pick<Store, "startTask" | "findTask" | "readTask" | "findTaskById" | "listTasks">;
 
 const bound = sql.placeholder;
 
@@ -26,6 +27,7 @@ const AFTER_ALL_IDS = "tsk_~";
 export function taskVerbs({ db, write, read }: SqliteConnection, newId: NewId, cipher: SecretCipher): TaskVerbs {
   const statements = { ...prepareTasks(db), ...prepareReads(db) };
   const find = prepareFind(db);
+  const findReading = prepareFindReading(db);
   const countOf = prepareCallbackCount(db);
   const addCompletion = prepareNewCompletion(db);
   const register = prepareRegister(db, newId, cipher);
@@ -87,8 +89,12 @@ export function taskVerbs({ db, write, read }: SqliteConnection, newId: NewId, c
       return write(() => start(command));
     },
     async findTask(principal, taskId) {
-      const row = read(() => find.get(principal, taskId));
+      const row = find.get(principal, taskId);
       return row === undefined ? null : taskOf(row);
+    },
+    async readTask(principal, taskId) {
+      const row = read(() => findReading.get(principal, taskId));
+      return row === undefined ? null : readingOf(row);
     },
     async findTaskById(principal, id) {
       const row = statements.findById.get({ principal, id });
@@ -124,10 +130,6 @@ function prepareTasks(db: SqliteConnection["db"]) {
   };
 }
 
-/**
- * What everybody asks for all the time. Drizzle writes the statement only: its binding and its reading of columns, none of which needs
- * decoding here, took longer than SQLite.
- */
 function prepareFind(db: SqliteConnection["db"]) {
   const {
     eventCount: _count,
@@ -136,13 +138,26 @@ function prepareFind(db: SqliteConnection["db"]) {
     worker: _worker,
     ...columns
   } = getTableColumns(tasks);
+  return prepareByTaskId<TaskRow>(db, columns);
+}
+
+function prepareFindReading(db: SqliteConnection["db"]) {
+  const { status, result, error, progress } = tasks;
+  return prepareByTaskId<TaskReadingRow>(db, { status, result, error, progress });
+}
+
+/**
+ * What everybody asks for all the time. Drizzle writes the statement only: its binding and its reading of columns, none of which needs
+ * decoding here, took longer than SQLite.
+ */
+function prepareByTaskId<Row>(db: SqliteConnection["db"], columns: Readonly<Record<string, SQLiteColumn>>) {
   const named = Object.entries(columns).map(([name, column]) => [name, sql`${column}`.as(name)] as const);
   const { sql: text } = db
     .select(Object.fromEntries(named))
     .from(tasks)
     .where(and(isGiven(tasks.principal, "principal"), isGiven(tasks.taskId, "taskId")))
     .toSQL();
-  return db.$client.prepare<[principal: string, taskId: string], TaskRow>(text);
+  return db.$client.prepare<[principal: string, taskId: string], Row>(text);
 }
 
 function prepareReads(db: SqliteConnection["db"]) {
