@@ -1,4 +1,4 @@
-import { and, count, eq, ne, sql } from "./drizzle.ts";
+import { and, count, eq, getTableColumns, ne, sql } from "./drizzle.ts";
 import { BODY_PROFILE_VERSION } from "../../domain/body.ts";
 import { CALLBACKS_PER_TASK_MAX, differenceOf, selectionOf } from "../../domain/callback.ts";
 import type { Callback } from "../../domain/callback.ts";
@@ -6,11 +6,13 @@ import type { EndType } from "../../domain/event.ts";
 import type { NewId } from "../../domain/ids.ts";
 import type { RegisterCallback, RegisterCallbackResult, Store } from "../../service/ports.ts";
 import type { SecretCipher } from "../secret-cipher.ts";
+import { bareStatement, named } from "./bare-statement.ts";
 import { IN_ORDER } from "./callback-health.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { isGiven, most } from "./parameters.ts";
 import { prepareReopen } from "./outbox.ts";
 import { toCallback, toEventTypes } from "./rows.ts";
+import type { CallbackRow } from "./rows.ts";
 import { callbackIsRegistered, callbacks, deliveries, eventIsEnd, events, tasks } from "./schema.ts";
 
 const bound = sql.placeholder;
@@ -110,8 +112,8 @@ export function prepareRegister(
 
 /** Callbacks of a task id that were not removed. */
 export function prepareCallbackCount(db: SqliteConnection["db"]): (principal: string, taskId: string) => number {
-  const statement = db
-    .select({ count: count() })
+  const query = db
+    .select({ count: count().as("count") })
     .from(callbacks)
     .where(
       and(
@@ -120,8 +122,8 @@ export function prepareCallbackCount(db: SqliteConnection["db"]): (principal: st
         ne(callbacks.status, "removed"),
         callbackIsRegistered,
       ),
-    )
-    .prepare();
+    );
+  const statement = bareStatement<{ count: number }>(db, query);
   return (principal, taskId) => statement.get({ principal, taskId })?.count ?? 0;
 }
 
@@ -169,23 +171,26 @@ export function prepareDeliveryInsert(
 }
 
 function prepare(db: SqliteConnection["db"]) {
+  const { awaitsTask: _, ...columns } = getTableColumns(callbacks);
   return {
-    find: db
-      .select()
-      .from(callbacks)
-      .where(
-        and(
-          isGiven(callbacks.principal, "principal"),
-          isGiven(callbacks.taskId, "taskId"),
-          isGiven(callbacks.clientId, "clientId"),
-          isGiven(callbacks.url, "url"),
-          callbackIsRegistered,
+    find: bareStatement<CallbackRow>(
+      db,
+      db
+        .select(named(columns))
+        .from(callbacks)
+        .where(
+          and(
+            isGiven(callbacks.principal, "principal"),
+            isGiven(callbacks.taskId, "taskId"),
+            isGiven(callbacks.clientId, "clientId"),
+            isGiven(callbacks.url, "url"),
+            callbackIsRegistered,
+          ),
         ),
-      )
-      .prepare(),
-    insert: db
-      .insert(callbacks)
-      .values({
+    ),
+    insert: bareStatement(
+      db,
+      db.insert(callbacks).values({
         id: bound("id"),
         principal: bound("principal"),
         taskId: bound("taskId"),
@@ -199,8 +204,8 @@ function prepare(db: SqliteConnection["db"]) {
         awaitsTask: sql`${bound("awaitsTask")}`,
         registeredAt: bound("now"),
         notAfter: bound("notAfter"),
-      })
-      .prepare(),
+      }),
+    ),
     activate: db
       .update(callbacks)
       .set({
@@ -221,12 +226,14 @@ function prepare(db: SqliteConnection["db"]) {
       .from(deliveries)
       .where(and(isGiven(deliveries.callbackId, "callbackId"), isGiven(deliveries.eventId, "eventId")))
       .prepare(),
-    endOf: db
-      .select({ eventId: events.id, type: sql<EndType>`${events.type}` })
-      .from(tasks)
-      .innerJoin(events, eq(events.task, tasks.id))
-      .where(and(eventIsEnd, isGiven(tasks.principal, "principal"), isGiven(tasks.taskId, "taskId")))
-      .limit(most(1))
-      .prepare(),
+    endOf: bareStatement<{ eventId: string; type: EndType }>(
+      db,
+      db
+        .select(named({ eventId: events.id, type: events.type }))
+        .from(tasks)
+        .innerJoin(events, eq(events.task, tasks.id))
+        .where(and(eventIsEnd, isGiven(tasks.principal, "principal"), isGiven(tasks.taskId, "taskId")))
+        .limit(most(1)),
+    ),
   };
 }

@@ -35,8 +35,11 @@ export function readingOf({ status, result, error, progress }: TaskReadingRow): 
   };
 }
 
+/** The columns that a callback is made of. */
+export type CallbackRow = Omit<InferSelectModel<typeof callbacks>, "awaitsTask">;
+
 /** Throws when the secret cannot be read. */
-export function toCallback(row: InferSelectModel<typeof callbacks>, cipher: SecretCipher): Callback {
+export function toCallback(row: CallbackRow, cipher: SecretCipher): Callback {
   const { id, principal, taskId, clientId, url, status, registeredAt, notAfter } = row;
   const { failingSince, failures, lastError, disabledReason, disabledAt } = row;
   return {

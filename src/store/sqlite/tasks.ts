@@ -7,6 +7,7 @@ import { hasEnded, isSameStart } from "../../domain/task.ts";
 import type { ListTasks, StartTask, StartTaskResult, Store, TaskPage } from "../../service/ports.ts";
 import { CallbackRefused } from "../../service/registration.ts";
 import type { SecretCipher } from "../secret-cipher.ts";
+import { bareStatement, named } from "./bare-statement.ts";
 import { prepareCallbackCount, prepareRegister } from "./callbacks.ts";
 import { prepareNewCompletion } from "./completions.ts";
 import type { SqliteConnection } from "./connection.ts";
@@ -34,7 +35,7 @@ export function taskVerbs({ db, write, read }: SqliteConnection, newId: NewId, c
 
   function start(command: StartTask): StartTaskResult {
     const { principal, taskId, request, completion = null } = command;
-    const existing = taskId === null ? undefined : find.get(principal, taskId);
+    const existing = taskId === null ? undefined : find.get({ principal, taskId });
     const kind = existing === undefined ? "started" : "existing";
     const task = existing === undefined ? toTask(insert(command)) : taskOf(existing);
     const isSame = isSameStart(task, request);
@@ -89,11 +90,11 @@ export function taskVerbs({ db, write, read }: SqliteConnection, newId: NewId, c
       return write(() => start(command));
     },
     async findTask(principal, taskId) {
-      const row = find.get(principal, taskId);
+      const row = find.get({ principal, taskId });
       return row === undefined ? null : taskOf(row);
     },
     async readTask(principal, taskId) {
-      const row = read(() => findReading.get(principal, taskId));
+      const row = read(() => findReading.get({ principal, taskId }));
       return row === undefined ? null : readingOf(row);
     },
     async findTaskById(principal, id) {
@@ -146,18 +147,13 @@ function prepareFindReading(db: SqliteConnection["db"]) {
   return prepareByTaskId<TaskReadingRow>(db, { status, result, error, progress });
 }
 
-/**
- * What everybody asks for all the time. Drizzle writes the statement only: its binding and its reading of columns, none of which needs
- * decoding here, took longer than SQLite.
- */
+/** What everybody asks for all the time. */
 function prepareByTaskId<Row>(db: SqliteConnection["db"], columns: Readonly<Record<string, SQLiteColumn>>) {
-  const named = Object.entries(columns).map(([name, column]) => [name, sql`${column}`.as(name)] as const);
-  const { sql: text } = db
-    .select(Object.fromEntries(named))
+  const query = db
+    .select(named(columns))
     .from(tasks)
-    .where(and(isGiven(tasks.principal, "principal"), isGiven(tasks.taskId, "taskId")))
-    .toSQL();
-  return db.$client.prepare<[principal: string, taskId: string], Row>(text);
+    .where(and(isGiven(tasks.principal, "principal"), isGiven(tasks.taskId, "taskId")));
+  return bareStatement<Row>(db, query);
 }
 
 function prepareReads(db: SqliteConnection["db"]) {
