@@ -11,14 +11,22 @@ export type RequestBody =
   | { readonly kind: "too_large" }
   | { readonly kind: "gone" };
 
+/** The request may not have told its "end" by then, though there is nothing left of its body to be read. */
+export async function readRequestBody(request: IncomingMessage): Promise<RequestBody> {
+  const said = Number(request.headers["content-length"] ?? 0);
+  if (said > REQUEST_BODY_BYTES_MAX) return { kind: "too_large" };
+  // What came in one piece with the headers is there as soon as Node is through with those: the whole of most bodies.
+  await Promise.resolve();
+  if (request.destroyed) return { kind: "gone" };
+  const begun = request.read() as Buffer | null;
+  return begun?.length === said ? { kind: "bytes", bytes: begun } : readOn(request, begun);
+}
+
 /** By events: an async iterator costs as much as the parsing of a small body. */
-export function readRequestBody(request: IncomingMessage): Promise<RequestBody> {
-  if (Number(request.headers["content-length"] ?? 0) > REQUEST_BODY_BYTES_MAX)
-    return Promise.resolve({ kind: "too_large" });
-  if (request.destroyed) return Promise.resolve({ kind: "gone" });
+function readOn(request: IncomingMessage, begun: Buffer | null): Promise<RequestBody> {
   const { promise, resolve } = Promise.withResolvers<RequestBody>();
-  const chunks: Buffer[] = [];
-  let bytes = 0;
+  const chunks = begun === null ? [] : [begun];
+  let bytes = begun?.length ?? 0;
   const take = (chunk: Buffer): void => {
     bytes += chunk.length;
     if (bytes <= REQUEST_BODY_BYTES_MAX) {
@@ -28,11 +36,11 @@ export function readRequestBody(request: IncomingMessage): Promise<RequestBody> 
     request.pause().off("data", take);
     resolve({ kind: "too_large" });
   };
-  // Whatever comes first decides; none of them need be taken off again, as the request ends with them.
+  // None of them need be taken off again, as the request ends with them. "close" comes after every "end" too.
   request
     .on("data", take)
     .on("end", () => resolve({ kind: "bytes", bytes: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks) }))
-    .on("close", () => resolve({ kind: "gone" }))
+    .on("close", () => request.readableEnded || resolve({ kind: "gone" }))
     .on("error", ignore);
   return promise;
 }

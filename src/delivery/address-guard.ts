@@ -44,24 +44,32 @@ export interface AddressGuardNeeds {
 const REGISTRATION_DNS_MS = 2_000;
 
 export function createAddressGuard({ allow, resolve = resolveBySystem }: AddressGuardNeeds): AddressGuard {
-  async function vet(hostname: string): Promise<readonly VettedAddress[]> {
+  /** The address that `hostname` spells out, or null: a name, whose addresses are still to be judged. */
+  function vetAsWritten(hostname: string): VettedAddress | null {
     const host = bareHost(hostname);
     const family = isIP(host);
     const reason = family === 0 ? judgeName(host, allow) : judgeAddress(host, allow);
     if (reason !== null) throw new BlockedTargetError(reason);
-    if (family !== 0) return [{ address: host, family: familyOf(host) }];
+    return family === 0 ? null : { address: host, family: familyOf(host) };
+  }
+
+  async function vetAddressesOf(hostname: string): Promise<readonly VettedAddress[]> {
     const answers = await resolve(hostname);
     if (answers.length === 0) throw noAddress(hostname);
     // One bad answer condemns the name: its owner decides which of them the next connection would get.
-    if (answers.some(({ address }) => judgeAddress(address, allow) !== null)) throw notPublic(host);
+    if (answers.some(({ address }) => judgeAddress(address, allow) !== null)) throw notPublic(bareHost(hostname));
     return answers.map(({ address }) => ({ address, family: familyOf(address) }));
   }
 
   return {
-    vet,
+    async vet(hostname) {
+      const address = vetAsWritten(hostname);
+      return address === null ? vetAddressesOf(hostname) : [address];
+    },
     async check(url) {
       try {
-        await within(REGISTRATION_DNS_MS, vet(url.hostname));
+        // Patience is for names: a timer and a race cost more than to judge an address.
+        if (vetAsWritten(url.hostname) === null) await within(REGISTRATION_DNS_MS, vetAddressesOf(url.hostname));
       } catch (error) {
         if (error instanceof BlockedTargetError) return { allowed: false, reason: error.reason };
       }

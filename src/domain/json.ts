@@ -8,7 +8,9 @@ export const JSON_DEPTH_MAX = 100;
 /** Whether objects and arrays lie in one another more than `levels` deep. Itself safe on any depth. */
 export function isNestedDeeper(value: unknown, levels: number): boolean {
   if (typeof value !== "object" || value === null) return false;
-  return levels === 0 || Object.values(value).some((item) => isNestedDeeper(item, levels - 1));
+  if (levels === 0) return true;
+  for (const item of Object.values(value)) if (isNestedDeeper(item, levels - 1)) return true;
+  return false;
 }
 
 /**

@@ -45,6 +45,9 @@ export interface Task {
   readonly finishedAt: number | null;
 }
 
+/** What those who ask after a task want to know. */
+export type TaskReading = Pick<Task, "status" | "result" | "error" | "progress">;
+
 /** How far a task is, in whatever its handler counts. `total`: null when unknown. */
 export interface Progress {
   readonly done: number;
@@ -71,7 +74,11 @@ export interface StartRequest {
 export type EndedTask = Task & { readonly status: TaskOutcome["status"] };
 
 export function hasEnded(task: Task): task is EndedTask {
-  return task.status !== "pending" && task.status !== "running";
+  return isEnd(task.status);
+}
+
+export function isEnd(status: TaskStatus): status is TaskOutcome["status"] {
+  return status !== "pending" && status !== "running";
 }
 
 /** A task that was running at so many deaths of the process in a row is not run again: it may be what killed it. */

@@ -2,6 +2,9 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Announce } from "../service/announcements.ts";
 import type { Clock } from "../service/ports.ts";
 
+/** What an IPv4 address begins with on a socket that takes both kinds. */
+const MAPPED_IPV4 = "::ffff:";
+
 /** What the announcements of requests need. */
 export interface AccessLogNeeds {
   readonly announce: Announce;
@@ -17,8 +20,10 @@ export function announceWhenAnswered(
 ): void {
   const startedAt = clock.now();
   const { method = "" } = request;
-  const remoteAddress = request.socket.remoteAddress?.replace(/^::ffff:/, "") ?? "-";
-  response.once("close", () => {
+  const { remoteAddress: address = "-" } = request.socket;
+  const remoteAddress = address.startsWith(MAPPED_IPV4) ? address.slice(MAPPED_IPV4.length) : address;
+  // It comes once; to say so again would cost as much as the rest of this.
+  response.on("close", () => {
     const { statusCode: status } = response;
     const durationMs = clock.now() - startedAt;
     announce({ kind: "http.request", remoteAddress, method, path: shownPath(path), status, durationMs });

@@ -29,10 +29,12 @@ export function clientGivenId() {
  */
 export const jsonObject: z.ZodType<{ readonly [key: string]: Json }> = z
   .any()
-  .refine((value) => typeof value === "object" && value !== null && !Array.isArray(value), {
-    error: "must be a JSON object",
-  })
+  .refine(isJsonObject, { error: "must be a JSON object" })
   .meta({ type: "object", additionalProperties: true });
+
+export function isJsonObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
 
 const TASK_TYPE_CHARS_MAX = 100;
 

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { toWebRequest } from "@modelcontextprotocol/node";
 import type { NodeIncomingMessageLike } from "@modelcontextprotocol/node";
-import { discardRest } from "../request-body.ts";
+import { discardRest, readRequestBody } from "../request-body.ts";
 import { callerOf } from "./caller.ts";
 import type { Caller } from "./caller.ts";
 import { createDoor } from "./door.ts";
@@ -11,7 +11,8 @@ import { INTERNAL_ERROR, internalError } from "./errors.ts";
 import { createEventsMethods } from "./events/methods.ts";
 import type { EventsMethodsNeeds } from "./events/methods.ts";
 import { createLegacy } from "./legacy.ts";
-import { readMessage } from "./message.ts";
+import { messageOf } from "./message.ts";
+import type { ReadMessage } from "./message.ts";
 import { createMethods } from "./methods.ts";
 import { createModern } from "./modern.ts";
 import { isPlainRequest } from "./plain-requests.ts";
@@ -53,16 +54,18 @@ export function createMcp(needs: McpNeeds): Mcp {
   const legacy = createLegacy(era);
   const modern = createModern({ ...era, announce });
 
-  async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    const principal = admit(req, res);
-    if (principal === null) return;
-    const read = await readMessage(req);
-    if (read.kind === "refused") refuse(res, read.refusal);
-    if (read.kind !== "message") return;
+  /** Here and below it no function is async that need not be: each costs as much as the parsing of a small message. */
+  function answer(
+    read: ReadMessage,
+    principal: string,
+    req: IncomingMessage,
+    res: ServerResponse,
+  ): Promise<void> | null {
+    if (read.kind === "gone") return null;
+    if (read.kind === "refused") return refuse(res, read.refusal);
     const { message } = read;
-    const caller = callerOf(principal);
-    if (isPlainRequest(req.headers, message)) await legacy.servePlain(message, caller, res);
-    else await serve(forwardedRequest(req, caller), res, message);
+    if (isPlainRequest(req.headers, message)) return legacy.servePlain(message, principal, res);
+    return serve(forwardedRequest(req, callerOf(principal)), res, message);
   }
 
   async function serve(req: ForwardedRequest, res: ServerResponse, message: object): Promise<void> {
@@ -72,14 +75,19 @@ export function createMcp(needs: McpNeeds): Mcp {
   }
 
   async function handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    let isRead = false;
     try {
-      await answer(req, res);
+      const principal = admit(req, res);
+      if (principal === null) return;
+      const body = await readRequestBody(req);
+      isRead = body.kind === "bytes";
+      await answer(messageOf(body), principal, req, res);
     } catch (error) {
       announce({ kind: "internal.failed", where: "mcp", error });
       if (res.headersSent) res.destroy();
       else refuse(res, INTERNAL);
     } finally {
-      discardRest(req);
+      if (!isRead) discardRest(req);
     }
   }
 

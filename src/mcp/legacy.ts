@@ -33,7 +33,7 @@ export interface Legacy {
   /** Answers one message of a client that speaks 2025-11-25 or older. Resolves when the answer is written. */
   serve(asked: LegacyRequest, res: ServerResponse): Promise<void>;
   /** The same for those that need no more than an answer. */
-  servePlain(request: PlainRequest, caller: Caller, res: ServerResponse): Promise<void>;
+  servePlain(request: PlainRequest, principal: string, res: ServerResponse): Promise<void>;
   /** Ends the streams under way. May be called twice. */
   close(): Promise<void>;
 }
@@ -90,7 +90,7 @@ export function createLegacy({ methods, serverInfo, closing }: EraNeeds): Legacy
         await server.close();
       }
     },
-    servePlain: (request, { clientId: principal }, res) => answerPlain(request, res, { methods, principal, closing }),
+    servePlain: (request, principal, res) => answerPlain(request, res, { methods, principal, closing }),
     async close() {
       await Promise.all([...streaming].map((server) => server.close()));
     },

@@ -1,7 +1,7 @@
 import { isAscii } from "node:buffer";
-import type { IncomingMessage } from "node:http";
 import { isNestedDeeper, JSON_DEPTH_MAX } from "../domain/json.ts";
-import { readRequestBody, REQUEST_BODY_BYTES_MAX } from "../request-body.ts";
+import { REQUEST_BODY_BYTES_MAX } from "../request-body.ts";
+import type { RequestBody } from "../request-body.ts";
 import { HTTP_ERROR, INVALID_REQUEST, PARSE_ERROR } from "./errors.ts";
 import type { Refusal } from "./refusal.ts";
 
@@ -16,8 +16,7 @@ export type ReadMessage =
   | { readonly kind: "refused"; readonly refusal: Refusal }
   | { readonly kind: "gone" };
 
-export async function readMessage(req: IncomingMessage): Promise<ReadMessage> {
-  const body = await readRequestBody(req);
+export function messageOf(body: RequestBody): ReadMessage {
   switch (body.kind) {
     case "bytes":
       return parseMessage(body.bytes);

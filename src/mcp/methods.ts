@@ -38,12 +38,17 @@ export interface MethodsNeeds {
 export function createMethods({ tools, groups, announce }: MethodsNeeds): Methods {
   const offers = { legacy: offerOf(groups, "legacy"), modern: offerOf(groups, "modern") };
 
-  async function dispatch(name: string, call: Call) {
+  async function answer(name: string, call: Call): ReturnType<Method["call"]> {
     if (name === "tools/list") return { tools: tools.listings(call.era) };
-    if (name === "tools/call") return tools.call(call);
     const method = offers[call.era].methods.get(name);
     if (method === undefined) throw new RpcError(METHOD_NOT_FOUND, "Method not found");
-    return method.call(call);
+    try {
+      return await method.call(call);
+    } catch (error) {
+      if (error instanceof RpcError) throw error;
+      announce({ kind: "internal.failed", where: `mcp ${name}`, error });
+      throw internalError();
+    }
   }
 
   return {
@@ -51,15 +56,8 @@ export function createMethods({ tools, groups, announce }: MethodsNeeds): Method
     names: (era) => [...offers[era].methods.keys()],
     streams: (name, progressToken) =>
       (offers.legacy.methods.get(name)?.streams ?? false) || (name === "tools/call" && progressToken !== undefined),
-    async call(name, call) {
-      try {
-        return await dispatch(name, call);
-      } catch (error) {
-        if (error instanceof RpcError) throw error;
-        announce({ kind: "internal.failed", where: `mcp ${name}`, error });
-        throw internalError();
-      }
-    },
+    // Calls of tools announce their own failures.
+    call: (name, call) => (name === "tools/call" ? tools.call(call) : answer(name, call)),
   };
 }
 

@@ -7,6 +7,7 @@ import { SUPPORTED_PROTOCOL_VERSIONS } from "@modelcontextprotocol/sdk/types.js"
 import type { Call } from "./call.ts";
 import { RpcError } from "./errors.ts";
 import type { Methods } from "./methods.ts";
+import { StructuredResult } from "./tool.ts";
 import { writeJson } from "./write-json.ts";
 
 /** Answered in JSON, without a look at anything but its id, method and params. */
@@ -17,9 +18,6 @@ export interface PlainRequest {
   readonly params?: { readonly name?: unknown; readonly arguments?: unknown };
 }
 
-const METHODS: ReadonlySet<unknown> = new Set(["tools/call", "tools/list"]);
-const MESSAGE_KEYS: ReadonlySet<string> = new Set(["jsonrpc", "id", "method", "params"]);
-const PARAMS_KEYS: ReadonlySet<string> = new Set(["name", "arguments"]);
 const JSON_TYPE = /^application\/json(?:; ?charset=utf-8)?$/i;
 /** What only clients of the newer era send. */
 const NEWER_HEADERS = ["mcp-method", "mcp-name"];
@@ -48,18 +46,23 @@ function isPlainMessage(message: Readonly<Record<string, unknown>>): boolean {
   return (
     jsonrpc === "2.0" &&
     (typeof id === "string" || Number.isSafeInteger(id)) &&
-    METHODS.has(method) &&
+    (method === "tools/call" || method === "tools/list") &&
     (params === undefined || isPlainParams(params)) &&
-    hasNoKeysBut(message, MESSAGE_KEYS)
+    hasNoOtherKeys(message, [jsonrpc, id, method, params])
   );
 }
 
 function isPlainParams(params: unknown): boolean {
-  return typeof params === "object" && params !== null && !Array.isArray(params) && hasNoKeysBut(params, PARAMS_KEYS);
+  if (typeof params !== "object" || params === null || Array.isArray(params)) return false;
+  const { name, arguments: given } = params as Readonly<Record<string, unknown>>;
+  return hasNoOtherKeys(params, [name, given]);
 }
 
-function hasNoKeysBut(value: object, known: ReadonlySet<string>): boolean {
-  return Object.keys(value).every((key) => known.has(key));
+/** Whether what was found is all there is: nothing in JSON is undefined. */
+function hasNoOtherKeys(value: object, found: readonly unknown[]): boolean {
+  let count = 0;
+  for (const one of found) if (one !== undefined) count++;
+  return Object.keys(value).length === count;
 }
 
 interface Answering {
@@ -69,22 +72,20 @@ interface Answering {
   readonly closing: AbortSignal;
 }
 
-/** Writes the JSON-RPC response. Resolves when it is written. */
+/** Writes the JSON-RPC response, in the SDK's order of keys. Resolves when it is written. */
 export async function answerPlain(request: PlainRequest, res: ServerResponse, answering: Answering): Promise<void> {
-  writeJson(res, 200, JSON.stringify(await responseTo(request, res, answering)));
-}
-
-/** In the SDK's order of keys. */
-async function responseTo(request: PlainRequest, res: ServerResponse, answering: Answering): Promise<object> {
   const { id, method } = request;
+  let response: string;
   try {
     const result = await answering.methods.call(method, new PlainCall(request, res, answering));
-    return { result, jsonrpc: "2.0", id };
+    const written = result instanceof StructuredResult ? result.inJson() : JSON.stringify(result);
+    response = `{"result":${written},"jsonrpc":"2.0","id":${JSON.stringify(id)}}`;
   } catch (error) {
     if (!(error instanceof RpcError)) throw error;
     const { code, message, data } = error;
-    return { jsonrpc: "2.0", id, error: { code, message, ...(data !== undefined && { data }) } };
+    response = JSON.stringify({ jsonrpc: "2.0", id, error: { code, message, ...(data !== undefined && { data }) } });
   }
+  writeJson(res, 200, response);
 }
 
 /** A class for its getter, which a literal would define anew for each request. */

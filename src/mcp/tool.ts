@@ -65,6 +65,24 @@ export interface ToolResult {
   [key: string]: unknown;
 }
 
+/** Says the same twice: its text is the JSON of its structuredContent. So whoever writes it out need not write that anew. */
+export class StructuredResult implements ToolResult {
+  readonly [key: string]: unknown;
+  readonly content: [{ type: "text"; text: string }];
+  readonly structuredContent: Record<string, unknown>;
+
+  constructor(structuredContent: Record<string, unknown>) {
+    this.content = [{ type: "text", text: JSON.stringify(structuredContent) }];
+    this.structuredContent = structuredContent;
+  }
+
+  /** What JSON.stringify would make of it. */
+  inJson(): string {
+    const [{ text }] = this.content;
+    return `{"content":[{"type":"text","text":${JSON.stringify(text)}}],"structuredContent":${text}}`;
+  }
+}
+
 /** Ours answer with text alone; the others are for the fixtures. */
 export type ContentBlock =
   | { type: "text"; text: string }
@@ -102,8 +120,7 @@ export function defineTool<Input extends z.ZodObject, Output extends z.ZodObject
       const parsed = input.safeParse(given, { reportInput: true });
       if (!parsed.success) throw new DomainError("invalid", problemsOf(parsed.error));
       // What the schema does not name does not leave the house; a mismatch throws, as the fault of ours that it is.
-      const structuredContent = output.parse(await answer(parsed.data, call.principal, call));
-      return { content: [{ type: "text", text: JSON.stringify(structuredContent) }], structuredContent };
+      return new StructuredResult(output.parse(await answer(parsed.data, call.principal, call)));
     },
   };
 }

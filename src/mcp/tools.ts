@@ -1,4 +1,3 @@
-import { z } from "zod";
 import { DomainError } from "../domain/errors.ts";
 import type { Callbacks } from "../service/callbacks.ts";
 import type { Completions } from "../service/completions.ts";
@@ -8,7 +7,7 @@ import type { Clock } from "../service/ports.ts";
 import type { Probes } from "../service/probes.ts";
 import type { Secrets } from "../service/secrets.ts";
 import type { Subscriptions } from "../service/subscriptions.ts";
-import { jsonObject } from "./arguments.ts";
+import { isJsonObject } from "./arguments.ts";
 import type { Call } from "./call.ts";
 import { errorResult, internalError, INVALID_PARAMS, METHOD_NOT_FOUND, RpcError } from "./errors.ts";
 import { createContentFixtures } from "./fixtures/content.ts";
@@ -35,8 +34,6 @@ import { createUnregisterCallback } from "./tools/unregister-callback.ts";
 
 /** The longest name a tool may have (MCP, "Tool names"); of longer ones no more is repeated. */
 const TOOL_NAME_CHARS_MAX = 128;
-
-const callParams = z.object({ name: z.string(), arguments: jsonObject.default({}) });
 
 export interface ToolsNeeds extends TaskToolNeeds {
   readonly callbacks: Callbacks;
@@ -121,8 +118,8 @@ function listingsOf(tools: readonly Tool[]): Listings {
   return { legacy, modern: legacy.map(({ execution: _execution, ...listing }) => listing) };
 }
 
-function parseCall(params: unknown): z.output<typeof callParams> {
-  const parsed = callParams.safeParse(params);
-  if (parsed.success) return parsed.data;
+function parseCall(params: unknown): { readonly name: string; readonly arguments: unknown } {
+  const { name, arguments: given = {} } = (params ?? {}) as Readonly<Record<string, unknown>>;
+  if (typeof name === "string" && isJsonObject(given)) return { name, arguments: given };
   throw new RpcError(INVALID_PARAMS, "Invalid tools/call request: name must be a string and arguments a JSON object");
 }

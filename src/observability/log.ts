@@ -39,8 +39,10 @@ function createJsonLog(level: LogLevel): Log {
   const logger = pino(options, process.stdout);
   return {
     announce(announcement) {
+      const wanted = levelOf(announcement);
+      if (!logger.isLevelEnabled(wanted)) return;
       const { kind, ...fields } = announcement;
-      logger[levelOf(announcement)](fields, kind);
+      logger[wanted](fields, kind);
     },
     ready: ({ url, port, tools }) => logger.info({ url, port, tools }, "listening"),
     say: (message) => logger.info(message),

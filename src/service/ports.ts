@@ -3,7 +3,7 @@ import type { CallbackRecord } from "../domain/callback-health.ts";
 import type { Callback, CallbackStatus, Registration, RegistrationDifference } from "../domain/callback.ts";
 import type { Delivery } from "../domain/delivery.ts";
 import type { EndEvent, EndType } from "../domain/event.ts";
-import type { Progress, StartRequest, Task, TaskOutcome, TaskStatus } from "../domain/task.ts";
+import type { Progress, StartRequest, Task, TaskOutcome, TaskReading, TaskStatus } from "../domain/task.ts";
 import type { CallbackVerbs, HistoryPage } from "./callback-ports.ts";
 import type { DeliveryVerbs } from "./delivery-ports.ts";
 import type { InboxVerbs } from "./inbox-ports.ts";
@@ -48,6 +48,8 @@ export interface Store extends CallbackVerbs, DeliveryVerbs, InboxVerbs, Keeping
    */
   startTask(command: StartTask): Promise<StartTaskResult>;
   findTask(principal: string, taskId: string): Promise<Task | null>;
+  /** What is told of it to those who ask, all the time. */
+  readTask(principal: string, taskId: string): Promise<TaskReading | null>;
   /** By its internal id; null also when it is another principal's. */
   findTaskById(principal: string, id: string): Promise<Task | null>;
   /** The principal's tasks that match, the newest first; a page looks at a bounded number of them. */

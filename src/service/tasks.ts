@@ -1,7 +1,7 @@
 import { DomainError } from "../domain/errors.ts";
 import type { Json } from "../domain/json.ts";
 import { hasEnded } from "../domain/task.ts";
-import type { Progress, Task, TaskOutcome } from "../domain/task.ts";
+import type { Progress, Task, TaskOutcome, TaskReading } from "../domain/task.ts";
 import type { Announce } from "./announcements.ts";
 import type { EventFeed } from "./event-feed.ts";
 import type {
@@ -38,7 +38,15 @@ const CANCELLED_BY_REQUEST = "The task was cancelled on request.";
 export interface TasksNeeds {
   readonly store: Pick<
     Store,
-    "startTask" | "findTask" | "findTaskById" | "listTasks" | "finishTask" | "cancelTask" | "retryTask" | "giveBackTask"
+    | "startTask"
+    | "findTask"
+    | "readTask"
+    | "findTaskById"
+    | "listTasks"
+    | "finishTask"
+    | "cancelTask"
+    | "retryTask"
+    | "giveBackTask"
   >;
   readonly clock: Pick<Clock, "now">;
   readonly catalog: TaskCatalog;
@@ -87,12 +95,7 @@ export function createTasks(needs: TasksNeeds) {
 
   /** The task as it is now; `not_found` when it was never started, callbacks registered or not, or has been removed. */
   async function find(principal: string, taskId: string): Promise<Task> {
-    const task = await store.findTask(principal, taskId);
-    if (task !== null) return task;
-    throw new DomainError(
-      "not_found",
-      `Task ${taskId} is unknown: never started, or ended long ago and removed. Start it with start_task_with_callbacks, or check the task_id.`,
-    );
+    return (await store.findTask(principal, taskId)) ?? refuseUnknown(taskId);
   }
 
   async function cancelFound(task: Task): Promise<CancelledTask> {
@@ -155,6 +158,11 @@ export function createTasks(needs: TasksNeeds) {
     },
 
     find,
+
+    /** How the task is; `not_found` as for `find`. */
+    async read(principal: string, taskId: string): Promise<TaskReading> {
+      return (await store.readTask(principal, taskId)) ?? refuseUnknown(taskId);
+    },
 
     /** The kinds of work on offer. */
     types: (): Promise<readonly TaskType[]> => catalog.list(),
@@ -228,4 +236,11 @@ export function createTasks(needs: TasksNeeds) {
       return (await store.findTaskById(task.principal, task.id)) ?? task;
     },
   };
+}
+
+function refuseUnknown(taskId: string): never {
+  throw new DomainError(
+    "not_found",
+    `Task ${taskId} is unknown: never started, or ended long ago and removed. Start it with start_task_with_callbacks, or check the task_id.`,
+  );
 }

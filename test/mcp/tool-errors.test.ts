@@ -218,7 +218,7 @@ describe.each(WIRE_ERAS)("what no tool can answer, in $era", ({ era, requestOf }
   it("an answer that breaks its own schema is a fault of ours", async () => {
     const { port, store, announced } = await serveMcp();
     const unheardOf = JSON.parse('{ "status": "dreaming", "result": null, "error": null }');
-    vi.spyOn(store, "findTask").mockResolvedValue(unheardOf);
+    vi.spyOn(store, "readTask").mockResolvedValue(unheardOf);
     const { error } = await rpc(
       port,
       requestOf("tools/call", { name: "get_task_result", arguments: { task_id: "t" } }),

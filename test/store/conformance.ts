@@ -135,6 +135,30 @@ export function describeStore(name: string, open: OpenStore): void {
         expect(await store.findTask("local", "task-1")).toEqual(result.task);
       });
 
+      test("what is read of a task is what is told of it, by its own principal alone", async () => {
+        await store.startTask(aStart());
+        const read = () => store.readTask("local", "task-1");
+        expect(await read()).toEqual({ status: "pending", result: null, error: null, progress: null });
+        const task = await runningTask();
+        const progress = { done: 1, total: 2, message: "half" };
+        await store.recordProgress({ id: task.id, runCount: 1, progress, now: T0, intervalMs: 1000 });
+        expect(await read()).toEqual({ status: "running", result: null, error: null, progress });
+        await complete(task);
+        expect(await read()).toEqual({ status: "completed", result: "done", error: null, progress });
+        expect(await store.readTask("ann", "task-1")).toBeNull();
+        expect(await store.readTask("local", "task-2")).toBeNull();
+      });
+
+      test("what is read of a task that failed is why", async () => {
+        const { id } = await runningTask();
+        await store.finishTask({ id, outcome: { status: "failed", error: "no luck" }, now: T0 });
+        expect(await store.readTask("local", "task-1")).toMatchObject({
+          status: "failed",
+          result: null,
+          error: "no luck",
+        });
+      });
+
       test("a second start finds the first", async () => {
         const first = await store.startTask(aStart());
         const second = await store.startTask(aStart({ clientId: "another", now: T0 + 1 }));

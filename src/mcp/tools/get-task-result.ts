@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { hasEnded } from "../../domain/task.ts";
+import { isEnd } from "../../domain/task.ts";
 import type { TaskStatus } from "../../domain/task.ts";
 import type { Clock } from "../../service/ports.ts";
 import type { Tasks } from "../../service/tasks.ts";
@@ -66,15 +66,14 @@ export function createGetTaskResult({
     input,
     output,
     async answer({ task_id }, principal) {
-      const task = await tasks.find(principal, task_id);
-      const { status, result, error, progress } = task;
+      const { status, result, error, progress } = await tasks.read(principal, task_id);
       return {
         task_id,
         status,
         result,
         ...(error !== null && { error }),
         // How far it had come is of no interest once it has ended.
-        ...(progress !== null && !hasEnded(task) && { progress }),
+        ...(progress !== null && !isEnd(status) && { progress }),
         message: MESSAGES[status],
         timestamp: timestampOf(clock),
       };

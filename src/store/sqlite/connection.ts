@@ -9,6 +9,8 @@ import { createGroupCommit, isBusy } from "./group-commit.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import { createIdleCheckpoints } from "./idle-checkpoints.ts";
 import { createLogSync } from "./log-sync.ts";
+import { createSharedReads } from "./shared-reads.ts";
+import type { SharedReads } from "./shared-reads.ts";
 
 /** How long we wait for another server on the same file to end: a restart overlaps with its predecessor for a moment. */
 const LOCK_PATIENCE_MS = 2000;
@@ -23,6 +25,8 @@ export interface SqliteConnection {
   readonly db: CompilingDatabase;
   /** Runs synchronous `work` in an immediate transaction. See group-commit.ts for when it resolves. */
   readonly write: GroupCommit["write"];
+  /** Runs synchronous `work`, which only reads, in a transaction that it shares with others of the same moment. Not within `write`. */
+  readonly read: SharedReads["read"];
   /** Moves the write-ahead log into the file and cuts it to nothing, unless another program is reading. */
   emptyLog(): void;
   /** Commits what is waiting, if the file lets us, then closes. */
@@ -41,8 +45,10 @@ export function openConnection(file: string, migrationsFolder: string): SqliteCo
     const db = createDatabase(client);
     const transaction = client.transaction((work: () => void) => work());
     const log = createLogSync(`${path}-wal`);
-    const checkpoints = createIdleCheckpoints(client);
+    const reads = createSharedReads(client);
+    const checkpoints = createIdleCheckpoints(client, reads.end);
     const inTransaction = (work: () => void): void => {
+      reads.end();
       transaction.immediate(work);
       checkpoints.committed();
     };
@@ -50,12 +56,15 @@ export function openConnection(file: string, migrationsFolder: string): SqliteCo
     return {
       db,
       write,
+      read: reads.read,
       emptyLog() {
+        reads.end();
         client.pragma("wal_checkpoint(TRUNCATE)");
       },
       async close() {
         flush();
         await settled();
+        reads.end();
         checkpoints.stop();
         log.close();
         client.close();

@@ -14,9 +14,10 @@ export interface IdleCheckpoints {
 
 /**
  * Moves the write-ahead log into the file when there is a moment without work. SQLite does it in the midst of a commit, which then waits
- * for the disk twice while everything else stands still: every hundredth task that ended waited for that.
+ * for the disk twice while everything else stands still: every hundredth task that ended waited for that. `endReads` ends a read that is
+ * under way, in the midst of which it could not be done.
  */
-export function createIdleCheckpoints(client: Database.Database): IdleCheckpoints {
+export function createIdleCheckpoints(client: Database.Database, endReads: () => void): IdleCheckpoints {
   client.pragma(`wal_autocheckpoint = ${PAGES_MAX}`);
   let commits = 0;
   let timer: NodeJS.Timeout | null = null;
@@ -24,6 +25,7 @@ export function createIdleCheckpoints(client: Database.Database): IdleCheckpoint
   function checkpoint(): void {
     if (commits < COMMITS) return;
     commits = 0;
+    endReads();
     try {
       client.pragma("wal_checkpoint(PASSIVE)");
     } catch {

@@ -3,7 +3,7 @@ import type { Callback } from "../../domain/callback.ts";
 import { EVENT_TYPES } from "../../domain/event.ts";
 import type { EndEvent, Event, EventType } from "../../domain/event.ts";
 import type { Json } from "../../domain/json.ts";
-import type { Progress, Task } from "../../domain/task.ts";
+import type { Progress, Task, TaskReading } from "../../domain/task.ts";
 import type { Received } from "../../service/inbox-ports.ts";
 import type { SecretCipher } from "../secret-cipher.ts";
 import type { inbox } from "./inbox-schema.ts";
@@ -14,21 +14,32 @@ import type { callbacks, events, tasks } from "./schema.ts";
 /** The columns that a task is made of. */
 export type TaskRow = Omit<InferSelectModel<typeof tasks>, "eventCount" | "leaseDigest" | "leaseUntil" | "worker">;
 
+/** Those of them that whoever asks after it is told of. */
+export type TaskReadingRow = Pick<TaskRow, "status" | "result" | "error" | "progress">;
+
 export function toTask(row: InferSelectModel<typeof tasks>): Task {
   const { eventCount: _, leaseDigest: _digest, leaseUntil: _until, worker: _worker, ...task } = row;
   return taskOf(task);
 }
 
 export function taskOf(row: TaskRow): Task {
+  return { ...row, ...readingOf(row) };
+}
+
+export function readingOf({ status, result, error, progress }: TaskReadingRow): TaskReading {
   return {
-    ...row,
-    result: row.result === null ? null : (JSON.parse(row.result) as Json),
-    progress: row.progress === null ? null : (JSON.parse(row.progress) as Progress),
+    status,
+    result: result === null ? null : (JSON.parse(result) as Json),
+    error,
+    progress: progress === null ? null : (JSON.parse(progress) as Progress),
   };
 }
 
+/** The columns that a callback is made of. */
+export type CallbackRow = Omit<InferSelectModel<typeof callbacks>, "awaitsTask">;
+
 /** Throws when the secret cannot be read. */
-export function toCallback(row: InferSelectModel<typeof callbacks>, cipher: SecretCipher): Callback {
+export function toCallback(row: CallbackRow, cipher: SecretCipher): Callback {
   const { id, principal, taskId, clientId, url, status, registeredAt, notAfter } = row;
   const { failingSince, failures, lastError, disabledReason, disabledAt } = row;
   return {

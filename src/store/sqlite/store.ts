@@ -69,7 +69,14 @@ function verbsOf(connection: SqliteConnection, newId: NewId, cipher: SecretCiphe
   return {
     ...lazily(() => callbackVerbs(connection, newId, cipher), "registerCallback"),
     ...lazily(() => unregisterVerbs(connection, cipher), "findCallback", "unregisterCallback", "enableCallback"),
-    ...lazily(() => taskVerbs(connection, newId, cipher), "startTask", "findTask", "findTaskById", "listTasks"),
+    ...lazily(
+      () => taskVerbs(connection, newId, cipher),
+      "startTask",
+      "findTask",
+      "readTask",
+      "findTaskById",
+      "listTasks",
+    ),
     ...lazily(() => taskEndVerbs(connection, newId), "finishTask", "cancelTask"),
     ...lazily(() => taskRunVerbs(connection), "claimRunnableTasks", "nextTaskDueAt", "retryTask", "giveBackTask"),
     ...lazily(() => progressVerbs(connection, newId), "recordProgress", "tellProgress"),
@@ -98,9 +105,9 @@ function lazily<Verbs extends Record<Name, (...given: never[]) => unknown>, Name
   ...names: readonly Name[]
 ): Pick<Verbs, Name> {
   let made: Verbs | null = null;
-  const call =
-    (name: Name) =>
-    (...given: never[]) =>
-      (made ??= make())[name](...given);
+  const call = (name: Name) => {
+    let verb: Verbs[Name] | null = null;
+    return (...given: never[]) => (verb ??= (made ??= make())[name])(...given);
+  };
   return Object.fromEntries(names.map((name) => [name, call(name)])) as Pick<Verbs, Name>;
 }
