@@ -57,6 +57,7 @@ export function createServices(house: House) {
     leaseMs: config.workerLeaseMs,
     wake: wakeWorkers,
   };
+  const toReceivers = { store, challenger: house.challenger, clock, newNonce, signingKeys, announce };
   const workerQueue = createWorkerQueue(outside);
   const callbacks = createCallbacks({ store, clock, targetPolicy: guard, announce, ...wakes });
   return {
@@ -72,14 +73,7 @@ export function createServices(house: House) {
       store,
       clock,
       targetPolicy: guard,
-      verification: createVerification({
-        store,
-        challenger: house.challenger,
-        clock,
-        newNonce,
-        signingKeys,
-        announce,
-      }),
+      verification: createVerification(toReceivers),
       lifetime: config.events.lifetime,
       ownMax: config.events.subscriptionsMax,
       allowsLoopbackHttp: config.privateTargets !== "none",
@@ -87,15 +81,7 @@ export function createServices(house: House) {
       wakeDispatcher: wakes.wakeDispatcher,
     }),
     events: createEvents({ store, feed, clock }),
-    revocation: createRevocation({
-      store,
-      challenger: house.challenger,
-      clock,
-      newNonce,
-      signingKeys,
-      announce,
-      ...config.events,
-    }),
+    revocation: createRevocation({ ...toReceivers, ...config.events }),
     inbox: createInbox({ store, clock, announce }),
   };
 }
