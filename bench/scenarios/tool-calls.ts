@@ -9,7 +9,7 @@ import { startServer } from "../server.ts";
 import { monotonicMs } from "../statistics.ts";
 
 const CALLS: Readonly<Record<Size, number>> = { full: 2000, quick: 600, smallest: 20 };
-const ROUNDS: Readonly<Record<Size, number>> = { full: 4, quick: 2, smallest: 1 };
+const ROUNDS: Readonly<Record<Size, number>> = { full: 10, quick: 2, smallest: 1 };
 const WARM_UP_ROUNDS = 4;
 const CALLBACKS_PER_TASK = 50;
 
