@@ -128,6 +128,22 @@ test("a secret changed by a refresh: the next event is signed with both, and the
   for (const secret of [next, delivery.secret]) new Webhook(secret).verify(body, headers as Record<string, string>);
 });
 
+test("a server with a key of its own: the application accepts its challenge and event, whose second signature it does not know", async () => {
+  const server = await startServer({ env: { SIGNING_KEY: `whsk_${Buffer.alloc(32, 5).toString("base64")}` } });
+  const { agent } = await subscribeAgent(server.url);
+  await start(server.url, "t1");
+  await agent.waitForEvents(1);
+  const schemes = agent.answers.map(({ headers }) =>
+    String(headers["webhook-signature"])
+      .split(" ")
+      .map((signature) => signature.split(",")[0]),
+  );
+  expect(schemes).toEqual([
+    ["v1", "v1a"],
+    ["v1", "v1a"],
+  ]);
+});
+
 test("a kill between the application's answer and its record: it gets the event again, under the same id", async () => {
   const file = join(temporaryFolder(), "callbacks.db");
   const first = await startServer({ file, killAt: { response: 204 } });
