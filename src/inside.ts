@@ -39,11 +39,12 @@ type Services = ReturnType<typeof createServices>;
 /** All that is behind the door, which opens when those who come can be answered. Resolves with the names of the tools when MCP can be. */
 export async function furnish(foundation: Foundation, door: Door): Promise<readonly string[]> {
   const house = await openHouse(foundation);
-  const services = createServices(house);
+  const dispatcher = createDispatcher(house);
+  const services = createServices(house, () => dispatcher.openHandover());
   await revokeStrangers(house, services.revocation);
   // Only now can workers reach us to renew them.
   await house.store.prolongLeases(house.clock.now() + house.config.workerLeaseMs);
-  await startMachinery(house, services);
+  await startMachinery(house, services, dispatcher);
   return openGates(house, services, door);
 }
 
@@ -54,11 +55,7 @@ async function revokeStrangers({ config, lifecycle }: House, revocation: Revocat
   lifecycle.addBeside("revocation", () => told);
 }
 
-/** What happens by itself. */
-async function startMachinery(house: House, { tasks, workerQueue }: Services): Promise<void> {
-  const { config, lifecycle, store, clock, guard, breaker, catalog, feed, taskWork, deliveryWork, janitorWork } = house;
-  const { announce } = house.log;
-
+function createDispatcher({ config, lifecycle, store, clock, guard, breaker, deliveryWork, log }: House): Dispatcher {
   const sender = createHttpSender({
     guard,
     attemptTimeoutMs: config.attemptTimeoutMs,
@@ -76,7 +73,14 @@ async function startMachinery(house: House, { tasks, workerQueue }: Services): P
     signingKeys: config.signingKeys,
   };
   const outbox = { store, sender, workSource: deliveryWork, limits: IN_FLIGHT, breaker, ...policies };
-  const dispatcher = new Dispatcher({ ...outbox, clock, random: Math.random, announce });
+  return new Dispatcher({ ...outbox, clock, random: Math.random, announce: log.announce });
+}
+
+/** What happens by itself. */
+async function startMachinery(house: House, { tasks, workerQueue }: Services, dispatcher: Dispatcher): Promise<void> {
+  const { config, lifecycle, store, clock, catalog, feed, taskWork, janitorWork } = house;
+  const { announce } = house.log;
+
   dispatcher.start();
   lifecycle.add("dispatcher", () => dispatcher.stop(STOP_GRACE_MS));
 

@@ -16,12 +16,13 @@ import { createWorkers } from "./service/workers.ts";
 import { newNonce } from "./domain/ids.ts";
 import type { Task } from "./domain/task.ts";
 import type { Announce } from "./service/announcements.ts";
+import type { Handover } from "./service/delivery-ports.ts";
 import type { Progress } from "./service/worker-ports.ts";
 import { newId } from "./foundation.ts";
 import type { House } from "./house.ts";
 
 /** What clients can ask for. */
-export function createServices(house: House) {
+export function createServices(house: House, openHandover: () => Handover) {
   const { config, store, clock, log, guard, prober, catalog, feed, taskWork, workerWork, deliveryWork } = house;
   const { announce } = log;
   const { signingKeys } = config;
@@ -46,6 +47,7 @@ export function createServices(house: House) {
     progress,
     ...wakes,
     wakeWorkers,
+    openHandover,
   });
   const outside = {
     store,

@@ -1,4 +1,3 @@
-import pRetry from "p-retry";
 import type { BodyProfile } from "../domain/body.ts";
 import type { DisablePolicy } from "../domain/callback-health.ts";
 import { afterAttempt } from "../domain/delivery.ts";
@@ -6,21 +5,19 @@ import type { NextStep } from "../domain/delivery.ts";
 import { isOver } from "../domain/not-after.ts";
 import type { RetryPolicy } from "../domain/retry-policy.ts";
 import type { Announce } from "../service/announcements.ts";
-import type { ClaimedDelivery, RecordedStep } from "../service/delivery-ports.ts";
+import type { ClaimedDelivery, Handover, RecordedStep } from "../service/delivery-ports.ts";
 import type { Clock, Store, WorkSource } from "../service/ports.ts";
 import { untilStored } from "../service/until-stored.ts";
 import type { CircuitBreaker } from "./circuit-breaker.ts";
-import { InFlight } from "./in-flight.ts";
+import { createHandover } from "./handover.ts";
 import type { InFlightLimits, Ticket } from "./in-flight.ts";
 import type { HttpSender } from "./http-sender.ts";
+import { NearTries } from "./near-tries.ts";
 import type { PostNeeds } from "./post.ts";
 import { ReadyPosts } from "./ready-posts.ts";
+import { earlier, Room } from "./room.ts";
 import { announceAttempt, announceExpiry, announceOrigin } from "./telling.ts";
 
-/** A wait up to this long keeps the claim; a longer one is parked in the store, where it costs no memory. */
-const NEAR_WAIT_MS = 2000;
-/** Claims kept over a near wait, at most: each holds a promise and a timer. Beyond it near waits are parked as well. */
-const KEPT_CLAIMS_MAX = 1000;
 /** When sending failed through a fault of ours, the receiver's schedule is untouched and we try again after this. */
 const OWN_FAILURE_WAIT_MS = 60_000;
 /** Deliveries whose not_after has come, ended in one pass; more of them take another. */
@@ -29,7 +26,7 @@ const EXPIRED_PER_PASS_MAX = 500;
 export interface DispatcherNeeds extends PostNeeds {
   readonly store: Pick<
     Store,
-    "expireDeliveries" | "claimDueDeliveries" | "resumeClaim" | "recordAttempt" | "releaseClaim" | "nextDueAt"
+    "expireDeliveries" | "claimDueDeliveries" | "resumeClaim" | "recordAttempt" | "releaseClaim" | "outlook"
   >;
   readonly sender: Pick<HttpSender, "send">;
   readonly workSource: WorkSource;
@@ -45,65 +42,63 @@ export interface DispatcherNeeds extends PostNeeds {
   readonly announce: Announce;
 }
 
-/** Thrown by a try to say: keep the claim and try again after this wait. */
-class RetrySoon extends Error {
-  override readonly name = "RetrySoon";
-  readonly waitMs: number;
-
-  constructor(waitMs: number) {
-    super(`Next attempt in ${waitMs} ms`);
-    this.waitMs = waitMs;
-  }
-}
-
 /**
  * What happens by itself to the outbox: claims what is due, makes the attempts, records each one and its next step in one
  * transaction. All its state is in the store; what it holds in memory is only the requests under way.
  */
 export class Dispatcher {
   readonly #needs: DispatcherNeeds;
-  readonly #inFlight: InFlight;
+  readonly #room: Room;
   readonly #underWay = new Set<Promise<void>>();
   readonly #ready: ReadyPosts;
+  readonly #near: NearTries;
   /** No new attempt starts once this aborts. */
   readonly #stopping = new AbortController();
   /** Attempts under way are cut off when this aborts. */
   readonly #cuttingOff = new AbortController();
-  #keptClaims = 0;
+  /** Something due may wait for room: that comes first, and whoever leaves has to say so. */
+  #lineMayWait = true;
 
   constructor(needs: DispatcherNeeds) {
     this.#needs = needs;
-    this.#inFlight = new InFlight(needs.limits);
+    this.#room = new Room(needs.limits, needs.breaker);
     this.#ready = new ReadyPosts(needs);
+    this.#near = new NearTries(needs.clock, this.#stopping.signal);
   }
 
   start(): void {
     this.#needs.workSource.start(() => this.pass());
   }
 
+  /** For the end of a task: what it owes goes out at once while nothing waits in line. */
+  openHandover(): Handover {
+    const { clock, workSource } = this.#needs;
+    return createHandover({
+      enter: (origin) => this.#enterAtOnce(origin),
+      leave: (place) => this.#leave(place),
+      prepare: (claimed) => this.#ready.prepare(claimed, clock.now()),
+      begin: (delivery, place) => this.#beginAtOnce(delivery, place),
+      wake: () => workSource.wake(),
+    });
+  }
+
   /** Ends what has expired, claims what is due and there is room for, and returns when there is more (epoch ms; null: never). */
   async pass(): Promise<number | null> {
     const { store, clock, limits } = this.#needs;
     const now = clock.now();
+    this.#lineMayWait = true;
     await this.#expire(now);
-    const limit = this.#stopping.signal.aborted ? 0 : this.#inFlight.room(now);
+    const limit = this.#stopping.signal.aborted ? 0 : this.#room.inFlight.room(now);
     if (limit > 0) {
       const { perOrigin } = limits;
+      const roomOf = this.#room.ofOrigins(now);
       const chosen = (those: readonly ClaimedDelivery[]): void => this.#ready.prepare(those, clock.now());
-      const claimed = await store.claimDueDeliveries({ now, limit, perOrigin, roomOf: this.#roomOf(now), chosen });
-      for (const delivery of claimed) this.#begin(delivery, now);
+      const claimed = await store.claimDueDeliveries({ now, limit, perOrigin, roomOf, chosen });
+      for (const delivery of claimed) this.#begin(delivery, this.#room.inFlight.enter(delivery.origin, now));
     }
-    const moreRoom = earlier(this.#needs.breaker.nextProbeAt(now), this.#inFlight.nextRoomAt(now));
-    return earlier(await store.nextDueAt(now), moreRoom);
-  }
-
-  /** The origins that may have fewer requests than others: they have some under way, or are in the slow lane. */
-  #roomOf(now: number): ReadonlyMap<string, number> {
-    const { limits, breaker } = this.#needs;
-    const most = (origin: string): number =>
-      breaker.isSlow(origin) ? breaker.roomForProbe(origin, now) : limits.perOrigin;
-    const origins = new Set([...this.#inFlight.perOrigin.keys(), ...breaker.slowOrigins]);
-    return new Map([...origins].map((origin) => [origin, most(origin) - (this.#inFlight.perOrigin.get(origin) ?? 0)]));
+    const { anyDue, nextAt } = await store.outlook(now);
+    this.#lineMayWait = anyDue;
+    return earlier(nextAt, this.#room.nextAt(now));
   }
 
   /** Lets the attempts under way finish within `graceMs`, then cuts them off; everything else stays in the store. */
@@ -123,8 +118,28 @@ export class Dispatcher {
     if (expired.length === EXPIRED_PER_PASS_MAX) workSource.wake();
   }
 
-  #begin(delivery: ClaimedDelivery, now: number): void {
-    const ticket = this.#inFlight.enter(delivery.origin, now);
+  #enterAtOnce(origin: string): Ticket | null {
+    if (this.#lineMayWait || this.#stopping.signal.aborted) return null;
+    return this.#room.enterIfFree(origin, this.#needs.clock.now());
+  }
+
+  /** Once stopped, what was claimed stays as it is: `reclaim` brings it back. */
+  #beginAtOnce(delivery: ClaimedDelivery, ticket: Ticket): void {
+    if (!this.#stopping.signal.aborted) return this.#begin(delivery, ticket);
+    this.#ready.forget(delivery);
+    this.#leave(ticket);
+  }
+
+  #leave(ticket: Ticket): void {
+    this.#room.inFlight.leave(ticket);
+    this.#tellOfRoom();
+  }
+
+  #tellOfRoom(): void {
+    if (this.#lineMayWait) this.#needs.workSource.wake();
+  }
+
+  #begin(delivery: ClaimedDelivery, ticket: Ticket): void {
     const work = this.#deliver(delivery, ticket).finally(() => {
       this.#ready.forget(delivery);
       this.#underWay.delete(work);
@@ -135,7 +150,7 @@ export class Dispatcher {
   async #deliver(delivery: ClaimedDelivery, ticket: Ticket): Promise<void> {
     const { announce, clock, store } = this.#needs;
     try {
-      await this.#tryWhileNear(delivery, ticket);
+      await this.#near.run((tryNumber) => this.#try(delivery, tryNumber, tryNumber === 1 ? ticket : null));
     } catch (error) {
       // Left as claimed: `reclaim` brings it back, at the attempt it had come to.
       if (this.#stopping.signal.aborted) return;
@@ -147,48 +162,40 @@ export class Dispatcher {
     }
   }
 
-  /** The tries that are near in time; it ends when the delivery is settled, withdrawn or parked in the store. */
-  async #tryWhileNear(delivery: ClaimedDelivery, firstTicket: Ticket): Promise<void> {
-    await pRetry((tryNumber) => this.#try(delivery, tryNumber, tryNumber === 1 ? firstTicket : null), {
-      retries: Number.POSITIVE_INFINITY,
-      // The waits are the retry policy's: awaited below, so that p-retry adds none of its own.
-      minTimeout: 0,
-      onFailedAttempt: ({ error }) => (error instanceof RetrySoon ? this.#waitNear(error.waitMs) : undefined),
-      shouldRetry: ({ error }) => error instanceof RetrySoon && !this.#stopping.signal.aborted,
-    });
-  }
-
-  /** `claimed`: the place it was claimed for, on the first try. */
-  async #try(delivery: ClaimedDelivery, tryNumber: number, claimed: Ticket | null): Promise<void> {
-    const { store, clock, workSource } = this.#needs;
+  /** `claimed`: the place it was claimed for, on the first try. Returns the wait for which the claim is kept; null: it is settled, withdrawn or parked. */
+  async #try(delivery: ClaimedDelivery, tryNumber: number, claimed: Ticket | null): Promise<number | null> {
+    const { store, clock } = this.#needs;
     const { origin } = delivery;
     // Its place was free for others over the wait. If they still need it, it waits in line like everybody, where it costs nothing.
-    if (claimed === null && !this.#inFlight.hasRoomFor(origin, clock.now()))
-      return store.releaseClaim(delivery, clock.now());
-    const ticket = claimed ?? this.#inFlight.enter(origin, clock.now());
+    if (claimed === null && !this.#room.inFlight.hasRoomFor(origin, clock.now())) return this.#giveBack(delivery);
+    const ticket = claimed ?? this.#room.inFlight.enter(origin, clock.now());
     try {
-      if (claimed === null && !(await store.resumeClaim(delivery))) return;
+      if (claimed === null && !(await store.resumeClaim(delivery))) return null;
       // Its time was over while it waited for room or for the claim's commit: given back, it is ended by the next pass.
-      if (isOver(delivery.notAfter, clock.now())) return await store.releaseClaim(delivery, clock.now());
-      // Thrown after the attempt and its step are recorded: p-retry never decides over something unrecorded.
-      const waitMs = await this.#attempt(delivery, delivery.attemptCount + tryNumber, ticket);
-      if (waitMs !== null) throw new RetrySoon(waitMs);
+      if (isOver(delivery.notAfter, clock.now())) return await this.#giveBack(delivery);
+      return await this.#attempt(delivery, delivery.attemptCount + tryNumber, ticket);
     } finally {
-      this.#inFlight.leave(ticket);
-      workSource.wake();
+      this.#leave(ticket);
     }
+  }
+
+  async #giveBack(delivery: ClaimedDelivery): Promise<null> {
+    const { store, clock, workSource } = this.#needs;
+    await store.releaseClaim(delivery, clock.now());
+    workSource.wake();
+    return null;
   }
 
   /** One request and its record. Returns the wait for which the claim is kept, or null when it is given up. */
   async #attempt(delivery: ClaimedDelivery, number: number, ticket: Ticket): Promise<number | null> {
-    const { clock, store, announce, retryPolicies, random, workSource } = this.#needs;
+    const { clock, store, announce, retryPolicies, random } = this.#needs;
     const startedAt = clock.now();
     const { identity, post } = this.#ready.take(delivery, startedAt);
     announce({ kind: "delivery.sending", attempt: number, ...identity });
     const outcome = await this.#needs.sender.send(post, this.#cuttingOff.signal);
     // Others may be sent while this one is recorded.
-    this.#inFlight.answered(ticket);
-    workSource.wake();
+    this.#room.inFlight.answered(ticket);
+    this.#tellOfRoom();
     const endedAt = clock.now();
     const durationMs = Math.max(0, endedAt - startedAt);
     const { notAfter, callback } = delivery;
@@ -214,24 +221,16 @@ export class Dispatcher {
     if (recorded === null) return null;
     announceAttempt(announce, identity, { callbackId: callback.id, number, durationMs, outcome, next, recorded });
     const keepsClaim = recorded.claimHeld && recorded.isHeld !== true;
-    return keepsClaim && step.status === "pending" && step.keepClaim ? step.nextAttemptAt - endedAt : null;
+    if (keepsClaim && step.status === "pending" && step.keepClaim) return step.nextAttemptAt - endedAt;
+    const isQuiet = step.status !== "pending" && recorded.isDueAgain !== true && recorded.callbackChange === undefined;
+    // Something may have become due, now or later.
+    if (!isQuiet) this.#needs.workSource.wake();
+    return null;
   }
 
   #recordedStep(origin: string, next: NextStep, now: number): RecordedStep {
     if (next.status !== "pending") return next;
-    const isNear = next.waitMs <= NEAR_WAIT_MS && this.#keptClaims < KEPT_CLAIMS_MAX;
-    const keepClaim = isNear && !this.#needs.breaker.isSlow(origin);
+    const keepClaim = this.#near.isNear(next.waitMs) && !this.#needs.breaker.isSlow(origin);
     return { status: "pending", nextAttemptAt: now + next.waitMs, keepClaim };
   }
-
-  async #waitNear(waitMs: number): Promise<void> {
-    this.#keptClaims++;
-    await this.#needs.clock.sleep(waitMs, this.#stopping.signal);
-    this.#keptClaims--;
-  }
-}
-
-function earlier(one: number | null, other: number | null): number | null {
-  if (one === null || other === null) return one ?? other;
-  return Math.min(one, other);
 }

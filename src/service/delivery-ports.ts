@@ -25,8 +25,33 @@ export interface DeliveryVerbs {
   releaseClaim(claim: DeliveryClaim, nextAttemptAt: number): Promise<void>;
   /** Pending deliveries whose callback's not_after has come, at most `limit`, now exhausted without another attempt. */
   expireDeliveries(command: { readonly now: number; readonly limit: number }): Promise<readonly ExpiredDelivery[]>;
-  /** When the earliest pending delivery after `now` is due or expires (epoch ms), or null. What is due already is not meant. */
-  nextDueAt(now: number): Promise<number | null>;
+  outlook(now: number): Promise<Outlook>;
+}
+
+/** What is in line. */
+export interface Outlook {
+  /** Whether anything pending is due already, in time or not. */
+  readonly anyDue: boolean;
+  /** When the earliest pending delivery after now is due or expires (epoch ms), or null. */
+  readonly nextAt: number | null;
+}
+
+/**
+ * Lets the end of a task claim at once what it owes, as far as there is room: that is sent without a claim of its own. One for each end;
+ * whoever has opened it closes it. None of its methods may throw.
+ */
+export interface Handover {
+  /** At the start of the transaction, which may be run again: what was taken before is given back. */
+  restart(): void;
+  /** Takes a place for one delivery to this origin; false: there is none, and it waits in line. */
+  takePlace(origin: string): boolean;
+  /**
+   * Called once it is committed, at the answer at the latest: what was claimed, in the order in which places were taken, and how many
+   * wait in line (nobody else wakes the dispatcher for them). Nothing may be sent before `close`.
+   */
+  filled(claimed: readonly ClaimedDelivery[], waitingCount: number): void;
+  /** The store has answered: what was claimed is sent, and places that were not used are free again. */
+  close(): void;
 }
 
 export interface ClaimDeliveries {
@@ -89,6 +114,8 @@ export interface RecordAttemptResult {
   readonly eventSettled: boolean;
   /** The delivery waits until its callback is enabled, whatever the step said. */
   readonly isHeld?: true;
+  /** Redelivery was asked for during the attempt, so that the delivery is pending again. */
+  readonly isDueAgain?: true;
   readonly callbackChange?: CallbackChange;
 }
 

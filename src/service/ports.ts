@@ -5,7 +5,7 @@ import type { Delivery } from "../domain/delivery.ts";
 import type { EndEvent, EndType } from "../domain/event.ts";
 import type { Progress, StartRequest, Task, TaskOutcome, TaskReading, TaskStatus } from "../domain/task.ts";
 import type { CallbackVerbs, HistoryPage } from "./callback-ports.ts";
-import type { DeliveryVerbs } from "./delivery-ports.ts";
+import type { DeliveryVerbs, Handover } from "./delivery-ports.ts";
 import type { InboxVerbs } from "./inbox-ports.ts";
 import type { KeepingVerbs } from "./keeping.ts";
 import type { SubscriptionVerbs } from "./subscription-ports.ts";
@@ -188,12 +188,6 @@ export interface TaskPage {
   readonly next: string | null;
 }
 
-/**
- * Called once the deliveries can be claimed, at the answer at the latest; nobody else wakes the dispatcher for them. A store that answers
- * only when all is on disk may call it before, and holds a claim back for as long. In vain when the task had ended before.
- */
-export type OutboxFilled = () => void;
-
 export interface FinishTask {
   /** The internal id. */
   readonly id: string;
@@ -201,14 +195,16 @@ export interface FinishTask {
   readonly now: number;
   /** Left out: that of the runner, which has claimed it. */
   readonly right?: EndRight;
-  readonly outboxFilled?: OutboxFilled;
+  /** Left out: all that is owed waits in line. */
+  readonly handover?: Handover;
 }
 export interface CancelTask {
   /** The internal id. */
   readonly id: string;
   readonly error: string;
   readonly now: number;
-  readonly outboxFilled?: OutboxFilled;
+  /** Left out: all that is owed waits in line. */
+  readonly handover?: Handover;
 }
 export interface FinishTaskResult {
   readonly event: EndEvent;

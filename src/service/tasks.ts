@@ -2,20 +2,11 @@ import { DomainError } from "../domain/errors.ts";
 import type { Json } from "../domain/json.ts";
 import { hasEnded } from "../domain/task.ts";
 import type { Progress, Task, TaskOutcome, TaskReading } from "../domain/task.ts";
-import type { Announce } from "./announcements.ts";
-import type { EventFeed } from "./event-feed.ts";
-import type {
-  Clock,
-  FinishTaskResult,
-  ListTasks,
-  StartTask,
-  StartTaskResult,
-  Store,
-  TargetPolicy,
-  TaskPage,
-} from "./ports.ts";
+import type { Clock, ListTasks, StartTask, StartTaskResult, Store, TargetPolicy, TaskPage } from "./ports.ts";
 import { CallbackRefused, refusedRegistration } from "./registration.ts";
 import type { RegisterRequest } from "./registration.ts";
+import { createTaskEnd } from "./task-end.ts";
+import type { TaskEndNeeds } from "./task-end.ts";
 import {
   anotherStart,
   doerOf,
@@ -35,7 +26,7 @@ export const DEFAULT_TASK_TYPE = "demo";
 /** The `error` of a cancelled task. */
 const CANCELLED_BY_REQUEST = "The task was cancelled on request.";
 
-export interface TasksNeeds {
+export interface TasksNeeds extends TaskEndNeeds {
   readonly store: Pick<
     Store,
     | "startTask"
@@ -51,8 +42,6 @@ export interface TasksNeeds {
   readonly clock: Pick<Clock, "now">;
   readonly catalog: TaskCatalog;
   readonly targetPolicy: TargetPolicy;
-  readonly announce: Announce;
-  readonly feed: EventFeed;
   readonly progress: Pick<TaskProgress, "record" | "listen">;
   readonly wakeRunner: () => void;
   /** After the start of a task that is done outside. */
@@ -89,9 +78,10 @@ export interface CancelledTask {
 export type Tasks = ReturnType<typeof createTasks>;
 
 export function createTasks(needs: TasksNeeds) {
-  const { store, clock, catalog, targetPolicy, announce, feed, progress, wakeRunner, wakeWorkers, wakeDispatcher } =
-    needs;
+  const { store, clock, catalog, targetPolicy, announce, feed, progress } = needs;
+  const { wakeRunner, wakeWorkers, wakeDispatcher } = needs;
   const waits = createTaskWaits(feed);
+  const end = createTaskEnd(needs);
 
   /** The task as it is now; `not_found` when it was never started, callbacks registered or not, or has been removed. */
   async function find(principal: string, taskId: string): Promise<Task> {
@@ -99,10 +89,9 @@ export function createTasks(needs: TasksNeeds) {
   }
 
   async function cancelFound(task: Task): Promise<CancelledTask> {
-    const command = { id: task.id, error: CANCELLED_BY_REQUEST, now: clock.now(), outboxFilled: wakeDispatcher };
-    const cancelled = await store.cancelTask(command);
+    const command = { id: task.id, error: CANCELLED_BY_REQUEST, now: clock.now() };
+    const cancelled = await end(task, (handover) => store.cancelTask({ ...command, handover }));
     if (cancelled === null) return { kind: "ended", status: await endOf(task), deliveryCount: 0 };
-    tellEnd(task, cancelled);
     return { kind: "cancelled", status: "cancelled", deliveryCount: cancelled.deliveryCount };
   }
 
@@ -110,13 +99,6 @@ export function createTasks(needs: TasksNeeds) {
     const task = await find(principal, taskId);
     if (hasEnded(task)) return task.status;
     throw new Error(`Task ${taskId} is ${task.status} and was not cancelled`);
-  }
-
-  /** After the commit of a task's end. */
-  function tellEnd({ id, principal, taskId }: Task, { event, deliveryCount }: FinishTaskResult): void {
-    const { status } = event.data;
-    announce({ kind: "task.finished", taskId, status, eventId: event.id, deliveryCount });
-    feed.publish({ principal, task: id, event });
   }
 
   async function storeStart(command: StartTask): Promise<StartTaskResult> {
@@ -167,13 +149,10 @@ export function createTasks(needs: TasksNeeds) {
     /** The kinds of work on offer. */
     types: (): Promise<readonly TaskType[]> => catalog.list(),
 
-    /** The end of a task that has run: row, event and deliveries commit together, and the dispatcher wakes. False: it had ended, or the right did not hold. */
+    /** The end of a task that has run: row, event and deliveries commit together, and what there is room for is sent at once. False: it had ended, or the right did not hold. */
     async finish(task: Task, outcome: TaskOutcome, right?: EndRight): Promise<boolean> {
-      const command = { id: task.id, outcome, now: clock.now(), outboxFilled: wakeDispatcher };
-      const finished = await store.finishTask({ ...command, ...(right && { right }) });
-      if (finished === null) return false;
-      tellEnd(task, finished);
-      return true;
+      const command = { id: task.id, outcome, now: clock.now(), ...(right && { right }) };
+      return (await end(task, (handover) => store.finishTask({ ...command, handover }))) !== null;
     },
 
     /**

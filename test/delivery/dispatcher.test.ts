@@ -1,3 +1,4 @@
+import type { ServerResponse } from "node:http";
 import { Webhook } from "standardwebhooks";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { StoreUnavailable } from "../../src/domain/errors.ts";
@@ -13,6 +14,7 @@ import { createWorkSource } from "../../src/store/sqlite/work-source.ts";
 import { A_SECRET, aRegistration, aStart } from "../support/builders.ts";
 import { createFakeClock } from "../support/clock.ts";
 import { startReceiver } from "../support/receiver.ts";
+import type { Receiver } from "../support/receiver.ts";
 import { openTestStore } from "../support/sqlite-store.ts";
 import { until } from "../support/until.ts";
 
@@ -557,6 +559,120 @@ test("an attempt that outlasts the grace is cut off and comes back with the same
   expect(await delivery()).toMatchObject({ status: "sending", attemptCount: 0 });
   await store.reclaim(clock.now());
   expect(await delivery()).toMatchObject({ status: "pending", attemptCount: 0 });
+});
+
+/** It answers nothing until it is released, and then all that it was asked. */
+function hold(receiver: Receiver): { release(): void } {
+  const held: ServerResponse[] = [];
+  receiver.respondWith((_, response) => void held.push(response));
+  return {
+    release() {
+      receiver.respondWith(204);
+      for (const response of held) response.writeHead(204).end();
+    },
+  };
+}
+
+describe("a handover", () => {
+  /** A dispatcher at rest, and how a task ends whose deliveries are handed over to it. */
+  async function atRest(options: Options = {}) {
+    let claims = 0;
+    const storeSeen = (store: Store): Store => ({
+      ...store,
+      async claimDueDeliveries(command) {
+        const claimed = await store.claimDueDeliveries(command);
+        claims += claimed.length;
+        return claimed;
+      },
+    });
+    const all = await setUp({ ...options, storeSeen });
+    const { store, clock, receiver, dispatcher } = all;
+    dispatcher.start();
+    await until("it sleeps", () => clock.sleeping === 1);
+    async function end(taskId: string, clients: readonly string[], url = `${receiver.url}/hook`) {
+      for (const clientId of clients) await store.registerCallback(aRegistration({ taskId, clientId, url }));
+      const started = await store.startTask(aStart({ taskId }));
+      await store.claimRunnableTasks({ limit: 1, now: clock.now() });
+      const handover = dispatcher.openHandover();
+      const outcome = { status: "completed", result: "done" } as const;
+      await store.finishTask({ id: started.task.id, outcome, now: clock.now(), handover });
+      return handover;
+    }
+    const settled = (count: number) => until(`${count} events`, () => all.said("event.settled").length >= count);
+    return { ...all, end, settled, claims: () => claims };
+  }
+
+  test("sends without a claim of its own, signed, and not before it is closed", async () => {
+    const { end, receiver, settled, claims, delivery } = await atRest();
+    const handover = await end("task-1", ["a", "b"]);
+    expect(await delivery()).toMatchObject({ status: "sending", attemptCount: 0 });
+    expect(receiver.requests).toEqual([]);
+    handover.close();
+    for (const { headers, body } of await receiver.waitFor(2))
+      expect(new Webhook(A_SECRET).verify(body, headers as Record<string, string>)).toBeTruthy();
+    await settled(1);
+    expect([claims(), receiver.requests.length]).toEqual([0, 2]);
+  });
+
+  test("takes what there is room for; the rest is claimed as others leave", async () => {
+    const { end, receiver, settled, claims } = await atRest({ limits: { total: 8, perOrigin: 4 } });
+    const clients = Array.from({ length: 10 }, (_, index) => `c${index}`);
+    (await end("task-1", clients)).close();
+    await settled(1);
+    expect([receiver.requests.length, claims()]).toEqual([10, 6]);
+  });
+
+  test("takes nothing while others wait in line for their origin", async () => {
+    const { end, receiver, settled, claims } = await atRest({ limits: { total: 8, perOrigin: 1 } });
+    const other = await startReceiver();
+    onTestFinished(() => other.close());
+    const held = hold(receiver);
+    (await end("task-1", ["a", "b"])).close();
+    await receiver.waitFor(1);
+    (await end("task-2", ["c"], other.url)).close();
+    await other.waitFor(1);
+    expect(claims()).toBe(1);
+    held.release();
+    await settled(2);
+  });
+
+  test("of an end that failed gives its places back", async () => {
+    const { dispatcher, end, receiver, settled, claims } = await atRest({ limits: { total: 8, perOrigin: 1 } });
+    const failed = dispatcher.openHandover();
+    const { origin } = new URL(receiver.url);
+    expect([failed.takePlace(origin), failed.takePlace(origin)]).toEqual([true, false]);
+    failed.restart();
+    expect(failed.takePlace(origin)).toBe(true);
+    failed.close();
+    (await end("task-1", ["a"])).close();
+    await settled(1);
+    expect(claims()).toBe(0);
+  });
+
+  test("takes nothing once the dispatcher stops, and what was taken before is found by the next start", async () => {
+    const { dispatcher, end, receiver, store, clock, delivery } = await atRest();
+    const handover = await end("task-1", ["a"]);
+    await dispatcher.stop(0);
+    handover.close();
+    expect(dispatcher.openHandover().takePlace(new URL(receiver.url).origin)).toBe(false);
+    expect(await delivery()).toMatchObject({ status: "sending", attemptCount: 0 });
+    await store.reclaim(clock.now());
+    expect(await delivery()).toMatchObject({ status: "pending", attemptCount: 0 });
+    expect(receiver.requests).toEqual([]);
+  });
+});
+
+test("a delivery that was asked for again while it was being sent is sent again at once", async () => {
+  const { dispatcher, receiver, finishTask, store, clock, said, delivery } = await setUp();
+  const held = hold(receiver);
+  dispatcher.start();
+  await finishTask();
+  await receiver.waitFor(1);
+  const { id: deliveryId } = await delivery();
+  await store.redeliver({ principal: "local", selection: { deliveryId }, now: clock.now() });
+  held.release();
+  await receiver.waitFor(2);
+  await until("both are recorded", () => said("delivery.attempted").length === 2);
 });
 
 describe("what is made ready while the claim waits for the disk", () => {

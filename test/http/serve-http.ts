@@ -24,7 +24,7 @@ import { createWorkSource } from "../../src/store/sqlite/work-source.ts";
 import { externalTask } from "../../src/task-runner/handlers/external.ts";
 import { parseSigningKey } from "../../src/domain/signing-keys.ts";
 import { createTaskRegistry } from "../../src/task-runner/registry.ts";
-import { T0, aTaskProgress, aTaskType } from "../support/builders.ts";
+import { T0, aHandover, aTaskProgress, aTaskType } from "../support/builders.ts";
 import { createFakeClock } from "../support/clock.ts";
 import type { FakeClock } from "../support/clock.ts";
 import { openTestStore } from "../support/sqlite-store.ts";
@@ -67,7 +67,7 @@ export async function serveHttp({
   const work = createWorkSource({ clock, announce, name: "workers" });
   const wake = (): void => work.wake();
   const catalog = createTaskRegistry([aTaskType(), externalTask, ...types]);
-  const wakes = { wakeRunner: () => {}, wakeWorkers: wake, wakeDispatcher: () => {} };
+  const wakes = { wakeRunner: () => {}, wakeWorkers: wake, wakeDispatcher: () => {}, openHandover: () => aHandover(0) };
   const targetPolicy = createAddressGuard({ allow: "loopback" });
   const feed = createEventFeed();
   const taskProgress = aTaskProgress({ store, clock, feed });

@@ -25,7 +25,7 @@ import { createProbes } from "../../src/service/probes.ts";
 import { createSecrets } from "../../src/service/secrets.ts";
 import { createTasks } from "../../src/service/tasks.ts";
 import { createTaskRegistry } from "../../src/task-runner/registry.ts";
-import { aTaskProgress, aTaskType } from "../support/builders.ts";
+import { aHandover, aTaskProgress, aTaskType } from "../support/builders.ts";
 import { createFakeClock } from "../support/clock.ts";
 import type { FakeClock } from "../support/clock.ts";
 import { failingWith } from "../support/resolve.ts";
@@ -129,7 +129,12 @@ function createServices(
   needs: { store: Store; clock: FakeClock; announce: McpNeeds["announce"]; wakeDispatcher: () => void },
   { lifetime, ownMax, allow }: EventsOptions,
 ) {
-  const wakes = { wakeRunner: () => {}, wakeWorkers: () => {}, wakeDispatcher: needs.wakeDispatcher };
+  const wakes = {
+    wakeRunner: () => {},
+    wakeWorkers: () => {},
+    wakeDispatcher: needs.wakeDispatcher,
+    openHandover: () => aHandover(0, needs.wakeDispatcher),
+  };
   const catalog = createTaskRegistry(TASK_TYPES);
   const targetPolicy = createAddressGuard({ allow, resolve: failingWith("ENOTFOUND") });
   const receivers = { guard: targetPolicy, attemptTimeoutMs: 2000, userAgent: "mcp-callbacks/test" };

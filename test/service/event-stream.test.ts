@@ -5,7 +5,7 @@ import { createEventFeed } from "../../src/service/event-feed.ts";
 import { createEvents } from "../../src/service/events.ts";
 import type { EventsRequest } from "../../src/service/events.ts";
 import { createTaskRegistry } from "../../src/task-runner/registry.ts";
-import { aTaskProgress, aTaskType } from "../support/builders.ts";
+import { aHandover, aTaskProgress, aTaskType } from "../support/builders.ts";
 import { createAddressGuard } from "../../src/delivery/address-guard.ts";
 import { createTasks } from "../../src/service/tasks.ts";
 import { createFakeClock } from "../support/clock.ts";
@@ -33,7 +33,13 @@ async function setUp() {
     },
   };
   const events = createEvents({ store, clock, feed: countingFeed });
-  const silence = { announce: () => {}, wakeRunner: () => {}, wakeWorkers: () => {}, wakeDispatcher: () => {} };
+  const silence = {
+    announce: () => {},
+    wakeRunner: () => {},
+    wakeWorkers: () => {},
+    wakeDispatcher: () => {},
+    openHandover: () => aHandover(0),
+  };
   const catalog = createTaskRegistry([aTaskType({ expectedMs: 0 })]);
   const tasks = createTasks({
     store,

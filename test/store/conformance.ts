@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import type { Callback } from "../../src/domain/callback.ts";
 import type { PruneHistory, RotateSecret } from "../../src/service/keeping.ts";
-import type { ClaimedDelivery } from "../../src/service/delivery-ports.ts";
+import type { ClaimedDelivery, Handover } from "../../src/service/delivery-ports.ts";
 import type { Store, TaskFilter } from "../../src/service/ports.ts";
 import type { Task } from "../../src/domain/task.ts";
-import { A_SECRET, aClaim, aRecord, aRegistration, aStart, FAILED_503, T0 } from "../support/builders.ts";
+import { A_SECRET, aClaim, aHandover, aRecord, aRegistration, aStart, FAILED_503, T0 } from "../support/builders.ts";
 
 const PROGRESS = { progress: { done: 1, total: null, message: null }, now: T0, intervalMs: 5000 };
 
@@ -394,20 +394,55 @@ export function describeStore(name: string, open: OpenStore): void {
     });
 
     describe("deliveries", () => {
-      test.each(["finishTask", "cancelTask"] as const)(
-        "can be claimed as soon as %s says so, at its answer at the latest",
-        async (verb) => {
+      describe.each(["finishTask", "cancelTask"] as const)("of a task that ends by %s", (verb) => {
+        async function end(handover: Handover, id?: string) {
+          const task = id ?? (await runningTask()).id;
+          const outcome = { status: "completed", result: { of: ["a", 1] } } as const;
+          if (verb === "finishTask") return store.finishTask({ id: task, outcome, now: T0, handover });
+          return store.cancelTask({ id: task, error: "enough", now: T0, handover });
+        }
+
+        test("are claimed at once where there is a place, exactly as a claim would have them, and wait in line where there is none", async () => {
+          for (const clientId of ["a", "b", "c"]) await store.registerCallback(aRegistration({ clientId }));
+          const handover = aHandover(2);
+          const ended = await end(handover);
+          expect(ended).toMatchObject({ deliveryCount: 3 });
+          const origin = "http://receiver.example";
+          const filled = { claimed: [expect.anything(), expect.anything()], waitingCount: 1 };
+          expect(handover.told).toEqual(["restart", origin, origin, origin, filled]);
+          const { claimed } = handover.told.at(-1) as { claimed: readonly ClaimedDelivery[] };
+          const [waiting, ...others] = await store.claimDueDeliveries(aClaim());
+          expect(others).toEqual([]);
+          const { deliveryId: _, callback, ...rest } = waiting!;
+          const { id: _id, clientId: _client, ...target } = callback;
+          const same = { ...rest, callback: expect.objectContaining(target) };
+          expect(claimed.map((one) => ({ ...one }))).toMatchObject([same, same]);
+          const clients = [...claimed, waiting!].map((one) => one.callback.clientId);
+          expect(clients.toSorted()).toEqual(["a", "b", "c"]);
+          // Claimed as by a claim of its own: it can be recorded, and is brought back after a kill.
+          expect(await store.recordAttempt(aRecord(claimed[0]!))).toMatchObject({ claimHeld: true });
+          expect(await store.reclaim(T0)).toEqual({ tasks: 0, deliveries: 2 });
+          expect(await store.recordAttempt(aRecord(claimed[1]!))).toMatchObject({ claimHeld: false });
+        });
+
+        test("take no place of callbacks that are not to be sent to", async () => {
+          const { id } = await runningTask();
+          await store.registerCallback(aRegistration({ clientId: "too-late", notAfter: T0 }));
+          await store.registerCallback(aRegistration({ clientId: "other", events: ["task_failed"] }));
+          const handover = aHandover(9);
+          expect(await end(handover, id)).toMatchObject({ deliveryCount: 1 });
+          expect(handover.told).toEqual(["restart", { claimed: [], waitingCount: 1 }]);
+        });
+
+        test("are nobody's twice: a second end takes nothing", async () => {
           await store.registerCallback(aRegistration());
           const { id } = await runningTask();
-          const claims: Promise<readonly ClaimedDelivery[]>[] = [];
-          const outboxFilled = (): void => void claims.push(store.claimDueDeliveries(aClaim()));
-          const outcome = { status: "completed", result: "done" } as const;
-          if (verb === "finishTask") await store.finishTask({ id, outcome, now: T0, outboxFilled });
-          else await store.cancelTask({ id, error: "enough", now: T0, outboxFilled });
-          const claimed = await Promise.all(claims);
-          expect(claimed.map((deliveries) => deliveries.length)).toEqual([1]);
-        },
-      );
+          await end(aHandover(9), id);
+          const handover = aHandover(9);
+          expect(await end(handover, id)).toBeNull();
+          expect(handover.told).toEqual(["restart"]);
+        });
+      });
 
       test("a claim brings all that an attempt needs", async () => {
         const delivery = await oneClaimed();
@@ -510,8 +545,8 @@ export function describeStore(name: string, open: OpenStore): void {
           nextAttemptAt: T0 + 5000,
           attemptCount: 1,
         });
-        expect(await store.nextDueAt(T0)).toBe(T0 + 5000);
-        expect(await store.nextDueAt(T0 + 5000)).toBeNull();
+        expect(await store.outlook(T0)).toEqual({ anyDue: false, nextAt: T0 + 5000 });
+        expect(await store.outlook(T0 + 5000)).toEqual({ anyDue: true, nextAt: null });
         expect(await store.claimDueDeliveries(aClaim({ now: T0 + 4999 }))).toEqual([]);
         expect(await store.claimDueDeliveries(aClaim({ now: T0 + 5000 }))).toMatchObject([
           { attemptCount: 1, claim: 2 },
@@ -654,10 +689,10 @@ export function describeStore(name: string, open: OpenStore): void {
         expect(await expire(T0 + 1e6, 2)).toMatchObject([{ clientId: "b", eventSettled: true }]);
       });
 
-      test("has its time among those that nextDueAt tells, also of deliveries that are due already", async () => {
+      test("has its time in the outlook, also of deliveries that are due already", async () => {
         await twoCallbacks();
-        expect(await store.nextDueAt(T0)).toBe(EXPIRY);
-        expect(await store.nextDueAt(EXPIRY)).toBeNull();
+        expect(await store.outlook(T0)).toEqual({ anyDue: true, nextAt: EXPIRY });
+        expect(await store.outlook(EXPIRY)).toEqual({ anyDue: true, nextAt: null });
       });
 
       test("gives the same reason as an attempt after which there was no time for another", async () => {
@@ -954,7 +989,7 @@ export function describeStore(name: string, open: OpenStore): void {
         expect(delivery).toMatchObject({ status: "pending", nextAttemptAt: null, attemptCount: 1 });
         expect(await store.resumeClaim(claimed)).toBe(false);
         expect(await store.claimDueDeliveries(aClaim({ now: T0 + 1e9 }))).toEqual([]);
-        expect(await store.nextDueAt(T0)).toBeNull();
+        expect(await store.outlook(T0)).toEqual({ anyDue: false, nextAt: null });
         expect(await store.counts()).toMatchObject({ pendingCallbacks: 0, disabledCallbacks: 1 });
       });
 
@@ -1045,7 +1080,7 @@ export function describeStore(name: string, open: OpenStore): void {
 
       test("keeps what waits for it until its not_after, and no longer", async () => {
         await disabled({ notAfter: T0 + 9000 });
-        expect(await store.nextDueAt(T0)).toBe(T0 + 9000);
+        expect(await store.outlook(T0)).toEqual({ anyDue: false, nextAt: T0 + 9000 });
         expect(await store.expireDeliveries({ now: T0 + 8999, limit: 9 })).toEqual([]);
         expect(await store.expireDeliveries({ now: T0 + 9000, limit: 9 })).toMatchObject([{ eventSettled: true }]);
         expect((await onlyDelivery()).delivery).toMatchObject({ status: "exhausted", reason: "not_after" });
@@ -1131,7 +1166,8 @@ export function describeStore(name: string, open: OpenStore): void {
         await redeliverOne(claimed.deliveryId);
         expect((await onlyDelivery()).delivery.status).toBe("sending");
         expect(await store.claimDueDeliveries(aClaim())).toEqual([]);
-        expect(await store.recordAttempt(aRecord(claimed, { step }))).toEqual({ claimHeld: true, eventSettled: false });
+        const recorded = await store.recordAttempt(aRecord(claimed, { step }));
+        expect(recorded).toEqual({ claimHeld: true, eventSettled: false, isDueAgain: true });
         const [again] = await store.claimDueDeliveries(aClaim({ now: T0 + 12 }));
         expect(again).toMatchObject({ attemptCount: 1, attemptsBefore });
         await store.recordAttempt(aRecord(again!));
@@ -1415,7 +1451,7 @@ export function describeStore(name: string, open: OpenStore): void {
         await store.recordAttempt(aRecord(delivery, { outcome: FAILED_503, step }));
         await rotateTo(delivery.callback.id, ANOTHER, { overlapMs: 0 });
         expect(await store.resumeClaim(delivery)).toBe(false);
-        expect(await store.nextDueAt(T0)).toBe(T0 + 100);
+        expect(await store.outlook(T0)).toEqual({ anyDue: false, nextAt: T0 + 100 });
         expect(await secretsClaimedAt(T0 + 100)).toEqual([ANOTHER]);
       });
 

@@ -6,7 +6,7 @@ import { onTestFinished } from "vitest";
 import { END_TYPES } from "../../src/domain/event.ts";
 import { idOfSubscription } from "../../src/domain/subscription.ts";
 import type { SubscriptionKey } from "../../src/domain/subscription.ts";
-import type { ClaimDeliveries, RecordAttempt } from "../../src/service/delivery-ports.ts";
+import type { ClaimDeliveries, Handover, RecordAttempt } from "../../src/service/delivery-ports.ts";
 import type { RegisterCallback, StartTask } from "../../src/service/ports.ts";
 import type { PutSubscription } from "../../src/service/subscription-ports.ts";
 import { createTaskProgress } from "../../src/service/task-progress.ts";
@@ -108,6 +108,31 @@ export function aSubscription(
 
 export function aClaim(changes: Partial<ClaimDeliveries> = {}): ClaimDeliveries {
   return { now: T0, limit: 100, perOrigin: 100, roomOf: new Map(), ...changes };
+}
+
+/** A handover with room for `places` (of any origin), and all that it was told. `wake` is called for what has no place. */
+export function aHandover(
+  places: number,
+  wake: () => void = () => {},
+): Handover & { readonly told: readonly unknown[] } {
+  const told: unknown[] = [];
+  let left = places;
+  return {
+    told,
+    restart() {
+      left = places;
+      told.push("restart");
+    },
+    takePlace(origin) {
+      told.push(origin);
+      return left-- > 0;
+    },
+    filled(claimed, waitingCount) {
+      told.push({ claimed, waitingCount });
+      if (waitingCount > 0) wake();
+    },
+    close: () => void told.push("close"),
+  };
 }
 
 export function aRecord(

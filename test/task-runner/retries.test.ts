@@ -8,7 +8,7 @@ import { createWorkSource } from "../../src/store/sqlite/work-source.ts";
 import { createTaskRegistry } from "../../src/task-runner/registry.ts";
 import { TaskRunner } from "../../src/task-runner/runner.ts";
 import { NO_WATCHDOG } from "../../src/task-runner/watchdog.ts";
-import { aTaskProgress, aTaskType } from "../support/builders.ts";
+import { aHandover, aTaskProgress, aTaskType } from "../support/builders.ts";
 import { createFakeClock } from "../support/clock.ts";
 import { openTestStore } from "../support/sqlite-store.ts";
 import { until } from "../support/until.ts";
@@ -20,7 +20,12 @@ async function setUp(types: readonly TaskType[], runningMax = 100) {
   const announce = (one: Announcement) => void announced.push(one);
   const catalog = createTaskRegistry(types);
   const workSource = createWorkSource({ clock, announce, name: "task runner" });
-  const wakes = { wakeRunner: () => workSource.wake(), wakeWorkers: () => {}, wakeDispatcher: () => {} };
+  const wakes = {
+    wakeRunner: () => workSource.wake(),
+    wakeWorkers: () => {},
+    wakeDispatcher: () => {},
+    openHandover: () => aHandover(0),
+  };
   const feed = createEventFeed();
   const targetPolicy = { check: async () => ({ allowed: true }) as const };
   const progress = aTaskProgress({ store, clock, feed });

@@ -9,7 +9,7 @@ import { createDemoTask } from "../../src/task-runner/handlers/demo.ts";
 import { createTaskRegistry } from "../../src/task-runner/registry.ts";
 import { TaskRunner } from "../../src/task-runner/runner.ts";
 import { NO_WATCHDOG } from "../../src/task-runner/watchdog.ts";
-import { aTaskContext, aTaskProgress, aTaskType } from "../support/builders.ts";
+import { aHandover, aTaskContext, aTaskProgress, aTaskType } from "../support/builders.ts";
 import { createFakeClock } from "../support/clock.ts";
 import { openTestStore } from "../support/sqlite-store.ts";
 import { until } from "../support/until.ts";
@@ -27,11 +27,16 @@ async function setUp(
   const announce = (one: Announcement) => void announcements.push(one);
   const catalog = createTaskRegistry([aTaskType({ run }), ...more]);
   const workSource = createWorkSource({ clock, announce, name: "task runner" });
-  let deliveriesWoken = 0;
+  const handovers: ReturnType<typeof aHandover>[] = [];
   const wakes = {
     wakeRunner: () => workSource.wake(),
     wakeWorkers: () => {},
-    wakeDispatcher: () => void deliveriesWoken++,
+    wakeDispatcher: () => {},
+    openHandover: () => {
+      const handover = aHandover(1);
+      handovers.push(handover);
+      return handover;
+    },
   };
   const feed = createEventFeed();
   const progress = aTaskProgress({ store, clock, feed });
@@ -60,18 +65,24 @@ async function setUp(
       const task = await tasks.find("local", taskId);
       return ["completed", "failed"].includes(task.status) ? task : null;
     });
-  return { clock, store, runner, tasks, start, ended, announcements, deliveriesWoken: () => deliveriesWoken };
+  return { clock, store, runner, tasks, start, ended, announcements, handovers };
 }
 
-test("a started task is run with its input and ends with its result; the dispatcher is woken", async () => {
-  const { start, ended, deliveriesWoken } = await setUp(async (input, { taskId }) => ({ echo: input, taskId }));
+test("a started task is run with its input and ends with its result; what it owes is handed over, and closed after the end is told", async () => {
+  const { start, ended, handovers, announcements } = await setUp(async (input, { taskId }) => ({
+    echo: input,
+    taskId,
+  }));
   await start("t1", { a: "b" });
   expect(await ended("t1")).toMatchObject({
     status: "completed",
     result: { echo: { a: "b" }, taskId: "t1" },
     runCount: 1,
   });
-  await until("the dispatcher is woken", () => deliveriesWoken() === 1);
+  await until("the handover is closed", () => handovers[0]?.told.at(-1) === "close");
+  expect(handovers).toHaveLength(1);
+  expect(handovers[0]!.told).toEqual(["restart", { claimed: [], waitingCount: 0 }, "close"]);
+  expect(announcements.map(({ kind }) => kind)).toContain("task.finished");
 });
 
 test.each([

@@ -34,22 +34,23 @@ export function prepareRecording(db: SqliteConnection["db"]): (command: RecordAt
     }
     statements.insert.run({ ...attempt, number: row.attemptCount });
     const isGone = step.status === "exhausted" && step.disablesCallback;
-    if (row.sendAgain) sendAgain(deliveryId, endedAt, isGone);
+    const again = row.sendAgain && sendAgain(deliveryId, endedAt, isGone) ? { isDueAgain: true as const } : {};
     const { callbackId } = row;
     const isInOrder = row.isInOrder === 1;
     // A 410 that ends one delivery only says nothing of the others.
-    if (statusCode === GONE && !isGone) return { claimHeld: true, eventSettled: isSettled(row.eventId) };
+    if (statusCode === GONE && !isGone) return { claimHeld: true, eventSettled: isSettled(row.eventId), ...again };
     const health = healthAfter({ callbackId, isInOrder, error, isGone, endedAt, policy: command.disablePolicy });
-    const told = health.change === null ? {} : { callbackChange: health.change };
+    const told = { ...again, ...(health.change !== null && { callbackChange: health.change }) };
     if (overtaken !== undefined) return { claimHeld: false, eventSettled: false, ...told };
     if (step.status !== "pending") return { claimHeld: true, eventSettled: isSettled(row.eventId), ...told };
     return { claimHeld: true, eventSettled: false, ...(health.isDisabled && { isHeld: true }), ...told };
   };
 
   /** As if it had been asked for right now, which is what it comes to; not to a receiver that is gone. */
-  function sendAgain(deliveryId: string, endedAt: number, isGone: boolean): void {
+  function sendAgain(deliveryId: string, endedAt: number, isGone: boolean): boolean {
     statements.forgetAsking.run({ deliveryId });
     if (!isGone) reopen(deliveryId, endedAt);
+    return !isGone;
   }
 }
 

@@ -1,5 +1,4 @@
 import { and, count, eq, ne, sql } from "./drizzle.ts";
-import { BODY_PROFILE_VERSION } from "../../domain/body.ts";
 import { CALLBACKS_PER_TASK_MAX, differenceOf, selectionOf } from "../../domain/callback.ts";
 import type { Callback } from "../../domain/callback.ts";
 import type { EndType } from "../../domain/event.ts";
@@ -8,6 +7,7 @@ import type { RegisterCallback, RegisterCallbackResult, Store } from "../../serv
 import type { SecretCipher } from "../secret-cipher.ts";
 import { IN_ORDER } from "./callback-health.ts";
 import type { SqliteConnection } from "./connection.ts";
+import { prepareDeliveryInsert } from "./delivery-insert.ts";
 import { isGiven, most } from "./parameters.ts";
 import { prepareReopen } from "./outbox.ts";
 import { toCallback, toEventTypes } from "./rows.ts";
@@ -123,53 +123,6 @@ export function prepareCallbackCount(db: SqliteConnection["db"]): (principal: st
     )
     .prepare();
   return (principal, taskId) => statement.get({ principal, taskId })?.count ?? 0;
-}
-
-/** What an outbox needs to know of a callback. */
-export type OwedCallback = Pick<Callback, "id" | "principal" | "notAfter" | "status" | "profile"> & {
-  readonly origin: string;
-};
-const { id, principal, origin, notAfter, status, profile } = callbacks;
-/** The columns of an OwedCallback. */
-export const owedColumns = { id, principal, origin, notAfter, status, profile };
-
-/** Where the event stands in the log, and what the body says of it. */
-interface Place {
-  readonly seq: number;
-  readonly cursor: string;
-}
-
-/** Puts an event into a callback's outbox: due at once, or held while the callback is disabled. */
-export function prepareDeliveryInsert(
-  db: SqliteConnection["db"],
-  newId: NewId,
-): (eventId: string, callback: OwedCallback, now: number, place?: Place) => void {
-  const statement = db
-    .insert(deliveries)
-    .values({
-      id: bound("id"),
-      eventId: bound("eventId"),
-      callbackId: bound("callbackId"),
-      principal: bound("principal"),
-      origin: bound("origin"),
-      profile: sql`${bound("profile")}`,
-      profileVersion: BODY_PROFILE_VERSION,
-      eventSeq: bound("seq"),
-      cursor: bound("cursor"),
-      status: "pending",
-      attemptCount: 0,
-      nextAttemptAt: bound("due"),
-      claim: 0,
-      createdAt: bound("now"),
-      notAfter: bound("notAfter"),
-    })
-    .prepare();
-  return (eventId, callback, now, place) => {
-    const { id: callbackId, ...of } = callback;
-    const { seq = null, cursor = null } = place ?? {};
-    const due = of.status === "disabled" ? null : now;
-    statement.run({ id: newId("dlv"), eventId, callbackId, ...of, seq, cursor, due, now });
-  };
 }
 
 function prepare(db: SqliteConnection["db"]) {

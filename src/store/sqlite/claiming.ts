@@ -1,14 +1,13 @@
 /** Which deliveries are claimed, and what is read of them for the sending. */
 import { and, asc, eq, gt, isNull, lte, or, sql } from "./drizzle.ts";
 import type { Event } from "../../domain/event.ts";
-import { secretsAt } from "../../domain/signing-secrets.ts";
 import type { ClaimDeliveries, ClaimedDelivery } from "../../service/delivery-ports.ts";
 import type { SecretCipher } from "../secret-cipher.ts";
+import { targetColumns, targetOf } from "./claimed.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { isGiven, most } from "./parameters.ts";
 import { toEvent } from "./rows.ts";
 import { callbacks, deliveries, deliveryIsPending, events, PENDING } from "./schema.ts";
-import { readableSecrets } from "./secrets.ts";
 
 interface DueDelivery {
   readonly id: string;
@@ -96,12 +95,9 @@ export function prepareClaiming(
 
   function toClaimed(row: LoadedDelivery, now: number, known: Map<string, Event>): ClaimedDelivery {
     const { delivery, eventId, callback } = row;
-    const { signingSecret: _, olderSecrets: __, ...target } = callback;
-    const secrets = readableSecrets(callback, cipher);
-    const signingSecrets = secrets === null ? [] : secretsAt(secrets, now);
     const event = known.get(eventId) ?? eventOf(eventId);
     known.set(eventId, event);
-    return { ...delivery, claim: delivery.claim + 1, event, callback: { ...target, signingSecrets } };
+    return { ...delivery, claim: delivery.claim + 1, event, callback: targetOf(callback, cipher, now) };
   }
 
   function eventOf(eventId: string): Event {
@@ -205,15 +201,7 @@ function loading(db: SqliteConnection["db"]) {
       },
       dueAt: deliveries.nextAttemptAt,
       eventId: deliveries.eventId,
-      callback: {
-        id: callbacks.id,
-        clientId: callbacks.clientId,
-        url: callbacks.url,
-        eventName: callbacks.eventName,
-        subscriptionId: callbacks.subscriptionId,
-        signingSecret: callbacks.signingSecret,
-        olderSecrets: callbacks.olderSecrets,
-      },
+      callback: targetColumns,
     })
     .from(deliveries)
     .innerJoin(callbacks, eq(callbacks.id, deliveries.callbackId));

@@ -10,7 +10,7 @@ import { callbacks, deliveries, deliveryIsPending, deliveryMayExpire, events, ta
 const bound = sql.placeholder;
 
 /** What time does to the outbox: when the next delivery is due or expires, and the end of those that have expired. */
-export function expiryVerbs({ db, write }: SqliteConnection): Pick<Store, "expireDeliveries" | "nextDueAt"> {
+export function expiryVerbs({ db, write }: SqliteConnection): Pick<Store, "expireDeliveries" | "outlook"> {
   const next = prepareNext(db);
   const expiring = prepareExpiring(db);
   const isSettled = prepareIsSettled(db);
@@ -28,9 +28,12 @@ export function expiryVerbs({ db, write }: SqliteConnection): Pick<Store, "expir
       const found = expiring.find.all({ now, limit });
       return found.length === 0 ? [] : write(() => found.flatMap(({ id }) => expire(id, now)));
     },
-    async nextDueAt(now) {
-      const times = [next.due.get({ now })?.at, next.expiry.get({ now })?.at].filter((at) => typeof at === "number");
-      return times.length === 0 ? null : Math.min(...times);
+    async outlook(now) {
+      const first = next.due.get({ after: 0 })?.at ?? null;
+      const anyDue = first !== null && first <= now;
+      const due = anyDue ? next.due.get({ after: now })?.at : first;
+      const times = [due, next.expiry.get({ now })?.at].filter((at) => typeof at === "number");
+      return { anyDue, nextAt: times.length === 0 ? null : Math.min(...times) };
     },
   };
 }
@@ -40,7 +43,7 @@ function prepareNext(db: SqliteConnection["db"]) {
     due: db
       .select({ at: min(deliveries.nextAttemptAt) })
       .from(deliveries)
-      .where(and(deliveryIsPending, gt(deliveries.nextAttemptAt, bound("now"))))
+      .where(and(deliveryIsPending, gt(deliveries.nextAttemptAt, bound("after"))))
       .prepare(),
     expiry: db
       .select({ at: min(deliveries.notAfter) })

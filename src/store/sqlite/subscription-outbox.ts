@@ -1,19 +1,17 @@
 import { and, isNull } from "./drizzle.ts";
 import type { SQL } from "drizzle-orm";
 import type { EndEvent } from "../../domain/event.ts";
-import type { NewId } from "../../domain/ids.ts";
 import type { Task } from "../../domain/task.ts";
-import { prepareDeliveryInsert } from "./callbacks.ts";
 import type { SqliteConnection } from "./connection.ts";
+import type { Owe } from "./owing.ts";
 import { toEventTypes } from "./rows.ts";
 import { callbacks, subscriptionIsUp } from "./schema.ts";
 import { isInTime } from "./subscription-statements.ts";
 import { prepareWatermark } from "./watermark.ts";
 import { isGiven } from "./parameters.ts";
 
-/** Owes an event to the live subscriptions that selected it, within the caller's transaction; returns to how many. */
-export function prepareSubscriptionOutbox(db: SqliteConnection["db"], newId: NewId) {
-  const insertDelivery = prepareDeliveryInsert(db, newId);
+/** Owes an event to the live subscriptions that selected it, within the caller's transaction. */
+export function prepareSubscriptionOutbox(db: SqliteConnection["db"]) {
   const watermarkOf = prepareWatermark(db);
   const listening = prepareListening(db);
 
@@ -21,14 +19,12 @@ export function prepareSubscriptionOutbox(db: SqliteConnection["db"], newId: New
     { principal, taskId }: Pick<Task, "principal" | "taskId">,
     { seq, event }: { readonly seq: number; readonly event: EndEvent },
     now: number,
-  ): number => {
+    owe: Owe,
+  ): void => {
     const selected = [...listening.toTask.all({ principal, taskId, now }), ...listening.toAny.all({ principal, now })]
       .filter((subscription) => toEventTypes(subscription.events).includes(event.type))
       .toSorted((left, right) => (left.id < right.id ? -1 : 1));
-    for (const subscription of selected) {
-      insertDelivery(event.id, subscription, now, { seq, cursor: watermarkOf.once(subscription.id, seq) });
-    }
-    return selected.length;
+    for (const subscription of selected) owe(subscription, { seq, cursor: watermarkOf.once(subscription.id, seq) });
   };
 }
 

@@ -8,7 +8,7 @@ import type { Store } from "../../service/ports.ts";
 import type { PutSubscription, PutSubscriptionResult, Replay } from "../../service/subscription-ports.ts";
 import type { SecretCipher } from "../secret-cipher.ts";
 import { prepareEnable } from "./callback-health.ts";
-import { prepareDeliveryInsert } from "./callbacks.ts";
+import { prepareDeliveryInsert } from "./delivery-insert.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { prepareEventReading } from "./event-log.ts";
 import { prepareReopen, prepareWithdraw } from "./outbox.ts";
@@ -156,7 +156,7 @@ function prepareReplay({ db }: SqliteConnection, newId: NewId) {
     for (const { seq, event } of page.events) {
       const cursor = watermarkOf.once(row.id, seq);
       const owed = statements.owed.get({ callbackId: row.id, eventId: event.id });
-      if (owed === undefined) insertDelivery(event.id, row, now, { seq, cursor });
+      if (owed === undefined) insertDelivery(event.id, row, now, { place: { seq, cursor } });
       else {
         statements.place.run({ deliveryId: owed.id, cursor });
         reopen(owed.id, now);

@@ -3,11 +3,14 @@ import { eventDataOf, eventTypeOf } from "../../domain/event.ts";
 import type { EndEvent, Event } from "../../domain/event.ts";
 import type { NewId } from "../../domain/ids.ts";
 import type { Task, TaskOutcome } from "../../domain/task.ts";
+import type { Handover } from "../../service/delivery-ports.ts";
 import type { CancelTask, FinishTask, FinishTaskResult, Store } from "../../service/ports.ts";
-import { owedColumns, prepareDeliveryInsert } from "./callbacks.ts";
+import type { SecretCipher } from "../secret-cipher.ts";
 import { prepareUseOfCompletion } from "./completions.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { prepareEventInsert } from "./event-log.ts";
+import { owingColumns, prepareOwing } from "./owing.ts";
+import type { Owe, Owed } from "./owing.ts";
 import { prepareSupersede } from "./progress.ts";
 import { toEventTypes } from "./rows.ts";
 import { prepareSubscriptionOutbox } from "./subscription-outbox.ts";
@@ -19,14 +22,20 @@ type EndedTask = Pick<Task, "id" | "principal" | "taskId" | "clientId"> & { read
 
 const bound = sql.placeholder;
 
-export function taskEndVerbs({ db, write }: SqliteConnection, newId: NewId): TaskEndVerbs {
+/** An end, and what it owes. */
+interface Ended {
+  readonly result: FinishTaskResult;
+  readonly owed: Owed;
+}
+
+export function taskEndVerbs({ db, write }: SqliteConnection, newId: NewId, cipher: SecretCipher): TaskEndVerbs {
   const statements = { ...prepareEnds(db), ...prepareNews(db) };
-  const insertDelivery = prepareDeliveryInsert(db, newId);
+  const owing = prepareOwing(db, newId, cipher);
   const completions = prepareUseOfCompletion(db);
   const supersedeProgress = prepareSupersede(db);
-  const tellSubscriptions = prepareSubscriptionOutbox(db, newId);
+  const tellSubscriptions = prepareSubscriptionOutbox(db);
 
-  function finish({ id, outcome, now, right }: FinishTask): FinishTaskResult | null {
+  function finish({ id, outcome, now, right, handover }: FinishTask): Ended | null {
     if (right?.kind === "completion" && !completions.isUsable(right.digest, now)) return null;
     const lease = {
       leaseDigest: right?.kind === "lease" ? right.leaseDigest : null,
@@ -35,17 +44,17 @@ export function taskEndVerbs({ db, write }: SqliteConnection, newId: NewId): Tas
     const task = statements.finish.get({ id, now, ...lease, ...endColumns(outcome) });
     if (task === undefined) return null;
     if (right?.kind === "completion") completions.use(right.digest, now);
-    return tell(task, outcome, now);
+    return tell(task, outcome, now, handover);
   }
 
-  function cancel({ id, error, now }: CancelTask): FinishTaskResult | null {
+  function cancel({ id, error, now, handover }: CancelTask): Ended | null {
     const outcome = { status: "cancelled", error } as const;
     const task = statements.cancel.get({ id, now, ...endColumns(outcome) });
-    return task === undefined ? null : tell(task, outcome, now);
+    return task === undefined ? null : tell(task, outcome, now, handover);
   }
 
   /** What every end brings about, in the transaction that ends the task. */
-  function tell(task: EndedTask, outcome: TaskOutcome, now: number): FinishTaskResult {
+  function tell(task: EndedTask, outcome: TaskOutcome, now: number, handover: Handover | undefined): Ended {
     const event: EndEvent = {
       id: newId("evt"),
       type: eventTypeOf(outcome.status),
@@ -57,25 +66,35 @@ export function taskEndVerbs({ db, write }: SqliteConnection, newId: NewId): Tas
     const data = JSON.stringify(event.data);
     const { seq } = statements.insertEvent.get({ ...event, principal: task.principal, task: task.id, data });
     if (outcome.status === "completed") statements.countCompleted.run();
-    return { event, deliveryCount: fillOutbox(task, event, now) + tellSubscriptions(task, { seq, event }, now) };
+    const { owe, owed } = owing(event, data, now, handover);
+    tellCallbacks(task, event, owe);
+    tellSubscriptions(task, { seq, event }, now, owe);
+    return { result: { event, deliveryCount: owed.claimed.length + owed.waitingCount }, owed };
   }
 
-  function fillOutbox({ principal, taskId }: EndedTask, event: Event, now: number): number {
-    const waiting = statements.awaitEnd.all({ principal, taskId });
-    const selected = waiting
+  function tellCallbacks({ principal, taskId }: EndedTask, event: Event, owe: Owe): void {
+    statements.awaitEnd
+      .all({ principal, taskId })
       .filter((callback) => toEventTypes(callback.events).includes(event.type))
-      .toSorted((left, right) => (left.id < right.id ? -1 : 1));
-    for (const callback of selected) insertDelivery(event.id, callback, now);
-    return selected.length;
+      .toSorted((left, right) => (left.id < right.id ? -1 : 1))
+      .forEach((callback) => owe(callback));
+  }
+
+  function end(work: () => Ended | null, handover: Handover | undefined): Promise<FinishTaskResult | null> {
+    let ended: Ended | null = null;
+    const run = (): FinishTaskResult | null => {
+      handover?.restart();
+      ended = work();
+      return ended?.result ?? null;
+    };
+    return write(run, "fact", () => {
+      if (ended !== null) handover?.filled(ended.owed.claimed, ended.owed.waitingCount);
+    });
   }
 
   return {
-    async finishTask(command) {
-      return write(() => finish(command), "fact", command.outboxFilled);
-    },
-    async cancelTask(command) {
-      return write(() => cancel(command), "fact", command.outboxFilled);
-    },
+    finishTask: (command) => end(() => finish(command), command.handover),
+    cancelTask: (command) => end(() => cancel(command), command.handover),
   };
 }
 
@@ -133,7 +152,7 @@ function prepareNews(db: SqliteConnection["db"]) {
           isOwedTheEnd,
         ),
       )
-      .returning({ ...owedColumns, events: callbacks.events })
+      .returning({ ...owingColumns, events: callbacks.events })
       .prepare(),
     countCompleted: db
       .insert(counters)

@@ -1,0 +1,35 @@
+import type { Task } from "../domain/task.ts";
+import type { Announce } from "./announcements.ts";
+import type { Handover } from "./delivery-ports.ts";
+import type { EventFeed } from "./event-feed.ts";
+import type { FinishTaskResult } from "./ports.ts";
+
+export interface TaskEndNeeds {
+  readonly announce: Announce;
+  readonly feed: EventFeed;
+  /** For what the end of a task owes. */
+  readonly openHandover: () => Handover;
+}
+
+/** A verb of the store that ends a task; null: it did not. */
+export type EndTask = (handover: Handover) => Promise<FinishTaskResult | null>;
+
+/** What is done around a task's end, whoever ends it: what it owes is sent as soon as it is on disk and told. */
+export function createTaskEnd({ announce, feed, openHandover }: TaskEndNeeds) {
+  function tell({ id, principal, taskId }: Task, { event, deliveryCount }: FinishTaskResult): void {
+    const { status } = event.data;
+    announce({ kind: "task.finished", taskId, status, eventId: event.id, deliveryCount });
+    feed.publish({ principal, task: id, event });
+  }
+
+  return async (task: Task, verb: EndTask): Promise<FinishTaskResult | null> => {
+    const handover = openHandover();
+    try {
+      const ended = await verb(handover);
+      if (ended !== null) tell(task, ended);
+      return ended;
+    } finally {
+      handover.close();
+    }
+  };
+}
