@@ -43,12 +43,14 @@ test("nothing is answered before its commit", async () => {
 /** A disk that takes what it is given when the test says so. */
 function aSlowDisk() {
   const syncs: (() => void)[] = [];
-  const sync: Sync = () => {
+  const begun: (() => void)[] = [];
+  const sync: Sync = (begin) => {
     const { promise, resolve } = Promise.withResolvers<void>();
     syncs.push(resolve);
+    if (begin !== undefined) begun.push(begin);
     return promise;
   };
-  return { sync, syncs };
+  return { sync, syncs, begun };
 }
 
 test("a fact and a record are answered once they are on disk, and the disk stops no other commit", async () => {
@@ -93,6 +95,8 @@ test("a claim of what is being put on disk waits for that wait, and is told afte
   const told: string[] = [];
   const committed = Promise.withResolvers<void>();
   const fact = group.write(() => null, "fact", committed.resolve).then(() => told.push("fact"));
+  await until("the wait has begun", () => disk.begun.length === 1);
+  disk.begun[0]?.();
   await committed.promise;
   expect([told, disk.syncs.length]).toEqual([[], 1]);
   const isCommitted = Promise.withResolvers<void>();
@@ -102,6 +106,34 @@ test("a claim of what is being put on disk waits for that wait, and is told afte
   disk.syncs[0]?.();
   await Promise.all([fact, claim]);
   expect([told, disk.syncs.length]).toEqual([["fact", "claim"], 1]);
+});
+
+test("a commit is told once: when its wait for the disk has begun, and if that is never said, before its answer", async () => {
+  const disk = aSlowDisk();
+  const { group } = setUp(disk.sync);
+  const told: string[] = [];
+  const write = (name: string) =>
+    group
+      .write(
+        () => null,
+        "fact",
+        () => told.push(name),
+      )
+      .then(() => told.push(`${name} is answered`));
+  const first = write("first");
+  await until("the wait of the first", () => disk.begun.length === 1);
+  const second = write("second");
+  expect(told).toEqual([]);
+  disk.begun[0]?.();
+  disk.begun[0]?.();
+  expect(told).toEqual(["first"]);
+  disk.syncs[0]?.();
+  await first;
+  await until("the wait of the second", () => disk.syncs.length === 2);
+  expect(told).toEqual(["first", "first is answered"]);
+  disk.syncs[1]?.();
+  await second;
+  expect(told).toEqual(["first", "first is answered", "second", "second is answered"]);
 });
 
 test("one that fails, fails alone", async () => {

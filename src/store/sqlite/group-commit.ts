@@ -8,8 +8,11 @@ const BUSY_RETRY_MS = 25;
 /** Runs synchronous work in a transaction; what it throws rolls back. */
 export type RunInTransaction = (work: () => void) => void;
 
-/** Resolves once everything that was committed before the call is on disk. Never rejects: a disk that loses writes is the end. */
-export type Sync = () => Promise<void>;
+/**
+ * Resolves once everything that was committed before the call is on disk. Never rejects: a disk that loses writes is the end. `begun` is
+ * called when the wait for the disk has begun, so that work no longer holds it up.
+ */
+export type Sync = (begun?: () => void) => Promise<void>;
 
 /**
  * When a write is answered. `fact`: once it is on disk; others may build on it. `record`: likewise, but nothing builds on it. `claim`:
@@ -21,7 +24,8 @@ export interface GroupCommit {
   /**
    * Runs `work` in a transaction that it may share with others of the same moment, and resolves as its kind says. `work` must not
    * await, and is run a second time, on a rolled-back database, when the transaction it shared fails. Rejects with what `work` threw, or
-   * with StoreUnavailable. `committed` is called before that, once it is committed: a claim that builds on it may be on its way meanwhile.
+   * with StoreUnavailable. `committed` is called before that, once it is committed and the wait for the disk has begun: what can be done
+   * during that wait belongs there. It must not throw.
    */
   write<T>(work: () => T, kind?: WriteKind, committed?: () => void): Promise<T>;
   /** Commits what is waiting, now; what another program keeps from being written goes on waiting. */
@@ -62,8 +66,7 @@ export function createGroupCommit(inTransaction: RunInTransaction, sync: Sync): 
         committed = group.map(({ run }) => run());
       });
       busySince = null;
-      disk.add(committed.map((tell, index) => ({ tell, kind: group[index]!.kind })));
-      for (const one of group) one.committed?.();
+      disk.add(group.map(({ kind, committed: hook }, index) => ({ kind, committed: hook, tell: committed[index]! })));
     } catch (error) {
       if (isBusy(error)) waitForOthers(group, error);
       else if (group.length === 1 || isUnavailable(error)) failAll(group, error);
@@ -103,9 +106,8 @@ export function createGroupCommit(inTransaction: RunInTransaction, sync: Sync): 
   };
 }
 
-interface Committed {
+interface Committed extends Pick<Waiting, "kind" | "committed"> {
   readonly tell: () => void;
-  readonly kind: WriteKind;
 }
 
 /** What is committed and waits for the disk. */
@@ -123,7 +125,9 @@ function createDiskQueue(sync: Sync) {
       queue = [];
       syncingFacts = queuedFacts;
       queuedFacts = 0;
-      await sync();
+      const begin = beginningOf(batch);
+      await sync(begin);
+      begin?.();
       syncingFacts = 0;
       for (const { tell } of batch) tell();
       // A turn later, so that the facts are told before what was claimed of them.
@@ -136,6 +140,7 @@ function createDiskQueue(sync: Sync) {
 
   function addOne(one: Committed): void {
     if (one.kind === "claim" && queuedFacts === 0) {
+      one.committed?.();
       if (syncingFacts === 0) one.tell();
       else riding.push(one);
       return;
@@ -152,6 +157,17 @@ function createDiskQueue(sync: Sync) {
     settled: async () => {
       await loop;
     },
+  };
+}
+
+/** Tells each once, whoever comes first: the beginning of the wait, or its end. */
+function beginningOf(batch: readonly Committed[]): (() => void) | undefined {
+  let untold = batch.flatMap(({ committed }) => committed ?? []);
+  if (untold.length === 0) return undefined;
+  return () => {
+    const all = untold;
+    untold = [];
+    for (const tell of all) tell();
   };
 }
 
