@@ -26,7 +26,7 @@ const STEPS: readonly Step[] = [
   { name: "task running", at: { line: "🔨" }, timesMax: 8 },
   { name: "finishing, between event and delivery", at: { statement: 'insert into "deliveries"' }, timesMax: 12 },
   { name: "task finished", at: { line: "sending callbacks..." }, timesMax: 8 },
-  { name: "claiming deliveries", at: { statement: '"claim" + 1' }, timesMax: 20 },
+  { name: "claiming deliveries", at: { statement: '"claim" + 1' }, timesMax: 6 },
   { name: "sending", at: { line: "📤" }, timesMax: 30 },
   { name: "answer 200 seen, not recorded", at: { response: 200 }, timesMax: 12 },
   { name: "answer 204 seen, not recorded", at: { response: 204 }, timesMax: 4 },
