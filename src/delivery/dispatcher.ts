@@ -56,12 +56,11 @@ export class Dispatcher {
   readonly #stopping = new AbortController();
   /** Attempts under way are cut off when this aborts. */
   readonly #cuttingOff = new AbortController();
-  /** Something due may wait for room: that comes first, and whoever leaves has to say so. */
-  #lineMayWait = true;
 
   constructor(needs: DispatcherNeeds) {
     this.#needs = needs;
-    this.#room = new Room(needs.limits, needs.breaker);
+    const { limits, breaker, workSource } = needs;
+    this.#room = new Room({ limits, breaker, wake: () => workSource.wake() });
     this.#ready = new ReadyPosts(needs);
     this.#near = new NearTries(needs.clock, this.#stopping.signal);
   }
@@ -70,12 +69,12 @@ export class Dispatcher {
     this.#needs.workSource.start(() => this.pass());
   }
 
-  /** For the end of a task: what it owes goes out at once while nothing waits in line. */
+  /** For the end of a task: what it owes goes out at once where nobody waits for the same place. */
   openHandover(): Handover {
     const { clock, workSource } = this.#needs;
     return createHandover({
       enter: (origin) => this.#enterAtOnce(origin),
-      leave: (place) => this.#leave(place),
+      leave: (place) => this.#room.leave(place),
       prepare: (claimed) => this.#ready.prepare(claimed, clock.now()),
       begin: (delivery, place) => this.#beginAtOnce(delivery, place),
       wake: () => workSource.wake(),
@@ -84,20 +83,15 @@ export class Dispatcher {
 
   /** Ends what has expired, claims what is due and there is room for, and returns when there is more (epoch ms; null: never). */
   async pass(): Promise<number | null> {
-    const { store, clock, limits } = this.#needs;
+    const { store, clock } = this.#needs;
     const now = clock.now();
-    this.#lineMayWait = true;
+    this.#room.lookAlongLine();
     await this.#expire(now);
-    const limit = this.#stopping.signal.aborted ? 0 : this.#room.inFlight.room(now);
-    if (limit > 0) {
-      const { perOrigin } = limits;
-      const roomOf = this.#room.ofOrigins(now);
-      const chosen = (those: readonly ClaimedDelivery[]): void => this.#ready.prepare(those, clock.now());
-      const claimed = await store.claimDueDeliveries({ now, limit, perOrigin, roomOf, chosen });
-      for (const delivery of claimed) this.#begin(delivery, this.#room.inFlight.enter(delivery.origin, now));
-    }
+    const limit = this.#stopping.signal.aborted ? 0 : this.#room.inAll(now);
+    const claimed = limit === 0 ? [] : await this.#claim(limit, now);
+    for (const delivery of claimed) this.#begin(delivery, this.#room.enter(delivery.origin, now));
     const { anyDue, nextAt } = await store.outlook(now);
-    this.#lineMayWait = anyDue;
+    this.#room.leaveInLine({ anyDue, hasMore: claimed.length < limit });
     return earlier(nextAt, this.#room.nextAt(now));
   }
 
@@ -118,25 +112,22 @@ export class Dispatcher {
     if (expired.length === EXPIRED_PER_PASS_MAX) workSource.wake();
   }
 
+  #claim(limit: number, now: number): Promise<readonly ClaimedDelivery[]> {
+    const { store, clock, limits } = this.#needs;
+    const roomOf = this.#room.ofOrigins(now);
+    const chosen = (those: readonly ClaimedDelivery[]): void => this.#ready.prepare(those, clock.now());
+    return store.claimDueDeliveries({ now, limit, perOrigin: limits.perOrigin, roomOf, chosen });
+  }
+
   #enterAtOnce(origin: string): Ticket | null {
-    if (this.#lineMayWait || this.#stopping.signal.aborted) return null;
-    return this.#room.enterIfFree(origin, this.#needs.clock.now());
+    return this.#stopping.signal.aborted ? null : this.#room.enterAtOnce(origin, this.#needs.clock.now());
   }
 
   /** Once stopped, what was claimed stays as it is: `reclaim` brings it back. */
   #beginAtOnce(delivery: ClaimedDelivery, ticket: Ticket): void {
     if (!this.#stopping.signal.aborted) return this.#begin(delivery, ticket);
     this.#ready.forget(delivery);
-    this.#leave(ticket);
-  }
-
-  #leave(ticket: Ticket): void {
-    this.#room.inFlight.leave(ticket);
-    this.#tellOfRoom();
-  }
-
-  #tellOfRoom(): void {
-    if (this.#lineMayWait) this.#needs.workSource.wake();
+    this.#room.leave(ticket);
   }
 
   #begin(delivery: ClaimedDelivery, ticket: Ticket): void {
@@ -167,15 +158,15 @@ export class Dispatcher {
     const { store, clock } = this.#needs;
     const { origin } = delivery;
     // Its place was free for others over the wait. If they still need it, it waits in line like everybody, where it costs nothing.
-    if (claimed === null && !this.#room.inFlight.hasRoomFor(origin, clock.now())) return this.#giveBack(delivery);
-    const ticket = claimed ?? this.#room.inFlight.enter(origin, clock.now());
+    if (claimed === null && !this.#room.hasPlaceFor(origin, clock.now())) return this.#giveBack(delivery);
+    const ticket = claimed ?? this.#room.enter(origin, clock.now());
     try {
       if (claimed === null && !(await store.resumeClaim(delivery))) return null;
       // Its time was over while it waited for room or for the claim's commit: given back, it is ended by the next pass.
       if (isOver(delivery.notAfter, clock.now())) return await this.#giveBack(delivery);
       return await this.#attempt(delivery, delivery.attemptCount + tryNumber, ticket);
     } finally {
-      this.#leave(ticket);
+      this.#room.leave(ticket);
     }
   }
 
@@ -194,8 +185,7 @@ export class Dispatcher {
     announce({ kind: "delivery.sending", attempt: number, ...identity });
     const outcome = await this.#needs.sender.send(post, this.#cuttingOff.signal);
     // Others may be sent while this one is recorded.
-    this.#room.inFlight.answered(ticket);
-    this.#tellOfRoom();
+    this.#room.answered(ticket);
     const endedAt = clock.now();
     const durationMs = Math.max(0, endedAt - startedAt);
     const { notAfter, callback } = delivery;

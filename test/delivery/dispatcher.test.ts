@@ -587,8 +587,9 @@ describe("a handover", () => {
     });
     const all = await setUp({ ...options, storeSeen });
     const { store, clock, receiver, dispatcher } = all;
+    const rest = () => until("it sleeps", () => clock.sleeping === 1);
     dispatcher.start();
-    await until("it sleeps", () => clock.sleeping === 1);
+    await rest();
     async function end(taskId: string, clients: readonly string[], url = `${receiver.url}/hook`) {
       for (const clientId of clients) await store.registerCallback(aRegistration({ taskId, clientId, url }));
       const started = await store.startTask(aStart({ taskId }));
@@ -599,7 +600,7 @@ describe("a handover", () => {
       return handover;
     }
     const settled = (count: number) => until(`${count} events`, () => all.said("event.settled").length >= count);
-    return { ...all, end, settled, claims: () => claims };
+    return { ...all, rest, end, settled, claims: () => claims };
   }
 
   test("sends without a claim of its own, signed, and not before it is closed", async () => {
@@ -622,18 +623,24 @@ describe("a handover", () => {
     expect([receiver.requests.length, claims()]).toEqual([10, 6]);
   });
 
-  test("takes nothing while others wait in line for their origin", async () => {
-    const { end, receiver, settled, claims } = await atRest({ limits: { total: 8, perOrigin: 1 } });
+  test("is stopped by those who wait for the same origin, and by no others", async () => {
+    const { rest, end, receiver, settled, claims } = await atRest({ limits: { total: 8, perOrigin: 1 } });
     const other = await startReceiver();
     onTestFinished(() => other.close());
     const held = hold(receiver);
     (await end("task-1", ["a", "b"])).close();
     await receiver.waitFor(1);
+    await rest();
     (await end("task-2", ["c"], other.url)).close();
-    await other.waitFor(1);
-    expect(claims()).toBe(1);
+    (await end("task-3", ["d"])).close();
+    await settled(1);
+    expect([other.requests.length, receiver.requests.length, claims()]).toEqual([1, 1, 0]);
     held.release();
-    await settled(2);
+    await settled(3);
+    const taskIds = receiver.requests.map(
+      ({ body }) => (JSON.parse(body) as { data: { task_id: string } }).data.task_id,
+    );
+    expect([taskIds, claims()]).toEqual([["task-1", "task-1", "task-3"], 2]);
   });
 
   test("of an end that failed gives its places back", async () => {
