@@ -23,7 +23,20 @@ import type { House } from "./house.ts";
 
 /** What clients can ask for. */
 export function createServices(house: House, openHandover: () => Handover) {
-  const { config, store, clock, log, guard, prober, catalog, feed, taskWork, workerWork, deliveryWork } = house;
+  const {
+    config,
+    store,
+    clock,
+    log,
+    guard,
+    breaker: slowLane,
+    prober,
+    catalog,
+    feed,
+    taskWork,
+    workerWork,
+    deliveryWork,
+  } = house;
   const { announce } = log;
   const { signingKeys } = config;
   const wakeWorkers = (): void => workerWork.wake();
@@ -69,10 +82,11 @@ export function createServices(house: House, openHandover: () => Handover) {
     completions: createCompletions({ ...outside, ttlMs: config.completionUrlTtlMs }),
     secrets: createSecrets({ store, clock, announce, wakeDispatcher: wakes.wakeDispatcher }),
     callbacks,
-    deliveries: createDeliveries({ store, clock, announce, ...wakes }),
-    probes: createProbes({ store, callbacks, prober, clock, newId, signingKeys, announce }),
+    deliveries: createDeliveries({ store, slowLane, clock, announce, ...wakes }),
+    probes: createProbes({ store, callbacks, prober, slowLane, clock, newId, signingKeys, announce, ...wakes }),
     subscriptions: createSubscriptions({
       store,
+      slowLane,
       clock,
       targetPolicy: guard,
       verification: createVerification(toReceivers),

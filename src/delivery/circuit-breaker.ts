@@ -1,4 +1,5 @@
 import type { Outcome } from "../domain/attempt.ts";
+import type { SlowLane, SlowStay } from "../service/delivery-ports.ts";
 
 /** When an origin goes to the slow lane: more than this share of at least so many attempts within the window has failed. */
 const FAILURE_SHARE = 0.95;
@@ -19,7 +20,7 @@ interface Step {
 interface Origin {
   steps: Step[];
   /** Null: in order. */
-  slow: { probeAt: number; intervalMs: number } | null;
+  slow: { readonly since: number; probeAt: number; intervalMs: number } | null;
 }
 
 /** What changed with an attempt; null: nothing. */
@@ -29,7 +30,7 @@ export type Change = "slowed" | "recovered" | null;
  * Which origins keep failing. Such an origin goes to the slow lane, where one probe at a time looks whether it is back, so that a dead
  * receiver costs next to nothing. Its deliveries wait; their schedules stand still meanwhile. Kept in memory: a restart starts in order.
  */
-export class CircuitBreaker {
+export class CircuitBreaker implements SlowLane {
   /** Only origins that have failed within the window. */
   readonly #origins = new Map<string, Origin>();
 
@@ -39,6 +40,11 @@ export class CircuitBreaker {
 
   isSlow(origin: string): boolean {
     return (this.#origins.get(origin)?.slow ?? null) !== null;
+  }
+
+  stayOf(origin: string): SlowStay | null {
+    const slow = this.#origins.get(origin)?.slow ?? null;
+    return slow === null ? null : { since: slow.since, probeAt: slow.probeAt };
   }
 
   /** How many requests a slow origin may have under way: one when it is time for a probe, else none. */
@@ -64,6 +70,12 @@ export class CircuitBreaker {
       : this.#recordProbe(origin, entry.slow, failed, now);
   }
 
+  /** A failure proves nothing here: whoever asks may do so as often as they like, long before the next probe. */
+  leave(origin: string, outcome: Pick<Outcome, "statusCode" | "error">): boolean {
+    if (outcome.statusCode === null || speaksAgainstOrigin(outcome) || !this.isSlow(origin)) return false;
+    return this.#origins.delete(origin);
+  }
+
   #recordInOrder(origin: string, entry: Origin, failed: boolean, now: number): Change {
     entry.steps = entry.steps.filter(({ startedAt }) => startedAt > now - WINDOW_MS);
     const last = entry.steps.at(-1);
@@ -76,7 +88,7 @@ export class CircuitBreaker {
     const [attempts, failures] = [sum((one) => one.attempts), sum((one) => one.failures)];
     if (failures === 0) this.#origins.delete(origin);
     if (attempts < ATTEMPTS_MIN || failures <= attempts * FAILURE_SHARE) return null;
-    entry.slow = { probeAt: now + FIRST_PROBE_MS, intervalMs: FIRST_PROBE_MS };
+    entry.slow = { since: now, probeAt: now + FIRST_PROBE_MS, intervalMs: FIRST_PROBE_MS };
     return "slowed";
   }
 

@@ -3,6 +3,7 @@ import type { Attempt } from "../domain/attempt.ts";
 import { DELIVERY_STATUSES } from "../domain/delivery.ts";
 import type { Delivery } from "../domain/delivery.ts";
 import { EVENT_TYPES } from "../domain/event.ts";
+import type { SlowStay } from "../service/delivery-ports.ts";
 import { count, isoOf, isoTime } from "./answers.ts";
 
 const attempt = z.object({
@@ -32,6 +33,18 @@ export const deliveryAnswer = z.object({
     ),
   attempts: z.array(attempt),
 });
+
+/** Of what is sent to, as the tools that show history tell of it. */
+export const slowLaneAnswer = z
+  .object({ since: isoTime, next_probe_at: isoTime })
+  .describe(
+    "Nearly everything that was sent to this origin of late has failed, so one request at a time, from next_probe_at on, looks whether it is back; all that is due waits for that. send_test_event asks at once.",
+  );
+
+/** Nothing for an origin that is in order. */
+export function showSlowLane(stay: SlowStay | null): { slow_lane?: z.input<typeof slowLaneAnswer> } {
+  return stay === null ? {} : { slow_lane: { since: isoOf(stay.since), next_probe_at: isoOf(stay.probeAt) } };
+}
 
 export function showDelivery({
   id,

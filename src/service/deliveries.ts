@@ -5,7 +5,9 @@ import { DomainError } from "../domain/errors.ts";
 import type { RedeliverPosition, RedeliverSelection, RedeliveryRefusal } from "./callback-ports.ts";
 import { noSuchCallback } from "./callbacks.ts";
 import type { Announce } from "./announcements.ts";
+import type { SlowLane, SlowStay } from "./delivery-ports.ts";
 import type { CallbackHistory, Clock, Store } from "./ports.ts";
+import { slowStayOf } from "./slow-lane.ts";
 
 /** Deliveries opened in one transaction: more would hold up other writes. */
 const REDELIVER_STEP = 500;
@@ -16,6 +18,7 @@ const FAILED: readonly DeliveryStatus[] = ["exhausted", "cancelled"];
 
 export interface DeliveriesNeeds {
   readonly store: Pick<Store, "deliveryHistory" | "redeliver">;
+  readonly slowLane: Pick<SlowLane, "stayOf">;
   readonly clock: Pick<Clock, "now">;
   readonly announce: Announce;
   readonly wakeDispatcher: () => void;
@@ -29,8 +32,11 @@ export interface HistoryRequest {
   /** Epoch ms. */
   readonly since?: number | undefined;
 }
+export interface ListedCallback extends CallbackHistory {
+  readonly slowStay: SlowStay | null;
+}
 export interface HistoryAnswer {
-  readonly callbacks: readonly CallbackHistory[];
+  readonly callbacks: readonly ListedCallback[];
   /** Null: there is nothing more. */
   readonly nextCursor: string | null;
 }
@@ -53,7 +59,7 @@ export interface Redelivered {
 
 export type Deliveries = ReturnType<typeof createDeliveries>;
 
-export function createDeliveries({ store, clock, announce, wakeDispatcher }: DeliveriesNeeds) {
+export function createDeliveries({ store, slowLane, clock, announce, wakeDispatcher }: DeliveriesNeeds) {
   /** Step by step, each durable by itself: after a crash the same call finds what is left. */
   async function redeliverAll(principal: string, request: RedeliverRequest) {
     const deliveryIds: string[] = [];
@@ -80,7 +86,9 @@ export function createDeliveries({ store, clock, announce, wakeDispatcher }: Del
       const statuses = status === undefined ? null : [status];
       // One more than is shown tells whether there is a next page.
       const found = await store.deliveryHistory(principal, taskId, { after, limit: limit + 1, statuses, since });
-      const callbacks = found.slice(0, limit);
+      const callbacks = found
+        .slice(0, limit)
+        .map(({ callback, deliveries }) => ({ callback, deliveries, slowStay: slowStayOf(slowLane, callback) }));
       const last = found.length > limit ? callbacks.at(-1)?.callback : undefined;
       return { callbacks, nextCursor: last === undefined ? null : cursorOf([last.registeredAt, last.id]) };
     },

@@ -54,6 +54,20 @@ export interface Handover {
   close(): void;
 }
 
+/** Where the deliveries of origins that keep failing wait: one request at a time, a probe, looks whether such an origin is back. */
+export interface SlowLane {
+  /** Null: this origin is not in it. */
+  stayOf(origin: string): SlowStay | null;
+  /** What a request that is no delivery came to: whether it brings the origin back. It never speaks against one. */
+  leave(origin: string, outcome: Pick<Outcome, "statusCode" | "error">): boolean;
+}
+/** Epoch ms. */
+export interface SlowStay {
+  readonly since: number;
+  /** From when on the next probe may go; past while that is under way, or when nothing is due. */
+  readonly probeAt: number;
+}
+
 export interface ClaimDeliveries {
   readonly now: number;
   readonly limit: number;

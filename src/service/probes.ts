@@ -11,16 +11,19 @@ import type { Prober, ProbePost, ProbeResult } from "./callback-ports.ts";
 import { noSuchCallback } from "./callbacks.ts";
 import type { Callbacks } from "./callbacks.ts";
 import type { Announce } from "./announcements.ts";
+import type { SlowLane } from "./delivery-ports.ts";
 import type { Clock, Store } from "./ports.ts";
 
 export interface ProbesNeeds {
   readonly store: Pick<Store, "findCallback">;
   readonly callbacks: Pick<Callbacks, "enable">;
   readonly prober: Prober;
+  readonly slowLane: Pick<SlowLane, "leave">;
   readonly clock: Pick<Clock, "now">;
   readonly newId: NewId;
   readonly signingKeys: readonly SigningKey[];
   readonly announce: Announce;
+  readonly wakeDispatcher: () => void;
 }
 
 export interface TestEventSent extends ProbeResult {
@@ -41,7 +44,9 @@ export interface Diagnosis {
 export type Probes = ReturnType<typeof createProbes>;
 
 /** Tries of a receiver that no delivery knows of: made once, now, and stored nowhere. */
-export function createProbes({ store, callbacks, prober, clock, newId, signingKeys, announce }: ProbesNeeds) {
+export function createProbes(needs: ProbesNeeds) {
+  const { store, callbacks, prober, slowLane, clock, newId, signingKeys, announce, wakeDispatcher } = needs;
+
   /** A disabled callback may be tried, or nobody would learn that its receiver is back. */
   async function findTestable(principal: string, callbackId: string): Promise<Callback> {
     const callback = await store.findCallback(principal, callbackId);
@@ -65,6 +70,14 @@ export function createProbes({ store, callbacks, prober, clock, newId, signingKe
     return { eventId, url, headers: { ...headers, "x-mcp-subscription-id": subscription.id }, body };
   }
 
+  /** An origin that answers is back, and what is due to it need not wait for its next probe. */
+  function noteAnswer(url: string, answer: ProbeResult["outcome"]): void {
+    const { origin } = new URL(url);
+    if (!slowLane.leave(origin, answer)) return;
+    announce({ kind: "origin.recovered", origin });
+    wakeDispatcher();
+  }
+
   return {
     /** One signed POST of type `test`, one attempt; resolves with what it came to. */
     async sendTestEvent(principal: string, callbackId: string): Promise<TestEventSent> {
@@ -74,6 +87,7 @@ export function createProbes({ store, callbacks, prober, clock, newId, signingKe
       if (result === "busy") throw tooManyProbes();
       const { outcome, durationMs } = result;
       announce({ kind: "callback.tested", callbackId, clientId: callback.clientId, ...outcome, durationMs });
+      noteAnswer(callback.url, outcome);
       // The receiver that was gone, or failed for long, has taken a signed POST.
       const isBack = callback.status === "disabled" && outcome.error === null;
       const enabled = isBack ? (await callbacks.enable(principal, callbackId)).enabled : null;
@@ -88,6 +102,7 @@ export function createProbes({ store, callbacks, prober, clock, newId, signingKe
       const { eventId: _, ...post } = testPost(url, callback);
       const steps = await prober.diagnose(post);
       if (steps === "busy") throw tooManyProbes();
+      for (const one of steps) if (one.step === "post") noteAnswer(url, one);
       return { url, callback, steps };
     },
   };

@@ -8,7 +8,9 @@ import { requireSecret } from "../domain/signature.ts";
 import { grantedUntil, idOfSubscription } from "../domain/subscription.ts";
 import type { LifetimePolicy, SubscriptionHealth, SubscriptionKey } from "../domain/subscription.ts";
 import type { Announce } from "./announcements.ts";
+import type { SlowLane, SlowStay } from "./delivery-ports.ts";
 import type { Clock, Store, TargetPolicy } from "./ports.ts";
+import { slowStayOf } from "./slow-lane.ts";
 import type { ListedSubscription, Replay, SubscriptionLook } from "./subscription-ports.ts";
 import type { Verification } from "./verification.ts";
 
@@ -22,6 +24,7 @@ const REPLAY_MAX = 1000;
 export const DELIVERIES_LISTED = 20;
 export interface SubscriptionsNeeds {
   readonly store: Pick<Store, "lookUpSubscription" | "putSubscription" | "removeSubscription" | "listSubscriptions">;
+  readonly slowLane: Pick<SlowLane, "stayOf">;
   readonly clock: Pick<Clock, "now">;
   readonly targetPolicy: TargetPolicy;
   readonly verification: Verification;
@@ -54,8 +57,13 @@ export interface Subscribed {
   readonly health: SubscriptionHealth | null;
 }
 
+export interface ListedEntry {
+  readonly subscription: ListedSubscription;
+  readonly slowStay: SlowStay | null;
+}
+
 export interface ListedPage {
-  readonly subscriptions: readonly ListedSubscription[];
+  readonly entries: readonly ListedEntry[];
   /** Null: there is nothing more. */
   readonly nextCursor: string | null;
 }
@@ -64,7 +72,7 @@ export type Subscriptions = ReturnType<typeof createSubscriptions>;
 
 /** Webhook subscriptions of MCP Events (SEP-3415): create and refresh are one call, and everything is named by what it is about. */
 export function createSubscriptions(needs: SubscriptionsNeeds) {
-  const { store, clock, verification, lifetime, ownMax, announce, wakeDispatcher } = needs;
+  const { store, slowLane, clock, verification, lifetime, ownMax, announce, wakeDispatcher } = needs;
 
   async function requireRoom(look: SubscriptionLook) {
     const found = await store.lookUpSubscription(look);
@@ -124,9 +132,10 @@ export function createSubscriptions(needs: SubscriptionsNeeds) {
       // One more than is shown tells whether there is a next page.
       const page = { after, limit: limit + 1, deliveries: DELIVERIES_LISTED, now: clock.now() };
       const found = await store.listSubscriptions(principal, page);
-      const subscriptions = found.slice(0, limit);
-      const last = found.length > limit ? subscriptions.at(-1) : undefined;
-      return { subscriptions, nextCursor: last === undefined ? null : cursorOf([last.createdAt, last.callbackId]) };
+      const listed = found.slice(0, limit);
+      const entries = listed.map((subscription) => ({ subscription, slowStay: slowStayOf(slowLane, subscription) }));
+      const last = found.length > limit ? listed.at(-1) : undefined;
+      return { entries, nextCursor: last === undefined ? null : cursorOf([last.createdAt, last.callbackId]) };
     },
   };
 }

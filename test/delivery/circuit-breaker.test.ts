@@ -78,4 +78,39 @@ describe("in the slow lane", () => {
     expect(breaker.record(ORIGIN, OK, T0 + 30_000)).toBe("recovered");
     expect([breaker.isSlow(ORIGIN), breaker.record(ORIGIN, DOWN, T0 + 30_001)]).toEqual([false, null]);
   });
+
+  test("it tells since when, and from when on the next probe may go", () => {
+    const { breaker } = failing(99);
+    expect(breaker.stayOf(ORIGIN)).toBeNull();
+    breaker.record(ORIGIN, DOWN, T0 + 1);
+    expect(breaker.stayOf(ORIGIN)).toEqual({ since: T0 + 1, probeAt: T0 + 30_001 });
+    breaker.record(ORIGIN, DOWN, T0 + 30_001);
+    expect(breaker.stayOf(ORIGIN)).toEqual({ since: T0 + 1, probeAt: T0 + 90_001 });
+    expect(breaker.stayOf("http://other.example")).toBeNull();
+  });
+});
+
+describe("an answer to what is no delivery", () => {
+  test.each([OK, { statusCode: 404, error: "http_4xx" }] as const)("$statusCode brings the origin back", (answer) => {
+    const { breaker } = failing(100);
+    expect(breaker.leave(ORIGIN, answer)).toBe(true);
+    expect([breaker.isSlow(ORIGIN), breaker.leave(ORIGIN, answer)]).toEqual([false, false]);
+  });
+
+  test.each([
+    DOWN,
+    { statusCode: 429, error: "http_4xx" },
+    { statusCode: null, error: "timeout" },
+    { statusCode: null, error: "blocked" },
+  ] as const)("$statusCode $error changes nothing, and puts no probe off", (answer) => {
+    const { breaker } = failing(100);
+    expect(breaker.leave(ORIGIN, answer)).toBe(false);
+    expect(breaker.stayOf(ORIGIN)).toEqual({ since: T0, probeAt: T0 + 30_000 });
+  });
+
+  test("speaks for no origin that is in order, and leaves what it has failed", () => {
+    const { breaker } = failing(99);
+    expect(breaker.leave(ORIGIN, OK)).toBe(false);
+    expect(breaker.record(ORIGIN, DOWN, T0)).toBe("slowed");
+  });
 });

@@ -2,6 +2,7 @@ import { createServer } from "node:http";
 import { onTestFinished } from "vitest";
 import { createAddressGuard } from "../../src/delivery/address-guard.ts";
 import type { PrivateTargets } from "../../src/delivery/address-ranges.ts";
+import { CircuitBreaker } from "../../src/delivery/circuit-breaker.ts";
 import { createChallenger } from "../../src/delivery/challenger.ts";
 import { createProber } from "../../src/delivery/prober.ts";
 import { createNewId } from "../../src/domain/ids.ts";
@@ -46,6 +47,8 @@ export interface ServedMcp {
   readonly port: number;
   readonly clock: FakeClock;
   readonly store: Store;
+  /** What the tools tell of origins that keep failing. */
+  readonly breaker: CircuitBreaker;
   readonly announced: readonly Announcement[];
   readonly toolNames: readonly string[];
   readonly endStreams: () => void;
@@ -90,7 +93,8 @@ export async function serveMcp(options: ServeOptions = {}): Promise<ServedMcp> {
   const announce = (announcement: Announcement): void => void announced.push(announcement);
   const chosen = { ...EVENTS, ...options.events };
   const { wakeDispatcher = () => undefined } = options;
-  const services = createServices({ store, clock, announce, wakeDispatcher }, chosen);
+  const breaker = new CircuitBreaker();
+  const services = createServices({ store, slowLane: breaker, clock, announce, wakeDispatcher }, chosen);
   const principalOf = createPrincipalOf(tokens, "local");
   const mcp = createMcp({
     ...services,
@@ -113,6 +117,7 @@ export async function serveMcp(options: ServeOptions = {}): Promise<ServedMcp> {
     port,
     clock,
     store,
+    breaker,
     announced,
     toolNames: mcp.toolNames,
     endStreams: () => mcp.endStreams(),
@@ -126,7 +131,13 @@ export async function serveMcp(options: ServeOptions = {}): Promise<ServedMcp> {
 }
 
 function createServices(
-  needs: { store: Store; clock: FakeClock; announce: McpNeeds["announce"]; wakeDispatcher: () => void },
+  needs: {
+    store: Store;
+    slowLane: CircuitBreaker;
+    clock: FakeClock;
+    announce: McpNeeds["announce"];
+    wakeDispatcher: () => void;
+  },
   { lifetime, ownMax, allow }: EventsOptions,
 ) {
   const wakes = {

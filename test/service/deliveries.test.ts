@@ -1,4 +1,5 @@
 import { expect, onTestFinished, test } from "vitest";
+import { CircuitBreaker } from "../../src/delivery/circuit-breaker.ts";
 import { createDeliveries, REDELIVER_MAX } from "../../src/service/deliveries.ts";
 import type { RedeliverSelection } from "../../src/service/callback-ports.ts";
 import type { Announcement } from "../../src/service/announcements.ts";
@@ -14,6 +15,7 @@ async function setUp(storeSeen: (store: Store) => Store = (it) => it) {
   let wakes = 0;
   const deliveries = createDeliveries({
     store: storeSeen(store),
+    slowLane: new CircuitBreaker(),
     clock: createFakeClock(T0),
     announce: (announcement) => void announced.push(announcement),
     wakeDispatcher: () => void wakes++,

@@ -2,11 +2,11 @@ import { z } from "zod";
 import type { CallbackRecord } from "../../domain/callback-health.ts";
 import { CALLBACKS_PER_TASK_MAX } from "../../domain/callback.ts";
 import { DELIVERY_STATUSES } from "../../domain/delivery.ts";
-import type { Deliveries } from "../../service/deliveries.ts";
-import type { CallbackHistory, Clock } from "../../service/ports.ts";
+import type { Deliveries, ListedCallback } from "../../service/deliveries.ts";
+import type { Clock } from "../../service/ports.ts";
 import { count, isoOf, isoTime, notAfterOf, timestamp, timestampOf } from "../answers.ts";
 import { clientGivenId, pageCursor, pointInTime } from "../arguments.ts";
-import { deliveryAnswer, showDelivery } from "../delivery-answer.ts";
+import { deliveryAnswer, showDelivery, showSlowLane, slowLaneAnswer } from "../delivery-answer.ts";
 import { defineTool } from "../tool.ts";
 import type { Tool } from "../tool.ts";
 
@@ -52,6 +52,7 @@ const callback = z.object({
   failing_since: isoTime.optional().describe("When attempts began to fail, if none has got through since."),
   last_error: z.string().optional().describe("What went wrong with the last of them."),
   last_delivery_at: isoTime.optional().describe("When one last got through before."),
+  slow_lane: slowLaneAnswer.optional(),
   deliveries: z.array(deliveryAnswer),
 });
 
@@ -90,7 +91,7 @@ export function createGetRegisteredCallbacks({
   });
 }
 
-function showCallback(history: CallbackHistory): z.input<typeof callback> {
+function showCallback(history: ListedCallback): z.input<typeof callback> {
   const { id, clientId, url, registeredAt, status } = history.callback;
   return {
     callback_id: id,
@@ -100,6 +101,7 @@ function showCallback(history: CallbackHistory): z.input<typeof callback> {
     status,
     ...notAfterOf(history.callback),
     ...showTrouble(history.callback.health),
+    ...showSlowLane(history.slowStay),
     deliveries: history.deliveries.map(showDelivery),
   };
 }

@@ -2,12 +2,11 @@ import { z } from "zod";
 import { EVENT_NAMES } from "../../domain/event.ts";
 import { endpointFaultOf } from "../../domain/subscription.ts";
 import type { Clock } from "../../service/ports.ts";
-import type { ListedSubscription } from "../../service/subscription-ports.ts";
 import { DELIVERIES_LISTED } from "../../service/subscriptions.ts";
-import type { Subscriptions } from "../../service/subscriptions.ts";
+import type { ListedEntry, Subscriptions } from "../../service/subscriptions.ts";
 import { count, isoOf, isoTime, timestamp, timestampOf } from "../answers.ts";
 import { pageCursor } from "../arguments.ts";
-import { deliveryAnswer, showDelivery } from "../delivery-answer.ts";
+import { deliveryAnswer, showDelivery, showSlowLane, slowLaneAnswer } from "../delivery-answer.ts";
 import { defineTool } from "../tool.ts";
 import type { Tool } from "../tool.ts";
 
@@ -47,6 +46,7 @@ const subscription = z.object({
   last_delivery_at: isoTime.describe("Null: none has got through.").nullable(),
   failing_since: isoTime.optional(),
   last_error: z.string().optional(),
+  slow_lane: slowLaneAnswer.optional(),
   deliveries: z.array(deliveryAnswer).describe(`The newest first, ${DELIVERIES_LISTED} at most.`),
 });
 
@@ -74,16 +74,16 @@ export function createListSubscriptions({
     async answer({ limit = LIMIT_MAX, cursor }, principal) {
       const page = await subscriptions.list(principal, { limit, cursor });
       return {
-        subscription_count: page.subscriptions.length,
+        subscription_count: page.entries.length,
         timestamp: timestampOf(clock),
-        subscriptions: page.subscriptions.map(show),
+        subscriptions: page.entries.map(show),
         ...(page.nextCursor !== null && { next_cursor: page.nextCursor }),
       };
     },
   });
 }
 
-function show(listed: ListedSubscription): z.input<typeof subscription> {
+function show({ subscription: listed, slowStay }: ListedEntry): z.input<typeof subscription> {
   const { lastDeliveryAt, failingSince, lastError } = listed.health;
   return {
     subscription_id: listed.id,
@@ -97,6 +97,7 @@ function show(listed: ListedSubscription): z.input<typeof subscription> {
     last_delivery_at: lastDeliveryAt === null ? null : isoOf(lastDeliveryAt),
     ...(failingSince !== null && { failing_since: isoOf(failingSince) }),
     ...(lastError !== null && { last_error: endpointFaultOf(lastError) }),
+    ...showSlowLane(slowStay),
     deliveries: listed.deliveries.map(showDelivery),
   };
 }

@@ -9,7 +9,7 @@ import type { Tool } from "../tool.ts";
 const DESCRIPTION = [
   "Sends one signed test POST to a callback's URL now and answers with what it came to, within seconds.",
   'Its type is "test" and it has a webhook-id of its own; it is tried once, and no history shows it.',
-  "A disabled callback that takes it is active again, and what waited for it is sent.",
+  "A disabled callback that takes it is active again, and what waited for it is sent; so is what waited since its origin kept failing (slow_lane).",
   "Use it to see whether a receiver is reachable and verifies the signature, before a task ends; diagnose_callback says more when it fails.",
 ].join(" ");
 

@@ -2,7 +2,6 @@
 import { expect, onTestFinished } from "vitest";
 import { z } from "zod";
 import { createAddressGuard } from "../../../src/delivery/address-guard.ts";
-import { CircuitBreaker } from "../../../src/delivery/circuit-breaker.ts";
 import { Dispatcher } from "../../../src/delivery/dispatcher.ts";
 import { createHttpSender } from "../../../src/delivery/http-sender.ts";
 import type { DisablePolicy } from "../../../src/domain/callback-health.ts";
@@ -93,7 +92,7 @@ export async function serveEvents(requestOf: RequestOf, options: ServeEventsOpti
 }
 
 function startDispatcher(
-  { clock, store }: ServedMcp,
+  { clock, store, breaker }: ServedMcp,
   workSource: ReturnType<typeof createWorkSource>,
   announce: (announcement: Announcement) => void,
   { waitsMs = [5000, 60_000], suspendPolicy = null, webhookId = "event" }: ServeEventsOptions,
@@ -112,7 +111,7 @@ function startDispatcher(
     subscriptionWebhookId: webhookId,
     signingKeys: [],
     limits: { total: 8, perOrigin: 4 },
-    breaker: new CircuitBreaker(),
+    breaker,
     announce,
   });
   dispatcher.start();

@@ -1,0 +1,74 @@
+/** What owners see of an origin that keeps failing, and what they can do about it. */
+import { beforeEach, describe, expect, it } from "vitest";
+import { aSubscription, T0 } from "../support/builders.ts";
+import type { Receiver } from "../support/receiver.ts";
+import { receiverWith } from "../support/sender.ts";
+import { REGISTRATION, startAsking } from "./asking.ts";
+import type { Asking } from "./asking.ts";
+import { ERAS } from "./clients.ts";
+import type { ServedMcp } from "./serve-mcp.ts";
+
+const DOWN = { statusCode: 503, error: "http_5xx" } as const;
+const SLOW_LANE = { since: new Date(T0).toISOString(), next_probe_at: new Date(T0 + 30_000).toISOString() };
+const OTHER = { ...REGISTRATION, client_id: "other", callback_url: "http://localhost:9/hook" };
+
+describe.each(ERAS)("the slow lane, as a client of $era sees it", ({ connect }) => {
+  let served: ServedMcp;
+  let call: Asking["call"];
+  let receiver: Receiver;
+  let callbackId: string;
+
+  beforeEach(async () => {
+    ({ served, call } = await startAsking(connect));
+    receiver = await receiverWith();
+    const { callback_id } = await call("register_callback", { ...REGISTRATION, callback_url: `${receiver.url}/hook` });
+    callbackId = String(callback_id);
+    await call("register_callback", OTHER);
+    for (let failures = 0; failures < 100; failures++) served.breaker.record(receiver.url, DOWN, T0);
+  });
+
+  const callbacks = async () =>
+    (await call("get_registered_callbacks", { task_id: REGISTRATION.task_id }))["callbacks"] as Record<
+      string,
+      unknown
+    >[];
+  const recoveries = () => served.announced.filter(({ kind }) => kind === "origin.recovered");
+
+  it("is on the callbacks of that origin, and on no others", async () => {
+    const [slow, other] = await callbacks();
+    expect(slow).toMatchObject({ status: "active", slow_lane: SLOW_LANE });
+    expect(other).not.toHaveProperty("slow_lane");
+  });
+
+  it("is on the subscriptions of that origin too", async () => {
+    await served.store.putSubscription(aSubscription({ url: `${receiver.url}/hook` }));
+    await served.store.putSubscription(aSubscription());
+    const { subscriptions } = await call("list_subscriptions", {});
+    const listed = subscriptions as { readonly callback_url: string; readonly slow_lane?: object }[];
+    const laneOf = new Map(listed.map(({ callback_url, slow_lane }) => [callback_url, slow_lane]));
+    expect(laneOf.get(`${receiver.url}/hook`)).toEqual(SLOW_LANE);
+    expect([laneOf.has("https://app.example/hook"), laneOf.get("https://app.example/hook")]).toEqual([true, undefined]);
+  });
+
+  it("is not on a callback to which nothing is sent anyway", async () => {
+    await call("unregister_callback", { callback_id: callbackId });
+    expect((await callbacks())[0]).not.toHaveProperty("slow_lane");
+  });
+
+  it.each(["send_test_event", "diagnose_callback"])(
+    "ends with a %s that gets through, and is told once",
+    async (tool) => {
+      await call(tool, { callback_id: callbackId });
+      expect((await callbacks())[0]).not.toHaveProperty("slow_lane");
+      await call(tool, { callback_id: callbackId });
+      expect(recoveries()).toEqual([{ kind: "origin.recovered", origin: receiver.url }]);
+    },
+  );
+
+  it.each(["send_test_event", "diagnose_callback"])("goes on as it was after a %s that fails", async (tool) => {
+    receiver.respondWith(503);
+    await call(tool, { callback_id: callbackId });
+    expect((await callbacks())[0]).toMatchObject({ slow_lane: SLOW_LANE });
+    expect(recoveries()).toEqual([]);
+  });
+});
