@@ -7,7 +7,8 @@ import type { DiagnosisStep } from "../domain/diagnosis.ts";
 
 /** Verbs of the Store; what is promised of all of them is promised of these. Another principal's row is as one that is not there. */
 export interface CallbackVerbs {
-  findCallback(principal: string, callbackId: string): Promise<Callback | null>;
+  /** With what signs for it at `now` (epoch ms). Null: there is none. */
+  findCallback(query: FindCallback): Promise<FoundCallback | null>;
   /** The callback removed and its open deliveries cancelled; removed before: as it is. Null: there is none. */
   unregisterCallback(command: UnregisterCallback): Promise<UnregisterCallbackResult | null>;
   /** A disabled callback active again, its health in order and what was held for it due now; any other as it is. Null: there is none. */
@@ -20,6 +21,17 @@ export interface CallbackVerbs {
 }
 
 /** By its id, or by the three that name it. */
+export interface FindCallback {
+  readonly principal: string;
+  readonly callbackId: string;
+  readonly now: number;
+}
+export interface FoundCallback {
+  readonly callback: Callback;
+  /** Newest first. */
+  readonly signingSecrets: readonly string[];
+}
+
 export type CallbackKey =
   | { readonly callbackId: string }
   | { readonly taskId: string; readonly clientId: string; readonly url: string };

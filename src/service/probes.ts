@@ -7,7 +7,7 @@ import { DomainError } from "../domain/errors.ts";
 import type { NewId } from "../domain/ids.ts";
 import { generateSecret, signatureHeaders } from "../domain/signature.ts";
 import type { SigningKey } from "../domain/signing-keys.ts";
-import type { Prober, ProbePost, ProbeResult } from "./callback-ports.ts";
+import type { FoundCallback, Prober, ProbePost, ProbeResult } from "./callback-ports.ts";
 import { noSuchCallback } from "./callbacks.ts";
 import type { Callbacks } from "./callbacks.ts";
 import type { Announce } from "./announcements.ts";
@@ -48,24 +48,29 @@ export function createProbes(needs: ProbesNeeds) {
   const { store, callbacks, prober, slowLane, clock, newId, signingKeys, announce, wakeDispatcher } = needs;
 
   /** A disabled callback may be tried, or nobody would learn that its receiver is back. */
-  async function findTestable(principal: string, callbackId: string): Promise<Callback> {
-    const callback = await store.findCallback(principal, callbackId);
-    if (callback === null) throw noSuchCallback(callbackId);
-    if (callback.status !== "removed") return callback;
+  async function findTestable(principal: string, callbackId: string): Promise<FoundCallback> {
+    const found = await store.findCallback({ principal, callbackId, now: clock.now() });
+    if (found === null) throw noSuchCallback(callbackId);
+    if (found.callback.status !== "removed") return found;
     throw new DomainError(
       "conflict",
       `Callback ${callbackId} was removed, so nothing is sent to it; register it again, or use diagnose_callback with the callback_url.`,
     );
   }
 
-  function testPost(url: string, callback: Callback | null): ProbePost & { readonly eventId: string } {
+  /** Signed as a delivery is. */
+  function testPost(
+    url: string,
+    callback: Callback | null,
+    signingSecrets: readonly string[],
+  ): ProbePost & { readonly eventId: string } {
     const now = clock.now();
     const subscription = callback?.subscription ?? null;
     // A receiver of MCP Events refuses what it does not know, but always answers the question whether it wants to be sent to.
     const eventId = subscription === null ? newId("evt") : `msg_verification_${newId("evt")}`;
     const body = subscription === null ? renderTestBody(callback, now) : renderVerification(newId("evt"));
     const message = { id: eventId, body, timestamp: Math.floor(now / 1000) };
-    const headers = signatureHeaders(message, [callback?.signingSecret ?? generateSecret()], signingKeys);
+    const headers = signatureHeaders(message, signingSecrets, signingKeys);
     if (subscription === null) return { eventId, url, headers, body };
     return { eventId, url, headers: { ...headers, "x-mcp-subscription-id": subscription.id }, body };
   }
@@ -81,8 +86,8 @@ export function createProbes(needs: ProbesNeeds) {
   return {
     /** One signed POST of type `test`, one attempt; resolves with what it came to. */
     async sendTestEvent(principal: string, callbackId: string): Promise<TestEventSent> {
-      const callback = await findTestable(principal, callbackId);
-      const { eventId, ...post } = testPost(callback.url, callback);
+      const { callback, signingSecrets } = await findTestable(principal, callbackId);
+      const { eventId, ...post } = testPost(callback.url, callback, signingSecrets);
       const result = await prober.post(post);
       if (result === "busy") throw tooManyProbes();
       const { outcome, durationMs } = result;
@@ -96,10 +101,11 @@ export function createProbes(needs: ProbesNeeds) {
 
     /** What is in the way of a POST, step by step: to a callback, or to a URL that is not registered yet. */
     async diagnose(principal: string, target: { callbackId: string } | { url: string }): Promise<Diagnosis> {
-      const callback = "callbackId" in target ? await findTestable(principal, target.callbackId) : null;
+      const found = "callbackId" in target ? await findTestable(principal, target.callbackId) : null;
+      const callback = found?.callback ?? null;
       const url = "url" in target ? target.url : (callback?.url ?? "");
       parseCallbackUrl(url);
-      const { eventId: _, ...post } = testPost(url, callback);
+      const { eventId: _, ...post } = testPost(url, callback, found?.signingSecrets ?? [generateSecret()]);
       const steps = await prober.diagnose(post);
       if (steps === "busy") throw tooManyProbes();
       for (const one of steps) if (one.step === "post") noteAnswer(url, one);

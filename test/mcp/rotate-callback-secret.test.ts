@@ -1,5 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { A_SECRET, aClaim, T0 } from "../support/builders.ts";
+import { receiverWith } from "../support/sender.ts";
+import { signatureBy } from "../support/signature-by.ts";
 import { COMPLETED, NOW, REGISTRATION, START, startAsking } from "./asking.ts";
 import type { Asking } from "./asking.ts";
 import { connectV1, ERAS } from "./clients.ts";
@@ -47,6 +49,17 @@ describe.each(ERAS)("rotate_callback_secret, asked by a client of $era", ({ conn
     await served.runTask(COMPLETED);
     const [claimed] = await served.store.claimDueDeliveries(aClaim());
     expect(claimed!.callback.signingSecrets).toEqual([answer["signing_secret"]]);
+  });
+
+  it.each(["send_test_event", "diagnose_callback"])("a %s is signed with both, as deliveries are", async (tool) => {
+    const receiver = await receiverWith();
+    const registration = { ...REGISTRATION, callback_url: receiver.url, secret: A_SECRET };
+    const { callback_id: tested } = await call("register_callback", registration);
+    await call(ROTATE, { callback_id: tested, secret: ANOTHER });
+    await call(tool, { callback_id: tested });
+    const [request] = receiver.requests;
+    const signatures = [ANOTHER, A_SECRET].map((secret) => signatureBy(secret, request!));
+    expect(request!.headers["webhook-signature"]).toBe(signatures.join(" "));
   });
 
   it("gives a repeated call with the same secret the same answer, and announces one rotation", async () => {

@@ -863,8 +863,10 @@ export function describeStore(name: string, open: OpenStore): void {
         expect(await unregister("stranger")).toBeNull();
         const byId = { callback: { callbackId }, now: T0 };
         expect(await store.unregisterCallback({ principal: "stranger", ...byId })).toBeNull();
-        expect(await store.findCallback("stranger", callbackId)).toBeNull();
-        expect(await store.findCallback("local", callbackId)).toMatchObject({ status: "active" });
+        expect(await store.findCallback({ principal: "stranger", callbackId, now: T0 })).toBeNull();
+        expect(await store.findCallback({ principal: "local", callbackId, now: T0 })).toMatchObject({
+          callback: { status: "active" },
+        });
         expect(await store.unregisterCallback({ principal: "local", ...byId })).toMatchObject({ removedNow: true });
       });
 

@@ -79,7 +79,7 @@ export function prepareSecretChange(db: SqliteConnection["db"], cipher: SecretCi
 }
 
 /** Throws when they cannot be read. */
-function openSecrets({ id, signingSecret, olderSecrets }: SecretColumns, cipher: SecretCipher): SigningSecrets {
+export function openSecrets({ id, signingSecret, olderSecrets }: SecretColumns, cipher: SecretCipher): SigningSecrets {
   const older = olderSecrets === null ? [] : (JSON.parse(cipher.open(id, olderSecrets)) as OlderSecret[]);
   return { current: cipher.open(id, signingSecret), older };
 }

@@ -1,8 +1,11 @@
 import { and, ne } from "./drizzle.ts";
+import { secretsAt } from "../../domain/signing-secrets.ts";
 import type {
   CallbackKey,
   EnableCallback,
   EnableCallbackResult,
+  FindCallback,
+  FoundCallback,
   UnregisterCallback,
   UnregisterCallbackResult,
 } from "../../service/callback-ports.ts";
@@ -13,6 +16,7 @@ import type { SqliteConnection } from "./connection.ts";
 import { prepareWithdraw } from "./outbox.ts";
 import { toCallback } from "./rows.ts";
 import { callbackIsRegistered, callbacks } from "./schema.ts";
+import { openSecrets } from "./secrets.ts";
 import { isGiven } from "./parameters.ts";
 
 export function unregisterVerbs(
@@ -47,9 +51,10 @@ export function unregisterVerbs(
   }
 
   return {
-    async findCallback(principal, callbackId) {
+    async findCallback({ principal, callbackId, now }: FindCallback): Promise<FoundCallback | null> {
       const row = find(principal, { callbackId });
-      return row === undefined ? null : toCallback(row, cipher);
+      if (row === undefined) return null;
+      return { callback: toCallback(row, cipher), signingSecrets: secretsAt(openSecrets(row, cipher), now) };
     },
     unregisterCallback(command) {
       return write(() => unregister(command));
