@@ -16,7 +16,7 @@ const PROBES_MAX = 16;
 /** For guard, DNS, connect and TLS together; the POST then has the time of an attempt. */
 const CONNECTING_MS_MAX = 10_000;
 
-const STEPS: readonly DiagnosisStepName[] = ["guard", "dns", "connect", "tls", "post"];
+const STEPS: readonly DiagnosisStepName[] = ["guard", "dns", "connect", "tls", "post", "signature"];
 
 export interface ProberNeeds {
   readonly guard: AddressGuard;
@@ -56,7 +56,7 @@ export function createProber(needs: ProberNeeds): ClosableProber {
     return { outcome: { statusCode, error }, durationMs: since(startedAt) };
   }
 
-  async function diagnose(request: ProbePost): Promise<readonly DiagnosisStep[]> {
+  async function diagnose(request: ProbePost, forged: ProbePost | null): Promise<readonly DiagnosisStep[]> {
     const url = new URL(request.url);
     const startedAt = performance.now();
     const allowedMs = Math.min(CONNECTING_MS_MAX, attemptTimeoutMs);
@@ -67,6 +67,7 @@ export function createProber(needs: ProberNeeds): ClosableProber {
     if (!hasFailed())
       found.push(url.protocol === "https:" ? await tryConnection("tls", url, leftMs()) : skipped("tls"));
     if (!hasFailed()) found.push(stepOf(await post(request)));
+    if (!hasFailed() && forged !== null) found.push(signatureStepOf(await post(forged)));
     return [...found, ...STEPS.slice(found.length).map(skipped)];
   }
 
@@ -93,7 +94,7 @@ export function createProber(needs: ProberNeeds): ClosableProber {
 
   return {
     post: (request) => whileThereIsRoom(() => post(request)),
-    diagnose: (request) => whileThereIsRoom(() => diagnose(request)),
+    diagnose: (request, forged) => whileThereIsRoom(() => diagnose(request, forged)),
     async close() {
       closing.abort(new Error("The prober is closed"));
       await sender.close();
@@ -126,6 +127,13 @@ function categoryOf(error: unknown): AttemptError {
 
 function stepOf({ outcome: { statusCode, error }, durationMs }: ProbeResult): DiagnosisStep {
   return { step: "post", status: error === null ? "ok" : "failed", error, statusCode, durationMs };
+}
+
+/** Of the answer to a POST that is to be refused. A receiver that redirects it, or does not answer, may have had no look at it. */
+function signatureStepOf({ outcome: { statusCode, error }, durationMs }: ProbeResult): DiagnosisStep {
+  const answered = { ...skipped("signature"), statusCode, durationMs };
+  if (error === null) return { ...answered, status: "warning" };
+  return error === "http_4xx" || error === "http_5xx" ? { ...answered, status: "ok" } : answered;
 }
 
 function ok(step: DiagnosisStepName, startedAt: number): DiagnosisStep {

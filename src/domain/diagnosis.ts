@@ -1,15 +1,15 @@
 import type { AttemptError } from "./attempt.ts";
 
-/** What an attempt goes through, in this order. */
-export type DiagnosisStepName = "guard" | "dns" | "connect" | "tls" | "post";
+/** What an attempt goes through, in this order; at last whether the receiver looks at the signature at all. */
+export type DiagnosisStepName = "guard" | "dns" | "connect" | "tls" | "post" | "signature";
 
-/** skipped: not needed for this URL, or never come to since an earlier step failed. */
+/** warning: POSTs arrive, and something is wrong all the same. skipped: not needed for this URL, not found out, or never come to since an earlier step failed. */
 export interface DiagnosisStep {
   readonly step: DiagnosisStepName;
-  readonly status: "ok" | "failed" | "skipped";
+  readonly status: "ok" | "warning" | "failed" | "skipped";
   /** Null unless failed. */
   readonly error: AttemptError | null;
-  /** Of the POST's answer. */
+  /** Of the answer to the step's POST. */
   readonly statusCode: number | null;
   readonly durationMs: number;
 }
@@ -20,7 +20,11 @@ const OK: Record<DiagnosisStepName, string> = {
   connect: "The port accepts connections.",
   tls: "The TLS handshake works and the certificate is valid for the name.",
   post: "The receiver took the test POST.",
+  signature: "The receiver refuses a POST whose signature does not verify.",
 };
+
+const UNVERIFIED =
+  "The receiver also takes a POST whose signature does not verify: let it verify the signature, or anybody who knows the URL can tell it anything.";
 
 const SKIPPED: Record<DiagnosisStepName, string> = {
   guard: "Not judged.",
@@ -28,7 +32,10 @@ const SKIPPED: Record<DiagnosisStepName, string> = {
   connect: "Not tried.",
   tls: "An http:// URL has no TLS; use https:// for receivers that are not on the same machine.",
   post: "Not sent.",
+  signature: "The receiver's answer to a POST whose signature does not verify told nothing.",
 };
+
+const NO_SECRET_YET = "Only a registered callback has a secret to verify with.";
 
 const FAILED: Record<AttemptError, string> = {
   blocked: "The address is not public, so nothing is sent there: use a public one, or see CALLBACK_ALLOW_PRIVATE.",
@@ -64,8 +71,10 @@ export function adviceOn(
   context: { readonly failedBefore: boolean; readonly isRegistered: boolean },
 ): string {
   if (status === "ok") return OK[step];
+  if (status === "warning") return UNVERIFIED;
   if (status === "skipped" || error === null) {
-    return context.failedBefore ? "Not come to: mend the step that failed first." : SKIPPED[step];
+    if (context.failedBefore) return "Not come to: mend the step that failed first.";
+    return step === "signature" && !context.isRegistered ? NO_SECRET_YET : SKIPPED[step];
   }
   if (!context.isRegistered && (statusCode === 401 || statusCode === 403)) return NOT_REGISTERED_YET;
   return REFUSED[statusCode ?? 0] ?? FAILED[error];

@@ -130,8 +130,11 @@ export interface ProbeResult {
 export interface Prober {
   /** One attempt, within the time an attempt has. `busy`: as many probes are under way as may be. */
   post(post: ProbePost): Promise<ProbeResult | "busy">;
-  /** Every step that an attempt takes, each tried on its own, up to the first that fails; the time for all is bounded. */
-  diagnose(post: ProbePost): Promise<readonly DiagnosisStep[] | "busy">;
+  /**
+   * Every step that an attempt takes, each tried on its own, up to the first that fails; the time for all is bounded. `forged`: one that
+   * the receiver should refuse, sent when it has taken the other; null: there is none.
+   */
+  diagnose(post: ProbePost, forged: ProbePost | null): Promise<readonly DiagnosisStep[] | "busy">;
 }
 
 /** Part of Announcement. */

@@ -41,6 +41,12 @@ export interface Diagnosis {
   readonly steps: readonly DiagnosisStep[];
 }
 
+/** What a POST is signed with. */
+interface Signers {
+  readonly secrets: readonly string[];
+  readonly keys: readonly SigningKey[];
+}
+
 export type Probes = ReturnType<typeof createProbes>;
 
 /** Tries of a receiver that no delivery knows of: made once, now, and stored nowhere. */
@@ -58,11 +64,10 @@ export function createProbes(needs: ProbesNeeds) {
     );
   }
 
-  /** Signed as a delivery is. */
   function testPost(
     url: string,
     callback: Callback | null,
-    signingSecrets: readonly string[],
+    { secrets, keys }: Signers,
   ): ProbePost & { readonly eventId: string } {
     const now = clock.now();
     const subscription = callback?.subscription ?? null;
@@ -70,7 +75,7 @@ export function createProbes(needs: ProbesNeeds) {
     const eventId = subscription === null ? newId("evt") : `msg_verification_${newId("evt")}`;
     const body = subscription === null ? renderTestBody(callback, now) : renderVerification(newId("evt"));
     const message = { id: eventId, body, timestamp: Math.floor(now / 1000) };
-    const headers = signatureHeaders(message, signingSecrets, signingKeys);
+    const headers = signatureHeaders(message, secrets, keys);
     if (subscription === null) return { eventId, url, headers, body };
     return { eventId, url, headers: { ...headers, "x-mcp-subscription-id": subscription.id }, body };
   }
@@ -87,7 +92,7 @@ export function createProbes(needs: ProbesNeeds) {
     /** One signed POST of type `test`, one attempt; resolves with what it came to. */
     async sendTestEvent(principal: string, callbackId: string): Promise<TestEventSent> {
       const { callback, signingSecrets } = await findTestable(principal, callbackId);
-      const { eventId, ...post } = testPost(callback.url, callback, signingSecrets);
+      const { eventId, ...post } = testPost(callback.url, callback, { secrets: signingSecrets, keys: signingKeys });
       const result = await prober.post(post);
       if (result === "busy") throw tooManyProbes();
       const { outcome, durationMs } = result;
@@ -105,8 +110,10 @@ export function createProbes(needs: ProbesNeeds) {
       const callback = found?.callback ?? null;
       const url = "url" in target ? target.url : (callback?.url ?? "");
       parseCallbackUrl(url);
-      const { eventId: _, ...post } = testPost(url, callback, found?.signingSecrets ?? [generateSecret()]);
-      const steps = await prober.diagnose(post);
+      const secrets = found?.signingSecrets ?? [generateSecret()];
+      const { eventId: _, ...post } = testPost(url, callback, { secrets, keys: signingKeys });
+      const { eventId: __, ...forged } = testPost(url, callback, { secrets: [generateSecret()], keys: [] });
+      const steps = await prober.diagnose(post, callback === null ? null : forged);
       if (steps === "busy") throw tooManyProbes();
       for (const one of steps) if (one.step === "post") noteAnswer(url, one);
       return { url, callback, steps };

@@ -16,8 +16,9 @@ function proberWith(resolve: Resolve = resolvingTo("127.0.0.1"), settings: Parti
   return prober;
 }
 
-async function diagnosed(url: string, prober = proberWith()) {
-  const steps = await prober.diagnose({ url, headers: { "webhook-id": "evt_1" }, body: "{}" });
+async function diagnosed(url: string, prober = proberWith(), forgedId: string | null = null) {
+  const post = (id: string) => ({ url, headers: { "webhook-id": id }, body: "{}" });
+  const steps = await prober.diagnose(post("evt_1"), forgedId === null ? null : post(forgedId));
   if (steps === "busy") throw new Error("busy");
   return steps.map(({ step, status, error, statusCode }) => [step, status, error ?? statusCode].join(" ").trim());
 }
@@ -32,6 +33,7 @@ describe("a diagnosis", () => {
       "connect ok",
       "tls ok",
       "post ok 204",
+      "signature skipped",
     ]);
     expect(receiver.requests).toMatchObject([{ method: "POST", path: "/hook", headers: { "webhook-id": "evt_1" } }]);
   });
@@ -48,12 +50,13 @@ describe("a diagnosis", () => {
       "connect skipped",
       "tls skipped",
       "post skipped",
+      "signature skipped",
     ]);
     expect(receiver.connections).toBe(0);
   });
 
   test("stops at a name that does not resolve, or takes too long to", async () => {
-    const failed = ["connect skipped", "tls skipped", "post skipped"];
+    const failed = ["connect skipped", "tls skipped", "post skipped", "signature skipped"];
     expect(await diagnosed("http://receiver.example/", proberWith(failingWith("ENOTFOUND")))).toEqual([
       "guard ok",
       "dns failed dns_error",
@@ -73,6 +76,7 @@ describe("a diagnosis", () => {
       "connect failed connection_refused",
       "tls skipped",
       "post skipped",
+      "signature skipped",
     ]);
   });
 
@@ -83,7 +87,7 @@ describe("a diagnosis", () => {
     const options = what.startsWith("a certificate") ? { tls: CERTIFICATE } : {};
     const receiver = await receiverWith(undefined, options);
     const found = await diagnosed(`https://receiver.example:${receiver.port}/`);
-    expect(found.slice(2)).toEqual(["connect ok", `tls failed ${category}`, "post skipped"]);
+    expect(found.slice(2)).toEqual(["connect ok", `tls failed ${category}`, "post skipped", "signature skipped"]);
     expect(receiver.requests).toEqual([]);
   });
 
@@ -91,9 +95,9 @@ describe("a diagnosis", () => {
     const { port } = await listenRaw(() => {});
     const patient = (ms: number) => proberWith(undefined, { attemptTimeoutMs: ms });
     const silentTls = await diagnosed(`https://receiver.example:${port}/`, patient(300));
-    expect(silentTls.slice(2)).toEqual(["connect ok", "tls failed timeout", "post skipped"]);
+    expect(silentTls.slice(2)).toEqual(["connect ok", "tls failed timeout", "post skipped", "signature skipped"]);
     const silent = await diagnosed(`http://receiver.example:${port}/`, patient(300));
-    expect(silent.at(-1)).toBe("post failed timeout");
+    expect(silent.at(-2)).toBe("post failed timeout");
   });
 
   test.each([
@@ -103,9 +107,34 @@ describe("a diagnosis", () => {
   ])("tells a POST answered with %i by its status, and by none of the receiver's words", async (status, category) => {
     const receiver = await receiverWith((_, response) => response.writeHead(status, { location: "/x" }).end("words"));
     const prober = proberWith();
-    expect((await diagnosed(receiver.url, prober)).at(-1)).toBe(`post failed ${category}`);
-    const steps = await prober.diagnose({ url: receiver.url, headers: {}, body: "{}" });
+    expect((await diagnosed(receiver.url, prober, "evt_2")).slice(-2)).toEqual([
+      `post failed ${category}`,
+      "signature skipped",
+    ]);
+    expect(receiver.requests).toHaveLength(1);
+    const steps = await prober.diagnose({ url: receiver.url, headers: {}, body: "{}" }, null);
     expect(JSON.stringify(steps)).not.toContain("words");
+  });
+
+  test.each([
+    [204, "signature warning 204"],
+    [401, "signature ok 401"],
+    [500, "signature ok 500"],
+    [302, "signature skipped 302"],
+  ])("that ends with a forged POST, answered with %i: %s", async (status, found) => {
+    const receiver = await receiverWith(({ headers }, response) =>
+      response.writeHead(headers["webhook-id"] === "evt_2" ? status : 204).end(),
+    );
+    expect((await diagnosed(receiver.url, proberWith(), "evt_2")).slice(-2)).toEqual(["post ok 204", found]);
+    expect(receiver.requests.map(({ headers }) => headers["webhook-id"])).toEqual(["evt_1", "evt_2"]);
+  });
+
+  test("that ends with a forged POST, not answered: it is not known whether that was its signature's doing", async () => {
+    const receiver = await receiverWith(({ headers }, response) => {
+      if (headers["webhook-id"] === "evt_1") response.writeHead(204).end();
+    });
+    const impatient = proberWith(undefined, { attemptTimeoutMs: 300 });
+    expect((await diagnosed(receiver.url, impatient, "evt_2")).slice(-2)).toEqual(["post ok 204", "signature skipped"]);
   });
 });
 

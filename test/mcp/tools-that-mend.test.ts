@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { A_SECRET, FAILED_503 } from "../support/builders.ts";
 import { receiverWith } from "../support/sender.ts";
+import { signatureBy } from "../support/signature-by.ts";
 import { attempt, COMPLETED, NOW, REGISTRATION, START, startAsking, URL_B } from "./asking.ts";
 import type { Asking } from "./asking.ts";
 import { ERAS } from "./clients.ts";
@@ -337,8 +338,12 @@ describe.each(ERAS)("the tools that mend, asked by a client of $era", ({ connect
 
   describe("diagnose_callback", () => {
     it("answers for each step of a callback that works", async () => {
-      const receiver = await receiverWith();
-      const { callback_id } = await call("register_callback", { ...REGISTRATION, callback_url: receiver.url });
+      const receiver = await receiverWith((request, response) => {
+        const isOurs = request.headers["webhook-signature"] === signatureBy(A_SECRET, request);
+        response.writeHead(isOurs ? 204 : 401).end();
+      });
+      const registration = { ...REGISTRATION, callback_url: receiver.url, secret: A_SECRET };
+      const { callback_id } = await call("register_callback", registration);
       const answer = await call("diagnose_callback", { callback_id });
       expect(answer).toMatchObject({
         status: "ok",
@@ -351,10 +356,26 @@ describe.each(ERAS)("the tools that mend, asked by a client of $era", ({ connect
           { step: "connect", status: "ok" },
           { step: "tls", status: "skipped", message: expect.stringContaining("http://") },
           { step: "post", status: "ok", status_code: 204 },
+          { step: "signature", status: "ok", status_code: 401, message: expect.stringContaining("refuses") },
         ],
         message: `✅ ${receiver.url} is reachable and takes POSTs.`,
         timestamp: NOW,
       });
+    });
+
+    it("warns of a receiver that takes what is not signed with its secret", async () => {
+      const receiver = await receiverWith();
+      const { callback_id } = await call("register_callback", { ...REGISTRATION, callback_url: receiver.url });
+      const answer = await call("diagnose_callback", { callback_id });
+      expect(answer).toMatchObject({
+        status: "ok",
+        message: expect.stringMatching(/^✅ .* takes POSTs\. ⚠️ signature: /),
+      });
+      expect((answer["steps"] as object[]).at(-1)).toMatchObject({ status: "warning", error: null, status_code: 204 });
+      const [genuine, forged] = receiver.requests;
+      expect(JSON.parse(forged!.body)).toEqual(JSON.parse(genuine!.body));
+      expect(forged!.headers["webhook-id"]).not.toBe(genuine!.headers["webhook-id"]);
+      expect(receiver.requests).toHaveLength(2);
     });
 
     it("tries a URL before it is registered, and takes the refusal of its signature for what it is", async () => {
@@ -375,6 +396,7 @@ describe.each(ERAS)("the tools that mend, asked by a client of $era", ({ connect
         steps: [
           { step: "guard", status: "failed", error: "blocked" },
           { status: "skipped", message: "Not come to: mend the step that failed first." },
+          { status: "skipped" },
           { status: "skipped" },
           { status: "skipped" },
           { status: "skipped" },

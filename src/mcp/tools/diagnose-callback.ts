@@ -11,7 +11,8 @@ import type { Tool } from "../tool.ts";
 
 const DESCRIPTION = [
   "Finds out why POSTs do not arrive: tries the address guard, DNS, the connection, TLS and a signed test POST, one after the other, up to the first that fails.",
-  "Each step is answered with ok, failed or skipped, a category and one sentence of what to do.",
+  "A callback that takes it gets a second one whose signature does not verify, which it should refuse.",
+  "Each step is answered with ok, warning, failed or skipped, a category and one sentence of what to do.",
   "Give callback_id, or callback_url to try a URL before it is registered (the POST's signature is then made with a throwaway secret).",
 ].join(" ");
 
@@ -27,13 +28,17 @@ const input = z.strictObject({
 });
 
 const step = z.object({
-  step: z.enum(["guard", "dns", "connect", "tls", "post"]),
-  status: z.enum(["ok", "failed", "skipped"]).describe("skipped: not needed, or not come to."),
+  step: z.enum(["guard", "dns", "connect", "tls", "post", "signature"]),
+  status: z
+    .enum(["ok", "warning", "failed", "skipped"])
+    .describe(
+      "warning: POSTs arrive, and something is wrong all the same. skipped: not needed, not found out, or not come to.",
+    ),
   error: z
     .string()
     .describe("The category, as in an attempt, e.g. dns_error or http_4xx; null unless failed.")
     .nullable(),
-  status_code: count.nullable().describe("The receiver's HTTP status; null for all steps but post."),
+  status_code: count.nullable().describe("The receiver's HTTP status; null for all steps but post and signature."),
   duration_ms: count,
   message: z.string().describe("What was found and what to do."),
 });
@@ -73,7 +78,7 @@ export function createDiagnoseCallback({
         callback_url: url,
         ...(callback !== null && { callback_status: callback.status }),
         steps,
-        message: failed === undefined ? okMessageOf(diagnosis) : `⚠️ ${failed.step}: ${failed.message}`,
+        message: failed === undefined ? okMessageOf(diagnosis, steps) : `⚠️ ${failed.step}: ${failed.message}`,
         timestamp: timestampOf(clock),
       };
     },
@@ -99,7 +104,11 @@ function showSteps({ steps, callback }: Diagnosis): z.input<typeof step>[] {
   }));
 }
 
-function okMessageOf({ url, callback }: Diagnosis): string {
-  if (callback?.status !== "disabled") return `✅ ${url} is reachable and takes POSTs.`;
-  return `✅ ${url} takes POSTs again, but the callback is disabled: enable it with enable_callback.`;
+function okMessageOf({ url, callback }: Diagnosis, steps: readonly z.input<typeof step>[]): string {
+  const found =
+    callback?.status === "disabled"
+      ? `✅ ${url} takes POSTs again, but the callback is disabled: enable it with enable_callback.`
+      : `✅ ${url} is reachable and takes POSTs.`;
+  const warned = steps.find(({ status }) => status === "warning");
+  return warned === undefined ? found : `${found} ⚠️ ${warned.step}: ${warned.message}`;
 }
