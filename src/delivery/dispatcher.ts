@@ -210,7 +210,7 @@ export class Dispatcher {
     );
     if (recorded === null) return null;
     announceAttempt(announce, identity, { callbackId: callback.id, number, durationMs, outcome, next, recorded });
-    const keepsClaim = recorded.claimHeld && recorded.isHeld !== true;
+    const keepsClaim = recorded.claimHeld && recorded.isHeld !== true && recorded.isDueAgain !== true;
     if (keepsClaim && step.status === "pending" && step.keepClaim) return step.nextAttemptAt - endedAt;
     const isQuiet = step.status !== "pending" && recorded.isDueAgain !== true && recorded.callbackChange === undefined;
     // Something may have become due, now or later.

@@ -342,6 +342,28 @@ test("one that is redelivered while it is being sent is sent once more, right af
   expect(await delivery()).toMatchObject({ status: "delivered", attemptCount: 2 });
 });
 
+test.each([
+  ["near", 1000],
+  ["long", 5000],
+])(
+  "one that is redelivered during an attempt which fails before a %s wait is sent once more, right after",
+  async (_, waitMs) => {
+    const { dispatcher, receiver, finishTask, delivery, clock, store, said } = await setUp({ waitsMs: [waitMs] });
+    const arrived = Promise.withResolvers<() => void>();
+    receiver.respondWith((__, response) => arrived.resolve(() => response.writeHead(500).end()));
+    dispatcher.start();
+    await finishTask();
+    const release = await arrived.promise;
+    const { id: deliveryId } = await delivery();
+    await store.redeliver({ principal: "local", selection: { deliveryId }, now: clock.now() });
+    receiver.respondWith(204);
+    release();
+    await until("the event is settled", () => said("event.settled").length === 1);
+    expect(receiver.requests).toHaveLength(2);
+    expect(await delivery()).toMatchObject({ status: "delivered", attemptCount: 2 });
+  },
+);
+
 test("when the schedule is used up the delivery is exhausted and says why", async () => {
   const { dispatcher, receiver, finishTask, said, delivery } = await setUp({ waitsMs: [] });
   receiver.respondWith(500);
