@@ -14,8 +14,8 @@ export interface CallbackVerbs {
   /** A disabled callback active again, its health in order and what was held for it due now; any other as it is. Null: there is none. */
   enableCallback(command: EnableCallback): Promise<EnableCallbackResult | null>;
   /**
-   * Opens one delivery, or up to `limit` matching ones, again: a settled one is due now with its schedule anew, a pending one is due
-   * now, and one that is being sent is due again as soon as its attempt is over. Those of progress are left as they are.
+   * Opens one delivery, or up to `limit` matching ones, again, with its schedule anew: due now, or as soon as its attempt is over if it is
+   * being sent. Those of progress are left as they are.
    */
   redeliver(command: Redeliver): Promise<RedeliverResult>;
 }

@@ -324,6 +324,22 @@ test("a redelivered one has its whole schedule again, attempt numbers going on, 
   expect(new Set(receiver.requests.map(({ headers }) => headers["webhook-timestamp"])).size).toBe(3);
 });
 
+test("redelivering one that waits uses up nothing of its schedule, however often its owner tries", async () => {
+  const { dispatcher, receiver, finishTask, attempts, delivery, clock, store, workSource } = await setUp({
+    waitsMs: [5000, 60_000],
+  });
+  receiver.respondWith(500);
+  dispatcher.start();
+  await finishTask();
+  for (let tries = 1; tries <= 4; tries++) {
+    await attempts(tries);
+    expect(await delivery()).toMatchObject({ status: "pending", nextAttemptAt: clock.now() + 5000 });
+    const { id: deliveryId } = await delivery();
+    await store.redeliver({ principal: "local", selection: { deliveryId }, now: clock.now() });
+    workSource.wake();
+  }
+});
+
 test("one that is redelivered while it is being sent is sent once more, right after", async () => {
   const { dispatcher, receiver, finishTask, delivery, clock, store, said } = await setUp();
   const arrived = Promise.withResolvers<() => void>();

@@ -26,8 +26,8 @@ export function filterParameters({ statuses, since }: DeliveryFilter) {
 }
 
 /**
- * Opens a delivery again: a settled one with its schedule anew; a pending one is only due now (a claim kept over a wait is void by
- * that); one that is being sent is marked, since its claim must hold until its attempt is recorded.
+ * Opens a delivery again, its schedule anew: it is due now (a claim kept over a wait is void by that), or marked if it is being sent,
+ * since its claim must hold until its attempt is recorded.
  */
 export function prepareReopen(db: SqliteConnection["db"]): (deliveryId: string, now: number) => void {
   const dueNow = sql`min(coalesce(${deliveries.nextAttemptAt}, ${bound("now")}), ${bound("now")})`;
@@ -36,7 +36,7 @@ export function prepareReopen(db: SqliteConnection["db"]): (deliveryId: string, 
     .set({
       status: sql`case when ${isBeingSent} then 'sending' else 'pending' end`,
       sendAgain: sql`${isBeingSent}`,
-      attemptsBefore: sql`case when ${deliveryIsOpen} then ${deliveries.attemptsBefore} else ${deliveries.attemptCount} end`,
+      attemptsBefore: sql`${deliveries.attemptCount}`,
       nextAttemptAt: sql`case when ${isBeingSent} then null else ${dueNow} end`,
       reason: null,
       // The callback's, which may have been chosen anew since.
