@@ -26,6 +26,14 @@ export interface Addressee {
   readonly cursor: string | null;
 }
 
+/** What every body says, in the order of the standard one. */
+interface Told {
+  readonly type: string;
+  /** ISO 8601. */
+  readonly timestamp: string;
+  readonly data: object;
+}
+
 const MESSAGES: Record<EventType, string> = {
   task_completed: "🎉 Task completed successfully!",
   task_failed: "❌ Task failed",
@@ -53,20 +61,24 @@ export function contentTypeOf(profile: BodyProfile): string {
   return profile === "cloudevents" ? "application/cloudevents+json" : "application/json";
 }
 
-function standardBody(event: Event, addressee: Addressee): object {
+function standardBody(event: Event, addressee: Addressee): Told {
   return { type: event.type, timestamp: timeOf(event), data: dataFor(event, addressee) };
 }
 
-/** Source and id name the event for ever, so the source is no URL of this server, which may move. */
 function cloudEventBody(event: Event, addressee: Addressee): object {
+  return inCloudEvent(event.id, standardBody(event, addressee));
+}
+
+/** Source and id name the event for ever, so the source is no URL of this server, which may move. */
+function inCloudEvent(id: string, { type, timestamp, data }: Told): object {
   return {
     specversion: "1.0",
-    id: event.id,
+    id,
     source: "urn:mcp-callbacks:tasks",
-    type: event.type,
-    time: timeOf(event),
+    type,
+    time: timestamp,
     datacontenttype: "application/json",
-    data: dataFor(event, addressee),
+    data,
   };
 }
 
@@ -86,19 +98,22 @@ function timeOf(event: Event): string {
   return new Date(event.occurredAt).toISOString();
 }
 
-/** A POST that tells of no task: what a receiver is tried with. `callback`: null for a URL that is not registered yet. */
-export function renderTestBody(
-  callback: { readonly id: string; readonly taskId: string | null; readonly clientId: string } | null,
-  now: number,
-): string {
-  return JSON.stringify({
-    type: "test",
-    timestamp: new Date(now).toISOString(),
-    data: {
-      callback_id: callback?.id ?? null,
-      task_id: callback?.taskId ?? null,
-      client_id: callback?.clientId ?? null,
-      message: "🧪 This is a test event: no task has ended, and nothing needs to be done.",
-    },
-  });
+/** What a receiver is tried with; null: it is not registered yet. */
+export type Tried = {
+  readonly id: string;
+  readonly taskId: string | null;
+  readonly clientId: string;
+  readonly profile: BodyProfile;
+} | null;
+
+/** A POST that tells of no task, in the format of the callback's deliveries. `id`: its `webhook-id`. `now`: epoch ms. */
+export function renderTestBody(id: string, callback: Tried, now: number): string {
+  const data = {
+    callback_id: callback?.id ?? null,
+    task_id: callback?.taskId ?? null,
+    client_id: callback?.clientId ?? null,
+    message: "🧪 This is a test event: no task has ended, and nothing needs to be done.",
+  };
+  const told = { type: "test", timestamp: new Date(now).toISOString(), data };
+  return JSON.stringify(callback?.profile === "cloudevents" ? inCloudEvent(id, told) : told);
 }

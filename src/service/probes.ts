@@ -1,4 +1,4 @@
-import { renderTestBody } from "../domain/body.ts";
+import { contentTypeOf, renderTestBody } from "../domain/body.ts";
 import { renderVerification } from "../domain/control.ts";
 import { parseCallbackUrl } from "../domain/callback.ts";
 import type { Callback } from "../domain/callback.ts";
@@ -73,9 +73,10 @@ export function createProbes(needs: ProbesNeeds) {
     const subscription = callback?.subscription ?? null;
     // A receiver of MCP Events refuses what it does not know, but always answers the question whether it wants to be sent to.
     const eventId = subscription === null ? newId("evt") : `msg_verification_${newId("evt")}`;
-    const body = subscription === null ? renderTestBody(callback, now) : renderVerification(newId("evt"));
+    const body = subscription === null ? renderTestBody(eventId, callback, now) : renderVerification(newId("evt"));
     const message = { id: eventId, body, timestamp: Math.floor(now / 1000) };
-    const headers = signatureHeaders(message, secrets, keys);
+    const contentType = contentTypeOf(callback?.profile ?? "standard");
+    const headers = { "content-type": contentType, ...signatureHeaders(message, secrets, keys) };
     if (subscription === null) return { eventId, url, headers, body };
     return { eventId, url, headers: { ...headers, "x-mcp-subscription-id": subscription.id }, body };
   }

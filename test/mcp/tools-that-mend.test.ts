@@ -1,3 +1,4 @@
+import { CloudEvent, HTTP } from "cloudevents";
 import { Webhook } from "standardwebhooks";
 import { beforeEach, describe, expect, it } from "vitest";
 import { z } from "zod";
@@ -208,6 +209,25 @@ describe.each(ERAS)("the tools that mend, asked by a client of $era", ({ connect
       expect((await historyOf()).callbacks).toMatchObject([{ deliveries: [] }]);
       expect(await served.store.counts()).toMatchObject({ pendingCallbacks: 1 });
     });
+
+    it.each(["send_test_event", "diagnose_callback"])(
+      "comes in the callback's own format, also by %s",
+      async (tool) => {
+        const receiver = await receiverWith();
+        const registration = { ...REGISTRATION, callback_url: receiver.url, body_format: "cloudevents" };
+        const { callback_id } = await call("register_callback", registration);
+        await call(tool, { callback_id });
+        const [{ headers, body }] = receiver.requests as [(typeof receiver.requests)[0]];
+        expect(headers["content-type"]).toBe("application/cloudevents+json");
+        const read = HTTP.toEvent({ headers: { "content-type": headers["content-type"] }, body });
+        expect(read instanceof CloudEvent && read.validate()).toBe(true);
+        expect(read).toMatchObject({
+          id: headers["webhook-id"],
+          type: "test",
+          data: { callback_id, task_id: "demo_task_123" },
+        });
+      },
+    );
 
     it("answers with the category of a failure, tried once, and never with the receiver's words", async () => {
       const receiver = await receiverWith((_, response) => response.writeHead(500).end("secret of the house"));
