@@ -1,4 +1,4 @@
-import { cpSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { cpSync, linkSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
 import { expect, onTestFinished, test } from "vitest";
@@ -22,6 +22,16 @@ test("a second server on the same file is refused, and may start once the first 
   await first.close();
   const second = await openTestStore(file);
   await second.close();
+});
+
+test("a file with a second name (a hard link) is refused by either: the lock of one would not be seen by the other", async () => {
+  const file = someFile();
+  await (await openTestStore(file)).close();
+  const other = join(dirname(file), "other.db");
+  linkSync(file, other);
+  for (const name of [file, other]) await expect(openTestStore(name)).rejects.toThrow(/has 2 names \(hard links\)/);
+  rmSync(other);
+  await (await openTestStore(file)).close();
 });
 
 test("what was written is moved from the log into the file in a moment without work, long before the log has grown large", async () => {

@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, readFileSync, realpathSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
 import { drizzle, migrate } from "./drizzle.ts";
@@ -81,10 +81,20 @@ function createFile(file: string): string {
   try {
     mkdirSync(dirname(file), { recursive: true });
     closeSync(openSync(file, "a", FILE_MODE));
+    requireOneName(file);
     return realpathSync(file);
   } catch (error) {
     throw asStartError(file, error);
   }
+}
+
+/** Lock and write-ahead log go by the file's name: by two names two servers would write into one file unseen (sqlite.org/howtocorrupt.html, "Multiple links to the same file"). */
+function requireOneName(file: string): void {
+  const { nlink } = statSync(file);
+  if (nlink <= 1) return;
+  throw new StartError(
+    `The database ${file} has ${nlink} names (hard links), and what is written by one of them may be lost by another; remove the others, or copy the file and set DATABASE_URL to the copy.`,
+  );
 }
 
 /**
