@@ -161,13 +161,19 @@ export class Dispatcher {
     if (claimed === null && !this.#room.hasPlaceFor(origin, clock.now())) return this.#giveBack(delivery);
     const ticket = claimed ?? this.#room.enter(origin, clock.now());
     try {
-      if (claimed === null && !(await store.resumeClaim(delivery))) return null;
+      if (claimed === null && !(await store.resumeClaim(delivery))) return this.#leaveToOthers();
       // Its time was over while it waited for room or for the claim's commit: given back, it is ended by the next pass.
       if (isOver(delivery.notAfter, clock.now())) return await this.#giveBack(delivery);
       return await this.#attempt(delivery, delivery.attemptCount + tryNumber, ticket);
     } finally {
       this.#room.leave(ticket);
     }
+  }
+
+  /** The claim was withdrawn over its wait, by whom the end of that was none of their business: if the delivery is due, it is claimed anew. */
+  #leaveToOthers(): null {
+    this.#needs.workSource.wake();
+    return null;
   }
 
   async #giveBack(delivery: ClaimedDelivery): Promise<null> {

@@ -65,15 +65,20 @@ export function createDeliveries({ store, slowLane, clock, announce, wakeDispatc
     const deliveryIds: string[] = [];
     let passedOver = 0;
     let next = request.cursor === undefined ? null : positionOf(request.cursor);
-    do {
-      const selection = selectionOf(request, next);
-      const result = await store.redeliver({ principal, selection, now: clock.now() });
-      if (result.kind === "not_found") throw nothingThere(request);
-      if (result.kind === "refused") throw notRedelivered(result.callbackId, result.why);
-      deliveryIds.push(...result.deliveryIds);
-      passedOver += result.passedOver;
-      next = result.next;
-    } while (next !== null && deliveryIds.length + passedOver < REDELIVER_MAX);
+    try {
+      do {
+        const selection = selectionOf(request, next);
+        const result = await store.redeliver({ principal, selection, now: clock.now() });
+        if (result.kind === "not_found") throw nothingThere(request);
+        if (result.kind === "refused") throw notRedelivered(result.callbackId, result.why);
+        deliveryIds.push(...result.deliveryIds);
+        passedOver += result.passedOver;
+        next = result.next;
+      } while (next !== null && deliveryIds.length + passedOver < REDELIVER_MAX);
+    } finally {
+      // A step that fails takes back nothing of those before it.
+      if (deliveryIds.length > 0) wakeDispatcher();
+    }
     return { deliveryIds, passedOver, next };
   }
 
@@ -96,10 +101,7 @@ export function createDeliveries({ store, slowLane, clock, announce, wakeDispatc
     /** Sends one delivery, or all that match, again: pending rows when this resolves, so that no crash forgets them. */
     async redeliver(principal: string, request: RedeliverRequest): Promise<Redelivered> {
       const { deliveryIds, passedOver, next } = await redeliverAll(principal, request);
-      if (deliveryIds.length > 0) {
-        announce({ kind: "deliveries.redelivered", count: deliveryIds.length });
-        wakeDispatcher();
-      }
+      if (deliveryIds.length > 0) announce({ kind: "deliveries.redelivered", count: deliveryIds.length });
       return { deliveryIds, passedOver, nextCursor: next === null ? null : cursorOf([next.callbackId, next.eventId]) };
     },
   };

@@ -23,7 +23,7 @@ export interface DeliveryVerbs {
   recordAttempt(command: RecordAttempt): Promise<RecordAttemptResult>;
   /** Gives a claim back, due at `nextAttemptAt`, without an attempt: for failures of our own. */
   releaseClaim(claim: DeliveryClaim, nextAttemptAt: number): Promise<void>;
-  /** Pending deliveries whose callback's not_after has come, at most `limit`, now exhausted without another attempt. */
+  /** Pending deliveries whose callback's not_after has come, now exhausted without another attempt: `limit` of them, or fewer when those are all. */
   expireDeliveries(command: { readonly now: number; readonly limit: number }): Promise<readonly ExpiredDelivery[]>;
   outlook(now: number): Promise<Outlook>;
 }

@@ -53,6 +53,24 @@ test("many deliveries are opened in steps of a bounded size, and the dispatcher 
   expect(await store.claimDueDeliveries(aClaim({ limit: 999, perOrigin: 999 }))).toHaveLength(700);
 });
 
+test("what was opened before a later step failed is sent: the dispatcher is woken", async () => {
+  let steps = 0;
+  const { deliveries, wakes } = await setUp((inner) => ({
+    ...inner,
+    async redeliver() {
+      if (++steps === 2) throw new Error("the disk is full");
+      return {
+        kind: "redelivered",
+        deliveryIds: ["dlv_1"],
+        passedOver: 0,
+        next: { callbackId: "cb_1", eventId: "evt_1" },
+      };
+    },
+  }));
+  await expect(deliveries.redeliver("local", { callbackId: "cb_1" })).rejects.toThrow("the disk is full");
+  expect(wakes()).toBe(1);
+});
+
 test("one call looks at so many and no more; the next goes on from its cursor", async () => {
   const afters: unknown[] = [];
   const { deliveries } = await setUp((inner) => ({

@@ -614,6 +614,20 @@ export function describeStore(name: string, open: OpenStore): void {
         return history.find(({ callback }) => callback.clientId === clientId)!.deliveries[0]!;
       }
 
+      test("ends as many as asked for, whatever becomes of some of them at that very moment", async () => {
+        for (const clientId of ["a", "b", "c"])
+          await store.registerCallback(aRegistration({ clientId, notAfter: EXPIRY }));
+        await complete(await runningTask());
+        const history = await store.deliveryHistory("local", "task-1");
+        const unregisterAll = history
+          .slice(0, 2)
+          .map(({ callback: { id } }) =>
+            store.unregisterCallback({ principal: "local", callback: { callbackId: id }, now: EXPIRY }),
+          );
+        expect(await expire(EXPIRY, 1)).toHaveLength(1);
+        await Promise.all(unregisterAll);
+      });
+
       test("ends a pending delivery from its not_after on, without an attempt, and leaves the others", async () => {
         await twoCallbacks();
         expect(await expire(EXPIRY - 1)).toEqual([]);

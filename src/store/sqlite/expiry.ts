@@ -25,8 +25,10 @@ export function expiryVerbs({ db, write }: SqliteConnection): Pick<Store, "expir
   return {
     async expireDeliveries({ now, limit }) {
       // Asked at every pass and nearly always in vain, so it costs one look at a small index and no transaction.
-      const found = expiring.find.all({ now, limit });
-      return found.length === 0 ? [] : write(() => found.flatMap(({ id }) => expire(id, now)));
+      const find = () => expiring.find.all({ now, limit });
+      if (find().length === 0) return [];
+      // Looked for again: others may be writing before us, and fewer than `limit` says that there are no more.
+      return write(() => find().flatMap(({ id }) => expire(id, now)));
     },
     async outlook(now) {
       const first = next.due.get({ after: 0 })?.at ?? null;

@@ -189,6 +189,18 @@ describe("an answer of", () => {
     });
   });
 
+  it("a refresh during a short wait, which makes its claim void, does not leave the event lying there", async () => {
+    await setUp({ waitsMs: [1000, 60_000] });
+    await subscribe();
+    receiver.answer(503, 204);
+    await served.endTask("task-1");
+    await served.attempts(1);
+    await until("the claim is kept over the wait", () => served.clock.sleeping === 2);
+    await subscribe();
+    served.clock.advance(1000);
+    await deliveries(2);
+  });
+
   it.each([410, 413])("%d means one attempt, and the next event comes all the same", async (status) => {
     await subscribe();
     receiver.answer(status, 204);
