@@ -79,6 +79,7 @@ export function parseTargetUrl(name: string, text: string): URL {
   if (url === null) throw invalidUrl("is not a valid URL");
   if (/^https?:\/\/[^/?#]*@/i.test(text))
     throw invalidUrl("must not contain user information; authenticate with the signature");
+  if (url.port === "0") throw invalidUrl("must not have the port 0, where nothing can listen");
   if (url.hostname.length > HOST_NAME_CHARS_MAX)
     throw invalidUrl(`has a host name over ${HOST_NAME_CHARS_MAX} characters`);
   if (text.includes("#")) throw invalidUrl("must not contain a fragment");

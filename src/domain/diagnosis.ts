@@ -46,7 +46,7 @@ const FAILED: Record<AttemptError, string> = {
     "The connection was cut off: check for a crash, a proxy, or a port that speaks TLS when http:// is used.",
   timeout: "It took too long: check for a firewall that drops packets, and answer 2xx before doing the work.",
   tls_error:
-    "The TLS handshake failed: check that the certificate is valid for the name, complete with its chain and not expired, and that the port speaks TLS.",
+    "The TLS handshake failed: check that the certificate is valid for the name, complete with its chain and not expired, that its authority is a public one or in CALLBACK_CA_FILE, and that the port speaks TLS.",
   http_3xx: "The receiver redirects, and redirects are not followed: register the URL that it redirects to.",
   http_4xx: "The receiver refuses the POST: check the path, that it takes POST, and its authentication.",
   http_5xx: "The receiver failed on the POST: look into its own log.",
@@ -59,6 +59,7 @@ const REFUSED: Readonly<Record<number, string>> = {
   405: "The receiver takes no POST on this path: check its routes.",
   410: "The receiver says that it is gone; a real delivery that gets this answer disables the callback.",
   413: "The receiver finds the POST too large; a real delivery that gets this answer is given up.",
+  429: "The receiver gets too many requests, or says so: let it take those of this server.",
   415: "The receiver does not take application/json: let it.",
 };
 

@@ -43,6 +43,11 @@ export function subscriptionIdOf(canonicalKey: string): string {
   return `sub_${createHash("sha256").update(canonicalKey).digest("hex").slice(0, 32)}`;
 }
 
+/** Whether this may be a task's internal id, which is also the cursor of pages of tasks. */
+export function isTaskId(text: string): boolean {
+  return /^tsk_[0-9a-z]{26}$/.test(text);
+}
+
 /** Whether a client may use this text as a task_id or client_id: 1 to 200 characters, none of them a control character. */
 export function isClientGivenId(text: string): boolean {
   // What nearly all are. The other rules take ten times as long.

@@ -11,6 +11,7 @@ const KINDS: Record<string, string> = {
   array: "an array",
   record: "a JSON object",
   object: "a JSON object",
+  int: "a whole number",
 };
 
 /** A task_id or client_id. */
@@ -75,8 +76,10 @@ export function pointInTime() {
 
 /** What is wrong with a tool's arguments: one sentence that names each of them and says what to do. */
 export function problemsOf({ issues }: z.ZodError): string {
-  const clauses = issues.slice(0, PROBLEMS_MAX).map(problemOf);
-  const more = issues.length - clauses.length;
+  const named = issues.slice(0, PROBLEMS_MAX);
+  // A number may break a rule in two ways that read the same.
+  const clauses = new Set(named.map(problemOf));
+  const more = issues.length - named.length;
   return `${[...clauses, ...(more > 0 ? [`and ${more} more problems`] : [])].join("; ")}.`;
 }
 

@@ -28,6 +28,7 @@ test.each([
   ["no host", "http://", "not a valid URL"],
   ["a host name over 253 characters", `http://${"a.".repeat(130)}example/`, "253"],
   ["a bad port", "http://example.com:99999/", "not a valid URL"],
+  ["port 0", "http://example.com:0/", "must not have the port 0"],
   ["2,049 characters", `http://example.com/${"a".repeat(2030)}`, "2048"],
 ])("refuses a URL with %s and says why", (_, url, why) => {
   expect(() => parseCallbackUrl(url)).toThrow(why);

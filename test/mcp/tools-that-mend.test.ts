@@ -453,6 +453,22 @@ describe.each(ERAS)("the tools that mend, asked by a client of $era", ({ connect
       expect((await historyOf({ since: "2027-01-01T00:00:00+01:00" })).callbacks).toEqual([]);
     });
 
+    it("says of a number that breaks a rule what the rule is, once", async () => {
+      const rule = (limit: number) => fail("get_registered_callbacks", { task_id: "t", limit });
+      expect((await rule(1.5)).message).toBe("limit must be a whole number.");
+      expect((await rule(1e308)).message).toBe("limit must be a whole number from 1 to 1000.");
+    });
+
+    it.each(["z", "", "0", "WzE3OTU2MzA2MjIyMjYsImNiXzEiXQ"])(
+      "list_tasks takes no cursor but its own: %j",
+      async (cursor) => {
+        expect(await fail("list_tasks", { cursor })).toEqual({
+          code: "invalid",
+          message: "cursor is none of ours: repeat a next_cursor of this tool as it was, or leave it out.",
+        });
+      },
+    );
+
     it.each([{ limit: 0 }, { limit: 1001 }, { limit: 1.5 }, { limit: "2" }, { cursor: "WzFd" }, { status: "lost" }])(
       "%j is invalid",
       async (given) => {

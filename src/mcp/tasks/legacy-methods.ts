@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isTaskId } from "../../domain/ids.ts";
 import { hasEnded } from "../../domain/task.ts";
 import type { Task } from "../../domain/task.ts";
 import type { Call } from "../call.ts";
@@ -13,10 +14,7 @@ const PAGE_TASKS_MAX = 50;
 const taskParams = z.looseObject({ taskId: z.string() });
 /** A cursor is the id with which the page before ended. */
 const listParams = z.looseObject({
-  cursor: z
-    .string()
-    .regex(/^tsk_[0-9a-z]{26}$/)
-    .optional(),
+  cursor: z.string().refine(isTaskId).optional(),
 });
 
 /** The experimental tasks of 2025-11-25, on the same rows as everything else. */

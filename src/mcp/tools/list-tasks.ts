@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isTaskId } from "../../domain/ids.ts";
 import type { Clock, TaskSummary } from "../../service/ports.ts";
 import type { Tasks } from "../../service/tasks.ts";
 import { count, isoOf, isoTime, timestamp, timestampOf } from "../answers.ts";
@@ -24,7 +25,10 @@ const input = z.strictObject({
     .max(TASKS_MAX, { error: `must be from 1 to ${TASKS_MAX}` })
     .default(TASKS_MAX)
     .describe(`How many at most. Default: ${TASKS_MAX}.`),
-  cursor: pageCursor().optional().describe("The next_cursor of the page before."),
+  cursor: pageCursor()
+    .refine(isTaskId, { error: "is none of ours: repeat a next_cursor of this tool as it was, or leave it out" })
+    .optional()
+    .describe("The next_cursor of the page before."),
 });
 
 const output = z.object({

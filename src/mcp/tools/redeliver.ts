@@ -35,7 +35,9 @@ const input = z.strictObject({
 const output = z.object({
   redelivered: count.describe("How many deliveries are sent again."),
   delivery_ids: z.array(z.string()).describe(`Which ones; the first ${DELIVERY_IDS_SHOWN_MAX}.`),
-  passed_over: count.describe("Matching deliveries that are not sent, since their callback is removed or disabled."),
+  passed_over: count.describe(
+    "Matching deliveries that are not sent, since their callback is removed or disabled, or its not_after is past.",
+  ),
   next_cursor: z
     .string()
     .optional()
@@ -75,7 +77,10 @@ export function createRedeliver({
 }
 
 function messageOf({ deliveryIds, passedOver }: Redelivered): string {
-  const skipped = passedOver === 0 ? "" : ` ${passedOver} were passed over: their callbacks are removed or disabled.`;
+  const skipped =
+    passedOver === 0
+      ? ""
+      : ` ${passedOver} were passed over: their callbacks are removed or disabled, or their not_after is past.`;
   return deliveryIds.length === 0
     ? `ℹ️ No delivery to send again.${skipped}`
     : `🔁 ${deliveryIds.length} deliveries are sent again, now; do not poll.${skipped}`;
