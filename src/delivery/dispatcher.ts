@@ -52,6 +52,8 @@ export class Dispatcher {
   readonly #underWay = new Set<Promise<void>>();
   readonly #ready: ReadyPosts;
   readonly #near: NearTries;
+  /** While a pass claims: until it has entered what it has counted places for. */
+  #claiming: Promise<void> | null = null;
   /** No new attempt starts once this aborts. */
   readonly #stopping = new AbortController();
   /** Attempts under way are cut off when this aborts. */
@@ -88,10 +90,9 @@ export class Dispatcher {
     this.#room.lookAlongLine();
     await this.#expire(now);
     const limit = this.#stopping.signal.aborted ? 0 : this.#room.inAll(now);
-    const claimed = limit === 0 ? [] : await this.#claim(limit, now);
-    for (const delivery of claimed) this.#begin(delivery, this.#room.enter(delivery.origin, now));
+    const claimedCount = limit === 0 ? 0 : await this.#claim(limit, now);
     const { anyDue, nextAt } = await store.outlook(now);
-    this.#room.leaveInLine({ anyDue, hasMore: claimed.length < limit });
+    this.#room.leaveInLine({ anyDue, hasMore: claimedCount < limit });
     return earlier(nextAt, this.#room.nextAt(now));
   }
 
@@ -112,11 +113,21 @@ export class Dispatcher {
     if (expired.length === EXPIRED_PER_PASS_MAX) workSource.wake();
   }
 
-  #claim(limit: number, now: number): Promise<readonly ClaimedDelivery[]> {
+  /** Begins what it has claimed; returns how many those are. */
+  async #claim(limit: number, now: number): Promise<number> {
     const { store, clock, limits } = this.#needs;
     const roomOf = this.#room.ofOrigins(now);
     const chosen = (those: readonly ClaimedDelivery[]): void => this.#ready.prepare(those, clock.now());
-    return store.claimDueDeliveries({ now, limit, perOrigin: limits.perOrigin, roomOf, chosen });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#claiming = promise;
+    try {
+      const claimed = await store.claimDueDeliveries({ now, limit, perOrigin: limits.perOrigin, roomOf, chosen });
+      for (const delivery of claimed) this.#begin(delivery, this.#room.enter(delivery.origin, now));
+      return claimed.length;
+    } finally {
+      this.#claiming = null;
+      resolve();
+    }
   }
 
   #enterAtOnce(origin: string): Ticket | null {
@@ -156,10 +167,8 @@ export class Dispatcher {
   /** `claimed`: the place it was claimed for, on the first try. Returns the wait for which the claim is kept; null: it is settled, withdrawn or parked. */
   async #try(delivery: ClaimedDelivery, tryNumber: number, claimed: Ticket | null): Promise<number | null> {
     const { store, clock } = this.#needs;
-    const { origin } = delivery;
-    // Its place was free for others over the wait. If they still need it, it waits in line like everybody, where it costs nothing.
-    if (claimed === null && !this.#room.hasPlaceFor(origin, clock.now())) return this.#giveBack(delivery);
-    const ticket = claimed ?? this.#room.enter(origin, clock.now());
+    const ticket = claimed ?? (await this.#enterAgain(delivery.origin));
+    if (ticket === null) return this.#giveBack(delivery);
     try {
       if (claimed === null && !(await store.resumeClaim(delivery))) return this.#leaveToOthers();
       // Its time was over while it waited for room or for the claim's commit: given back, it is ended by the next pass.
@@ -168,6 +177,12 @@ export class Dispatcher {
     } finally {
       this.#room.leave(ticket);
     }
+  }
+
+  /** Its place was free for others over the wait. If they still need it (null), it waits in line like everybody, where it costs nothing. */
+  async #enterAgain(origin: string): Promise<Ticket | null> {
+    while (this.#claiming !== null) await this.#claiming;
+    return this.#room.enterAgain(origin, this.#needs.clock.now());
   }
 
   /** The claim was withdrawn over its wait, by whom the end of that was none of their business: if the delivery is due, it is claimed anew. */

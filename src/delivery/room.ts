@@ -42,18 +42,19 @@ export class Room {
     return new Map([...origins].map((origin) => [origin, most(origin) - (underWay.get(origin) ?? 0)]));
   }
 
-  hasPlaceFor(origin: string, now: number): boolean {
-    return this.#inFlight.hasRoomFor(origin, now);
-  }
-
   enter(origin: string, now: number): Ticket {
     return this.#inFlight.enter(origin, now);
   }
 
-  /** A place for one to an origin that is in order, where nobody waits for it; null: there is none. */
+  /** A place for one that has waited for its next try, to an origin that is in order; null: there is none. */
+  enterAgain(origin: string, now: number): Ticket | null {
+    const isFree = !this.#needs.breaker.isSlow(origin) && this.#inFlight.hasRoomFor(origin, now);
+    return isFree ? this.enter(origin, now) : null;
+  }
+
+  /** Likewise for one that is new, where nobody waits for that place. */
   enterAtOnce(origin: string, now: number): Ticket | null {
-    const isFree = !this.#mayBeWaitedFor(origin) && !this.#needs.breaker.isSlow(origin);
-    return isFree && this.hasPlaceFor(origin, now) ? this.enter(origin, now) : null;
+    return this.#mayBeWaitedFor(origin) ? null : this.enterAgain(origin, now);
   }
 
   /** The request is over and its place free; what remains is to record it. */

@@ -1,4 +1,5 @@
 import type { ServerResponse } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Webhook } from "standardwebhooks";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { StoreUnavailable } from "../../src/domain/errors.ts";
@@ -217,6 +218,63 @@ test("many near retries of a slow origin do not keep another origin waiting", as
   await until("it is delivered", () =>
     said("delivery.attempted").some(({ clientId, next }) => clientId === "other" && next === "delivered"),
   );
+});
+
+test("near retries that ring while a pass claims what is due leave it the places it has counted on", async () => {
+  let held: PromiseWithResolvers<void> | null = null;
+  let claiming = false;
+  const limits = { total: 8, perOrigin: 2 };
+  const { dispatcher, receiver, finishTask, attempts, clock, said } = await setUp({
+    waitsMs: [100, 100],
+    limits,
+    storeSeen: (inner) => ({
+      ...inner,
+      async claimDueDeliveries(command) {
+        const claimed = await inner.claimDueDeliveries(command);
+        claiming = held !== null;
+        await held?.promise;
+        return claimed;
+      },
+    }),
+  });
+  receiver.respondWith(503);
+  dispatcher.start();
+  await finishTask({ clients: ["a", "b"] });
+  await attempts(2);
+  await until("both claims are kept over the wait", () => clock.sleeping === 3);
+  receiver.respondWith(() => {});
+  held = Promise.withResolvers<void>();
+  await finishTask({ taskId: "task-2", clients: ["c", "d"] });
+  await until("a pass claims", () => claiming);
+  clock.advance(100);
+  await until("the near waits are over", () => clock.sleeping === 0);
+  // p-retry sets a timer of no length before each try: this one is set later and is longer, so it rings after those.
+  await sleep(50);
+  held.resolve();
+  held = null;
+  const fine = await startReceiver();
+  onTestFinished(() => fine.close());
+  await finishTask({ taskId: "task-3", clients: ["other"], url: fine.url });
+  await fine.waitFor(1);
+  const sending = said("delivery.sending").filter(({ url }) => url.startsWith(receiver.url));
+  expect(sending.length - said("delivery.attempted").filter(({ url }) => url.startsWith(receiver.url)).length).toBe(2);
+});
+
+test("near retries to an origin that has been slowed meanwhile are no probes: they wait in line", async () => {
+  const clients = Array.from({ length: 110 }, (_, index) => `c${index}`);
+  const { dispatcher, receiver, finishTask, said, clock } = await setUp({ waitsMs: [1000, 1000] });
+  receiver.respondWith(503);
+  dispatcher.start();
+  await finishTask({ clients });
+  await until("the origin is slowed", () => said("origin.slowed").length === 1);
+  await until("what was under way is over", () => said("delivery.attempted").length >= said("delivery.sending").length);
+  const before = receiver.requests.length;
+  clock.advance(1000);
+  const fine = await startReceiver();
+  onTestFinished(() => fine.close());
+  await finishTask({ taskId: "task-2", clients: ["other"], url: fine.url });
+  await fine.waitFor(1);
+  expect(receiver.requests).toHaveLength(before);
 });
 
 test("a claim that became void during a near wait is not sent again", async () => {
