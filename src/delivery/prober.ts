@@ -13,7 +13,7 @@ import type { OpenSocket } from "./pinned-connect.ts";
 
 /** Probes under way at once. They have connections of their own, so that they neither wait for deliveries nor hold them up. */
 const PROBES_MAX = 16;
-/** For guard, DNS, connect and TLS together; the POST then has the time of an attempt. */
+/** For guard, DNS, connect and TLS together; each POST after them has the time of an attempt. */
 const CONNECTING_MS_MAX = 10_000;
 
 const STEPS: readonly DiagnosisStepName[] = ["guard", "dns", "connect", "tls", "post", "signature"];

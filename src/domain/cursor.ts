@@ -3,6 +3,9 @@ import { DomainError } from "./errors.ts";
 /** Where a page ended, opaque to clients: any of their texts may come back, so nothing in it is trusted but its shape. */
 export type CursorParts = readonly [number, string] | readonly [string, string];
 
+/** What is wrong with any other text, after "cursor". */
+export const NOT_OURS = "is none of ours: repeat a next_cursor of this tool as it was, or leave it out";
+
 const CURSOR_CHARS_MAX = 200;
 
 export function cursorOf(parts: CursorParts): string {
@@ -34,8 +37,5 @@ function partsOf(cursor: string): readonly unknown[] {
 }
 
 function notOurs(): DomainError {
-  return new DomainError(
-    "invalid",
-    "cursor is none of ours: repeat a next_cursor of this tool as it was, or leave it out.",
-  );
+  return new DomainError("invalid", `cursor ${NOT_OURS}.`);
 }

@@ -68,7 +68,7 @@ export function createProbes(needs: ProbesNeeds) {
     url: string,
     callback: Callback | null,
     { secrets, keys }: Signers,
-  ): ProbePost & { readonly eventId: string } {
+  ): { readonly eventId: string; readonly post: ProbePost } {
     const now = clock.now();
     const subscription = callback?.subscription ?? null;
     // A receiver of MCP Events refuses what it does not know, but always answers the question whether it wants to be sent to.
@@ -77,8 +77,8 @@ export function createProbes(needs: ProbesNeeds) {
     const message = { id: eventId, body, timestamp: Math.floor(now / 1000) };
     const contentType = contentTypeOf(callback?.profile ?? "standard");
     const headers = { "content-type": contentType, ...signatureHeaders(message, secrets, keys) };
-    if (subscription === null) return { eventId, url, headers, body };
-    return { eventId, url, headers: { ...headers, "x-mcp-subscription-id": subscription.id }, body };
+    const routing = subscription === null ? {} : { "x-mcp-subscription-id": subscription.id };
+    return { eventId, post: { url, headers: { ...headers, ...routing }, body } };
   }
 
   /** An origin that answers is back, and what is due to it need not wait for its next probe. */
@@ -93,7 +93,7 @@ export function createProbes(needs: ProbesNeeds) {
     /** One signed POST of type `test`, one attempt; resolves with what it came to. */
     async sendTestEvent(principal: string, callbackId: string): Promise<TestEventSent> {
       const { callback, signingSecrets } = await findTestable(principal, callbackId);
-      const { eventId, ...post } = testPost(callback.url, callback, { secrets: signingSecrets, keys: signingKeys });
+      const { eventId, post } = testPost(callback.url, callback, { secrets: signingSecrets, keys: signingKeys });
       const result = await prober.post(post);
       if (result === "busy") throw tooManyProbes();
       const { outcome, durationMs } = result;
@@ -112,9 +112,9 @@ export function createProbes(needs: ProbesNeeds) {
       const url = "url" in target ? target.url : (callback?.url ?? "");
       parseCallbackUrl(url);
       const secrets = found?.signingSecrets ?? [generateSecret()];
-      const { eventId: _, ...post } = testPost(url, callback, { secrets, keys: signingKeys });
-      const { eventId: __, ...forged } = testPost(url, callback, { secrets: [generateSecret()], keys: [] });
-      const steps = await prober.diagnose(post, callback === null ? null : forged);
+      const { post } = testPost(url, callback, { secrets, keys: signingKeys });
+      const forged = callback === null ? null : testPost(url, callback, { secrets: [generateSecret()], keys: [] }).post;
+      const steps = await prober.diagnose(post, forged);
       if (steps === "busy") throw tooManyProbes();
       for (const one of steps) if (one.step === "post") noteAnswer(url, one);
       return { url, callback, steps };

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { NOT_OURS } from "../../domain/cursor.ts";
 import { isTaskId } from "../../domain/ids.ts";
 import type { Clock, TaskSummary } from "../../service/ports.ts";
 import type { Tasks } from "../../service/tasks.ts";
@@ -25,10 +26,7 @@ const input = z.strictObject({
     .max(TASKS_MAX, { error: `must be from 1 to ${TASKS_MAX}` })
     .default(TASKS_MAX)
     .describe(`How many at most. Default: ${TASKS_MAX}.`),
-  cursor: pageCursor()
-    .refine(isTaskId, { error: "is none of ours: repeat a next_cursor of this tool as it was, or leave it out" })
-    .optional()
-    .describe("The next_cursor of the page before."),
+  cursor: pageCursor().refine(isTaskId, { error: NOT_OURS }).optional().describe("The next_cursor of the page before."),
 });
 
 const output = z.object({
