@@ -3,6 +3,7 @@ import type { Callback } from "../../src/domain/callback.ts";
 import type { PruneHistory, RotateSecret } from "../../src/service/keeping.ts";
 import type { ClaimedDelivery, Handover } from "../../src/service/delivery-ports.ts";
 import type { Store, TaskFilter } from "../../src/service/ports.ts";
+import { CRASHES_MAX } from "../../src/domain/task.ts";
 import type { Task } from "../../src/domain/task.ts";
 import { A_SECRET, aClaim, aHandover, aRecord, aRegistration, aStart, FAILED_503, T0 } from "../support/builders.ts";
 
@@ -745,6 +746,15 @@ export function describeStore(name: string, open: OpenStore): void {
           { taskId: "task-2", runCount: 2 },
         ]);
         expect(await store.reclaim(T0 + 2)).toEqual({ tasks: 1, deliveries: 0 });
+      });
+
+      test("counts no death while a task was only being given up: it was not run any more", async () => {
+        await store.startTask(aStart());
+        for (let death = 0; death <= CRASHES_MAX; death++) {
+          await store.claimRunnableTasks({ limit: 1, now: T0 });
+          await store.reclaim(T0);
+        }
+        expect((await store.findTask("local", "task-1"))!.crashes).toBe(CRASHES_MAX);
       });
 
       test("counts the crashes of a task in a row: not what our own stop has interrupted, and none after a run that ended", async () => {

@@ -1,4 +1,5 @@
 import { and, eq, lte, sql } from "./drizzle.ts";
+import { CRASHES_MAX } from "../../domain/task.ts";
 import type {
   ClaimedDelivery,
   DeliveryClaim,
@@ -81,10 +82,12 @@ function prepareHolding(db: SqliteConnection["db"]) {
 }
 
 function prepareReclaiming(db: SqliteConnection["db"]) {
+  // Not beyond: from then on a task that is claimed is only given up, and did not run when the process died.
+  const counted = sql`min(${tasks.crashes} + 1, ${sql.raw(String(CRASHES_MAX))})`;
   return {
     tasks: db
       .update(tasks)
-      .set({ status: "pending", crashes: sql`${tasks.crashes} + 1` })
+      .set({ status: "pending", crashes: counted })
       .where(and(taskIsOpen, eq(tasks.status, sql.raw("'running'")), eq(tasks.doneBy, sql.raw("'handler'"))))
       .prepare(),
     deliveries: db
