@@ -4,6 +4,8 @@ import { cpSync, existsSync, readFileSync } from "node:fs";
 import { bundle } from "./bundle.ts";
 
 const OUT = "package";
+/** Only in the published manifest: a checkout runs under the Node that it brings along, whatever Node npm itself runs under. */
+const ENGINES = { node: ">=24" };
 
 await bundle({ out: OUT, manifest: publishedManifest() });
 
@@ -33,7 +35,7 @@ function publishedManifest(): Record<string, unknown> {
   const manifest = JSON.parse(readFileSync("package.json", "utf8")) as Record<string, unknown> & {
     dependencies: Record<string, string>;
   };
-  const { name, version, description, keywords, license, type, engines, dependencies } = manifest;
+  const { name, version, description, keywords, license, type, dependencies } = manifest;
   return {
     name,
     version,
@@ -41,7 +43,7 @@ function publishedManifest(): Record<string, unknown> {
     keywords,
     license,
     type,
-    engines,
+    engines: ENGINES,
     bin: { "mcp-callbacks": "dist/cli.js" },
     exports: {
       ".": { types: "./dist/main.d.ts", default: "./dist/main.js" },

@@ -6,6 +6,7 @@ import { createEntrance } from "./http/entrance.ts";
 import { listen } from "./http/server.ts";
 import type { Door } from "./inside.ts";
 import { Lifecycle } from "./lifecycle.ts";
+import { nodeVersionWarning } from "./node-version.ts";
 
 /** Who waited for the port is answered before the rest of the code takes the thread for a while. A request that needs it ends the wait. */
 const FIRST_ANSWERS_MS = 25;
@@ -36,6 +37,8 @@ export async function start(config: Config): Promise<Running> {
     const tools = await furnish(foundation, door);
     const { url, port } = door;
     log.ready({ url, port, tools });
+    const warning = nodeVersionWarning(process.versions.node);
+    if (warning !== null) log.warn(warning);
     return {
       url,
       port,

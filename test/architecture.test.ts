@@ -20,6 +20,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "certificates.ts": ["setting-parsers.ts"],
   "clock.ts": ["service", "on-abort.ts"],
   "compile-cache.ts": [],
+  "node-version.ts": [],
   "config.ts": ["domain", "certificates.ts", "setting-parsers.ts", "upstream-settings.ts"],
   "lifecycle.ts": [],
   "on-abort.ts": [],
