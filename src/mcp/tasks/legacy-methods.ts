@@ -60,8 +60,8 @@ export function createLegacyTaskMethods({ tasks, resultOf, ...terms }: TaskMetho
     extensions: {},
     methods: [
       { name: "tasks/get", streams: false, call: get },
-      // A stream, so that a client that goes away is noticed.
-      { name: "tasks/result", streams: true, call: result },
+      // A stream, so that whatever lies between knows that there will be an answer.
+      { name: "tasks/result", streams: true, answersInJson: true, call: result },
       { name: "tasks/list", streams: false, call: list },
       { name: "tasks/cancel", streams: false, call: cancel },
     ],
