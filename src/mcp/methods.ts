@@ -15,15 +15,18 @@ export interface Methods {
   call(name: string, call: Call): Promise<{ [key: string]: unknown }>;
 }
 
-/** Lists of what this server does not have, nor declares: some clients ask all the same, and drop a server that answers with an error. */
+/**
+ * Lists of what this server does not have, nor declares: some clients of the older era ask all the same, and drop a server that answers
+ * with an error. The newer era's heed `server/discover`, and the conformance suite has what is answered declared there.
+ */
 const EMPTY_LISTS: ReadonlyMap<string, { [key: string]: unknown }> = new Map([
   ["prompts/list", { prompts: [] }],
   ["resources/list", { resources: [] }],
   ["resources/templates/list", { resourceTemplates: [] }],
 ]);
 
-/** The methods of the core protocol that are answered here, beside the handshake. */
-export const CORE_METHODS: readonly string[] = ["tools/list", "tools/call", ...EMPTY_LISTS.keys()];
+/** The methods of every server that has tools. */
+export const TOOL_METHODS: readonly string[] = ["tools/list", "tools/call"];
 
 /** Some methods that belong together, and what a server that has them declares. */
 export interface MethodGroup {
@@ -47,7 +50,7 @@ export function createMethods({ tools, groups, announce }: MethodsNeeds): Method
 
   async function answer(name: string, call: Call): ReturnType<Method["call"]> {
     if (name === "tools/list") return onlyPage(call, { tools: tools.listings(call.era) });
-    const empty = EMPTY_LISTS.get(name);
+    const empty = call.era === "legacy" ? EMPTY_LISTS.get(name) : undefined;
     if (empty !== undefined) return onlyPage(call, empty);
     const method = offers[call.era].methods.get(name);
     if (method === undefined) throw new RpcError(METHOD_NOT_FOUND, "Method not found");

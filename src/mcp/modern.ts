@@ -10,7 +10,7 @@ import type { Call } from "./call.ts";
 import { principalOfCaller } from "./caller.ts";
 import { INSTRUCTIONS } from "./instructions.ts";
 import type { EraNeeds } from "./legacy.ts";
-import { CORE_METHODS } from "./methods.ts";
+import { TOOL_METHODS } from "./methods.ts";
 import { isStream, writeStreamHead } from "./stream-head.ts";
 import { isListenToTasks, LISTEN, LISTEN_TO_TASKS } from "./tasks/listen.ts";
 
@@ -35,7 +35,7 @@ export function createModern({
     // Not setRequestHandler: it would judge params and results of the core's methods in its own words. A method that is not there stays
     // without a handler, since a handler's -32601 would go out with HTTP 200 instead of 404. The header has been held against the
     // message before this is called.
-    if (CORE_METHODS.includes(requestInfo?.headers.get("mcp-method") ?? "")) {
+    if (TOOL_METHODS.includes(requestInfo?.headers.get("mcp-method") ?? "")) {
       server.fallbackRequestHandler = ({ method, params }, context) =>
         methods.call(method, quietUnless(stream, callOf(params, context, closing)));
     }

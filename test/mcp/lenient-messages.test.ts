@@ -57,28 +57,38 @@ describe("null counts as absent", () => {
   });
 });
 
-describe.each(WIRE_ERAS)("what a server without it is asked for all the same ($era)", ({ requestOf }) => {
-  it.each([
+describe("what a server without it is asked for all the same", () => {
+  const lists = [
     ["prompts/list", "prompts"],
     ["resources/list", "resources"],
     ["resources/templates/list", "resourceTemplates"],
-  ])("%s is an empty list", async (method, key) => {
+  ] as const;
+
+  it.each(lists)("%s is an empty list (2025-11-25)", async (method, key) => {
     const { port } = await serveMcp();
-    const answer = await rpc(port, requestOf(method));
-    expect(answer).toMatchObject({ status: 200, result: { [key]: [] } });
-    expect(answer.result).not.toHaveProperty("nextCursor");
+    expect(await rpc(port, legacyRequest(method))).toMatchObject({ status: 200, result: { [key]: [] } });
   });
 
-  it.each(["tools/list", "prompts/list", "resources/list", "resources/templates/list"])(
-    "%s with another server's cursor is -32602",
-    async (method) => {
-      const { port } = await serveMcp();
-      for (const cursor of ["abc", "", 7])
-        expect(await rpc(port, requestOf(method, { cursor }))).toMatchObject({ error: { code: -32602 } });
-    },
-  );
+  it.each(lists)("%s is no method, as the capabilities say (2026-07-28)", async (method) => {
+    const { port } = await serveMcp();
+    expect(await rpc(port, modernRequest(method))).toMatchObject({ status: 404, error: { code: -32601 } });
+  });
 
-  it.each(["prompts/get", "completion/complete", "logging/setLevel"])("%s stays no method", async (method) => {
+  it.each(lists)("%s with another server's cursor is -32602", async (method) => {
+    const { port } = await serveMcp();
+    for (const cursor of ["abc", "", 7])
+      expect(await rpc(port, legacyRequest(method, { cursor }))).toMatchObject({ error: { code: -32602 } });
+  });
+});
+
+describe.each(WIRE_ERAS)("what a client should not ask ($era)", ({ requestOf }) => {
+  it("tools/list with another server's cursor is -32602", async () => {
+    const { port } = await serveMcp();
+    for (const cursor of ["abc", "", 7])
+      expect(await rpc(port, requestOf("tools/list", { cursor }))).toMatchObject({ error: { code: -32602 } });
+  });
+
+  it.each(["prompts/get", "completion/complete", "logging/setLevel"])("%s is no method", async (method) => {
     const { port } = await serveMcp();
     const params = { name: "p", level: "info" };
     expect(await rpc(port, requestOf(method, params))).toMatchObject({ error: { code: -32601 } });
