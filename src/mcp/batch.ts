@@ -3,6 +3,7 @@
  * would never be answered.
  */
 import type { IncomingHttpHeaders, ServerResponse } from "node:http";
+import type { Accepts } from "./accept.ts";
 import { INVALID_REQUEST } from "./errors.ts";
 import type { Methods } from "./methods.ts";
 import { idOf } from "./message.ts";
@@ -30,20 +31,30 @@ function invalid(reason: string): Refusal {
 /** The answer to one message as JSON text; empty: it gets none. */
 export type AnswerOne = (message: object) => Promise<string>;
 
-/** Writes the answers in the order of the requests. All are carried out at once, as if they had come one by one. */
+export interface BatchNeeds {
+  readonly methods: Pick<Methods, "streams">;
+  readonly accepts: Accepts;
+  readonly answerOne: AnswerOne;
+}
+
+/**
+ * Writes the answers in the order of the requests, as one JSON text, or as one event for a client that takes no JSON. All are carried out
+ * at once, as if each had come by itself.
+ */
 export async function answerBatch(
   messages: readonly unknown[],
   res: ServerResponse,
-  methods: Pick<Methods, "streams">,
-  answerOne: AnswerOne,
+  { methods, accepts, answerOne }: BatchNeeds,
 ): Promise<void> {
   const answers = await Promise.all(
     messages.map(async (message) => refusedInBatch(message, methods) ?? answerOne(message as object)),
   );
   const texts = answers.filter((text) => text !== "");
   if (res.closed) return;
+  const text = `[${texts.join(",")}]`;
   if (texts.length === 0) res.writeHead(202).end();
-  else writeJson(res, 200, `[${texts.join(",")}]`);
+  else if (accepts.json) writeJson(res, 200, text);
+  else writeJson(res, 200, `event: message\ndata: ${text}\n\n`, { "content-type": "text/event-stream" });
 }
 
 /** The error for what cannot be answered in a batch. */

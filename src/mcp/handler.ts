@@ -87,7 +87,7 @@ export function createMcp(needs: McpNeeds): Mcp {
     if (refusal !== null) return void refuse(res, refusal);
     const caller = callerOf(principal);
     const request = await toWebRequest(acceptingBoth(forwardedRequest(req, caller)), messages);
-    await legacy.serveBatch(messages, { request, caller }, res);
+    await legacy.serveBatch(messages, { request, caller, accepts: acceptedBy(req.headers.accept) }, res);
   }
 
   async function handle(req: IncomingMessage, res: ServerResponse): Promise<void> {

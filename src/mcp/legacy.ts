@@ -30,11 +30,11 @@ export interface EraNeeds {
 export interface LegacyContext {
   readonly request: Request;
   readonly caller: Caller;
+  readonly accepts: Accepts;
 }
 
 export interface LegacyRequest extends LegacyContext {
   readonly message: object;
-  readonly accepts: Accepts;
 }
 
 export interface Legacy {
@@ -66,7 +66,7 @@ export function createLegacy({ methods, serverInfo, closing }: EraNeeds): Legacy
 
   /** Answers by a server of its own, which is closed when the client goes away: that ends what it asked for. */
   async function withServer(
-    { request, caller, message }: LegacyContext & { readonly message: object },
+    { request, caller, message }: LegacyRequest,
     gone: Promise<null>,
     enableJsonResponse: boolean,
     write: (response: Response, server: Server) => Promise<void>,
@@ -100,8 +100,8 @@ export function createLegacy({ methods, serverInfo, closing }: EraNeeds): Legacy
   }
 
   return {
-    async serve({ accepts, ...asked }, res) {
-      const { message } = asked;
+    async serve(asked, res) {
+      const { message, accepts } = asked;
       await withServer(asked, whenGone(res), !isStreamed(methods, message, accepts), async (response, server) => {
         if (isStream(response.headers.get("content-type"))) return writeStream(response, server, res);
         writeJson(res, response.status, await textOf(response, message), Object.fromEntries(response.headers));
@@ -109,13 +109,14 @@ export function createLegacy({ methods, serverInfo, closing }: EraNeeds): Legacy
     },
     async serveBatch(messages, context, res) {
       const gone = whenGone(res);
-      await answerBatch(messages, res, methods, async (message) => {
+      const answerOne = async (message: object): Promise<string> => {
         let text = "";
         await withServer({ ...context, message }, gone, true, async (response) => {
           text = await textOf(response, message);
         });
         return text;
-      });
+      };
+      await answerBatch(messages, res, { methods, accepts: context.accepts, answerOne });
     },
     servePlain: (request, principal, res) => answerPlain(request, res, { methods, principal, closing }),
     async close() {

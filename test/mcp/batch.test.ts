@@ -64,6 +64,17 @@ describe("a batch of protocol 2025-03-26", () => {
     ]);
   });
 
+  it("is one event for a client that takes no JSON", async () => {
+    const { port } = await serveMcp();
+    const { headers, ...rest } = batch([message(1, "ping")]);
+    const answer = await send(port, { ...rest, headers: { ...headers, accept: "text/event-stream" } });
+    expect(answer).toMatchObject({
+      status: 200,
+      headers: { "content-type": "text/event-stream" },
+      text: 'event: message\ndata: [{"result":{},"jsonrpc":"2.0","id":1}]\n\n',
+    });
+  });
+
   it("of notifications gets 202", async () => {
     const { port } = await serveMcp();
     expect(await send(port, batch([notification, notification]))).toMatchObject({ status: 202, text: "" });
