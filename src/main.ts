@@ -61,8 +61,8 @@ export async function migrate(config: Config): Promise<void> {
 
 async function openDoor({ config, lifecycle, log, health, clock }: Foundation): Promise<Door & { port: number }> {
   const { announce } = log;
-  const { serverName } = config;
-  const gate = createEntrance({ health, clock, announce, serverName });
+  const { serverName, allowedOrigins } = config;
+  const gate = createEntrance({ health, clock, announce, serverName, allowedOrigins });
   const server = await listen(gate.handle, config.host, config.port);
   // Who still waits when the start fails has nothing to wait for.
   lifecycle.add("door", () => server.stop(0));

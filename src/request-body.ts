@@ -2,17 +2,25 @@ import type { IncomingMessage } from "node:http";
 
 /** The most that any door takes of a request. */
 export const REQUEST_BODY_BYTES_MAX = 1024 * 1024;
+/** Of an encoding's name, in the answer. */
+const ENCODING_CHARS_MAX = 60;
 /** How much of a refused body is read and thrown away; whoever sends more is cut off. */
 const DISCARDED_BYTES_MAX = 16 * 1024 * 1024;
 
-/** `too_large`: over 1 MiB, however it was sent; `discardRest` is then due. `gone`: the client went away while sending. */
+/**
+ * `too_large`: over 1 MiB, however it was sent; `encoded`: compressed or the like, which is not read. `discardRest` is then due. `gone`:
+ * the client went away while sending.
+ */
 export type RequestBody =
   | { readonly kind: "bytes"; readonly bytes: Buffer }
   | { readonly kind: "too_large" }
+  | { readonly kind: "encoded"; readonly encoding: string }
   | { readonly kind: "gone" };
 
 /** The request may not have told its "end" by then, though there is nothing left of its body to be read. */
 export async function readRequestBody(request: IncomingMessage): Promise<RequestBody> {
+  const encoding = encodingOf(request.headers["content-encoding"]);
+  if (encoding !== null) return { kind: "encoded", encoding };
   const said = Number(request.headers["content-length"] ?? 0);
   if (said > REQUEST_BODY_BYTES_MAX) return { kind: "too_large" };
   // What came in one piece with the headers is there as soon as Node is through with those: the whole of most bodies.
@@ -20,6 +28,17 @@ export async function readRequestBody(request: IncomingMessage): Promise<Request
   if (request.destroyed) return { kind: "gone" };
   const begun = request.read() as Buffer | null;
   return begun?.length === said ? { kind: "bytes", bytes: begun } : readOn(request, begun);
+}
+
+/** Null: the body is what it is. */
+function encodingOf(header: string | undefined): string | null {
+  if (header === undefined || /^[\s,]*(identity[\s,]*)*$/i.test(header)) return null;
+  return header.slice(0, ENCODING_CHARS_MAX);
+}
+
+/** What to do about a body that is `encoded`. */
+export function unsupportedEncoding(encoding: string): string {
+  return `Send the body as it is, without Content-Encoding: this server does not decode ${encoding}.`;
 }
 
 /** By events: an async iterator costs as much as the parsing of a small body. */

@@ -40,6 +40,8 @@ export interface Task {
   readonly startAfter: number | null;
   /** The last that was told; null: none was. */
   readonly progress: Progress | null;
+  /** When that was (epoch ms). */
+  readonly progressAt: number | null;
   readonly createdAt: number;
   readonly startedAt: number | null;
   readonly finishedAt: number | null;

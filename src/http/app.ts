@@ -3,6 +3,7 @@ import { Router } from "@koa/router";
 import Koa from "koa";
 import { answerErrors, answerUnknownPaths } from "./errors.ts";
 import type { RequestHandler } from "./gate.ts";
+import { answerOAuthProbes } from "./oauth-probes.ts";
 import { addRoutes } from "./operation.ts";
 import { createOperations } from "./operations.ts";
 import type { OperationsNeeds } from "./operations.ts";
@@ -32,6 +33,7 @@ function createKoa({ mcp, ...needs }: AppNeeds): Koa {
   addRoutes(router, createOperations(needs));
   app.use(answerErrors(announce));
   app.use(passToMcp(mcp));
+  app.use(answerOAuthProbes(needs.principalOf));
   app.use(answerUnknownPaths());
   app.use(router.routes());
   app.use(router.allowedMethods());

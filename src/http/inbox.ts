@@ -2,9 +2,11 @@ import type { RouterMiddleware } from "@koa/router";
 import { isClientGivenId } from "../domain/ids.ts";
 import { isNestedDeeper, JSON_DEPTH_MAX } from "../domain/json.ts";
 import type { Json } from "../domain/json.ts";
+import { createOriginPolicy } from "../origin-policy.ts";
+import type { Announce } from "../service/announcements.ts";
 import type { Inbox } from "../service/inbox.ts";
 import type { PrincipalOf } from "../service/principals.ts";
-import { discardRest, readRequestBody, REQUEST_BODY_BYTES_MAX } from "../request-body.ts";
+import { discardRest, readRequestBody, REQUEST_BODY_BYTES_MAX, unsupportedEncoding } from "../request-body.ts";
 
 /** What a task's result may have, and the webhook around it. */
 const BODY_DEPTH_MAX = JSON_DEPTH_MAX + 10;
@@ -15,6 +17,7 @@ export interface InboxReading {
   readonly principalOf: PrincipalOf;
   /** Host names without port, an IPv6 address in brackets. */
   readonly allowedHosts: readonly string[];
+  readonly announce: Announce;
 }
 
 /** POST /webhook/{client_id}: takes any JSON object with a `type`, keeps it, and says so. */
@@ -24,6 +27,10 @@ export function receiveWebhook({ inbox }: { readonly inbox: Inbox }): RouterMidd
     if (clientId === null) return refuse(ctx, 400, "client_id must have 1 to 200 characters, no control characters.");
     const body = await readRequestBody(ctx.req);
     if (body.kind === "gone") return refuse(ctx, 400, "The body ended before it was complete.");
+    if (body.kind === "encoded") {
+      discardRest(ctx.req);
+      return refuse(ctx, 415, unsupportedEncoding(body.encoding));
+    }
     if (body.kind === "too_large") {
       discardRest(ctx.req);
       return refuse(ctx, 413, `The body is over ${REQUEST_BODY_BYTES_MAX} bytes.`);
@@ -45,10 +52,11 @@ export function receiveWebhook({ inbox }: { readonly inbox: Inbox }): RouterMidd
  * GET /webhook/{client_id}: what was received, newest first. It shows results: so with tokens set it needs one, and a page of a
  * rebound name (another Host) is refused as on /mcp.
  */
-export function showReceived({ inbox, principalOf, allowedHosts }: InboxReading): RouterMiddleware {
+export function showReceived({ inbox, principalOf, ...needs }: InboxReading): RouterMiddleware {
+  const origins = createOriginPolicy({ ...needs, allowedOrigins: [] });
   return async (ctx) => {
-    if (!allowedHosts.includes(ctx.hostname))
-      return refuse(ctx, 403, `Invalid Host: ${ctx.hostname}; see ALLOWED_HOSTS.`);
+    const refusedHost = origins.refusedHost(ctx.req.headers.host);
+    if (refusedHost !== null) return refuse(ctx, 403, refusedHost);
     if (principalOf(ctx.get("Authorization") || undefined) === null) {
       ctx.set("WWW-Authenticate", "Bearer");
       return refuse(ctx, 401, "Send one of the server's tokens: Authorization: Bearer <token>.");

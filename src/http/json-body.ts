@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { z } from "zod";
-import { discardRest, readRequestBody, REQUEST_BODY_BYTES_MAX } from "../request-body.ts";
+import { discardRest, readRequestBody, REQUEST_BODY_BYTES_MAX, unsupportedEncoding } from "../request-body.ts";
 import { Refusal } from "./refusal.ts";
 
 const PROBLEMS_MAX = 5;
@@ -20,6 +20,7 @@ async function bytesOf(request: IncomingMessage): Promise<Buffer> {
   if (body.kind === "bytes") return body.bytes;
   if (body.kind === "gone") throw new Refusal("invalid", "The body ended before it was complete.");
   discardRest(request);
+  if (body.kind === "encoded") throw new Refusal("unsupported_media_type", unsupportedEncoding(body.encoding));
   throw new Refusal("too_large", `The body is over ${REQUEST_BODY_BYTES_MAX} bytes.`);
 }
 

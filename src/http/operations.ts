@@ -109,7 +109,12 @@ function inboxOperations(needs: InboxReading): readonly Operation[] {
       summary: "The test receiver: takes a callback's POST.",
       parameters: CLIENT_ID,
       request: webhookRequest,
-      responses: { 200: { description: "It is kept.", schema: webhookAnswer }, 400: NOT_TAKEN, 413: NOT_TAKEN },
+      responses: {
+        200: { description: "It is kept.", schema: webhookAnswer },
+        400: NOT_TAKEN,
+        413: NOT_TAKEN,
+        415: NOT_TAKEN,
+      },
       handle: receiveWebhook(needs),
     },
     {

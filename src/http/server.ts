@@ -1,8 +1,28 @@
 import { createServer } from "node:http";
 import type { Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { StartError } from "../domain/errors.ts";
 import type { RequestHandler } from "./gate.ts";
+
+const TIMES: ConnectionTimes = {
+  // Clients keep idle connections too, Go's for 90 s, most others for less: the one that closes first must not be the server.
+  keepAliveTimeout: 95_000,
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  connectionsCheckingInterval: 5000,
+};
+
+/** Milliseconds, in Node's words. Requests are what comes in: how long an answer takes is another matter. */
+export interface ConnectionTimes {
+  /** How long an idle connection is kept. */
+  readonly keepAliveTimeout?: number;
+  /** From a request's first byte, or the opening of the connection, to the end of its head. */
+  readonly headersTimeout: number;
+  /** To the end of its body. */
+  readonly requestTimeout: number;
+  /** How often Node looks for those that are late. */
+  readonly connectionsCheckingInterval: number;
+}
 
 export interface HttpServer {
   readonly port: number;
@@ -11,19 +31,37 @@ export interface HttpServer {
 }
 
 /** Resolves once it listens. Throws a `StartError` when the address cannot be had. */
-export async function listen(handle: RequestHandler, host: string, port: number): Promise<HttpServer> {
-  const server = createServer((request, response) => void handle(request, response));
+export async function listen(
+  handle: RequestHandler,
+  host: string,
+  port: number,
+  times: ConnectionTimes = TIMES,
+): Promise<HttpServer> {
+  const server = createServer(times, (request, response) => void handle(request, response));
+  const silent = trackSilent(server);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once("error", (error) => reject(asStartError(error, host, port)));
   server.listen(port, host.replace(/^\[(.*)\]$/, "$1"), resolve);
   await promise;
-  return { port: (server.address() as AddressInfo).port, stop: (graceMs) => close(server, graceMs) };
+  return { port: (server.address() as AddressInfo).port, stop: (graceMs) => close(server, silent, graceMs) };
 }
 
-async function close(server: Server, graceMs: number): Promise<void> {
+/** Connections that have not sent anything yet: clients open some ahead. To Node they are as busy as one that sends a request. */
+function trackSilent(server: Server): ReadonlySet<Socket> {
+  const connections = new Set<Socket>();
+  server.on("connection", (socket) => {
+    connections.add(socket);
+    socket.once("close", () => connections.delete(socket));
+  });
+  server.on("request", ({ socket }) => connections.delete(socket));
+  return connections;
+}
+
+async function close(server: Server, silent: ReadonlySet<Socket>, graceMs: number): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   server.close(() => resolve());
   server.closeIdleConnections();
+  for (const socket of silent) if (socket.bytesRead === 0) socket.destroy();
   // What is still being answered would otherwise keep its connection for the next request that cannot come.
   server.keepAliveTimeout = 1;
   server.keepAliveTimeoutBuffer = 0;

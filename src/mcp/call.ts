@@ -24,6 +24,8 @@ export interface Method {
   readonly name: string;
   /** Whether it answers with an event stream. Only the legacy era has to know beforehand. */
   readonly streams: boolean;
+  /** Whether it can also do without the stream, for a client that takes no more than JSON. */
+  readonly answersInJson?: boolean;
   /** Resolves with the result, without `resultType`. Throws an `RpcError`; anything else that is thrown is a fault of ours. */
   call(call: Call): Promise<{ [key: string]: unknown }>;
 }

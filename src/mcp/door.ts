@@ -1,46 +1,42 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { hostHeaderValidation, originValidation } from "@modelcontextprotocol/node";
 import { isJsonContentType } from "@modelcontextprotocol/server";
+import { createOriginPolicy } from "../origin-policy.ts";
+import type { OriginPolicyNeeds } from "../origin-policy.ts";
 import type { PrincipalOf } from "../service/principals.ts";
 import { HTTP_ERROR } from "./errors.ts";
 import { refuse } from "./refusal.ts";
 import type { Refusal } from "./refusal.ts";
 
-export interface DoorNeeds {
+export interface DoorNeeds extends OriginPolicyNeeds {
   readonly principalOf: PrincipalOf;
-  /** Host names without port, IPv6 in brackets, as the Host header may give them. */
-  readonly allowedHosts: readonly string[];
-  /** Likewise for the Origin header, which only browsers send. */
-  readonly allowedOrigins: readonly string[];
 }
 
 /** Who comes in, judged by the headers alone: the principal, or null when the request was refused, and answered. */
 export type Admit = (req: IncomingMessage, res: ServerResponse) => string | null;
 
-export function createDoor({ principalOf, allowedHosts, allowedOrigins }: DoorNeeds): Admit {
-  // Against DNS rebinding. They answer 403 by themselves.
-  const judgeHost = hostHeaderValidation([...allowedHosts]);
-  const isOriginAllowed = originValidation([...allowedOrigins]);
-
-  // Nearly all requests name the same host, and judging it makes a URL of it.
-  let lastAllowedHost: string | undefined;
-
-  function isHostAllowed(req: IncomingMessage, res: ServerResponse): boolean {
-    const { host } = req.headers;
-    if (host !== undefined && host === lastAllowedHost) return true;
-    const isAllowed = judgeHost(req, res);
-    if (isAllowed) lastAllowedHost = host;
-    return isAllowed;
-  }
+export function createDoor({ principalOf, ...needs }: DoorNeeds): Admit {
+  const origins = createOriginPolicy(needs);
 
   return (req, res) => {
-    if (!isHostAllowed(req, res) || !isOriginAllowed(req, res)) return null;
-    if (req.method !== "POST") return refuse(res, METHOD_NOT_ALLOWED);
-    const principal = principalOf(req.headers.authorization);
+    const { host, origin, authorization } = req.headers;
+    const forbidden = origins.refusedHost(host) ?? origins.refusedOrigin(origin);
+    if (forbidden !== null) return refuse(res, { status: 403, code: HTTP_ERROR, message: forbidden });
+    if (origin !== undefined && origins.admitPage(req, res)) return null;
+    if (req.method === "OPTIONS") return answerOptions(res);
+    // Before anything else is found fault with: a client that gets another status does not ask its user for a token.
+    const principal = principalOf(authorization);
     if (principal === null) return refuse(res, UNAUTHORIZED);
+    if (req.method !== "POST") return refuse(res, METHOD_NOT_ALLOWED);
     if (!isJsonContentType(req.headers["content-type"])) return refuse(res, UNSUPPORTED_MEDIA_TYPE);
     return principal;
   };
+}
+
+const ALLOW = { Allow: "POST, OPTIONS" };
+
+function answerOptions(res: ServerResponse): null {
+  res.writeHead(204, ALLOW).end();
+  return null;
 }
 
 /** GET would open a stream and DELETE end a session: this server has neither, and clients of both SDKs take 405 for that answer. */
@@ -48,13 +44,14 @@ const METHOD_NOT_ALLOWED: Refusal = {
   status: 405,
   code: HTTP_ERROR,
   message: "Method not allowed: send JSON-RPC messages with POST.",
-  headers: { Allow: "POST" },
+  headers: ALLOW,
 };
 
 const UNAUTHORIZED: Refusal = {
   status: 401,
   code: HTTP_ERROR,
-  message: "Unauthorized: send a known token as Authorization: Bearer <token>.",
+  message:
+    "Unauthorized: this server takes the bearer tokens of its setting AUTH_TOKENS; send one as Authorization: Bearer <token>.",
   headers: { "WWW-Authenticate": "Bearer" },
 };
 

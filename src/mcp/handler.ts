@@ -1,7 +1,9 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import { toWebRequest } from "@modelcontextprotocol/node";
 import type { NodeIncomingMessageLike } from "@modelcontextprotocol/node";
 import { discardRest, readRequestBody } from "../request-body.ts";
+import { acceptedBy, BOTH_TYPES } from "./accept.ts";
+import { refusedBatch } from "./batch.ts";
 import { callerOf } from "./caller.ts";
 import type { Caller } from "./caller.ts";
 import { createDoor } from "./door.ts";
@@ -11,8 +13,8 @@ import { INTERNAL_ERROR, internalError } from "./errors.ts";
 import { createEventsMethods } from "./events/methods.ts";
 import type { EventsMethodsNeeds } from "./events/methods.ts";
 import { createLegacy } from "./legacy.ts";
-import { messageOf } from "./message.ts";
-import type { ReadMessage } from "./message.ts";
+import { idOf, messageOf } from "./message.ts";
+import type { MessageId, ReadMessage } from "./message.ts";
 import { createMethods } from "./methods.ts";
 import { createModern } from "./modern.ts";
 import { isPlainRequest } from "./plain-requests.ts";
@@ -62,30 +64,47 @@ export function createMcp(needs: McpNeeds): Mcp {
     res: ServerResponse,
   ): Promise<void> | null {
     if (read.kind === "gone") return null;
-    if (read.kind === "refused") return refuse(res, read.refusal);
+    if (read.kind === "refused") return refuse(res, read.refusal, read.id);
+    if (read.kind === "batch") return serveBatch(read.messages, principal, req, res);
     const { message } = read;
     if (isPlainRequest(req.headers, message)) return legacy.servePlain(message, principal, res);
     return serve(forwardedRequest(req, callerOf(principal)), res, message);
   }
 
   async function serve(req: ForwardedRequest, res: ServerResponse, message: object): Promise<void> {
-    const request = await toWebRequest(req, message);
+    const request = await toWebRequest(acceptingBoth(req), message);
     if (!(await isOfLegacyEra(request, message))) return modern.serve(req, res, message);
-    await legacy.serve({ request, message, caller: req.auth }, res);
+    await legacy.serve({ request, message, caller: req.auth, accepts: acceptedBy(req.headers.accept) }, res);
+  }
+
+  async function serveBatch(
+    messages: readonly unknown[],
+    principal: string,
+    req: IncomingMessage,
+    res: ServerResponse,
+  ): Promise<void> {
+    const refusal = refusedBatch(req.headers, messages);
+    if (refusal !== null) return void refuse(res, refusal);
+    const caller = callerOf(principal);
+    const request = await toWebRequest(acceptingBoth(forwardedRequest(req, caller)), messages);
+    await legacy.serveBatch(messages, { request, caller, accepts: acceptedBy(req.headers.accept) }, res);
   }
 
   async function handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
     let isRead = false;
+    let id: MessageId = null;
     try {
       const principal = admit(req, res);
       if (principal === null) return;
       const body = await readRequestBody(req);
       isRead = body.kind === "bytes";
-      await answer(messageOf(body), principal, req, res);
+      const read = messageOf(body);
+      if (read.kind === "message") id = idOf(read.message);
+      await answer(read, principal, req, res);
     } catch (error) {
       announce({ kind: "internal.failed", where: "mcp", error });
       if (res.headersSent) res.destroy();
-      else refuse(res, INTERNAL);
+      else refuse(res, INTERNAL, id);
     } finally {
       if (!isRead) discardRest(req);
     }
@@ -104,7 +123,10 @@ export function createMcp(needs: McpNeeds): Mcp {
 const INTERNAL: Refusal = { status: 500, code: INTERNAL_ERROR, message: internalError().message };
 
 /** What the SDKs need of a request whose body has been read. */
-type ForwardedRequest = NodeIncomingMessageLike & { readonly auth: Caller };
+interface ForwardedRequest extends NodeIncomingMessageLike {
+  readonly auth: Caller;
+  readonly headers: IncomingHttpHeaders;
+}
 
 /** Host and path have been judged; the SDKs would make a URL of them, which fails for some that are harmless. */
 function forwardedRequest(req: IncomingMessage, auth: Caller): ForwardedRequest {
@@ -115,4 +137,9 @@ function forwardedRequest(req: IncomingMessage, auth: Caller): ForwardedRequest 
     auth,
     [Symbol.asyncIterator]: () => req[Symbol.asyncIterator](),
   };
+}
+
+/** What a client accepts is judged here: the older era's SDK refuses all that does not name both types, letter by letter. */
+function acceptingBoth(req: ForwardedRequest): ForwardedRequest {
+  return { ...req, headers: { ...req.headers, accept: BOTH_TYPES } };
 }

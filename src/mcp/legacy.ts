@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -7,13 +6,17 @@ import { WebStandardStreamableHTTPServerTransport } from "@modelcontextprotocol/
 import type { RequestHandlerExtra } from "@modelcontextprotocol/sdk/shared/protocol.js";
 import type { ServerNotification, ServerRequest } from "@modelcontextprotocol/sdk/types.js";
 import { AjvJsonSchemaValidator } from "@modelcontextprotocol/sdk/validation/ajv";
+import type { Accepts } from "./accept.ts";
+import { answerBatch } from "./batch.ts";
 import type { Call } from "./call.ts";
 import type { Caller } from "./caller.ts";
 import { principalOfCaller } from "./caller.ts";
 import { INSTRUCTIONS } from "./instructions.ts";
+import { idOf } from "./message.ts";
 import type { Methods } from "./methods.ts";
 import { answerPlain } from "./plain-requests.ts";
 import type { PlainRequest } from "./plain-requests.ts";
+import { isStream, writeStreamHead } from "./stream-head.ts";
 import { writeJson } from "./write-json.ts";
 
 export interface EraNeeds {
@@ -23,15 +26,22 @@ export interface EraNeeds {
   readonly closing: AbortSignal;
 }
 
-export interface LegacyRequest {
+/** What is known of a request beside its message. */
+export interface LegacyContext {
   readonly request: Request;
-  readonly message: object;
   readonly caller: Caller;
+  readonly accepts: Accepts;
+}
+
+export interface LegacyRequest extends LegacyContext {
+  readonly message: object;
 }
 
 export interface Legacy {
   /** Answers one message of a client that speaks 2025-11-25 or older. Resolves when the answer is written. */
   serve(asked: LegacyRequest, res: ServerResponse): Promise<void>;
+  /** The same for the messages of a batch, all in one JSON text. */
+  serveBatch(messages: readonly unknown[], context: LegacyContext, res: ServerResponse): Promise<void>;
   /** The same for those that need no more than an answer. */
   servePlain(request: PlainRequest, principal: string, res: ServerResponse): Promise<void>;
   /** Ends the streams under way. May be called twice. */
@@ -54,41 +64,59 @@ export function createLegacy({ methods, serverInfo, closing }: EraNeeds): Legacy
     return server;
   }
 
-  async function serveStream(server: Server, response: Response, res: ServerResponse): Promise<void> {
-    streaming.add(server);
-    // A client that goes away ends what it asked for.
-    const gone = new AbortController();
-    void once(res, "close", { signal: gone.signal }).then(
-      () => server.close(),
-      () => undefined,
-    );
+  /** Answers by a server of its own, which is closed when the client goes away: that ends what it asked for. */
+  async function withServer(
+    { request, caller, message }: LegacyRequest,
+    gone: Promise<null>,
+    enableJsonResponse: boolean,
+    write: (response: Response, server: Server) => Promise<void>,
+  ): Promise<void> {
+    const server = createServer();
+    const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse });
+    await server.connect(transport);
     try {
-      res.writeHead(response.status, Object.fromEntries(response.headers));
+      const answered = transport.handleRequest(request, { parsedBody: message, authInfo: caller });
+      // In JSON mode the SDK never answers once its server is closed.
+      const response = await Promise.race([answered, gone]);
+      if (response !== null) await write(response, server);
+    } finally {
+      await server.close();
+    }
+  }
+
+  async function writeStream(response: Response, server: Server, res: ServerResponse): Promise<void> {
+    streaming.add(server);
+    const leave = (): void => void server.close();
+    res.once("close", leave);
+    try {
+      writeStreamHead(res, response.status, Object.fromEntries(response.headers));
       if (response.body !== null) await pipeline(Readable.fromWeb(response.body), res);
     } catch (error) {
       if (!res.destroyed) throw error;
     } finally {
-      gone.abort();
+      res.off("close", leave);
       streaming.delete(server);
     }
   }
 
   return {
-    async serve({ request, message, caller }, res) {
-      const server = createServer();
-      const enableJsonResponse = !mayStream(methods, message);
-      const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse });
-      await server.connect(transport);
-      try {
-        const response = await transport.handleRequest(request, { parsedBody: message, authInfo: caller });
-        if (response.headers.get("content-type") === "text/event-stream") {
-          await serveStream(server, response, res);
-          return;
-        }
-        writeJson(res, response.status, await response.text(), Object.fromEntries(response.headers));
-      } finally {
-        await server.close();
-      }
+    async serve(asked, res) {
+      const { message, accepts } = asked;
+      await withServer(asked, whenGone(res), !isStreamed(methods, message, accepts), async (response, server) => {
+        if (isStream(response.headers.get("content-type"))) return writeStream(response, server, res);
+        writeJson(res, response.status, await textOf(response, message), Object.fromEntries(response.headers));
+      });
+    },
+    async serveBatch(messages, context, res) {
+      const gone = whenGone(res);
+      const answerOne = async (message: object): Promise<string> => {
+        let text = "";
+        await withServer({ ...context, message }, gone, true, async (response) => {
+          text = await textOf(response, message);
+        });
+        return text;
+      };
+      await answerBatch(messages, res, { methods, accepts: context.accepts, answerOne });
     },
     servePlain: (request, principal, res) => answerPlain(request, res, { methods, principal, closing }),
     async close() {
@@ -97,11 +125,28 @@ export function createLegacy({ methods, serverInfo, closing }: EraNeeds): Legacy
   };
 }
 
+function whenGone(res: ServerResponse): Promise<null> {
+  const { promise, resolve } = Promise.withResolvers<null>();
+  if (res.closed) resolve(null);
+  else res.once("close", () => resolve(null));
+  return promise;
+}
+
+/** A refusal by the SDK's transport never has the id of the message. */
+async function textOf(response: Response, message: object): Promise<string> {
+  const text = await response.text();
+  const id = idOf(message);
+  if (response.ok || id === null) return text;
+  return JSON.stringify({ ...(JSON.parse(text) as object), id });
+}
+
 type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>;
 
-function mayStream(methods: Methods, message: object): boolean {
+function isStreamed(methods: Methods, message: object, accepts: Accepts): boolean {
   const { method, params } = message as { method?: unknown; params?: { _meta?: { progressToken?: unknown } } };
-  return typeof method === "string" && methods.streams(method, params?._meta?.progressToken);
+  const streams = typeof method === "string" ? methods.streams(method, params?._meta?.progressToken) : "never";
+  if (streams === "always") return true;
+  return accepts.stream && (streams === "if_accepted" || !accepts.json);
 }
 
 function callOf(params: unknown, extra: Extra, closing: AbortSignal): Call {

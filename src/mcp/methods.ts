@@ -1,6 +1,6 @@
 import type { Announce } from "../service/announcements.ts";
 import type { Call, Method } from "./call.ts";
-import { internalError, METHOD_NOT_FOUND, RpcError } from "./errors.ts";
+import { internalError, INVALID_PARAMS, METHOD_NOT_FOUND, RpcError } from "./errors.ts";
 import type { Tools } from "./tools.ts";
 
 /** What both eras answer, beside the handshake that is each SDK's own. */
@@ -9,11 +9,21 @@ export interface Methods {
   capabilities(era: Era): { readonly [key: string]: unknown };
   /** Names of those that are no part of the core protocol. */
   names(era: Era): readonly string[];
-  /** Whether a request of the legacy era may be answered by an event stream. */
-  streams(method: string, progressToken: unknown): boolean;
+  /** Whether a request of the legacy era is answered by an event stream. `if_accepted`: JSON would do. */
+  streams(method: string, progressToken: unknown): "never" | "if_accepted" | "always";
   /** Throws an `RpcError`: -32601 for a method that is not there, -32603 for a fault of ours, which has been announced. */
   call(name: string, call: Call): Promise<{ [key: string]: unknown }>;
 }
+
+/**
+ * Lists of what this server does not have, nor declares: some clients of the older era ask all the same, and drop a server that answers
+ * with an error. The newer era's heed `server/discover`, and the conformance suite has what is answered declared there.
+ */
+const EMPTY_LISTS: ReadonlyMap<string, { [key: string]: unknown }> = new Map([
+  ["prompts/list", { prompts: [] }],
+  ["resources/list", { resources: [] }],
+  ["resources/templates/list", { resourceTemplates: [] }],
+]);
 
 /** The methods of every server that has tools. */
 export const TOOL_METHODS: readonly string[] = ["tools/list", "tools/call"];
@@ -39,7 +49,9 @@ export function createMethods({ tools, groups, announce }: MethodsNeeds): Method
   const offers = { legacy: offerOf(groups, "legacy"), modern: offerOf(groups, "modern") };
 
   async function answer(name: string, call: Call): ReturnType<Method["call"]> {
-    if (name === "tools/list") return { tools: tools.listings(call.era) };
+    if (name === "tools/list") return onlyPage(call, { tools: tools.listings(call.era) });
+    const empty = call.era === "legacy" ? EMPTY_LISTS.get(name) : undefined;
+    if (empty !== undefined) return onlyPage(call, empty);
     const method = offers[call.era].methods.get(name);
     if (method === undefined) throw new RpcError(METHOD_NOT_FOUND, "Method not found");
     try {
@@ -54,11 +66,22 @@ export function createMethods({ tools, groups, announce }: MethodsNeeds): Method
   return {
     capabilities: (era) => offers[era].capabilities,
     names: (era) => [...offers[era].methods.keys()],
-    streams: (name, progressToken) =>
-      (offers.legacy.methods.get(name)?.streams ?? false) || (name === "tools/call" && progressToken !== undefined),
+    streams(name, progressToken) {
+      if (name === "tools/call") return progressToken === undefined ? "never" : "if_accepted";
+      const method = offers.legacy.methods.get(name);
+      if (method?.streams !== true) return "never";
+      return method.answersInJson === true ? "if_accepted" : "always";
+    },
     // Calls of tools announce their own failures.
     call: (name, call) => (name === "tools/call" ? tools.call(call) : answer(name, call)),
   };
+}
+
+/** No cursor is ever given out, so that any is another server's. */
+function onlyPage<Page>({ params }: Call, page: Page): Page {
+  const { cursor } = (params ?? {}) as { readonly cursor?: unknown };
+  if (cursor === undefined) return page;
+  throw new RpcError(INVALID_PARAMS, "Invalid cursor: there is one page, leave the cursor out");
 }
 
 function offerOf(groups: readonly MethodGroup[], era: Era) {

@@ -1,15 +1,17 @@
 import type { ServerResponse } from "node:http";
 import { toNodeHandler } from "@modelcontextprotocol/node";
-import type { NodeIncomingMessageLike } from "@modelcontextprotocol/node";
+import type { NodeIncomingMessageLike, NodeServerResponseLike } from "@modelcontextprotocol/node";
 import { CLIENT_CAPABILITIES_META_KEY, createMcpHandler, Server } from "@modelcontextprotocol/server";
 import type { McpRequestContext, ServerContext } from "@modelcontextprotocol/server";
 import { z } from "zod";
 import type { Announce } from "../service/announcements.ts";
+import { acceptedBy } from "./accept.ts";
 import type { Call } from "./call.ts";
 import { principalOfCaller } from "./caller.ts";
 import { INSTRUCTIONS } from "./instructions.ts";
 import type { EraNeeds } from "./legacy.ts";
 import { TOOL_METHODS } from "./methods.ts";
+import { isStream, writeStreamHead } from "./stream-head.ts";
 import { isListenToTasks, LISTEN, LISTEN_TO_TASKS } from "./tasks/listen.ts";
 
 export interface Modern {
@@ -28,13 +30,14 @@ export function createModern({
 }: EraNeeds & { readonly announce: Announce }): Modern {
   function createServer({ requestInfo }: McpRequestContext): Server {
     const capabilities = { tools: {}, ...methods.capabilities("modern") };
+    const { stream } = acceptedBy(requestInfo?.headers.get("accept") ?? undefined);
     const server = new Server(serverInfo, { capabilities, instructions: INSTRUCTIONS });
     // Not setRequestHandler: it would judge params and results of the core's methods in its own words. A method that is not there stays
     // without a handler, since a handler's -32601 would go out with HTTP 200 instead of 404. The header has been held against the
     // message before this is called.
     if (TOOL_METHODS.includes(requestInfo?.headers.get("mcp-method") ?? "")) {
       server.fallbackRequestHandler = ({ method, params }, context) =>
-        methods.call(method, callOf(params, context, closing));
+        methods.call(method, quietUnless(stream, callOf(params, context, closing)));
     }
     // The core once had methods of these names, so the SDK knows them only when they are registered.
     for (const name of methods.names("modern"))
@@ -44,16 +47,45 @@ export function createModern({
     return server;
   }
 
-  const handler = createMcpHandler(createServer, { legacy: "reject" });
-  const serve = toNodeHandler(handler, {
-    onerror: (error) => announce({ kind: "internal.failed", where: "mcp", error }),
-  });
+  const onerror = (error: Error): void => announce({ kind: "internal.failed", where: "mcp", error });
+  const handlers = { auto: createMcpHandler(createServer, REJECT), sse: createMcpHandler(createServer, ONLY_STREAMS) };
+  const serving = { auto: toNodeHandler(handlers.auto, { onerror }), sse: toNodeHandler(handlers.sse, { onerror }) };
   return {
     serve(req, res, message) {
-      if (!isListenToTasks(message)) return serve(req, res, message);
-      return serve(renamed(req), res, { ...message, method: LISTEN_TO_TASKS });
+      const serve = acceptedBy(headerOf(req, "accept")).json ? serving.auto : serving.sse;
+      if (!isListenToTasks(message)) return serve(req, withStreamHead(res), message);
+      return serve(renamed(req), withStreamHead(res), { ...message, method: LISTEN_TO_TASKS });
     },
-    close: () => handler.close(),
+    async close() {
+      await Promise.all([handlers.auto.close(), handlers.sse.close()]);
+    },
+  };
+}
+
+const REJECT = { legacy: "reject" } as const;
+/** For clients that take no JSON. */
+const ONLY_STREAMS = { ...REJECT, responseMode: "sse" } as const;
+
+function headerOf({ headers }: NodeIncomingMessageLike, name: string): string | undefined {
+  const value = headers[name];
+  return typeof value === "string" ? value : value?.join();
+}
+
+/** A notification would make a stream of the answer, also for a client that takes no stream. */
+function quietUnless(takesStream: boolean, call: Call): Call {
+  return takesStream ? call : { ...call, notify: () => Promise.resolve() };
+}
+
+function withStreamHead(res: ServerResponse): NodeServerResponseLike {
+  return {
+    writeHead: (status, headers = {}) =>
+      isStream(headers["content-type"]) ? writeStreamHead(res, status, headers) : res.writeHead(status, headers),
+    write: (chunk) => res.write(chunk),
+    end: (chunk) => (chunk === undefined ? res.end() : res.end(chunk)),
+    on: (event, listener) => res.on(event, listener),
+    get destroyed() {
+      return res.destroyed;
+    },
   };
 }
 

@@ -4,6 +4,7 @@
  */
 import type { IncomingHttpHeaders, ServerResponse } from "node:http";
 import { SUPPORTED_PROTOCOL_VERSIONS } from "@modelcontextprotocol/sdk/types.js";
+import { acceptedBy } from "./accept.ts";
 import type { Call } from "./call.ts";
 import { RpcError } from "./errors.ts";
 import type { Methods } from "./methods.ts";
@@ -31,10 +32,9 @@ export function isPlainRequest(headers: IncomingHttpHeaders, message: object): m
 }
 
 function hasPlainHeaders(headers: IncomingHttpHeaders): boolean {
-  const { accept = "", "content-type": contentType = "", "mcp-protocol-version": version } = headers;
+  const { accept, "content-type": contentType = "", "mcp-protocol-version": version } = headers;
   return (
-    accept.includes("application/json") &&
-    accept.includes("text/event-stream") &&
+    acceptedBy(accept).json &&
     JSON_TYPE.test(contentType) &&
     (version === undefined || SUPPORTED_PROTOCOL_VERSIONS.some((known) => known === version)) &&
     NEWER_HEADERS.every((name) => headers[name] === undefined)

@@ -9,9 +9,13 @@ export interface Refusal {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** The id is null: either the message was not read, or it has none to be trusted. */
-export function refuse(res: ServerResponse, { status, code, message, headers }: Refusal): null {
-  const text = JSON.stringify({ jsonrpc: "2.0", error: { code, message }, id: null });
+/** `id` is that of the message, if it was read and has one. */
+export function refuse(
+  res: ServerResponse,
+  { status, code, message, headers }: Refusal,
+  id: string | number | null = null,
+): null {
+  const text = JSON.stringify({ jsonrpc: "2.0", error: { code, message }, id });
   writeJson(res, status, text, { ...headers, "Content-Type": "application/json" });
   return null;
 }

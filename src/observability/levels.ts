@@ -8,6 +8,7 @@ export function levelOf(announcement: Announcement): "debug" | "info" | "warn" |
       return announcement.event === "task_progress" ? "debug" : "info";
     case "delivery.attempted":
       return attemptedLevel(announcement);
+    case "request.refused":
     case "delivery.expired":
     case "callback.disabled":
     case "task.retrying":

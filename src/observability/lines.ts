@@ -61,6 +61,8 @@ export function linesOf(announcement: Announcement): readonly string[] {
       ];
     case "http.request":
       return [`${announcement.remoteAddress} - "${announcement.method} ${announcement.path}" ${announcement.status}`];
+    case "request.refused":
+      return [refusedLine(announcement)];
     case "history.pruned":
       return [prunedLine(announcement)];
     case "secrets.sealed":
@@ -110,6 +112,11 @@ function attemptedLine({ clientId, attempt, outcome, next, waitMs }: Of<"deliver
     case "withdrawn":
       return `🚫 Callback to ${clientId} was withdrawn during its attempt`;
   }
+}
+
+function refusedLine({ header, name, setting, isLast }: Of<"request.refused">): string {
+  const rest = isLast ? " (other names are not logged any more)" : "";
+  return `⛔ Refused a request for its ${header} ${name}; if it is meant, add it to ${setting}${rest}`;
 }
 
 function disabledLine({ clientId, reason, failingSince, error, heldCount }: Of<"callback.disabled">): string {

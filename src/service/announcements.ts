@@ -79,6 +79,14 @@ export type Announcement =
       readonly status: number;
       readonly durationMs: number;
     }
+  /** For a header that `setting` could accept: once for each name, until `isLast`. */
+  | {
+      readonly kind: "request.refused";
+      readonly header: "Host" | "Origin";
+      readonly name: string;
+      readonly setting: string;
+      readonly isLast: boolean;
+    }
   | { readonly kind: "internal.failed"; readonly where: string; readonly error: unknown };
 
 export interface DeliveryIdentity {

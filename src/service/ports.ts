@@ -121,6 +121,8 @@ export interface StartTask {
   readonly callbacks?: readonly StartCallback[];
   /** For a task that whoever holds its completion URL does. */
   readonly completion?: NewCompletion;
+  /** Its client asks for an MCP task. A task that is there already becomes one with this start. */
+  readonly isMcpTask?: boolean;
   readonly now: number;
 }
 /** A callback that comes with the start of its task. */
@@ -174,14 +176,16 @@ export interface TaskFilter {
   readonly taskType?: string | undefined;
   readonly clientId?: string | undefined;
 }
+/** `onlyMcpTasks`: those that a start has asked for as MCP tasks. */
 export interface ListTasks extends TaskFilter {
   readonly principal: string;
   /** Only those older than the one with this internal id; null: from the newest. */
   readonly before: string | null;
   readonly limit: number;
+  readonly onlyMcpTasks?: boolean;
 }
 /** What is large is left out. */
-export type TaskSummary = Omit<Task, "input" | "result" | "progress">;
+export type TaskSummary = Omit<Task, "input" | "result">;
 export interface TaskPage {
   readonly tasks: readonly TaskSummary[];
   /** The internal id to go on before, also when this page found less than its limit; null: that was all. */

@@ -61,6 +61,8 @@ export interface TaskStart {
   readonly callbacks?: readonly Omit<RegisterRequest, "taskId">[] | undefined;
   /** Whoever holds its completion URL does it, and no worker. */
   readonly completion?: NewCompletion | undefined;
+  /** Its client asks for an MCP task, and will find it in the list of those. */
+  readonly isMcpTask?: boolean | undefined;
 }
 
 export interface StartedTask extends StartTaskResult {
@@ -116,7 +118,7 @@ export function createTasks(needs: TasksNeeds) {
      * callbacks; a different one is a `conflict`.
      */
     async start(principal: string, start: TaskStart): Promise<StartedTask> {
-      const { taskId = null, clientId, taskType = DEFAULT_TASK_TYPE, completion } = start;
+      const { taskId = null, clientId, taskType = DEFAULT_TASK_TYPE, completion, isMcpTask = false } = start;
       const type = await catalog.find(taskType);
       if (type === undefined) throw unknownTaskType(taskType, await catalog.list());
       const doneBy = doerOf(type, completion);
@@ -124,7 +126,7 @@ export function createTasks(needs: TasksNeeds) {
       const startAfter = startTime(start.startAfter, now);
       const request = { clientId, taskType, doneBy, input: inputText(type, start.input), startAfter };
       const callbacks = await prepareCallbacks(start.callbacks ?? [], taskId ?? "", targetPolicy, now);
-      const command = { principal, taskId, request, callbacks, now, ...(completion && { completion }) };
+      const command = { principal, taskId, request, callbacks, now, isMcpTask, ...(completion && { completion }) };
       const result = await storeStart(command);
       if (!result.isSame) throw anotherStart(result.task, request);
       const { kind, task } = result;

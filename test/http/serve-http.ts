@@ -51,6 +51,7 @@ export interface ServeHttpOptions {
   readonly workerTokens?: readonly AccessToken[];
   /** Beside external and demo. */
   readonly types?: readonly TaskType[];
+  readonly allowedOrigins?: readonly string[];
 }
 
 /** All that is served over HTTP but MCP, over the real services and a store of the test's own. */
@@ -58,6 +59,7 @@ export async function serveHttp({
   tokens = [],
   workerTokens = [],
   types = [],
+  allowedOrigins = ["localhost"],
 }: ServeHttpOptions = {}): Promise<ServedHttp> {
   const store = await openTestStore();
   const reported: (Progress & { readonly taskId: string })[] = [];
@@ -76,7 +78,7 @@ export async function serveHttp({
   const queue = createWorkerQueue(outside);
   const completions = createCompletions({ ...outside, ttlMs: COMPLETION_TTL_MS });
   const health = createHealth({ store, slowOrigins: () => 0 });
-  const gate = createEntrance({ health, clock, announce, serverName: "Test" });
+  const gate = createEntrance({ health, clock, announce, serverName: "Test", allowedOrigins });
   const app = createApp({
     mcp: async (_, response) => void response.end("mcp was here"),
     inbox: createInbox({ store, clock, announce }),

@@ -20,11 +20,8 @@ const TOKENS = [
 
 describe("what is refused at the door, with a JSON-RPC error of id null", () => {
   it.each<[string, WireRequest, number, number]>([
-    ["another Host", { ...LIST, headers: { host: "evil.example" } }, 403, -32000],
-    ["another Host, right at the port", { ...LIST, headers: { host: "evil.example:8011" } }, 403, -32000],
-    ["another Origin", { ...LIST, headers: { origin: "https://evil.example" } }, 403, -32000],
     ["an opaque Origin", { ...LIST, headers: { origin: "null" } }, 403, -32000],
-    ["another Host before a wrong method", { method: "PUT", headers: { host: "evil.example" } }, 403, -32000],
+    ["a Host that is none", { ...LIST, headers: { host: "::" } }, 403, -32000],
     ["no content type", { ...LIST, headers: { "content-type": undefined } }, 415, -32000],
     ["text/plain", { ...LIST, headers: { "content-type": "text/plain" } }, 415, -32000],
     ["a type that only starts like JSON", { ...LIST, headers: { "content-type": "application/jsonp" } }, 415, -32000],
@@ -34,14 +31,6 @@ describe("what is refused at the door, with a JSON-RPC error of id null", () => 
     ["null", { body: "null" }, 400, -32600],
     ["a number", { body: "42" }, 400, -32600],
     ["a text", { body: '"tools/list"' }, 400, -32600],
-    ["an empty batch", { body: "[]" }, 400, -32600],
-    ["a batch", { ...LIST, body: `[${String(LIST.body)}]` }, 400, -32600],
-    [
-      "a batch of 2026-07-28",
-      { ...modernRequest("tools/list"), body: `[${String(modernRequest("tools/list").body)}]` },
-      400,
-      -32600,
-    ],
     ["JSON of 100,000 levels", { body: `{"a":${"[".repeat(100_000)}${"]".repeat(100_000)}}` }, 400, -32600],
     ["a message of 1 MiB and a byte", { body: " ".repeat(MIB + 1) }, 413, -32000],
     ["a message of 1 MiB and a byte, in chunks", { body: " ".repeat(MIB + 1), chunked: true }, 413, -32000],
@@ -55,11 +44,81 @@ describe("what is refused at the door, with a JSON-RPC error of id null", () => 
     expect(announced).toEqual([]);
   });
 
-  it.each(["GET", "DELETE", "PUT", "PATCH", "OPTIONS"])("%s, naming what is allowed", async (method) => {
+  it.each<[string, WireRequest, string, string, string]>([
+    ["another Host", { ...LIST, headers: { host: "evil.example" } }, "Host", "evil.example", "ALLOWED_HOSTS"],
+    ["with a port", { ...LIST, headers: { host: "evil.example:8011" } }, "Host", "evil.example", "ALLOWED_HOSTS"],
+    [
+      "another Host before a wrong method",
+      { method: "PUT", headers: { host: "e.example" } },
+      "Host",
+      "e.example",
+      "ALLOWED_HOSTS",
+    ],
+    [
+      "another Host before OPTIONS",
+      { method: "OPTIONS", headers: { host: "e.example" } },
+      "Host",
+      "e.example",
+      "ALLOWED_HOSTS",
+    ],
+    [
+      "another Origin",
+      { ...LIST, headers: { origin: "https://evil.example" } },
+      "Origin",
+      "evil.example",
+      "ALLOWED_ORIGINS",
+    ],
+  ])("%s, naming the setting in the message and in one log line", async (_what, wireRequest, header, name, setting) => {
+    const { port, announced } = await serveMcp();
+    for (let time = 1; time <= 3; time++) {
+      const answer = await rpc(port, wireRequest);
+      expect(answer).toMatchObject({ status: 403, id: null, error: { code: -32000 } });
+      expect(answer.error?.message).toBe(
+        `Invalid ${header}: ${name}. The operator of this server can accept it with the setting ${setting}.`,
+      );
+    }
+    expect(announced).toEqual([{ kind: "request.refused", header, name, setting, isLast: false }]);
+  });
+
+  it("no more than fifty names are logged, however many are tried, and however long they are", async () => {
+    const { port, announced } = await serveMcp();
+    const hosts = Array.from({ length: 60 }, (_, index) => `${index}.${"x".repeat(1000)}.example`);
+    for (const host of hosts) expect(await send(port, { ...LIST, headers: { host } })).toMatchObject({ status: 403 });
+    expect(announced).toHaveLength(50);
+    expect(announced.map((each) => "isLast" in each && each.isLast)).toEqual(
+      hosts.slice(0, 50).map((_, at) => at === 49),
+    );
+    expect(JSON.stringify(announced[0]).length).toBeLessThan(400);
+  });
+
+  it.each(["GET", "DELETE", "PUT", "PATCH"])("%s, naming what is allowed", async (method) => {
     const { port } = await serveMcp();
     const answer = await rpc(port, { method, headers: { accept: "text/event-stream" } });
-    expect(answer).toMatchObject({ status: 405, headers: { allow: "POST" }, error: { code: -32000 } });
+    expect(answer).toMatchObject({ status: 405, headers: { allow: "POST, OPTIONS" }, error: { code: -32000 } });
   });
+
+  it("HEAD likewise, without a body", async () => {
+    const { port } = await serveMcp();
+    expect(await send(port, { method: "HEAD" })).toMatchObject({
+      status: 405,
+      headers: { allow: "POST, OPTIONS" },
+      text: "",
+    });
+  });
+
+  it.each(["gzip", "br", "deflate", "zstd", "GZIP", "identity, gzip", "x".repeat(5000)])(
+    "a body that is encoded (%.20s), saying what to do",
+    async (encoding) => {
+      const { port } = await serveMcp();
+      const answer = await rpc(port, { ...LIST, headers: { ...LIST.headers, "content-encoding": encoding } });
+      expect(answer).toMatchObject({
+        status: 415,
+        headers: { "accept-encoding": "identity" },
+        error: { code: -32000, message: expect.stringContaining("without Content-Encoding") },
+      });
+      expect(answer.text.length).toBeLessThan(400);
+    },
+  );
 
   it("a body announced as too large, before it is sent", async () => {
     const { port } = await serveMcp();
@@ -113,6 +172,7 @@ describe("what is let in", () => {
     ["a message of exactly 1 MiB", { body: String(LIST.body).padEnd(MIB) }],
     ["a protocol version of the past", { headers: { "mcp-protocol-version": "2025-03-26" } }],
     ["no protocol version", { headers: { "mcp-protocol-version": undefined } }],
+    ["a body that is encoded as it is", { headers: { "content-encoding": "Identity" } }],
   ])("%s", async (_what, change) => {
     const { port } = await serveMcp();
     const headers = { ...LIST.headers, ...change.headers };
@@ -143,6 +203,29 @@ describe("what is let in", () => {
     const request = requestOf("notifications/initialized");
     const body = String(request.body).replace('"id":7,', "");
     expect(await send(port, { ...request, body })).toMatchObject({ status: 202, text: "" });
+  });
+});
+
+describe("OPTIONS", () => {
+  it.each(["/mcp", "/mcp/"])("of no page says what %s takes", async (path) => {
+    const { port } = await serveMcp({ tokens: TOKENS });
+    const answer = await send(port, { method: "OPTIONS", path });
+    expect(answer).toMatchObject({ status: 204, headers: { allow: "POST, OPTIONS" }, text: "" });
+    expect(Object.keys(answer.headers).filter((name) => name.startsWith("access-control-"))).toEqual([]);
+  });
+});
+
+describe("the id of a request", () => {
+  it.each<[string, WireRequest, number | null]>([
+    ["of an unknown version", { ...LIST, headers: { "mcp-protocol-version": "2099-01-01" } }, 7],
+    ["that is no message of JSON-RPC 2.0", { body: '{"jsonrpc":"1.0","id":7,"method":"ping"}' }, 7],
+    ["whose id is none", { body: '{"jsonrpc":"2.0","id":null,"method":"ping"}' }, null],
+    ["whose id is an object", { body: '{"jsonrpc":"2.0","id":{},"method":"ping"}' }, null],
+    ["that is nested too deep", { body: `{"id":7,"a":${"[".repeat(1000)}${"]".repeat(1000)}}` }, 7],
+    ["of 2026-07-28 without its envelope", { ...LIST, headers: { "mcp-protocol-version": "2026-07-28" } }, 7],
+  ])("%s is in its refusal", async (_what, wireRequest, id) => {
+    const { port } = await serveMcp();
+    expect(await rpc(port, wireRequest)).toMatchObject({ status: 400, id, error: { code: expect.any(Number) } });
   });
 });
 
@@ -212,6 +295,20 @@ describe("with tokens", () => {
     const { port } = await serveMcp({ tokens: TOKENS });
     const answer = await rpc(port, { ...LIST, headers: { authorization } });
     expect(answer).toMatchObject({ status: 401, headers: { "www-authenticate": "Bearer" }, error: { code: -32000 } });
+    expect(answer.error?.message).toContain("AUTH_TOKENS");
+  });
+
+  it.each(["GET", "HEAD", "DELETE", "PUT"])("%s without a token gets 401 and not 405, with one 405", async (method) => {
+    const { port } = await serveMcp({ tokens: TOKENS });
+    expect(await send(port, { method })).toMatchObject({ status: 401, headers: { "www-authenticate": "Bearer" } });
+    const headers = { authorization: "Bearer alice-token" };
+    expect(await send(port, { method, headers })).toMatchObject({ status: 405 });
+  });
+
+  it("what is sent without a token gets 401, whatever else is wrong with it", async () => {
+    const { port } = await serveMcp({ tokens: TOKENS });
+    for (const headers of [{ "content-type": "text/plain" }, { "content-encoding": "gzip" }])
+      expect(await send(port, { ...LIST, headers })).toMatchObject({ status: 401 });
   });
 
   it.each(ERAS)(

@@ -7,7 +7,7 @@ import { createChallenger } from "../../src/delivery/challenger.ts";
 import { createProber } from "../../src/delivery/prober.ts";
 import { createNewId } from "../../src/domain/ids.ts";
 import type { LifetimePolicy } from "../../src/domain/subscription.ts";
-import type { TaskOutcome } from "../../src/domain/task.ts";
+import type { Progress, Task, TaskOutcome } from "../../src/domain/task.ts";
 import type { EventsMethodsNeeds } from "../../src/mcp/events/methods.ts";
 import { createMcp } from "../../src/mcp/handler.ts";
 import type { McpNeeds } from "../../src/mcp/handler.ts";
@@ -55,6 +55,8 @@ export interface ServedMcp {
   readonly close: () => Promise<void>;
   /** Lets the runner's part happen: the oldest pending task runs, and ends when `outcome` is given. */
   readonly runTask: (outcome?: TaskOutcome) => Promise<void>;
+  /** Likewise: how far the task is that was run last. */
+  readonly reportProgress: (progress: Progress) => Promise<void>;
 }
 
 export interface ServeOptions {
@@ -112,6 +114,7 @@ export async function serveMcp(options: ServeOptions = {}): Promise<ServedMcp> {
   });
   onTestFinished(() => mcp.close());
   const port = await listen(mcp.handle);
+  let running: Task | undefined;
   return {
     url: `http://127.0.0.1:${port}/mcp/`,
     port,
@@ -123,9 +126,13 @@ export async function serveMcp(options: ServeOptions = {}): Promise<ServedMcp> {
     endStreams: () => mcp.endStreams(),
     close: () => mcp.close(),
     async runTask(outcome) {
-      const [task] = await store.claimRunnableTasks({ limit: 1, now: clock.now() });
-      if (task === undefined) throw new Error("No task is pending");
-      if (outcome !== undefined) await services.tasks.finish(task, outcome);
+      [running] = await store.claimRunnableTasks({ limit: 1, now: clock.now() });
+      if (running === undefined) throw new Error("No task is pending");
+      if (outcome !== undefined) await services.tasks.finish(running, outcome);
+    },
+    async reportProgress(progress) {
+      if (running === undefined) throw new Error("No task was run");
+      await services.tasks.progress(running, progress);
     },
   };
 }

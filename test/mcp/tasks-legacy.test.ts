@@ -104,23 +104,36 @@ describe("the v1 client's experimental tasks", () => {
     });
   });
 
-  it("list the principal's own tasks, whoever started them, the newest first and in pages", async () => {
+  it("list the principal's own tasks of MCP, and no others, the newest first and in pages", async () => {
     const served = await serveMcp({ tokens: TOKENS });
     const [alice, bob] = [await connect(served, "a-secret"), await connect(served, "b-secret")];
-    const start = (taskId: string) =>
-      alice.callTool({ name: "start_task_with_callbacks", arguments: { task_id: taskId, client_id: "c" } });
+    const authorization = { authorization: "Bearer a-secret" };
+    const call = async (params: object): Promise<unknown> => {
+      const { headers, ...request } = legacyRequest("tools/call", params);
+      return (await rpc(served.port, { ...request, headers: { ...headers, ...authorization } })).result;
+    };
+    const start = (taskId: string) => call({ name: "run_task", arguments: { task_id: taskId }, task: {} });
+    await call({ name: "start_task_with_callbacks", arguments: { task_id: "plain", client_id: "alice" } });
     await start("t0");
     const startedBy = Date.now();
     await until("what is started from now on is newer", () => Date.now() > startedBy);
-    for (let index = 1; index < 51; index++) await start(`t${index}`);
+    for (let index = 1; index < 21; index++) await start(`t${index}`);
     const first = await alice.experimental.tasks.listTasks();
-    expect(first.tasks).toHaveLength(50);
+    expect(first.tasks).toHaveLength(20);
     const second = await alice.experimental.tasks.listTasks(first.nextCursor);
     expect(second.nextCursor).toBeUndefined();
     const ids = [...first.tasks, ...second.tasks].map(({ taskId }) => taskId);
-    expect(new Set(ids).size).toBe(51);
+    expect(new Set(ids).size).toBe(21);
     expect(ids.at(-1)).toBe((await served.store.findTask("alice", "t0"))?.id);
     expect((await bob.experimental.tasks.listTasks()).tasks).toEqual([]);
+    // One that was started by other means can be asked for all the same, and is listed once it is asked for as an MCP task.
+    const plain = (await served.store.findTask("alice", "plain"))!.id;
+    expect(await alice.experimental.tasks.getTask(plain)).toMatchObject({ taskId: plain, status: "working" });
+    expect(ids).not.toContain(plain);
+    await start("plain");
+    expect((await alice.experimental.tasks.listTasks(first.nextCursor)).tasks.map(({ taskId }) => taskId)).toContain(
+      plain,
+    );
     for (const ask of [
       bob.experimental.tasks.getTask(ids[0]!),
       bob.experimental.tasks.cancelTask(ids[0]!),

@@ -43,6 +43,7 @@ describe("a client of 2026-07-28 that declares the tasks extension", () => {
       taskId,
       createdAt: NOW,
       lastUpdatedAt: NOW,
+      statusMessage: "The task waits to be run.",
       ttlMs: 86_400_000,
       pollIntervalMs: 1000,
       status: "working",
@@ -62,13 +63,20 @@ describe("a client of 2026-07-28 that declares the tasks extension", () => {
     const { result } = await rpc(served.port, declaring("tasks/get", { taskId: completed }));
     expect(result).toMatchObject({
       status: "completed",
-      result: { structuredContent: { task_id: "t1", status: "completed", result: COMPLETED.result } },
+      result: {
+        resultType: "complete",
+        structuredContent: { task_id: "t1", status: "completed", result: COMPLETED.result },
+      },
     });
     expect(result).not.toHaveProperty("result._meta");
     expect((await rpc(served.port, declaring("tasks/get", { taskId: failed }))).result).toMatchObject({
       status: "completed",
       statusMessage: "no disk",
-      result: { isError: true, content: [{ type: "text", text: expect.stringContaining("task_failed") }] },
+      result: {
+        resultType: "complete",
+        isError: true,
+        content: [{ type: "text", text: expect.stringContaining("task_failed") }],
+      },
     });
     // The same call again gives the task as it is now, without its result.
     const again = await rpc(served.port, declaring("tools/call", { name: "run_task", arguments: { task_id: "t1" } }));
@@ -180,8 +188,14 @@ describe("listening to tasks", () => {
     await rpc(served.port, declaring("tasks/cancel", { taskId: second }));
     await until("the second is told", () => told().length === 3);
     expect(told()).toMatchObject([
-      { _meta, taskId: ended, status: "completed", ttlMs: 86_400_000, result: { structuredContent: COMPLETED } },
-      { _meta, taskId: first, status: "completed", result: { isError: true } },
+      {
+        _meta,
+        taskId: ended,
+        status: "completed",
+        ttlMs: 86_400_000,
+        result: { resultType: "complete", structuredContent: COMPLETED },
+      },
+      { _meta, taskId: first, status: "completed", result: { resultType: "complete", isError: true } },
       { _meta, taskId: second, status: "cancelled", createdAt: NOW },
     ]);
     expect(stream.hasEnded).toBe(false);

@@ -31,6 +31,16 @@ const CASES: readonly [Announcement, readonly string[]][] = [
     { kind: "task.finished", taskId: "t1", status: "failed", eventId: "evt_1", deliveryCount: 0 },
     ["❌ Task t1 failed, no callbacks to send"],
   ],
+  [
+    { kind: "request.refused", header: "Host", name: "proxy.example", setting: "ALLOWED_HOSTS", isLast: false },
+    ["⛔ Refused a request for its Host proxy.example; if it is meant, add it to ALLOWED_HOSTS"],
+  ],
+  [
+    { kind: "request.refused", header: "Origin", name: "app.example", setting: "ALLOWED_ORIGINS", isLast: true },
+    [
+      "⛔ Refused a request for its Origin app.example; if it is meant, add it to ALLOWED_ORIGINS (other names are not logged any more)",
+    ],
+  ],
   [{ kind: "task.progress", taskId: "t1", done: 3, total: null }, ["📈 Task t1 is at 3 of ?"]],
   [
     { kind: "task.lease_lost", taskId: "t1", taskType: "external", worker: "w1/host-7" },

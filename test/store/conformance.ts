@@ -196,12 +196,7 @@ export function describeStore(name: string, open: OpenStore): void {
         const first = await list(null);
         expect(first.tasks.map(({ id }) => id)).toEqual(ids.slice(0, 2));
         expect(first.next).toBe(ids[1]);
-        const {
-          input: _input,
-          result: _result,
-          progress: _progress,
-          ...summary
-        } = started.find(({ id }) => id === ids[0])!;
+        const { input: _input, result: _result, ...summary } = started.find(({ id }) => id === ids[0])!;
         expect(first.tasks[0]).toEqual(summary);
         expect((await list(ids[1]!)).tasks.map(({ id }) => id)).toEqual(ids.slice(2));
         expect(await list(ids[2]!)).toEqual({ tasks: [], next: null });
@@ -303,6 +298,33 @@ export function describeStore(name: string, open: OpenStore): void {
         const second = await store.listTasks({ principal: "local", before: first.next, limit: 1, clientId: "other" });
         expect([...first.tasks, ...second.tasks].map(({ taskId }) => taskId).toSorted()).toEqual(["b", "c"]);
         expect(second.next).toBeNull();
+      });
+
+      test("tasks that were asked for as MCP tasks are listed apart, also those that became one with a later start", async () => {
+        const start = async (taskId: string, isMcpTask: boolean, changes: object = {}) =>
+          (await store.startTask({ ...aStart({ taskId, ...changes }), isMcpTask })).task.id;
+        const plain = await start("plain", false);
+        const asked = await start("asked", true);
+        const later = await start("later", false);
+        await start("later", true);
+        // Another start under the same id changes nothing.
+        await start("plain", true, { clientId: "other" });
+        await start("bob's", true, { principal: "bob" });
+        const query = { principal: "local", before: null, onlyMcpTasks: true };
+        const idsOf = async (more: object = {}) =>
+          (await store.listTasks({ ...query, limit: 9, ...more })).tasks.map(({ id }) => id);
+        const newestFirst = [asked, later].toSorted().toReversed();
+        expect(await idsOf()).toEqual(newestFirst);
+        const first = await store.listTasks({ ...query, limit: 1 });
+        expect(await idsOf({ before: first.next })).toEqual(newestFirst.slice(1));
+        // A second start that does not ask for one takes nothing back.
+        await start("asked", false);
+        await store.claimRunnableTasks({ limit: 9, now: T0 });
+        expect(await idsOf({ status: "running" })).toEqual(newestFirst);
+        expect(await idsOf({ status: "pending" })).toEqual([]);
+        expect(
+          (await store.listTasks({ ...query, onlyMcpTasks: false, limit: 9 })).tasks.map(({ id }) => id),
+        ).toContain(plain);
       });
 
       test("finishing writes the task, the event and one delivery for each callback that selected it", async () => {

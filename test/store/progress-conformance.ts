@@ -67,7 +67,10 @@ export function describeProgress(name: string, open: OpenStore): void {
     test("is only kept when no callback chose it", async () => {
       await register({ events: END_TYPES });
       expect(await record(7)).toEqual({ deliveryCount: 0, dueAt: null });
-      expect(await store.findTask("local", "task-1")).toMatchObject({ progress: progressOf(7) });
+      expect(await store.findTask("local", "task-1")).toMatchObject({ progress: progressOf(7), progressAt: T0 });
+      await record(8, T0 + 5);
+      const { tasks } = await store.listTasks({ principal: "local", before: null, limit: 1 });
+      expect(tasks).toMatchObject([{ progress: progressOf(8), progressAt: T0 + 5 }]);
       expect((await finish())?.event.data.sequence).toBe(1);
     });
 

@@ -68,6 +68,7 @@ test("each partial index is used by the query it is for", async () => {
     "tasks_for_workers_due",
     "tasks_leased",
     "tasks_of_principal",
+    "tasks_of_mcp",
     "tasks_ended",
     "tasks_suspect",
     "callbacks_awaiting",
@@ -162,4 +163,21 @@ test("what is held of one callback is found by the callback, and not among all t
       detail: expect.stringContaining("deliveries_identity (callback_id=?)"),
     });
   }
+});
+
+test("a page of MCP tasks is read from those alone", async () => {
+  const prepare = vi.spyOn(Database.prototype, "prepare");
+  onTestFinished(() => prepare.mockRestore());
+  const file = join(temporaryFolder(), "callbacks.db");
+  await (await openWholeStore(file)).close();
+  const pages = prepare.mock.calls.map(([sql]) => sql).filter((sql) => /^select .*"mcp_task" = 1\) order by/.test(sql));
+  prepare.mockRestore();
+  const db = new Database(file);
+  onTestFinished(() => void db.close());
+  expect(pages).toHaveLength(1);
+  const plan = db.prepare(`explain query plan ${pages[0]}`).all(null, null, null);
+  // Of one principal, in their order: nothing is sorted.
+  expect(plan).toEqual([
+    expect.objectContaining({ detail: expect.stringMatching(/tasks_of_mcp \(principal=\? AND id<\?\)$/) }),
+  ]);
 });

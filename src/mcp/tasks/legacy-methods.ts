@@ -9,7 +9,7 @@ import type { TaskMethodsNeeds } from "./modern-methods.ts";
 import { parseParams } from "./params.ts";
 import { legacyTask, relatedResult } from "./shapes.ts";
 
-const PAGE_TASKS_MAX = 50;
+const PAGE_TASKS_MAX = 20;
 
 const taskParams = z.looseObject({ taskId: z.string() });
 /** A cursor is the id with which the page before ended. */
@@ -38,9 +38,10 @@ export function createLegacyTaskMethods({ tasks, resultOf, ...terms }: TaskMetho
     return relatedResult(ended, resultOf);
   }
 
+  /** Those that were asked for as MCP tasks: a client that shows them all at once could not take every task of its principal. */
   async function list({ principal, params }: Call) {
     const { cursor = null } = parseParams("tasks/list", listParams, params);
-    const page = await tasks.list({ principal, before: cursor, limit: PAGE_TASKS_MAX });
+    const page = await tasks.list({ principal, before: cursor, limit: PAGE_TASKS_MAX, onlyMcpTasks: true });
     const next = page.next === null ? {} : { nextCursor: page.next };
     return { tasks: page.tasks.map((task) => legacyTask(task, terms)), ...next };
   }
@@ -59,8 +60,8 @@ export function createLegacyTaskMethods({ tasks, resultOf, ...terms }: TaskMetho
     extensions: {},
     methods: [
       { name: "tasks/get", streams: false, call: get },
-      // A stream, so that a client that goes away is noticed.
-      { name: "tasks/result", streams: true, call: result },
+      // A stream, so that whatever lies between knows that there will be an answer.
+      { name: "tasks/result", streams: true, answersInJson: true, call: result },
       { name: "tasks/list", streams: false, call: list },
       { name: "tasks/cancel", streams: false, call: cancel },
     ],

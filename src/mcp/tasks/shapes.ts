@@ -23,13 +23,16 @@ export type ResultOf = (task: Task) => ToolResult;
 
 type Wire = { [key: string]: unknown };
 
-/** 2026-07-28, "Task". A tool's error is a result, so `failed` is only what the tool answers with a JSON-RPC error. */
+/**
+ * 2026-07-28, "Task". A tool's error is a result, so `failed` is only what the tool answers with a JSON-RPC error. The result says what
+ * kind of result it is, as the answer to the call itself would: the SDK adds that only to answers.
+ */
 export function detailedTask(task: Task, terms: TaskTerms, resultOf: ResultOf): Wire {
   const common = commonOf(task, terms);
   if (!hasEnded(task)) return { ...common, status: "working" };
   if (task.status === "cancelled") return { ...common, status: "cancelled" };
   try {
-    return { ...common, status: "completed", result: resultOf(task) };
+    return { ...common, status: "completed", result: { ...resultOf(task), resultType: "complete" } };
   } catch (error) {
     if (!(error instanceof RpcError)) throw error;
     const { code, message, data } = error;
@@ -67,11 +70,39 @@ export function relatedResult(task: Task, resultOf: ResultOf): Wire {
 }
 
 function identityOf(task: TaskSummary): Wire {
-  const { id, error, createdAt, startedAt, finishedAt } = task;
   return {
-    taskId: id,
-    ...(error !== null && { statusMessage: error }),
-    createdAt: isoOf(createdAt),
-    lastUpdatedAt: isoOf(finishedAt ?? startedAt ?? createdAt),
+    taskId: task.id,
+    statusMessage: statusMessageOf(task),
+    createdAt: isoOf(task.createdAt),
+    lastUpdatedAt: isoOf(lastUpdateOf(task)),
   };
+}
+
+/** For people: what the task is doing, or how it has ended. */
+function statusMessageOf(task: TaskSummary): string {
+  const { status, error } = task;
+  switch (status) {
+    case "pending":
+      return error === null
+        ? "The task waits to be run."
+        : `The task waits for its next run; the last one failed: ${error}`;
+    case "running":
+      return progressMessageOf(task) ?? "The task is running.";
+    case "completed":
+      return "The task has completed.";
+    case "failed":
+    case "cancelled":
+      return error ?? `The task has ${status}.`;
+  }
+}
+
+/** Null when this run has not reported any: what an earlier one reported does not count. */
+function progressMessageOf({ progress, progressAt, startedAt }: TaskSummary): string | null {
+  if (progress === null || (progressAt ?? 0) < (startedAt ?? 0)) return null;
+  if (progress.message) return progress.message;
+  return `The task is at ${progress.done}${progress.total === null ? "" : ` of ${progress.total}`}.`;
+}
+
+function lastUpdateOf({ createdAt, startedAt, progressAt, finishedAt }: TaskSummary): number {
+  return finishedAt ?? Math.max(createdAt, startedAt ?? 0, progressAt ?? 0);
 }

@@ -63,7 +63,7 @@ export function defineTaskTool<Input extends z.ZodObject>(
       const parsed = input.safeParse(given, { reportInput: true });
       if (!parsed.success) throw new DomainError("invalid", problemsOf(parsed.error));
       const start = definition.startOf(parsed.data, call.principal);
-      const { task, expectedMs } = await needs.tasks.start(call.principal, start);
+      const { task, expectedMs } = await needs.tasks.start(call.principal, { ...start, isMcpTask: wantsTask });
       if (wantsTask) return createdAnswer(call, task, needs, resultOf);
       return resultOf(await waitForEnd(call, task, expectedMs, needs));
     },

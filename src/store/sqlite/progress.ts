@@ -139,7 +139,7 @@ function prepareRuns(db: Db) {
   return {
     keep: db
       .update(tasks)
-      .set({ progress: sql`${bound("progress")}` })
+      .set({ progress: sql`${bound("progress")}`, progressAt: sql`${bound("now")}` })
       .where(runIsUnderWay)
       .returning({ id, principal, taskId, clientId })
       .prepare(),

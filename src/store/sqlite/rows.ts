@@ -12,13 +12,14 @@ import type { callbacks, events, tasks } from "./schema.ts";
 /** Rows into the domain's nouns. What is parsed here was written by this store. */
 
 /** The columns that a task is made of. */
-export type TaskRow = Omit<InferSelectModel<typeof tasks>, "eventCount" | "leaseDigest" | "leaseUntil" | "worker">;
+export type TaskRow = Omit<InferSelectModel<typeof tasks>, NotOfTask>;
+type NotOfTask = "eventCount" | "leaseDigest" | "leaseUntil" | "worker" | "mcpTask";
 
 /** Those of them that whoever asks after it is told of. */
 export type TaskReadingRow = Pick<TaskRow, "status" | "result" | "error" | "progress">;
 
 export function toTask(row: InferSelectModel<typeof tasks>): Task {
-  const { eventCount: _, leaseDigest: _digest, leaseUntil: _until, worker: _worker, ...task } = row;
+  const { eventCount: _, leaseDigest: _digest, leaseUntil: _until, worker: _worker, mcpTask: _mcp, ...task } = row;
   return taskOf(task);
 }
 
@@ -31,8 +32,12 @@ export function readingOf({ status, result, error, progress }: TaskReadingRow): 
     status,
     result: result === null ? null : (JSON.parse(result) as Json),
     error,
-    progress: progress === null ? null : (JSON.parse(progress) as Progress),
+    progress: progressOf(progress),
   };
+}
+
+export function progressOf(text: string | null): Progress | null {
+  return text === null ? null : (JSON.parse(text) as Progress);
 }
 
 /** The columns that a callback is made of. */

@@ -18,6 +18,7 @@ export const taskAwaitsHandler = sql.raw(AWAITS_HANDLER);
 export const taskIsSuspect = sql.raw(`${AWAITS_HANDLER} and "crashes" >= ${SUSPECT_CRASHES}`);
 export const taskAwaitsWorker = sql.raw(`"status" = 'pending' and "done_by" = 'worker'`);
 export const taskIsLeased = sql.raw(`"status" = 'running' and "lease_until" is not null`);
+export const taskIsOfMcp = sql.raw(`"mcp_task" = 1`);
 export const taskHasEnded = sql.raw(`"finished_at" is not null`);
 export const deliveryIsOpen = sql.raw(`"status" in ('pending', 'sending')`);
 export const PENDING = `"status" = 'pending'`;
@@ -70,6 +71,8 @@ export const tasks = sqliteTable(
     failures: integer().notNull().default(0),
     crashes: integer().notNull().default(0),
     progress: text(),
+    progressAt: integer("progress_at"),
+    mcpTask: integer("mcp_task", { mode: "boolean" }).notNull().default(false),
     /** Of a task that is done outside: the last lease's secret as `digestOf` gives it, until when it holds, and who has it. */
     leaseDigest: text("lease_digest"),
     leaseUntil: integer("lease_until"),
@@ -78,6 +81,7 @@ export const tasks = sqliteTable(
   (table) => [
     unique("tasks_principal_task_id").on(table.principal, table.taskId),
     index("tasks_of_principal").on(table.principal, table.id),
+    index("tasks_of_mcp").on(table.principal, table.id).where(taskIsOfMcp),
     index("tasks_open").on(table.status, table.doneBy, table.createdAt).where(taskIsOpen),
     index("tasks_of_principal_by_status").on(table.principal, table.status, table.id),
     index("tasks_for_handlers").on(table.taskType, table.dueAt, table.id).where(taskAwaitsHandler),

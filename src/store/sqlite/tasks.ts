@@ -1,17 +1,17 @@
-import { and, desc, getTableColumns, lt, sql } from "./drizzle.ts";
+import { and, desc, eq, getTableColumns, lt, sql } from "./drizzle.ts";
 import type { SQL } from "drizzle-orm";
 import type { NewId } from "../../domain/ids.ts";
 import type { Callback } from "../../domain/callback.ts";
 import { hasEnded, isSameStart } from "../../domain/task.ts";
-import type { ListTasks, StartTask, StartTaskResult, Store, TaskPage } from "../../service/ports.ts";
+import type { ListTasks, StartTask, StartTaskResult, Store, TaskPage, TaskSummary } from "../../service/ports.ts";
 import { CallbackRefused } from "../../service/registration.ts";
 import type { SecretCipher } from "../secret-cipher.ts";
 import { prepareCallbackCount, prepareRegister } from "./callbacks.ts";
 import { prepareNewCompletion } from "./completions.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { isGiven, most } from "./parameters.ts";
-import { readingOf, taskOf, toTask } from "./rows.ts";
-import { tasks } from "./schema.ts";
+import { progressOf, readingOf, taskOf, toTask } from "./rows.ts";
+import { taskIsOfMcp, tasks } from "./schema.ts";
 
 type TaskVerbs = Pick<Store, "startTask" | "findTask" | "readTask" | "findTaskById" | "listTasks">;
 
@@ -30,12 +30,13 @@ export function taskVerbs({ db, write, read }: SqliteConnection, newId: NewId, c
   const register = prepareRegister(db, newId, cipher);
 
   function start(command: StartTask): StartTaskResult {
-    const { principal, taskId, request, completion = null } = command;
+    const { principal, taskId, request, completion = null, isMcpTask = false } = command;
     const existing = taskId === null ? undefined : find.task.get({ principal, taskId });
     const kind = existing === undefined ? "started" : "existing";
     const task = existing === undefined ? toTask(insert(command)) : taskOf(existing);
     const isSame = isSameStart(task, request);
     const registered = isSame ? registerAll(command) : [];
+    if (existing !== undefined && isSame && isMcpTask) statements.becomeMcpTask.run({ id: task.id });
     const isCompletable = isSame && task.doneBy === "holder" && !hasEnded(task);
     const hasCompletion = completion !== null && isCompletable && addCompletion(task.id, completion);
     return { kind, isSame, task, callbacks: registered, callbackCount: countOf(principal, task.taskId), hasCompletion };
@@ -51,7 +52,7 @@ export function taskVerbs({ db, write, read }: SqliteConnection, newId: NewId, c
   }
 
   /** What the holder of a completion URL does is in their hands at once. */
-  function insert({ principal, taskId, request, now }: StartTask) {
+  function insert({ principal, taskId, request, isMcpTask = false, now }: StartTask) {
     const id = newId("tsk");
     const state =
       request.doneBy === "holder"
@@ -64,21 +65,32 @@ export function taskVerbs({ db, write, read }: SqliteConnection, newId: NewId, c
       ...request,
       ...state,
       dueAt: request.startAfter ?? now,
+      mcpTask: isMcpTask ? 1 : 0,
       now,
     });
   }
 
-  function list({ principal, before, limit, status, taskType, clientId }: ListTasks): TaskPage {
-    const isFiltered = taskType !== undefined || clientId !== undefined;
+  function list({ principal, before, limit, status, taskType, clientId, onlyMcpTasks }: ListTasks): TaskPage {
+    const isOfMcp = onlyMcpTasks === true;
+    const isFiltered = taskType !== undefined || clientId !== undefined || (isOfMcp && status !== undefined);
     const look = isFiltered ? LOOK_AT_MAX : limit + 1;
     const where = { principal, before: before ?? AFTER_ALL_IDS, look };
-    const rows = status === undefined ? statements.newest.all(where) : statements.newestOf.all({ ...where, status });
+    const newest = isOfMcp ? statements.newestOfMcp : statements.newest;
+    const rows = status === undefined ? newest.all(where) : statements.newestOf.all({ ...where, status });
     const found = rows.filter(
-      (row) => (taskType ?? row.taskType) === row.taskType && (clientId ?? row.clientId) === row.clientId,
+      (row) =>
+        (taskType ?? row.taskType) === row.taskType &&
+        (clientId ?? row.clientId) === row.clientId &&
+        (!isOfMcp || row.mcpTask),
     );
     const page = found.slice(0, limit);
     const last = found.length > limit ? page.at(-1) : rows.length === look ? rows.at(-1) : undefined;
-    return { tasks: page.flatMap(({ id }) => statements.summary.get({ id }) ?? []), next: last?.id ?? null };
+    return { tasks: page.flatMap(({ id }) => summaryOf(id)), next: last?.id ?? null };
+  }
+
+  function summaryOf(id: string): TaskSummary[] {
+    const row = statements.summary.get({ id });
+    return row === undefined ? [] : [{ ...row, progress: progressOf(row.progress) }];
   }
 
   return {
@@ -121,8 +133,14 @@ function prepareTasks(db: SqliteConnection["db"]) {
         dueAt: bound("dueAt"),
         startAfter: bound("startAfter"),
         startedAt: bound("startedAt"),
+        mcpTask: sql`${bound("mcpTask")}`,
       })
       .returning()
+      .prepare(),
+    becomeMcpTask: db
+      .update(tasks)
+      .set({ mcpTask: true })
+      .where(and(isGiven(tasks.id, "id"), eq(tasks.mcpTask, sql.raw("0"))))
       .prepare(),
   };
 }
@@ -134,6 +152,7 @@ function prepareFind(db: SqliteConnection["db"]) {
     leaseDigest: _digest,
     leaseUntil: _until,
     worker: _worker,
+    mcpTask: _mcp,
     ...columns
   } = getTableColumns(tasks);
   const { status, result, error, progress } = columns;
@@ -145,14 +164,14 @@ function prepareFind(db: SqliteConnection["db"]) {
 }
 
 function prepareReads(db: SqliteConnection["db"]) {
-  const { input: _input, result: _result, progress: _progress, ...columns } = getTableColumns(tasks);
+  const { input: _input, result: _result, mcpTask: _mcp, ...columns } = getTableColumns(tasks);
   const { eventCount: _count, leaseDigest: _digest, leaseUntil: _until, worker: _worker, ...summary } = columns;
   const isOwn = isGiven(tasks.principal, "principal");
   const isBefore = lt(tasks.id, bound("before"));
   // Internal ids begin with the time, so their order is that of the starts.
   const look = (condition: SQL | undefined) =>
     db
-      .select({ id: tasks.id, taskType: tasks.taskType, clientId: tasks.clientId })
+      .select({ id: tasks.id, taskType: tasks.taskType, clientId: tasks.clientId, mcpTask: tasks.mcpTask })
       .from(tasks)
       .where(condition)
       .orderBy(desc(tasks.id))
@@ -166,6 +185,7 @@ function prepareReads(db: SqliteConnection["db"]) {
       .prepare(),
     summary: db.select(summary).from(tasks).where(isGiven(tasks.id, "id")).prepare(),
     newest: look(and(isOwn, isBefore)),
+    newestOfMcp: look(and(isOwn, isBefore, taskIsOfMcp)),
     newestOf: look(and(isOwn, isGiven(tasks.status, "status"), isBefore)),
   };
 }

@@ -1,0 +1,115 @@
+import { once } from "node:events";
+import { connect } from "node:net";
+import type { Socket } from "node:net";
+import { text } from "node:stream/consumers";
+import { expect, onTestFinished, test } from "vitest";
+import { listen } from "../../src/http/server.ts";
+import type { HttpServer } from "../../src/http/server.ts";
+import type { RequestHandler } from "../../src/http/gate.ts";
+
+const GET = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+async function serve(handle: RequestHandler, times?: Parameters<typeof listen>[3]): Promise<HttpServer> {
+  const server = await listen(handle, "127.0.0.1", 0, times);
+  onTestFinished(() => server.stop(0));
+  return server;
+}
+
+async function open({ port }: HttpServer): Promise<Socket> {
+  const socket = connect(port, "127.0.0.1");
+  onTestFinished(() => void socket.destroy());
+  socket.on("error", () => {});
+  await once(socket, "connect");
+  return socket;
+}
+
+async function answerTo(socket: Socket, request: string): Promise<string> {
+  const answered = once(socket, "data");
+  socket.write(request);
+  return String((await answered)[0]);
+}
+
+const sayOk: RequestHandler = (_request, response) => void response.end("ok");
+
+test("an idle connection is kept longer than the 90 seconds for which Go's clients keep it, and says so", async () => {
+  const socket = await open(await serve(sayOk));
+  const answer = await answerTo(socket, GET);
+  expect(answer).toMatch(/^connection: keep-alive\r$/im);
+  const [, seconds] = /^keep-alive: timeout=(\d+)\r$/im.exec(answer) ?? [];
+  expect(Number(seconds)).toBeGreaterThan(90);
+  expect(await answerTo(socket, GET)).toContain("200 OK");
+});
+
+test("a client that wants the connection closed has it closed", async () => {
+  const socket = await open(await serve(sayOk));
+  socket.write(GET.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n"));
+  const answer = await text(socket);
+  expect(answer).toMatch(/^connection: close\r$/im);
+  expect(answer).not.toMatch(/^keep-alive:/im);
+});
+
+test("stopping does not wait for connections that are idle, used or not", async () => {
+  const server = await serve(sayOk);
+  const [used, unused] = [await open(server), await open(server)];
+  await answerTo(used, GET);
+  const closed = Promise.all([once(used.resume(), "close"), once(unused.resume(), "close")]);
+  // The grace would outlast the test.
+  await server.stop(3_600_000);
+  await closed;
+});
+
+test("stopping waits for what is being answered, and no longer", async () => {
+  const { promise: asked, resolve: tellAsked } = Promise.withResolvers<void>();
+  const { promise: released, resolve: release } = Promise.withResolvers<void>();
+  const server = await serve(async (_request, response) => {
+    tellAsked();
+    await released;
+    response.end("late");
+  });
+  const socket = await open(server);
+  const answer = text(socket);
+  socket.write(GET);
+  await asked;
+  const stopped = server.stop(3_600_000);
+  release();
+  expect(await answer).toContain("late");
+  await stopped;
+});
+
+test("a request that does not come in time is ended with 408, its head sooner than its body", async () => {
+  const server = await serve((request, response) => void request.resume().once("end", () => response.end()), {
+    headersTimeout: 100,
+    requestTimeout: 300,
+    connectionsCheckingInterval: 20,
+  });
+  const silent = await open(server);
+  const half = await open(server);
+  half.write("GET / HTTP/1.1\r\nHost: loc");
+  const slow = await open(server);
+  slow.write("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n1234");
+  const [ofHalf, ofSlow] = await Promise.all([text(half), text(slow), once(silent.resume(), "close")]);
+  expect(ofHalf).toMatch(/^HTTP\/1\.1 408 /);
+  expect(ofSlow).toMatch(/^HTTP\/1\.1 408 /);
+});
+
+test("an answer may take longer than a request", async () => {
+  const { promise: released, resolve: release } = Promise.withResolvers<void>();
+  const server = await serve(
+    async (request, response) => {
+      for await (const _ of request);
+      response.write("a");
+      await released;
+      response.end("b");
+    },
+    { headersTimeout: 500, requestTimeout: 1000, connectionsCheckingInterval: 20 },
+  );
+  const waiting = await open(server);
+  const answer = text(waiting);
+  waiting.write("POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok");
+  await once(waiting, "data");
+  // By the time another connection has been found late, the one that is answered would have been, too.
+  await once((await open(server)).resume(), "close");
+  await once((await open(server)).resume(), "close");
+  release();
+  expect(await answer).toMatch(/a\r\n.*\r\nb\r\n0/s);
+});
