@@ -172,7 +172,7 @@ function createHttpDoor(
   door: Door,
   mcp: RequestHandler,
 ) {
-  const { workerTokens, allowedHosts, serverName, signingKeys } = config;
+  const { accessTokens, workerTokens, allowedHosts, serverName, signingKeys } = config;
   return createApp({
     ...services,
     health,
@@ -181,6 +181,7 @@ function createHttpDoor(
     workerOf: workerTokens.length === 0 ? null : createPrincipalOf(workerTokens, "anonymous"),
     allowedHosts,
     serverName,
+    needsToken: accessTokens.length > 0,
     publicKeys: signingKeys.map(({ publicKey }) => publicKey),
     openApi: () => ({ title: "mcp-callbacks", version, url: door.url }),
     clock,

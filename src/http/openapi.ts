@@ -48,9 +48,9 @@ function parameterObject([name, { in: place, description }]: [string, Parameter]
 }
 
 function answersOf(responses: Operation["responses"]): Record<string, unknown> {
-  const entries = Object.entries(responses).map(([status, { description, schema }]) => [
+  const entries = Object.entries(responses).map(([status, { description, schema, type }]) => [
     status,
-    { description, ...(schema && { content: jsonContent(schemaOf(schema, "output")) }) },
+    { description, ...(schema && { content: jsonContent(schemaOf(schema, "output"), type) }) },
   ]);
   return Object.fromEntries(entries);
 }
@@ -64,8 +64,8 @@ function refusalsOf(codes: NonNullable<Operation["refusals"]>): Record<string, u
   );
 }
 
-function jsonContent(schema: object) {
-  return { "application/json": { schema } };
+function jsonContent(schema: object, type = "application/json") {
+  return { [type]: { schema } };
 }
 
 /** Without `$schema`: OpenAPI 3.1 reads each schema as 2020-12 anyway. */

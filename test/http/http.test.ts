@@ -190,6 +190,19 @@ describe("other paths", () => {
     expect(await response.json()).toMatchObject({ status: "error", message: expect.stringContaining("POST") });
   });
 
+  test("OPTIONS answers with the methods of the path", async () => {
+    const allowedAt = async (path: string) => {
+      const response = await fetch(url + path, { method: "OPTIONS" });
+      return [response.status, response.headers.get("allow")?.split(", ").toSorted(), await response.text()];
+    };
+    expect(await allowedAt("/health")).toEqual([200, ["GET", "HEAD"], ""]);
+    expect(await allowedAt("/webhook/c")).toEqual([200, ["GET", "HEAD", "POST"], ""]);
+    expect(await allowedAt("/complete/secret?raw=1")).toEqual([200, ["POST"], ""]);
+    expect(await allowedAt("/openapi.json")).toEqual([200, ["GET", "HEAD"], ""]);
+    expect(await allowedAt("/mcp/server-card")).toEqual([204, ["GET", "HEAD", "OPTIONS"], ""]);
+    expect((await fetch(`${url}/nothing`, { method: "OPTIONS" })).status).toBe(404);
+  });
+
   test("a request target that is no URL is 400", async () => {
     const { port } = new URL(url);
     const outgoing = request({ port, path: "http://[::1" }).end();
