@@ -29,7 +29,7 @@ export interface DocumentedResponse {
 }
 
 export interface Parameter {
-  readonly in: "path" | "header";
+  readonly in: "path" | "query" | "header";
   readonly description: string;
 }
 
