@@ -91,9 +91,9 @@ export function createSubscriptions(needs: SubscriptionsNeeds) {
       const look = { key, id: idOfSubscription(key), now: clock.now() };
       const replay = replayOf(cursor, maxAgeMs, look.now);
       const { isUrlVerified } = await requireRoom(look);
-      if (!isUrlVerified) verification.requireRoom(principal, url);
+      const challenge = isUrlVerified ? null : verification.requireRoom(principal, url);
       if (!(await needs.targetPolicy.check(target)).allowed) throw invalidParam("delivery.url", "address_not_allowed");
-      if (!isUrlVerified) await verification.verify({ principal, url, secret, subscriptionId: look.id });
+      if (challenge !== null) await verification.verify({ principal, url, secret, subscriptionId: look.id }, challenge);
       const now = clock.now();
       const expiresAt = grantedUntil(ttlMs, lifetime, now);
       const terms = { secret, overlapMs: SECRET_OVERLAP_MS, expiresAt, replay, ownMax };

@@ -73,6 +73,7 @@ export interface EventsOptions extends Pick<EventsMethodsNeeds, "errorCodes" | "
   readonly lifetime: LifetimePolicy;
   readonly ownMax: number;
   readonly allow: PrivateTargets;
+  readonly attemptTimeoutMs: number;
 }
 
 const EVENTS: EventsOptions = {
@@ -81,6 +82,7 @@ const EVENTS: EventsOptions = {
   lifetime: { defaultMs: 3_600_000, minMs: 60_000, maxMs: 86_400_000, allowsNone: false },
   ownMax: 1000,
   allow: "loopback",
+  attemptTimeoutMs: 2000,
 };
 
 /** The MCP handler behind a plain HTTP server, over the real services and a store of the test's own. */
@@ -138,7 +140,7 @@ function createServices(
     announce: McpNeeds["announce"];
     wakeDispatcher: () => void;
   },
-  { lifetime, ownMax, allow }: EventsOptions,
+  { lifetime, ownMax, allow, attemptTimeoutMs }: EventsOptions,
 ) {
   const wakes = {
     wakeRunner: () => {},
@@ -148,7 +150,7 @@ function createServices(
   };
   const catalog = createTaskRegistry(TASK_TYPES);
   const targetPolicy = createAddressGuard({ allow, resolve: failingWith("ENOTFOUND") });
-  const receivers = { guard: targetPolicy, attemptTimeoutMs: 2000, userAgent: "mcp-callbacks/test" };
+  const receivers = { guard: targetPolicy, attemptTimeoutMs, userAgent: "mcp-callbacks/test" };
   const prober = createProber(receivers);
   const challenger = createChallenger(receivers);
   onTestFinished(() => challenger.close());
