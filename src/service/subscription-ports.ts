@@ -29,6 +29,8 @@ export interface SubscriptionVerbs {
   eventsAfter(query: EventsQuery): Promise<EventsPage>;
   /** The place behind everything that is committed. */
   lastEventSeq(): Promise<number>;
+  /** The name of this log, which no other database has: letters and digits, the same for as long as the database lives. */
+  eventLog(): Promise<string>;
 }
 
 export interface SubscriptionLook {

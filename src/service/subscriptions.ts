@@ -2,13 +2,14 @@ import { parseCallbackUrl } from "../domain/callback.ts";
 import { cursorOf, timeAndIdOf } from "../domain/cursor.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { EventName } from "../domain/event.ts";
-import { eventCursorOf, seqOfCursor } from "../domain/event-cursor.ts";
+import type { EventCursors } from "../domain/event-cursor.ts";
 import { EventsError, invalidParam } from "../domain/events-error.ts";
 import { requireSecret } from "../domain/signature.ts";
 import { grantedUntil, idOfSubscription } from "../domain/subscription.ts";
 import type { LifetimePolicy, SubscriptionHealth, SubscriptionKey } from "../domain/subscription.ts";
 import type { Announce } from "./announcements.ts";
 import type { SlowLane, SlowStay } from "./delivery-ports.ts";
+import { cursorsOfStore } from "./events.ts";
 import type { Clock, Store, TargetPolicy } from "./ports.ts";
 import { slowStayOf } from "./slow-lane.ts";
 import type { ListedSubscription, Replay, SubscriptionLook } from "./subscription-ports.ts";
@@ -23,7 +24,10 @@ const REPLAY_MAX = 1000;
 /** The newest so many of each subscription are shown. */
 export const DELIVERIES_LISTED = 20;
 export interface SubscriptionsNeeds {
-  readonly store: Pick<Store, "lookUpSubscription" | "putSubscription" | "removeSubscription" | "listSubscriptions">;
+  readonly store: Pick<
+    Store,
+    "lookUpSubscription" | "putSubscription" | "removeSubscription" | "listSubscriptions" | "eventLog"
+  >;
   readonly slowLane: Pick<SlowLane, "stayOf">;
   readonly clock: Pick<Clock, "now">;
   readonly targetPolicy: TargetPolicy;
@@ -73,6 +77,7 @@ export type Subscriptions = ReturnType<typeof createSubscriptions>;
 /** Webhook subscriptions of MCP Events (SEP-3415): create and refresh are one call, and everything is named by what it is about. */
 export function createSubscriptions(needs: SubscriptionsNeeds) {
   const { store, slowLane, clock, verification, lifetime, ownMax, announce, wakeDispatcher } = needs;
+  const cursorsOf = cursorsOfStore(store);
 
   async function requireRoom(look: SubscriptionLook) {
     const found = await store.lookUpSubscription(look);
@@ -89,7 +94,8 @@ export function createSubscriptions(needs: SubscriptionsNeeds) {
       const secret = requireClientSecret(request.secret);
       const key: SubscriptionKey = { principal, url, name, taskId };
       const look = { key, id: idOfSubscription(key), now: clock.now() };
-      const replay = replayOf(cursor, maxAgeMs, look.now);
+      const cursors = await cursorsOf();
+      const replay = replayOf(cursor, maxAgeMs, look.now, cursors);
       const { isUrlVerified } = await requireRoom(look);
       const challenge = isUrlVerified ? null : verification.requireRoom(principal, url);
       if (!(await needs.targetPolicy.check(target)).allowed) throw invalidParam("delivery.url", "address_not_allowed");
@@ -107,8 +113,9 @@ export function createSubscriptions(needs: SubscriptionsNeeds) {
       return {
         id: look.id,
         refreshBefore: expiresAt,
-        cursor: eventCursorOf(result.watermark),
-        truncated: isNew && result.truncated,
+        cursor: cursors.of(result.watermark),
+        // A cursor of another log is a place that cannot be found here: delivery starts now, later than was asked for.
+        truncated: isNew && (result.truncated || (cursor !== null && replay === null)),
         health: isNew ? null : result.health,
       };
     },
@@ -166,10 +173,10 @@ function requireClientSecret(secret: string): string {
   }
 }
 
-function replayOf(cursor: string | null, maxAgeMs: number | null, now: number): Replay | null {
-  if (cursor === null) return null;
-  const afterSeq = seqOfCursor(cursor);
-  if (afterSeq === null) throw invalidParam("cursor", "unknown");
+/** Null: from now on. */
+function replayOf(cursor: string | null, maxAgeMs: number | null, now: number, cursors: EventCursors): Replay | null {
+  const afterSeq = cursor === null ? null : cursors.seqOf(cursor);
+  if (afterSeq === null) return null;
   return { afterSeq, notBefore: maxAgeMs === null ? 0 : now - maxAgeMs, max: REPLAY_MAX };
 }
 

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
-import { eventCursorOf } from "../../src/domain/event-cursor.ts";
+import { createEventCursors } from "../../src/domain/event-cursor.ts";
 import { END_TYPES } from "../../src/domain/event.ts";
 import type { EndType } from "../../src/domain/event.ts";
 import type { PruneSubscriptions } from "../../src/service/keeping.ts";
@@ -32,9 +32,11 @@ const COMPLETED: TaskOutcome = { status: "completed", result: "done" };
 export function describeSubscriptions(name: string, open: OpenStore): void {
   describe(`subscriptions in ${name}`, () => {
     let store: Store;
+    let cursorOf: (seq: number) => string;
     beforeEach(async () => {
       store = await open();
       onTestFinished(() => store.close());
+      cursorOf = createEventCursors(await store.eventLog()).of;
     });
 
     /** Its place in the log. */
@@ -112,7 +114,7 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
             attemptCount: 0,
             notAfter: END,
             origin: "https://app.example",
-            cursor: eventCursorOf(seq),
+            cursor: cursorOf(seq),
             event: { type: "task_completed", data: { task_id: "after" } },
             callback: {
               url: "https://app.example/hook",
@@ -345,7 +347,7 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
         await remove();
         expect(await put({ replay: REPLAY_ALL })).toMatchObject({ kind: "created", replayed: 1, watermark: seq - 1 });
         expect(await claim()).toMatchObject([
-          { deliveryId: first!.deliveryId, attemptCount: 1, attemptsBefore: 1, cursor: eventCursorOf(seq) },
+          { deliveryId: first!.deliveryId, attemptCount: 1, attemptsBefore: 1, cursor: cursorOf(seq) },
         ]);
       });
 
@@ -379,7 +381,7 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
         const second = await end("b");
         const third = await end("c");
         const [one, two, three] = await claim();
-        expect(cursors([one!, two!, three!])).toEqual([first, first - 1, first - 1].map(eventCursorOf));
+        expect(cursors([one!, two!, three!])).toEqual([first, first - 1, first - 1].map((seq) => cursorOf(seq)));
         expect(await watermark()).toBe(first - 1);
         await store.recordAttempt(aRecord(two!));
         expect(await watermark()).toBe(first - 1);
@@ -401,7 +403,7 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
         await store.recordAttempt(aRecord(one!));
         await store.recordAttempt(aRecord(two!, { outcome: FAILED_503, step: PARKED }));
         expect(cursors(await claim(T0 + 5000))).toEqual([two!.cursor]);
-        expect(two!.cursor).toBe(eventCursorOf(first - 1));
+        expect(two!.cursor).toBe(cursorOf(first - 1));
       });
 
       test("of one is not held back by what another is owed", async () => {
@@ -600,6 +602,11 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
         const { events, ...rest } = await store.eventsAfter(query(changes));
         return { tasks: events.map(({ event }) => event.data.task_id), ...rest };
       }
+
+      test("has a name for its log", async () => {
+        expect(await store.eventLog()).toMatch(/^[0-9a-z]{4,12}$/);
+        expect(await store.eventLog()).toBe(await store.eventLog());
+      });
 
       test("of an empty log is nothing, and its place is the beginning", async () => {
         expect(await store.lastEventSeq()).toBe(0);
