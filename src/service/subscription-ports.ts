@@ -1,4 +1,5 @@
 /** What MCP Events needs from outside: subscriptions in the store, the log of events, the challenge. Part of ports.ts. */
+import type { AttemptError } from "../domain/attempt.ts";
 import type { Delivery } from "../domain/delivery.ts";
 import type { EndEvent, EndType, EventName } from "../domain/event.ts";
 import type { EndpointFault } from "../domain/events-error.ts";
@@ -102,6 +103,10 @@ export interface EndedSubscription {
   /** Newest first. */
   readonly signingSecrets: readonly string[];
 }
+/** One without an end whose receiver has failed for so long that it is dropped. */
+export interface GivenUpSubscription extends EndedSubscription {
+  readonly lastError: AttemptError | null;
+}
 
 export interface SubscriptionPage {
   readonly after: { readonly registeredAt: number; readonly id: string } | null;
@@ -185,6 +190,11 @@ export type SubscriptionAnnouncement =
       /** Replayed or resumed. */
       readonly dueNow: number;
     }
-  | { readonly kind: "subscription.ended"; readonly subscriptionId: string; readonly why: "unsubscribed" | "revoked" }
+  | {
+      readonly kind: "subscription.ended";
+      readonly subscriptionId: string;
+      /** given up: it had no end, and its receiver has failed for as long as history is kept. */
+      readonly why: "unsubscribed" | "revoked" | "given up";
+    }
   /** Its URL did not echo the challenge. */
   | { readonly kind: "subscription.refused"; readonly subscriptionId: string; readonly why: EndpointFault };

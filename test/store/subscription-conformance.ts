@@ -669,11 +669,11 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
         await put({ taskId: "lives", expiresAt: LATER + 1 });
         await put({ taskId: "endless", expiresAt: null });
         await remove(aSubscription({ taskId: "removed" }));
-        expect(await prune({ before: T0 })).toEqual({ callbacks: 0, next: null });
-        expect(await prune()).toEqual({ callbacks: 2, next: null });
+        expect(await prune({ before: T0 })).toEqual({ callbacks: 0, givenUp: [], next: null });
+        expect(await prune()).toEqual({ callbacks: 2, givenUp: [], next: null });
         const left = (await list("local", LATER)).map(({ taskId }) => taskId);
         expect(new Set(left)).toEqual(new Set(["lives", "endless"]));
-        expect(await prune()).toEqual({ callbacks: 0, next: null });
+        expect(await prune()).toEqual({ callbacks: 0, givenUp: [], next: null });
       });
 
       test("leaves what has ended since the moment it is asked for, and callbacks that are no subscription", async () => {
@@ -712,9 +712,12 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
         await end("a");
         const [claimed] = await claim();
         await store.recordAttempt(aRecord(claimed!, { outcome: FAILED_503, step: PARKED, disablePolicy: AT_ONCE }));
-        await prune({ before: T0 + 12 });
+        expect((await prune({ before: T0 + 12 })).givenUp).toEqual([]);
         expect(await only()).toMatchObject({ status: "suspended" });
-        await prune({ before: T0 + 13 });
+        const { id, key } = aSubscription();
+        const told = { id, principal: "local", url: key.url, signingSecrets: [A_SECRET], lastError: "http_5xx" };
+        expect((await prune({ before: T0 + 13 })).givenUp).toMatchObject([told]);
+        expect((await prune({ before: T0 + 13 })).givenUp).toEqual([]);
         expect(await only()).toMatchObject({ status: "ended", deliveries: [{ status: "cancelled" }] });
         expect(await put({ expiresAt: null })).toMatchObject({ kind: "created" });
       });

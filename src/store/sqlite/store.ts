@@ -92,7 +92,7 @@ function verbsOf(connection: SqliteConnection, newId: NewId, cipher: SecretCiphe
     ...lazily(() => subscriptionVerbs(connection, newId, cipher), ...SUBSCRIPTION_VERBS),
     ...lazily(() => eventLogVerbs(connection), "eventsAfter", "lastEventSeq", "eventLog"),
     ...lazily(() => subscriptionHistoryVerbs(connection), "listSubscriptions"),
-    ...lazily(() => subscriptionPruningVerbs(connection), "pruneSubscriptions"),
+    ...lazily(() => subscriptionPruningVerbs(connection, cipher), "pruneSubscriptions"),
     ...lazily(() => secretVerbs(connection, cipher, keys), "rotateSecret", "sealSecrets"),
     async close() {
       await connection.close();

@@ -5,7 +5,12 @@ import type { NewId } from "../../domain/ids.ts";
 import { rotate } from "../../domain/signing-secrets.ts";
 import type { SubscriptionHealth } from "../../domain/subscription.ts";
 import type { Store } from "../../service/ports.ts";
-import type { PutSubscription, PutSubscriptionResult, Replay } from "../../service/subscription-ports.ts";
+import type {
+  EndedSubscription,
+  PutSubscription,
+  PutSubscriptionResult,
+  Replay,
+} from "../../service/subscription-ports.ts";
 import type { SecretCipher } from "../secret-cipher.ts";
 import { prepareEnable } from "./callback-health.ts";
 import { prepareDeliveryInsert } from "./delivery-insert.ts";
@@ -128,12 +133,7 @@ export function subscriptionVerbs(connection: SqliteConnection, newId: NewId, ci
       return write(() =>
         strangersOf(principals, limit).map((row) => {
           end(row, now);
-          const { current = null, older = [] } = readableSecrets(row, cipher) ?? {};
-          const secrets = [
-            current ?? [],
-            ...older.filter(({ until }) => until > now).map(({ secret }) => secret),
-          ].flat();
-          return { id: row.subscriptionId ?? "", principal: row.principal, url: row.url, signingSecrets: secrets };
+          return endedOf(row, cipher, now);
         }),
       );
     },
@@ -164,6 +164,17 @@ function prepareReplay({ db }: SqliteConnection, newId: NewId) {
     }
     return { truncated: page.hasLost, replayed: page.events.length };
   };
+}
+
+/** As it is to be told that it has ended. */
+export function endedOf(
+  row: Pick<Row, "id" | "subscriptionId" | "principal" | "url" | "signingSecret" | "olderSecrets">,
+  cipher: SecretCipher,
+  now: number,
+): EndedSubscription {
+  const { current = null, older = [] } = readableSecrets(row, cipher) ?? {};
+  const signing = [current ?? [], ...older.filter(({ until }) => until > now).map(({ secret }) => secret)].flat();
+  return { id: row.subscriptionId ?? "", principal: row.principal, url: row.url, signingSecrets: signing };
 }
 
 export function healthOf(
