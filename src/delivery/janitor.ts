@@ -3,7 +3,7 @@ import { EventsError } from "../domain/events-error.ts";
 import { endpointFaultOf } from "../domain/subscription.ts";
 import type { Announce } from "../service/announcements.ts";
 import type { Clock, Store, WorkSource } from "../service/ports.ts";
-import type { GivenUpSubscription } from "../service/subscription-ports.ts";
+import type { EndedSubscription } from "../service/subscription-ports.ts";
 import type { Termination } from "../service/termination.ts";
 
 /** Tasks looked at in one transaction: a few milliseconds. */
@@ -105,7 +105,7 @@ export class Janitor {
   }
 
   /** Behind what the janitor does: receivers that have failed for so long may be slow to fail again. */
-  #tellOf(givenUp: readonly GivenUpSubscription[]): void {
+  #tellOf(givenUp: readonly EndedSubscription[]): void {
     const { announce, termination } = this.#needs;
     for (const { id } of givenUp) announce({ kind: "subscription.ended", subscriptionId: id, why: "given up" });
     void termination.tell(givenUp, ({ lastError }) => {

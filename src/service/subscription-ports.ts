@@ -102,9 +102,7 @@ export interface EndedSubscription {
   readonly url: string;
   /** Newest first. */
   readonly signingSecrets: readonly string[];
-}
-/** One without an end whose receiver has failed for so long that it is dropped. */
-export interface GivenUpSubscription extends EndedSubscription {
+  /** Of its receiver's last attempt; null: that got through, or there was none. */
   readonly lastError: AttemptError | null;
 }
 

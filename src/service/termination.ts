@@ -23,7 +23,7 @@ export type Termination = ReturnType<typeof createTermination>;
 /** Tells receivers that this server has ended their subscriptions (SEP-3415, "terminated"): once each, whatever comes of it. */
 export function createTermination(needs: TerminationNeeds) {
   const { challenger, clock, newNonce, signingKeys, errorCodes, sendsTerminated } = needs;
-  let isStopped = false;
+  const stopping = new AbortController();
 
   async function send({ id, url, signingSecrets }: EndedSubscription, { kind, data }: EventsError): Promise<void> {
     if (signingSecrets.length === 0) return;
@@ -35,18 +35,16 @@ export function createTermination(needs: TerminationNeeds) {
 
   return {
     /** Resolves when all have been tried. Never rejects. */
-    async tell<Ended extends EndedSubscription>(
-      ended: readonly Ended[],
-      reasonOf: (one: Ended) => EventsError,
-    ): Promise<void> {
-      for (let first = 0; first < ended.length && sendsTerminated && !isStopped; first += AT_ONCE) {
+    async tell(ended: readonly EndedSubscription[], reasonOf: (one: EndedSubscription) => EventsError): Promise<void> {
+      if (!sendsTerminated) return;
+      for (let first = 0; first < ended.length && !stopping.signal.aborted; first += AT_ONCE) {
         await Promise.allSettled(ended.slice(first, first + AT_ONCE).map(async (one) => send(one, reasonOf(one))));
       }
     },
 
     /** Begins no other; those under way end with their connections. */
     stop(): void {
-      isStopped = true;
+      stopping.abort();
     },
   };
 }

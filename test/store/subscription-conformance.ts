@@ -512,12 +512,14 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
           principal: "gone",
           url: "https://app.example/hook",
           signingSecrets: [A_SECRET],
+          lastError: null,
         },
         {
           id: aSubscription({ principal: "gone", taskId: "b" }).id,
           principal: "gone",
           url: "https://app.example/hook",
           signingSecrets: [ANOTHER_SECRET, A_SECRET],
+          lastError: null,
         },
       ]);
       expect(await claim()).toEqual([]);

@@ -24,8 +24,7 @@ export function subscriptionPruningVerbs(
     for (const { id } of givenUp) withdraw(id, now);
     const removed = looked.filter(({ id }) => statements.remove.run({ id, before }).changes > 0).length;
     const next = looked.length < limit ? null : (looked.at(-1)?.subscriptionId ?? null);
-    const ended = givenUp.map((row) => ({ ...endedOf(row, cipher, now), lastError: row.lastError }));
-    return { callbacks: removed, givenUp: ended, next };
+    return { callbacks: removed, givenUp: givenUp.map((row) => endedOf(row, cipher, now)), next };
   }
 
   return {

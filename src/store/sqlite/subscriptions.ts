@@ -167,14 +167,11 @@ function prepareReplay({ db }: SqliteConnection, newId: NewId) {
 }
 
 /** As it is to be told that it has ended. */
-export function endedOf(
-  row: Pick<Row, "id" | "subscriptionId" | "principal" | "url" | "signingSecret" | "olderSecrets">,
-  cipher: SecretCipher,
-  now: number,
-): EndedSubscription {
+export function endedOf(row: Row, cipher: SecretCipher, now: number): EndedSubscription {
   const { current = null, older = [] } = readableSecrets(row, cipher) ?? {};
   const signing = [current ?? [], ...older.filter(({ until }) => until > now).map(({ secret }) => secret)].flat();
-  return { id: row.subscriptionId ?? "", principal: row.principal, url: row.url, signingSecrets: signing };
+  const { principal, url, lastError } = row;
+  return { id: row.subscriptionId ?? "", principal, url, signingSecrets: signing, lastError };
 }
 
 export function healthOf(
