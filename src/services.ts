@@ -95,6 +95,7 @@ export function createServices(house: House, openHandover: () => Handover) {
       lifetime: config.events.lifetime,
       ownMax: config.events.subscriptionsMax,
       allowsLoopbackHttp: config.privateTargets !== "none",
+      retryPolicy: config.events.retryPolicy,
       announce,
       wakeDispatcher: wakes.wakeDispatcher,
     }),

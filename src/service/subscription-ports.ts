@@ -3,6 +3,7 @@ import type { AttemptError } from "../domain/attempt.ts";
 import type { Delivery } from "../domain/delivery.ts";
 import type { EndEvent, EndType, EventName } from "../domain/event.ts";
 import type { EndpointFault } from "../domain/events-error.ts";
+import type { WaitingDelivery } from "../domain/throttle.ts";
 import type { SubscriptionHealth, SubscriptionKey } from "../domain/subscription.ts";
 
 /**
@@ -86,6 +87,8 @@ export type PutSubscriptionResult =
       readonly watermark: number;
       /** As it was before. */
       readonly health: SubscriptionHealth;
+      /** Those that waited for another attempt, the longest waits first: 100 at most. */
+      readonly waiting: readonly WaitingDelivery[];
       /** Held deliveries that are due now. */
       readonly resumed: number;
     }

@@ -7,6 +7,9 @@ import { EventsError, invalidParam } from "../domain/events-error.ts";
 import { requireSecret } from "../domain/signature.ts";
 import { grantedUntil, idOfSubscription } from "../domain/subscription.ts";
 import type { LifetimePolicy, SubscriptionHealth, SubscriptionKey } from "../domain/subscription.ts";
+import type { RetryPolicy } from "../domain/retry-policy.ts";
+import { sparedUntil } from "../domain/throttle.ts";
+import type { WaitingDelivery } from "../domain/throttle.ts";
 import type { Announce } from "./announcements.ts";
 import type { SlowLane, SlowStay } from "./delivery-ports.ts";
 import { cursorsOfStore } from "./events.ts";
@@ -36,6 +39,8 @@ export interface SubscriptionsNeeds {
   readonly ownMax: number;
   /** http:// URLs of this very machine are taken: what receivers on trial have. */
   readonly allowsLoopbackHttp: boolean;
+  /** By which subscriptions' deliveries are sent again. */
+  readonly retryPolicy: RetryPolicy;
   readonly announce: Announce;
   readonly wakeDispatcher: () => void;
 }
@@ -59,6 +64,8 @@ export interface Subscribed {
   readonly truncated: boolean;
   /** Of a refresh: what it was before. */
   readonly health: SubscriptionHealth | null;
+  /** Of a refresh: for how long deliveries are held back for the receiver's sake; null: they are not, or it is suspended. */
+  readonly throttledForMs: number | null;
 }
 
 export interface ListedEntry {
@@ -84,6 +91,13 @@ export function createSubscriptions(needs: SubscriptionsNeeds) {
     if (!found.exists && found.own >= ownMax) throw tooMany(ownMax);
     if (!found.exists && found.all >= SUBSCRIPTIONS_MAX) throw tooMany(SUBSCRIPTIONS_MAX);
     return found;
+  }
+
+  /** As the receiver has asked, or while its origin is in the slow lane. */
+  function throttledFor(origin: string, waiting: readonly WaitingDelivery[], now: number): number | null {
+    const times = [sparedUntil(waiting, needs.retryPolicy), slowLane.stayOf(origin)?.probeAt ?? null];
+    const known = times.filter((time) => time !== null);
+    return known.length === 0 ? null : Math.max(0, ...known.map((time) => time - now));
   }
 
   return {
@@ -117,6 +131,7 @@ export function createSubscriptions(needs: SubscriptionsNeeds) {
         // A cursor of another log is a place that cannot be found here: delivery starts now, later than was asked for.
         truncated: isNew && (result.truncated || (cursor !== null && replay === null)),
         health: isNew ? null : result.health,
+        throttledForMs: isNew || !result.health.isActive ? null : throttledFor(target.origin, result.waiting, now),
       };
     },
 

@@ -6,6 +6,7 @@ import { CircuitBreaker } from "../../src/delivery/circuit-breaker.ts";
 import { createChallenger } from "../../src/delivery/challenger.ts";
 import { createProber } from "../../src/delivery/prober.ts";
 import { createNewId } from "../../src/domain/ids.ts";
+import type { RetryPolicy } from "../../src/domain/retry-policy.ts";
 import type { LifetimePolicy } from "../../src/domain/subscription.ts";
 import type { TaskOutcome } from "../../src/domain/task.ts";
 import type { EventsMethodsNeeds } from "../../src/mcp/events/methods.ts";
@@ -74,6 +75,7 @@ export interface EventsOptions extends Pick<EventsMethodsNeeds, "errorCodes" | "
   readonly ownMax: number;
   readonly allow: PrivateTargets;
   readonly attemptTimeoutMs: number;
+  readonly retryPolicy: RetryPolicy;
 }
 
 const EVENTS: EventsOptions = {
@@ -83,6 +85,7 @@ const EVENTS: EventsOptions = {
   ownMax: 1000,
   allow: "loopback",
   attemptTimeoutMs: 2000,
+  retryPolicy: { waitsMs: [5000, 60_000], jitter: 0 },
 };
 
 /** The MCP handler behind a plain HTTP server, over the real services and a store of the test's own. */
@@ -140,7 +143,7 @@ function createServices(
     announce: McpNeeds["announce"];
     wakeDispatcher: () => void;
   },
-  { lifetime, ownMax, allow, attemptTimeoutMs }: EventsOptions,
+  { lifetime, ownMax, allow, attemptTimeoutMs, retryPolicy }: EventsOptions,
 ) {
   const wakes = {
     wakeRunner: () => {},
@@ -183,6 +186,7 @@ function createServices(
       lifetime,
       ownMax,
       allowsLoopbackHttp: allow !== "none",
+      retryPolicy,
     }),
   };
 }

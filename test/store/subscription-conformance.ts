@@ -198,6 +198,31 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
         expect(await look(aSubscription(), END)).toMatchObject({ exists: true, own: 1 });
       });
 
+      test("and tells which deliveries wait for another attempt, the longest waits first, 100 at most", async () => {
+        await put();
+        for (const taskId of ["a", "b", "c"]) await end(taskId);
+        const [soon, late] = await claim();
+        const failed = (waitMs: number) => ({
+          outcome: FAILED_503,
+          step: { status: "pending", nextAttemptAt: T0 + waitMs, keepClaim: false } as const,
+        });
+        await store.recordAttempt(aRecord(soon!, failed(5000)));
+        await store.recordAttempt(aRecord(late!, failed(60_000)));
+        const lastAttempt = { number: 1, endedAt: T0 + 12, statusCode: 503 };
+        const waiting = [
+          { nextAttemptAt: T0 + 60_000, lastAttempt },
+          { nextAttemptAt: T0 + 5000, lastAttempt },
+        ];
+        expect(await put()).toMatchObject({ kind: "refreshed", waiting });
+        expect(await put({ now: T0 + 5000 })).toMatchObject({ waiting: waiting.slice(0, 1) });
+        expect(await put({ url: "https://other.example/" })).not.toHaveProperty("waiting");
+        for (let index = 0; index < 101; index++) await end(`t${index}`);
+        const more = await store.claimDueDeliveries(aClaim({ now: T0, limit: 999, perOrigin: 999 }));
+        for (const one of more) await store.recordAttempt(aRecord(one, failed(1000)));
+        const refreshed = await put();
+        expect(refreshed.kind === "refreshed" && refreshed.waiting.length).toBe(100);
+      });
+
       test("and what is owed may be sent until the new end, waiting and held deliveries too", async () => {
         await put();
         await end("a");

@@ -3,6 +3,7 @@ import { selectionOf } from "../../domain/callback.ts";
 import { typesOf } from "../../domain/event.ts";
 import type { NewId } from "../../domain/ids.ts";
 import { rotate } from "../../domain/signing-secrets.ts";
+import type { WaitingDelivery } from "../../domain/throttle.ts";
 import type { SubscriptionHealth } from "../../domain/subscription.ts";
 import type { Store } from "../../service/ports.ts";
 import type {
@@ -23,6 +24,9 @@ import { isLive, prepareSubscriptions } from "./subscription-statements.ts";
 import { prepareWatermark } from "./watermark.ts";
 
 type Row = InferSelectModel<typeof callbacks>;
+
+/** Waiting deliveries that a refresh looks at. */
+const WAITING_MAX = 100;
 type SubscriptionVerbs = Pick<
   Store,
   "lookUpSubscription" | "recordVerified" | "putSubscription" | "removeSubscription" | "revokeSubscriptions"
@@ -49,12 +53,20 @@ export function subscriptionVerbs(connection: SqliteConnection, newId: NewId, ci
   }
 
   function refresh(row: Row, { secret, overlapMs, expiresAt, now }: PutSubscription): PutSubscriptionResult {
+    const waiting = waitingOf(row.id, now);
     const before = readableSecrets(row, cipher) ?? { current: secret, older: [] };
     changeSecret(row.id, rotate(before, secret, now, overlapMs));
     statements.extend.run({ callbackId: row.id, expiresAt });
     statements.extendDeliveries.run({ callbackId: row.id, expiresAt });
     const resumed = enable(row.id, now) ?? 0;
-    return { kind: "refreshed", watermark: watermarkOf.now(row.id), health: healthOf(row), resumed };
+    return { kind: "refreshed", watermark: watermarkOf.now(row.id), health: healthOf(row), waiting, resumed };
+  }
+
+  function waitingOf(callbackId: string, now: number): WaitingDelivery[] {
+    return statements.waiting.all({ callbackId, now, limit: WAITING_MAX }).flatMap((row) => {
+      const { nextAttemptAt, ...lastAttempt } = row;
+      return nextAttemptAt === null ? [] : [{ nextAttemptAt, lastAttempt }];
+    });
   }
 
   function insert(command: PutSubscription): Row {
