@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { CALLBACK_POSTS, POST_HEADERS } from "./callback-posts.ts";
+import type { DocumentedPost } from "./callback-posts.ts";
 import type { Operation, Parameter } from "./operation.ts";
 import { refusalSchema, statusOf } from "./refusal.ts";
 
@@ -24,10 +26,11 @@ export function openApiDocument(operations: readonly Operation[], { title, versi
       title,
       version,
       description:
-        "What is served beside MCP: the API for workers outside, completion URLs, the test receiver, health.",
+        "What is served beside MCP: the API for workers outside, completion URLs, the test receiver, health. As webhooks: what callbacks get.",
     },
     servers: [{ url }],
     paths,
+    webhooks: Object.fromEntries(CALLBACK_POSTS.map((post) => [post.type, { post: webhookObject(post) }])),
     components: { schemas: { Error: schemaOf(refusalSchema, "output") }, securitySchemes: SECURITY_SCHEMES },
   };
 }
@@ -40,6 +43,28 @@ function operationObject({ id, summary, parameters, security, request, responses
     ...(security && { security: security === "access" ? [{}, { access: [] }] : [{ [security]: [] }] }),
     ...(request && { requestBody: { required: true, content: jsonContent(schemaOf(request, "input")) } }),
     responses: { ...answersOf(responses), ...refusalsOf(refusals) },
+  };
+}
+
+/** What the answers mean is the same for all of them. */
+const RECEIVER_ANSWERS = {
+  "2XX": { description: "It is delivered." },
+  "410": { description: "The receiver is gone: nothing more is sent to this callback until it is enabled." },
+  "413": { description: "It is not sent again." },
+  "429": { description: "It is sent again later, as Retry-After asks. Likewise with 425 and 503." },
+  default: { description: "It is sent again, by the retry schedule." },
+};
+
+function webhookObject({ type, summary, bodies }: DocumentedPost) {
+  const content = Object.entries(bodies).map(([mediaType, body]) => [mediaType, { schema: schemaOf(body, "output") }]);
+  return {
+    operationId: type,
+    summary,
+    parameters: Object.entries(POST_HEADERS).map(([name, description]) => {
+      return { name, in: "header", description, required: true, schema: { type: "string" } };
+    }),
+    requestBody: { required: true, content: Object.fromEntries(content) },
+    responses: RECEIVER_ANSWERS,
   };
 }
 
