@@ -77,7 +77,11 @@ function createDispatcher({ config, lifecycle, store, clock, guard, breaker, del
 }
 
 /** What happens by itself. */
-async function startMachinery(house: House, { tasks, workerQueue }: Services, dispatcher: Dispatcher): Promise<void> {
+async function startMachinery(
+  house: House,
+  { tasks, workerQueue, termination }: Services,
+  dispatcher: Dispatcher,
+): Promise<void> {
   const { config, lifecycle, store, clock, catalog, feed, taskWork, janitorWork } = house;
   const { announce } = house.log;
 
@@ -105,7 +109,8 @@ async function startMachinery(house: House, { tasks, workerQueue }: Services, di
   house.workerWork.start(() => workerQueue.pass());
   lifecycle.addBeside("workers", () => house.workerWork.stop());
 
-  const janitor = new Janitor({ store, workSource: janitorWork, clock, retentionMs: config.retentionMs, announce });
+  const { retentionMs } = config;
+  const janitor = new Janitor({ store, workSource: janitorWork, clock, retentionMs, announce, termination });
   janitor.start();
   lifecycle.addBeside("janitor", () => janitor.stop());
 }
@@ -172,7 +177,7 @@ function createHttpDoor(
   door: Door,
   mcp: RequestHandler,
 ) {
-  const { workerTokens, allowedHosts, serverName, signingKeys } = config;
+  const { accessTokens, workerTokens, allowedHosts, serverName, signingKeys } = config;
   return createApp({
     ...services,
     health,
@@ -181,6 +186,7 @@ function createHttpDoor(
     workerOf: workerTokens.length === 0 ? null : createPrincipalOf(workerTokens, "anonymous"),
     allowedHosts,
     serverName,
+    needsToken: accessTokens.length > 0,
     publicKeys: signingKeys.map(({ publicKey }) => publicKey),
     openApi: () => ({ title: "mcp-callbacks", version, url: door.url }),
     clock,

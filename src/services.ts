@@ -10,6 +10,7 @@ import { createSubscriptions } from "./service/subscriptions.ts";
 import { createTaskProgress } from "./service/task-progress.ts";
 import { createTasks } from "./service/tasks.ts";
 import type { Tasks } from "./service/tasks.ts";
+import { createTermination } from "./service/termination.ts";
 import { createVerification } from "./service/verification.ts";
 import { createWorkerQueue } from "./service/worker-queue.ts";
 import { createWorkers } from "./service/workers.ts";
@@ -73,6 +74,7 @@ export function createServices(house: House, openHandover: () => Handover) {
     wake: wakeWorkers,
   };
   const toReceivers = { store, challenger: house.challenger, clock, newNonce, signingKeys, announce };
+  const termination = createTermination({ ...toReceivers, ...config.events });
   const workerQueue = createWorkerQueue(outside);
   const callbacks = createCallbacks({ store, clock, targetPolicy: guard, announce, ...wakes });
   return {
@@ -93,11 +95,13 @@ export function createServices(house: House, openHandover: () => Handover) {
       lifetime: config.events.lifetime,
       ownMax: config.events.subscriptionsMax,
       allowsLoopbackHttp: config.privateTargets !== "none",
+      retryPolicy: config.events.retryPolicy,
       announce,
       wakeDispatcher: wakes.wakeDispatcher,
     }),
     events: createEvents({ store, feed, clock }),
-    revocation: createRevocation({ ...toReceivers, ...config.events }),
+    termination,
+    revocation: createRevocation({ store, termination, clock, announce }),
     inbox: createInbox({ store, clock, announce }),
   };
 }

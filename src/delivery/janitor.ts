@@ -1,6 +1,10 @@
 import type { PruneCursor, RemovedRows } from "../service/keeping.ts";
+import { EventsError } from "../domain/events-error.ts";
+import { endpointFaultOf } from "../domain/subscription.ts";
 import type { Announce } from "../service/announcements.ts";
 import type { Clock, Store, WorkSource } from "../service/ports.ts";
+import type { EndedSubscription } from "../service/subscription-ports.ts";
+import type { Termination } from "../service/termination.ts";
 
 /** Tasks looked at in one transaction: a few milliseconds. */
 const TASKS_PER_STEP = 200;
@@ -17,6 +21,7 @@ export interface JanitorNeeds {
   /** How long history is kept after a task's end; null: for ever. */
   readonly retentionMs: number | null;
   readonly announce: Announce;
+  readonly termination: Pick<Termination, "tell" | "stop">;
 }
 
 /**
@@ -47,6 +52,7 @@ export class Janitor {
 
   async stop(): Promise<void> {
     this.#stopping.abort();
+    this.#needs.termination.stop();
     await this.#needs.workSource.stop();
   }
 
@@ -90,11 +96,22 @@ export class Janitor {
     for (let after: string | null = null; !this.#stopping.signal.aborted;) {
       const step = await store.pruneSubscriptions({ before, now: clock.now(), limit: CALLBACKS_PER_STEP, after });
       callbacks += step.callbacks;
+      this.#tellOf(step.givenUp);
       after = step.next;
       if (after === null) break;
       await clock.sleep(STEP_PAUSE_MS, this.#stopping.signal);
     }
     return callbacks;
+  }
+
+  /** Behind what the janitor does: receivers that have failed for so long may be slow to fail again. */
+  #tellOf(givenUp: readonly EndedSubscription[]): void {
+    const { announce, termination } = this.#needs;
+    for (const { id } of givenUp) announce({ kind: "subscription.ended", subscriptionId: id, why: "given up" });
+    void termination.tell(givenUp, ({ lastError }) => {
+      const reason = lastError === null ? "timeout" : endpointFaultOf(lastError);
+      return new EventsError("CallbackEndpointError", { reason });
+    });
   }
 }
 

@@ -30,9 +30,32 @@ export function announceWhenAnswered(
   });
 }
 
-/** A completion URL is a secret, whoever gets it right. The router does not look at the case of its letters either. */
+/** Paths without any of these hold no completion token, however they are spelled. */
+const MAY_HOLD_TOKEN = /complete|%|[\w-]{32}/i;
+const ROUTES_WITH_IDS = /^\/(?:webhook\/[^/%\\]+|tasks\/[^/%\\]+\/[a-z]+)\/?$/;
+/** As often as a path is decoded before it counts as unreadable. */
+const DECODED_TIMES_MAX = 5;
+
+/**
+ * A path as the log may show it. The token of a completion URL is a secret, also in a URL that was put together wrongly
+ * (`//complete/…`, `/complete%2F…`) or whose route is misspelled.
+ */
 export function shownPath(path: string): string {
-  return /^\/complete\//i.test(path) ? "/complete/…" : path;
+  if (!MAY_HOLD_TOKEN.test(path) || ROUTES_WITH_IDS.test(path)) return path;
+  const plain = decoded(path);
+  if (plain === null) return "/…";
+  if (/complete./is.test(plain)) return "/complete/…";
+  return path.replaceAll(/[\w-]{32,}/g, "…");
+}
+
+/** Null: it is encoded over and over. */
+function decoded(path: string): string | null {
+  let plain = path;
+  for (let times = 0; times < DECODED_TIMES_MAX; times++) {
+    if (!/%[\da-f]{2}/i.test(plain)) return plain;
+    plain = plain.replaceAll(/%([\da-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+  }
+  return null;
 }
 
 /** The path of a request target, which may be a whole URL: as Koa reads it, at a fraction of the cost. */

@@ -1,7 +1,9 @@
+import type { IncomingMessage } from "node:http";
 import type { z } from "zod";
 import type { Announce } from "../service/announcements.ts";
-import type { CompletionAnswer, Completions } from "../service/completions.ts";
-import { readJsonBody } from "./json-body.ts";
+import type { CompletionAnswer, CompletionEnd, Completions } from "../service/completions.ts";
+import { discardRest } from "../request-body.ts";
+import { readAnyJson, readJsonBody } from "./json-body.ts";
 import type { Operation } from "./operation.ts";
 import { Refusal, withRefusals } from "./refusal.ts";
 import { completionAnswer, completionRequest } from "./worker-schemas.ts";
@@ -19,16 +21,17 @@ export function completionOperation({ completions, announce }: CompletionNeeds):
     path: "/complete/{token}",
     id: "completeByUrl",
     summary: "Ends the one task that the URL is for, once.",
-    parameters: { token: { in: "path", description: "The secret of the completion_url." } },
+    parameters: {
+      token: { in: "path", description: "The secret of the completion_url." },
+      raw: { in: "query", description: "1: the whole body, whatever JSON it is, is the result of the task." },
+    },
     request: completionRequest,
     responses: { 200: { description: "The task has ended.", schema: completionAnswer } },
     refusals: ["invalid", "not_found", "already_used", "task_ended", "expired", "too_large", "unsupported_media_type"],
     async handle(ctx) {
-      const body = await readJsonBody(ctx.req, completionRequest);
-      const end =
-        "error" in body
-          ? ({ kind: "failed", error: body.error } as const)
-          : ({ kind: "completed", result: body.result } as const);
+      const end = isRaw(ctx.req, ctx.query["raw"])
+        ? ({ kind: "completed", result: await readAnyJson(ctx.req) } as const)
+        : await endAskedFor(ctx.req);
       const answer = await completions.use(String(ctx.params["token"]), end);
       if (answer.kind !== "taken") throw refusalOf(answer);
       const status = end.kind;
@@ -36,6 +39,19 @@ export function completionOperation({ completions, announce }: CompletionNeeds):
     },
   };
   return withRefusals(operation, announce);
+}
+
+/** Job services send a body of their own making to the URL they are given: `raw=1` takes it as it is. */
+function isRaw(request: IncomingMessage, raw: string | readonly string[] | undefined): boolean {
+  if (raw === undefined || raw === "0") return false;
+  if (raw === "1") return true;
+  discardRest(request);
+  throw new Refusal("invalid", "raw must be 1, which makes the whole body the result, or be left out.");
+}
+
+async function endAskedFor(request: IncomingMessage): Promise<CompletionEnd> {
+  const body = await readJsonBody(request, completionRequest);
+  return "error" in body ? { kind: "failed", error: body.error } : { kind: "completed", result: body.result };
 }
 
 function refusalOf(answer: Exclude<CompletionAnswer, { readonly kind: "taken" }>): Refusal {

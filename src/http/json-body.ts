@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { z } from "zod";
+import { lostNumberIn } from "../domain/json-numbers.ts";
 import { discardRest, readRequestBody, REQUEST_BODY_BYTES_MAX, unsupportedEncoding } from "../request-body.ts";
 import { Refusal } from "./refusal.ts";
 
@@ -10,9 +11,17 @@ export async function readJsonBody<Schema extends z.ZodType>(
   request: IncomingMessage,
   schema: Schema,
 ): Promise<z.output<Schema>> {
-  const parsed = schema.safeParse(jsonOf(await bytesOf(request), request.headers["content-type"]));
+  const bytes = await bytesOf(request);
+  const parsed = schema.safeParse(bytes.length === 0 ? {} : jsonOf(bytes, request.headers["content-type"]));
   if (parsed.success) return parsed.data;
   throw new Refusal("invalid", problemsOf(parsed.error));
+}
+
+/** The whole body, whatever JSON it is. Throws a `Refusal` that says what is wrong with it. */
+export async function readAnyJson(request: IncomingMessage): Promise<unknown> {
+  const bytes = await bytesOf(request);
+  if (bytes.length === 0) throw new Refusal("invalid", "The body is empty; send JSON, which may be null.");
+  return jsonOf(bytes, request.headers["content-type"]);
 }
 
 async function bytesOf(request: IncomingMessage): Promise<Buffer> {
@@ -25,11 +34,18 @@ async function bytesOf(request: IncomingMessage): Promise<Buffer> {
 }
 
 function jsonOf(bytes: Buffer, contentType = ""): unknown {
-  if (bytes.length === 0) return {};
   if (!/^application\/([\w.-]+\+)?json *(;|$)/i.test(contentType))
     throw new Refusal("unsupported_media_type", "Send the body as JSON, with Content-Type: application/json.");
+  const text = bytes.toString();
+  const value = parsedOf(text);
+  const lost = lostNumberIn(text);
+  if (lost === null) return value;
+  throw new Refusal("invalid", `The number ${lost} cannot be kept as it is; send it as a string.`);
+}
+
+function parsedOf(text: string): unknown {
   try {
-    return JSON.parse(bytes.toString()) as unknown;
+    return JSON.parse(text) as unknown;
   } catch {
     throw new Refusal("invalid", "The body is not JSON.");
   }

@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { CALLBACK_POSTS, POST_HEADERS } from "./callback-posts.ts";
+import type { DocumentedPost } from "./callback-posts.ts";
 import type { Operation, Parameter } from "./operation.ts";
 import { refusalSchema, statusOf } from "./refusal.ts";
 
@@ -24,10 +26,11 @@ export function openApiDocument(operations: readonly Operation[], { title, versi
       title,
       version,
       description:
-        "What is served beside MCP: the API for workers outside, completion URLs, the test receiver, health.",
+        "What is served beside MCP: the API for workers outside, completion URLs, the test receiver, health. As webhooks: what callbacks get.",
     },
     servers: [{ url }],
     paths,
+    webhooks: Object.fromEntries(CALLBACK_POSTS.map((post) => [post.type, { post: webhookObject(post) }])),
     components: { schemas: { Error: schemaOf(refusalSchema, "output") }, securitySchemes: SECURITY_SCHEMES },
   };
 }
@@ -43,14 +46,36 @@ function operationObject({ id, summary, parameters, security, request, responses
   };
 }
 
+/** What the answers mean is the same for all of them. */
+const RECEIVER_ANSWERS = {
+  "2XX": { description: "It is delivered." },
+  "410": { description: "The receiver is gone: nothing more is sent to this callback until it is enabled." },
+  "413": { description: "It is not sent again." },
+  "429": { description: "It is sent again later, as Retry-After asks. Likewise with 425 and 503." },
+  default: { description: "It is sent again, by the retry schedule." },
+};
+
+function webhookObject({ type, summary, bodies }: DocumentedPost) {
+  const content = Object.entries(bodies).map(([mediaType, body]) => [mediaType, { schema: schemaOf(body, "output") }]);
+  return {
+    operationId: type,
+    summary,
+    parameters: Object.entries(POST_HEADERS).map(([name, description]) => {
+      return { name, in: "header", description, required: true, schema: { type: "string" } };
+    }),
+    requestBody: { required: true, content: Object.fromEntries(content) },
+    responses: RECEIVER_ANSWERS,
+  };
+}
+
 function parameterObject([name, { in: place, description }]: [string, Parameter]) {
   return { name, in: place, description, required: place === "path", schema: { type: "string" } };
 }
 
 function answersOf(responses: Operation["responses"]): Record<string, unknown> {
-  const entries = Object.entries(responses).map(([status, { description, schema }]) => [
+  const entries = Object.entries(responses).map(([status, { description, schema, type }]) => [
     status,
-    { description, ...(schema && { content: jsonContent(schemaOf(schema, "output")) }) },
+    { description, ...(schema && { content: jsonContent(schemaOf(schema, "output"), type) }) },
   ]);
   return Object.fromEntries(entries);
 }
@@ -64,8 +89,8 @@ function refusalsOf(codes: NonNullable<Operation["refusals"]>): Record<string, u
   );
 }
 
-function jsonContent(schema: object) {
-  return { "application/json": { schema } };
+function jsonContent(schema: object, type = "application/json") {
+  return { [type]: { schema } };
 }
 
 /** Without `$schema`: OpenAPI 3.1 reads each schema as 2020-12 anyway. */

@@ -13,17 +13,30 @@ export interface Operation {
   /** worker: one of WORKER_TOKENS; access: one of AUTH_TOKENS, if there are any. */
   readonly security?: "worker" | "access";
   readonly request?: z.ZodType;
-  readonly responses: Readonly<Record<number, { readonly description: string; readonly schema?: z.ZodType }>>;
+  readonly responses: Readonly<Record<number, DocumentedResponse>>;
   /** Answered in the one shape of errors, with their own statuses. */
   readonly refusals?: readonly RefusalCode[];
   readonly handle: RouterMiddleware;
+  /** Answers OPTIONS itself; left out, the router says which methods are allowed. */
+  readonly preflight?: RouterMiddleware;
+}
+
+export interface DocumentedResponse {
+  readonly description: string;
+  readonly schema?: z.ZodType;
+  /** The media type, where it is not application/json. */
+  readonly type?: string;
 }
 
 export interface Parameter {
-  readonly in: "path" | "header";
+  readonly in: "path" | "query" | "header";
   readonly description: string;
 }
 
 export function addRoutes(router: Router, operations: readonly Operation[]): void {
-  for (const { method, path, handle } of operations) router[method](path.replaceAll(/\{(\w+)\}/g, ":$1"), handle);
+  for (const { method, path, handle, preflight } of operations) {
+    const pattern = path.replaceAll(/\{(\w+)\}/g, ":$1");
+    router[method](pattern, handle);
+    if (preflight !== undefined) router.options(pattern, preflight);
+  }
 }

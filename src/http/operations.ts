@@ -1,23 +1,22 @@
 import { z } from "zod";
 import { completionOperation } from "./completion.ts";
 import type { CompletionNeeds } from "./completion.ts";
+import { discoveryOperations } from "./discovery.ts";
+import type { DiscoveryNeeds } from "./discovery.ts";
 import { healthOf } from "./health.ts";
 import type { HealthNeeds } from "./health.ts";
 import { receiveWebhook, showReceived } from "./inbox.ts";
 import type { InboxReading } from "./inbox.ts";
 import { openApiDocument } from "./openapi.ts";
-import type { OpenApiInfo } from "./openapi.ts";
 import type { Operation } from "./operation.ts";
-import { publicKeysOperation } from "./public-keys.ts";
+import { publicKeysOperations } from "./public-keys.ts";
 import type { PublicKeysNeeds } from "./public-keys.ts";
 import { isoTime } from "./worker-schemas.ts";
 import { workerOperations } from "./workers.ts";
 import type { WorkerApiNeeds } from "./workers.ts";
 
-export interface OperationsNeeds extends HealthNeeds, InboxReading, WorkerApiNeeds, CompletionNeeds, PublicKeysNeeds {
-  /** Read when the document is asked for: the port may be known only then. */
-  readonly openApi: () => OpenApiInfo;
-}
+export interface OperationsNeeds
+  extends HealthNeeds, InboxReading, WorkerApiNeeds, CompletionNeeds, PublicKeysNeeds, DiscoveryNeeds {}
 
 const count = z.int().min(0).meta({ maximum: undefined });
 
@@ -65,7 +64,8 @@ export function createOperations(needs: OperationsNeeds): readonly Operation[] {
     ...inboxOperations(needs),
     ...workerOperations(needs),
     completionOperation(needs),
-    publicKeysOperation(needs),
+    ...publicKeysOperations(needs),
+    ...discoveryOperations(needs),
   ];
   const document: Operation = {
     method: "get",

@@ -24,18 +24,31 @@ const answer = z.object({
   ),
 });
 
-/** GET /.well-known/jwks.json: for receivers, which have no token. */
-export function publicKeysOperation({ publicKeys }: PublicKeysNeeds): Operation {
-  return {
+/** For receivers, which have no token. The second path is the one that MCP Events reserves (SEP-3415, "Reservations"). */
+export function publicKeysOperations({ publicKeys }: PublicKeysNeeds): readonly Operation[] {
+  const body = JSON.stringify({ keys: publicKeys });
+  const keysAt = (path: string, id: string, summary: string): Operation => ({
     method: "get",
-    path: "/.well-known/jwks.json",
-    id: "publicKeys",
-    summary: "The public keys of this server's own signatures (v1a), as a JSON Web Key Set.",
+    path,
+    id,
+    summary,
     responses: { 200: { description: "The keys of SIGNING_KEY; none without that setting.", schema: answer } },
     handle(ctx) {
       ctx.set("Cache-Control", `public, max-age=${KEPT_S}`);
       ctx.type = "json";
-      ctx.body = JSON.stringify({ keys: publicKeys });
+      ctx.body = body;
     },
-  };
+  });
+  return [
+    keysAt(
+      "/.well-known/jwks.json",
+      "publicKeys",
+      "The public keys of this server's own signatures (v1a), as a JSON Web Key Set.",
+    ),
+    keysAt(
+      "/.well-known/mcp-webhook-jwks.json",
+      "mcpWebhookKeys",
+      "The same keys, where clients of MCP Events look for them.",
+    ),
+  ];
 }

@@ -4,6 +4,8 @@ const WINDOW_MS = 60_000;
 export interface CallLimit {
   /** Null: go on, it is counted. Otherwise the milliseconds until there is room again. */
   take(who: string, now: number): number | null;
+  /** Takes one of these off the count again, as long as the minute in which it was counted has not passed. */
+  giveBack(who: string, takenAt: number): void;
 }
 
 export function createCallLimit(perMinute: number): CallLimit {
@@ -20,6 +22,10 @@ export function createCallLimit(perMinute: number): CallLimit {
       if (count >= perMinute) return startedAt + WINDOW_MS - now;
       counts.set(who, count + 1);
       return null;
+    },
+    giveBack(who, takenAt) {
+      const count = counts.get(who) ?? 0;
+      if (takenAt >= startedAt && count > 0) counts.set(who, count - 1);
     },
   };
 }

@@ -1,7 +1,8 @@
 import { typesOf } from "../domain/event.ts";
 import type { EventName } from "../domain/event.ts";
-import { eventCursorOf, seqOfCursor } from "../domain/event-cursor.ts";
-import { EventsError, invalidParam } from "../domain/events-error.ts";
+import { createEventCursors } from "../domain/event-cursor.ts";
+import type { EventCursors } from "../domain/event-cursor.ts";
+import { EventsError } from "../domain/events-error.ts";
 import { occurrenceOf } from "../domain/occurrence.ts";
 import type { Occurrence } from "../domain/occurrence.ts";
 import type { EventFeed } from "./event-feed.ts";
@@ -17,7 +18,7 @@ const STREAM_REPLAY_MAX = 10_000;
 const STREAMS_MAX = 512;
 
 export interface EventsNeeds {
-  readonly store: Pick<Store, "eventsAfter" | "lastEventSeq">;
+  readonly store: Pick<Store, "eventsAfter" | "lastEventSeq" | "eventLog">;
   readonly feed: Pick<EventFeed, "listen">;
   readonly clock: Clock;
 }
@@ -53,6 +54,14 @@ export type Events = ReturnType<typeof createEvents>;
 /** Reads the log of events, which is what happened: nothing here depends on who else was told. */
 export function createEvents({ store, feed, clock }: EventsNeeds) {
   let streams = 0;
+  const cursorsOf = cursorsOfStore(store);
+
+  /** Where to begin. `isLost`: the cursor is not of this log, so what came between it and now cannot be told. */
+  async function begin(cursor: string | null, cursors: EventCursors): Promise<{ afterSeq: number; isLost: boolean }> {
+    const asked = cursor === null ? null : cursors.seqOf(cursor);
+    if (asked !== null) return { afterSeq: asked, isLost: false };
+    return { afterSeq: await store.lastEventSeq(), isLost: cursor !== null };
+  }
 
   async function read(principal: string, { name, taskId }: EventsRequest, from: Reading) {
     return store.eventsAfter({ principal, types: typesOf(name), taskId, ...from });
@@ -67,22 +76,25 @@ export function createEvents({ store, feed, clock }: EventsNeeds) {
   async function tell(principal: string, request: EventsRequest, sink: EventsSink, signal: AbortSignal): Promise<void> {
     const bell = createBell(principal, feed, clock);
     try {
-      let afterSeq = seqOf(request.cursor) ?? (await store.lastEventSeq());
+      const cursors = await cursorsOf();
+      let { afterSeq, isLost } = await begin(request.cursor, cursors);
       let notBefore = floorOf(request);
       for (let isFirst = true; !signal.aborted; isFirst = false) {
         const newest = isFirst ? STREAM_REPLAY_MAX : null;
         const page = await read(principal, request, { afterSeq, notBefore, limit: STREAM_PAGE, newest });
-        if (isFirst || page.hasLost) await sink.active(eventCursorOf(page.startedAfter), page.hasLost);
+        isLost ||= page.hasLost;
+        if (isFirst || isLost) await sink.active(cursors.of(page.startedAfter), isLost);
+        isLost = false;
         for (const { seq, event } of page.events) {
           if (signal.aborted) return;
-          await sink.event({ ...occurrenceOf(event, request.name), cursor: eventCursorOf(seq) });
+          await sink.event({ ...occurrenceOf(event, request.name), cursor: cursors.of(seq) });
         }
         if (isFirst || page.events.length > 0) bell.hasTold();
         afterSeq = page.position;
         if (!page.hasMore) notBefore = 0;
         while (!page.hasMore && !signal.aborted && !(await bell.rings(signal))) {
           if (signal.aborted) return;
-          await sink.heartbeat(eventCursorOf(afterSeq));
+          await sink.heartbeat(cursors.of(afterSeq));
           bell.hasTold();
         }
       }
@@ -92,18 +104,17 @@ export function createEvents({ store, feed, clock }: EventsNeeds) {
   }
 
   return {
-    /** A page of what came after the cursor; without a cursor nothing but the place that is now. */
+    /** A page of what came after the cursor; without a cursor, or with one of another log, nothing but the place that is now. */
     async poll(principal: string, request: EventsRequest, maxEvents: number): Promise<Polled> {
-      const afterSeq = seqOf(request.cursor);
-      if (afterSeq === null) {
-        const cursor = eventCursorOf(await store.lastEventSeq());
-        return { occurrences: [], cursor, truncated: false, hasMore: false };
-      }
+      const cursors = await cursorsOf();
+      const { afterSeq, isLost } = await begin(request.cursor, cursors);
+      if (request.cursor === null || isLost)
+        return { occurrences: [], cursor: cursors.of(afterSeq), truncated: isLost, hasMore: false };
       const from = { afterSeq, notBefore: floorOf(request), limit: maxEvents, newest: null };
       const page = await read(principal, request, from);
       return {
         occurrences: page.events.map(({ event }) => occurrenceOf(event, request.name)),
-        cursor: eventCursorOf(page.position),
+        cursor: cursors.of(page.position),
         truncated: page.hasLost,
         hasMore: page.hasMore,
       };
@@ -111,12 +122,11 @@ export function createEvents({ store, feed, clock }: EventsNeeds) {
 
     /** The place that is now. */
     async cursor(): Promise<string> {
-      return eventCursorOf(await store.lastEventSeq());
+      return (await cursorsOf()).of(await store.lastEventSeq());
     },
 
     /** Resolves once `signal` has aborted. */
     async follow(principal: string, request: EventsRequest, sink: EventsSink, signal: AbortSignal): Promise<void> {
-      seqOf(request.cursor);
       if (streams >= STREAMS_MAX) throw new EventsError("ResourceExhausted", { limit: "streams", max: STREAMS_MAX });
       streams++;
       try {
@@ -154,9 +164,8 @@ function createBell(principal: string, feed: EventsNeeds["feed"], clock: Clock) 
   };
 }
 
-function seqOf(cursor: string | null): number | null {
-  if (cursor === null) return null;
-  const seq = seqOfCursor(cursor);
-  if (seq === null) throw invalidParam("cursor", "unknown");
-  return seq;
+/** The cursors of the store's log, whose name is asked for once. */
+export function cursorsOfStore(store: Pick<Store, "eventLog">): () => Promise<EventCursors> {
+  let cursors: EventCursors | null = null;
+  return async () => (cursors ??= createEventCursors(await store.eventLog()));
 }

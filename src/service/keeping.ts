@@ -1,6 +1,7 @@
 /** What the store does to keep house, asked for by nobody outside: its old history goes, its secrets are kept well. */
 
 import type { Callback } from "../domain/callback.ts";
+import type { EndedSubscription } from "./subscription-ports.ts";
 
 /** The part of the Store port that keeps house; what `Store` says of its verbs holds for these too. */
 export interface KeepingVerbs {
@@ -63,6 +64,8 @@ export interface PruneSubscriptions {
 }
 export interface PrunedSubscriptions {
   readonly callbacks: number;
+  /** Those without an end whose receivers have failed for so long that they are dropped. */
+  readonly givenUp: readonly EndedSubscription[];
   /** Null: that was the last step. */
   readonly next: string | null;
 }

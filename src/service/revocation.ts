@@ -1,50 +1,22 @@
-import { renderTerminated } from "../domain/control.ts";
-import { numberOf } from "../domain/events-error.ts";
-import type { EventsErrorCodes } from "../domain/events-error.ts";
-import { signatureHeaders } from "../domain/signature.ts";
-import type { SigningKey } from "../domain/signing-keys.ts";
+import { EventsError } from "../domain/events-error.ts";
 import type { Announce } from "./announcements.ts";
 import type { Clock, Store } from "./ports.ts";
-import type { Challenger, EndedSubscription } from "./subscription-ports.ts";
+import type { EndedSubscription } from "./subscription-ports.ts";
+import type { Termination } from "./termination.ts";
 
 const PER_STEP = 200;
-/** Told at once. */
-const TOLD_AT_ONCE = 8;
 
 export interface RevocationNeeds {
   readonly store: Pick<Store, "revokeSubscriptions">;
-  readonly challenger: Pick<Challenger, "tell">;
+  readonly termination: Pick<Termination, "tell">;
   readonly clock: Pick<Clock, "now">;
-  readonly newNonce: () => string;
-  readonly signingKeys: readonly SigningKey[];
-  readonly errorCodes: EventsErrorCodes;
-  /** Whether those whose subscription is ended are told so. */
-  readonly sendsTerminated: boolean;
   readonly announce: Announce;
 }
 
 export type Revocation = ReturnType<typeof createRevocation>;
 
 /** Ends the subscriptions of those who have no access any more: what they are owed is not theirs to hear of now. */
-export function createRevocation(needs: RevocationNeeds) {
-  const { store, challenger, clock, newNonce, signingKeys, errorCodes, sendsTerminated, announce } = needs;
-
-  /** Once, whatever comes of it (SEP-3415, "terminated"): nobody is owed it. */
-  async function tell({ id, url, signingSecrets }: EndedSubscription): Promise<void> {
-    if (signingSecrets.length === 0) return;
-    const data = { reason: "access_revoked" };
-    const body = renderTerminated({ code: numberOf("Forbidden", errorCodes), message: "Forbidden", data });
-    const message = { id: `msg_terminated_${newNonce()}`, body, timestamp: Math.floor(clock.now() / 1000) };
-    const headers = { ...signatureHeaders(message, signingSecrets, signingKeys), "x-mcp-subscription-id": id };
-    await challenger.tell({ url, headers, body });
-  }
-
-  async function tellAll(ended: readonly EndedSubscription[]): Promise<void> {
-    for (let first = 0; first < ended.length; first += TOLD_AT_ONCE) {
-      await Promise.allSettled(ended.slice(first, first + TOLD_AT_ONCE).map(tell));
-    }
-  }
-
+export function createRevocation({ store, termination, clock, announce }: RevocationNeeds) {
   return {
     /**
      * Ends the subscriptions of every principal but these. Resolves once nothing more is sent for them; that they are told goes on
@@ -58,7 +30,7 @@ export function createRevocation(needs: RevocationNeeds) {
         ended.push(...step);
         if (step.length === 0) break;
       }
-      return { told: sendsTerminated ? tellAll(ended) : Promise.resolve() };
+      return { told: termination.tell(ended, () => new EventsError("Forbidden", { reason: "access_revoked" })) };
     },
   };
 }

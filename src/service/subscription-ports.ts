@@ -1,7 +1,9 @@
 /** What MCP Events needs from outside: subscriptions in the store, the log of events, the challenge. Part of ports.ts. */
+import type { AttemptError } from "../domain/attempt.ts";
 import type { Delivery } from "../domain/delivery.ts";
 import type { EndEvent, EndType, EventName } from "../domain/event.ts";
 import type { EndpointFault } from "../domain/events-error.ts";
+import type { WaitingDelivery } from "../domain/throttle.ts";
 import type { SubscriptionHealth, SubscriptionKey } from "../domain/subscription.ts";
 
 /**
@@ -29,6 +31,8 @@ export interface SubscriptionVerbs {
   eventsAfter(query: EventsQuery): Promise<EventsPage>;
   /** The place behind everything that is committed. */
   lastEventSeq(): Promise<number>;
+  /** The name of this log, which no other database has: letters and digits, the same for as long as the database lives. */
+  eventLog(): Promise<string>;
 }
 
 export interface SubscriptionLook {
@@ -83,6 +87,8 @@ export type PutSubscriptionResult =
       readonly watermark: number;
       /** As it was before. */
       readonly health: SubscriptionHealth;
+      /** Those that waited for another attempt, the longest waits first: 100 at most. */
+      readonly waiting: readonly WaitingDelivery[];
       /** Held deliveries that are due now. */
       readonly resumed: number;
     }
@@ -99,6 +105,8 @@ export interface EndedSubscription {
   readonly url: string;
   /** Newest first. */
   readonly signingSecrets: readonly string[];
+  /** Of its receiver's last attempt; null: that got through, or there was none. */
+  readonly lastError: AttemptError | null;
 }
 
 export interface SubscriptionPage {
@@ -183,6 +191,11 @@ export type SubscriptionAnnouncement =
       /** Replayed or resumed. */
       readonly dueNow: number;
     }
-  | { readonly kind: "subscription.ended"; readonly subscriptionId: string; readonly why: "unsubscribed" | "revoked" }
+  | {
+      readonly kind: "subscription.ended";
+      readonly subscriptionId: string;
+      /** given up: it had no end, and its receiver has failed for as long as history is kept. */
+      readonly why: "unsubscribed" | "revoked" | "given up";
+    }
   /** Its URL did not echo the challenge. */
   | { readonly kind: "subscription.refused"; readonly subscriptionId: string; readonly why: EndpointFault };

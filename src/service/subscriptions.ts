@@ -2,13 +2,17 @@ import { parseCallbackUrl } from "../domain/callback.ts";
 import { cursorOf, timeAndIdOf } from "../domain/cursor.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { EventName } from "../domain/event.ts";
-import { eventCursorOf, seqOfCursor } from "../domain/event-cursor.ts";
+import type { EventCursors } from "../domain/event-cursor.ts";
 import { EventsError, invalidParam } from "../domain/events-error.ts";
 import { requireSecret } from "../domain/signature.ts";
 import { grantedUntil, idOfSubscription } from "../domain/subscription.ts";
 import type { LifetimePolicy, SubscriptionHealth, SubscriptionKey } from "../domain/subscription.ts";
+import type { RetryPolicy } from "../domain/retry-policy.ts";
+import { sparedUntil } from "../domain/throttle.ts";
+import type { WaitingDelivery } from "../domain/throttle.ts";
 import type { Announce } from "./announcements.ts";
 import type { SlowLane, SlowStay } from "./delivery-ports.ts";
+import { cursorsOfStore } from "./events.ts";
 import type { Clock, Store, TargetPolicy } from "./ports.ts";
 import { slowStayOf } from "./slow-lane.ts";
 import type { ListedSubscription, Replay, SubscriptionLook } from "./subscription-ports.ts";
@@ -23,7 +27,10 @@ const REPLAY_MAX = 1000;
 /** The newest so many of each subscription are shown. */
 export const DELIVERIES_LISTED = 20;
 export interface SubscriptionsNeeds {
-  readonly store: Pick<Store, "lookUpSubscription" | "putSubscription" | "removeSubscription" | "listSubscriptions">;
+  readonly store: Pick<
+    Store,
+    "lookUpSubscription" | "putSubscription" | "removeSubscription" | "listSubscriptions" | "eventLog"
+  >;
   readonly slowLane: Pick<SlowLane, "stayOf">;
   readonly clock: Pick<Clock, "now">;
   readonly targetPolicy: TargetPolicy;
@@ -32,6 +39,8 @@ export interface SubscriptionsNeeds {
   readonly ownMax: number;
   /** http:// URLs of this very machine are taken: what receivers on trial have. */
   readonly allowsLoopbackHttp: boolean;
+  /** By which subscriptions' deliveries are sent again. */
+  readonly retryPolicy: RetryPolicy;
   readonly announce: Announce;
   readonly wakeDispatcher: () => void;
 }
@@ -55,6 +64,8 @@ export interface Subscribed {
   readonly truncated: boolean;
   /** Of a refresh: what it was before. */
   readonly health: SubscriptionHealth | null;
+  /** Of a refresh: for how long deliveries are held back for the receiver's sake; null: they are not, or it is suspended. */
+  readonly throttledForMs: number | null;
 }
 
 export interface ListedEntry {
@@ -73,12 +84,20 @@ export type Subscriptions = ReturnType<typeof createSubscriptions>;
 /** Webhook subscriptions of MCP Events (SEP-3415): create and refresh are one call, and everything is named by what it is about. */
 export function createSubscriptions(needs: SubscriptionsNeeds) {
   const { store, slowLane, clock, verification, lifetime, ownMax, announce, wakeDispatcher } = needs;
+  const cursorsOf = cursorsOfStore(store);
 
   async function requireRoom(look: SubscriptionLook) {
     const found = await store.lookUpSubscription(look);
     if (!found.exists && found.own >= ownMax) throw tooMany(ownMax);
     if (!found.exists && found.all >= SUBSCRIPTIONS_MAX) throw tooMany(SUBSCRIPTIONS_MAX);
     return found;
+  }
+
+  /** As the receiver has asked, or while its origin is in the slow lane. */
+  function throttledFor(origin: string, waiting: readonly WaitingDelivery[], now: number): number | null {
+    const times = [sparedUntil(waiting, needs.retryPolicy), slowLane.stayOf(origin)?.probeAt ?? null];
+    const known = times.filter((time) => time !== null);
+    return known.length === 0 ? null : Math.max(0, ...known.map((time) => time - now));
   }
 
   return {
@@ -89,11 +108,12 @@ export function createSubscriptions(needs: SubscriptionsNeeds) {
       const secret = requireClientSecret(request.secret);
       const key: SubscriptionKey = { principal, url, name, taskId };
       const look = { key, id: idOfSubscription(key), now: clock.now() };
-      const replay = replayOf(cursor, maxAgeMs, look.now);
+      const cursors = await cursorsOf();
+      const replay = replayOf(cursor, maxAgeMs, look.now, cursors);
       const { isUrlVerified } = await requireRoom(look);
-      if (!isUrlVerified) verification.requireRoom(principal, url);
+      const challenge = isUrlVerified ? null : verification.requireRoom(principal, url);
       if (!(await needs.targetPolicy.check(target)).allowed) throw invalidParam("delivery.url", "address_not_allowed");
-      if (!isUrlVerified) await verification.verify({ principal, url, secret, subscriptionId: look.id });
+      if (challenge !== null) await verification.verify({ principal, url, secret, subscriptionId: look.id }, challenge);
       const now = clock.now();
       const expiresAt = grantedUntil(ttlMs, lifetime, now);
       const terms = { secret, overlapMs: SECRET_OVERLAP_MS, expiresAt, replay, ownMax };
@@ -107,9 +127,11 @@ export function createSubscriptions(needs: SubscriptionsNeeds) {
       return {
         id: look.id,
         refreshBefore: expiresAt,
-        cursor: eventCursorOf(result.watermark),
-        truncated: isNew && result.truncated,
+        cursor: cursors.of(result.watermark),
+        // A cursor of another log is a place that cannot be found here: delivery starts now, later than was asked for.
+        truncated: isNew && (result.truncated || (cursor !== null && replay === null)),
         health: isNew ? null : result.health,
+        throttledForMs: isNew || !result.health.isActive ? null : throttledFor(target.origin, result.waiting, now),
       };
     },
 
@@ -166,10 +188,10 @@ function requireClientSecret(secret: string): string {
   }
 }
 
-function replayOf(cursor: string | null, maxAgeMs: number | null, now: number): Replay | null {
-  if (cursor === null) return null;
-  const afterSeq = seqOfCursor(cursor);
-  if (afterSeq === null) throw invalidParam("cursor", "unknown");
+/** Null: from now on. */
+function replayOf(cursor: string | null, maxAgeMs: number | null, now: number, cursors: EventCursors): Replay | null {
+  const afterSeq = cursor === null ? null : cursors.seqOf(cursor);
+  if (afterSeq === null) return null;
   return { afterSeq, notBefore: maxAgeMs === null ? 0 : now - maxAgeMs, max: REPLAY_MAX };
 }
 

@@ -5,14 +5,19 @@ import type { SigningKey } from "../domain/signing-keys.ts";
 import type { Announce } from "./announcements.ts";
 import { createCallLimit } from "./call-limit.ts";
 import type { Clock, Store } from "./ports.ts";
-import type { Challenger } from "./subscription-ports.ts";
+import type { Challenger, ChallengeResult } from "./subscription-ports.ts";
 
 /** How long an answered challenge counts for other subscriptions and for refreshes of the same principal and URL. */
 const VERIFIED_MS = 24 * 3_600_000;
-/** Challenges a minute: each is a request that somebody makes us send. */
+/** Challenges a minute, whatever comes of them: each is a request that the principal makes us send. */
 const PER_PRINCIPAL = 60;
-/** Many principals may share one, a cloud of agents for example. */
-const PER_HOST = 240;
+/** Under way at once: a slow receiver must not hold the places of all. */
+const UNDER_WAY_PER_PRINCIPAL = 16;
+/**
+ * Challenges a minute that have failed or are under way. One that the host has echoed is not counted: the host wants what is sent, and
+ * all users of a cloud of agents share one host.
+ */
+const FAILED_PER_HOST = 240;
 
 export interface VerificationNeeds {
   readonly store: Pick<Store, "recordVerified">;
@@ -32,34 +37,56 @@ export interface VerificationRequest {
   readonly subscriptionId: string;
 }
 
+/** A challenge that was counted and is to be sent. */
+export interface CountedChallenge {
+  readonly countedAt: number;
+}
+
 export type Verification = ReturnType<typeof createVerification>;
 
 /** Asks a URL whether it wants to be sent to, before anything else is (SEP-3415, "verification"). */
 export function createVerification(needs: VerificationNeeds) {
   const { store, challenger, clock, newNonce, signingKeys, announce } = needs;
   const byPrincipal = createCallLimit(PER_PRINCIPAL);
-  const byHost = createCallLimit(PER_HOST);
+  const failedByHost = createCallLimit(FAILED_PER_HOST);
+  const underWay = new Map<string, number>();
 
-  function requireRoom(principal: string, url: string): void {
-    const now = clock.now();
-    const waitMs = byPrincipal.take(principal, now) ?? byHost.take(new URL(url).host, now);
+  function requireRoom(principal: string, url: string): CountedChallenge {
+    const countedAt = clock.now();
+    const waitMs = byPrincipal.take(principal, countedAt) ?? failedByHost.take(new URL(url).host, countedAt);
     if (waitMs !== null) throw tooManyChallenges(waitMs);
+    return { countedAt };
+  }
+
+  async function challenge({ principal, url, secret, subscriptionId }: VerificationRequest): Promise<ChallengeResult> {
+    const already = underWay.get(principal) ?? 0;
+    if (already >= UNDER_WAY_PER_PRINCIPAL) return { kind: "busy" };
+    underWay.set(principal, already + 1);
+    try {
+      const nonce = newNonce();
+      const body = renderVerification(nonce);
+      const message = { id: `msg_verification_${newNonce()}`, body, timestamp: Math.floor(clock.now() / 1000) };
+      const headers = { ...signatureHeaders(message, [secret], signingKeys), "x-mcp-subscription-id": subscriptionId };
+      return await challenger.challenge({ url, headers, body, expected: nonce });
+    } finally {
+      const left = (underWay.get(principal) ?? 1) - 1;
+      if (left > 0) underWay.set(principal, left);
+      else underWay.delete(principal);
+    }
   }
 
   return {
     /**
-     * Counts a challenge, and throws an EventsError when there were too many. Before the URL's host is looked at, since an answer that
+     * Counts a challenge as failed until it has passed, and throws an EventsError when there were too many. Before the URL's host is looked at, since an answer that
      * depends on what its name resolves to would let clients look into a network.
      */
     requireRoom,
 
     /** Throws an EventsError when the URL does not echo what it is asked to. One try: receivers of a retried subscribe echo again. */
-    async verify({ principal, url, secret, subscriptionId }: VerificationRequest): Promise<void> {
-      const nonce = newNonce();
-      const body = renderVerification(nonce);
-      const message = { id: `msg_verification_${newNonce()}`, body, timestamp: Math.floor(clock.now() / 1000) };
-      const headers = { ...signatureHeaders(message, [secret], signingKeys), "x-mcp-subscription-id": subscriptionId };
-      const result = await challenger.challenge({ url, headers, body, expected: nonce });
+    async verify(request: VerificationRequest, { countedAt }: CountedChallenge): Promise<void> {
+      const { principal, url, subscriptionId } = request;
+      const result = await challenge(request);
+      if (result.kind === "echoed" || result.kind === "busy") failedByHost.giveBack(new URL(url).host, countedAt);
       switch (result.kind) {
         case "echoed":
           await store.recordVerified({ principal, url, until: clock.now() + VERIFIED_MS });

@@ -1,12 +1,25 @@
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { expect, onTestFinished, test } from "vitest";
+import { createAddressGuard } from "../../src/delivery/address-guard.ts";
+import { createChallenger } from "../../src/delivery/challenger.ts";
 import { Janitor } from "../../src/delivery/janitor.ts";
 import type { Announcement } from "../../src/service/announcements.ts";
 import type { Store } from "../../src/service/ports.ts";
+import { createTermination } from "../../src/service/termination.ts";
 import { createWorkSource } from "../../src/store/sqlite/work-source.ts";
-import { aClaim, aRecord, aRegistration, aStart, temporaryFolder } from "../support/builders.ts";
+import {
+  A_SECRET,
+  aClaim,
+  aRecord,
+  aRegistration,
+  aStart,
+  aSubscription,
+  temporaryFolder,
+} from "../support/builders.ts";
 import { createFakeClock } from "../support/clock.ts";
+import { listenRaw, receiverWith } from "../support/sender.ts";
+import { signatureBy } from "../support/signature-by.ts";
 import { openTestStore } from "../support/sqlite-store.ts";
 import { until } from "../support/until.ts";
 
@@ -16,18 +29,39 @@ const DAY_MS = 24 * HOUR_MS;
 interface Options {
   readonly retentionMs?: number | null;
   readonly file?: string;
+  readonly sendsTerminated?: boolean;
   readonly storeSeen?: (store: Store) => Pick<Store, "pruneHistory" | "pruneSubscriptions" | "sealSecrets">;
 }
 
-async function setUp({ retentionMs = 30 * DAY_MS, file, storeSeen = (it) => it }: Options = {}) {
+async function setUp({
+  retentionMs = 30 * DAY_MS,
+  file,
+  sendsTerminated = true,
+  storeSeen = (it) => it,
+}: Options = {}) {
   const clock = createFakeClock();
   const store = await openTestStore(file);
   const announced: Announcement[] = [];
   const announce = (one: Announcement): void => void announced.push(one);
   const workSource = createWorkSource({ clock, announce, name: "janitor" });
-  const janitor = new Janitor({ store: storeSeen(store), workSource, clock, retentionMs, announce });
+  const challenger = createChallenger({
+    guard: createAddressGuard({ allow: "loopback" }),
+    attemptTimeoutMs: 2000,
+    userAgent: "test",
+  });
+  const newNonce = () => "nonce";
+  const termination = createTermination({
+    challenger,
+    clock,
+    newNonce,
+    signingKeys: [],
+    errorCodes: "sep",
+    sendsTerminated,
+  });
+  const janitor = new Janitor({ store: storeSeen(store), workSource, clock, retentionMs, announce, termination });
   onTestFinished(async () => {
     await janitor.stop();
+    await challenger.close();
     await store.close();
   });
 
@@ -168,4 +202,64 @@ test("the file's free pages are used again: it does not grow over rounds of fill
   }
   expect(Math.max(...sizes)).toBeLessThan(sizes[1]! * 1.25);
   expect(sizes[0]).toBeGreaterThan(300 * 2 * 2048);
+});
+
+/** Subscriptions without an end, each suspended at its first failed attempt. */
+async function suspendEndless(store: Store, urls: readonly string[], now: number): Promise<void> {
+  for (const url of urls) await store.putSubscription(aSubscription({ url, now, expiresAt: null, ownMax: 99 }));
+  await store.startTask(aStart({ now }));
+  const [task] = await store.claimRunnableTasks({ limit: 1, now });
+  await store.finishTask({ id: task!.id, outcome: { status: "completed", result: 1 }, now });
+  const disablePolicy = { forMs: 0, failuresMin: 1 };
+  const outcome = { statusCode: 503, error: "http_5xx", responseExcerpt: null } as const;
+  const step = { status: "pending", nextAttemptAt: now + DAY_MS, keepClaim: false } as const;
+  for (const claim of await store.claimDueDeliveries(aClaim({ now, limit: 100, perOrigin: 100 })))
+    await store.recordAttempt(aRecord(claim, { startedAt: now, outcome, step, disablePolicy }));
+}
+
+test("one without an end that is given up is told so once, signed, and by why it was", async () => {
+  const { clock, store, announced, pass } = await setUp();
+  const receiver = await receiverWith();
+  await suspendEndless(store, [`${receiver.url}/a`, `${receiver.url}/b`], clock.now());
+  clock.advance(30 * DAY_MS);
+  await pass();
+  expect(receiver.requests).toEqual([]);
+  clock.advance(DAY_MS);
+  await pass();
+  await receiver.waitFor(2);
+  const { id } = aSubscription({ url: `${receiver.url}/a` });
+  const request = receiver.requests.find(({ path }) => path === "/a")!;
+  expect(request.headers).toMatchObject({
+    "webhook-id": expect.stringMatching(/^msg_terminated_/),
+    "webhook-signature": signatureBy(A_SECRET, request),
+    "x-mcp-subscription-id": id,
+  });
+  expect(JSON.parse(request.body)).toEqual({
+    type: "terminated",
+    error: { code: -32027, message: "CallbackEndpointError", data: { reason: "http_5xx" } },
+  });
+  expect(announced).toContainEqual({ kind: "subscription.ended", subscriptionId: id, why: "given up" });
+  await pass();
+  expect(receiver.requests).toHaveLength(2);
+});
+
+test("it is not told where the settings say so, and ends all the same", async () => {
+  const { clock, store, announced, pass } = await setUp({ sendsTerminated: false });
+  const receiver = await receiverWith();
+  await suspendEndless(store, [receiver.url], clock.now());
+  clock.advance(31 * DAY_MS);
+  await pass();
+  expect(announced).toContainEqual(expect.objectContaining({ kind: "subscription.ended", why: "given up" }));
+  expect(receiver.connections).toBe(0);
+});
+
+test("the janitor does not wait for receivers that do not answer, and neither does its stop", async () => {
+  const { clock, store, janitor, announced, pass } = await setUp();
+  const { url } = await listenRaw(() => undefined);
+  const urls = Array.from({ length: 20 }, (_, index) => `${url}/${index}`);
+  await suspendEndless(store, urls, clock.now());
+  clock.advance(31 * DAY_MS);
+  await pass();
+  expect(announced.filter(({ kind }) => kind === "subscription.ended")).toHaveLength(20);
+  await janitor.stop();
 });

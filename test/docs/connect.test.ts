@@ -125,7 +125,11 @@ test("the request of 2026-07-28 by curl is taken for one", async ({ skip }) => {
   const command = blockWith(anyClient, "sh", "curl").replaceAll("localhost:8011", `127.0.0.1:${server.port}`);
   const run = await promisify(execFile)("sh", ["-c", `command -v curl > /dev/null || exit 0\n${command}`]);
   skip(run.stdout === "", "there is no curl");
-  expect(JSON.parse(run.stdout).result).toMatchObject({ resultType: "complete", events: [], cursor: "evc_MA" });
+  expect(JSON.parse(run.stdout).result).toMatchObject({
+    resultType: "complete",
+    events: [],
+    cursor: expect.stringMatching(/^evc_/),
+  });
 });
 
 test("the POST has the headers that are shown, and no others of ours", async () => {

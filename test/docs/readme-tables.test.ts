@@ -118,6 +118,9 @@ test("the routes answer as the table says", async () => {
     "POST /tasks/{id}/fail",
     "POST /complete/{token}",
     "GET /.well-known/jwks.json",
+    "GET /.well-known/mcp-webhook-jwks.json",
+    "GET /mcp/server-card",
+    "GET /.well-known/ai-catalog.json",
     "GET /openapi.json",
     "GET /health",
   ]);
@@ -131,10 +134,12 @@ test("the routes answer as the table says", async () => {
     expect(await statusOf("POST", `/tasks/{id}/${report}`)).toBe(401);
   expect(await statusOf("POST", "/complete/{token}")).toBe(400);
   const document = (await (await fetch(`${url}/openapi.json`)).json()) as { paths: object };
-  expect(new Set(routes.map((route) => route.split(" ")[1]!).filter((path) => !path.startsWith("/mcp")))).toEqual(
+  expect(new Set(routes.map((route) => route.split(" ")[1]!).filter((path) => !/^\/mcp\/?$/.test(path)))).toEqual(
     new Set(Object.keys(document.paths)),
   );
-  expect(await statusOf("GET", "/.well-known/jwks.json")).toBe(200);
+  for (const path of ["jwks.json", "mcp-webhook-jwks.json", "ai-catalog.json"])
+    expect(await statusOf("GET", `/.well-known/${path}`)).toBe(200);
+  expect(await statusOf("GET", "/mcp/server-card")).toBe(200);
   expect(await statusOf("GET", "/health")).toBe(200);
 });
 

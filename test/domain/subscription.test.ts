@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { eventCursorOf, seqOfCursor } from "../../src/domain/event-cursor.ts";
+import { createEventCursors } from "../../src/domain/event-cursor.ts";
 import { END_TYPES, typesOf } from "../../src/domain/event.ts";
 import { subscriptionIdOf } from "../../src/domain/ids.ts";
 import { canonicalJson } from "../../src/domain/json.ts";
@@ -40,22 +40,38 @@ describe("the id of a subscription", () => {
 });
 
 describe("a cursor", () => {
+  const { of, seqOf } = createEventCursors("2k9x3f");
+  const spelled = (text: string): string => `evc_${Buffer.from(text).toString("base64url")}`;
+
   test.each([0, 1, 41, 2 ** 31, Number.MAX_SAFE_INTEGER])("of %d is read as what it was made of", (seq) => {
-    expect(seqOfCursor(eventCursorOf(seq))).toBe(seq);
+    expect(seqOf(of(seq))).toBe(seq);
+    expect(of(seq)).toMatch(/^evc_[\w-]{1,40}$/);
+  });
+
+  test("of the time before cursors named their log is taken for one of this log", () => {
+    expect(seqOf("evc_MA")).toBe(0);
+    expect(seqOf(spelled("41"))).toBe(41);
+  });
+
+  test("of another log is none of ours, whatever its number", () => {
+    for (const log of ["2k9x3g", "2k9x3", "2k9x3f0"]) expect(seqOf(createEventCursors(log).of(1))).toBeNull();
   });
 
   test.each([
     ["nothing", ""],
     ["another kind's", "cur_MQ"],
-    ["no number", `evc_${Buffer.from("one").toString("base64url")}`],
-    ["negative", `evc_${Buffer.from("-1").toString("base64url")}`],
-    ["a fraction", `evc_${Buffer.from("1.5").toString("base64url")}`],
-    ["too large to be exact", `evc_${Buffer.from("9007199254740993").toString("base64url")}`],
-    ["spelled another way", `evc_${Buffer.from("01").toString("base64url")}`],
-    ["padded", `${eventCursorOf(1)}==`],
+    ["no number", spelled("one")],
+    ["negative", spelled("-1")],
+    ["a fraction", spelled("1.5")],
+    ["too large to be exact", spelled("9007199254740993")],
+    ["spelled another way", spelled("01")],
+    ["padded", `${of(1)}==`],
+    ["without a name after the dot", spelled("1.")],
+    ["another log's letters", spelled("1.2K9X3F")],
+    ["the number of our log twice", spelled("1.2k9x3f.2k9x3f")],
     ["very long", `evc_${"M".repeat(10_000)}`],
   ])("that is %s is none of ours", (_, cursor) => {
-    expect(seqOfCursor(cursor)).toBeNull();
+    expect(seqOf(cursor)).toBeNull();
   });
 });
 

@@ -61,7 +61,7 @@ describe.each(WIRE_ERAS)("a stream of $era", ({ era, requestOf }) => {
     const server = await serveMcp();
     const refusals = [
       { params: { name: "task_exploded" }, error: { code: -32011, data: { kind: "event" } } },
-      { params: { ...EVERYTHING, cursor: "made-up" }, error: { code: -32602, data: { field: "cursor" } } },
+      { params: { ...EVERYTHING, cursor: 7 }, error: { code: -32602, data: { field: "cursor" } } },
       { params: { ...EVERYTHING, arguments: { task: "t" } }, error: { code: -32602, data: { field: "arguments" } } },
     ];
     for (const { params, error } of refusals) {
@@ -150,17 +150,21 @@ test("a cursor from before what retention has removed: the stream begins with wh
   expect(await poll(second, { cursor: polled.cursor })).toMatchObject({ truncated: false, events: [] });
 });
 
-test("a cursor of another database that was further on: what comes is told, after the word that it is truncated", async () => {
+test("a cursor of another database, further on or not: what comes is told, after the word that it is truncated", async () => {
   const further = await startServer();
-  const { cursor } = await poll(further, {});
+  const { cursor: beginning } = await poll(further, {});
   for (const taskId of ["t1", "t2"]) await start(further.url, taskId);
   const ahead = await until("both have ended", async () => {
-    const polled = await poll(further, { cursor });
+    const polled = await poll(further, { cursor: beginning });
     return polled.events.length === 2 ? polled.cursor : null;
   });
   const server = await startServer();
-  const stream = followEvents(server, { ...EVERYTHING, cursor: ahead });
-  expect(await stream.waitFor(1)).toMatchObject([{ params: { truncated: true, cursor } }]);
+  const { cursor: now } = await poll(server, {});
+  const streams = [beginning, ahead].map((cursor) => followEvents(server, { ...EVERYTHING, cursor }));
+  for (const stream of streams)
+    expect(await stream.waitFor(1)).toMatchObject([{ params: { truncated: true, cursor: now } }]);
   await start(server.url, "t3");
-  expect((await stream.waitFor(2)).map(taskOf)).toEqual([undefined, "t3"]);
+  for (const stream of streams) expect((await stream.waitFor(2)).map(taskOf)).toEqual([undefined, "t3"]);
+  // A number that this log has too is no place in it either.
+  expect(await poll(server, { cursor: beginning })).toMatchObject({ truncated: true, events: [] });
 });

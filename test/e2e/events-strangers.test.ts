@@ -185,7 +185,7 @@ test("a malformed request is refused by the name of its member, without its valu
     [{ arguments: { task_id: 77 } }, "arguments.task_id"],
     [{ arguments: { hush: "a-secret-word" } }, "arguments"],
     [{ arguments: ["a-secret-word"] }, "arguments"],
-    [{ cursor: "a-secret-word" }, "cursor"],
+    [{ cursor: ["a-secret-word"] }, "cursor"],
     [{ ttlMs: "a-secret-word" }, "ttlMs"],
     [{ maxAgeMs: -1 }, "maxAgeMs"],
   ] as const;

@@ -29,9 +29,16 @@ async function signersOf({ headers, body }: ReceivedRequest, keys: KeySet["keys"
   return (await Promise.all(found)).flat();
 }
 
+function headersOf({ headers }: Response): Record<string, string> {
+  const { date: _, ...others } = Object.fromEntries(headers);
+  return others;
+}
+
 async function publishedBy(url: string): Promise<KeySet["keys"]> {
   const response = await fetch(`${url}/.well-known/jwks.json`);
   expect([response.status, response.headers.get("content-type")]).toEqual([200, "application/json; charset=utf-8"]);
+  const reserved = await fetch(`${url}/.well-known/mcp-webhook-jwks.json`);
+  expect([await reserved.text(), headersOf(reserved)]).toEqual([await response.clone().text(), headersOf(response)]);
   return ((await response.json()) as KeySet).keys;
 }
 

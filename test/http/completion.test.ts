@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { aTaskType } from "../support/builders.ts";
 import { until } from "../support/until.ts";
 import { COMPLETION_TTL_MS, serveHttp } from "./serve-http.ts";
@@ -18,17 +18,20 @@ async function setUp() {
     await served.start(taskId, { completion, taskType });
     return token;
   }
-  async function post(path: string, body: object, headers: Record<string, string> = {}) {
+  async function post(path: string, body: object | string, headers: Record<string, string> = {}) {
     const response = await fetch(served.url + path, {
       method: "POST",
       headers: { "content-type": "application/json", ...headers },
-      body: JSON.stringify(body),
+      body: typeof body === "string" ? body : JSON.stringify(body),
     });
     const text = await response.text();
     return { status: response.status, body: text === "" ? null : JSON.parse(text) };
   }
-  const complete = (token: string, body: object) => post(`/complete/${token}`, body);
-  return { ...served, startWithUrl, post, complete };
+  const complete = (token: string, body: object | string) => post(`/complete/${token}`, body);
+  const completeRaw = (token: string, body: string, headers?: Record<string, string>) =>
+    post(`/complete/${token}?raw=1`, body, headers);
+  const resultOf = async (taskId = "t1") => (await served.tasks.find("local", taskId)).result;
+  return { ...served, startWithUrl, post, complete, completeRaw, resultOf };
 }
 
 const refusal = (status: number, code: string) => ({ status, body: { error: { code, message: expect.any(String) } } });
@@ -149,4 +152,101 @@ test("the secret of a completion URL is announced nowhere", async () => {
   await until("the request is announced", () => announcements.some(({ kind }) => kind === "http.request"));
   expect(JSON.stringify(announcements)).not.toContain(token);
   expect(announcements).toContainEqual(expect.objectContaining({ kind: "http.request", path: "/complete/…" }));
+});
+
+describe("with raw=1", () => {
+  test.each([
+    ["an object of a service's own", '{"id":"p1","status":"succeeded","output":["https://files.example/1.png"]}'],
+    ["an object with result and error", '{"result":1,"error":null,"lease_token":"x"}'],
+    ["a list", "[1,2]"],
+    ["a text", '"done"'],
+    ["a number", "3.5"],
+    ["null", "null"],
+    ["false", "false"],
+  ])("the body is the result as it is: %s", async (_, body) => {
+    const { startWithUrl, completeRaw, resultOf } = await setUp();
+    expect(await completeRaw(await startWithUrl(), body)).toEqual({
+      status: 200,
+      body: { task_id: "t1", status: "completed" },
+    });
+    expect(await resultOf()).toEqual(JSON.parse(body));
+  });
+
+  test("a repeat gets 409, and the first result stays", async () => {
+    const { startWithUrl, complete, completeRaw, resultOf } = await setUp();
+    const token = await startWithUrl();
+    await completeRaw(token, '{"status":"OK"}');
+    expect(await completeRaw(token, '{"status":"OK"}')).toEqual(refusal(409, "already_used"));
+    expect(await complete(token, { result: 1 })).toEqual(refusal(409, "already_used"));
+    expect(await resultOf()).toEqual({ status: "OK" });
+  });
+
+  test.each([
+    ["not JSON", "{broken", 400, "invalid"],
+    ["nothing", "", 400, "invalid"],
+    ["over the limit of a result", JSON.stringify("x".repeat(250_000)), 413, "too_large"],
+    ["over the limit of a body", JSON.stringify("x".repeat(1_100_000)), 413, "too_large"],
+    ["nested too deep", `${"[".repeat(101)}${"]".repeat(101)}`, 400, "invalid"],
+  ])("a body that is %s is refused and uses nothing up", async (_, body, status, code) => {
+    const { startWithUrl, completeRaw, resultOf } = await setUp();
+    const token = await startWithUrl();
+    expect(await completeRaw(token, body)).toEqual(refusal(status, code));
+    expect((await completeRaw(token, '"after all"')).status).toBe(200);
+    expect(await resultOf()).toBe("after all");
+  });
+
+  test.each(["application/x-www-form-urlencoded", "text/plain", "multipart/form-data; boundary=x"])(
+    "a body of type %s gets 415 and uses nothing up",
+    async (type) => {
+      const { startWithUrl, completeRaw } = await setUp();
+      const token = await startWithUrl();
+      expect(await completeRaw(token, '{"a":1}', { "content-type": type })).toEqual(
+        refusal(415, "unsupported_media_type"),
+      );
+      expect((await completeRaw(token, '{"a":1}', { "content-type": "application/cloudevents+json" })).status).toBe(
+        200,
+      );
+    },
+  );
+
+  test("the type's own check holds for the whole body", async () => {
+    const { startWithUrl, completeRaw, resultOf } = await setUp();
+    const token = await startWithUrl("t1", "numbers");
+    expect(await completeRaw(token, '{"result":3}')).toEqual(refusal(400, "invalid"));
+    expect((await completeRaw(token, "3")).status).toBe(200);
+    expect(await resultOf()).toBe(3);
+  });
+
+  test("raw takes 1, and 0 for none; anything else is refused and uses nothing up", async () => {
+    const { startWithUrl, post, resultOf } = await setUp();
+    const token = await startWithUrl();
+    for (const query of ["raw", "raw=", "raw=true", "raw=2", "raw=1&raw=0"])
+      expect(await post(`/complete/${token}?${query}`, { result: 1 })).toEqual(refusal(400, "invalid"));
+    expect((await post(`/complete/${token}?raw=0`, { result: 1 })).status).toBe(200);
+    expect(await resultOf()).toBe(1);
+  });
+});
+
+describe("a number that cannot be kept", () => {
+  test.each(["1e400", "-1e400", "9007199254740993", "1e-400"])("%s is refused in either form", async (number) => {
+    const { startWithUrl, complete, completeRaw, resultOf } = await setUp();
+    const token = await startWithUrl();
+    const refused = { status: 400, body: { error: { code: "invalid", message: expect.stringContaining(number) } } };
+    expect(await complete(token, `{"result":{"id":${number}}}`)).toEqual(refused);
+    expect(await completeRaw(token, `{"id":[${number}]}`)).toEqual(refused);
+    expect((await completeRaw(token, `{"id":"${number}","near":9007199254740991}`)).status).toBe(200);
+    expect(await resultOf()).toEqual({ id: number, near: 9007199254740991 });
+  });
+
+  test("is refused from a worker too, and its lease goes on", async () => {
+    const { start, post, resultOf } = await setUp();
+    await start("t1");
+    const bearer = { authorization: "Bearer one" };
+    const { body: claimed } = await post("/tasks/claim", { types: ["external"], wait_ms: 0 }, bearer);
+    const complete = (result: string) =>
+      post(`/tasks/${claimed.id}/complete`, `{"lease_token":"${claimed.lease_token}","result":${result}}`, bearer);
+    expect(await complete("9007199254740993")).toEqual(refusal(400, "invalid"));
+    expect((await complete('"9007199254740993"')).status).toBe(200);
+    expect(await resultOf()).toBe("9007199254740993");
+  });
 });

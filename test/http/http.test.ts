@@ -190,6 +190,19 @@ describe("other paths", () => {
     expect(await response.json()).toMatchObject({ status: "error", message: expect.stringContaining("POST") });
   });
 
+  test("OPTIONS answers with the methods of the path", async () => {
+    const allowedAt = async (path: string) => {
+      const response = await fetch(url + path, { method: "OPTIONS" });
+      return [response.status, response.headers.get("allow")?.split(", ").toSorted(), await response.text()];
+    };
+    expect(await allowedAt("/health")).toEqual([200, ["GET", "HEAD"], ""]);
+    expect(await allowedAt("/webhook/c")).toEqual([200, ["GET", "HEAD", "POST"], ""]);
+    expect(await allowedAt("/complete/secret?raw=1")).toEqual([200, ["POST"], ""]);
+    expect(await allowedAt("/openapi.json")).toEqual([200, ["GET", "HEAD"], ""]);
+    expect(await allowedAt("/mcp/server-card")).toEqual([204, ["GET", "HEAD", "OPTIONS"], ""]);
+    expect((await fetch(`${url}/nothing`, { method: "OPTIONS" })).status).toBe(404);
+  });
+
   test("a request target that is no URL is 400", async () => {
     const { port } = new URL(url);
     const outgoing = request({ port, path: "http://[::1" }).end();
@@ -215,6 +228,21 @@ describe("other paths", () => {
   test.each([
     ["http://other.example:80/complete/secret?x", "/complete/…", 405],
     ["/Complete/secret", "/complete/…", 405],
+    ["/COMPLETE/secret/?raw=1", "/complete/…", 405],
+    ["//complete/secret", "/complete/…", 404],
+    ["/complete//secret", "/complete/…", 404],
+    ["/complete/./secret", "/complete/…", 404],
+    ["/a/../complete/secret", "/complete/…", 404],
+    ["/webhook/../complete/secret", "/complete/…", 404],
+    ["/complete;secret", "/complete/…", 404],
+    ["/complete\\secret", "/complete/…", 404],
+    ["/%63omplete/secret", "/complete/…", 404],
+    ["/complete%2Fsecret", "/complete/…", 404],
+    ["/complete%252Fsecret", "/complete/…", 404],
+    [`/%${"25".repeat(9)}63omplete/secret`, "/…", 404],
+    ["/complet/q1Bt0-PZ4gHsPzKzZ_0aHnWmvG7pXy2d", "/complet/…", 404],
+    ["/q1Bt0-PZ4gHsPzKzZ_0aHnWmvG7pXy2d", "/…", 404],
+    ["/complete", "/complete", 404],
     ["http://other.example", "/", 404],
     ["/a//b?/c#d", "/a//b", 404],
   ])("%s is announced as %s", async (target, path, status) => {
@@ -223,6 +251,15 @@ describe("other paths", () => {
     response.resume();
     const seen = await until("the announcement", () => announcements.find(({ kind }) => kind === "http.request"));
     expect(seen).toMatchObject({ method: "GET", path, status });
+  });
+
+  test("the paths of other routes are announced as they are", async () => {
+    const long = "client-with-a-name-of-more-than-32-letters";
+    const paths = ["/webhook/complete-me", `/webhook/${long}`, "/tasks/task_01m856cp0b7mg7bgbzdhq733dy/complete"];
+    for (const path of paths) await (await fetch(url + path)).text();
+    const shown = () => announcements.flatMap((one) => (one.kind === "http.request" ? [one.path] : []));
+    await until("the announcements", () => shown().length === paths.length);
+    expect(shown()).toEqual(paths);
   });
 
   test.each(["/mcp", "/mcp/?token=x"])("so is a request to %s, by its path", async (target) => {

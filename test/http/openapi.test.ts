@@ -5,7 +5,7 @@ import { serveHttp } from "./serve-http.ts";
 interface Operation {
   readonly operationId: string;
   readonly security?: readonly Readonly<Record<string, unknown>>[];
-  readonly responses: Readonly<Record<string, { readonly content?: { "application/json": { schema: object } } }>>;
+  readonly responses: Readonly<Record<string, { readonly content?: Readonly<Record<string, { schema: object }>> }>>;
   readonly requestBody?: { readonly content: { "application/json": { schema: object } } };
 }
 interface Document {
@@ -26,6 +26,9 @@ const ROUTES = [
   "POST /tasks/{id}/fail",
   "POST /complete/{token}",
   "GET /.well-known/jwks.json",
+  "GET /.well-known/mcp-webhook-jwks.json",
+  "GET /mcp/server-card",
+  "GET /.well-known/ai-catalog.json",
   "GET /openapi.json",
 ];
 
@@ -47,7 +50,9 @@ async function setUp(workerTokens = WORKER_TOKENS) {
     const text = await response.text();
     const documented = operation.responses[response.status];
     if (documented === undefined) throw new Error(`${method} ${path} answered ${response.status}: ${text}`);
-    const schema = documented.content?.["application/json"].schema;
+    const [type, content] = Object.entries(documented.content ?? {})[0] ?? [];
+    const schema = content?.schema;
+    if (type !== undefined) expect(response.headers.get("content-type")).toContain(type);
     const answer = text === "" ? undefined : JSON.parse(text);
     if (schema === undefined) expect(text).toBe("");
     else expect([validate(schema, answer), answer]).toEqual([[], answer]);
@@ -118,9 +123,28 @@ test("the answers are as documented", async () => {
     await call("get", "/webhook/{client_id}", { client_id: "c" }),
     await call("get", "/health"),
     await call("get", "/.well-known/jwks.json"),
+    await call("get", "/.well-known/mcp-webhook-jwks.json"),
+    await call("get", "/mcp/server-card"),
+    await call("get", "/.well-known/ai-catalog.json"),
     await call("get", "/openapi.json"),
   ].map(({ status }) => status);
-  expect(statuses).toEqual([204, 400, 200, 200, 200, 404, 409, 409, 200, 409, 200, 409, 200, 400, 200, 200, 200, 200]);
+  expect(statuses).toEqual([
+    204,
+    400,
+    200,
+    200,
+    200,
+    404,
+    409,
+    409,
+    200,
+    409,
+    200,
+    409,
+    200,
+    400,
+    ...Array<number>(7).fill(200),
+  ]);
 });
 
 test("what the document asks for is what is taken", async () => {

@@ -96,6 +96,7 @@ export async function serveHttp({
     clock,
     announce,
     serverName: "Test",
+    needsToken: tokens.length > 0,
     publicKeys: [parseSigningKey(`whsk_${Buffer.alloc(32, 1).toString("base64")}`)!.publicKey],
   });
   gate.open(app);

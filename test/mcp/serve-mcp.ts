@@ -6,6 +6,7 @@ import { CircuitBreaker } from "../../src/delivery/circuit-breaker.ts";
 import { createChallenger } from "../../src/delivery/challenger.ts";
 import { createProber } from "../../src/delivery/prober.ts";
 import { createNewId } from "../../src/domain/ids.ts";
+import type { RetryPolicy } from "../../src/domain/retry-policy.ts";
 import type { LifetimePolicy } from "../../src/domain/subscription.ts";
 import type { Progress, Task, TaskOutcome } from "../../src/domain/task.ts";
 import type { EventsMethodsNeeds } from "../../src/mcp/events/methods.ts";
@@ -75,6 +76,8 @@ export interface EventsOptions extends Pick<EventsMethodsNeeds, "errorCodes" | "
   readonly lifetime: LifetimePolicy;
   readonly ownMax: number;
   readonly allow: PrivateTargets;
+  readonly attemptTimeoutMs: number;
+  readonly retryPolicy: RetryPolicy;
 }
 
 const EVENTS: EventsOptions = {
@@ -83,6 +86,8 @@ const EVENTS: EventsOptions = {
   lifetime: { defaultMs: 3_600_000, minMs: 60_000, maxMs: 86_400_000, allowsNone: false },
   ownMax: 1000,
   allow: "loopback",
+  attemptTimeoutMs: 2000,
+  retryPolicy: { waitsMs: [5000, 60_000], jitter: 0 },
 };
 
 /** The MCP handler behind a plain HTTP server, over the real services and a store of the test's own. */
@@ -145,7 +150,7 @@ function createServices(
     announce: McpNeeds["announce"];
     wakeDispatcher: () => void;
   },
-  { lifetime, ownMax, allow }: EventsOptions,
+  { lifetime, ownMax, allow, attemptTimeoutMs, retryPolicy }: EventsOptions,
 ) {
   const wakes = {
     wakeRunner: () => {},
@@ -155,7 +160,7 @@ function createServices(
   };
   const catalog = createTaskRegistry(TASK_TYPES);
   const targetPolicy = createAddressGuard({ allow, resolve: failingWith("ENOTFOUND") });
-  const receivers = { guard: targetPolicy, attemptTimeoutMs: 2000, userAgent: "mcp-callbacks/test" };
+  const receivers = { guard: targetPolicy, attemptTimeoutMs, userAgent: "mcp-callbacks/test" };
   const prober = createProber(receivers);
   const challenger = createChallenger(receivers);
   onTestFinished(() => challenger.close());
@@ -188,6 +193,7 @@ function createServices(
       lifetime,
       ownMax,
       allowsLoopbackHttp: allow !== "none",
+      retryPolicy,
     }),
   };
 }

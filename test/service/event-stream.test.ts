@@ -1,6 +1,6 @@
 /** `events/stream` below the wire: with a clock of the test's own, since its heartbeat is 20 seconds. */
 import { expect, onTestFinished, test } from "vitest";
-import { eventCursorOf } from "../../src/domain/event-cursor.ts";
+import { createEventCursors } from "../../src/domain/event-cursor.ts";
 import { createEventFeed } from "../../src/service/event-feed.ts";
 import { createEvents } from "../../src/service/events.ts";
 import type { EventsRequest } from "../../src/service/events.ts";
@@ -33,6 +33,7 @@ async function setUp() {
     },
   };
   const events = createEvents({ store, clock, feed: countingFeed });
+  const cursorOf = createEventCursors(await store.eventLog()).of;
   const silence = {
     announce: () => {},
     wakeRunner: () => {},
@@ -53,6 +54,7 @@ async function setUp() {
 
   return {
     clock,
+    cursorOf,
     get listeners() {
       return listeners;
     },
@@ -82,12 +84,12 @@ async function setUp() {
 }
 
 test("a stream gives a sign of life every 20 seconds in which it tells nothing, with the place it is at", async () => {
-  const { clock, endTask, follow, atRest } = await setUp();
+  const { clock, cursorOf, endTask, follow, atRest } = await setUp();
   const { told } = follow(EVERYTHING);
   await atRest(1);
   clock.advance(HEARTBEAT_MS - 1);
   await atRest(1);
-  expect(told).toEqual([`active ${eventCursorOf(0)} false`]);
+  expect(told).toEqual([`active ${cursorOf(0)} false`]);
   clock.advance(1);
   await until("the first heartbeat", () => told.length === 2);
   await atRest(1);
@@ -96,11 +98,11 @@ test("a stream gives a sign of life every 20 seconds in which it tells nothing, 
   await atRest(1);
   clock.advance(HEARTBEAT_MS);
   await until("the second heartbeat", () => told.length === 4);
-  expect(told.slice(1)).toEqual([`heartbeat ${eventCursorOf(0)}`, "event t1", `heartbeat ${eventCursorOf(1)}`]);
+  expect(told.slice(1)).toEqual([`heartbeat ${cursorOf(0)}`, "event t1", `heartbeat ${cursorOf(1)}`]);
 });
 
 test("events that a stream did not ask for do not keep its sign of life back", async () => {
-  const { clock, endTask, follow, atRest } = await setUp();
+  const { clock, cursorOf, endTask, follow, atRest } = await setUp();
   const { told } = follow({ ...EVERYTHING, name: "task_failed" });
   await atRest(1);
   for (const taskId of ["t1", "t2", "t3"]) {
@@ -109,7 +111,7 @@ test("events that a stream did not ask for do not keep its sign of life back", a
     await atRest(1);
   }
   await until("a heartbeat", () => told.length > 1);
-  expect(told).toEqual([`active ${eventCursorOf(0)} false`, `heartbeat ${eventCursorOf(1)}`]);
+  expect(told).toEqual([`active ${cursorOf(0)} false`, `heartbeat ${cursorOf(1)}`]);
 });
 
 test("a stream that has ended leaves nothing behind: no timer, no listener, and its place is free", async () => {
@@ -129,14 +131,27 @@ test("a stream that has ended leaves nothing behind: no timer, no listener, and 
 });
 
 test("how old an event may be is said of what is replayed, not of what comes", async () => {
-  const { clock, endTask, follow, atRest } = await setUp();
+  const { clock, cursorOf, endTask, follow, atRest } = await setUp();
   await endTask("alice", "old");
   clock.advance(1000);
-  const replaying = follow({ ...EVERYTHING, cursor: eventCursorOf(0), maxAgeMs: 0 });
+  const replaying = follow({ ...EVERYTHING, cursor: cursorOf(0), maxAgeMs: 0 });
   const fromNow = follow({ ...EVERYTHING, maxAgeMs: 0 });
   await atRest(2);
   await endTask("alice", "new");
   await until("both have the event", () => replaying.told.length === 2 && fromNow.told.length === 2);
-  expect(replaying.told).toEqual([`active ${eventCursorOf(0)} true`, "event new"]);
-  expect(fromNow.told).toEqual([`active ${eventCursorOf(1)} false`, "event new"]);
+  expect(replaying.told).toEqual([`active ${cursorOf(0)} true`, "event new"]);
+  expect(fromNow.told).toEqual([`active ${cursorOf(1)} false`, "event new"]);
+});
+
+test("a stream with a cursor of another log goes on from now, and says once that something is lost", async () => {
+  const { clock, cursorOf, endTask, follow, atRest } = await setUp();
+  await endTask("alice", "before");
+  const { told } = follow({ ...EVERYTHING, cursor: createEventCursors("another").of(0) });
+  await atRest(1);
+  await endTask("alice", "after");
+  await until("the event", () => told.length === 2);
+  await atRest(1);
+  clock.advance(HEARTBEAT_MS);
+  await until("the heartbeat", () => told.length === 3);
+  expect(told).toEqual([`active ${cursorOf(1)} true`, "event after", `heartbeat ${cursorOf(2)}`]);
 });

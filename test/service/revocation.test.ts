@@ -4,6 +4,7 @@ import { createChallenger } from "../../src/delivery/challenger.ts";
 import type { EventsErrorCodes } from "../../src/domain/events-error.ts";
 import type { Announcement } from "../../src/service/announcements.ts";
 import { createRevocation } from "../../src/service/revocation.ts";
+import { createTermination } from "../../src/service/termination.ts";
 import { A_SECRET, aClaim, aStart, aSubscription, HOUR_MS, T0 } from "../support/builders.ts";
 import { createFakeClock } from "../support/clock.ts";
 import { listenRaw, receiverWith } from "../support/sender.ts";
@@ -27,16 +28,18 @@ async function setUp({ errorCodes = "sketch", sendsTerminated = true }: Options 
   });
   const announced: Announcement[] = [];
   let nonces = 0;
-  const revocation = createRevocation({
-    store,
+  const clock = createFakeClock(T0);
+  const newNonce = () => `nonce-${++nonces}`;
+  const termination = createTermination({
     challenger,
-    clock: createFakeClock(T0),
-    newNonce: () => `nonce-${++nonces}`,
+    clock,
+    newNonce,
     signingKeys: [],
     errorCodes,
     sendsTerminated,
-    announce: (announcement) => void announced.push(announcement),
   });
+  const announce = (announcement: Announcement): void => void announced.push(announcement);
+  const revocation = createRevocation({ store, termination, clock, announce });
   const receiver = await receiverWith();
   const subscribe = (principal: string, changes = {}) =>
     store.putSubscription(aSubscription({ principal, url: `${receiver.url}/hook`, ...changes }));

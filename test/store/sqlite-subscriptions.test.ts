@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { eventCursorOf } from "../../src/domain/event-cursor.ts";
+import { createEventCursors } from "../../src/domain/event-cursor.ts";
 import type { Store } from "../../src/service/ports.ts";
 import {
   A_SECRET,
@@ -59,7 +59,7 @@ test("a subscription, what it is owed, both its secrets and its URL's answer sur
         {
           attemptCount: 1,
           notAfter: T0 + HOUR_MS,
-          cursor: eventCursorOf(1),
+          cursor: createEventCursors(await store.eventLog()).of(1),
           callback: { subscriptionId: id, signingSecrets: [ANOTHER_SECRET, A_SECRET] },
         },
       ]);
@@ -99,6 +99,18 @@ test("a place in the log stays behind everything that was, though retention has 
       expect(await store.putSubscription(aSubscription({ replay }))).toMatchObject({ truncated: true, watermark: 1 });
     },
   );
+});
+
+test("the log keeps its name over restarts, and no other database has it", async () => {
+  const [file, other] = [join(temporaryFolder(), "a.db"), join(temporaryFolder(), "b.db")];
+  const names: string[] = [];
+  for (const each of [file, file, other]) {
+    const store = await openTestStore(each);
+    names.push(await store.eventLog());
+    await store.close();
+  }
+  expect(names[1]).toBe(names[0]);
+  expect(names[2]).not.toBe(names[0]);
 });
 
 test("a create that fails half-way through its replay leaves nothing", async () => {

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
-import { eventCursorOf } from "../../src/domain/event-cursor.ts";
+import { createEventCursors } from "../../src/domain/event-cursor.ts";
 import { END_TYPES } from "../../src/domain/event.ts";
 import type { EndType } from "../../src/domain/event.ts";
 import type { PruneSubscriptions } from "../../src/service/keeping.ts";
@@ -32,9 +32,11 @@ const COMPLETED: TaskOutcome = { status: "completed", result: "done" };
 export function describeSubscriptions(name: string, open: OpenStore): void {
   describe(`subscriptions in ${name}`, () => {
     let store: Store;
+    let cursorOf: (seq: number) => string;
     beforeEach(async () => {
       store = await open();
       onTestFinished(() => store.close());
+      cursorOf = createEventCursors(await store.eventLog()).of;
     });
 
     /** Its place in the log. */
@@ -112,7 +114,7 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
             attemptCount: 0,
             notAfter: END,
             origin: "https://app.example",
-            cursor: eventCursorOf(seq),
+            cursor: cursorOf(seq),
             event: { type: "task_completed", data: { task_id: "after" } },
             callback: {
               url: "https://app.example/hook",
@@ -194,6 +196,31 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
         });
         expect(await only()).toMatchObject({ status: "active", createdAt: T0, expiresAt, deliveries: [{}] });
         expect(await look(aSubscription(), END)).toMatchObject({ exists: true, own: 1 });
+      });
+
+      test("and tells which deliveries wait for another attempt, the longest waits first, 100 at most", async () => {
+        await put();
+        for (const taskId of ["a", "b", "c"]) await end(taskId);
+        const [soon, late] = await claim();
+        const failed = (waitMs: number) => ({
+          outcome: FAILED_503,
+          step: { status: "pending", nextAttemptAt: T0 + waitMs, keepClaim: false } as const,
+        });
+        await store.recordAttempt(aRecord(soon!, failed(5000)));
+        await store.recordAttempt(aRecord(late!, failed(60_000)));
+        const lastAttempt = { number: 1, endedAt: T0 + 12, statusCode: 503 };
+        const waiting = [
+          { nextAttemptAt: T0 + 60_000, lastAttempt },
+          { nextAttemptAt: T0 + 5000, lastAttempt },
+        ];
+        expect(await put()).toMatchObject({ kind: "refreshed", waiting });
+        expect(await put({ now: T0 + 5000 })).toMatchObject({ waiting: waiting.slice(0, 1) });
+        expect(await put({ url: "https://other.example/" })).not.toHaveProperty("waiting");
+        for (let index = 0; index < 101; index++) await end(`t${index}`);
+        const more = await store.claimDueDeliveries(aClaim({ now: T0, limit: 999, perOrigin: 999 }));
+        for (const one of more) await store.recordAttempt(aRecord(one, failed(1000)));
+        const refreshed = await put();
+        expect(refreshed.kind === "refreshed" && refreshed.waiting.length).toBe(100);
       });
 
       test("and what is owed may be sent until the new end, waiting and held deliveries too", async () => {
@@ -345,7 +372,7 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
         await remove();
         expect(await put({ replay: REPLAY_ALL })).toMatchObject({ kind: "created", replayed: 1, watermark: seq - 1 });
         expect(await claim()).toMatchObject([
-          { deliveryId: first!.deliveryId, attemptCount: 1, attemptsBefore: 1, cursor: eventCursorOf(seq) },
+          { deliveryId: first!.deliveryId, attemptCount: 1, attemptsBefore: 1, cursor: cursorOf(seq) },
         ]);
       });
 
@@ -379,7 +406,7 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
         const second = await end("b");
         const third = await end("c");
         const [one, two, three] = await claim();
-        expect(cursors([one!, two!, three!])).toEqual([first, first - 1, first - 1].map(eventCursorOf));
+        expect(cursors([one!, two!, three!])).toEqual([first, first - 1, first - 1].map((seq) => cursorOf(seq)));
         expect(await watermark()).toBe(first - 1);
         await store.recordAttempt(aRecord(two!));
         expect(await watermark()).toBe(first - 1);
@@ -401,7 +428,7 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
         await store.recordAttempt(aRecord(one!));
         await store.recordAttempt(aRecord(two!, { outcome: FAILED_503, step: PARKED }));
         expect(cursors(await claim(T0 + 5000))).toEqual([two!.cursor]);
-        expect(two!.cursor).toBe(eventCursorOf(first - 1));
+        expect(two!.cursor).toBe(cursorOf(first - 1));
       });
 
       test("of one is not held back by what another is owed", async () => {
@@ -510,12 +537,14 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
           principal: "gone",
           url: "https://app.example/hook",
           signingSecrets: [A_SECRET],
+          lastError: null,
         },
         {
           id: aSubscription({ principal: "gone", taskId: "b" }).id,
           principal: "gone",
           url: "https://app.example/hook",
           signingSecrets: [ANOTHER_SECRET, A_SECRET],
+          lastError: null,
         },
       ]);
       expect(await claim()).toEqual([]);
@@ -601,6 +630,11 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
         return { tasks: events.map(({ event }) => event.data.task_id), ...rest };
       }
 
+      test("has a name for its log", async () => {
+        expect(await store.eventLog()).toMatch(/^[0-9a-z]{4,12}$/);
+        expect(await store.eventLog()).toBe(await store.eventLog());
+      });
+
       test("of an empty log is nothing, and its place is the beginning", async () => {
         expect(await store.lastEventSeq()).toBe(0);
         const nothing = { tasks: [], position: 0, hasMore: false, startedAfter: 0, hasLost: false };
@@ -662,11 +696,11 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
         await put({ taskId: "lives", expiresAt: LATER + 1 });
         await put({ taskId: "endless", expiresAt: null });
         await remove(aSubscription({ taskId: "removed" }));
-        expect(await prune({ before: T0 })).toEqual({ callbacks: 0, next: null });
-        expect(await prune()).toEqual({ callbacks: 2, next: null });
+        expect(await prune({ before: T0 })).toEqual({ callbacks: 0, givenUp: [], next: null });
+        expect(await prune()).toEqual({ callbacks: 2, givenUp: [], next: null });
         const left = (await list("local", LATER)).map(({ taskId }) => taskId);
         expect(new Set(left)).toEqual(new Set(["lives", "endless"]));
-        expect(await prune()).toEqual({ callbacks: 0, next: null });
+        expect(await prune()).toEqual({ callbacks: 0, givenUp: [], next: null });
       });
 
       test("leaves what has ended since the moment it is asked for, and callbacks that are no subscription", async () => {
@@ -705,9 +739,12 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
         await end("a");
         const [claimed] = await claim();
         await store.recordAttempt(aRecord(claimed!, { outcome: FAILED_503, step: PARKED, disablePolicy: AT_ONCE }));
-        await prune({ before: T0 + 12 });
+        expect((await prune({ before: T0 + 12 })).givenUp).toEqual([]);
         expect(await only()).toMatchObject({ status: "suspended" });
-        await prune({ before: T0 + 13 });
+        const { id, key } = aSubscription();
+        const told = { id, principal: "local", url: key.url, signingSecrets: [A_SECRET], lastError: "http_5xx" };
+        expect((await prune({ before: T0 + 13 })).givenUp).toMatchObject([told]);
+        expect((await prune({ before: T0 + 13 })).givenUp).toEqual([]);
         expect(await only()).toMatchObject({ status: "ended", deliveries: [{ status: "cancelled" }] });
         expect(await put({ expiresAt: null })).toMatchObject({ kind: "created" });
       });

@@ -61,7 +61,7 @@ export function normalised(text: string): string {
   return text
     .replaceAll(/\b(cb|evt|dlv)_[0-9a-z]{26}\b/g, "$1_…")
     .replaceAll(/\bsub_[0-9a-f]{32}\b/g, "sub_…")
-    .replaceAll(/\bevc_[A-Za-z0-9]+/g, "evc_…")
+    .replaceAll(/\bevc_[\w-]+/g, "evc_…")
     .replaceAll(/whsec_[A-Za-z0-9+/]{43}=/g, "whsec_…")
     .replaceAll(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, "<time>")
     .replaceAll(/("duration_ms":\s*)\d+/g, "$1 0")

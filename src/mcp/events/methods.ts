@@ -77,7 +77,9 @@ export function createEventsMethods(needs: EventsMethodsNeeds): MethodGroup {
       refreshBefore: subscribed.refreshBefore === null ? null : isoOf(subscribed.refreshBefore),
       cursor: subscribed.cursor,
       truncated: subscribed.truncated,
-      ...(subscribed.health === null ? {} : { deliveryStatus: deliveryStatusOf(subscribed.health) }),
+      ...(subscribed.health === null
+        ? {}
+        : { deliveryStatus: deliveryStatusOf(subscribed.health, subscribed.throttledForMs) }),
     };
   }
 
@@ -115,11 +117,15 @@ function otherMode(mode: string): EventsError {
   return new EventsError("Unsupported", { feature: "deliveryMode", value: mode.slice(0, MODE_CHARS_MAX) });
 }
 
-function deliveryStatusOf({ isActive, lastDeliveryAt, lastError, failingSince }: SubscriptionHealth) {
+function deliveryStatusOf(
+  { isActive, lastDeliveryAt, lastError, failingSince }: SubscriptionHealth,
+  throttledForMs: number | null,
+) {
   return {
     active: isActive,
     lastDeliveryAt: lastDeliveryAt === null ? null : isoOf(lastDeliveryAt),
     lastError: lastError === null ? null : endpointFaultOf(lastError),
     ...(failingSince === null ? {} : { failedSince: isoOf(failingSince) }),
+    ...(throttledForMs === null ? {} : { throttled: true, retryAfterMs: throttledForMs }),
   };
 }

@@ -10,8 +10,11 @@ type Db = SqliteConnection["db"];
 
 const bound = sql.placeholder;
 
+/** So many that no two databases have the same by chance, and small enough to be an exact number. */
+const LOG_NAMES = 2 ** 48;
+
 /** The log of events as readers and new subscriptions see it: the ends of tasks, and not their progress. */
-export function eventLogVerbs({ db }: SqliteConnection): Pick<Store, "eventsAfter" | "lastEventSeq"> {
+export function eventLogVerbs({ db }: SqliteConnection): Pick<Store, "eventsAfter" | "lastEventSeq" | "eventLog"> {
   const read = prepareEventReading(db);
   const lastSeq = prepareLastSeq(db);
   return {
@@ -21,6 +24,9 @@ export function eventLogVerbs({ db }: SqliteConnection): Pick<Store, "eventsAfte
     async lastEventSeq() {
       return lastSeq();
     },
+    async eventLog() {
+      return nameOfLog(db);
+    },
   };
 }
 
@@ -28,6 +34,18 @@ export function eventLogVerbs({ db }: SqliteConnection): Pick<Store, "eventsAfte
 export function prepareLastSeq(db: Db): () => number {
   const last = db.$client.prepare<[], { seq: number }>(`select "seq" from "sqlite_sequence" where "name" = 'events'`);
   return () => last.get()?.seq ?? 0;
+}
+
+/** Once, when the database is first opened. */
+export function nameLog(db: Db): void {
+  db.$client.exec(
+    `insert or ignore into "counters" ("name", "value") values ('event_log', abs(random() % ${LOG_NAMES}))`,
+  );
+}
+
+export function nameOfLog(db: Db): string {
+  const named = db.$client.prepare<[], { value: number }>(`select "value" from "counters" where "name" = 'event_log'`);
+  return (named.get()?.value ?? 0).toString(36);
 }
 
 /** Within the caller's transaction; gives the event's place in the log. */

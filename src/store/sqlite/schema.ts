@@ -242,8 +242,8 @@ export const verifiedUrls = sqliteTable(
   ],
 );
 
-/** Totals that must not be counted over all rows, and marks of what is no longer there. */
+/** Totals that must not be counted over all rows, marks of what is no longer there, and the name of the log of events. */
 export const counters = sqliteTable("counters", {
-  name: text().$type<"completed_tasks" | `lost_events:${string}`>().primaryKey(),
+  name: text().$type<"completed_tasks" | "event_log" | `lost_events:${string}`>().primaryKey(),
   value: integer().notNull(),
 });

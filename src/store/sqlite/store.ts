@@ -6,7 +6,7 @@ import { completionVerbs } from "./completions.ts";
 import { asStartError, openConnection } from "./connection.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { deliveryVerbs } from "./deliveries.ts";
-import { eventLogVerbs } from "./event-log.ts";
+import { eventLogVerbs, nameLog } from "./event-log.ts";
 import { expiryVerbs } from "./expiry.ts";
 import { historyVerbs } from "./history.ts";
 import { inboxVerbs } from "./inbox.ts";
@@ -38,6 +38,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   const { file, migrationsFolder, newId, cipher } = options;
   const connection = openConnection(file, migrationsFolder);
   try {
+    nameLog(connection.db);
     const keys = openKeyRegister(connection, cipher, file);
     return verbsOf(connection, newId, cipher, keys);
   } catch (error) {
@@ -89,9 +90,9 @@ function verbsOf(connection: SqliteConnection, newId: NewId, cipher: SecretCiphe
     ...lazily(() => inboxVerbs(connection), "recordReceived", "listReceived"),
     ...lazily(() => pruningVerbs(connection), "pruneHistory"),
     ...lazily(() => subscriptionVerbs(connection, newId, cipher), ...SUBSCRIPTION_VERBS),
-    ...lazily(() => eventLogVerbs(connection), "eventsAfter", "lastEventSeq"),
+    ...lazily(() => eventLogVerbs(connection), "eventsAfter", "lastEventSeq", "eventLog"),
     ...lazily(() => subscriptionHistoryVerbs(connection), "listSubscriptions"),
-    ...lazily(() => subscriptionPruningVerbs(connection), "pruneSubscriptions"),
+    ...lazily(() => subscriptionPruningVerbs(connection, cipher), "pruneSubscriptions"),
     ...lazily(() => secretVerbs(connection, cipher, keys), "rotateSecret", "sealSecrets"),
     async close() {
       await connection.close();

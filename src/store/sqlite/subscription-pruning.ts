@@ -1,23 +1,30 @@
 import { and, asc, eq, gt, isNull, lte, notExists, sql } from "./drizzle.ts";
 import type { PrunedSubscriptions, PruneSubscriptions } from "../../service/keeping.ts";
 import type { Store } from "../../service/ports.ts";
+import type { SecretCipher } from "../secret-cipher.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { isGiven, most } from "./parameters.ts";
 import { prepareWithdraw } from "./outbox.ts";
 import { callbacks, deliveries, verifiedUrls } from "./schema.ts";
+import { endedOf } from "./subscriptions.ts";
 
 const bound = sql.placeholder;
 
-export function subscriptionPruningVerbs({ db, write }: SqliteConnection): Pick<Store, "pruneSubscriptions"> {
+export function subscriptionPruningVerbs(
+  { db, write }: SqliteConnection,
+  cipher: SecretCipher,
+): Pick<Store, "pruneSubscriptions"> {
   const statements = prepare(db);
   const withdraw = prepareWithdraw(db);
 
   function step({ before, now, limit, after }: PruneSubscriptions): PrunedSubscriptions {
     if (after === null) statements.forget.run({ now });
     const looked = statements.next.all({ after: after ?? "", limit });
-    for (const { id } of looked) if (statements.giveUp.run({ id, before }).changes > 0) withdraw(id, now);
+    const givenUp = looked.flatMap(({ id }) => statements.giveUp.get({ id, before }) ?? []);
+    for (const { id } of givenUp) withdraw(id, now);
     const removed = looked.filter(({ id }) => statements.remove.run({ id, before }).changes > 0).length;
-    return { callbacks: removed, next: looked.length < limit ? null : (looked.at(-1)?.subscriptionId ?? null) };
+    const next = looked.length < limit ? null : (looked.at(-1)?.subscriptionId ?? null);
+    return { callbacks: removed, givenUp: givenUp.map((row) => endedOf(row, cipher, now)), next };
   }
 
   return {
@@ -54,6 +61,7 @@ function prepare(db: SqliteConnection["db"]) {
           sql`${callbacks.disabledAt} < ${bound("before")}`,
         ),
       )
+      .returning()
       .prepare(),
     remove: db
       .delete(callbacks)

@@ -1,9 +1,17 @@
-import { and, count, sql } from "./drizzle.ts";
+import { and, count, desc, eq, sql } from "./drizzle.ts";
 import type { InferSelectModel } from "drizzle-orm";
 import { IN_ORDER } from "./callback-health.ts";
 import type { SqliteConnection } from "./connection.ts";
 import { isGiven, most } from "./parameters.ts";
-import { callbacks, deliveries, deliveryIsOpen, subscriptionIsUp, verifiedUrls } from "./schema.ts";
+import {
+  attempts,
+  callbacks,
+  deliveries,
+  deliveryIsOpen,
+  subscriptionIsOwed,
+  subscriptionIsUp,
+  verifiedUrls,
+} from "./schema.ts";
 
 type Row = InferSelectModel<typeof callbacks>;
 
@@ -79,6 +87,25 @@ export function prepareSubscriptions(db: SqliteConnection["db"]) {
       .update(deliveries)
       .set({ cursor: sql`${bound("cursor")}` })
       .where(isGiven(deliveries.id, "deliveryId"))
+      .prepare(),
+    waiting: db
+      .select({
+        nextAttemptAt: deliveries.nextAttemptAt,
+        number: sql<number>`${deliveries.attemptCount} - ${deliveries.attemptsBefore}`,
+        endedAt: sql<number>`${attempts.startedAt} + ${attempts.durationMs}`,
+        statusCode: attempts.statusCode,
+      })
+      .from(deliveries)
+      .innerJoin(attempts, and(eq(attempts.deliveryId, deliveries.id), eq(attempts.number, deliveries.attemptCount)))
+      .where(
+        and(
+          subscriptionIsOwed,
+          isGiven(deliveries.callbackId, "callbackId"),
+          sql`${deliveries.nextAttemptAt} > ${bound("now")}`,
+        ),
+      )
+      .orderBy(desc(deliveries.nextAttemptAt))
+      .limit(most("limit"))
       .prepare(),
     recordVerified: db
       .insert(verifiedUrls)

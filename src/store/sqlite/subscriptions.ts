@@ -3,9 +3,15 @@ import { selectionOf } from "../../domain/callback.ts";
 import { typesOf } from "../../domain/event.ts";
 import type { NewId } from "../../domain/ids.ts";
 import { rotate } from "../../domain/signing-secrets.ts";
+import type { WaitingDelivery } from "../../domain/throttle.ts";
 import type { SubscriptionHealth } from "../../domain/subscription.ts";
 import type { Store } from "../../service/ports.ts";
-import type { PutSubscription, PutSubscriptionResult, Replay } from "../../service/subscription-ports.ts";
+import type {
+  EndedSubscription,
+  PutSubscription,
+  PutSubscriptionResult,
+  Replay,
+} from "../../service/subscription-ports.ts";
 import type { SecretCipher } from "../secret-cipher.ts";
 import { prepareEnable } from "./callback-health.ts";
 import { prepareDeliveryInsert } from "./delivery-insert.ts";
@@ -18,6 +24,9 @@ import { isLive, prepareSubscriptions } from "./subscription-statements.ts";
 import { prepareWatermark } from "./watermark.ts";
 
 type Row = InferSelectModel<typeof callbacks>;
+
+/** Waiting deliveries that a refresh looks at. */
+const WAITING_MAX = 100;
 type SubscriptionVerbs = Pick<
   Store,
   "lookUpSubscription" | "recordVerified" | "putSubscription" | "removeSubscription" | "revokeSubscriptions"
@@ -44,12 +53,20 @@ export function subscriptionVerbs(connection: SqliteConnection, newId: NewId, ci
   }
 
   function refresh(row: Row, { secret, overlapMs, expiresAt, now }: PutSubscription): PutSubscriptionResult {
+    const waiting = waitingOf(row.id, now);
     const before = readableSecrets(row, cipher) ?? { current: secret, older: [] };
     changeSecret(row.id, rotate(before, secret, now, overlapMs));
     statements.extend.run({ callbackId: row.id, expiresAt });
     statements.extendDeliveries.run({ callbackId: row.id, expiresAt });
     const resumed = enable(row.id, now) ?? 0;
-    return { kind: "refreshed", watermark: watermarkOf.now(row.id), health: healthOf(row), resumed };
+    return { kind: "refreshed", watermark: watermarkOf.now(row.id), health: healthOf(row), waiting, resumed };
+  }
+
+  function waitingOf(callbackId: string, now: number): WaitingDelivery[] {
+    return statements.waiting.all({ callbackId, now, limit: WAITING_MAX }).flatMap((row) => {
+      const { nextAttemptAt, ...lastAttempt } = row;
+      return nextAttemptAt === null ? [] : [{ nextAttemptAt, lastAttempt }];
+    });
   }
 
   function insert(command: PutSubscription): Row {
@@ -128,12 +145,7 @@ export function subscriptionVerbs(connection: SqliteConnection, newId: NewId, ci
       return write(() =>
         strangersOf(principals, limit).map((row) => {
           end(row, now);
-          const { current = null, older = [] } = readableSecrets(row, cipher) ?? {};
-          const secrets = [
-            current ?? [],
-            ...older.filter(({ until }) => until > now).map(({ secret }) => secret),
-          ].flat();
-          return { id: row.subscriptionId ?? "", principal: row.principal, url: row.url, signingSecrets: secrets };
+          return endedOf(row, cipher, now);
         }),
       );
     },
@@ -164,6 +176,14 @@ function prepareReplay({ db }: SqliteConnection, newId: NewId) {
     }
     return { truncated: page.hasLost, replayed: page.events.length };
   };
+}
+
+/** As it is to be told that it has ended. */
+export function endedOf(row: Row, cipher: SecretCipher, now: number): EndedSubscription {
+  const { current = null, older = [] } = readableSecrets(row, cipher) ?? {};
+  const signing = [current ?? [], ...older.filter(({ until }) => until > now).map(({ secret }) => secret)].flat();
+  const { principal, url, lastError } = row;
+  return { id: row.subscriptionId ?? "", principal, url, signingSecrets: signing, lastError };
 }
 
 export function healthOf(

@@ -1,7 +1,7 @@
 import { and, min, ne, sql } from "./drizzle.ts";
-import { eventCursorOf } from "../../domain/event-cursor.ts";
+import { createEventCursors } from "../../domain/event-cursor.ts";
 import type { SqliteConnection } from "./connection.ts";
-import { prepareLastSeq } from "./event-log.ts";
+import { nameOfLog, prepareLastSeq } from "./event-log.ts";
 import { deliveries, subscriptionIsOwed } from "./schema.ts";
 import { isGiven } from "./parameters.ts";
 
@@ -20,6 +20,7 @@ export interface Watermark {
  */
 export function prepareWatermark(db: SqliteConnection["db"]): Watermark {
   const lastSeq = prepareLastSeq(db);
+  const cursors = createEventCursors(nameOfLog(db));
   const isOf = and(subscriptionIsOwed, isGiven(deliveries.callbackId, "callbackId"));
   const first = db
     .select({ seq: min(deliveries.eventSeq) })
@@ -33,7 +34,7 @@ export function prepareWatermark(db: SqliteConnection["db"]): Watermark {
     },
     once(callbackId, seq) {
       const open = first.get({ callbackId, seq })?.seq ?? null;
-      return eventCursorOf(open === null || open > seq ? seq : open - 1);
+      return cursors.of(open === null || open > seq ? seq : open - 1);
     },
   };
 }

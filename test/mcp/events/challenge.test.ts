@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { A_SECRET } from "../../support/builders.ts";
+import { echo } from "../../support/events-receiver.ts";
 import { startReceiver } from "../../support/receiver.ts";
 import { listenRaw, receiverWith } from "../../support/sender.ts";
 import { signatureBy } from "../../support/signature-by.ts";
+import { until } from "../../support/until.ts";
 import { WIRE_ERAS } from "../wire.ts";
 import { aSubscribe, replyingToChallenge, serveEvents, startEventsReceiver } from "./serve-events.ts";
 import type { RequestOf, ServeEventsOptions, SubscribeChanges } from "./serve-events.ts";
@@ -193,14 +195,44 @@ describe.each(WIRE_ERAS)("the challenge of a subscribe, in $era:", ({ requestOf 
     await subscribe(`${receivers[0]!.url}/again`);
   });
 
-  it("is made at most 240 times a minute to one host, whoever asks; other hosts go on", async () => {
-    const { refuse, subscribe } = await subscribing();
-    const [receiver, other] = [await startEventsReceiver(), await startEventsReceiver()];
-    for (let index = 0; index < 240; index++) await subscribe(`${receiver.url}/${index}`, {}, TOKENS[index % 4]!.token);
+  it("may fail at most 240 times a minute at one host, whoever asks; other hosts go on", async () => {
+    const { refuse, subscribe, served } = await subscribing();
+    const [other, receiver] = [await startEventsReceiver(), await receiverWith(replyingToChallenge(() => "no echo"))];
+    for (let index = 0; index < 240; index++) await refuse(`${receiver.url}/${index}`, {}, TOKENS[index % 4]!.token);
     const limit = { limit: "challenges", retryAfterMs: 60_000 };
     expect(await refuse(`${receiver.url}/x`, {}, TOKENS[4]!.token)).toMatchObject({ code: -32013, data: limit });
-    expect(receiver.challenges).toHaveLength(240);
+    expect(receiver.requests).toHaveLength(240);
     await subscribe(other.url, {}, TOKENS[4]!.token);
+    served.clock.advance(60_000);
+    receiver.respondWith(replyingToChallenge((challenge) => JSON.stringify({ challenge })));
+    await subscribe(`${receiver.url}/x`, {}, TOKENS[4]!.token);
+  });
+
+  it("that is passed leaves room for as many more at the same host: the users of one cloud share it", async () => {
+    const { refuse, subscribe } = await subscribing();
+    const receiver = await startEventsReceiver();
+    for (let index = 0; index < 260; index++) await subscribe(`${receiver.url}/${index}`, {}, TOKENS[index % 5]!.token);
+    expect(receiver.challenges).toHaveLength(260);
+    receiver.respondWith(replyingToChallenge(() => "no echo"));
+    for (let index = 0; index < 40; index++)
+      expect(await refuse(`${receiver.url}/f${index}`, {}, TOKENS[index % 5]!.token)).toMatchObject({ code: -32015 });
+  });
+
+  it("is under way at most 16 times for one principal, so that slow receivers hold up none of the others", async () => {
+    const { refuse, subscribe } = await subscribing({ events: { attemptTimeoutMs: 10_000 } });
+    const held: (() => void)[] = [];
+    const receiver = await receiverWith((request, response) => void held.push(() => echo(request, response)));
+    const under = Array.from({ length: 16 }, async (_, index) => subscribe(`${receiver.url}/${index}`));
+    await until("all are under way", () => held.length === 16);
+    const busy = { limit: "challenges", retryAfterMs: 1000 };
+    expect(await refuse(`${receiver.url}/one-too-many`)).toMatchObject({ code: -32013, data: busy });
+    expect(held).toHaveLength(16);
+    const other = await startEventsReceiver();
+    await subscribe(other.url, {}, "token-of-bob");
+    for (const release of held) release();
+    await Promise.all(under);
+    receiver.respondWith(echo);
+    await subscribe(`${receiver.url}/one-too-many`);
   });
 
   describe("is never sent to an address that is not allowed:", () => {

@@ -250,6 +250,75 @@ describe("an answer of", () => {
   });
 });
 
+describe("a refresh tells that deliveries are held back,", () => {
+  /** The receiver's answer to the next delivery, after which one waits. */
+  async function failOnce(status: number, headers: Record<string, string> = {}): Promise<void> {
+    await subscribe();
+    receiver.respondWith(status, "", headers);
+    await served.endTask("task-1");
+    await served.attempts(1);
+  }
+  const statusOf = async () => (await subscribe())["deliveryStatus"];
+
+  it.each([
+    [429, {}, 5000],
+    [429, { "retry-after": "30" }, 30_000],
+    [503, { "retry-after": "30" }, 30_000],
+    [425, { "retry-after": "6" }, 6000],
+  ])("since the receiver has asked for it: %d with %o", async (status, headers, waitMs) => {
+    await failOnce(status, headers);
+    expect(await statusOf()).toMatchObject({ active: true, throttled: true, retryAfterMs: waitMs });
+    served.clock.advance(1000);
+    expect(await statusOf()).toMatchObject({ throttled: true, retryAfterMs: waitMs - 1000 });
+  });
+
+  it.each([
+    ["an ordinary failure", 500, {}],
+    ["an unavailable receiver that asks for nothing", 503, {}],
+    ["a wish that the schedule grants anyway", 503, { "retry-after": "3" }],
+    ["a refusal", 404, {}],
+  ])("and not for %s", async (_, status, headers) => {
+    await failOnce(status, headers);
+    expect(await statusOf()).toEqual({
+      active: true,
+      lastDeliveryAt: null,
+      lastError: expect.any(String),
+      failedSince: AT,
+    });
+  });
+
+  it("and no more once they are sent", async () => {
+    await failOnce(429, { "retry-after": "30" });
+    expect(await statusOf()).toMatchObject({ throttled: true });
+    receiver.respondWith(204);
+    await advance(30_000);
+    await served.attempts(2);
+    expect(await statusOf()).toEqual({
+      active: true,
+      lastDeliveryAt: new Date(T0 + 30_000).toISOString(),
+      lastError: null,
+    });
+  });
+
+  it("since their origin is in the slow lane, until the next probe", async () => {
+    await subscribe();
+    const { origin } = new URL(receiver.url);
+    const failed = { statusCode: 503, error: "http_5xx" } as const;
+    for (let index = 0; index < 100; index++) served.breaker.record(origin, failed, served.clock.now());
+    expect(await statusOf()).toMatchObject({ active: true, throttled: true, retryAfterMs: 30_000 });
+    served.clock.advance(40_000);
+    expect(await statusOf()).toMatchObject({ throttled: true, retryAfterMs: 0 });
+    served.breaker.record(origin, { statusCode: 200, error: null }, served.clock.now());
+    expect(await statusOf()).not.toHaveProperty("throttled");
+  });
+
+  it("but not of one that is suspended: that is another thing", async () => {
+    await setUp({ suspendPolicy: { forMs: 0, failuresMin: 1 } });
+    await failOnce(429, { "retry-after": "30" });
+    expect(await statusOf()).toEqual({ active: false, lastDeliveryAt: null, lastError: "http_4xx", failedSince: AT });
+  });
+});
+
 describe("a refresh", () => {
   it("with another secret: both sign for a day, the new one first, and then it alone", async () => {
     await subscribe({ ttlMs: 86_400_000 });

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { HOUR_MS, T0 } from "../../support/builders.ts";
 import { until } from "../../support/until.ts";
+import { createEventCursors } from "../../../src/domain/event-cursor.ts";
 import { WIRE_ERAS } from "../wire.ts";
 import { openStream } from "./open-stream.ts";
 import { serveEvents } from "./serve-events.ts";
@@ -14,6 +15,17 @@ const invalid = (field: string, reason: string) => ({
   message: "InvalidParams",
   data: { field, reason },
 });
+
+/** What no server of this database has given out. */
+const FOREIGN_CURSORS = [
+  "yesterday",
+  "",
+  "evc_",
+  "evc_b25l",
+  "historyId_99842",
+  createEventCursors("another").of(0),
+  createEventCursors("another").of(1_000_000),
+];
 
 describe.each(WIRE_ERAS)("MCP Events without a webhook, in $era:", ({ era, requestOf }) => {
   let served: ServedEvents;
@@ -122,13 +134,33 @@ describe.each(WIRE_ERAS)("MCP Events without a webhook, in $era:", ({ era, reque
       expect(tasksIn(await poll({ cursor: first["cursor"] }))).toEqual(["after"]);
     });
 
+    it.each(FOREIGN_CURSORS)(
+      "with a foreign cursor (%s) goes on from now, and says that something is lost",
+      async (cursor) => {
+        await served.endTask("before");
+        const first = await poll({ cursor });
+        expect(first).toMatchObject({
+          events: [],
+          truncated: true,
+          hasMore: false,
+          cursor: expect.stringMatching(/^evc_/),
+        });
+        expect(first["cursor"]).toBe((await poll({ cursor: null }))["cursor"]);
+        await served.endTask("after");
+        expect(await poll({ cursor: first["cursor"] })).toMatchObject({
+          truncated: false,
+          events: [{ data: { task_id: "after" } }],
+        });
+      },
+    );
+
     it.each([
       ["an unknown event", { name: "x" }, { code: -32011, message: "NotFound", data: { kind: "event" } }],
       ["no event", { name: undefined }, invalid("name", "wrong_type")],
       ["an undeclared argument", { arguments: { colour: "red" } }, invalid("arguments", "undeclared")],
       ["a wrong argument", { arguments: { task_id: 5 } }, invalid("arguments.task_id", "wrong_type")],
-      ["a cursor never given out", { cursor: "yesterday" }, invalid("cursor", "unknown")],
       ["a cursor that is no text", { cursor: 7 }, invalid("cursor", "wrong_type")],
+      ["a cursor that is a list", { cursor: ["evc_MQ"] }, invalid("cursor", "wrong_type")],
       ["no events at all", { maxEvents: 0 }, invalid("maxEvents", "invalid")],
       ["half an event", { maxEvents: 1.5 }, invalid("maxEvents", "wrong_type")],
       ["a negative age", { maxAgeMs: -1 }, invalid("maxAgeMs", "invalid")],
@@ -212,10 +244,25 @@ describe.each(WIRE_ERAS)("MCP Events without a webhook, in $era:", ({ era, reque
       expect(await some.next()).toMatchObject({ params: { data: { task_id: "young" } } });
     });
 
+    it.each(FOREIGN_CURSORS)(
+      "with a foreign cursor (%s) begins now, and says that something is lost",
+      async (cursor) => {
+        await served.endTask("before");
+        const stream = await open({ cursor });
+        const active = await stream.next();
+        expect(active).toMatchObject({ method: "notifications/events/active", params: { truncated: true } });
+        await served.endTask("after");
+        expect(await stream.next()).toMatchObject({ params: { data: { task_id: "after" } } });
+        const again = await open({ cursor: active!.params!["cursor"] });
+        expect(await again.next()).toMatchObject({ params: { truncated: false } });
+        expect(await again.next()).toMatchObject({ params: { data: { task_id: "after" } } });
+      },
+    );
+
     it.each([
       ["an unknown event", { name: "x" }, { code: -32011, message: "NotFound", data: { kind: "event" } }],
       ["a wrong argument", { arguments: { task_id: 5 } }, invalid("arguments.task_id", "wrong_type")],
-      ["a cursor never given out", { cursor: "yesterday" }, invalid("cursor", "unknown")],
+      ["a cursor that is no text", { cursor: 7 }, invalid("cursor", "wrong_type")],
     ])("for %s is an error and nothing else", async (_, params, want) => {
       const stream = await open(params);
       expect(await stream.next()).toEqual({ id: 7, error: want });

@@ -50,7 +50,9 @@ const COMPLETED: TaskOutcome = { status: "completed", result: "done" };
 
 export async function serveEvents(requestOf: RequestOf, options: ServeEventsOptions = {}): Promise<ServedEvents> {
   let wake = (): void => undefined;
-  const served = await serveMcp({ ...options, wakeDispatcher: () => wake() });
+  const retryPolicy = { waitsMs: options.waitsMs ?? [5000, 60_000], jitter: 0 };
+  const events = { retryPolicy, ...options.events };
+  const served = await serveMcp({ ...options, events, wakeDispatcher: () => wake() });
   const announce = (announcement: Announcement): void => void said.push(announcement);
   const said: Announcement[] = [];
   const workSource = createWorkSource({ clock: served.clock, announce, name: "dispatcher" });
