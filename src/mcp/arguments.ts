@@ -12,6 +12,8 @@ const KINDS: Record<string, string> = {
   record: "a JSON object",
   object: "a JSON object",
   int: "a whole number",
+  number: "a number",
+  boolean: "true or false",
 };
 
 /** A task_id or client_id. */
@@ -58,6 +60,28 @@ export function ownId() {
     .max(OWN_ID_CHARS_MAX, { error: `must be at most ${OWN_ID_CHARS_MAX} characters` });
 }
 
+const PAGE_LIMIT_MAX = 1000;
+/** More would take a model's context for what it rarely reads. */
+export const PAGE_LIMIT_DEFAULT = 20;
+
+/** How many entries a page has at most. */
+export function pageLimit(what: string) {
+  const error = ({ input }: { readonly input?: unknown }): string =>
+    `must be a whole number between 1 and ${PAGE_LIMIT_MAX}; it is ${briefly(input)}`;
+  return z
+    .int({ error })
+    .min(1, { error })
+    .max(PAGE_LIMIT_MAX, { error })
+    .default(PAGE_LIMIT_DEFAULT)
+    .describe(`${what} a page.`);
+}
+
+function briefly(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value.slice(0, NAME_CHARS_MAX));
+  if (Array.isArray(value)) return "an array";
+  return typeof value === "object" && value !== null ? "a JSON object" : String(value);
+}
+
 /** A next_cursor that comes back. */
 export function pageCursor() {
   return z.string().max(CURSOR_CHARS_MAX, { error: `must be at most ${CURSOR_CHARS_MAX} characters` });
@@ -87,7 +111,8 @@ function problemOf(issue: z.core.$ZodIssue): string {
   if (issue.code === "unrecognized_keys") return unknownArguments(issue.keys);
   const name = z.core.toDotPath(issue.path);
   if (issue.code === "invalid_value") return `${name} must be one of ${issue.values.join(", ")}`;
-  if (issue.code !== "invalid_type") return `${name} ${issue.message}`;
+  // A rule of ours, which says all that there is to say.
+  if (issue.code !== "invalid_type" || issue.message.startsWith("must ")) return `${name} ${issue.message}`;
   const kind = KINDS[issue.expected] ?? issue.expected;
   return issue.input === undefined ? `${name} is missing, give ${kind}` : `${name} must be ${kind}`;
 }

@@ -100,9 +100,9 @@ export function createTools({ announce, testFixtures, ...needs }: ToolsNeeds): T
       if (tool.task === undefined && call.era === "legacy" && isTaskWanted(call))
         throw new RpcError(METHOD_NOT_FOUND, `Tool ${name} gives no task for an answer`);
       try {
-        return await tool.call(call, given);
+        return await tool.call(call, given, (names) => announce({ kind: "tool.arguments_ignored", tool: name, names }));
       } catch (error) {
-        if (error instanceof DomainError) return errorResult(error);
+        if (error instanceof DomainError) return errorResult({ code: error.code, message: error.message });
         if (error instanceof RpcError) throw error;
         announce({ kind: "internal.failed", where: `mcp ${name}`, error });
         throw internalError();
@@ -119,7 +119,8 @@ function listingsOf(tools: readonly Tool[]): Listings {
 }
 
 function parseCall(params: unknown): { readonly name: string; readonly arguments: unknown } {
-  const { name, arguments: given = {} } = (params ?? {}) as Readonly<Record<string, unknown>>;
+  const { name, arguments: sent } = (params ?? {}) as Readonly<Record<string, unknown>>;
+  const given = sent ?? {};
   if (typeof name === "string" && isJsonObject(given)) return { name, arguments: given };
   throw new RpcError(INVALID_PARAMS, "Invalid tools/call request: name must be a string and arguments a JSON object");
 }

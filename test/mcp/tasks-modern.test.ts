@@ -68,7 +68,13 @@ describe("a client of 2026-07-28 that declares the tasks extension", () => {
     expect((await rpc(served.port, declaring("tasks/get", { taskId: failed }))).result).toMatchObject({
       status: "completed",
       statusMessage: "no disk",
-      result: { isError: true, content: [{ type: "text", text: expect.stringContaining("task_failed") }] },
+      result: {
+        isError: true,
+        content: [
+          { type: "text", text: "no disk" },
+          { type: "text", text: '{"error":{"code":"task_failed","message":"no disk","task_id":"t2"}}' },
+        ],
+      },
     });
     // The same call again gives the task as it is now, without its result.
     const again = await rpc(served.port, declaring("tools/call", { name: "run_task", arguments: { task_id: "t1" } }));

@@ -31,6 +31,10 @@ const CASES: readonly [Announcement, readonly string[]][] = [
     { kind: "task.finished", taskId: "t1", status: "failed", eventId: "evt_1", deliveryCount: 0 },
     ["❌ Task t1 failed, no callbacks to send"],
   ],
+  [
+    { kind: "tool.arguments_ignored", tool: "run_task", names: ["toolCallId", "sessionId"] },
+    ["🙈 run_task: ignored toolCallId, sessionId, which its client adds"],
+  ],
   [{ kind: "task.progress", taskId: "t1", done: 3, total: null }, ["📈 Task t1 is at 3 of ?"]],
   [
     { kind: "task.lease_lost", taskId: "t1", taskType: "external", worker: "w1/host-7" },

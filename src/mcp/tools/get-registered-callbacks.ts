@@ -1,11 +1,10 @@
 import { z } from "zod";
 import type { CallbackRecord } from "../../domain/callback-health.ts";
-import { CALLBACKS_PER_TASK_MAX } from "../../domain/callback.ts";
 import { DELIVERY_STATUSES } from "../../domain/delivery.ts";
 import type { Deliveries, ListedCallback } from "../../service/deliveries.ts";
 import type { Clock } from "../../service/ports.ts";
 import { count, isoOf, isoTime, notAfterOf, timestamp, timestampOf } from "../answers.ts";
-import { clientGivenId, pageCursor, pointInTime } from "../arguments.ts";
+import { clientGivenId, pageCursor, pageLimit, pointInTime } from "../arguments.ts";
 import { deliveryAnswer, showDelivery, showSlowLane, slowLaneAnswer } from "../delivery-answer.ts";
 import { defineTool } from "../tool.ts";
 import type { Tool } from "../tool.ts";
@@ -18,16 +17,9 @@ const DESCRIPTION = [
   "Secrets are not shown.",
 ].join(" ");
 
-const LIMIT_RULE = `must be a whole number from 1 to ${CALLBACKS_PER_TASK_MAX}`;
-
 const input = z.strictObject({
   task_id: clientGivenId().describe("The task whose callbacks to list; one that nobody registered for has none."),
-  limit: z
-    .int({ error: LIMIT_RULE })
-    .min(1, { error: LIMIT_RULE })
-    .max(CALLBACKS_PER_TASK_MAX, { error: LIMIT_RULE })
-    .optional()
-    .describe(`How many callbacks at most, 1 to ${CALLBACKS_PER_TASK_MAX}. Default: ${CALLBACKS_PER_TASK_MAX}.`),
+  limit: pageLimit("Callbacks"),
   cursor: pageCursor()
     .optional()
     .describe("next_cursor of the page before, the other arguments as they were. Default: from the start."),

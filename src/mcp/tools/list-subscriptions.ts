@@ -5,13 +5,10 @@ import type { Clock } from "../../service/ports.ts";
 import { DELIVERIES_LISTED } from "../../service/subscriptions.ts";
 import type { ListedEntry, Subscriptions } from "../../service/subscriptions.ts";
 import { count, isoOf, isoTime, timestamp, timestampOf } from "../answers.ts";
-import { pageCursor } from "../arguments.ts";
+import { pageCursor, pageLimit } from "../arguments.ts";
 import { deliveryAnswer, showDelivery, showSlowLane, slowLaneAnswer } from "../delivery-answer.ts";
 import { defineTool } from "../tool.ts";
 import type { Tool } from "../tool.ts";
-
-const LIMIT_MAX = 100;
-const LIMIT_RULE = `must be a whole number from 1 to ${LIMIT_MAX}`;
 
 const DESCRIPTION = [
   "Lists your webhook subscriptions of MCP Events (events/subscribe), each with its state and its newest deliveries and their attempts.",
@@ -21,12 +18,7 @@ const DESCRIPTION = [
 ].join(" ");
 
 const input = z.strictObject({
-  limit: z
-    .int({ error: LIMIT_RULE })
-    .min(1, { error: LIMIT_RULE })
-    .max(LIMIT_MAX, { error: LIMIT_RULE })
-    .optional()
-    .describe(`How many subscriptions at most, 1 to ${LIMIT_MAX}. Default: ${LIMIT_MAX}.`),
+  limit: pageLimit("Subscriptions"),
   cursor: pageCursor().optional().describe("next_cursor of the page before. Default: from the start."),
 });
 
@@ -71,7 +63,7 @@ export function createListSubscriptions({
     annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
     input,
     output,
-    async answer({ limit = LIMIT_MAX, cursor }, principal) {
+    async answer({ limit, cursor }, principal) {
       const page = await subscriptions.list(principal, { limit, cursor });
       return {
         subscription_count: page.entries.length,

@@ -4,11 +4,10 @@ import { isTaskId } from "../../domain/ids.ts";
 import type { Clock, TaskSummary } from "../../service/ports.ts";
 import type { Tasks } from "../../service/tasks.ts";
 import { count, isoOf, isoTime, timestamp, timestampOf } from "../answers.ts";
-import { clientGivenId, pageCursor, taskTypeName } from "../arguments.ts";
+import { clientGivenId, pageCursor, pageLimit, taskTypeName } from "../arguments.ts";
 import { defineTool } from "../tool.ts";
 import type { Tool } from "../tool.ts";
 
-const TASKS_MAX = 100;
 const STATUSES = ["pending", "running", "completed", "failed", "cancelled"] as const;
 
 const DESCRIPTION = [
@@ -20,12 +19,7 @@ const input = z.strictObject({
   status: z.enum(STATUSES).optional().describe("Only tasks in this state."),
   task_type: taskTypeName().optional().describe("Only tasks of this kind."),
   client_id: clientGivenId().optional().describe("Only tasks that were started under this name."),
-  limit: z
-    .int()
-    .min(1, { error: `must be from 1 to ${TASKS_MAX}` })
-    .max(TASKS_MAX, { error: `must be from 1 to ${TASKS_MAX}` })
-    .default(TASKS_MAX)
-    .describe(`How many at most. Default: ${TASKS_MAX}.`),
+  limit: pageLimit("Tasks"),
   cursor: pageCursor().refine(isTaskId, { error: NOT_OURS }).optional().describe("The next_cursor of the page before."),
 });
 

@@ -4,6 +4,7 @@ import type { Task } from "../../domain/task.ts";
 import { DEFAULT_TASK_TYPE } from "../../service/tasks.ts";
 import { anyJson, isoOf } from "../answers.ts";
 import { clientGivenId, jsonObject, taskTypeName } from "../arguments.ts";
+import { errorResult } from "../errors.ts";
 import { defineTaskTool } from "../tasks/task-tool.ts";
 import type { TaskToolNeeds } from "../tasks/task-tool.ts";
 import type { TaskTool, ToolResult } from "../tool.ts";
@@ -79,10 +80,8 @@ function resultOf(task: Task): ToolResult {
   return { content: [{ type: "text", text: JSON.stringify(structuredContent) }], structuredContent };
 }
 
-/** A tool's error, as all of them are told: without structuredContent, which clients would hold against the outputSchema. */
 function endedBadly({ taskId, status, error }: Task): ToolResult {
-  const told = { error: { code: `task_${status}`, message: error, task_id: taskId } };
-  return { content: [{ type: "text", text: JSON.stringify(told) }], isError: true };
+  return errorResult({ code: `task_${status}`, message: error ?? "", task_id: taskId });
 }
 
 function stillUnderWay({ taskId, status }: Task): string {
