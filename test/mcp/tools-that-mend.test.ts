@@ -20,6 +20,7 @@ const NOW_ENDED = new Date(Date.parse(NOW) + 12).toISOString();
 const ID = /^(cb|dlv|evt)_[0-9a-z]{26}$/;
 
 const history = z.object({
+  callback_count: z.number(),
   next_cursor: z.string().optional(),
   callbacks: z.array(
     z.looseObject({
@@ -443,6 +444,34 @@ describe.each(ERAS)("the tools that mend, asked by a client of $era", ({ connect
       const clients = [...first.callbacks, ...second.callbacks].map(({ client_id }) => client_id);
       expect(clients.toSorted()).toEqual(["a", "b", "c", "d"]);
       expect(await historyOf({ limit: 4 })).not.toHaveProperty("next_cursor");
+    });
+
+    it("has 20 callbacks unless more are asked for, and counts those of all pages", async () => {
+      for (let index = 0; index < 25; index++)
+        await call("register_callback", { ...REGISTRATION, client_id: `c${index}` });
+      const pageOf = async (given: object) => {
+        const { callback_count, callbacks, next_cursor } = await historyOf(given);
+        return { callback_count, shown: callbacks.length, next_cursor };
+      };
+      const first = await pageOf({});
+      expect(first).toEqual({ callback_count: 25, shown: 20, next_cursor: expect.any(String) });
+      expect(await pageOf({ cursor: first.next_cursor })).toEqual({
+        callback_count: 25,
+        shown: 5,
+        next_cursor: undefined,
+      });
+      expect(await pageOf({ limit: 1000 })).toEqual({ callback_count: 25, shown: 25, next_cursor: undefined });
+      expect(await pageOf({ limit: 1, status: "pending" })).toMatchObject({ callback_count: 0, shown: 0 });
+    });
+
+    it("list_tasks has 20 tasks unless more are asked for", async () => {
+      for (let index = 0; index < 21; index++)
+        await call("start_task_with_callbacks", { task_id: `t${index}`, client_id: "c" });
+      const listed = async (given: object) => await call("list_tasks", { ...given });
+      const first = await listed({});
+      expect(first).toMatchObject({ tasks: Array(20).fill({}), next_cursor: expect.any(String) });
+      expect(await listed({ cursor: first["next_cursor"] })).toMatchObject({ tasks: [{}], next_cursor: null });
+      expect(await listed({ limit: 1000 })).toMatchObject({ tasks: Array(21).fill({}), next_cursor: null });
     });
 
     it("filters by the deliveries' status and time", async () => {

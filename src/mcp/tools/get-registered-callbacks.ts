@@ -50,7 +50,7 @@ const callback = z.object({
 
 const output = z.object({
   task_id: z.string(),
-  callback_count: count.describe("How many callbacks this answer lists."),
+  callback_count: count.describe("How many callbacks there are, on all pages."),
   timestamp,
   callbacks: z.array(callback).describe("The oldest first."),
   next_cursor: z.string().optional().describe("There are more: call again with it as cursor."),
@@ -71,10 +71,10 @@ export function createGetRegisteredCallbacks({
     input,
     output,
     async answer({ task_id, ...page }, principal) {
-      const { callbacks, nextCursor } = await deliveries.historyOf(principal, task_id, page);
+      const { callbacks, callbackCount, nextCursor } = await deliveries.historyOf(principal, task_id, page);
       return {
         task_id,
-        callback_count: callbacks.length,
+        callback_count: callbackCount,
         timestamp: timestampOf(clock),
         callbacks: callbacks.map(showCallback),
         ...(nextCursor !== null && { next_cursor: nextCursor }),

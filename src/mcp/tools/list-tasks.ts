@@ -8,6 +8,9 @@ import { clientGivenId, pageCursor, pageLimit, taskTypeName } from "../arguments
 import { defineTool } from "../tool.ts";
 import type { Tool } from "../tool.ts";
 
+/** Of JSON, about: a page ends where it has so much. */
+const PAGE_BYTES_MAX = 1_000_000;
+const TASK_BYTES = 500;
 const STATUSES = ["pending", "running", "completed", "failed", "cancelled"] as const;
 
 const DESCRIPTION = [
@@ -56,9 +59,18 @@ export function createListTasks({ tasks, clock }: { readonly tasks: Tasks; reado
     async answer({ status, task_type, client_id, limit, cursor }, principal) {
       const filter = { status, taskType: task_type, clientId: client_id };
       const page = await tasks.list({ principal, before: cursor ?? null, limit, ...filter });
-      return { tasks: page.tasks.map(listed), next_cursor: page.next, timestamp: timestampOf(clock) };
+      const tasksShown = withinBytes(page.tasks);
+      const next = tasksShown.length < page.tasks.length ? (tasksShown.at(-1)?.id ?? null) : page.next;
+      return { tasks: tasksShown.map(listed), next_cursor: next, timestamp: timestampOf(clock) };
     },
   });
+}
+
+/** One task at least. Their errors are what may be long. */
+function withinBytes(found: readonly TaskSummary[]): readonly TaskSummary[] {
+  let bytes = 0;
+  const end = found.findIndex(({ error }) => (bytes += TASK_BYTES + (error?.length ?? 0)) > PAGE_BYTES_MAX);
+  return end === -1 ? found : found.slice(0, Math.max(end, 1));
 }
 
 function listed(task: TaskSummary) {
