@@ -39,7 +39,7 @@ export const deliveryAnswer = z.object({
 export const slowLaneAnswer = z
   .object({ since: isoTime, next_probe_at: isoTime })
   .describe(
-    "Nearly everything that was sent to this origin of late has failed, so one request at a time, from next_probe_at on, looks whether it is back; all that is due waits for that. send_test_event asks at once.",
+    "Nearly all recent requests to this origin failed, so one request at a time, from next_probe_at on, probes it; what is due waits for that.",
   );
 
 /** Nothing for an origin that is in order. */

@@ -1,6 +1,6 @@
 import type { Announce } from "../service/announcements.ts";
 import type { Call, Method } from "./call.ts";
-import { internalError, METHOD_NOT_FOUND, RpcError } from "./errors.ts";
+import { internalError, INVALID_PARAMS, METHOD_NOT_FOUND, RpcError } from "./errors.ts";
 import type { Tools } from "./tools.ts";
 
 /** What both eras answer, beside the handshake that is each SDK's own. */
@@ -14,6 +14,8 @@ export interface Methods {
   /** Throws an `RpcError`: -32601 for a method that is not there, -32603 for a fault of ours, which has been announced. */
   call(name: string, call: Call): Promise<{ [key: string]: unknown }>;
 }
+
+const TOOLS_TTL_MS = 300_000;
 
 /** The methods of every server that has tools. */
 export const TOOL_METHODS: readonly string[] = ["tools/list", "tools/call"];
@@ -39,7 +41,7 @@ export function createMethods({ tools, groups, announce }: MethodsNeeds): Method
   const offers = { legacy: offerOf(groups, "legacy"), modern: offerOf(groups, "modern") };
 
   async function answer(name: string, call: Call): ReturnType<Method["call"]> {
-    if (name === "tools/list") return { tools: tools.listings(call.era) };
+    if (name === "tools/list") return listTools(tools, call);
     const method = offers[call.era].methods.get(name);
     if (method === undefined) throw new RpcError(METHOD_NOT_FOUND, "Method not found");
     try {
@@ -59,6 +61,18 @@ export function createMethods({ tools, groups, announce }: MethodsNeeds): Method
     // Calls of tools announce their own failures.
     call: (name, call) => (name === "tools/call" ? tools.call(call) : answer(name, call)),
   };
+}
+
+/** There is one page, so no cursor is known. 2026-07-28 has it cached ("CacheableResult"); it changes only with a new start. */
+function listTools(tools: Tools, { era, params }: Call): { [key: string]: unknown } {
+  const { cursor = null } = (params ?? {}) as { readonly cursor?: unknown };
+  if (cursor !== null)
+    throw new RpcError(
+      INVALID_PARAMS,
+      "Invalid tools/list request: cursor is unknown, since there is one page; leave it out",
+    );
+  const list = { tools: tools.listings(era) };
+  return era === "legacy" ? list : { ...list, ttlMs: TOOLS_TTL_MS, cacheScope: "private" };
 }
 
 function offerOf(groups: readonly MethodGroup[], era: Era) {

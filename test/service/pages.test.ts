@@ -49,6 +49,6 @@ test("an empty page is all there is", async () => {
 
 test("deliveries are as large as their attempts are many", () => {
   const attempt = { number: 1, startedAt: 0, durationMs: 1, statusCode: 200, error: null };
-  expect(bytesOfDeliveries([{ attempts: Array(20).fill(attempt) }])).toBeGreaterThan(20 * 100);
+  expect(bytesOfDeliveries([{ attempts: Array.from({ length: 20 }, () => attempt) }])).toBeGreaterThan(20 * 100);
   expect(bytesOfDeliveries([])).toBe(0);
 });

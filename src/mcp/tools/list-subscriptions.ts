@@ -11,15 +11,14 @@ import { defineTool } from "../tool.ts";
 import type { Tool } from "../tool.ts";
 
 const DESCRIPTION = [
-  "Lists your webhook subscriptions of MCP Events (events/subscribe), each with its state and its newest deliveries and their attempts.",
-  "Use it to find out why an event did not arrive; redeliver takes a delivery_id, unregister_callback a callback_id from here.",
-  "Callbacks made with register_callback are not among them: get_registered_callbacks lists those of a task.",
-  "Secrets are not shown.",
+  "Lists your webhook subscriptions of MCP Events, each with its state and newest deliveries.",
+  "redeliver takes a delivery_id from here, unregister_callback a callback_id.",
+  "Callbacks of register_callback are in get_registered_callbacks.",
 ].join(" ");
 
 const input = z.strictObject({
   limit: pageLimit("Subscriptions"),
-  cursor: pageCursor().optional().describe("next_cursor of the page before. Default: from the start."),
+  cursor: pageCursor().optional().describe("next_cursor of the page before."),
 });
 
 const subscription = z.object({

@@ -14,16 +14,19 @@ const TASK_BYTES = 500;
 const STATUSES = ["pending", "running", "completed", "failed", "cancelled"] as const;
 
 const DESCRIPTION = [
-  "Lists your tasks, the newest first, without inputs and results: get_task_result has those.",
-  "A page that looks for something rare may be short and still have a next_cursor.",
+  "Lists your tasks, the newest first, without inputs and results.",
+  "A short page may still have a next_cursor.",
 ].join(" ");
 
 const input = z.strictObject({
-  status: z.enum(STATUSES).optional().describe("Only tasks in this state."),
-  task_type: taskTypeName().optional().describe("Only tasks of this kind."),
-  client_id: clientGivenId().optional().describe("Only tasks that were started under this name."),
+  status: z.enum(STATUSES).optional().describe("Only tasks with this status."),
+  task_type: taskTypeName().optional().describe("Only tasks of this type."),
+  client_id: clientGivenId().optional().describe("Only tasks started by it."),
   limit: pageLimit("Tasks"),
-  cursor: pageCursor().refine(isTaskId, { error: NOT_OURS }).optional().describe("The next_cursor of the page before."),
+  cursor: pageCursor()
+    .refine(isTaskId, { error: NOT_OURS })
+    .optional()
+    .describe("next_cursor of the page before; other arguments as before."),
 });
 
 const output = z.object({
