@@ -1,4 +1,4 @@
-/** How get_task_result and wait_for_task tell of a task. */
+/** What get_task_result and wait_for_task answer. */
 import { z } from "zod";
 import { isEnd } from "../domain/task.ts";
 import type { TaskStatus } from "../domain/task.ts";

@@ -28,7 +28,7 @@ export async function readPage<Entry>(
   for (;;) {
     const last = entries.at(-1) ?? null;
     const wanted = Math.min(STEP, limit - entries.length);
-    // One more tells whether there is a next page.
+    // One more shows whether there is a next page.
     const found = await read(last, wanted + 1);
     for (const entry of found.slice(0, wanted)) {
       bytes += bytesOf(entry);

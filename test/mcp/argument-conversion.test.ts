@@ -101,16 +101,16 @@ describe.each(ERAS)("the arguments of a tool, sent by a client of $era", ({ conn
     "-1",
     "0",
     "1001",
-  ])("a limit of %j is refused, and told what it is", async (limit) => {
+  ])("a limit of %j is refused, and the error repeats it", async (limit) => {
     const isNumber = ["-1", "0", "1001"].includes(limit);
-    const told = { code: "invalid", message: `${LIMIT_RULE} ${isNumber ? limit : JSON.stringify(limit)}.` };
-    expect(await fail("list_tasks", { limit })).toEqual(told);
-    expect(await fail("list_subscriptions", { limit })).toEqual(told);
-    expect(await fail("get_registered_callbacks", { task_id: "t", limit })).toEqual(told);
+    const refusal = { code: "invalid", message: `${LIMIT_RULE} ${isNumber ? limit : JSON.stringify(limit)}.` };
+    expect(await fail("list_tasks", { limit })).toEqual(refusal);
+    expect(await fail("list_subscriptions", { limit })).toEqual(refusal);
+    expect(await fail("get_registered_callbacks", { task_id: "t", limit })).toEqual(refusal);
   });
 
   it.each([[0], [1001], [1.5], [-1], [1e308], [true]])(
-    "a limit of %j is refused, and told what it is",
+    "a limit of %j is refused, and the error repeats it",
     async (limit) => {
       expect((await fail("list_tasks", { limit }))?.message).toBe(`${LIMIT_RULE} ${limit}.`);
     },

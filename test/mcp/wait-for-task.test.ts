@@ -92,7 +92,7 @@ describe.each(WIRE_ERAS)("a wait for a task, in $era", ({ requestOf }) => {
   };
   const params = { name: "wait_for_task", arguments: { task_id } };
 
-  it("tells of the progress to those who ask for it", async () => {
+  it("sends progress to a request that asks for it", async () => {
     const served = await started();
     const stream = openStream(served.port, requestOf("tools/call", { ...params, _meta: { progressToken: "p" } }));
     await until("it waits", () => served.clock.sleeping === 2);
@@ -107,7 +107,7 @@ describe.each(WIRE_ERAS)("a wait for a task, in $era", ({ requestOf }) => {
     const stream = openStream(served.port, requestOf("tools/call", { ...params, ...meta }));
     await until("it waits", () => served.clock.sleeping > 0);
     stream.close();
-    await until("nobody waits", () => served.clock.sleeping === 0);
+    await until("the wait has ended", () => served.clock.sleeping === 0);
     await served.runTask(COMPLETED);
     expect(served.announced.filter(({ kind }) => kind === "internal.failed")).toEqual([]);
   });
