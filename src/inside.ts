@@ -151,13 +151,14 @@ async function createMcpDoor(
   door: Door,
 ): Promise<Mcp> {
   const { createMcp } = await import("./mcp/handler.ts");
-  const { allowedHosts, allowedOrigins, testFixtures, runTaskWaitMs, retentionMs, events } = config;
+  const { allowedHosts, allowedOrigins, toolSet, testFixtures, runTaskWaitMs, retentionMs, events } = config;
   return createMcp({
     ...services,
     principalOf,
     serverInfo: { name: "mcp-callbacks", version },
     allowedHosts,
     allowedOrigins,
+    toolSet,
     testFixtures,
     runTaskWaitMs,
     // A task is kept from its end on, so from its start on for that long at least.

@@ -52,6 +52,7 @@ test("every setting has the contract's default", async () => {
       subscriptionsMax: 1000,
       retryPolicy: EVENTS_RETRY_POLICY,
     },
+    toolSet: "all",
     testFixtures: false,
   });
   expect((await readConfig({}, true)).logFormat).toBe("pretty");

@@ -23,6 +23,9 @@ export type Outcome =
     }
   | { readonly statusCode: null; readonly error: AttemptError; readonly responseExcerpt: null };
 
+/** A delivery's history shows so many attempts, the newest: one that is redelivered often has thousands. */
+export const ATTEMPTS_LISTED_MAX = 20;
+
 export interface Attempt {
   /** From 1, per delivery. */
   readonly number: number;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { CALLBACK_URL_CHARS_MAX } from "../domain/callback.ts";
 import { CLIENT_GIVEN_ID_CHARS_MAX, isClientGivenId } from "../domain/ids.ts";
 import type { Json } from "../domain/json.ts";
 
@@ -12,16 +13,21 @@ const KINDS: Record<string, string> = {
   record: "a JSON object",
   object: "a JSON object",
   int: "a whole number",
+  number: "a number",
+  boolean: "true or false",
 };
 
-/** A task_id or client_id. */
+/**
+ * A task_id or client_id. The listing has no `pattern` for it: llama.cpp makes a grammar of one that lets a quotation mark through, and
+ * each takes tokens.
+ */
 export function clientGivenId() {
   return z
     .string()
     .refine(isClientGivenId, {
       error: `must be 1 to ${CLIENT_GIVEN_ID_CHARS_MAX} characters of valid Unicode without control characters`,
     })
-    .meta({ minLength: 1, maxLength: CLIENT_GIVEN_ID_CHARS_MAX, pattern: "^[^\\u0000-\\u001f\\u007f-\\u009f]+$" });
+    .meta({ minLength: 1, maxLength: CLIENT_GIVEN_ID_CHARS_MAX });
 }
 
 /**
@@ -38,6 +44,16 @@ export function isJsonObject(value: unknown): boolean {
 }
 
 const TASK_TYPE_CHARS_MAX = 100;
+
+/** Its length is no `maxLength` in the listing: llama.cpp refuses schemas with one of 2,000 and more. */
+export function callbackUrl() {
+  return z
+    .string()
+    .refine((url) => url.length <= CALLBACK_URL_CHARS_MAX, {
+      error: `must be at most ${CALLBACK_URL_CHARS_MAX} characters`,
+    })
+    .meta({ format: "uri" });
+}
 
 /** Whether there is such a type is the catalog's to say. */
 export function taskTypeName() {
@@ -56,6 +72,27 @@ export function ownId() {
     .string()
     .min(1, { error: "must not be empty" })
     .max(OWN_ID_CHARS_MAX, { error: `must be at most ${OWN_ID_CHARS_MAX} characters` });
+}
+
+const PAGE_LIMIT_MAX = 1000;
+/** More would take a model's context for what it rarely reads. */
+const PAGE_LIMIT_DEFAULT = 20;
+
+/** How many entries a page has at most. */
+export function pageLimit(what: string) {
+  return wholeNumber(1, PAGE_LIMIT_MAX).default(PAGE_LIMIT_DEFAULT).describe(`${what} a page.`);
+}
+
+export function wholeNumber(least: number, most: number) {
+  const error = ({ input }: { readonly input?: unknown }): string =>
+    `must be a whole number between ${least} and ${most}; it is ${briefly(input)}`;
+  return z.int({ error }).min(least, { error }).max(most, { error });
+}
+
+function briefly(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value.slice(0, NAME_CHARS_MAX));
+  if (Array.isArray(value)) return "an array";
+  return typeof value === "object" && value !== null ? "a JSON object" : String(value);
 }
 
 /** A next_cursor that comes back. */
@@ -87,7 +124,8 @@ function problemOf(issue: z.core.$ZodIssue): string {
   if (issue.code === "unrecognized_keys") return unknownArguments(issue.keys);
   const name = z.core.toDotPath(issue.path);
   if (issue.code === "invalid_value") return `${name} must be one of ${issue.values.join(", ")}`;
-  if (issue.code !== "invalid_type") return `${name} ${issue.message}`;
+  // A rule of ours, which says all that there is to say.
+  if (issue.code !== "invalid_type" || issue.message.startsWith("must ")) return `${name} ${issue.message}`;
   const kind = KINDS[issue.expected] ?? issue.expected;
   return issue.input === undefined ? `${name} is missing, give ${kind}` : `${name} must be ${kind}`;
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { ATTEMPTS_LISTED_MAX } from "../domain/attempt.ts";
 import type { Attempt } from "../domain/attempt.ts";
 import { DELIVERY_STATUSES } from "../domain/delivery.ts";
 import type { Delivery } from "../domain/delivery.ts";
@@ -23,7 +24,7 @@ export const deliveryAnswer = z.object({
   status: z
     .enum(DELIVERY_STATUSES)
     .describe("exhausted: given up, the reason or the last attempt says why. cancelled: withdrawn."),
-  attempt_count: count,
+  attempt_count: count.describe("All that were made."),
   next_attempt_at: isoTime.describe("Null while pending: it waits until its disabled callback is enabled.").nullable(),
   reason: z
     .string()
@@ -31,14 +32,14 @@ export const deliveryAnswer = z.object({
     .describe(
       "Why it ended, where its attempts do not tell. not_after: the time given at registration came first. superseded: it told of progress, and there was newer, or the end.",
     ),
-  attempts: z.array(attempt),
+  attempts: z.array(attempt).describe(`The newest ${ATTEMPTS_LISTED_MAX}, the oldest of them first.`),
 });
 
 /** Of what is sent to, as the tools that show history tell of it. */
 export const slowLaneAnswer = z
   .object({ since: isoTime, next_probe_at: isoTime })
   .describe(
-    "Nearly everything that was sent to this origin of late has failed, so one request at a time, from next_probe_at on, looks whether it is back; all that is due waits for that. send_test_event asks at once.",
+    "Nearly all recent requests to this origin failed, so one request at a time, from next_probe_at on, probes it; what is due waits for that.",
   );
 
 /** Nothing for an origin that is in order. */

@@ -1,4 +1,3 @@
-import { DomainError } from "../domain/errors.ts";
 import type { ToolResult } from "./tool.ts";
 
 /** JSON-RPC 2.0, section 5.1. */
@@ -36,7 +35,37 @@ export function internalError(): RpcError {
   return new RpcError(INTERNAL_ERROR, "Internal error");
 }
 
-/** A tool's answer to what cannot be carried out. Without structuredContent: clients would hold that against the outputSchema. */
-export function errorResult({ code, message }: DomainError): ToolResult {
-  return { content: [{ type: "text", text: JSON.stringify({ error: { code, message } }) }], isError: true };
+/** What a tool answers instead of its result. `code` is a `DomainErrorCode`, or one that the tool documents. */
+export interface ToolError {
+  readonly code: string;
+  readonly message: string;
+  readonly [key: string]: unknown;
+}
+
+/**
+ * The sentence, then the same as JSON. Without structuredContent, which clients hold against the outputSchema. Gemini CLI takes a first
+ * block that parses as JSON for structuredContent, so no first block does.
+ */
+export function errorResult(error: ToolError): ToolResult {
+  return {
+    content: [
+      { type: "text", text: sentenceOf(error) },
+      { type: "text", text: JSON.stringify({ error }) },
+    ],
+    isError: true,
+  };
+}
+
+/** The message; behind the code where the text of a task's error is empty or JSON. */
+function sentenceOf({ code, message }: ToolError): string {
+  return message.trim() === "" || isJson(message) ? `${code}: ${message}` : message;
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -12,6 +12,7 @@ import { isOfLegacyEra } from "./era.ts";
 import { INTERNAL_ERROR, internalError } from "./errors.ts";
 import { createEventsMethods } from "./events/methods.ts";
 import type { EventsMethodsNeeds } from "./events/methods.ts";
+import { instructionsFor } from "./instructions.ts";
 import { createLegacy } from "./legacy.ts";
 import { idOf, messageOf } from "./message.ts";
 import type { MessageId, ReadMessage } from "./message.ts";
@@ -52,7 +53,8 @@ export function createMcp(needs: McpNeeds): Mcp {
   ];
   const methods = createMethods({ tools, groups, announce });
   const closing = new AbortController();
-  const era = { methods, serverInfo, closing: closing.signal };
+  const instructions = instructionsFor(tools.names);
+  const era = { methods, serverInfo, instructions, closing: closing.signal };
   const legacy = createLegacy(era);
   const modern = createModern({ ...era, announce });
 

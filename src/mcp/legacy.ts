@@ -11,7 +11,6 @@ import { answerBatch } from "./batch.ts";
 import type { Call } from "./call.ts";
 import type { Caller } from "./caller.ts";
 import { principalOfCaller } from "./caller.ts";
-import { INSTRUCTIONS } from "./instructions.ts";
 import { idOf } from "./message.ts";
 import type { Methods } from "./methods.ts";
 import { answerPlain } from "./plain-requests.ts";
@@ -22,6 +21,8 @@ import { writeJson } from "./write-json.ts";
 export interface EraNeeds {
   readonly methods: Methods;
   readonly serverInfo: { readonly name: string; readonly version: string };
+  /** What a model reads about the server. */
+  readonly instructions: string;
   /** Aborts when this server is about to stop. */
   readonly closing: AbortSignal;
 }
@@ -52,13 +53,13 @@ export interface Legacy {
  * Without sessions: plain requests need no Server; any other has one of its own and a transport, since v1's can be connected only once.
  * They are cheap as long as they share the validator.
  */
-export function createLegacy({ methods, serverInfo, closing }: EraNeeds): Legacy {
+export function createLegacy({ methods, serverInfo, instructions, closing }: EraNeeds): Legacy {
   const jsonSchemaValidator = new AjvJsonSchemaValidator();
   const streaming = new Set<Server>();
 
   function createServer(): Server {
     const capabilities = { tools: {}, ...methods.capabilities("legacy") };
-    const server = new TasklessServer(serverInfo, { capabilities, instructions: INSTRUCTIONS, jsonSchemaValidator });
+    const server = new TasklessServer(serverInfo, { capabilities, instructions, jsonSchemaValidator });
     // Not setRequestHandler: that parses the request first and answers a malformed one with -32603 and zod's own words.
     server.fallbackRequestHandler = ({ method, params }, extra) => methods.call(method, callOf(params, extra, closing));
     return server;

@@ -24,6 +24,7 @@ const EMPTY_LISTS: ReadonlyMap<string, { [key: string]: unknown }> = new Map([
   ["resources/list", { resources: [] }],
   ["resources/templates/list", { resourceTemplates: [] }],
 ]);
+const TOOLS_TTL_MS = 300_000;
 
 /** The methods of every server that has tools. */
 export const TOOL_METHODS: readonly string[] = ["tools/list", "tools/call"];
@@ -49,7 +50,7 @@ export function createMethods({ tools, groups, announce }: MethodsNeeds): Method
   const offers = { legacy: offerOf(groups, "legacy"), modern: offerOf(groups, "modern") };
 
   async function answer(name: string, call: Call): ReturnType<Method["call"]> {
-    if (name === "tools/list") return onlyPage(call, { tools: tools.listings(call.era) });
+    if (name === "tools/list") return listTools(tools, call);
     const empty = call.era === "legacy" ? EMPTY_LISTS.get(name) : undefined;
     if (empty !== undefined) return onlyPage(call, empty);
     const method = offers[call.era].methods.get(name);
@@ -82,6 +83,12 @@ function onlyPage<Page>({ params }: Call, page: Page): Page {
   const { cursor } = (params ?? {}) as { readonly cursor?: unknown };
   if (cursor === undefined) return page;
   throw new RpcError(INVALID_PARAMS, "Invalid cursor: there is one page, leave the cursor out");
+}
+
+/** 2026-07-28 has it cached ("CacheableResult"); it changes only with a new start. */
+function listTools(tools: Tools, call: Call): { [key: string]: unknown } {
+  const list = onlyPage(call, { tools: tools.listings(call.era) });
+  return call.era === "legacy" ? list : { ...list, ttlMs: TOOLS_TTL_MS, cacheScope: "private" };
 }
 
 function offerOf(groups: readonly MethodGroup[], era: Era) {

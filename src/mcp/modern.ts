@@ -8,7 +8,6 @@ import type { Announce } from "../service/announcements.ts";
 import { acceptedBy } from "./accept.ts";
 import type { Call } from "./call.ts";
 import { principalOfCaller } from "./caller.ts";
-import { INSTRUCTIONS } from "./instructions.ts";
 import type { EraNeeds } from "./legacy.ts";
 import { TOOL_METHODS } from "./methods.ts";
 import { isStream, writeStreamHead } from "./stream-head.ts";
@@ -25,13 +24,14 @@ export interface Modern {
 export function createModern({
   methods,
   serverInfo,
+  instructions,
   closing,
   announce,
 }: EraNeeds & { readonly announce: Announce }): Modern {
   function createServer({ requestInfo }: McpRequestContext): Server {
     const capabilities = { tools: {}, ...methods.capabilities("modern") };
     const { stream } = acceptedBy(requestInfo?.headers.get("accept") ?? undefined);
-    const server = new Server(serverInfo, { capabilities, instructions: INSTRUCTIONS });
+    const server = new Server(serverInfo, { capabilities, instructions });
     // Not setRequestHandler: it would judge params and results of the core's methods in its own words. A method that is not there stays
     // without a handler, since a handler's -32601 would go out with HTTP 200 instead of 404. The header has been held against the
     // message before this is called.

@@ -1,8 +1,10 @@
-import { z } from "zod";
-import { DomainError } from "../domain/errors.ts";
+import type { z } from "zod";
 import type { Task } from "../domain/task.ts";
-import { problemsOf } from "./arguments.ts";
 import type { Call } from "./call.ts";
+import { objectSchemaOf } from "./object-schema.ts";
+import type { ObjectSchema } from "./object-schema.ts";
+import { parseArguments } from "./parse-arguments.ts";
+import type { NoteIgnored } from "./parse-arguments.ts";
 
 /** One tool, knowing neither SDK: both eras serve the same ones, so that they cannot drift apart. */
 export interface Tool {
@@ -13,7 +15,7 @@ export interface Tool {
    * Throws a `DomainError` for what the caller did wrong (arguments included); anything else that is thrown is a fault of ours.
    * `given`: the arguments as they came.
    */
-  call(call: Call, given: unknown): Promise<ToolAnswer>;
+  call(call: Call, given: unknown, noteIgnored: NoteIgnored): Promise<ToolAnswer>;
   /** Only of a tool whose work is a task. */
   readonly task?: TaskBinding;
 }
@@ -43,11 +45,6 @@ export interface ToolListing {
   annotations: ToolAnnotations;
   /** 2025-11-25 only. */
   execution?: { taskSupport: "optional" | "required" };
-}
-
-export interface ObjectSchema {
-  type: "object";
-  [keyword: string]: unknown;
 }
 
 /** All four, always: the defaults that clients assume are pessimistic. */
@@ -116,17 +113,10 @@ export function defineTool<Input extends z.ZodObject, Output extends z.ZodObject
       outputSchema: objectSchemaOf(output),
       annotations,
     }),
-    async call(call, given) {
-      const parsed = input.safeParse(given, { reportInput: true });
-      if (!parsed.success) throw new DomainError("invalid", problemsOf(parsed.error));
+    async call(call, given, noteIgnored) {
+      const asked = parseArguments(input, given, noteIgnored);
       // What the schema does not name does not leave the house; a mismatch throws, as the fault of ours that it is.
-      return new StructuredResult(output.parse(await answer(parsed.data, call.principal, call)));
+      return new StructuredResult(output.parse(await answer(asked, call.principal, call)));
     },
   };
-}
-
-/** Without `$schema`: MCP reads a schema that names no dialect as 2020-12, and validators that know only draft-07 still take it. */
-export function objectSchemaOf(schema: z.ZodObject): ObjectSchema {
-  const { $schema: _dialect, ...keywords } = z.toJSONSchema(schema, { target: "draft-2020-12", io: "input" });
-  return { ...keywords, type: "object" };
 }

@@ -14,6 +14,7 @@ import { createContentFixtures } from "./fixtures/content.ts";
 import { createTaskFixtures } from "./fixtures/tasks.ts";
 import { isTaskWanted } from "./tasks/task-tool.ts";
 import type { TaskToolNeeds } from "./tasks/task-tool.ts";
+import { createWaitSlots } from "./tasks/wait-slots.ts";
 import type { ResultOf } from "./tasks/shapes.ts";
 import type { Tool, ToolAnswer, ToolListing } from "./tool.ts";
 import { createCancelTask } from "./tools/cancel-task.ts";
@@ -31,11 +32,22 @@ import { createRunTask } from "./tools/run-task.ts";
 import { createSendTestEvent } from "./tools/send-test-event.ts";
 import { createStartTaskWithCallbacks } from "./tools/start-task-with-callbacks.ts";
 import { createUnregisterCallback } from "./tools/unregister-callback.ts";
+import { createWaitForTask } from "./tools/wait-for-task.ts";
 
 /** The longest name a tool may have (MCP, "Tool names"); of longer ones no more is repeated. */
 const TOOL_NAME_CHARS_MAX = 128;
 
-export interface ToolsNeeds extends TaskToolNeeds {
+/** What an agent needs to start work and to hear of its end. */
+const CORE: ReadonlySet<string> = new Set([
+  "register_callback",
+  "start_task_with_callbacks",
+  "run_task",
+  "get_task_result",
+  "get_registered_callbacks",
+  "wait_for_task",
+]);
+
+export interface ToolsNeeds extends Omit<TaskToolNeeds, "waitSlots"> {
   readonly callbacks: Callbacks;
   readonly deliveries: Deliveries;
   readonly probes: Probes;
@@ -45,6 +57,8 @@ export interface ToolsNeeds extends TaskToolNeeds {
   readonly completionUrlOf: (token: string) => string;
   readonly clock: Clock;
   readonly announce: Announce;
+  /** core: only those that an agent needs, for models with little room. */
+  readonly toolSet: "all" | "core";
   /** Whether the tools that the official conformance suite asks for are served too. */
   readonly testFixtures: boolean;
 }
@@ -63,9 +77,10 @@ export interface Tools {
   call(call: Call): Promise<ToolAnswer>;
 }
 
-export function createTools({ announce, testFixtures, ...needs }: ToolsNeeds): Tools {
+export function createTools({ announce, toolSet, testFixtures, ...services }: ToolsNeeds): Tools {
+  const needs = { ...services, waitSlots: createWaitSlots() };
   const runTask = createRunTask(needs);
-  const tools: readonly Tool[] = [
+  const own: readonly Tool[] = [
     createRegisterCallback(needs),
     createStartTaskWithCallbacks(needs),
     createListTaskTypes(needs),
@@ -74,6 +89,7 @@ export function createTools({ announce, testFixtures, ...needs }: ToolsNeeds): T
     createListTasks(needs),
     createCancelTask(needs),
     createGetRegisteredCallbacks(needs),
+    createWaitForTask(needs),
     createUnregisterCallback(needs),
     createEnableCallback(needs),
     createRedeliver(needs),
@@ -81,6 +97,9 @@ export function createTools({ announce, testFixtures, ...needs }: ToolsNeeds): T
     createDiagnoseCallback(needs),
     createRotateCallbackSecret(needs),
     createListSubscriptions(needs),
+  ];
+  const tools = [
+    ...own.filter(({ name }) => toolSet === "all" || CORE.has(name)),
     ...(testFixtures ? [...createContentFixtures(), ...createTaskFixtures(needs)] : []),
   ];
   const byName = new Map(tools.map((tool) => [tool.name, tool]));
@@ -100,9 +119,9 @@ export function createTools({ announce, testFixtures, ...needs }: ToolsNeeds): T
       if (tool.task === undefined && call.era === "legacy" && isTaskWanted(call))
         throw new RpcError(METHOD_NOT_FOUND, `Tool ${name} gives no task for an answer`);
       try {
-        return await tool.call(call, given);
+        return await tool.call(call, given, (names) => announce({ kind: "tool.arguments_ignored", tool: name, names }));
       } catch (error) {
-        if (error instanceof DomainError) return errorResult(error);
+        if (error instanceof DomainError) return errorResult({ code: error.code, message: error.message });
         if (error instanceof RpcError) throw error;
         announce({ kind: "internal.failed", where: `mcp ${name}`, error });
         throw internalError();
@@ -119,7 +138,8 @@ function listingsOf(tools: readonly Tool[]): Listings {
 }
 
 function parseCall(params: unknown): { readonly name: string; readonly arguments: unknown } {
-  const { name, arguments: given = {} } = (params ?? {}) as Readonly<Record<string, unknown>>;
+  const { name, arguments: sent } = (params ?? {}) as Readonly<Record<string, unknown>>;
+  const given = sent ?? {};
   if (typeof name === "string" && isJsonObject(given)) return { name, arguments: given };
   throw new RpcError(INVALID_PARAMS, "Invalid tools/call request: name must be a string and arguments a JSON object");
 }

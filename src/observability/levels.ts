@@ -29,6 +29,7 @@ export function levelOf(announcement: Announcement): "debug" | "info" | "warn" |
     case "subscription.refreshed":
     case "task.started":
     case "task.progress":
+    case "tool.arguments_ignored":
       return "debug";
     case "task.said":
       return announcement.level;

@@ -55,6 +55,8 @@ export function linesOf(announcement: Announcement): readonly string[] {
       return [
         `🎯 Webhook received for ${announcement.clientId}: ${shortened(announcement.type)} - ${shortened(announcement.taskId ?? "no task")}`,
       ];
+    case "tool.arguments_ignored":
+      return [`🙈 ${announcement.tool}: ignored ${announcement.names.join(", ")}, which its client adds`];
     case "work.reclaimed":
       return [
         `♻️ Taking up again what the last run left: ${announcement.tasks} tasks, ${announcement.deliveries} deliveries`,

@@ -70,6 +70,8 @@ export type Announcement =
       readonly type: string;
       readonly taskId: string | null;
     }
+  /** Clients add some to every call; the names are of a fixed list. */
+  | { readonly kind: "tool.arguments_ignored"; readonly tool: string; readonly names: readonly string[] }
   | { readonly kind: "work.reclaimed"; readonly tasks: number; readonly deliveries: number }
   | {
       readonly kind: "http.request";

@@ -1,4 +1,3 @@
-import { CALLBACKS_PER_TASK_MAX } from "../domain/callback.ts";
 import { cursorOf, timeAndIdOf, twoIdsOf } from "../domain/cursor.ts";
 import type { DeliveryStatus } from "../domain/delivery.ts";
 import { DomainError } from "../domain/errors.ts";
@@ -7,17 +6,20 @@ import { noSuchCallback } from "./callbacks.ts";
 import type { Announce } from "./announcements.ts";
 import type { SlowLane, SlowStay } from "./delivery-ports.ts";
 import type { CallbackHistory, Clock, Store } from "./ports.ts";
+import { bytesOfDeliveries, readPage } from "./pages.ts";
 import { slowStayOf } from "./slow-lane.ts";
 
 /** Deliveries opened in one transaction: more would hold up other writes. */
 const REDELIVER_STEP = 500;
 /** Deliveries looked at for one call, so that it answers soon; the next call goes on from the cursor. */
 export const REDELIVER_MAX = 10_000;
+/** A callback's JSON in an answer, without its URL. */
+const CALLBACK_BYTES = 600;
 /** What is redelivered unless a status is named: all that has not got through and is not on its way. */
 const FAILED: readonly DeliveryStatus[] = ["exhausted", "cancelled"];
 
 export interface DeliveriesNeeds {
-  readonly store: Pick<Store, "deliveryHistory" | "redeliver">;
+  readonly store: Pick<Store, "deliveryHistory" | "callbackCount" | "redeliver">;
   readonly slowLane: Pick<SlowLane, "stayOf">;
   readonly clock: Pick<Clock, "now">;
   readonly announce: Announce;
@@ -26,8 +28,8 @@ export interface DeliveriesNeeds {
 
 export interface HistoryRequest {
   readonly cursor?: string | undefined;
-  /** Callbacks; default and maximum 1,000. */
-  readonly limit?: number | undefined;
+  /** Callbacks. */
+  readonly limit: number;
   readonly status?: DeliveryStatus | undefined;
   /** Epoch ms. */
   readonly since?: number | undefined;
@@ -37,6 +39,8 @@ export interface ListedCallback extends CallbackHistory {
 }
 export interface HistoryAnswer {
   readonly callbacks: readonly ListedCallback[];
+  /** Of all pages. */
+  readonly callbackCount: number;
   /** Null: there is nothing more. */
   readonly nextCursor: string | null;
 }
@@ -84,18 +88,22 @@ export function createDeliveries({ store, slowLane, clock, announce, wakeDispatc
 
   return {
     /** A page of a task's callbacks with what was sent to them; empty for a task id nobody registered for. */
-    async historyOf(principal: string, taskId: string, request: HistoryRequest = {}): Promise<HistoryAnswer> {
-      const { cursor, limit = CALLBACKS_PER_TASK_MAX, status, since = null } = request;
+    async historyOf(principal: string, taskId: string, request: HistoryRequest): Promise<HistoryAnswer> {
+      const { cursor, limit, status, since = null } = request;
       const position = cursor === undefined ? null : timeAndIdOf(cursor);
-      const after = position === null ? null : { registeredAt: position.time, id: position.id };
-      const statuses = status === undefined ? null : [status];
-      // One more than is shown tells whether there is a next page.
-      const found = await store.deliveryHistory(principal, taskId, { after, limit: limit + 1, statuses, since });
-      const callbacks = found
-        .slice(0, limit)
-        .map(({ callback, deliveries }) => ({ callback, deliveries, slowStay: slowStayOf(slowLane, callback) }));
-      const last = found.length > limit ? callbacks.at(-1)?.callback : undefined;
-      return { callbacks, nextCursor: last === undefined ? null : cursorOf([last.registeredAt, last.id]) };
+      const start = position === null ? null : { registeredAt: position.time, id: position.id };
+      const filter = { statuses: status === undefined ? null : [status], since };
+      const { entries, last } = await readPage<CallbackHistory>(limit, {
+        read: (after, most) =>
+          store.deliveryHistory(principal, taskId, { ...filter, after: after?.callback ?? start, limit: most }),
+        bytesOf: ({ callback, deliveries }) => CALLBACK_BYTES + callback.url.length + bytesOfDeliveries(deliveries),
+      });
+      const isWhole = start === null && last === null;
+      return {
+        callbacks: entries.map((entry) => ({ ...entry, slowStay: slowStayOf(slowLane, entry.callback) })),
+        callbackCount: isWhole ? entries.length : await store.callbackCount(principal, taskId, filter),
+        nextCursor: last === null ? null : cursorOf([last.callback.registeredAt, last.callback.id]),
+      };
     },
 
     /** Sends one delivery, or all that match, again: pending rows when this resolves, so that no crash forgets them. */

@@ -4,7 +4,7 @@ import type { Callback, CallbackStatus, Registration, RegistrationDifference } f
 import type { Delivery } from "../domain/delivery.ts";
 import type { EndEvent, EndType } from "../domain/event.ts";
 import type { Progress, StartRequest, Task, TaskOutcome, TaskReading, TaskStatus } from "../domain/task.ts";
-import type { CallbackVerbs, HistoryPage } from "./callback-ports.ts";
+import type { DeliveryFilter, CallbackVerbs, HistoryPage } from "./callback-ports.ts";
 import type { DeliveryVerbs, Handover } from "./delivery-ports.ts";
 import type { InboxVerbs } from "./inbox-ports.ts";
 import type { KeepingVerbs } from "./keeping.ts";
@@ -85,8 +85,10 @@ export interface Store extends CallbackVerbs, DeliveryVerbs, InboxVerbs, Keeping
   /** At start: what a dead process left running or sending goes back to pending, on its schedule, the tasks with a crash more. What is done outside goes on. */
   reclaim(now: number): Promise<{ readonly tasks: number; readonly deliveries: number }>;
 
-  /** The callbacks of a task id with their deliveries and attempts, oldest first; without `page` the first 1,000. */
+  /** The callbacks of a task id with their deliveries and the newest 20 attempts of each, oldest first; without `page` the first 1,000. */
   deliveryHistory(principal: string, taskId: string, page?: HistoryPage): Promise<readonly CallbackHistory[]>;
+  /** How many callbacks `deliveryHistory` has for a task id on all of its pages. */
+  callbackCount(principal: string, taskId: string, filter: DeliveryFilter): Promise<number>;
   counts(): Promise<Counts>;
 
   close(): Promise<void>;

@@ -14,6 +14,7 @@ import type { Announce } from "./announcements.ts";
 import type { SlowLane, SlowStay } from "./delivery-ports.ts";
 import { cursorsOfStore } from "./events.ts";
 import type { Clock, Store, TargetPolicy } from "./ports.ts";
+import { bytesOfDeliveries, readPage } from "./pages.ts";
 import { slowStayOf } from "./slow-lane.ts";
 import type { ListedSubscription, Replay, SubscriptionLook } from "./subscription-ports.ts";
 import type { Verification } from "./verification.ts";
@@ -26,6 +27,9 @@ const SECRET_OVERLAP_MS = 24 * 3_600_000;
 const REPLAY_MAX = 1000;
 /** The newest so many of each subscription are shown. */
 export const DELIVERIES_LISTED = 20;
+/** A subscription's JSON in an answer, without its URL. */
+const SUBSCRIPTION_BYTES = 700;
+
 export interface SubscriptionsNeeds {
   readonly store: Pick<
     Store,
@@ -150,16 +154,23 @@ export function createSubscriptions(needs: SubscriptionsNeeds) {
       { cursor, limit }: { cursor?: string | undefined; limit: number },
     ): Promise<ListedPage> {
       const position = cursor === undefined ? null : timeAndIdOf(cursor);
-      const after = position === null ? null : { registeredAt: position.time, id: position.id };
-      // One more than is shown tells whether there is a next page.
-      const page = { after, limit: limit + 1, deliveries: DELIVERIES_LISTED, now: clock.now() };
-      const found = await store.listSubscriptions(principal, page);
-      const listed = found.slice(0, limit);
-      const entries = listed.map((subscription) => ({ subscription, slowStay: slowStayOf(slowLane, subscription) }));
-      const last = found.length > limit ? listed.at(-1) : undefined;
-      return { entries, nextCursor: last === undefined ? null : cursorOf([last.createdAt, last.callbackId]) };
+      const start = position === null ? null : { registeredAt: position.time, id: position.id };
+      const newest = { deliveries: DELIVERIES_LISTED, now: clock.now() };
+      const page = await readPage<ListedSubscription>(limit, {
+        read: (last, most) =>
+          store.listSubscriptions(principal, { ...newest, after: last === null ? start : placeOf(last), limit: most }),
+        bytesOf: ({ url, deliveries }) => SUBSCRIPTION_BYTES + url.length + bytesOfDeliveries(deliveries),
+      });
+      return {
+        entries: page.entries.map((subscription) => ({ subscription, slowStay: slowStayOf(slowLane, subscription) })),
+        nextCursor: page.last === null ? null : cursorOf([page.last.createdAt, page.last.callbackId]),
+      };
     },
   };
+}
+
+function placeOf({ createdAt, callbackId }: ListedSubscription) {
+  return { registeredAt: createdAt, id: callbackId };
 }
 
 /** https, or http to a literal address of this machine where that is allowed. */

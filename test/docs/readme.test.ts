@@ -120,7 +120,7 @@ function answersIn(printed: string): readonly object[] {
     .filter((line) => line !== "")
     .map((line) => {
       const answer = JSON.parse(normalised(line));
-      if (answer.result?.isError === true) return JSON.parse(answer.result.content[0].text);
+      if (answer.result?.isError === true) return JSON.parse(answer.result.content[1].text);
       return answer.result?.structuredContent ?? answer.result ?? answer;
     });
 }

@@ -55,7 +55,7 @@ describe.each(ERAS)("cancel_task, asked by a client of $era", ({ connect }) => {
     [{ task_id: 7 }, "invalid"],
     [{ task_id, force: true }, "invalid"],
   ])("%j is %s", async (given, code) => {
-    const { isError, text } = await asking.client.callTool("cancel_task", given);
-    expect({ isError, ...JSON.parse(text) }).toMatchObject({ isError: true, error: { code } });
+    const { error } = await asking.client.callTool("cancel_task", given);
+    expect(error).toMatchObject({ code });
   });
 });

@@ -38,7 +38,7 @@ describe("what the server says of itself", () => {
     expect(client.serverInfo).toMatchObject({ name: "mcp-callbacks", version: "1.2.3" });
     expect(client.capabilities).toHaveProperty("tools", {});
     expect(client.instructions).toMatch(/register_callback.*start_task_with_callbacks.*Do not poll.*get_task_result/s);
-    expect(client.instructions).toMatch(/task_progress.*events\/subscribe.*events\/poll.*untrusted/s);
+    expect(client.instructions).toMatch(/ask the user.*Never invent one.*wait_for_task.*task_progress.*untrusted/s);
   });
 
   it("lists the same tools, byte for byte but for the tasks of 2025-11-25, in both eras", async () => {
@@ -61,6 +61,7 @@ describe("what the server says of itself", () => {
       "list_tasks",
       "cancel_task",
       "get_registered_callbacks",
+      "wait_for_task",
       "unregister_callback",
       "enable_callback",
       "redeliver",

@@ -23,8 +23,16 @@ export interface TestClient {
 export interface ToolAnswer {
   readonly isError: boolean;
   readonly structured: Record<string, unknown> | undefined;
-  /** Of the one text block there must be. */
+  /** Of the first text block. A result has no other one. */
   readonly text: string;
+  /** What the second text block of an error says; undefined for a result. */
+  readonly error: ToolError | undefined;
+}
+
+export interface ToolError {
+  readonly code: string;
+  readonly message: string;
+  readonly [key: string]: unknown;
 }
 
 export interface ConnectOptions {
@@ -94,13 +102,27 @@ function requestInitOf({ token }: ConnectOptions): { requestInit: RequestInit } 
   return { requestInit: token === undefined ? {} : { headers: { Authorization: `Bearer ${token}` } } };
 }
 
-const toolResult = z.object({
-  content: z.tuple([z.object({ type: z.literal("text"), text: z.string() })]),
+const textBlock = z.object({ type: z.literal("text"), text: z.string() });
+const result = z.object({
+  content: z.tuple([textBlock]),
   structuredContent: z.record(z.string(), z.unknown()).optional(),
-  isError: z.boolean().default(false),
+  isError: z.literal(false).optional(),
 });
+/** As `errorResult` makes it. */
+const errorAnswer = z.object({
+  content: z.tuple([textBlock, textBlock]),
+  structuredContent: z.undefined().optional(),
+  isError: z.literal(true),
+});
+const toolError = z.strictObject({ error: z.looseObject({ code: z.string(), message: z.string() }) });
 
-function answerOf(result: object): ToolAnswer {
-  const { content, structuredContent, isError } = toolResult.parse(result);
-  return { isError, structured: structuredContent, text: content[0].text };
+function answerOf(answer: object): ToolAnswer {
+  const failed = errorAnswer.safeParse(answer);
+  if (failed.success) {
+    const [sentence, json] = failed.data.content;
+    const { error } = toolError.parse(JSON.parse(json.text));
+    return { isError: true, structured: undefined, text: sentence.text, error };
+  }
+  const { content, structuredContent } = result.parse(answer);
+  return { isError: false, structured: structuredContent, text: content[0].text, error: undefined };
 }

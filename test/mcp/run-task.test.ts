@@ -60,9 +60,8 @@ describe.each([...ERAS, { era: "2025-11-25, by the v2 client", connect: connectV
     ] as const)("answers with an error when the task ends as %j", async (outcome, code) => {
       const answer = run({ task_id: "t1" });
       await runNext(served, outcome);
-      const { isError, structured, text } = await answer;
-      expect({ isError, structured }).toEqual({ isError: true, structured: undefined });
-      expect(JSON.parse(text)).toEqual({ error: { code, message: outcome.error, task_id: "t1" } });
+      const { text, error } = await answer;
+      expect({ text, error }).toEqual({ text: outcome.error, error: { code, message: outcome.error, task_id: "t1" } });
     });
 
     it("gives a task without an id one of its own, under which all else finds it; who started it is the principal", async () => {
@@ -83,8 +82,8 @@ describe.each([...ERAS, { era: "2025-11-25, by the v2 client", connect: connectV
       const first = run({ task_id: "t1" });
       await runNext(served, COMPLETED);
       expect(await run({ task_id: "t1" })).toEqual(await first);
-      const { text } = await run({ task_id: "t1", input: { other: true } });
-      expect(JSON.parse(text)).toMatchObject({ error: { code: "conflict" } });
+      const { error } = await run({ task_id: "t1", input: { other: true } });
+      expect(error).toMatchObject({ code: "conflict" });
     });
 
     it("past the wait it answers with the handle and what to do, and the task goes on", async () => {
@@ -112,8 +111,8 @@ describe.each([...ERAS, { era: "2025-11-25, by the v2 client", connect: connectV
       [{ input: [] }, "invalid"],
       [{ wait: true }, "invalid"],
     ])("%j is %s, and nothing is started", async (given, code) => {
-      const { isError, text } = await run(given);
-      expect({ isError, ...JSON.parse(text) }).toMatchObject({ isError: true, error: { code } });
+      const { error } = await run(given);
+      expect(error).toMatchObject({ code });
       expect(await served.store.counts()).toMatchObject({ activeTasks: 0 });
     });
   },

@@ -69,6 +69,7 @@ export interface ServeOptions {
   readonly wakeDispatcher?: () => void;
   /** MCP Events: what the settings of these names choose. */
   readonly events?: Partial<EventsOptions>;
+  readonly toolSet?: McpNeeds["toolSet"];
   readonly testFixtures?: boolean;
 }
 
@@ -115,6 +116,7 @@ export async function serveMcp(options: ServeOptions = {}): Promise<ServedMcp> {
     serverInfo: SERVER_INFO,
     allowedHosts,
     allowedOrigins,
+    toolSet: options.toolSet ?? "all",
     testFixtures,
   });
   onTestFinished(() => mcp.close());

@@ -75,7 +75,10 @@ describe("a client of 2026-07-28 that declares the tasks extension", () => {
       result: {
         resultType: "complete",
         isError: true,
-        content: [{ type: "text", text: expect.stringContaining("task_failed") }],
+        content: [
+          { type: "text", text: "no disk" },
+          { type: "text", text: '{"error":{"code":"task_failed","message":"no disk","task_id":"t2"}}' },
+        ],
       },
     });
     // The same call again gives the task as it is now, without its result.

@@ -50,9 +50,7 @@ describe.each(ERAS)("the tools that act, asked by a client of $era", ({ connect 
       const chosen = { ...REGISTRATION, secret: A_SECRET, events: ["task_failed"] };
       expect(await call("register_callback", chosen)).toMatchObject({ signing_secret: A_SECRET });
       const repeated = await client.callTool("register_callback", REGISTRATION);
-      expect(JSON.parse(repeated.text)).toMatchObject({
-        error: { code: "conflict", message: expect.stringContaining("events") },
-      });
+      expect(repeated.error).toMatchObject({ code: "conflict", message: expect.stringContaining("events") });
     });
 
     it("says when the progress is told, and that a narrower choice has a conflict with the default", async () => {
@@ -61,9 +59,7 @@ describe.each(ERAS)("the tools that act, asked by a client of $era", ({ connect 
       expect(all["message"]).toContain(`${URL_B} on the progress of task demo_task_123 and when it completes.`);
       const only = { ...REGISTRATION, client_id: "other", events: ["task_progress"] };
       expect((await call("register_callback", only))["message"]).toContain("demo_task_123, and not when it ends.");
-      expect(JSON.parse((await client.callTool("register_callback", REGISTRATION)).text)).toMatchObject({
-        error: { code: "conflict" },
-      });
+      expect((await client.callTool("register_callback", REGISTRATION)).error).toMatchObject({ code: "conflict" });
     });
 
     it("keeps the not_after it is given, whatever zone it is told in, and says it in UTC", async () => {
@@ -128,11 +124,11 @@ describe.each(ERAS)("the tools that act, asked by a client of $era", ({ connect 
         [{ callback_url: URL_B }, "callbacks[1].client_id is missing"],
       ] as const) {
         const given = { ...START, callbacks: [callback, bad] };
-        const { text } = await client.callTool("start_task_with_callbacks", given);
-        expect(JSON.parse(text)).toMatchObject({ error: { message: expect.stringContaining(said) } });
+        const { error } = await client.callTool("start_task_with_callbacks", given);
+        expect(error).toMatchObject({ message: expect.stringContaining(said) });
       }
-      const { text } = await client.callTool("get_task_result", { task_id: START.task_id });
-      expect(JSON.parse(text)).toMatchObject({ error: { code: "not_found" } });
+      const { error } = await client.callTool("get_task_result", { task_id: START.task_id });
+      expect(error).toMatchObject({ code: "not_found" });
       expect(await call("get_registered_callbacks", { task_id: START.task_id })).toMatchObject({ callback_count: 0 });
     });
   });

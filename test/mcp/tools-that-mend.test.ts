@@ -20,6 +20,7 @@ const NOW_ENDED = new Date(Date.parse(NOW) + 12).toISOString();
 const ID = /^(cb|dlv|evt)_[0-9a-z]{26}$/;
 
 const history = z.object({
+  callback_count: z.number(),
   next_cursor: z.string().optional(),
   callbacks: z.array(
     z.looseObject({
@@ -29,7 +30,6 @@ const history = z.object({
     }),
   ),
 });
-const toolError = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
 
 describe.each(ERAS)("the tools that mend, asked by a client of $era", ({ connect }) => {
   let served: ServedMcp;
@@ -41,9 +41,9 @@ describe.each(ERAS)("the tools that mend, asked by a client of $era", ({ connect
   });
 
   async function fail(name: string, given: Record<string, unknown>) {
-    const answer = await client.callTool(name, given);
-    expect(answer).toMatchObject({ isError: true, structured: undefined });
-    return toolError.parse(JSON.parse(answer.text)).error;
+    const { error } = await client.callTool(name, given);
+    if (error === undefined) throw new Error(`${name} has no error`);
+    return error;
   }
   const historyOf = async (given: object = {}) =>
     history.parse(await call("get_registered_callbacks", { task_id: REGISTRATION.task_id, ...given }));
@@ -446,6 +446,34 @@ describe.each(ERAS)("the tools that mend, asked by a client of $era", ({ connect
       expect(await historyOf({ limit: 4 })).not.toHaveProperty("next_cursor");
     });
 
+    it("has 20 callbacks unless more are asked for, and counts those of all pages", async () => {
+      for (let index = 0; index < 25; index++)
+        await call("register_callback", { ...REGISTRATION, client_id: `c${index}` });
+      const pageOf = async (given: object) => {
+        const { callback_count, callbacks, next_cursor } = await historyOf(given);
+        return { callback_count, shown: callbacks.length, next_cursor };
+      };
+      const first = await pageOf({});
+      expect(first).toEqual({ callback_count: 25, shown: 20, next_cursor: expect.any(String) });
+      expect(await pageOf({ cursor: first.next_cursor })).toEqual({
+        callback_count: 25,
+        shown: 5,
+        next_cursor: undefined,
+      });
+      expect(await pageOf({ limit: 1000 })).toEqual({ callback_count: 25, shown: 25, next_cursor: undefined });
+      expect(await pageOf({ limit: 1, status: "pending" })).toMatchObject({ callback_count: 0, shown: 0 });
+    });
+
+    it("list_tasks has 20 tasks unless more are asked for", async () => {
+      for (let index = 0; index < 21; index++)
+        await call("start_task_with_callbacks", { task_id: `t${index}`, client_id: "c" });
+      const listed = async (given: object) => await call("list_tasks", { ...given });
+      const first = await listed({});
+      expect(first["tasks"]).toHaveLength(20);
+      expect(await listed({ cursor: first["next_cursor"] })).toMatchObject({ tasks: [{}], next_cursor: null });
+      expect((await listed({ limit: 1000 }))["tasks"]).toHaveLength(21);
+    });
+
     it("filters by the deliveries' status and time", async () => {
       await ended(EXHAUSTED);
       expect((await historyOf({ status: "exhausted", since: NOW })).callbacks).toHaveLength(1);
@@ -455,8 +483,8 @@ describe.each(ERAS)("the tools that mend, asked by a client of $era", ({ connect
 
     it("says of a number that breaks a rule what the rule is, once", async () => {
       const rule = (limit: number) => fail("get_registered_callbacks", { task_id: "t", limit });
-      expect((await rule(1.5)).message).toBe("limit must be a whole number.");
-      expect((await rule(1e308)).message).toBe("limit must be a whole number from 1 to 1000.");
+      expect((await rule(1.5)).message).toBe("limit must be a whole number between 1 and 1000; it is 1.5.");
+      expect((await rule(1e308)).message).toBe("limit must be a whole number between 1 and 1000; it is 1e+308.");
     });
 
     it.each(["z", "", "0", "WzE3OTU2MzA2MjIyMjYsImNiXzEiXQ"])(
@@ -469,7 +497,7 @@ describe.each(ERAS)("the tools that mend, asked by a client of $era", ({ connect
       },
     );
 
-    it.each([{ limit: 0 }, { limit: 1001 }, { limit: 1.5 }, { limit: "2" }, { cursor: "WzFd" }, { status: "lost" }])(
+    it.each([{ limit: 0 }, { limit: 1001 }, { limit: 1.5 }, { limit: "two" }, { cursor: "WzFd" }, { status: "lost" }])(
       "%j is invalid",
       async (given) => {
         const error = await fail("get_registered_callbacks", { task_id: "t", ...given });
@@ -508,8 +536,8 @@ describe.each(ERAS)("another principal's callback, asked for by a client of $era
       expect(theirs!.text.replace(callback_id, unknown)).toBe(nobodys!.text);
     }
     const byNames = await bob.callTool("unregister_callback", REGISTRATION);
-    expect(toolError.parse(JSON.parse(byNames.text)).error.code).toBe("not_found");
+    expect(byNames.error?.code).toBe("not_found");
     const task = await bob.callTool("redeliver", { task_id: REGISTRATION.task_id });
-    expect(toolError.parse(JSON.parse(task.text)).error.code).toBe("not_found");
+    expect(task.error?.code).toBe("not_found");
   });
 });

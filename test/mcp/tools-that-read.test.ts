@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import type { Json } from "../../src/domain/json.ts";
-import { A_SECRET, FAILED_503, T0 } from "../support/builders.ts";
+import { A_SECRET, aRegistration, aStart, FAILED_503, T0 } from "../support/builders.ts";
 import { attempt, COMPLETED, NOW, REGISTRATION, START, startAsking, URL_B } from "./asking.ts";
 import type { Asking } from "./asking.ts";
 import { ERAS } from "./clients.ts";
@@ -59,6 +59,22 @@ describe.each(ERAS)("the tools that read, asked by a client of $era", ({ connect
     );
   });
 
+  describe("list_tasks", () => {
+    it("ends a page at a megabyte of errors, and loses no task by that", async () => {
+      const error = "x".repeat(4096);
+      const ids = Array.from({ length: 300 }, (_, index) => `t${index}`);
+      await Promise.all(ids.map((taskId) => served.store.startTask(aStart({ taskId }))));
+      const claimed = await served.store.claimRunnableTasks({ limit: 300, now: T0 });
+      const outcome = { status: "failed", error } as const;
+      await Promise.all(claimed.map(({ id }) => served.store.finishTask({ id, outcome, now: T0 })));
+      const first = taskPage.parse(await call("list_tasks", { limit: 1000 }));
+      const second = taskPage.parse(await call("list_tasks", { limit: 1000, cursor: first.next_cursor }));
+      expect(JSON.stringify(first).length).toBeLessThan(1_100_000);
+      expect([first.next_cursor, second.next_cursor]).toEqual([expect.any(String), null]);
+      expect([...first.tasks, ...second.tasks].map(({ task_id }) => task_id).toSorted()).toEqual(ids.toSorted());
+    });
+  });
+
   describe("get_registered_callbacks", () => {
     it("answers an unknown task with no callbacks", async () => {
       const answer = await call("get_registered_callbacks", { task_id: "nobody's" });
@@ -103,6 +119,38 @@ describe.each(ERAS)("the tools that read, asked by a client of $era", ({ connect
       );
     });
 
+    it("shows the newest 20 attempts of a delivery that has had more", async () => {
+      await call("register_callback", REGISTRATION);
+      await call("start_task_with_callbacks", START);
+      await served.runTask(COMPLETED);
+      for (let made = 0; made < 23; made++)
+        await attempt(served, FAILED_503, { status: "pending", nextAttemptAt: T0, keepClaim: false });
+      const [delivery] = deliveriesOf(await call("get_registered_callbacks", { task_id: "demo_task_123" }));
+      expect(delivery).toMatchObject({ attempt_count: 23, status: "pending" });
+      const numbers = z.array(z.object({ number: z.number() })).parse(delivery?.["attempts"]);
+      expect(numbers.map(({ number }) => number)).toEqual(Array.from({ length: 20 }, (_, index) => index + 4));
+    });
+
+    it("ends a page at a megabyte, and loses no callback by that", async () => {
+      const url = `http://localhost:8011/${"x".repeat(2000)}`;
+      const clientIds = Array.from({ length: 600 }, (_, index) => `c${index}`);
+      await Promise.all(clientIds.map((clientId) => served.store.registerCallback(aRegistration({ clientId, url }))));
+      const seen: string[] = [];
+      let cursor: string | undefined;
+      let pages = 0;
+      do {
+        const answer = await call("get_registered_callbacks", { task_id: "task-1", limit: 1000, cursor });
+        expect(JSON.stringify(answer).length).toBeLessThan(1_100_000);
+        const page = clientPage.parse(answer);
+        expect(page.callback_count).toBe(600);
+        seen.push(...page.callbacks.map(({ client_id }) => client_id));
+        cursor = page.next_cursor;
+        pages++;
+      } while (cursor !== undefined);
+      expect(pages).toBe(2);
+      expect(seen.toSorted()).toEqual(clientIds.toSorted());
+    });
+
     it("says why a delivery ended that was not attempted", async () => {
       await call("register_callback", { ...REGISTRATION, not_after: new Date(T0 + 1).toISOString() });
       await call("start_task_with_callbacks", START);
@@ -142,6 +190,17 @@ describe.each(ERAS)("the tools that read, asked by a client of $era", ({ connect
 });
 
 const history = z.object({ callbacks: z.array(z.object({ deliveries: z.array(z.record(z.string(), z.unknown())) })) });
+
+const taskPage = z.object({
+  tasks: z.array(z.looseObject({ task_id: z.string() })),
+  next_cursor: z.string().nullable(),
+});
+
+const clientPage = z.object({
+  callback_count: z.number(),
+  callbacks: z.array(z.object({ client_id: z.string() })),
+  next_cursor: z.string().optional(),
+});
 
 function deliveriesOf(answer: Record<string, unknown>): Record<string, unknown>[] {
   return history.parse(answer).callbacks.flatMap(({ deliveries }) => deliveries);

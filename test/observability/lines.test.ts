@@ -41,6 +41,10 @@ const CASES: readonly [Announcement, readonly string[]][] = [
       "⛔ Refused a request for its Origin app.example; if it is meant, add it to ALLOWED_ORIGINS (other names are not logged any more)",
     ],
   ],
+  [
+    { kind: "tool.arguments_ignored", tool: "run_task", names: ["toolCallId", "sessionId"] },
+    ["🙈 run_task: ignored toolCallId, sessionId, which its client adds"],
+  ],
   [{ kind: "task.progress", taskId: "t1", done: 3, total: null }, ["📈 Task t1 is at 3 of ?"]],
   [
     { kind: "task.lease_lost", taskId: "t1", taskType: "external", worker: "w1/host-7" },

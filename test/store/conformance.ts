@@ -1337,6 +1337,33 @@ export function describeStore(name: string, open: OpenStore): void {
         expect(await pageOf({ since: T0 + 91 })).toEqual([]);
       });
 
+      test("shows the newest 20 attempts of a delivery, the oldest of them first, and counts all", async () => {
+        const step = { status: "pending", nextAttemptAt: T0, keepClaim: false } as const;
+        await store.recordAttempt(aRecord(await oneClaimed(), { outcome: FAILED_503, step }));
+        for (let made = 1; made < 25; made++) {
+          const [claimed] = await store.claimDueDeliveries(aClaim());
+          await store.recordAttempt(aRecord(claimed!, { outcome: FAILED_503, step }));
+        }
+        const { delivery } = await onlyDelivery();
+        expect(delivery.attemptCount).toBe(25);
+        expect(delivery.attempts.map(({ number }) => number)).toEqual(
+          Array.from({ length: 20 }, (_, index) => index + 6),
+        );
+      });
+
+      test("is counted over all of its pages, with the same filter", async () => {
+        await exhausted(3, T0 + 50);
+        await store.registerCallback(aRegistration({ clientId: "late", now: T0 + 90 }));
+        await store.registerCallback(aRegistration({ taskId: "task-2" }));
+        const countOf = (filter: object, principal = "local", taskId = "task-1") =>
+          store.callbackCount(principal, taskId, { statuses: null, since: null, ...filter });
+        expect(await countOf({})).toBe(4);
+        expect(await countOf({ statuses: ["exhausted"] })).toBe(3);
+        expect(await countOf({ since: T0 + 51 })).toBe(1);
+        expect(await countOf({ since: T0 + 91 })).toBe(0);
+        expect([await countOf({}, "bob"), await countOf({}, "local", "task-3")]).toEqual([0, 0]);
+      });
+
       test("a filter takes a claim that is kept over a short wait for the pending delivery that it shows as", async () => {
         const step = { status: "pending", nextAttemptAt: T0 + 100, keepClaim: true } as const;
         await store.recordAttempt(aRecord(await oneClaimed(), { outcome: FAILED_503, step }));

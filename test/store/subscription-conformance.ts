@@ -588,6 +588,17 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
       });
     });
 
+    test("listSubscriptions shows the newest 20 attempts of a delivery", async () => {
+      await put();
+      await end("a");
+      const step = { status: "pending", nextAttemptAt: T0, keepClaim: false } as const;
+      for (let made = 0; made < 23; made++)
+        for (const claimed of await claim()) await store.recordAttempt(aRecord(claimed, { outcome: FAILED_503, step }));
+      const [shown] = await store.listSubscriptions("local", { after: null, limit: 9, deliveries: 2, now: T0 });
+      const [{ attemptCount, attempts } = { attemptCount: 0, attempts: [] }] = shown!.deliveries;
+      expect([attemptCount, attempts.length, attempts[0]?.number, attempts.at(-1)?.number]).toEqual([23, 20, 4, 23]);
+    });
+
     describe("beside callbacks", () => {
       test("of the same task and URL, whose client_id is the subscription's id, it is another one", async () => {
         const { id, key } = aSubscription({ taskId: "task-1" });

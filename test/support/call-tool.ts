@@ -18,7 +18,8 @@ export async function callTool<Answer = Record<string, unknown>>(
   });
   const { result, error } = (await response.json()) as { result?: { content: { text: string }[] }; error?: unknown };
   if (result === undefined) throw new Error(`${name} answered ${response.status} ${JSON.stringify(error)}`);
-  return JSON.parse(result.content[0]!.text) as Answer;
+  // The JSON of an error comes after its sentence.
+  return JSON.parse(result.content.at(-1)!.text) as Answer;
 }
 
 export interface HistoryAnswer {

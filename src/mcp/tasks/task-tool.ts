@@ -1,11 +1,10 @@
 import { z } from "zod";
-import { DomainError } from "../../domain/errors.ts";
 import type { Task } from "../../domain/task.ts";
 import type { TaskStart, Tasks } from "../../service/tasks.ts";
-import { problemsOf } from "../arguments.ts";
 import type { Call } from "../call.ts";
 import { INVALID_PARAMS, METHOD_NOT_FOUND, missingExtension, RpcError } from "../errors.ts";
-import { objectSchemaOf } from "../tool.ts";
+import { objectSchemaOf } from "../object-schema.ts";
+import { parseArguments } from "../parse-arguments.ts";
 import type { TaskTool, ToolAnnotations } from "../tool.ts";
 import { createdTask, legacyTask, TASKS_EXTENSION } from "./shapes.ts";
 import type { ResultOf, TaskTerms } from "./shapes.ts";
@@ -57,12 +56,10 @@ export function defineTaskTool<Input extends z.ZodObject>(
       execution: { taskSupport: support },
     }),
     task: { type: taskType, resultOf },
-    async call(call, given) {
+    async call(call, given, noteIgnored) {
       const wantsTask = isTaskWanted(call);
       if (!wantsTask && support === "required") throw taskRequired(call);
-      const parsed = input.safeParse(given, { reportInput: true });
-      if (!parsed.success) throw new DomainError("invalid", problemsOf(parsed.error));
-      const start = definition.startOf(parsed.data, call.principal);
+      const start = definition.startOf(parseArguments(input, given, noteIgnored), call.principal);
       const { task, expectedMs } = await needs.tasks.start(call.principal, { ...start, isMcpTask: wantsTask });
       if (wantsTask) return createdAnswer(call, task, needs, resultOf);
       return resultOf(await waitForEnd(call, task, expectedMs, needs));

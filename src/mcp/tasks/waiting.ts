@@ -3,6 +3,7 @@ import type { Progress, Task } from "../../domain/task.ts";
 import type { Clock } from "../../service/ports.ts";
 import type { Tasks } from "../../service/tasks.ts";
 import type { Call } from "../call.ts";
+import type { WaitSlots } from "./wait-slots.ts";
 
 const PROGRESS_INTERVAL_MS = 1000;
 
@@ -11,6 +12,8 @@ export interface WaitingNeeds {
   readonly clock: Clock;
   /** How long a call waits for its task. */
   readonly runTaskWaitMs: number;
+  /** A call that gets none does not wait. */
+  readonly waitSlots: WaitSlots;
 }
 
 /**
@@ -21,9 +24,11 @@ export async function waitForEnd(
   call: Call,
   task: Task,
   expectedMs: number | null,
-  { tasks, clock, runTaskWaitMs }: WaitingNeeds,
+  { tasks, clock, runTaskWaitMs, waitSlots }: WaitingNeeds,
 ): Promise<Task> {
   if (hasEnded(task)) return task;
+  const free = waitSlots.take(call.principal);
+  if (free === null) return task;
   const over = new AbortController();
   const signal = AbortSignal.any([call.signal, call.closing, over.signal]);
   void clock.sleep(runTaskWaitMs, signal).then(() => over.abort("waited"));
@@ -31,6 +36,7 @@ export async function waitForEnd(
   try {
     return await tasks.untilEnded(task, signal);
   } finally {
+    free();
     over.abort("ended");
     await telling;
   }

@@ -7,13 +7,12 @@ import { defineTool } from "../tool.ts";
 import type { Tool } from "../tool.ts";
 
 const DESCRIPTION = [
-  "Ends a task that is waiting or running: its work is interrupted or never begun, and every callback registered for it gets a signed HTTP POST of type task_cancelled.",
-  "A task that has ended already stays as it is, and the answer's status says how it ended; so the same call again is safe.",
-  "What the work has done before stays done.",
+  "Ends a task that is pending or running; its callbacks get a POST of type task_cancelled.",
+  "A task that has ended stays as it is, and status says how it ended. What the work has done stays done.",
 ].join(" ");
 
 const input = z.strictObject({
-  task_id: clientGivenId().describe("The id the task was started with."),
+  task_id: clientGivenId().describe("The task's id."),
 });
 
 const output = z.object({

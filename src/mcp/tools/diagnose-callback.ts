@@ -10,21 +10,13 @@ import { defineTool } from "../tool.ts";
 import type { Tool } from "../tool.ts";
 
 const DESCRIPTION = [
-  "Finds out why POSTs do not arrive: tries the address guard, DNS, the connection, TLS and a signed test POST, one after the other, up to the first that fails.",
-  "A callback that takes it gets a second one whose signature does not verify, which it should refuse.",
-  "Each step is answered with ok, warning, failed or skipped, a category and one sentence of what to do.",
-  "Give callback_id, or callback_url to try a URL before it is registered (the POST's signature is then made with a throwaway secret).",
+  "Finds out why POSTs do not arrive: tries the address guard, DNS, connection, TLS, a signed test POST and one with a wrong signature, up to the first failure, and says what to do.",
+  "Give callback_id, or callback_url for a URL that is not registered.",
 ].join(" ");
 
 const input = z.strictObject({
-  callback_id: ownId()
-    .optional()
-    .describe("The callback, as register_callback returned it. It may be disabled, not removed."),
-  callback_url: z
-    .string()
-    .meta({ format: "uri", maxLength: CALLBACK_URL_CHARS_MAX })
-    .optional()
-    .describe("A URL that is not registered yet, by the rules of register_callback."),
+  callback_id: ownId().optional().describe("From register_callback. It may be disabled, not removed."),
+  callback_url: z.string().meta({ format: "uri" }).optional().describe(`At most ${CALLBACK_URL_CHARS_MAX} characters.`),
 });
 
 const step = z.object({

@@ -9,14 +9,13 @@ import { defineTool } from "../tool.ts";
 import type { Tool } from "../tool.ts";
 
 const DESCRIPTION = [
-  "Makes a callback active again that was disabled because its attempts kept failing or its receiver answered 410 Gone.",
-  "Deliveries that waited for a failing one are sent now; those that ended with a 410 are not: use redeliver for them afterwards.",
-  "A callback that is active already stays as it is; a removed one is brought back by register_callback.",
-  "A send_test_event that gets through does the same.",
+  "Makes a callback active again that was disabled: its attempts kept failing, or its receiver answered 410.",
+  "Deliveries that waited are sent now; those that a 410 ended need redeliver.",
+  "A removed callback needs register_callback.",
 ].join(" ");
 
 const input = z.strictObject({
-  callback_id: ownId().describe("The callback, as register_callback returned it."),
+  callback_id: ownId().describe("From register_callback."),
 });
 
 const output = z.object({

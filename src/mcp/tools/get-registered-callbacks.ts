@@ -1,40 +1,24 @@
 import { z } from "zod";
 import type { CallbackRecord } from "../../domain/callback-health.ts";
-import { CALLBACKS_PER_TASK_MAX } from "../../domain/callback.ts";
 import { DELIVERY_STATUSES } from "../../domain/delivery.ts";
 import type { Deliveries, ListedCallback } from "../../service/deliveries.ts";
 import type { Clock } from "../../service/ports.ts";
 import { count, isoOf, isoTime, notAfterOf, timestamp, timestampOf } from "../answers.ts";
-import { clientGivenId, pageCursor, pointInTime } from "../arguments.ts";
+import { clientGivenId, pageCursor, pageLimit, pointInTime } from "../arguments.ts";
 import { deliveryAnswer, showDelivery, showSlowLane, slowLaneAnswer } from "../delivery-answer.ts";
 import { defineTool } from "../tool.ts";
 import type { Tool } from "../tool.ts";
 
 const DESCRIPTION = [
-  "Lists a task's callbacks with their delivery history: each event that was due to them and every HTTP attempt that was made.",
-  "Use it to find out why a POST did not arrive or when the next attempt comes; it works before, during and after the task.",
-  "A task with many callbacks comes in pages: call again with next_cursor while there is one.",
-  "With status or since it lists only the callbacks that have such deliveries, and of these only them.",
-  "Secrets are not shown.",
+  "Lists a task's callbacks with their deliveries and attempts: why a POST did not arrive, when the next attempt is.",
 ].join(" ");
 
-const LIMIT_RULE = `must be a whole number from 1 to ${CALLBACKS_PER_TASK_MAX}`;
-
 const input = z.strictObject({
-  task_id: clientGivenId().describe("The task whose callbacks to list; one that nobody registered for has none."),
-  limit: z
-    .int({ error: LIMIT_RULE })
-    .min(1, { error: LIMIT_RULE })
-    .max(CALLBACKS_PER_TASK_MAX, { error: LIMIT_RULE })
-    .optional()
-    .describe(`How many callbacks at most, 1 to ${CALLBACKS_PER_TASK_MAX}. Default: ${CALLBACKS_PER_TASK_MAX}.`),
-  cursor: pageCursor()
-    .optional()
-    .describe("next_cursor of the page before, the other arguments as they were. Default: from the start."),
-  status: z.enum(DELIVERY_STATUSES).optional().describe("Only deliveries with this status. Default: all."),
-  since: pointInTime()
-    .optional()
-    .describe("Only deliveries that came to be at this time or later, ISO 8601. Default: all."),
+  task_id: clientGivenId().describe("The task's id."),
+  limit: pageLimit("Callbacks"),
+  cursor: pageCursor().optional().describe("next_cursor of the page before; other arguments as before."),
+  status: z.enum(DELIVERY_STATUSES).optional().describe("Only such deliveries, and callbacks that have some."),
+  since: pointInTime().optional().describe("Likewise: created since, ISO 8601 with zone."),
 });
 
 const callback = z.object({
@@ -47,7 +31,7 @@ const callback = z.object({
   disabled_reason: z
     .enum(["gone", "failing"])
     .optional()
-    .describe("gone: the receiver answered 410. failing: for too long; its deliveries wait until enable_callback."),
+    .describe("gone: the receiver answered 410. failing: for too long; its deliveries wait until it is enabled."),
   disabled_at: isoTime.optional(),
   failing_since: isoTime.optional().describe("When attempts began to fail, if none has got through since."),
   last_error: z.string().optional().describe("What went wrong with the last of them."),
@@ -58,7 +42,7 @@ const callback = z.object({
 
 const output = z.object({
   task_id: z.string(),
-  callback_count: count.describe("How many callbacks this answer lists."),
+  callback_count: count.describe("How many callbacks there are, on all pages."),
   timestamp,
   callbacks: z.array(callback).describe("The oldest first."),
   next_cursor: z.string().optional().describe("There are more: call again with it as cursor."),
@@ -73,16 +57,16 @@ export function createGetRegisteredCallbacks({
 }): Tool {
   return defineTool({
     name: "get_registered_callbacks",
-    title: "Get a task's callbacks and deliveries",
+    title: "List a task's callbacks",
     description: DESCRIPTION,
     annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
     input,
     output,
     async answer({ task_id, ...page }, principal) {
-      const { callbacks, nextCursor } = await deliveries.historyOf(principal, task_id, page);
+      const { callbacks, callbackCount, nextCursor } = await deliveries.historyOf(principal, task_id, page);
       return {
         task_id,
-        callback_count: callbacks.length,
+        callback_count: callbackCount,
         timestamp: timestampOf(clock),
         callbacks: callbacks.map(showCallback),
         ...(nextCursor !== null && { next_cursor: nextCursor }),

@@ -5,29 +5,20 @@ import type { Clock } from "../../service/ports.ts";
 import { DELIVERIES_LISTED } from "../../service/subscriptions.ts";
 import type { ListedEntry, Subscriptions } from "../../service/subscriptions.ts";
 import { count, isoOf, isoTime, timestamp, timestampOf } from "../answers.ts";
-import { pageCursor } from "../arguments.ts";
+import { pageCursor, pageLimit } from "../arguments.ts";
 import { deliveryAnswer, showDelivery, showSlowLane, slowLaneAnswer } from "../delivery-answer.ts";
 import { defineTool } from "../tool.ts";
 import type { Tool } from "../tool.ts";
 
-const LIMIT_MAX = 100;
-const LIMIT_RULE = `must be a whole number from 1 to ${LIMIT_MAX}`;
-
 const DESCRIPTION = [
-  "Lists your webhook subscriptions of MCP Events (events/subscribe), each with its state and its newest deliveries and their attempts.",
-  "Use it to find out why an event did not arrive; redeliver takes a delivery_id, unregister_callback a callback_id from here.",
-  "Callbacks made with register_callback are not among them: get_registered_callbacks lists those of a task.",
-  "Secrets are not shown.",
+  "Lists your webhook subscriptions of MCP Events, each with its state and newest deliveries.",
+  "redeliver takes a delivery_id from here, unregister_callback a callback_id.",
+  "Callbacks of register_callback are in get_registered_callbacks.",
 ].join(" ");
 
 const input = z.strictObject({
-  limit: z
-    .int({ error: LIMIT_RULE })
-    .min(1, { error: LIMIT_RULE })
-    .max(LIMIT_MAX, { error: LIMIT_RULE })
-    .optional()
-    .describe(`How many subscriptions at most, 1 to ${LIMIT_MAX}. Default: ${LIMIT_MAX}.`),
-  cursor: pageCursor().optional().describe("next_cursor of the page before. Default: from the start."),
+  limit: pageLimit("Subscriptions"),
+  cursor: pageCursor().optional().describe("next_cursor of the page before."),
 });
 
 const subscription = z.object({
@@ -71,7 +62,7 @@ export function createListSubscriptions({
     annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
     input,
     output,
-    async answer({ limit = LIMIT_MAX, cursor }, principal) {
+    async answer({ limit, cursor }, principal) {
       const page = await subscriptions.list(principal, { limit, cursor });
       return {
         subscription_count: page.entries.length,

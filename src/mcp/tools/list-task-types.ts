@@ -7,8 +7,8 @@ import { defineTool } from "../tool.ts";
 import type { Tool } from "../tool.ts";
 
 const DESCRIPTION = [
-  "Lists the kinds of work this server does, each with the JSON Schema of its input and of its result.",
-  "Ask it before start_task_with_callbacks or run_task, whose task_type and input it explains.",
+  "Lists the task types, each with the JSON Schemas of its input and result.",
+  "Call it before you choose task_type and input.",
 ].join(" ");
 
 /** As it came: a JSON Schema may have any keyword. */

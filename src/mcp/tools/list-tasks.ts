@@ -4,29 +4,29 @@ import { isTaskId } from "../../domain/ids.ts";
 import type { Clock, TaskSummary } from "../../service/ports.ts";
 import type { Tasks } from "../../service/tasks.ts";
 import { count, isoOf, isoTime, timestamp, timestampOf } from "../answers.ts";
-import { clientGivenId, pageCursor, taskTypeName } from "../arguments.ts";
+import { clientGivenId, pageCursor, pageLimit, taskTypeName } from "../arguments.ts";
 import { defineTool } from "../tool.ts";
 import type { Tool } from "../tool.ts";
 
-const TASKS_MAX = 100;
+/** Of JSON, about: a page ends where it has so much. */
+const PAGE_BYTES_MAX = 1_000_000;
+const TASK_BYTES = 500;
 const STATUSES = ["pending", "running", "completed", "failed", "cancelled"] as const;
 
 const DESCRIPTION = [
-  "Lists your tasks, the newest first, without inputs and results: get_task_result has those.",
-  "A page that looks for something rare may be short and still have a next_cursor.",
+  "Lists your tasks, the newest first, without inputs and results.",
+  "A short page may still have a next_cursor.",
 ].join(" ");
 
 const input = z.strictObject({
-  status: z.enum(STATUSES).optional().describe("Only tasks in this state."),
-  task_type: taskTypeName().optional().describe("Only tasks of this kind."),
-  client_id: clientGivenId().optional().describe("Only tasks that were started under this name."),
-  limit: z
-    .int()
-    .min(1, { error: `must be from 1 to ${TASKS_MAX}` })
-    .max(TASKS_MAX, { error: `must be from 1 to ${TASKS_MAX}` })
-    .default(TASKS_MAX)
-    .describe(`How many at most. Default: ${TASKS_MAX}.`),
-  cursor: pageCursor().refine(isTaskId, { error: NOT_OURS }).optional().describe("The next_cursor of the page before."),
+  status: z.enum(STATUSES).optional().describe("Only tasks with this status."),
+  task_type: taskTypeName().optional().describe("Only tasks of this type."),
+  client_id: clientGivenId().optional().describe("Only tasks started by it."),
+  limit: pageLimit("Tasks"),
+  cursor: pageCursor()
+    .refine(isTaskId, { error: NOT_OURS })
+    .optional()
+    .describe("next_cursor of the page before; other arguments as before."),
 });
 
 const output = z.object({
@@ -62,9 +62,18 @@ export function createListTasks({ tasks, clock }: { readonly tasks: Tasks; reado
     async answer({ status, task_type, client_id, limit, cursor }, principal) {
       const filter = { status, taskType: task_type, clientId: client_id };
       const page = await tasks.list({ principal, before: cursor ?? null, limit, ...filter });
-      return { tasks: page.tasks.map(listed), next_cursor: page.next, timestamp: timestampOf(clock) };
+      const tasksShown = withinBytes(page.tasks);
+      const next = tasksShown.length < page.tasks.length ? (tasksShown.at(-1)?.id ?? null) : page.next;
+      return { tasks: tasksShown.map(listed), next_cursor: next, timestamp: timestampOf(clock) };
     },
   });
+}
+
+/** One task at least. Their errors are what may be long. */
+function withinBytes(found: readonly TaskSummary[]): readonly TaskSummary[] {
+  let bytes = 0;
+  const end = found.findIndex(({ error }) => (bytes += TASK_BYTES + (error?.length ?? 0)) > PAGE_BYTES_MAX);
+  return end === -1 ? found : found.slice(0, Math.max(end, 1));
 }
 
 function listed(task: TaskSummary) {

@@ -11,25 +11,18 @@ import type { Tool } from "../tool.ts";
 const DELIVERY_IDS_SHOWN_MAX = 100;
 
 const DESCRIPTION = [
-  "Sends deliveries again: one by delivery_id, or all that match of a callback or a task (unless status says otherwise, those that were exhausted or cancelled).",
-  "The POST has the same webhook-id and body, a fresh timestamp and signature; the retry schedule starts anew and the history is kept.",
-  "One that waits for a retry is sent now; one that is being sent is sent once more afterwards.",
-  "A task_progress is never sent again.",
-  "It answers as soon as that is stored; get_registered_callbacks shows what came of it.",
+  "Sends deliveries again: one by delivery_id, or all that match of a callback or a task.",
+  "webhook-id and body stay, timestamp and signature are new, and the retry schedule starts again.",
+  "task_progress is never sent again. get_registered_callbacks shows the outcome.",
 ].join(" ");
 
 const input = z.strictObject({
-  delivery_id: ownId().optional().describe("One delivery, from get_registered_callbacks. Leave all others out then."),
-  callback_id: ownId().optional().describe("All matching deliveries of this callback."),
-  task_id: clientGivenId().optional().describe("All matching deliveries of this task's active callbacks."),
-  status: z
-    .enum(DELIVERY_STATUSES)
-    .optional()
-    .describe("Only those with this status. Default: exhausted and cancelled."),
-  since: pointInTime().optional().describe("Only those that came to be at this time or later, ISO 8601."),
-  cursor: pageCursor()
-    .optional()
-    .describe("next_cursor of the call before, the other arguments as they were. Default: from the start."),
+  delivery_id: ownId().optional().describe("From get_registered_callbacks. Leave the others out."),
+  callback_id: ownId().optional().describe("All that match of this callback."),
+  task_id: clientGivenId().optional().describe("All that match of this task's active callbacks."),
+  status: z.enum(DELIVERY_STATUSES).optional().describe("Default: exhausted and cancelled."),
+  since: pointInTime().optional().describe("Only deliveries created since, ISO 8601 with zone."),
+  cursor: pageCursor().optional().describe("next_cursor of the call before; other arguments as before."),
 });
 
 const output = z.object({

@@ -10,16 +10,14 @@ import { defineTool } from "../tool.ts";
 import type { Tool } from "../tool.ts";
 
 const DESCRIPTION = [
-  "Registers a webhook URL for a task id: when that task ends, the server sends one signed HTTP POST to the URL, retried until it gets through.",
-  "Call it before start_task_with_callbacks (the task need not exist yet), while the task runs, or after its end (the POST is then sent at once).",
-  "With task_progress among events it also gets how far the task is, while it runs.",
-  "A task can have several callbacks; the same call again changes nothing and gives the same answer.",
-  "Keep signing_secret: no other answer shows it, and the receiver needs it to verify the Standard Webhooks signature.",
-  "Afterwards do not poll: the POST comes by itself.",
+  "Registers a webhook URL for a task: when the task ends, the server sends it one signed HTTP POST, with retries.",
+  "Call it before or after start_task_with_callbacks; after the task's end the POST is sent at once.",
+  "Do not poll. Keep signing_secret: it verifies the POST, and no other answer shows it.",
+  "The same call again changes nothing.",
 ].join(" ");
 
 const input = z.strictObject({
-  task_id: clientGivenId().describe("The task to hear about, by the id its starter uses. It need not exist yet."),
+  task_id: clientGivenId().describe("The task. It need not exist yet."),
   ...callbackArguments,
 });
 

@@ -9,9 +9,8 @@ import type { Tool } from "../tool.ts";
 const CALLBACK_ID_CHARS_MAX = 100;
 
 const DESCRIPTION = [
-  "Gives a callback a new signing secret, for example because the old one may have leaked.",
-  "During the overlap POSTs are signed with both, the new one first, so that the receiver can change over without losing any; overlap_hours 0 ends the old one at once.",
-  "Keep signing_secret, it is shown here only. To be able to repeat the call safely, bring your own secret: the same one again changes nothing.",
+  "Gives a callback a new signing secret. During the overlap POSTs are signed with both.",
+  "Keep signing_secret: no other answer shows it. With a secret of your own the same call again changes nothing.",
 ].join(" ");
 
 const OVERLAP_PROBLEM = { error: `must be from 0 to ${OVERLAP_HOURS_MAX}` };
@@ -21,17 +20,14 @@ const input = z.strictObject({
     .string()
     .min(1, { error: "must not be empty" })
     .max(CALLBACK_ID_CHARS_MAX, { error: `must be at most ${CALLBACK_ID_CHARS_MAX} characters` })
-    .describe("Which callback, as register_callback answered it (cb_…)."),
-  secret: z
-    .string()
-    .optional()
-    .describe("The new signing secret: whsec_ and the base64 of 24 to 64 random bytes. Leave it out to get a new one."),
+    .describe("From register_callback."),
+  secret: z.string().optional().describe("whsec_ and the base64 of 24 to 64 random bytes. Default: a new one."),
   overlap_hours: z
     .number()
     .min(0, OVERLAP_PROBLEM)
     .max(OVERLAP_HOURS_MAX, OVERLAP_PROBLEM)
     .optional()
-    .describe(`How long the old secret signs too, in hours. Default: ${OVERLAP_HOURS_DEFAULT}.`),
+    .describe(`How long the old secret signs too. 0 ends it now. Default: ${OVERLAP_HOURS_DEFAULT}.`),
 });
 
 const output = z.object({

@@ -7,14 +7,13 @@ import { defineTool } from "../tool.ts";
 import type { Tool } from "../tool.ts";
 
 const DESCRIPTION = [
-  "Sends one signed test POST to a callback's URL now and answers with what it came to, within seconds.",
-  'Its type is "test" and it has a webhook-id of its own; it is tried once, and no history shows it.',
-  "A disabled callback that takes it is active again, and what waited for it is sent; so is what waited since its origin kept failing (slow_lane).",
-  "Use it to see whether a receiver is reachable and verifies the signature, before a task ends; diagnose_callback says more when it fails.",
+  "Sends one signed test POST to a callback now and answers with its outcome. It is tried once and is in no history.",
+  "One that is taken makes a disabled callback active again, and what waited is sent.",
+  "diagnose_callback says more about a failure.",
 ].join(" ");
 
 const input = z.strictObject({
-  callback_id: ownId().describe("The callback, as register_callback returned it. It may be disabled, not removed."),
+  callback_id: ownId().describe("From register_callback. It may be disabled, not removed."),
 });
 
 const output = z.object({

@@ -6,49 +6,33 @@ import type { StartedTask, Tasks } from "../../service/tasks.ts";
 import { DEFAULT_TASK_TYPE } from "../../service/tasks.ts";
 import { count, timestamp, timestampOf } from "../answers.ts";
 import { clientGivenId, jsonObject, pointInTime, taskTypeName } from "../arguments.ts";
-import { callbackArguments, registrationOf } from "../callback-arguments.ts";
+import { callbackAtStart, registrationOf } from "../callback-arguments.ts";
 import { defineTool } from "../tool.ts";
 import type { Tool } from "../tool.ts";
 
 const CALLBACKS_AT_START_MAX = 100;
 
 const DESCRIPTION = [
-  "Starts a task under an id of your choice and answers at once, the task already stored; when the task ends, every callback registered for its id gets a signed HTTP POST.",
-  "Give callbacks with the call, or register with register_callback before or after; do not poll, the POST comes by itself.",
-  "The same call again finds the task that runs instead of starting another; new work needs a new task_id.",
-  "If a POST was missed, get_task_result has the result.",
+  "Starts a task and answers at once. When it ends, each of its callbacks gets a signed HTTP POST: do not poll.",
+  "The same call again finds the same task; new work needs a new task_id.",
 ].join(" ");
 
 const input = z.strictObject({
-  task_id: clientGivenId().describe("The new task's id, of your choice; callbacks are registered under the same id."),
-  client_id: clientGivenId().describe("Your own name; the POST carries it as data.started_by."),
-  task_type: taskTypeName()
-    .optional()
-    .describe(
-      `What kind of work. Default: ${DEFAULT_TASK_TYPE}, which works for a while and ends with a constant result.`,
-    ),
-  input: jsonObject
-    .optional()
-    .describe(
-      'The work\'s data: any JSON object. The demo task understands { "fail": "some reason" }, which makes it end as task_failed.',
-    ),
-  start_after: pointInTime()
-    .optional()
-    .describe("Not to be begun before: ISO 8601 with zone, at most 30 days ahead. Default: at once."),
+  task_id: clientGivenId().describe("A new id of your choice."),
+  client_id: clientGivenId().describe("Your name; data.started_by of the POST."),
+  task_type: taskTypeName().optional().describe(`Default: ${DEFAULT_TASK_TYPE}.`),
+  input: jsonObject.optional().describe('Data for the work. The demo task fails with { "fail": "some reason" }.'),
+  start_after: pointInTime().optional().describe("Not before: ISO 8601 with zone, at most 30 days ahead."),
   completion_url: z
     .boolean()
     .optional()
-    .describe(
-      "true: the answer has a completion_url, and whoever gets it from you does the work: one POST of { result } or { error } to it ends the task. Only for types that are done outside, such as external. Default: false.",
-    ),
+    .describe("For work done outside: the answer has a URL that takes one POST of { result } or { error }."),
   callbacks: z
-    .array(z.strictObject(callbackArguments))
+    .array(callbackAtStart)
     .min(1, { error: "must hold at least one callback, or be left out" })
     .max(CALLBACKS_AT_START_MAX, { error: `must hold at most ${CALLBACKS_AT_START_MAX} callbacks` })
     .optional()
-    .describe(
-      "Callbacks to register with the task, as register_callback does, in one step with the start: either all is stored or nothing.",
-    ),
+    .describe("Registered in the same step, as by register_callback."),
 });
 
 const output = z.object({

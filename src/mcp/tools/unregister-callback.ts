@@ -1,34 +1,24 @@
 import { z } from "zod";
-import { CALLBACK_URL_CHARS_MAX } from "../../domain/callback.ts";
 import { DomainError } from "../../domain/errors.ts";
 import type { CallbackKey } from "../../service/callback-ports.ts";
 import type { Callbacks } from "../../service/callbacks.ts";
 import type { Clock } from "../../service/ports.ts";
 import { count, timestamp, timestampOf } from "../answers.ts";
-import { clientGivenId, ownId } from "../arguments.ts";
+import { callbackUrl, clientGivenId, ownId } from "../arguments.ts";
 import { defineTool } from "../tool.ts";
 import type { Tool } from "../tool.ts";
 
 const DESCRIPTION = [
-  "Removes a callback: no further POST is sent to it, waiting retries included. Only a request that is already under way may still arrive.",
-  "Name it by callback_id, or by the task_id, client_id and callback_url it was registered with.",
-  "It stays listed with its history as removed; removing it again changes nothing.",
-  "register_callback with the same three makes it active again, with a new signing_secret.",
+  "Removes a callback: no further POST is sent to it, retries included; a request under way may still arrive.",
+  "Name it by callback_id, or by task_id, client_id and callback_url together.",
+  "It stays listed as removed; register_callback makes it active again, with a new signing_secret.",
 ].join(" ");
 
 const input = z.strictObject({
-  callback_id: ownId()
-    .optional()
-    .describe("The callback, as register_callback returned it. Leave the other three out then."),
-  task_id: clientGivenId()
-    .optional()
-    .describe("The task it was registered for; together with client_id and callback_url."),
+  callback_id: ownId().optional().describe("From register_callback. Leave the other three out."),
+  task_id: clientGivenId().optional().describe("The task it was registered for."),
   client_id: clientGivenId().optional().describe("The client_id it was registered with."),
-  callback_url: z
-    .string()
-    .max(CALLBACK_URL_CHARS_MAX, { error: `must be at most ${CALLBACK_URL_CHARS_MAX} characters` })
-    .optional()
-    .describe("The URL it was registered with, letter by letter."),
+  callback_url: callbackUrl().optional().describe("The URL it was registered with."),
 });
 
 const output = z.object({

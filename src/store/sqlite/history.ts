@@ -1,9 +1,10 @@
 import type { SQL } from "drizzle-orm";
 import { and, asc, count, eq, exists, or, sql } from "./drizzle.ts";
+import { ATTEMPTS_LISTED_MAX } from "../../domain/attempt.ts";
 import type { Attempt } from "../../domain/attempt.ts";
 import { CALLBACKS_PER_TASK_MAX } from "../../domain/callback.ts";
 import type { Delivery } from "../../domain/delivery.ts";
-import type { HistoryPage } from "../../service/callback-ports.ts";
+import type { DeliveryFilter, HistoryPage } from "../../service/callback-ports.ts";
 import type { CallbackHistory, Counts, Store } from "../../service/ports.ts";
 import { healthColumns } from "./callback-health.ts";
 import { asNeeded } from "./as-needed.ts";
@@ -28,12 +29,16 @@ const bound = sql.placeholder;
 
 const FIRST_PAGE: HistoryPage = { after: null, limit: CALLBACKS_PER_TASK_MAX, statuses: null, since: null };
 
-export function historyVerbs({ db }: SqliteConnection): Pick<Store, "deliveryHistory" | "counts"> {
-  const prepared = asNeeded({ history: () => prepareHistory(db), totals: () => prepareTotals(db) });
+export function historyVerbs({ db }: SqliteConnection): Pick<Store, "deliveryHistory" | "callbackCount" | "counts"> {
+  const prepared = asNeeded({
+    history: () => prepareHistory(db),
+    number: () => prepareNumber(db),
+    totals: () => prepareTotals(db),
+  });
 
   function historyOf(principal: string, taskId: string, page: HistoryPage): CallbackHistory[] {
     const { history } = prepared;
-    const filter = { ...filterParameters(page), isFiltered: page.statuses === null && page.since === null ? 0 : 1 };
+    const filter = callbackFilter(page);
     const after = { afterTime: page.after?.registeredAt ?? -1, afterId: page.after?.id ?? "" };
     const listed = history.callbacks.all({ principal, taskId, limit: page.limit, ...after, ...filter });
     const key = { ...filter, ids: JSON.stringify(listed.map(({ id }) => id)) };
@@ -50,6 +55,9 @@ export function historyVerbs({ db }: SqliteConnection): Pick<Store, "deliveryHis
       // One transaction, so that the three reads tell of one moment.
       return db.transaction(() => historyOf(principal, taskId, page));
     },
+    async callbackCount(principal, taskId, filter) {
+      return prepared.number.get({ principal, taskId, ...callbackFilter(filter) })?.count ?? 0;
+    },
     async counts(): Promise<Counts> {
       const { totals } = prepared;
       return db.transaction(() => ({
@@ -62,6 +70,10 @@ export function historyVerbs({ db }: SqliteConnection): Pick<Store, "deliveryHis
   };
 }
 
+function callbackFilter(filter: DeliveryFilter) {
+  return { ...filterParameters(filter), isFiltered: filter.statuses === null && filter.since === null ? 0 : 1 };
+}
+
 export type DeliveryRow = Omit<Delivery, "attempts"> & { readonly callbackId: string };
 
 export function toDelivery(row: DeliveryRow, made: readonly (Attempt & { readonly deliveryId: string })[]): Delivery {
@@ -72,17 +84,31 @@ export function toDelivery(row: DeliveryRow, made: readonly (Attempt & { readonl
   };
 }
 
-function prepareHistory(db: SqliteConnection["db"]) {
-  const isOfTask = and(
-    isGiven(callbacks.principal, "principal"),
-    isGiven(callbacks.taskId, "taskId"),
-    callbackIsRegistered,
-  );
-  const isAfter = sql`(${callbacks.registeredAt}, ${callbacks.id}) > (${bound("afterTime")}, ${bound("afterId")})`;
+const isOfTask = and(
+  isGiven(callbacks.principal, "principal"),
+  isGiven(callbacks.taskId, "taskId"),
+  callbackIsRegistered,
+);
+
+/** Unless there is no filter: whether the callback has such deliveries. */
+function callbackMatches(db: SqliteConnection["db"]) {
   const matching = db
     .select({ id: deliveries.id })
     .from(deliveries)
     .where(and(eq(deliveries.callbackId, callbacks.id), deliveryMatches));
+  return or(sql`${bound("isFiltered")} = 0`, exists(matching));
+}
+
+function prepareNumber(db: SqliteConnection["db"]) {
+  return db
+    .select({ count: count() })
+    .from(callbacks)
+    .where(and(isOfTask, callbackMatches(db)))
+    .prepare();
+}
+
+function prepareHistory(db: SqliteConnection["db"]) {
+  const isAfter = sql`(${callbacks.registeredAt}, ${callbacks.id}) > (${bound("afterTime")}, ${bound("afterId")})`;
   // Read from its attempts, which are few: a column of its own would be one more write for each delivery.
   // Raw, since Drizzle leaves out the names of tables here.
   const lastDeliveryAt = sql.raw(`(
@@ -93,6 +119,7 @@ function prepareHistory(db: SqliteConnection["db"]) {
     sql`${deliveries.callbackId} in (select value from json_each(${bound("ids")}))`,
     deliveryMatches,
   );
+  const isAmongNewest = sql`${attempts.number} > ${deliveries.attemptCount} - ${sql.raw(String(ATTEMPTS_LISTED_MAX))}`;
   return {
     callbacks: db
       .select({
@@ -105,7 +132,7 @@ function prepareHistory(db: SqliteConnection["db"]) {
         health: { ...healthColumns, lastDeliveryAt },
       })
       .from(callbacks)
-      .where(and(isOfTask, isAfter, or(sql`${bound("isFiltered")} = 0`, exists(matching))))
+      .where(and(isOfTask, isAfter, callbackMatches(db)))
       .orderBy(asc(callbacks.registeredAt), asc(callbacks.id))
       .limit(most("limit"))
       .prepare(),
@@ -136,7 +163,7 @@ function prepareHistory(db: SqliteConnection["db"]) {
       })
       .from(deliveries)
       .innerJoin(attempts, eq(attempts.deliveryId, deliveries.id))
-      .where(isListed)
+      .where(and(isListed, isAmongNewest))
       .orderBy(asc(attempts.number))
       .prepare(),
   };

@@ -86,7 +86,7 @@ function verbsOf(connection: SqliteConnection, newId: NewId, cipher: SecretCiphe
     ...lazily(() => deliveryVerbs(connection, cipher), ...DELIVERY_VERBS),
     ...lazily(() => expiryVerbs(connection), "expireDeliveries", "outlook"),
     ...lazily(() => redeliveryVerbs(connection), "redeliver"),
-    ...lazily(() => historyVerbs(connection), "deliveryHistory", "counts"),
+    ...lazily(() => historyVerbs(connection), "deliveryHistory", "callbackCount", "counts"),
     ...lazily(() => inboxVerbs(connection), "recordReceived", "listReceived"),
     ...lazily(() => pruningVerbs(connection), "pruneHistory"),
     ...lazily(() => subscriptionVerbs(connection, newId, cipher), ...SUBSCRIPTION_VERBS),

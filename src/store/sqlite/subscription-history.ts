@@ -1,5 +1,6 @@
 import { and, asc, desc, eq, sql } from "./drizzle.ts";
 import type { InferSelectModel } from "drizzle-orm";
+import { ATTEMPTS_LISTED_MAX } from "../../domain/attempt.ts";
 import type { Delivery } from "../../domain/delivery.ts";
 import type { Store } from "../../service/ports.ts";
 import type { ListedSubscription, SubscriptionPage } from "../../service/subscription-ports.ts";
@@ -21,7 +22,12 @@ export function subscriptionHistoryVerbs({ db }: SqliteConnection): Pick<Store, 
   function deliveriesOf(callbackId: string, limit: number): Delivery[] {
     return statements.deliveries
       .all({ callbackId, limit })
-      .map((row) => toDelivery(row, statements.attempts.all({ deliveryId: row.id })));
+      .map((row) =>
+        toDelivery(
+          row,
+          statements.attempts.all({ deliveryId: row.id, before: row.attemptCount - ATTEMPTS_LISTED_MAX }),
+        ),
+      );
   }
 
   function list(principal: string, { after, limit, now, deliveries: newest }: SubscriptionPage): ListedSubscription[] {
@@ -86,7 +92,7 @@ function prepare(db: SqliteConnection["db"]) {
         error: attempts.error,
       })
       .from(attempts)
-      .where(isGiven(attempts.deliveryId, "deliveryId"))
+      .where(and(isGiven(attempts.deliveryId, "deliveryId"), sql`${attempts.number} > +${bound("before")}`))
       .orderBy(asc(attempts.number))
       .prepare(),
   };

@@ -1,0 +1,27 @@
+/** Each wait holds a connection, so that they are bounded; half of them are left for other principals. */
+const WAITS_MAX = 1000;
+const WAITS_PER_PRINCIPAL_MAX = 500;
+
+export interface WaitSlots {
+  /** Returns what frees the slot, or null: there is none. */
+  take(principal: string): (() => void) | null;
+}
+
+export function createWaitSlots(most = WAITS_MAX, mostPerPrincipal = WAITS_PER_PRINCIPAL_MAX): WaitSlots {
+  const taken = new Map<string, number>();
+  let total = 0;
+  return {
+    take(principal) {
+      const own = taken.get(principal) ?? 0;
+      if (total >= most || own >= mostPerPrincipal) return null;
+      total++;
+      taken.set(principal, own + 1);
+      return () => {
+        total--;
+        const left = (taken.get(principal) ?? 1) - 1;
+        if (left === 0) taken.delete(principal);
+        else taken.set(principal, left);
+      };
+    },
+  };
+}

@@ -1,0 +1,41 @@
+import { z } from "zod";
+import type { Tasks } from "../../service/tasks.ts";
+import { clientGivenId, wholeNumber } from "../arguments.ts";
+import { readTask, taskReading } from "../task-reading.ts";
+import { waitForEnd } from "../tasks/waiting.ts";
+import type { WaitingNeeds } from "../tasks/waiting.ts";
+import { defineTool } from "../tool.ts";
+import type { Tool } from "../tool.ts";
+
+const DESCRIPTION = [
+  "Waits for a task's end and answers as get_task_result, for clients that cannot receive a POST.",
+  "If status is still pending or running, call it again.",
+].join(" ");
+
+const WAIT_MS_MAX = 3_600_000;
+
+const input = z.strictObject({
+  task_id: clientGivenId().describe("The task's id."),
+  wait_ms: wholeNumber(0, WAIT_MS_MAX).optional().describe("Default and maximum: the server's RUN_TASK_WAIT_MS."),
+});
+
+export interface WaitForTaskNeeds extends WaitingNeeds {
+  readonly tasks: Pick<Tasks, "find" | "read" | "untilEnded" | "onProgress">;
+}
+
+export function createWaitForTask(needs: WaitForTaskNeeds): Tool {
+  return defineTool({
+    name: "wait_for_task",
+    title: "Wait for a task's end",
+    description: DESCRIPTION,
+    annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
+    input,
+    output: taskReading,
+    async answer({ task_id, wait_ms = WAIT_MS_MAX }, principal, call) {
+      const task = await needs.tasks.find(principal, task_id);
+      const runTaskWaitMs = Math.min(wait_ms, needs.runTaskWaitMs);
+      await waitForEnd(call, task, null, { ...needs, runTaskWaitMs });
+      return readTask(principal, task_id, needs);
+    },
+  });
+}
