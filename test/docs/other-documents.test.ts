@@ -39,6 +39,7 @@ test("every link from one document to another leads somewhere", () => {
     "README.md",
     "CONTRIBUTING.md",
     "bench/README.md",
+    "test/clients/README.md",
     ...readdirSync(new URL("docs/", project)).map((name) => `docs/${name}`),
   ];
   const links = names.flatMap((from) =>
