@@ -1,20 +1,20 @@
 /** Which of the packages that the rows need are there. This folder's are installed apart from the project's own. */
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { fileURLToPath } from "node:url";
 
 interface Lockfile {
   readonly packages: Readonly<Record<string, { readonly version: string } | undefined>>;
 }
 
 export const HOW_TO_INSTALL = "npm ci --prefix test/clients";
-const folder = new URL("./", import.meta.url);
-const project = new URL("../../", import.meta.url);
+const folder = homeAt("./");
+const project = homeAt("../../");
 
 /** Set where every row must run, as in CI: what is not installed is then an error. */
 const REQUIRED = process.env["CLIENTS_REQUIRED"] === "1";
 
 export interface Installed {
+  readonly version: string;
   readonly skipped: boolean;
   /** Throws where it must be there and is not. */
   readonly require: () => void;
@@ -31,7 +31,7 @@ export function titled<Item extends { readonly package: string }>(
     const require = (): void => {
       if (missing !== null) throw new Error(`${item.package}: ${missing}`);
     };
-    return [`${nameOf(item)} ${version}${skipped ? ` (${missing})` : ""}`, item, { skipped, require }];
+    return [`${nameOf(item)} ${version}${skipped ? ` (${missing})` : ""}`, item, { version, skipped, require }];
   });
 }
 
@@ -54,12 +54,22 @@ export function placeOf(name: string): string {
   return createRequire(import.meta.url).resolve(name);
 }
 
-function lockedIn(home: URL, name: string): string | null {
-  const { packages } = JSON.parse(readFileSync(new URL("package-lock.json", home), "utf8")) as Lockfile;
-  return packages[`node_modules/${name}`]?.version ?? null;
+/** A folder with a lockfile. */
+interface Home {
+  readonly url: URL;
+  readonly locked: Lockfile["packages"];
 }
 
-function installedIn(home: URL, name: string): string | null {
-  const manifest = fileURLToPath(new URL(`node_modules/${name}/package.json`, home));
+function homeAt(path: string): Home {
+  const url = new URL(path, import.meta.url);
+  return { url, locked: (JSON.parse(readFileSync(new URL("package-lock.json", url), "utf8")) as Lockfile).packages };
+}
+
+function lockedIn({ locked }: Home, name: string): string | null {
+  return locked[`node_modules/${name}`]?.version ?? null;
+}
+
+function installedIn({ url }: Home, name: string): string | null {
+  const manifest = new URL(`node_modules/${name}/package.json`, url);
   return existsSync(manifest) ? (JSON.parse(readFileSync(manifest, "utf8")) as { version: string }).version : null;
 }
