@@ -33,10 +33,10 @@ export const PRELOAD = [new URL("print-protocol-version.mjs", import.meta.url).h
 export const TIMEOUT_MS = 180_000;
 
 const HOST = fileURLToPath(new URL("host.mjs", import.meta.url));
-/** For the process and all that it starts. */
-const LOOPBACK_ONLY = { NODE_OPTIONS: `--import=${new URL("loopback-only.mjs", import.meta.url).href}` };
+/** For a client's process and all that it starts. */
+export const LOOPBACK_ONLY = { NODE_OPTIONS: `--import=${new URL("loopback-only.mjs", import.meta.url).href}` };
 /** Nothing is reported to the makers of the clients. */
-const QUIET = {
+export const QUIET = {
   DO_NOT_TRACK: "1",
   LANGSMITH_TRACING: "false",
   MASTRA_TELEMETRY_DISABLED: "1",

@@ -5,7 +5,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { TIMEOUT_MS } from "../clients/drive.ts";
+import { LOOPBACK_ONLY, QUIET, TIMEOUT_MS } from "../clients/drive.ts";
 import { placeOf, titled } from "../clients/installed.ts";
 import { ROWS } from "../clients/rows.ts";
 import {
@@ -131,8 +131,8 @@ function beside(packageName: string, text: string): string {
 }
 
 async function printedBy(file: string, env: Readonly<Record<string, string>>): Promise<string> {
-  const quiet = { MASTRA_TELEMETRY_DISABLED: "1", OPENAI_AGENTS_DISABLE_TRACING: "1" };
-  const { stdout } = await run(process.execPath, [file], { env: { PATH: process.env["PATH"], ...quiet, ...env } });
+  const around = { PATH: process.env["PATH"], ...LOOPBACK_ONLY, ...QUIET };
+  const { stdout } = await run(process.execPath, [file], { env: { ...around, ...env } });
   return stdout;
 }
 
