@@ -1,7 +1,7 @@
 /** The README's tables, held against the code and a live server. */
 import { expect, test } from "vitest";
 import { readConfig, SETTING_NAMES } from "../../src/config.ts";
-import { quotedIn, readDocument, sectionOf, tableOf } from "../support/readme.ts";
+import { quotedIn, readDocument, sectionOf, tableOf, documentsUnder } from "../support/readme.ts";
 import { startServer } from "../support/server.ts";
 
 interface ListedTool {
@@ -82,9 +82,18 @@ function scheduleIn(section: string) {
   return { waitsMs, jitter: Number(percent) / 100, attempts };
 }
 
+/** Set in examples, and read by others: the Inspector, a worker, Claude Code. */
+const OF_OTHERS = [
+  "DANGEROUSLY_OMIT_AUTH",
+  "CLIENT_PORT",
+  "WORKER_TOKEN",
+  "CLAUDE_CODE_DISABLE_MCP_TASK_BACKGROUND",
+  "CLAUDE_CODE_DISABLE_MCP_TASKS",
+];
+
 test("a setting in an example is a setting", () => {
-  const known = new Set([...SETTING_NAMES, "DANGEROUSLY_OMIT_AUTH", "CLIENT_PORT", "WORKER_TOKEN"]);
-  const documents = ["any-client", "ai-sdk", "chatgpt"].map((name) => readDocument(`docs/connect-${name}.md`));
+  const known = new Set([...SETTING_NAMES, ...OF_OTHERS]);
+  const documents = documentsUnder("docs").map(readDocument);
   const set = [...[readme, ...documents].join("").matchAll(/\b([A-Z]+(?:_[A-Z]+)+)=/g)].map(([, name = ""]) => name);
   expect(set.filter((name) => !known.has(name))).toEqual([]);
 });

@@ -18,7 +18,7 @@ const { bin } = z
 const INSPECTOR = join(dirname(MANIFEST), bin["mcp-inspector"]);
 /** What the launcher imports for `--cli`. */
 const COMMAND_LINE = pathToFileURL(join(dirname(MANIFEST), "clients", "cli", "build", "index.js")).href;
-const CALLS = fileURLToPath(new URL("inspector-calls.mjs", import.meta.url));
+const CALLS = fileURLToPath(new URL("../support/inspector-calls.mjs", import.meta.url));
 const TOOL_ERROR_EXIT = 5;
 
 describe.each([[], ["--protocol-era", "modern"]])("the Inspector's command line %s %s", (...era) => {

@@ -1,5 +1,5 @@
 /** The project's documents as data, so that tests can hold them against the code. */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 
 export interface Block {
   /** What stands after the fence: sh, json, text, js, http. */
@@ -9,6 +9,12 @@ export interface Block {
 
 export function readDocument(name: string): string {
   return readFileSync(new URL(`../../${name}`, import.meta.url), "utf8");
+}
+
+/** The documents in a folder and in those below it, by their paths within the project. */
+export function documentsUnder(folder: string): readonly string[] {
+  const paths = readdirSync(new URL(`../../${folder}/`, import.meta.url), { recursive: true, encoding: "utf8" });
+  return paths.filter((path) => path.endsWith(".md")).map((path) => `${folder}/${path}`);
 }
 
 /** What stands under a heading of any level, up to the next heading of that level or a higher one. */

@@ -1,4 +1,4 @@
-/** What docs/connect-*.md show, and the programs in examples/, held against a live server. */
+/** What the pages of docs/connect show of MCP Events, and the programs in examples/, held against a live server. */
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
@@ -14,9 +14,9 @@ import { startServer } from "../support/server.ts";
 import type { TestServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
 
-const anyClient = readDocument("docs/connect-any-client.md");
-const aiSdk = readDocument("docs/connect-ai-sdk.md");
-const chatGpt = readDocument("docs/connect-chatgpt.md");
+const anyClient = readDocument("docs/connect/any-client.md");
+const aiSdk = readDocument("docs/connect/ai-sdk.md");
+const chatGpt = readDocument("docs/connect/chatgpt.md");
 const RECEIVER = "http://127.0.0.1:8022";
 
 interface Message {
