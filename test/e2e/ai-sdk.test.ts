@@ -106,9 +106,8 @@ test("a delivery that overtakes the answer to the subscribe is refused with 503,
   agent.store.beforeUpdate = () => until("the event came too early", () => agent.answers.length === 2);
   await events.subscribe({ name: "task_finished", delivery: agent.delivery, cursor });
   agent.store.beforeUpdate = async () => {};
-  const refusedAt = Date.now();
+  await server.waitForLine(/returned status 503, next attempt in 2 s/);
   await agent.waitForEvents(1);
-  expect(Date.now() - refusedAt).toBeLessThan(4000);
   expect(agent.answers.map(({ status }) => status)).toEqual([200, 503, 204]);
   const [, early, later] = agent.answers;
   expect([later!.body, later!.headers["webhook-id"]]).toEqual([early!.body, early!.headers["webhook-id"]]);
@@ -185,4 +184,4 @@ test("whose token is taken away is told so once, the AI SDK drops the subscripti
   const list = await callTool(third.url, "list_subscriptions", {}, "a-token");
   expect(list).toMatchObject({ subscriptions: [{ subscription_id: alice.id, status: "ended" }] });
   expect(alice.agent.terminations).toHaveLength(1);
-}, 90_000);
+});

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from "vitest";
-import { callTool, history, register, start } from "../support/call-tool.ts";
+import { callTool, history, register, settledDelivery, start } from "../support/call-tool.ts";
 import { startReceiver } from "../support/receiver.ts";
 import { sources, startServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
@@ -112,10 +112,9 @@ test("registering after the end delivers at once", async () => {
   await receiver.waitFor(1);
 });
 
-test("a receiver that refuses, hangs, redirects, answers 500 or 100 MB: each is in the history, and the server goes on", async () => {
-  const server = await startServer({ env: { RETRY_SCHEDULE_MS: "", ATTEMPT_TIMEOUT_MS: "400" } });
+test("a receiver that refuses, redirects, answers 500 or 100 MB: each is in the history, and the server goes on", async () => {
+  const server = await startServer({ env: { RETRY_SCHEDULE_MS: "" } });
   const receiver = await startReceiver((request, response) => {
-    if (request.path === "/hang") return;
     if (request.path === "/redirect") response.writeHead(307, { location: `${receiver.url}/elsewhere` }).end();
     else if (request.path === "/500") response.writeHead(500).end("oops");
     else if (request.path === "/flood") flood(response);
@@ -124,7 +123,7 @@ test("a receiver that refuses, hangs, redirects, answers 500 or 100 MB: each is 
   onTestFinished(() => receiver.close());
   const gone = await startReceiver();
   await gone.close();
-  const urls = ["/hang", "/redirect", "/500", "/flood", "/fine"].map((path) => receiver.url + path);
+  const urls = ["/redirect", "/500", "/flood", "/fine"].map((path) => receiver.url + path);
   for (const [index, url] of [...urls, gone.url].entries()) await register(server.url, "t1", `c${index}`, url);
   await start(server.url, "t1");
   await server.waitForLine("📞 All callbacks sent for t1");
@@ -136,7 +135,6 @@ test("a receiver that refuses, hangs, redirects, answers 500 or 100 MB: each is 
       delivery!.attempts[0]!.error,
     ]),
   ).toEqual([
-    ["exhausted", null, "timeout"],
     ["exhausted", 307, "http_3xx"],
     ["exhausted", 500, "http_5xx"],
     ["delivered", 200, null],
@@ -144,7 +142,20 @@ test("a receiver that refuses, hangs, redirects, answers 500 or 100 MB: each is 
     ["exhausted", null, "connection_refused"],
   ]);
   expect(receiver.requests.some(({ path }) => path === "/elsewhere")).toBe(false);
-  expect(server.lines).toContain("❌ Gave up on callback to c2 after 1 attempts: http_5xx");
+  expect(server.lines).toContain("❌ Gave up on callback to c1 after 1 attempts: http_5xx");
+});
+
+test("a receiver that hangs is in the history as a timeout, and the server goes on", async () => {
+  const server = await startServer({ env: { RETRY_SCHEDULE_MS: "", ATTEMPT_TIMEOUT_MS: "100" } });
+  const receiver = await startReceiver(() => {});
+  onTestFinished(() => receiver.close());
+  await register(server.url, "t1", "c1", `${receiver.url}/hang`);
+  await start(server.url, "t1");
+  expect(await settledDelivery(server.url, "t1")).toMatchObject({
+    status: "exhausted",
+    attempts: [{ status_code: null, error: "timeout" }],
+  });
+  await server.waitForLine("❌ Gave up on callback to c1 after 1 attempts: timeout");
 });
 
 function flood(response: import("node:http").ServerResponse): void {

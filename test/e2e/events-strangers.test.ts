@@ -251,7 +251,9 @@ test("the challenge is signed with the secret of its own request and never the s
 });
 
 test("410 and 413 are final, the subscription lives on; after an unsubscribe a retry that was waiting is not sent", async () => {
-  const server = await startServer({ env: { EVENTS_RETRY_SCHEDULE_MS: "200,200,200,200,200,200,200,200,200" } });
+  const waitMs = 1500;
+  const env = { EVENTS_RETRY_SCHEDULE_MS: `${waitMs},${waitMs},${waitMs}`, DEMO_TASK_MS: "0" };
+  const server = await startServer({ env, clockAt: Date.now() });
   const receiver = await startEventsReceiver();
   const subscription = subscriptionTo(receiver.hook);
   await subscribe(server, subscription);
@@ -266,7 +268,7 @@ test("410 and 413 are final, the subscription lives on; after an unsubscribe a r
   expect(receiver.posts).toHaveLength(2);
   receiver.respondWith(503);
   await callTool(server.url, "start_task_with_callbacks", { task_id: "busy", client_id: "c" });
-  await receiver.waitFor(3);
+  await server.sleepsFor(waitMs);
   await ask(server, "events/unsubscribe", subscription);
   // What is under way may finish; what waits is cancelled in the same transaction as the end.
   const ended = await until("nothing is open", async () => {
@@ -281,12 +283,17 @@ test("410 and 413 are final, the subscription lives on; after an unsubscribe a r
     status: "ended",
     deliveries: [{ status: "cancelled" }, { status: "exhausted" }, { status: "exhausted" }],
   });
-  const before = receiver.posts.length;
   const marker = await startEventsReceiver();
   await subscribe(server, subscriptionTo(marker.hook));
   marker.respondWith((_, response) => response.writeHead(marker.posts.length < 3 ? 503 : 204).end());
   await callTool(server.url, "start_task_with_callbacks", { task_id: "later", client_id: "c" });
-  // Two waits of another subscription are two of this one's.
+  // Two waits of another subscription are two of this one's, which ends a millisecond before.
+  await server.advance(1);
+  for (const count of [1, 2]) {
+    await marker.waitFor(count);
+    await server.sleepsFor(waitMs);
+    await server.advance(waitMs);
+  }
   await marker.waitFor(3);
-  expect(receiver.posts).toHaveLength(before);
+  expect(receiver.posts).toHaveLength(3);
 });

@@ -15,6 +15,7 @@ import { createServer } from "node:http";
 import type { IncomingHttpHeaders, RequestListener, ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { Server } from "node:net";
+import { HANG_MS } from "./until.ts";
 
 export interface ReceivedRequest {
   readonly method: string;
@@ -83,7 +84,7 @@ export async function startReceiver(handler = replying(204), options: ReceiverOp
     respondWith(answer: Handler | number, body?: string, headers?: Readonly<Record<string, string>>) {
       respond = typeof answer === "function" ? answer : replying(answer, body, headers);
     },
-    async waitFor(wanted, deadlineMs = 10_000) {
+    async waitFor(wanted, deadlineMs = HANG_MS) {
       const signal = AbortSignal.timeout(deadlineMs);
       while (!(typeof wanted === "number" ? requests.length >= wanted : requests.some(wanted))) {
         await once(arrivals, "request", { signal });

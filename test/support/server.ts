@@ -7,7 +7,6 @@ import { temporaryFolder } from "./builders.ts";
 import { portOf } from "./receiver.ts";
 import { spawnServer } from "./spawn-server.ts";
 import type { ServerProcess, SpawnOptions } from "./spawn-server.ts";
-import { until } from "./until.ts";
 
 export { cli, serverEnv, sources } from "./spawn-server.ts";
 
@@ -21,28 +20,15 @@ export interface TestServer extends ServerProcess {
 export interface ServerOptions extends Omit<SpawnOptions, "file"> {
   /** The database; a new one of the test's own unless named. */
   readonly file?: string;
-  /** A port on which /health is asked, for a server whose LOG_LEVEL keeps it from saying that it listens. */
-  readonly quietOnPort?: number;
 }
 
 /** Spawns the real server and waits until it listens; it ends with the test. */
 export async function startServer(options: ServerOptions = {}): Promise<TestServer> {
-  const { file = join(temporaryFolder(), "callbacks.db"), quietOnPort } = options;
-  const env = quietOnPort === undefined ? {} : { PORT: String(quietOnPort) };
-  const server = spawnServer({ ...options, file, env: { ...env, ...options.env } });
+  const { file = join(temporaryFolder(), "callbacks.db") } = options;
+  const server = spawnServer({ ...options, file });
   onTestFinished(() => server.kill());
-  const port = quietOnPort === undefined ? await server.listening() : await answeringPort(quietOnPort);
+  const port = await server.listening();
   return { ...server, url: `http://127.0.0.1:${port}`, port, file };
-}
-
-async function answeringPort(port: number): Promise<number> {
-  const isUp = (): Promise<boolean> =>
-    fetch(`http://127.0.0.1:${port}/health`).then(
-      ({ ok }) => ok,
-      () => false,
-    );
-  await until("it answers", isUp, 25_000);
-  return port;
 }
 
 /** One that was free a moment ago, from below those that the system gives to others who ask for any. */
