@@ -13,29 +13,24 @@ let nowMs = Number(process.env.CLOCK_AT_MS);
 /** Whole, so that what is left of a wait is. */
 let passedMs = Math.ceil(performance.now());
 let asking = [];
-const sleeps = new Map();
+const sleeps = new Set();
 
 performance.now = () => passedMs;
 
 globalThis.heldClock = {
   now: () => nowMs,
   setTimeout(end, ms) {
-    if (ms <= 0) return setTimeout(end, ms);
-    // A timer that never rings, so that clearTimeout ends this sleep as it would any other.
-    const timer = setTimeout(() => {}, 2 ** 31 - 1);
-    sleeps.set(timer, { dueMs: passedMs + ms, end });
+    if (ms <= 0) return void setImmediate(() => end());
+    const sleep = { dueMs: passedMs + ms, end };
+    sleeps.add(sleep);
     setImmediate(answer);
-    return timer;
+    return sleep;
   },
+  clearTimeout: (sleep) => void sleeps.delete(sleep),
 };
 
-function pending() {
-  for (const timer of sleeps.keys()) if (timer._destroyed) sleeps.delete(timer);
-  return [...sleeps].toSorted(([, left], [, right]) => left.dueMs - right.dueMs);
-}
-
 function answer() {
-  const leftMs = new Set(pending().map(([, { dueMs }]) => dueMs - passedMs));
+  const leftMs = new Set([...sleeps].map(({ dueMs }) => dueMs - passedMs));
   for (const { id } of asking.filter(({ ms }) => leftMs.has(ms))) process.send({ answered: id });
   asking = asking.filter(({ ms }) => !leftMs.has(ms));
 }
@@ -43,34 +38,31 @@ function answer() {
 function advance(ms) {
   nowMs += ms;
   passedMs += ms;
-  for (const [timer, { dueMs, end }] of pending()) {
-    if (dueMs > passedMs || timer._destroyed) continue;
-    sleeps.delete(timer);
-    end();
-  }
+  const due = [...sleeps].filter(({ dueMs }) => dueMs <= passedMs).toSorted((left, right) => left.dueMs - right.dueMs);
+  for (const sleep of due) if (sleeps.delete(sleep)) sleep.end();
 }
 
-process.on("message", (question) => {
-  const { id } = question;
-  if (question.sleeps !== undefined) {
-    asking.push({ id, ms: question.sleeps });
+process.on("message", ({ id, sleeps: ms, advance: byMs = 0, jump = 0 }) => {
+  if (ms !== undefined) {
+    asking.push({ id, ms });
     return answer();
   }
-  if (question.advance !== undefined) advance(question.advance);
-  if (question.jump !== undefined) nowMs += question.jump;
+  advance(byMs);
+  nowMs += jump;
   process.send({ answered: id });
 });
 // The channel alone must not keep the server alive.
 process.channel.unref();
 
 /** In the sources and in the bundle. */
-const ITS_CLOCK = /(systemClock(?:: Clock)? = \{\s*now: )\(\) => Date\.now\(\)([^]*?)setTimeout\(end, ms\)/;
+const ITS_CLOCK = /systemClock(: Clock)? = \{[^]*?\n\};/;
+const held = (clock) =>
+  clock.replace("Date.now()", "heldClock.now()").replaceAll(/\b(set|clear)Timeout\(/g, "heldClock.$1Timeout(");
 
 registerHooks({
   load(url, context, next) {
     const loaded = next(url, context);
     const text = /\.(ts|js)$/.test(url) ? Buffer.from(loaded.source ?? "").toString() : "";
-    if (!ITS_CLOCK.test(text)) return loaded;
-    return { ...loaded, source: text.replace(ITS_CLOCK, "$1heldClock.now$2heldClock.setTimeout(end, ms)") };
+    return ITS_CLOCK.test(text) ? { ...loaded, source: text.replace(ITS_CLOCK, held) } : loaded;
   },
 });

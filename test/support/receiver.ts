@@ -103,8 +103,7 @@ export async function startReceiver(handler = replying(204), options: ReceiverOp
       return [...requests];
     },
     async idle() {
-      const signal = AbortSignal.timeout(HANG_MS);
-      while (openConnections > 0) await once(arrivals, "idle", { signal });
+      if (openConnections > 0) await once(arrivals, "idle", { signal: AbortSignal.timeout(HANG_MS) });
     },
     close() {
       const { promise: closed, resolve } = Promise.withResolvers<void>();

@@ -25,11 +25,13 @@ export function openChannel(child: ChildProcess, exited: Promise<unknown>): Serv
     if (port !== undefined) listening.resolve(port);
     if (answered !== undefined) open.get(answered)?.resolve();
   });
-  void exited.then(() => {
+  async function failAtItsEnd(): Promise<void> {
+    await exited;
     const hasEnded = new Error("The server has ended");
     listening.reject(hasEnded);
     for (const { reject } of open.values()) reject(hasEnded);
-  });
+  }
+  void failAtItsEnd();
 
   return {
     port: () => listening.promise,
