@@ -8,7 +8,7 @@ import { history } from "../../bench/scenarios/history.ts";
 import { HANG_MS } from "../support/until.ts";
 
 const NO_HASTE = { full: HANG_MS, quick: HANG_MS };
-const context = { program: "sources", size: "smallest", say: () => {} } as const;
+const context = { program: "bundle", size: "smallest", say: () => {} } as const;
 const notInterrupted = new AbortController().signal;
 
 test("a database is filled with copies of what the server itself wrote, and the server goes on with it", async () => {
