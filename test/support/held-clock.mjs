@@ -62,7 +62,7 @@ const held = (clock) =>
 registerHooks({
   load(url, context, next) {
     const loaded = next(url, context);
-    const text = /\.(ts|js)$/.test(url) ? Buffer.from(loaded.source ?? "").toString() : "";
-    return ITS_CLOCK.test(text) ? { ...loaded, source: text.replace(ITS_CLOCK, held) } : loaded;
+    if (!Buffer.isBuffer(loaded.source) || !loaded.source.includes("systemClock")) return loaded;
+    return { ...loaded, source: loaded.source.toString().replace(ITS_CLOCK, held) };
   },
 });
