@@ -17,7 +17,8 @@ export const root = fileURLToPath(new URL("..", import.meta.url));
 
 const CLI: Readonly<Record<Program, string>> = {
   sources: join(root, "src/cli.ts"),
-  bundle: join(root, "package/dist/cli.js"),
+  // The tests have made one of their own.
+  bundle: process.env["CLI_UNDER_TEST"] ?? join(root, "package/dist/cli.js"),
 };
 const LOOK_AGAIN_MS = 3;
 

@@ -15,8 +15,8 @@ interface Registered {
 }
 
 const LOOK_AGAIN_MS = 10;
-/** A task takes a moment; in a round the kill comes long before this. */
-const TASK_MS_MAX = 20_000;
+/** Ends a hang: a task takes a moment, and in a round the kill comes long before this. */
+const TASK_MS_MAX = 120_000;
 
 /** Does what is not acknowledged yet of a task, until all of it is or the server is gone. A client's retry repeats a call as it was. */
 export async function carryOut(url: string, task: PlannedTask): Promise<void> {

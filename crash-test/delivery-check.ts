@@ -12,7 +12,7 @@ export interface RecordedAttempt {
   readonly error: string | null;
 }
 
-/** The life of one server process, epoch milliseconds. */
+/** The life of one server process, epoch milliseconds; it ends when all is in that it had sent. */
 export interface Life {
   readonly spawnedAt: number;
   readonly endedAt: number;
@@ -27,6 +27,8 @@ export interface DeliveryFacts {
   /** Nobody listens at its address, so there are attempts without POSTs. */
   readonly refuses: boolean;
   readonly lives: readonly Life[];
+  /** How late a busy machine may be. */
+  readonly lateMs: number;
 }
 
 export interface DeliveryFindings {
@@ -38,10 +40,6 @@ export interface DeliveryFindings {
 
 /** Clocks are read in whole milliseconds, and a timer may be a whole one early. */
 const ROUNDING_MS = 2;
-/** No server sends so soon after its spawn: a POST seen then was in the sockets when the server before it was killed. */
-const BOOT_MS = 50;
-/** How late a busy machine may be. */
-const LATE_MS = 1500;
 
 /** Throws BrokenInvariant. */
 export function checkDelivery(facts: DeliveryFacts): DeliveryFindings {
@@ -80,14 +78,14 @@ function dueAfter(attempt: RecordedAttempt | undefined): number {
 }
 
 /** Which POST was which attempt, both in order; a POST before the next attempt's begin that fits none is unrecorded. */
-function matched({ attempts, posts }: DeliveryFacts) {
+function matched({ attempts, posts, lateMs }: DeliveryFacts) {
   const seen = new Map<RecordedAttempt, Post>();
   const unrecorded: Post[] = [];
   let index = 0;
   for (const [at, attempt] of attempts.entries()) {
     const next = attempts[at + 1]?.startedAt ?? Infinity;
     // What was answered was seen before the attempt ended; what ran out of time may be seen later.
-    const latest = Math.min(attempt.endedAt + (attempt.error === "timeout" ? LATE_MS : ROUNDING_MS), next);
+    const latest = Math.min(attempt.endedAt + (attempt.error === "timeout" ? lateMs : ROUNDING_MS), next);
     for (; index < posts.length && posts[index]!.at < attempt.startedAt - ROUNDING_MS; index++) {
       unrecorded.push(posts[index]!);
     }
@@ -112,12 +110,13 @@ function checkOutcome(name: string, { number, statusCode, error }: RecordedAttem
 }
 
 /** Only a kill excuses a POST that no attempt tells of: it was under way then, and the last of that server for the delivery. */
-function checkUnrecorded({ name, attempts, lives }: DeliveryFacts, post: Post, unrecorded: readonly Post[]): void {
+function checkUnrecorded(facts: DeliveryFacts, post: Post, unrecorded: readonly Post[]): void {
+  const { name, attempts, lives, lateMs } = facts;
   const before = attempts.findLast(({ endedAt }) => endedAt < post.at);
   mustHold(before?.error !== null, `${name} was sent again after its success was recorded`);
   mustHold(before === undefined || post.at >= dueAfter(before), `${name} was sent again before its time`);
-  const life = lives.findLast(({ spawnedAt }) => spawnedAt + BOOT_MS <= post.at);
-  const inFlight = life !== undefined && life.endedAt - post.at < ATTEMPT_TIMEOUT_MS + LATE_MS;
+  const life = lives.findLast(({ spawnedAt }) => spawnedAt <= post.at);
+  const inFlight = life !== undefined && life.endedAt - post.at < ATTEMPT_TIMEOUT_MS + lateMs;
   mustHold(inFlight, `${name} was sent without a record, and no kill is to blame`);
   const later = attempts.some(({ startedAt }) => startedAt > post.at && startedAt < life.endedAt);
   const others = unrecorded.filter(({ at }) => at > post.at && at < life.endedAt);

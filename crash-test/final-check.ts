@@ -59,6 +59,8 @@ function checkEnd(task: PlannedTask, found: TaskAnswer | null): void {
 export interface Seen {
   readonly receivers: Receivers;
   readonly lives: readonly Life[];
+  /** How late a busy machine may be. */
+  readonly lateMs: number;
 }
 
 /** Throws BrokenInvariant. `history`: null when the task never ran. */
@@ -79,7 +81,7 @@ function checkCallback(
   task: PlannedTask,
   callback: PlannedCallback,
   found: CallbackAnswer | undefined,
-  { receivers, lives }: Seen,
+  { receivers, lives, lateMs }: Seen,
 ): DeliveryFindings {
   const { path, refuses } = callback;
   const posts = receivers.postsFor(path);
@@ -93,7 +95,7 @@ function checkCallback(
   checkContent(name, task, callback, { posts, eventId: delivery.event_id });
   mustHold(delivery.attempt_count === delivery.attempts.length, `${name} counts its attempts wrongly`);
   const attempts = delivery.attempts.map(toRecorded);
-  return checkDelivery({ name, status: delivery.status, attempts, posts, refuses, lives });
+  return checkDelivery({ name, status: delivery.status, attempts, posts, refuses, lives, lateMs });
 }
 
 /** The same id and the same bytes each time, and those of this task's end for this client. */

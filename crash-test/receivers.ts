@@ -22,6 +22,8 @@ export interface Receivers {
   readonly paths: readonly string[];
   /** The address of a callback that will react as `script` says. */
   addressFor(random: Random, path: string, script: Script): string;
+  /** Resolves when no server is connected any more: what one that was killed had sent is in. */
+  idle(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -58,6 +60,9 @@ export async function startReceivers(): Promise<Receivers> {
     addressFor(random, path, script) {
       scripts.set(path, script);
       return `${pick(random, servers).url}${path}`;
+    },
+    async idle() {
+      await Promise.all(servers.map((server) => server.idle()));
     },
     async close() {
       await Promise.all(servers.map((server) => server.close()));

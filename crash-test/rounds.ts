@@ -29,6 +29,8 @@ export interface CrashTest {
   readonly folder: string;
   /** What to run; default: the sources. */
   readonly cli?: string | undefined;
+  /** How late a busy machine may be; default: 1.5 s. */
+  readonly lateMs?: number;
   /** Told now and then how far it is. */
   readonly say?: (progress: string) => void;
 }
@@ -54,7 +56,9 @@ export interface Report {
 
 /** A step that is not reached within this is not waited for: the kill comes then. */
 const STEP_PATIENCE_MS = 1500;
-const SETTLE_MS = 40_000;
+/** Ends a hang. */
+const SETTLE_MS = 180_000;
+const LATE_MS = 1500;
 const CHECKED_AT_ONCE = 8;
 const ROUNDS_BETWEEN_WORDS = 25;
 /** POSTs come to the newest tasks: what is retried over several rounds included. */
@@ -91,12 +95,14 @@ class Driver {
   readonly #kills = new Map<string, number>();
   readonly #verifier: Verifier;
   readonly #running = new Set<ServerProcess>();
+  readonly #lateMs: number;
   #asking: PlannedTask[] = [];
 
   constructor(test: CrashTest, receivers: Receivers) {
     this.#test = test;
     this.#receivers = receivers;
-    this.#verifier = createVerifier(receivers);
+    this.#lateMs = test.lateMs ?? LATE_MS;
+    this.#verifier = createVerifier(receivers, this.#lateMs);
     this.#file = join(test.folder, "callbacks.db");
     this.#random = seededRandom(test.seed, "load");
   }
@@ -136,6 +142,7 @@ class Driver {
     }
     await server.ended();
     killer.abort();
+    await this.#receivers.idle();
     const missed = (await ending) && kill.kind !== "time";
     this.#note(missed ? STEP_MISSED : kill.name, server, { spawnedAt, endedAt: Date.now() });
   }
@@ -198,7 +205,7 @@ class Driver {
     this.#note(NO_KILL, server, { spawnedAt, endedAt: Infinity });
     this.#kills.delete(NO_KILL);
     checkFile(this.#file);
-    const world = { receivers: this.#receivers, lives: this.#lives };
+    const world = { receivers: this.#receivers, lives: this.#lives, lateMs: this.#lateMs };
     return this.#report([
       ...[...histories].map(([task, history]) => checkTask(task, history, world)),
       ...[...subscribed].flatMap(([subscription, answers]) => {

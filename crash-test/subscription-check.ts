@@ -43,7 +43,7 @@ export function checkSubscription(
   subscription: PlannedSubscription,
   answers: readonly SubscriptionAnswer[],
   histories: Histories,
-  { receivers, lives }: Seen,
+  { receivers, lives, lateMs }: Seen,
 ): readonly DeliveryFindings[] {
   const { principal, path, id } = subscription;
   const [found] = answers;
@@ -65,7 +65,7 @@ export function checkSubscription(
     const attempts = delivery.attempts.map(toRecorded);
     return {
       taskId: own[0] === undefined ? null : taskIdOf(own[0]),
-      findings: checkDelivery({ name, status: delivery.status, attempts, posts: own, refuses: false, lives }),
+      findings: checkDelivery({ name, status: delivery.status, attempts, posts: own, refuses: false, lives, lateMs }),
     };
   });
   const taskIds = told.flatMap(({ taskId }) => taskId ?? []);

@@ -36,7 +36,7 @@ export function planSubscription(random: Random, receivers: Receivers, round: nu
 }
 
 /** On a busy machine the receivers of this process are late for the challenge now and then. Nothing was promised, so the client asks again. */
-const TRIES_MAX = 10;
+const TRIES_MAX = 100;
 
 /** Subscribes, unless that was acknowledged. A client that got no answer asks again as before. */
 export async function subscribe(port: number, subscription: PlannedSubscription): Promise<void> {

@@ -28,6 +28,7 @@ const check = (changes: Partial<DeliveryFacts>) =>
     posts: [post(1005, 503), post(1105, 200)],
     refuses: false,
     lives: LIVES,
+    lateMs: 1500,
     ...changes,
   });
 

@@ -1,10 +1,15 @@
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { T0 } from "../support/builders.ts";
 import { callTool, register, settledDelivery, start } from "../support/call-tool.ts";
 import { startReceiver } from "../support/receiver.ts";
 import type { Handler } from "../support/receiver.ts";
 import { startServer } from "../support/server.ts";
 import { mountSmallDisk } from "../support/small-disk.ts";
+
+const TASK_MS = 300;
+/** How long the server waits before it tries again to store what has happened. */
+const STORE_RETRY_MS = 1000;
 
 /** A server whose database is on a small disk, and a receiver. */
 async function setUp(skip: (reason: string) => never, env: Readonly<Record<string, string>> = {}) {
@@ -13,7 +18,8 @@ async function setUp(skip: (reason: string) => never, env: Readonly<Record<strin
   const receiver = await startReceiver();
   onTestFinished(() => receiver.close());
   const file = join(disk.folder, "callbacks.db");
-  const server = await startServer({ file, env });
+  // Its clock stands still, so that nothing ends, or is tried again, before the test says so.
+  const server = await startServer({ file, env: { DEMO_TASK_MS: String(TASK_MS), ...env }, clockAt: T0 });
   return { disk, receiver, file, server, hook: `${receiver.url}/hook` };
 }
 
@@ -30,6 +36,8 @@ test("a full disk: calls get an error, the server goes on, and works again once 
 
   disk.free();
   expect(await start(server.url, "t1")).toMatchObject({ status: "started", registered_callbacks: 1 });
+  await server.sleepsFor(TASK_MS);
+  await server.advance(TASK_MS);
   expect(await settledDelivery(server.url, "t1")).toMatchObject({ status: "delivered", attempt_count: 1 });
   expect(receiver.requests).toHaveLength(1);
 });
@@ -45,11 +53,17 @@ test("a disk that fills up during an attempt: it is recorded once there is room,
   receiver.respondWith(full);
   await register(server.url, "t1", "c1", hook);
   await start(server.url, "t1");
+  await server.sleepsFor(TASK_MS);
+  await server.advance(TASK_MS);
   await server.waitForLine("💥 Internal failure in recordAttempt");
   expect(receiver.requests).toHaveLength(1);
 
   receiver.respondWith(204);
   disk.free();
+  for (const waitMs of [STORE_RETRY_MS, 50]) {
+    await server.sleepsFor(waitMs);
+    await server.advance(waitMs);
+  }
   expect(await settledDelivery(server.url, "t1")).toMatchObject({
     status: "delivered",
     attempts: [
@@ -61,24 +75,28 @@ test("a disk that fills up during an attempt: it is recorded once there is room,
 });
 
 test("a disk that fills up while a task runs: its end is stored once there is room", async ({ skip }) => {
-  const { disk, server, hook, receiver } = await setUp(skip, { DEMO_TASK_MS: "300" });
+  const { disk, server, hook, receiver } = await setUp(skip);
   await register(server.url, "t1", "c1", hook);
   await start(server.url, "t1");
-  await server.waitForLine("🔨");
+  await server.sleepsFor(TASK_MS);
   disk.fill();
+  await server.advance(TASK_MS);
   await server.waitForLine("💥 Internal failure in finishTask");
   disk.free();
+  await server.sleepsFor(STORE_RETRY_MS);
+  await server.advance(STORE_RETRY_MS);
   expect(await settledDelivery(server.url, "t1")).toMatchObject({ status: "delivered", attempt_count: 1 });
   expect(receiver.requests).toHaveLength(1);
 });
 
 test("killed on a full disk: what was acknowledged is there when there is room again", async ({ skip }) => {
-  const { disk, server, hook, receiver, file } = await setUp(skip, { DEMO_TASK_MS: "300" });
+  const { disk, server, hook, receiver, file } = await setUp(skip);
   await register(server.url, "t1", "c1", hook);
   await start(server.url, "t1");
   // Taken up before the disk is full: otherwise there is no end to be stored.
-  await server.waitForLine("🔨");
+  await server.sleepsFor(TASK_MS);
   disk.fill();
+  await server.advance(TASK_MS);
   await server.waitForLine("💥 Internal failure in finishTask");
   await server.kill();
   disk.free();

@@ -4,7 +4,7 @@ import type { Socket } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { register, settledDelivery, start } from "../support/call-tool.ts";
 import { portOf } from "../support/receiver.ts";
-import { startServer } from "../support/server.ts";
+import { shareServer } from "../support/server.ts";
 
 const RESETS = 2;
 
@@ -22,6 +22,8 @@ async function startResetting(ruin: (socket: Socket) => void) {
   return { url: `http://127.0.0.1:${portOf(server)}/hook`, connections: () => connections };
 }
 
+const shared = shareServer(() => ({ env: { RETRY_SCHEDULE_MS: "50,50,50" } }));
+
 test.each<[string, (socket: Socket) => void]>([
   ["at once", (socket) => socket.resetAndDestroy()],
   ["when it has read the request", (socket) => socket.once("data", () => socket.resetAndDestroy())],
@@ -30,12 +32,12 @@ test.each<[string, (socket: Socket) => void]>([
     "in the middle of the status line",
     (socket) => socket.once("data", () => socket.write("HTTP/1.1 20", () => socket.resetAndDestroy())),
   ],
-])("a receiver that accepts and resets %s: each attempt is recorded, and the next one made", async (_, ruin) => {
+])("a receiver that accepts and resets %s: each attempt is recorded, and the next one made", async (when, ruin) => {
   const receiver = await startResetting(ruin);
-  const server = await startServer({ env: { RETRY_SCHEDULE_MS: "50,50,50" } });
-  await register(server.url, "t1", "c1", receiver.url);
-  await start(server.url, "t1");
-  expect(await settledDelivery(server.url, "t1")).toMatchObject({
+  const server = await shared();
+  await register(server.url, when, "c1", receiver.url);
+  await start(server.url, when);
+  expect(await settledDelivery(server.url, when)).toMatchObject({
     status: "delivered",
     attempts: [
       { number: 1, status_code: null, error: "connection_reset" },

@@ -46,8 +46,14 @@ const GOOD: World = {
 };
 function check(changes: Partial<World>) {
   const { answers, posts, histories } = { ...GOOD, ...changes };
-  const receivers = { postsFor: () => posts, paths: [], addressFor: () => "", close: async () => {} };
-  return checkSubscription(SUBSCRIPTION, answers, new Map(histories), { receivers, lives: LIVES });
+  const receivers = {
+    postsFor: () => posts,
+    paths: [],
+    addressFor: () => "",
+    idle: async () => {},
+    close: async () => {},
+  };
+  return checkSubscription(SUBSCRIPTION, answers, new Map(histories), { receivers, lives: LIVES, lateMs: 1500 });
 }
 
 test("a subscription that has heard of every end passes", () => {

@@ -10,7 +10,7 @@ import { callTool, start } from "../support/call-tool.ts";
 import { runExample, runReceiver } from "../support/examples.ts";
 import { blocksOf, blockWith, normalised, quotedIn, readDocument, sectionOf, tableOf } from "../support/readme.ts";
 import { receiverWith } from "../support/sender.ts";
-import { startServer } from "../support/server.ts";
+import { shareServer, startServer } from "../support/server.ts";
 import type { TestServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
 
@@ -112,8 +112,11 @@ describe.each(WIRE_ERAS)("the messages for any client, $era", ({ requestOf }: { 
   });
 });
 
+/** For tests that look at nothing that another has left. */
+const shared = shareServer();
+
 test("the descriptor is the one that is listed", async () => {
-  const server = await startServer();
+  const server = await shared();
   const { text } = await send(server.port, { body: '{"jsonrpc":"2.0","id":1,"method":"events/list"}' });
   const { events } = JSON.parse(text).result as { events: readonly { name: string }[] };
   const shown = JSON.parse(blockWith(anyClient, "json", "payloadSchema"));
@@ -121,7 +124,7 @@ test("the descriptor is the one that is listed", async () => {
 });
 
 test("the request of 2026-07-28 by curl is taken for one", async ({ skip }) => {
-  const server = await startServer();
+  const server = await shared();
   const command = blockWith(anyClient, "sh", "curl").replaceAll("localhost:8011", `127.0.0.1:${server.port}`);
   const run = await promisify(execFile)("sh", ["-c", `command -v curl > /dev/null || exit 0\n${command}`]);
   skip(run.stdout === "", "there is no curl");

@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { readConfig, SETTING_NAMES } from "../../src/config.ts";
 import { quotedIn, readDocument, sectionOf, tableOf, documentsUnder } from "../support/readme.ts";
-import { startServer } from "../support/server.ts";
+import { shareServer } from "../support/server.ts";
 
 interface ListedTool {
   readonly name: string;
@@ -10,6 +10,7 @@ interface ListedTool {
 }
 
 const readme = readDocument("README.md");
+const shared = shareServer(() => ({ env: { WORKER_TOKENS: "w1:worker-secret" } }));
 const settings = tableOf(sectionOf(readme, "Settings")).map(([variable = "", value = ""]) => {
   return { name: quotedIn(variable)[0] ?? "", value };
 });
@@ -99,7 +100,7 @@ test("a setting in an example is a setting", () => {
 });
 
 test("the tools and their arguments are those of tools/list", async () => {
-  const server = await startServer();
+  const server = await shared();
   const response = await fetch(`${server.url}/mcp/`, {
     method: "POST",
     headers: { "content-type": "application/json", accept: "application/json, text/event-stream" },
@@ -110,7 +111,7 @@ test("the tools and their arguments are those of tools/list", async () => {
 });
 
 test("the routes answer as the table says", async () => {
-  const { url } = await startServer({ env: { WORKER_TOKENS: "w1:worker-secret" } });
+  const { url } = await shared();
   const statusOf = async (method: string, path: string, body?: string): Promise<number> =>
     (await fetch(url + path.replace("{client_id}", "reader"), body === undefined ? { method } : { method, body }))
       .status;

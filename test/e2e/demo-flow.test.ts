@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from "vitest";
-import { callTool, history, register, start } from "../support/call-tool.ts";
+import { callTool, history, register, settledDelivery, start } from "../support/call-tool.ts";
 import { startReceiver } from "../support/receiver.ts";
-import { sources, startServer } from "../support/server.ts";
+import { shareServer, sources, startServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
 
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
@@ -65,24 +65,26 @@ test("the demo flow gives the contract's answers and log lines", async () => {
   expect(server.lines.join("\n")).not.toContain("whsec_");
 });
 
+const shared = shareServer(() => ({ env: { RETRY_SCHEDULE_MS: "" } }));
+
 test("two clients registered for one task both get their POST, each under its own name", async () => {
-  const server = await startServer();
+  const server = await shared();
   const receiver = await startReceiver();
   onTestFinished(() => receiver.close());
-  for (const client of ["a", "b"]) await register(server.url, "t1", client, `${receiver.url}/${client}`);
-  expect(await start(server.url, "t1")).toMatchObject({ registered_callbacks: 2 });
+  for (const client of ["a", "b"]) await register(server.url, "two", client, `${receiver.url}/${client}`);
+  expect(await start(server.url, "two")).toMatchObject({ registered_callbacks: 2 });
   const requests = await receiver.waitFor(2);
   expect(requests.map(({ path }) => path).toSorted()).toEqual(["/a", "/b"]);
   expect(new Set(requests.map(({ headers }) => headers["webhook-id"])).size).toBe(1);
 });
 
 test("a failed task POSTs task_failed with its error", async () => {
-  const server = await startServer();
+  const server = await shared();
   const receiver = await startReceiver();
   onTestFinished(() => receiver.close());
-  await register(server.url, "t1", "a", receiver.url);
+  await register(server.url, "failing", "a", receiver.url);
   await callTool(server.url, "start_task_with_callbacks", {
-    task_id: "t1",
+    task_id: "failing",
     client_id: "a",
     input: { fail: "no disk" },
   });
@@ -91,7 +93,7 @@ test("a failed task POSTs task_failed with its error", async () => {
     type: "task_failed",
     data: { status: "failed", error: "no disk", message: "❌ Task failed" },
   });
-  expect(await callTool(server.url, "get_task_result", { task_id: "t1" })).toMatchObject({
+  expect(await callTool(server.url, "get_task_result", { task_id: "failing" })).toMatchObject({
     status: "failed",
     error: "no disk",
     result: null,
@@ -99,23 +101,22 @@ test("a failed task POSTs task_failed with its error", async () => {
 });
 
 test("registering after the end delivers at once", async () => {
-  const server = await startServer();
+  const server = await shared();
   const receiver = await startReceiver();
   onTestFinished(() => receiver.close());
-  await start(server.url, "t1");
+  await start(server.url, "ended");
   await until(
     "the end",
-    async () => (await callTool(server.url, "get_task_result", { task_id: "t1" }))["status"] === "completed",
+    async () => (await callTool(server.url, "get_task_result", { task_id: "ended" }))["status"] === "completed",
   );
-  const answer = await register(server.url, "t1", "late", receiver.url);
+  const answer = await register(server.url, "ended", "late", receiver.url);
   expect(answer["message"]).toMatch(/already/);
   await receiver.waitFor(1);
 });
 
-test("a receiver that refuses, hangs, redirects, answers 500 or 100 MB: each is in the history, and the server goes on", async () => {
-  const server = await startServer({ env: { RETRY_SCHEDULE_MS: "", ATTEMPT_TIMEOUT_MS: "400" } });
+test("a receiver that refuses, redirects, answers 500 or 100 MB: each is in the history, and the server goes on", async () => {
+  const server = await shared();
   const receiver = await startReceiver((request, response) => {
-    if (request.path === "/hang") return;
     if (request.path === "/redirect") response.writeHead(307, { location: `${receiver.url}/elsewhere` }).end();
     else if (request.path === "/500") response.writeHead(500).end("oops");
     else if (request.path === "/flood") flood(response);
@@ -124,11 +125,11 @@ test("a receiver that refuses, hangs, redirects, answers 500 or 100 MB: each is 
   onTestFinished(() => receiver.close());
   const gone = await startReceiver();
   await gone.close();
-  const urls = ["/hang", "/redirect", "/500", "/flood", "/fine"].map((path) => receiver.url + path);
-  for (const [index, url] of [...urls, gone.url].entries()) await register(server.url, "t1", `c${index}`, url);
-  await start(server.url, "t1");
-  await server.waitForLine("📞 All callbacks sent for t1");
-  const { callbacks } = await history(server.url, "t1");
+  const urls = ["/redirect", "/500", "/flood", "/fine"].map((path) => receiver.url + path);
+  for (const [index, url] of [...urls, gone.url].entries()) await register(server.url, "bad", `c${index}`, url);
+  await start(server.url, "bad");
+  await server.waitForLine("📞 All callbacks sent for bad");
+  const { callbacks } = await history(server.url, "bad");
   expect(
     callbacks.map(({ deliveries: [delivery] }) => [
       delivery!.status,
@@ -136,7 +137,6 @@ test("a receiver that refuses, hangs, redirects, answers 500 or 100 MB: each is 
       delivery!.attempts[0]!.error,
     ]),
   ).toEqual([
-    ["exhausted", null, "timeout"],
     ["exhausted", 307, "http_3xx"],
     ["exhausted", 500, "http_5xx"],
     ["delivered", 200, null],
@@ -144,7 +144,20 @@ test("a receiver that refuses, hangs, redirects, answers 500 or 100 MB: each is 
     ["exhausted", null, "connection_refused"],
   ]);
   expect(receiver.requests.some(({ path }) => path === "/elsewhere")).toBe(false);
-  expect(server.lines).toContain("❌ Gave up on callback to c2 after 1 attempts: http_5xx");
+  expect(server.lines).toContain("❌ Gave up on callback to c1 after 1 attempts: http_5xx");
+});
+
+test("a receiver that hangs is in the history as a timeout, and the server goes on", async () => {
+  const server = await startServer({ env: { RETRY_SCHEDULE_MS: "", ATTEMPT_TIMEOUT_MS: "100" } });
+  const receiver = await startReceiver(() => {});
+  onTestFinished(() => receiver.close());
+  await register(server.url, "t1", "c1", `${receiver.url}/hang`);
+  await start(server.url, "t1");
+  expect(await settledDelivery(server.url, "t1")).toMatchObject({
+    status: "exhausted",
+    attempts: [{ status_code: null, error: "timeout" }],
+  });
+  await server.waitForLine("❌ Gave up on callback to c1 after 1 attempts: timeout");
 });
 
 function flood(response: import("node:http").ServerResponse): void {

@@ -8,13 +8,13 @@ import { callTool, start } from "../support/call-tool.ts";
 import { followEvents } from "../support/event-stream.ts";
 import { poll } from "../support/mcp-events.ts";
 import type { RpcMessage } from "../support/mcp-events.ts";
-import { startServer } from "../support/server.ts";
+import { shareServer, startServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
 
 const EVERYTHING = { name: "task_finished" };
 const SUBSCRIPTION_ID = "io.modelcontextprotocol/subscriptionId";
 /** More than may be open at once. */
-const STREAMS = 600;
+const STREAMS = 540;
 const AT_ONCE = 20;
 
 const taskOf = ({ params }: RpcMessage) => (params?.["data"] as { task_id: string } | undefined)?.task_id;
@@ -23,13 +23,18 @@ const startAs = (url: string, token: string, taskId: string) =>
   callTool(url, "start_task_with_callbacks", { task_id: taskId, client_id: "c" }, token);
 
 describe.each(WIRE_ERAS)("a stream of $era", ({ era, requestOf }) => {
+  const shared = shareServer(() => ({
+    env: { AUTH_TOKENS: "alice:a-token,bob:b-token,carol:c-token,dave:d-token" },
+  }));
+
   test("tells that it is active, then every event with its cursor; from a cursor on it tells them again", async () => {
-    const server = await startServer();
-    const stream = followEvents(server, EVERYTHING, { requestOf });
+    const server = await shared();
+    const asking = { requestOf, token: "c-token" };
+    const stream = followEvents(server, EVERYTHING, asking);
     await stream.waitFor(1);
-    await start(server.url, "t1");
+    await startAs(server.url, "c-token", "t1");
     await stream.waitFor(2);
-    await start(server.url, "t2");
+    await startAs(server.url, "c-token", "t2");
     const [active, first, second] = await stream.waitFor(3);
     const _meta = { [SUBSCRIPTION_ID]: 7 };
     expect(active).toMatchObject({
@@ -41,17 +46,17 @@ describe.each(WIRE_ERAS)("a stream of $era", ({ era, requestOf }) => {
       { method: "notifications/events/event", params: { _meta, data: { task_id: "t2" } } },
     ]);
 
-    const whole = followEvents(server, { ...EVERYTHING, cursor: cursorOf(active!) }, { requestOf });
+    const whole = followEvents(server, { ...EVERYTHING, cursor: cursorOf(active!) }, asking);
     expect((await whole.waitFor(3)).slice(1)).toEqual([first, second]);
-    const rest = followEvents(server, { ...EVERYTHING, cursor: cursorOf(first!) }, { requestOf });
+    const rest = followEvents(server, { ...EVERYTHING, cursor: cursorOf(first!) }, asking);
     expect((await rest.waitFor(2)).slice(1)).toEqual([second]);
     const narrow = followEvents(
       server,
       { ...EVERYTHING, arguments: { task_id: "t2" }, cursor: cursorOf(active!) },
-      { requestOf },
+      asking,
     );
     expect((await narrow.waitFor(2)).slice(1)).toEqual([second]);
-    expect((await poll(server, { cursor: cursorOf(active!) }, { requestOf })).events).toMatchObject([
+    expect((await poll(server, { cursor: cursorOf(active!) }, asking)).events).toMatchObject([
       { eventId: first!.params!["eventId"] },
       { eventId: second!.params!["eventId"] },
     ]);
@@ -71,42 +76,38 @@ describe.each(WIRE_ERAS)("a stream of $era", ({ era, requestOf }) => {
     }
   });
 
-  test(
-    `its client goes away: that ends it, ${STREAMS} times over, and nobody is told of a fault`,
-    { timeout: 60_000 },
-    async () => {
-      const server = await startServer();
-      const followAndLeave = async (): Promise<void> => {
-        const stream = followEvents(server, EVERYTHING, { requestOf });
-        const [active] = await stream.waitFor(1);
-        expect(active).toMatchObject({ method: "notifications/events/active" });
-        stream.leave();
-      };
-      for (let left = STREAMS; left > 0; left -= AT_ONCE)
-        await Promise.all(Array.from({ length: AT_ONCE }, followAndLeave));
-      const last = followEvents(server, EVERYTHING, { requestOf });
-      await start(server.url, "t1");
-      expect(await last.waitFor(2)).toMatchObject([{}, { params: { data: { task_id: "t1" } } }]);
-      expect(server.lines.filter((line) => /💥|stderr/.test(line))).toEqual([]);
-    },
-  );
+  test(`its client goes away: that ends it, ${STREAMS} times over, and nobody is told of a fault`, async () => {
+    const server = await shared();
+    const asking = { requestOf, token: "d-token" };
+    const followAndLeave = async (): Promise<void> => {
+      const stream = followEvents(server, EVERYTHING, asking);
+      const [active] = await stream.waitFor(1);
+      expect(active).toMatchObject({ method: "notifications/events/active" });
+      stream.leave();
+    };
+    for (let left = STREAMS; left > 0; left -= AT_ONCE)
+      await Promise.all(Array.from({ length: AT_ONCE }, followAndLeave));
+    const last = followEvents(server, EVERYTHING, asking);
+    await startAs(server.url, "d-token", "t1");
+    expect(await last.waitFor(2)).toMatchObject([{}, { params: { data: { task_id: "t1" } } }]);
+    expect(server.lines.filter((line) => /💥|stderr/.test(line))).toEqual([]);
+  });
 
-  test("the server stops: every stream gets its last frame, and nothing waits for the grace", async () => {
+  test("the server stops: every stream gets its last frame", async () => {
     const server = await startServer();
     const streams = Array.from({ length: 5 }, () => followEvents(server, EVERYTHING, { requestOf }));
     await Promise.all(streams.map((stream) => stream.waitFor(1)));
-    const before = Date.now();
     expect(await server.stop()).toBe(0);
-    expect(Date.now() - before).toBeLessThan(4000);
     const complete = era === "2026-07-28" ? { resultType: "complete" } : {};
     for (const { frames, waitForEnd } of streams) {
       await waitForEnd();
+      // One that had to be cut off, when the grace was over, would have none.
       expect(frames.at(-1)).toMatchObject({ id: 7, result: { ...complete, _meta: { [SUBSCRIPTION_ID]: 7 } } });
     }
   });
 
   test("each principal sees its own events only, whatever cursor it comes with", async () => {
-    const server = await startServer({ env: { AUTH_TOKENS: "alice:a-token,bob:b-token" } });
+    const server = await shared();
     const alice = followEvents(server, EVERYTHING, { requestOf, token: "a-token" });
     const bob = followEvents(server, EVERYTHING, { requestOf, token: "b-token" });
     const [active] = await alice.waitFor(1);

@@ -9,7 +9,7 @@ import { z } from "zod";
 import { start } from "../support/call-tool.ts";
 import { occurrenceIn, startEventsReceiver } from "../support/events-receiver.ts";
 import { ask, subscriptionTo } from "../support/mcp-events.ts";
-import { startServer } from "../support/server.ts";
+import { shareServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
 import { legacyRequest } from "../mcp/wire.ts";
 
@@ -75,9 +75,11 @@ const CLIENTS = [
   },
 ];
 
-describe.each(CLIENTS)("the official client $client", ({ connect, version, rpcError }) => {
+const shared = shareServer();
+
+describe.each(CLIENTS)("the official client $client", ({ client: name, connect, version, rpcError }) => {
   test("lists, subscribes, polls, follows and unsubscribes; errors arrive with code and data", async () => {
-    const server = await startServer();
+    const server = await shared();
     const client = await connect(server.url);
     expect(client.protocolVersion).toBe(version);
     expect(client.capabilities).toMatchObject({
@@ -93,7 +95,7 @@ describe.each(CLIENTS)("the official client $client", ({ connect, version, rpcEr
     const stream = client.request("events/stream", { name: "task_completed" }, leaving.signal);
     await until("the stream is active", () => client.notified.length === 1);
     const { cursor } = await client.request("events/poll", { name: "task_finished", cursor: null });
-    await start(server.url, "t1");
+    await start(server.url, name);
     const [post] = await receiver.waitFor(1);
     await until("the event is told", () => client.notified.length === 2);
     leaving.abort();
@@ -130,7 +132,7 @@ describe.each(CLIENTS)("the official client $client", ({ connect, version, rpcEr
 });
 
 test("both capability keys are declared in both eras, though the v2 client shows one of them only", async () => {
-  const server = await startServer();
+  const server = await shared();
   const both = { events: {}, extensions: { "io.modelcontextprotocol/events": { listChanged: false } } };
   const discovered = await ask(server, "server/discover");
   expect(discovered.result).toMatchObject({ capabilities: both });

@@ -9,18 +9,22 @@ import { callTool } from "../support/call-tool.ts";
 import { echo, isChallenge, occurrenceIn, startEventsReceiver } from "../support/events-receiver.ts";
 import { ask, poll, subscribe, subscriptionTo } from "../support/mcp-events.ts";
 import { receiverWith } from "../support/sender.ts";
-import { startServer } from "../support/server.ts";
+import { shareServer, startServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
 
 const ALICE = { token: "a-token" };
 const BOB = { token: "b-token" };
 const TOKENS = { AUTH_TOKENS: "alice:a-token,bob:b-token" };
+const tokenOf = (name: string) => ({ token: `${name}-token` });
+/** For tests that look at their own principals only. */
+const NAMES = ["ann", "ben", "cleo", "dan", "eve", "fay"];
+const shared = shareServer(() => ({ env: { AUTH_TOKENS: NAMES.map((name) => `${name}:${name}-token`).join() } }));
 
 const startTask = (url: string, taskId: string, { token }: typeof ALICE) =>
   callTool(url, "start_task_with_callbacks", { task_id: taskId, client_id: "c" }, token);
 
 test("without a token there is no subscribe, no poll and no stream, and nobody is sent to", async () => {
-  const server = await startServer({ env: TOKENS });
+  const server = await shared();
   const receiver = await receiverWith();
   for (const method of ["events/list", "events/poll", "events/stream", "events/subscribe", "events/unsubscribe"]) {
     for (const options of [{}, { token: "made-up" }]) {
@@ -31,36 +35,36 @@ test("without a token there is no subscribe, no poll and no stream, and nobody i
 });
 
 test("the same URL, event and arguments are two subscriptions of two principals, each with its own challenge, secret and end", async () => {
-  const server = await startServer({ env: TOKENS });
+  const server = await shared();
   const receiver = await startEventsReceiver();
   const secret = generateSecret();
   const alices = subscriptionTo(receiver.hook);
   const bobs = subscriptionTo(receiver.hook, { delivery: { url: receiver.hook, secret } });
-  const { id } = await subscribe(server, alices, ALICE);
-  const bob = await subscribe(server, bobs, BOB);
+  const { id } = await subscribe(server, alices, tokenOf("ann"));
+  const bob = await subscribe(server, bobs, tokenOf("ben"));
   expect(bob.id).not.toBe(id);
   expect(bob).not.toHaveProperty("deliveryStatus");
   expect(receiver.challenges.map(({ headers }) => headers["x-mcp-subscription-id"])).toEqual([id, bob.id]);
 
   // Neither his secret nor his farewell touches hers, whatever id he names.
-  await ask(server, "events/unsubscribe", { ...alices, id }, BOB);
-  await ask(server, "events/unsubscribe", { ...alices, id }, BOB);
-  await startTask(server.url, "a-1", ALICE);
+  await ask(server, "events/unsubscribe", { ...alices, id }, tokenOf("ben"));
+  await ask(server, "events/unsubscribe", { ...alices, id }, tokenOf("ben"));
+  await startTask(server.url, "a-1", tokenOf("ann"));
   const [post] = await receiver.waitFor(1);
   expect(post!.headers["x-mcp-subscription-id"]).toBe(id);
   expect(String(post!.headers["webhook-signature"]).split(" ")).toHaveLength(1);
   new Webhook(A_SECRET).verify(post!.body, post!.headers as Record<string, string>);
-  expect(await subscribe(server, { ...alices, id: bob.id }, ALICE)).toMatchObject({
+  expect(await subscribe(server, { ...alices, id: bob.id }, tokenOf("ann"))).toMatchObject({
     id,
     deliveryStatus: { active: true, lastError: null },
   });
 });
 
 test("another principal's tasks, events, history and subscriptions are answered for as those that do not exist", async () => {
-  const server = await startServer({ env: TOKENS });
+  const server = await shared();
   const receiver = await startEventsReceiver();
-  const { cursor } = await subscribe(server, subscriptionTo(receiver.hook), ALICE);
-  await startTask(server.url, "a-1", ALICE);
+  const { cursor } = await subscribe(server, subscriptionTo(receiver.hook), tokenOf("cleo"));
+  await startTask(server.url, "a-1", tokenOf("cleo"));
   await receiver.waitFor(1);
   const bobsHook = await startEventsReceiver();
   const ofTask = (task_id: string) => subscriptionTo(bobsHook.hook, { arguments: { task_id } });
@@ -74,22 +78,24 @@ test("another principal's tasks, events, history and subscriptions are answered 
         .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "time");
     expect(worded(hers)).toBe(worded(nobodys));
   };
-  const tool = (name: string) => (task_id: string) => callTool(server.url, name, { task_id }, BOB.token);
+  const tool = (name: string) => (task_id: string) => callTool(server.url, name, { task_id }, tokenOf("dan").token);
   await alike(tool("get_task_result"));
   await alike(tool("get_registered_callbacks"));
-  await alike((taskId) => ask(server, "events/subscribe", { ...ofTask(taskId), cursor }, BOB));
-  await alike((taskId) => ask(server, "events/unsubscribe", ofTask(taskId), BOB));
-  await alike((task_id) => poll(server, { arguments: { task_id }, cursor }, BOB));
-  expect(await poll(server, { cursor }, BOB)).toMatchObject({ events: [], truncated: false });
-  expect(await callTool(server.url, "list_subscriptions", {}, BOB.token)).toMatchObject({
+  await alike((taskId) => ask(server, "events/subscribe", { ...ofTask(taskId), cursor }, tokenOf("dan")));
+  await alike((taskId) => ask(server, "events/unsubscribe", ofTask(taskId), tokenOf("dan")));
+  await alike((task_id) => poll(server, { arguments: { task_id }, cursor }, tokenOf("dan")));
+  expect(await poll(server, { cursor }, tokenOf("dan"))).toMatchObject({ events: [], truncated: false });
+  expect(await callTool(server.url, "list_subscriptions", {}, tokenOf("dan").token)).toMatchObject({
     subscriptions: [{ status: "ended" }, { status: "ended" }],
   });
 
   // He may name a task as she did hers, and hears of his own only.
-  await subscribe(server, { ...ofTask("a-1"), cursor }, BOB);
-  await startTask(server.url, "a-1", BOB);
+  await subscribe(server, { ...ofTask("a-1"), cursor }, tokenOf("dan"));
+  await startTask(server.url, "a-1", tokenOf("dan"));
   const [post] = await bobsHook.waitFor(1);
-  expect((await poll(server, { cursor }, BOB)).events).toMatchObject([{ eventId: occurrenceIn(post!).eventId }]);
+  expect((await poll(server, { cursor }, tokenOf("dan"))).events).toMatchObject([
+    { eventId: occurrenceIn(post!).eventId },
+  ]);
   expect(occurrenceIn(post!).eventId).not.toBe(occurrenceIn(receiver.posts[0]!).eventId);
   expect([receiver.posts.length, bobsHook.posts.length]).toEqual([1, 1]);
 });
@@ -169,11 +175,16 @@ const REFUSED_SECRETS = [
 ] as const;
 
 test("a malformed request is refused by the name of its member, without its value, and sends no challenge", async () => {
-  const server = await startServer();
+  const server = await shared();
   const receiver = await startEventsReceiver();
   const url = receiver.hook;
   for (const [what, secret] of REFUSED_SECRETS) {
-    const answer = await ask(server, "events/subscribe", subscriptionTo(url, { delivery: { url, secret } }));
+    const answer = await ask(
+      server,
+      "events/subscribe",
+      subscriptionTo(url, { delivery: { url, secret } }),
+      tokenOf("eve"),
+    );
     expect([what, answer.error]).toEqual([
       what,
       { code: -32602, message: "InvalidParams", data: { field: "delivery.secret", reason: "malformed" } },
@@ -190,12 +201,14 @@ test("a malformed request is refused by the name of its member, without its valu
     [{ maxAgeMs: -1 }, "maxAgeMs"],
   ] as const;
   for (const [changes, field] of refusals) {
-    const { error } = await ask(server, "events/subscribe", subscriptionTo(url, changes));
+    const { error } = await ask(server, "events/subscribe", subscriptionTo(url, changes), tokenOf("eve"));
     expect(error).toMatchObject({ code: -32602, data: { field } });
     expect(JSON.stringify(error)).not.toMatch(/a-secret-word|77/);
   }
   expect(receiver.challenges).toEqual([]);
-  expect(await callTool(server.url, "list_subscriptions", {})).toMatchObject({ subscription_count: 0 });
+  expect(await callTool(server.url, "list_subscriptions", {}, tokenOf("eve").token)).toMatchObject({
+    subscription_count: 0,
+  });
 });
 
 const BODY = "an answer that nobody may look at";
@@ -208,17 +221,19 @@ const FAILED_CHALLENGES = [
 ] as const;
 
 test("a challenge that is not passed: one of six words, no row, no second try; a redirect's target sees nothing", async () => {
-  const server = await startServer();
+  const server = await shared();
   const target = await receiverWith();
   for (const [what, status, body, reason] of FAILED_CHALLENGES) {
     const location = `${target.url}/there`;
     const receiver = await receiverWith((_, response) => response.writeHead(status, { location }).end(body));
-    const { error } = await ask(server, "events/subscribe", subscriptionTo(receiver.url));
+    const { error } = await ask(server, "events/subscribe", subscriptionTo(receiver.url), tokenOf("fay"));
     expect([what, error]).toEqual([what, { code: -32015, message: "CallbackEndpointError", data: { reason } }]);
     expect(receiver.requests.map(isChallenge)).toEqual([true]);
   }
   expect(target.connections).toBe(0);
-  expect(await callTool(server.url, "list_subscriptions", {})).toMatchObject({ subscription_count: 0 });
+  expect(await callTool(server.url, "list_subscriptions", {}, tokenOf("fay").token)).toMatchObject({
+    subscription_count: 0,
+  });
   expect(server.lines.join("\n")).not.toContain(BODY);
 });
 
@@ -251,7 +266,9 @@ test("the challenge is signed with the secret of its own request and never the s
 });
 
 test("410 and 413 are final, the subscription lives on; after an unsubscribe a retry that was waiting is not sent", async () => {
-  const server = await startServer({ env: { EVENTS_RETRY_SCHEDULE_MS: "200,200,200,200,200,200,200,200,200" } });
+  const waitMs = 1500;
+  const env = { EVENTS_RETRY_SCHEDULE_MS: `${waitMs},${waitMs},${waitMs}`, DEMO_TASK_MS: "0" };
+  const server = await startServer({ env, clockAt: Date.now() });
   const receiver = await startEventsReceiver();
   const subscription = subscriptionTo(receiver.hook);
   await subscribe(server, subscription);
@@ -262,11 +279,13 @@ test("410 and 413 are final, the subscription lives on; after an unsubscribe a r
     receiver.respondWith(status);
     await callTool(server.url, "start_task_with_callbacks", { task_id: taskId, client_id: "c" });
     await server.waitForLine(`📞 All callbacks sent for ${taskId}`);
+    // They are listed by their times.
+    await server.advance(1);
   }
   expect(receiver.posts).toHaveLength(2);
   receiver.respondWith(503);
   await callTool(server.url, "start_task_with_callbacks", { task_id: "busy", client_id: "c" });
-  await receiver.waitFor(3);
+  await server.sleepsFor(waitMs);
   await ask(server, "events/unsubscribe", subscription);
   // What is under way may finish; what waits is cancelled in the same transaction as the end.
   const ended = await until("nothing is open", async () => {
@@ -281,12 +300,17 @@ test("410 and 413 are final, the subscription lives on; after an unsubscribe a r
     status: "ended",
     deliveries: [{ status: "cancelled" }, { status: "exhausted" }, { status: "exhausted" }],
   });
-  const before = receiver.posts.length;
   const marker = await startEventsReceiver();
   await subscribe(server, subscriptionTo(marker.hook));
   marker.respondWith((_, response) => response.writeHead(marker.posts.length < 3 ? 503 : 204).end());
   await callTool(server.url, "start_task_with_callbacks", { task_id: "later", client_id: "c" });
-  // Two waits of another subscription are two of this one's.
+  // Two waits of another subscription are two of this one's, which ends a millisecond before.
+  await server.advance(1);
+  for (const count of [1, 2]) {
+    await marker.waitFor(count);
+    await server.sleepsFor(waitMs);
+    await server.advance(waitMs);
+  }
   await marker.waitFor(3);
-  expect(receiver.posts).toHaveLength(before);
+  expect(receiver.posts).toHaveLength(3);
 });

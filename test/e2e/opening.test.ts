@@ -4,23 +4,17 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { temporaryFolder } from "../support/builders.ts";
 import { callTool, register, start } from "../support/call-tool.ts";
 import { startReceiver } from "../support/receiver.ts";
-import { freePort, startServer } from "../support/server.ts";
-import type { TestServer } from "../support/server.ts";
+import { startServer } from "../support/server.ts";
+import type { ServerOptions, TestServer } from "../support/server.ts";
 import { newFile } from "../support/sqlite-store.ts";
-import { until } from "../support/until.ts";
 
 /** Loaded once the port is open: all but /health, and MCP after that. */
 type Part = "inside" | "handler";
 
 /** A server that listens, without that code until it gets SIGUSR2. */
-async function startHeld(held: Part, env: Record<string, string> = {}, file?: string): Promise<TestServer> {
+async function startHeld(held: Part, { env, ...options }: ServerOptions = {}): Promise<TestServer> {
   const preload = [new URL("../support/hold-code.mjs", import.meta.url).href];
-  const server = await startServer({
-    preload,
-    quietOnPort: await freePort(),
-    env: { HELD: held, ...env },
-    ...(file && { file }),
-  });
+  const server = await startServer({ preload, tellsPort: true, env: { HELD: held, ...env }, ...options });
   await server.waitForLine("Held");
   return server;
 }
@@ -68,8 +62,10 @@ test("what comes before the rest of the code is there waits for it, /health is a
 
 test("of Node's own modules, those that take long to load are not there when /health is answered", async () => {
   // Migrations are named by their digests.
-  const server = await startHeld("inside", {}, await newFile());
-  const loaded = (await server.waitForLine("Held")).split(" ");
+  const server = await startHeld("inside", { file: await newFile() });
+  expect((await fetch(`${server.url}/health`)).status).toBe(200);
+  server.process.kill("SIGUSR2");
+  const loaded = (await server.waitForLine("Let go, with")).split(" ");
   expect(loaded).toContain("http");
   const slow = ["crypto", "tls", "https", "http2", "zlib", "inspector", "dns/promises"];
   expect(slow.filter((name) => loaded.includes(name))).toEqual([]);
@@ -102,7 +98,7 @@ test("what the last run left is sent as soon as the code for it is there", async
   await start(first.url, "t1");
   await receiver.waitFor(1);
   await first.kill();
-  const second = await startHeld("inside", {}, file);
+  const second = await startHeld("inside", { file });
   expect(await (await fetch(`${second.url}/health`)).json()).toMatchObject({
     pending_callbacks: 1,
     completed_tasks: 1,
@@ -114,7 +110,7 @@ test("what the last run left is sent as soon as the code for it is there", async
 
 test("a worker's lease lasts from when it can be renewed on, however long the rest of the code takes", async () => {
   const file = join(temporaryFolder(), "callbacks.db");
-  const env = { WORKER_TOKENS: "w1:one", WORKER_LEASE_MS: "1000" };
+  const env = { WORKER_TOKENS: "w1:one", WORKER_LEASE_MS: "60000" };
   const post = (url: string, path: string, body: object) =>
     fetch(url + path, {
       method: "POST",
@@ -126,17 +122,17 @@ test("a worker's lease lasts from when it can be renewed on, however long the re
   const claimed = await post(first.url, "/tasks/claim", { types: ["external"] });
   const { id, lease_token } = (await claimed.json()) as { id: string; lease_token: string };
   await first.kill();
-  const second = await startHeld("inside", env, file);
-  const heldAt = Date.now();
+  const second = await startHeld("inside", { env, file, clockAt: Date.now() });
   const done = post(second.url, `/tasks/${id}/complete`, { lease_token, result: "made" });
-  await until("a lease would have run out", () => Date.now() > heldAt + 1000);
+  // Two leases would have run out.
+  await second.advance(120_000);
   second.process.kill("SIGUSR2");
   expect((await done).status).toBe(200);
 });
 
 describe.each(["inside", "handler"] as const)("while %s is loaded", (held) => {
   test("code that cannot be ends the process with the reason, and whoever waited is not left waiting", async () => {
-    const server = await startHeld(held, { CODE_IS_BROKEN: "true" });
+    const server = await startHeld(held, { env: { CODE_IS_BROKEN: "true" } });
     const answer = listTools(server.url);
     answer.catch(() => {});
     expect((await fetch(`${server.url}/health`)).status).toBe(200);

@@ -7,13 +7,14 @@ import { callTool } from "../support/call-tool.ts";
 import { receiverWith } from "../support/sender.ts";
 import { startServer } from "../support/server.ts";
 import { spawnServer } from "../support/spawn-server.ts";
+import { stopFor } from "../support/stop-for.ts";
 import { until } from "../support/until.ts";
 
 function aModule(...types: readonly (readonly [name: string, run: string])[]): string {
   const file = join(temporaryFolder(), "tasks.ts");
   const exported = types.map(
     ([name, run]) =>
-      `defineTask({ name: "${name}", description: "Of a test.", input: z.object({}), async run(_, { signal }) { ${run} } })`,
+      `defineTask({ name: "${name}", description: "Of a test.", input: z.object({}), async run(_, { attempt }) { ${run} } })`,
   );
   const imports = 'import { z } from "zod"; import { defineTask } from "mcp-callbacks/tasks";';
   writeFileSync(file, `${imports} export default [${exported.join(",\n")}];`);
@@ -30,9 +31,9 @@ const begin = (url: string, taskId: string, taskType: string, more: object = {})
   });
 const result = (url: string, taskId: string) => callTool(url, "get_task_result", { task_id: taskId });
 
-const EXITS = ["exits", "await new Promise((resolve) => setTimeout(resolve, 300)); process.exit(1);"] as const;
-/** Longer than the other leaves the process alive. */
-const STEADY = ["steady", "await new Promise((resolve) => setTimeout(resolve, 600)); return 'done';"] as const;
+const EXITS = ["exits", "process.exit(1);"] as const;
+/** Runs on until the other has ended the process twice, from when on it runs alone. */
+const STEADY = ["steady", "if (attempt < 3) await new Promise(() => {}); return 'done';"] as const;
 const FOREVER = ["forever", "(function turnsForEver() { for (;;); })();"] as const;
 
 test("a task that kills its process each time fails after five deaths, and those that ran beside it do not", async () => {
@@ -40,32 +41,30 @@ test("a task that kills its process each time fails after five deaths, and those
   const env = { TASKS_MODULE: aModule(EXITS, STEADY) };
   const receiver = await receiverWith();
   const first = await startServer({ file, env });
-  for (const taskId of ["s1", "s2", "s3"]) await begin(first.url, taskId, "steady");
-  await begin(first.url, "t1", "exits", { callbacks: [{ client_id: "c", callback_url: receiver.url }] });
-  expect(await first.ended()).toBe(1);
-  let server = spawnServer({ file, env });
-  let deaths = 1;
-  const isOver = () => receiver.requests.length > 0;
-  while (
-    !isOver() &&
-    (await Promise.race([server.ended().then(() => true), until("the end", isOver).then(() => false)]))
-  ) {
-    deaths++;
-    expect(deaths).toBeLessThan(10);
-    server = spawnServer({ file, env });
+  for (const taskId of ["s1", "s2", "s3"]) {
+    await begin(first.url, taskId, "steady");
+    await first.waitForLine(`callback task ${taskId}`);
   }
-  onTestFinished(() => server.kill());
-  expect(deaths).toBe(5);
-  const { data } = JSON.parse(receiver.requests[0]!.body);
+  const callbacks = [{ client_id: "c", callback_url: receiver.url }];
+  await begin(first.url, "t1", "exits", { callbacks }).catch(() => {});
+  expect(await first.ended()).toBe(1);
+  const isOver = receiver.waitFor(1);
+  for (let death = 2; death <= 5; death++) {
+    const server = spawnServer({ file, env });
+    onTestFinished(() => server.kill());
+    expect(await Promise.race([server.ended(), isOver])).toBe(1);
+  }
+  const { url } = await startServer({ file, env });
+  const [request] = await isOver;
+  const { data } = JSON.parse(request!.body);
   expect(data).toMatchObject({
     task_id: "t1",
     status: "failed",
     error: "The server died 5 times in a row while this task was running, so it is not run again.",
   });
-  const url = `http://127.0.0.1:${await server.listening()}`;
   for (const taskId of ["s1", "s2", "s3"])
     await until(`${taskId} is completed`, async () => (await result(url, taskId))["status"] === "completed");
-}, 60_000);
+});
 
 test("a handler that never yields ends the process, which says what ran and where it was", async () => {
   const server = await startServer({ env: { TASKS_MODULE: aModule(FOREVER), TASKS_STALL_MS: "500" } });
@@ -78,18 +77,22 @@ test("a handler that never yields ends the process, which says what ran and wher
 });
 
 test("neither a handler that yields nor a process that was stopped as a whole is taken for one", async () => {
-  const long = ["long", "await new Promise((resolve) => setTimeout(resolve, 2500)); return 'done';"] as const;
-  const server = await startServer({ env: { TASKS_MODULE: aModule(long), TASKS_STALL_MS: "500" } });
+  const stallMs = 1000;
+  const continued = Promise.withResolvers<void>();
+  const gate = await receiverWith((_, response) => void continued.promise.then(() => response.end()));
+  // From then on it is looked at a few times more.
+  const looks = `for (let i = 0; i < 5; i++) await new Promise((resolve) => setTimeout(resolve, ${stallMs / 10}));`;
+  const long = ["long", `await fetch("${gate.url}"); ${looks} return 'done';`] as const;
+  const server = await startServer({ env: { TASKS_MODULE: aModule(long), TASKS_STALL_MS: String(stallMs) } });
   await begin(server.url, "t1", "long");
-  server.process.kill("SIGSTOP");
-  const stoppedAt = Date.now();
-  await until("it was stopped for long", () => Date.now() - stoppedAt > 1500);
-  server.process.kill("SIGCONT");
+  await gate.waitFor(1);
+  await stopFor(server, 1.5 * stallMs);
+  continued.resolve();
   await until("it is completed", async () => (await result(server.url, "t1"))["status"] === "completed");
 });
 
 test("TASKS_STALL_MS=0 leaves a handler that holds everything up alone", async () => {
-  const busy = ["busy", "const end = Date.now() + 1500; while (Date.now() < end); return 'done';"] as const;
+  const busy = ["busy", "const end = Date.now() + 300; while (Date.now() < end); return 'done';"] as const;
   const server = await startServer({ env: { TASKS_MODULE: aModule(busy), TASKS_STALL_MS: "0" } });
   await begin(server.url, "t1", "busy");
   await until("it is completed", async () => (await result(server.url, "t1"))["status"] === "completed");

@@ -25,20 +25,18 @@ const everything = fileURLToPath(
 const bodyOf = ({ body }: ReceivedRequest) => JSON.parse(body) as Told;
 const isEnd = (request: ReceivedRequest) => bodyOf(request).type === "task_completed";
 
-/** A module whose task tells `steps` steps, one every ten milliseconds. */
-function aSlowModule(): string {
+/** A module whose task tells a hundred steps, waits until `gate` is answered, and tells a hundred more. */
+function aModuleThatCounts(gate: string): string {
   const file = join(temporaryFolder(), "tasks.ts");
   writeFileSync(
     file,
     `import { z } from "zod"; import { defineTask } from "mcp-callbacks/tasks";
     export const counts = defineTask({
-      name: "counts", description: "Counts.", input: z.object({ steps: z.number() }),
-      async run({ steps }, { progress, signal }) {
-        for (let step = 1; step <= steps; step++) {
-          progress(step, steps, "step " + step);
-          await new Promise((resolve) => setTimeout(resolve, 10));
-          signal.throwIfAborted();
-        }
+      name: "counts", description: "Counts.", input: z.object({}),
+      async run(_, { progress }) {
+        for (let step = 1; step <= 100; step++) progress(step, 200, "step " + step);
+        await fetch("${gate}");
+        for (let step = 101; step <= 200; step++) progress(step, 200, "step " + step);
         return "counted";
       },
     });`,
@@ -57,9 +55,20 @@ function begin(url: string, receiverUrl: string, start: object, events = ALL) {
 }
 
 test("a handler's progress comes signed and in order, far less often than it is told, and the end is the last", async () => {
-  const { url } = await startServer({ env: { ...EVERY_100_MS, TASKS_MODULE: aSlowModule() } });
+  const opened = Promise.withResolvers<void>();
+  const gate = await receiverWith((_, response) => void opened.promise.then(() => response.end()));
   const receiver = await receiverWith();
-  const started = await begin(url, receiver.url, { task_type: "counts", input: { steps: 250 } });
+  const env = { TASKS_MODULE: aModuleThatCounts(gate.url) };
+  const { url, sleepsFor, advance } = await startServer({ env, clockAt: Date.now() });
+  const started = await begin(url, receiver.url, { task_type: "counts" });
+  await receiver.waitFor(1);
+  // The runner keeps one a second, and of these one in five seconds is an event.
+  for (const waitMs of [1000, 4000]) {
+    await sleepsFor(waitMs);
+    await advance(waitMs);
+  }
+  await receiver.waitFor(2);
+  opened.resolve();
   const requests = await receiver.waitFor(isEnd);
   const bodies = requests.map(bodyOf);
   expect(bodies[0]).toMatchObject({
@@ -73,10 +82,11 @@ test("a handler's progress comes signed and in order, far less often than it is 
       message: "⏳ Task in progress",
     },
   });
-  // The runner keeps one a second, for about two and a half seconds.
-  expect(bodies.length).toBeGreaterThan(2);
-  expect(bodies.length).toBeLessThan(12);
-  expect(bodies.map(({ data }) => data.sequence)).toEqual(bodies.map((_, index) => index + 1));
+  expect(bodies.map(({ data: { sequence, progress } }) => [sequence, progress?.done])).toEqual([
+    [1, 1],
+    [2, 100],
+    [3, undefined],
+  ]);
   const secret = started.callbacks[0]!.signing_secret;
   for (const { body, headers } of requests)
     expect(() => new Webhook(secret).verify(body, headers as Record<string, string>)).not.toThrow();
@@ -107,15 +117,17 @@ const complete = (url: string, { id, lease_token }: Claimed) =>
   report(url, `/tasks/${id}/complete`, { lease_token, result: "made" });
 
 test("a worker's progress is told, the newest although it reports no more, and nobody else hears of it", async () => {
-  const { url } = await startServer({ env: { PROGRESS_EVENT_INTERVAL_MS: "300", WORKER_TOKENS } });
+  const { url, sleepsFor, advance } = await startServer({ env: { WORKER_TOKENS }, clockAt: Date.now() });
   const receiver = await receiverWith();
   const others = await receiverWith();
   await callTool(url, "register_callback", { task_id: "t1", client_id: "c2", callback_url: others.url });
   await begin(url, receiver.url, { task_type: "external" });
   const task = await claim(url);
   for (let done = 1; done <= 20; done++) await progress(url, task, done);
-  const told = await receiver.waitFor((request) => bodyOf(request).data.progress?.done === 20);
-  expect(told.length).toBeLessThan(6);
+  await sleepsFor(5000);
+  await advance(5000);
+  const told = await receiver.waitFor(2);
+  expect(told.map((request) => bodyOf(request).data.progress?.done)).toEqual([1, 20]);
   await complete(url, task);
   await receiver.waitFor(isEnd);
   expect((await others.waitFor(isEnd)).map((request) => bodyOf(request).type)).toEqual(["task_completed"]);
@@ -126,10 +138,13 @@ test("the progress of an upstream tool is told", async () => {
   const receiver = await receiverWith();
   await begin(url, receiver.url, {
     task_type: "everything/trigger-long-running-operation",
-    input: { duration: 2, steps: 4 },
+    // A step every half second, until it is cancelled.
+    input: { duration: 600, steps: 1200 },
   });
-  const bodies = (await receiver.waitFor(isEnd, 20_000)).map(bodyOf);
-  expect(bodies[0]).toMatchObject({ type: "task_progress", data: { progress: { total: 4 } } });
+  const [request] = await receiver.waitFor(1);
+  expect(bodyOf(request!)).toMatchObject({ type: "task_progress", data: { progress: { total: 1200 } } });
+  await callTool(url, "cancel_task", { task_id: "t1" });
+  await receiver.waitFor((each) => bodyOf(each).type === "task_cancelled");
 });
 
 function anUpstream(): string {
@@ -149,7 +164,7 @@ const statesOf = async (url: string) =>
 
 test("killed while progress waits for a dead receiver: it gathers no heap, and after the end only the end is sent", async () => {
   const file = join(temporaryFolder(), "callbacks.db");
-  const env = { ...EVERY_100_MS, WORKER_TOKENS, RETRY_SCHEDULE_MS: "60000" };
+  const env = { ...EVERY_100_MS, WORKER_TOKENS, RETRY_SCHEDULE_MS: "3600000" };
   const first = await startServer({ file, env });
   const receiver = await receiverWith((_, response) => response.writeHead(503).end());
   await begin(first.url, receiver.url, { task_type: "external" });

@@ -7,7 +7,7 @@ import { generateSecret } from "../../src/domain/signature.ts";
 import { temporaryFolder } from "../support/builders.ts";
 import { callTool, history, start } from "../support/call-tool.ts";
 import { startReceiver } from "../support/receiver.ts";
-import { freePort, startServer } from "../support/server.ts";
+import { startServer } from "../support/server.ts";
 import type { TestServer } from "../support/server.ts";
 
 const aKey = () => randomBytes(32).toString("base64");
@@ -71,8 +71,7 @@ test.each(LOGS)(
     const file = join(temporaryFolder(), "callbacks.db");
     const receiver = await startReceiverThatFailsOnce();
     const settings = { SECRETS_KEY: key, RETRY_SCHEDULE_MS: "10,10", LOG_FORMAT: log.format, LOG_LEVEL: log.level };
-    const isQuiet = !["debug", "info"].includes(log.level);
-    const server = await startServer({ file, env: settings, ...(isQuiet ? { quietOnPort: await freePort() } : {}) });
+    const server = await startServer({ file, env: settings, tellsPort: true });
     const answers = await demoFlow(server, receiver.url, secret, next);
     const requests = await receiver.waitFor(2);
     const pages = await Promise.all(
@@ -125,13 +124,15 @@ test("a receiver verifies with either secret during the overlap, over a restart 
 
 test("a retry that was waiting when the secret was changed is signed with the new one, not the old", async () => {
   const receiver = await startReceiverThatFailsOnce();
-  const server = await startServer({ env: { RETRY_SCHEDULE_MS: "1500,0" } });
+  const env = { RETRY_SCHEDULE_MS: "1500,0", DEMO_TASK_MS: "0" };
+  const server = await startServer({ env, clockAt: Date.now() });
   const [secret, next] = [generateSecret(), generateSecret()];
   const registration = { task_id: "t1", client_id: "c1", callback_url: receiver.url, secret };
   const { callback_id } = await callTool(server.url, "register_callback", registration);
   await start(server.url, "t1");
-  await server.waitForLine("⚠️ Callback to c1 returned status 503");
+  await server.sleepsFor(1500);
   await callTool(server.url, "rotate_callback_secret", { callback_id, secret: next, overlap_hours: 0 });
+  await server.advance(1500);
   const [, retry] = await receiver.waitFor(2);
   expect(String(retry!.headers["webhook-signature"]).split(" ")).toHaveLength(1);
   new Webhook(next).verify(retry!.body, retry!.headers as Record<string, string>);

@@ -1,7 +1,7 @@
 import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { temporaryFolder } from "../support/builders.ts";
+import { T0, temporaryFolder } from "../support/builders.ts";
 import { callTool } from "../support/call-tool.ts";
 import { startReceiver } from "../support/receiver.ts";
 import { startServer } from "../support/server.ts";
@@ -29,7 +29,7 @@ export const flaky = defineTask({
 });
 export const blocking = defineTask({
   name: "blocking", description: "Lets nobody else do anything for a while.", input: z.object({}),
-  run() { const end = Date.now() + 1500; while (Date.now() < end); return "blocked"; },
+  run() { const end = Date.now() + 300; while (Date.now() < end); return "blocked"; },
 });
 export const odd = defineTask({
   name: "odd", description: "Throws what is no error.", input: z.object({}),
@@ -45,19 +45,15 @@ export const wrong = defineTask({
 }
 
 const ended = (url: string, taskId: string) =>
-  until(
-    `the end of ${taskId}`,
-    async () => {
-      const answer = await callTool(url, "get_task_result", { task_id: taskId });
-      return ["completed", "failed"].includes(String(answer["status"])) ? answer : null;
-    },
-    20_000,
-  );
+  until(`the end of ${taskId}`, async () => {
+    const answer = await callTool(url, "get_task_result", { task_id: taskId });
+    return ["completed", "failed"].includes(String(answer["status"])) ? answer : null;
+  });
 
 test("a kill between two runs of a task loses neither the task nor its place, and its callback hears of the end once", async () => {
   const { module, runs } = aModule();
   const receiver = await startReceiver();
-  const first = await startServer({ env: { TASKS_MODULE: module } });
+  const first = await startServer({ env: { TASKS_MODULE: module }, clockAt: T0 });
   await callTool(first.url, "start_task_with_callbacks", {
     task_id: "t",
     client_id: "c",
@@ -65,8 +61,15 @@ test("a kill between two runs of a task loses neither the task nor its place, an
     callbacks: [{ client_id: "c", callback_url: receiver.url }],
   });
   await first.waitForLine("Run 1 of task t failed: not yet, next run in 1 s");
+  await first.sleepsFor(1000);
   await first.kill();
-  const second = await startServer({ file: first.file, env: { TASKS_MODULE: module } });
+  // Its second run is due in a millisecond, its third two seconds later.
+  const second = await startServer({ file: first.file, env: { TASKS_MODULE: module }, clockAt: T0 + 999 });
+  await second.sleepsFor(1);
+  expect(runs()).toEqual(["flaky 1"]);
+  await second.advance(1);
+  await second.sleepsFor(2000);
+  await second.advance(2000);
   expect(await ended(second.url, "t")).toMatchObject({ status: "completed", result: "at last" });
   expect(runs()).toEqual(["flaky 1", "flaky 2", "flaky 3"]);
   await until("the POST", () => receiver.requests.length === 1);

@@ -26,7 +26,7 @@ export interface AiAgent {
   /** What its handler answered to each request, and which headers that had. */
   readonly answers: readonly HandlerAnswer[];
   /** Resolves once there are so many events. */
-  waitForEvents(count: number, deadlineMs?: number): Promise<readonly AcceptedEvent[]>;
+  waitForEvents(count: number): Promise<readonly AcceptedEvent[]>;
   connect(options: AiConnectOptions): Promise<Experimental_MCPEvents>;
 }
 export interface AcceptedEvent {
@@ -70,8 +70,8 @@ export async function startAiAgent(tls?: SelfSigned): Promise<AiAgent> {
     events,
     terminations,
     answers,
-    async waitForEvents(count, deadlineMs) {
-      await until(`${count} events are accepted`, () => events.length >= count, deadlineMs);
+    async waitForEvents(count) {
+      await until(`${count} events are accepted`, () => events.length >= count);
       return events;
     },
     async connect({ url, discovers, token }) {

@@ -59,12 +59,8 @@ export const history = (url: string, taskId: string) =>
 type DeliveryAnswer = HistoryAnswer["callbacks"][number]["deliveries"][number];
 
 /** The first delivery of the task's first callback, once it is delivered or given up. */
-export const settledDelivery = (url: string, taskId: string, deadlineMs = 15_000): Promise<DeliveryAnswer> =>
-  until(
-    `the delivery of ${taskId} is settled`,
-    async () => {
-      const delivery = (await history(url, taskId)).callbacks[0]?.deliveries[0];
-      return delivery !== undefined && ["delivered", "exhausted"].includes(delivery.status) ? delivery : null;
-    },
-    deadlineMs,
-  );
+export const settledDelivery = (url: string, taskId: string): Promise<DeliveryAnswer> =>
+  until(`the delivery of ${taskId} is settled`, async () => {
+    const delivery = (await history(url, taskId)).callbacks[0]?.deliveries[0];
+    return delivery !== undefined && ["delivered", "exhausted"].includes(delivery.status) ? delivery : null;
+  });

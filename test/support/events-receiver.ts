@@ -13,7 +13,7 @@ export interface EventsReceiver {
   /** From now on, to what is no challenge; at first 204. */
   respondWith(answer: Handler | number): void;
   /** Resolves with all such POSTs once there are `count` of them. */
-  waitFor(count: number, deadlineMs?: number): Promise<readonly ReceivedRequest[]>;
+  waitFor(count: number): Promise<readonly ReceivedRequest[]>;
 }
 
 /** A real receiver of MCP Events that echoes every challenge; it ends with the test. */
@@ -36,8 +36,8 @@ export async function startEventsReceiver(options: ReceiverOptions = {}): Promis
     respondWith(answer) {
       respond = typeof answer === "number" ? replying(answer) : answer;
     },
-    async waitFor(count, deadlineMs) {
-      await receiver.waitFor(() => posts().length >= count, deadlineMs);
+    async waitFor(count) {
+      await receiver.waitFor(() => posts().length >= count);
       return posts();
     },
   };

@@ -9,7 +9,7 @@ export interface RunningExample {
   /** What it printed, by line. */
   readonly lines: readonly string[];
   /** Resolves with the first line that matches, whether it is there already or comes. */
-  waitForLine(pattern: string | RegExp, deadlineMs?: number): Promise<string>;
+  waitForLine(pattern: string | RegExp): Promise<string>;
   /** Resolves with the exit code when it has ended by itself. */
   ended(): Promise<number | null>;
 }

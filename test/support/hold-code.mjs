@@ -5,11 +5,12 @@
 import { registerHooks } from "node:module";
 
 const held = String.raw`
-  const loaded = process.moduleLoadList.flatMap((entry) => /^NativeModule ([a-z0-9_/]+)$/.exec(entry)?.[1] ?? []);
+  const loaded = () => process.moduleLoadList.flatMap((entry) => /^NativeModule ([a-z0-9_/]+)$/.exec(entry)?.[1] ?? []);
   await new Promise((go) => {
     process.once("SIGUSR2", go);
-    process.stdout.write("Held, with " + loaded.join(" ") + "\n");
+    process.stdout.write("Held\n");
   });
+  process.stdout.write("Let go, with " + loaded().join(" ") + "\n");
 `;
 const end = process.env.CODE_IS_BROKEN ? 'throw new Error("The code is broken");' : "";
 // In the sources and in the bundle.

@@ -14,7 +14,8 @@ import { EventEmitter, once } from "node:events";
 import { createServer } from "node:http";
 import type { IncomingHttpHeaders, RequestListener, ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
-import type { Server } from "node:net";
+import type { Server, Socket } from "node:net";
+import { HANG_MS } from "./until.ts";
 
 export interface ReceivedRequest {
   readonly method: string;
@@ -51,6 +52,8 @@ export interface Receiver {
   respondWith(status: number, body?: string, headers?: Readonly<Record<string, string>>): void;
   /** Resolves with all requests once there are `count` of them, or once one matches; rejects after `deadlineMs`. */
   waitFor(wanted: number | Predicate, deadlineMs?: number): Promise<readonly ReceivedRequest[]>;
+  /** Resolves when no connection is open: all is in that came over those that were. */
+  idle(): Promise<void>;
   /** May be called twice. */
   close(): Promise<void>;
 }
@@ -62,6 +65,7 @@ export async function startReceiver(handler = replying(204), options: ReceiverOp
   const arrivals = new EventEmitter();
   let respond = handler;
   let connections = 0;
+  let openConnections = 0;
 
   const listener = collecting((request, response) => {
     requests.push(request);
@@ -69,7 +73,15 @@ export async function startReceiver(handler = replying(204), options: ReceiverOp
     respond(request, response);
   });
   const server = tls === undefined ? createServer(listener) : createTlsServer(tls, listener);
-  server.on("connection", () => connections++).listen(port, host);
+  server.on("connection", (socket: Socket) => {
+    connections++;
+    openConnections++;
+    socket.once("close", () => {
+      openConnections--;
+      if (openConnections === 0) arrivals.emit("idle");
+    });
+  });
+  server.listen(port, host);
   await once(server, "listening");
   const authority = `${host.includes(":") ? `[${host}]` : host}:${portOf(server)}`;
 
@@ -83,12 +95,15 @@ export async function startReceiver(handler = replying(204), options: ReceiverOp
     respondWith(answer: Handler | number, body?: string, headers?: Readonly<Record<string, string>>) {
       respond = typeof answer === "function" ? answer : replying(answer, body, headers);
     },
-    async waitFor(wanted, deadlineMs = 10_000) {
+    async waitFor(wanted, deadlineMs = HANG_MS) {
       const signal = AbortSignal.timeout(deadlineMs);
       while (!(typeof wanted === "number" ? requests.length >= wanted : requests.some(wanted))) {
         await once(arrivals, "request", { signal });
       }
       return [...requests];
+    },
+    async idle() {
+      if (openConnections > 0) await once(arrivals, "idle", { signal: AbortSignal.timeout(HANG_MS) });
     },
     close() {
       const { promise: closed, resolve } = Promise.withResolvers<void>();

@@ -4,8 +4,14 @@ import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { openChannel } from "./server-channel.ts";
+import type { ServerChannel } from "./server-channel.ts";
+import { HANG_MS } from "./until.ts";
 
-const killAtModule = new URL("kill-at.mjs", import.meta.url).href;
+const moduleOf = (name: string): string => new URL(name, import.meta.url).href;
+const killAtModule = moduleOf("kill-at.mjs");
+const heldClockModule = moduleOf("held-clock.mjs");
+const tellPortModule = moduleOf("tell-port.mjs");
 export const sources = fileURLToPath(new URL("../../src/cli.ts", import.meta.url));
 /** The bundle, where one was made for the tests (bundle-once.ts). */
 export const cli = process.env["CLI_UNDER_TEST"] ?? sources;
@@ -24,6 +30,10 @@ export interface SpawnOptions {
   readonly file: string;
   readonly env?: Environment;
   readonly killAt?: KillAt | undefined;
+  /** Where its clock stands, epoch milliseconds, until the test advances it; default: it goes. */
+  readonly clockAt?: number;
+  /** For a server whose log does not say that it listens, or says it later: it counts as listening as soon as its port is open. */
+  readonly tellsPort?: boolean;
   /** Modules loaded before the server, as URLs. */
   readonly preload?: readonly string[];
   /** What to run; default: `cli`. */
@@ -36,9 +46,15 @@ export interface ServerProcess {
   /** What it printed, by line. */
   readonly lines: readonly string[];
   /** Resolves with the first line that matches, whether it is there already or comes. */
-  waitForLine(pattern: string | RegExp, deadlineMs?: number): Promise<string>;
+  waitForLine(pattern: string | RegExp): Promise<string>;
   /** Resolves with its port once it listens; rejects when it ends before. */
   listening(): Promise<number>;
+  /** With `clockAt`: resolves once the server waits for something that comes in exactly `ms`. */
+  sleepsFor(ms: number): Promise<void>;
+  /** With `clockAt`: lets that time pass for the server. */
+  advance(ms: number): Promise<void>;
+  /** With `clockAt`: sets its clock forward or back; no time passes. */
+  jump(ms: number): Promise<void>;
   /** SIGTERM; resolves with the exit code. */
   stop(): Promise<number | null>;
   /** SIGKILL, if it still runs; resolves when the process is gone. */
@@ -57,26 +73,35 @@ export function serverEnv(env: Environment = {}): NodeJS.ProcessEnv {
     LOG_FORMAT: "pretty",
     PORT: "0",
     DEMO_TASK_MS: "50",
+    // A receiver in the test's own process may be slow on a busy machine.
+    ATTEMPT_TIMEOUT_MS: "60000",
     ...env,
   };
 }
 
 /** Spawns the node binary itself: npm and sh would stand between the server and our signals. */
-export function spawnServer({ file, env = {}, killAt, preload = [], cli: program = cli }: SpawnOptions): ServerProcess {
-  const modules = killAt === undefined ? preload : [killAtModule, ...preload];
-  const child = spawn(process.execPath, [...modules.flatMap((url) => ["--import", url]), program, "serve"], {
-    env: serverEnv({ DATABASE_URL: `file:${file}`, ...killEnv(killAt), ...env }),
-    stdio: ["ignore", "pipe", "pipe"],
+export function spawnServer(options: SpawnOptions): ServerProcess {
+  const { file, env = {}, killAt, clockAt, tellsPort = false, cli: program = cli } = options;
+  const clockEnv = clockAt === undefined ? {} : { CLOCK_AT_MS: String(clockAt) };
+  const hasChannel = clockAt !== undefined || tellsPort;
+  const child = spawn(process.execPath, [...modulesOf(options).flatMap((url) => ["--import", url]), program, "serve"], {
+    env: serverEnv({ DATABASE_URL: `file:${file}`, ...killEnv(killAt), ...clockEnv, ...env }),
+    stdio: ["ignore", "pipe", "pipe", ...(hasChannel ? (["ipc"] as const) : [])],
   });
   const exited = once(child, "exit") as Promise<[number | null]>;
   const output = collectLines(child, exited);
+  const channel = hasChannel ? openChannel(child, exited) : noChannel;
   return {
     process: child,
     pid: child.pid!,
     ...output,
     async listening() {
+      if (tellsPort) return channel.port();
       return portIn(await output.waitForLine(/MCP endpoint: |"msg":"listening"/));
     },
+    sleepsFor: (ms) => channel.ask({ sleeps: ms }),
+    advance: (ms) => channel.ask({ advance: ms }),
+    jump: (ms) => channel.ask({ jump: ms }),
     async stop() {
       child.kill("SIGTERM");
       return (await exited)[0];
@@ -89,6 +114,18 @@ export function spawnServer({ file, env = {}, killAt, preload = [], cli: program
       return (await exited)[0];
     },
   };
+}
+
+const none = (): Promise<never> => Promise.reject(new Error("The server was started without a held clock"));
+const noChannel: ServerChannel = { port: none, ask: none };
+
+function modulesOf({ killAt, clockAt, tellsPort = false, preload = [] }: SpawnOptions): readonly string[] {
+  return [
+    ...(killAt === undefined ? [] : [killAtModule]),
+    ...(clockAt === undefined ? [] : [heldClockModule]),
+    ...(tellsPort ? [tellPortModule] : []),
+    ...preload,
+  ];
 }
 
 /** For processes that end before the tests do: the test runner's own would write into a folder that is gone. */
@@ -121,7 +158,7 @@ export function collectLines(child: ChildProcess, exited: Promise<unknown>) {
   createInterface(child.stdout!).on("line", add);
   createInterface(child.stderr!).on("line", (line) => add(`stderr: ${line}`));
 
-  async function waitForLine(pattern: string | RegExp, deadlineMs = 25_000): Promise<string> {
+  async function waitForLine(pattern: string | RegExp): Promise<string> {
     const find = (): string | undefined =>
       lines.find((line) => (typeof pattern === "string" ? line.includes(pattern) : pattern.test(line)));
     const { promise, resolve, reject } = Promise.withResolvers<string>();
@@ -131,7 +168,7 @@ export function collectLines(child: ChildProcess, exited: Promise<unknown>) {
     };
     const fail = (why: string): void =>
       reject(new Error(`${why} before a line with ${pattern}; it printed:\n${lines.join("\n")}`));
-    const deadline = setTimeout(() => fail(`${deadlineMs} ms passed`), deadlineMs);
+    const deadline = setTimeout(() => fail(`${HANG_MS} ms passed`), HANG_MS);
     waiting.add(look);
     look();
     void exited.then(() => fail("The process ended"));
