@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import Database from "better-sqlite3";
 import { expect, onTestFinished, test } from "vitest";
 import { Janitor } from "../../src/delivery/janitor.ts";
@@ -97,6 +98,7 @@ test("it looks by itself at the start and every hour, and sleeps between", async
   await endTasks(1);
   for (let minute = 0; minute < 59; minute++) {
     clock.advance(60_000);
+    await nextTurn();
     await until("it sleeps on", () => clock.sleeping === 1);
   }
   expect(await has("t0")).toBe(true);

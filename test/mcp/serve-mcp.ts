@@ -59,6 +59,8 @@ export interface ServedMcp {
 
 export interface ServeOptions {
   readonly runTaskWaitMs?: number;
+  /** Of a challenge or a test event; left out: more than any needs that is answered. */
+  readonly attemptTimeoutMs?: number;
   readonly tokens?: readonly AccessToken[];
   readonly allowedHosts?: readonly string[];
   readonly allowedOrigins?: readonly string[];
@@ -94,7 +96,11 @@ export async function serveMcp(options: ServeOptions = {}): Promise<ServedMcp> {
   const chosen = { ...EVENTS, ...options.events };
   const { wakeDispatcher = () => undefined } = options;
   const breaker = new CircuitBreaker();
-  const services = createServices({ store, slowLane: breaker, clock, announce, wakeDispatcher }, chosen);
+  const { attemptTimeoutMs = 60_000 } = options;
+  const services = createServices(
+    { store, slowLane: breaker, clock, announce, wakeDispatcher, attemptTimeoutMs },
+    chosen,
+  );
   const principalOf = createPrincipalOf(tokens, "local");
   const mcp = createMcp({
     ...services,
@@ -137,6 +143,7 @@ function createServices(
     clock: FakeClock;
     announce: McpNeeds["announce"];
     wakeDispatcher: () => void;
+    attemptTimeoutMs: number;
   },
   { lifetime, ownMax, allow }: EventsOptions,
 ) {
@@ -148,7 +155,8 @@ function createServices(
   };
   const catalog = createTaskRegistry(TASK_TYPES);
   const targetPolicy = createAddressGuard({ allow, resolve: failingWith("ENOTFOUND") });
-  const receivers = { guard: targetPolicy, attemptTimeoutMs: 2000, userAgent: "mcp-callbacks/test" };
+  const { attemptTimeoutMs } = needs;
+  const receivers = { guard: targetPolicy, attemptTimeoutMs, userAgent: "mcp-callbacks/test" };
   const prober = createProber(receivers);
   const challenger = createChallenger(receivers);
   onTestFinished(() => challenger.close());

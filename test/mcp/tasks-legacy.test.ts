@@ -112,7 +112,7 @@ describe("the v1 client's experimental tasks", () => {
     await start("t0");
     const startedBy = Date.now();
     await until("what is started from now on is newer", () => Date.now() > startedBy);
-    for (let index = 1; index < 51; index++) await start(`t${index}`);
+    await Promise.all(Array.from({ length: 50 }, (_, index) => start(`t${index + 1}`)));
     const first = await alice.experimental.tasks.listTasks();
     expect(first.tasks).toHaveLength(50);
     const second = await alice.experimental.tasks.listTasks(first.nextCursor);
