@@ -167,6 +167,7 @@ describe("tasks of 2025-11-25", () => {
     const served = await serveMcp();
     const taskId = await createTask(served);
     const stream = openStream(served.port, legacyRequest("tasks/result", { taskId }));
+    await stream.opened();
     stream.close();
     await served.runTask(COMPLETED);
     expect((await rpc(served.port, legacyRequest("tasks/get", { taskId }))).result).toMatchObject({
@@ -179,6 +180,7 @@ describe("tasks of 2025-11-25", () => {
     const served = await serveMcp();
     const taskId = await createTask(served);
     const stream = openStream(served.port, legacyRequest("tasks/result", { taskId }));
+    await stream.opened();
     served.endStreams();
     const answer = await until("an answer", () => stream.messages[0]);
     expect(answer).toMatchObject({ error: { code: -32603, message: "The server stops; ask again when it is back" } });
