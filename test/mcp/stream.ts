@@ -13,8 +13,6 @@ export type StreamMessage = z.output<typeof message>;
 
 export interface OpenStream {
   readonly messages: readonly StreamMessage[];
-  /** Resolves when the answer has begun: the request is under way then. */
-  opened(): Promise<void>;
   /** The first message of this method, or with "result" the result, as soon as it is there. */
   waitFor(method: string): Promise<StreamMessage>;
   /** Whether the server has ended it. */
@@ -45,9 +43,6 @@ export function openStream(port: number, { headers = {}, body }: WireRequest): O
     );
   return {
     messages,
-    async opened() {
-      await response;
-    },
     get hasEnded() {
       return hasEnded;
     },
