@@ -38,7 +38,12 @@ export interface HttpSenderNeeds {
   readonly ca?: string | undefined;
   /** Instead of the network, with the addresses the guard has vetted: for tests. */
   readonly connect?: OpenSocket;
+  /** Instead of `startTimer`: for tests. */
+  readonly startDeadline?: StartDeadline;
 }
+
+/** Calls `ring` after `ms`, unless what it returns is called before. */
+export type StartDeadline = (ms: number, ring: () => void) => () => void;
 
 /**
  * How long a connection without work is kept, at most, whatever the receiver offers. A receiver that closes it just as the next
@@ -51,7 +56,7 @@ const IDLE_CONNECTION_MS = 1_000;
 const LATE_MS = 250;
 
 export function createHttpSender(needs: HttpSenderNeeds): HttpSender {
-  const { guard, attemptTimeoutMs, connectionsPerOrigin, userAgent, ca } = needs;
+  const { guard, attemptTimeoutMs, connectionsPerOrigin, userAgent, ca, startDeadline = startTimer } = needs;
   const closing = new AbortController();
   const open = needs.connect ?? createOpenSocket({ ca, signal: closing.signal });
   const connect = createPinnedConnect({ guard, open, timeoutMs: attemptTimeoutMs });
@@ -103,7 +108,7 @@ export function createAgent(connect: buildConnector.connector, connections: numb
  * when this process itself stood still (stopped, starved), answers that came in time lie there unread. A deadline that rings late
  * therefore gives the lost time back, once, so that our own standstill is not charged to the receiver.
  */
-function startDeadline(ms: number, ring: () => void): () => void {
+export function startTimer(ms: number, ring: () => void): () => void {
   const dueAt = performance.now() + ms;
   let timer = setTimeout(() => {
     const lateMs = performance.now() - dueAt;

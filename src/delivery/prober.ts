@@ -7,9 +7,9 @@ import type { Prober, ProbePost, ProbeResult } from "../service/callback-ports.t
 import type { AddressGuard } from "./address-guard.ts";
 import { attemptErrorOf } from "./attempt-error.ts";
 import { createHttpSender } from "./http-sender.ts";
+import type { HttpSenderNeeds } from "./http-sender.ts";
 import { TOO_SLOW, within } from "./patience.ts";
 import { createOpenSocket, createPinnedConnect } from "./pinned-connect.ts";
-import type { OpenSocket } from "./pinned-connect.ts";
 
 /** Probes under way at once. They have connections of their own, so that they neither wait for deliveries nor hold them up. */
 const PROBES_MAX = 16;
@@ -18,15 +18,7 @@ const CONNECTING_MS_MAX = 10_000;
 
 const STEPS: readonly DiagnosisStepName[] = ["guard", "dns", "connect", "tls", "post", "signature"];
 
-export interface ProberNeeds {
-  readonly guard: AddressGuard;
-  readonly attemptTimeoutMs: number;
-  readonly userAgent: string;
-  /** PEM certificates to trust beside the usual authorities. */
-  readonly ca?: string | undefined;
-  /** Instead of the network, with the addresses the guard has vetted: for tests. */
-  readonly connect?: OpenSocket;
-}
+export type ProberNeeds = Omit<HttpSenderNeeds, "connectionsPerOrigin">;
 
 export interface ClosableProber extends Prober {
   /** Cuts off what is under way, which then rejects. May be called twice. */

@@ -3,7 +3,6 @@ import { DomainError } from "../domain/errors.ts";
 import { converted } from "./argument-conversion.ts";
 import { problemsOf } from "./arguments.ts";
 import { objectSchemaOf } from "./object-schema.ts";
-import type { ObjectSchema } from "./object-schema.ts";
 
 const ARGUMENTS_MAX = 1000;
 
@@ -12,8 +11,6 @@ const ADDED_BY_CLIENTS: readonly string[] = ["toolCallId", "sessionId", "task_pr
 
 /** Hears which arguments of a call were left out of account. */
 export type NoteIgnored = (names: readonly string[]) => void;
-
-const inputSchemas = new WeakMap<z.ZodObject, ObjectSchema>();
 
 /** The one way from what a client sends to what a tool is asked. Throws `invalid` with what is wrong. */
 export function parseArguments<Input extends z.ZodObject>(
@@ -27,7 +24,7 @@ export function parseArguments<Input extends z.ZodObject>(
   if (asGiven.success) return asGiven.data;
   const { kept, ignored } = withoutAdded(Object(given), input);
   if (ignored.length > 0) noteIgnored(ignored);
-  const parsed = input.safeParse(converted(kept, inputSchemaOf(input)), { reportInput: true });
+  const parsed = input.safeParse(converted(kept, objectSchemaOf(input)), { reportInput: true });
   if (parsed.success) return parsed.data;
   throw new DomainError("invalid", problemsOf(parsed.error));
 }
@@ -42,13 +39,4 @@ function withoutAdded(given: object, { shape }: z.ZodObject) {
   const ignored = ADDED_BY_CLIENTS.filter((name) => Object.hasOwn(given, name) && !Object.hasOwn(shape, name));
   const kept = Object.fromEntries(Object.entries(given).filter(([name]) => !ignored.includes(name)));
   return { kept, ignored };
-}
-
-/** Made when first needed: most tools never need it. */
-function inputSchemaOf(input: z.ZodObject): ObjectSchema {
-  const known = inputSchemas.get(input);
-  if (known !== undefined) return known;
-  const schema = objectSchemaOf(input);
-  inputSchemas.set(input, schema);
-  return schema;
 }

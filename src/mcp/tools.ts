@@ -106,11 +106,9 @@ export function createTools({ announce, toolSet, testFixtures, ...services }: To
   const byTaskType = new Map(
     tools.flatMap(({ task }) => (typeof task?.type === "string" ? [[task.type, task] as const] : [])),
   );
-  let listings: Listings | null = null;
   return {
     names: tools.map(({ name }) => name),
-    // Once, when first asked for: the schemas of all tools would hold up the first call of one.
-    listings: (era) => (listings ??= listingsOf(tools))[era],
+    listings: (era) => listingsOf(tools, era),
     resultOf: (task) => (byTaskType.get(task.taskType) ?? runTask.task).resultOf(task),
     async call(call) {
       const { name, arguments: given } = parseCall(call.params);
@@ -130,11 +128,9 @@ export function createTools({ announce, toolSet, testFixtures, ...services }: To
   };
 }
 
-type Listings = Readonly<Record<Call["era"], readonly ToolListing[]>>;
-
-function listingsOf(tools: readonly Tool[]): Listings {
+function listingsOf(tools: readonly Tool[], era: Call["era"]): readonly ToolListing[] {
   const legacy = tools.map((tool) => tool.listing());
-  return { legacy, modern: legacy.map(({ execution: _execution, ...listing }) => listing) };
+  return era === "legacy" ? legacy : legacy.map(({ execution: _execution, ...listing }) => listing);
 }
 
 function parseCall(params: unknown): { readonly name: string; readonly arguments: unknown } {

@@ -1,5 +1,6 @@
 import { ALL_TOOLS, offersTool, taskTypeOf } from "../domain/upstream.ts";
 import type { Upstream } from "../domain/upstream.ts";
+import type { Clock } from "../service/ports.ts";
 import type { TaskCatalog, TaskType } from "../service/task-types.ts";
 import { UpstreamConnection } from "./connection.ts";
 import type { ConnectionNeeds } from "./connection.ts";
@@ -32,13 +33,12 @@ export function createUpstreamCatalog({ upstreams, ...needs }: UpstreamCatalogNe
       const connection = connectionOf(name);
       const toolName = name.slice(name.indexOf("/") + 1);
       if (connection === undefined || !offersTool(connection.upstream, toolName)) return undefined;
-      const signal = AbortSignal.timeout(FIND_MS);
-      const tools = (await orNull(connection.tools(signal))) ?? (await patientTools(connection, signal));
+      const tools = await within(FIND_MS, needs.clock, (signal) => patientTools(connection, signal));
       if (tools === null) return taskTypeOfUnasked(connection, toolName);
       const tool = tools.get(toolName);
       return tool === undefined ? undefined : taskTypeOfTool(connection, tool);
     },
-    list: async () => (await Promise.all([...connections.values()].map(listed))).flat(),
+    list: async () => (await Promise.all([...connections.values()].map((each) => listed(each, needs.clock)))).flat(),
     concurrencyOf: (taskType) => connectionOf(taskType)?.upstream.concurrency ?? null,
     async stop() {
       await Promise.all([...connections.values()].map((connection) => connection.stop()));
@@ -47,9 +47,9 @@ export function createUpstreamCatalog({ upstreams, ...needs }: UpstreamCatalogNe
 }
 
 /** Those that it has, or, while it cannot be asked, those that the operator has named. */
-async function listed(connection: UpstreamConnection): Promise<readonly TaskType[]> {
+async function listed(connection: UpstreamConnection, clock: Clock): Promise<readonly TaskType[]> {
   const { upstream } = connection;
-  const tools = await orNull(connection.tools(AbortSignal.timeout(LIST_MS)));
+  const tools = await within(LIST_MS, clock, (signal) => orNull(connection.tools(signal)));
   if (tools !== null) return [...tools.values()].map((tool) => taskTypeOfTool(connection, tool));
   return upstream.allow
     .filter((name) => name !== ALL_TOOLS && offersTool(upstream, name) && taskTypeOf(upstream, name) !== null)
@@ -58,7 +58,20 @@ async function listed(connection: UpstreamConnection): Promise<readonly TaskType
 
 /** A server that is reached over HTTP may be starting beside ours; a command that fails will fail again. */
 async function patientTools(connection: UpstreamConnection, signal: AbortSignal) {
-  return connection.upstream.way.kind === "http" ? orNull(connection.currentTools(signal)) : null;
+  const tools = await orNull(connection.tools(signal));
+  if (tools !== null || connection.upstream.way.kind !== "http") return tools;
+  return orNull(connection.currentTools(signal));
+}
+
+/** Asks with a signal that aborts after `ms`. */
+async function within<T>(ms: number, clock: Clock, ask: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const [tooLate, answered] = [new AbortController(), new AbortController()];
+  void clock.sleep(ms, answered.signal).then(() => tooLate.abort());
+  try {
+    return await ask(tooLate.signal);
+  } finally {
+    answered.abort();
+  }
 }
 
 /** Null: it cannot be asked. */

@@ -9,7 +9,7 @@ import type { CallFault } from "./call-fault.ts";
 import { createRedactor } from "./redactor.ts";
 import type { Redactor } from "./redactor.ts";
 import { openSession } from "./session.ts";
-import type { CallOptions, Session } from "./session.ts";
+import type { CallOptions, Session, SessionNeeds } from "./session.ts";
 import type { UpstreamTool } from "./tool.ts";
 
 /** Waits after a start that failed or a server that died soon, the last one for all further. */
@@ -20,9 +20,7 @@ const STARTS_MAX = 4;
 const SETTLED_MS = 60_000;
 const REASON_CHARS_MAX = 300;
 
-export interface ConnectionNeeds {
-  readonly upstream: Upstream;
-  readonly version: string;
+export interface ConnectionNeeds extends Pick<SessionNeeds, "upstream" | "version" | "messageBytesMax"> {
   readonly clock: Clock;
   readonly announce: Announce;
 }
@@ -127,7 +125,7 @@ export class UpstreamConnection {
   }
 
   async #start(): Promise<Session> {
-    const { upstream, version, clock, announce } = this.#needs;
+    const { upstream, clock, announce } = this.#needs;
     const { signal } = this.#stopping;
     signal.throwIfAborted();
     const say = (line: string): void =>
@@ -135,7 +133,7 @@ export class UpstreamConnection {
     const said = createBoundedLines(() => clock.now(), say);
     const startedAt = clock.now();
     try {
-      const session = await openSession({ upstream, version, redactor: this.redactor, said, signal });
+      const session = await openSession({ ...this.#needs, redactor: this.redactor, said, signal });
       const { tools, left } = await session.chosen(signal);
       const durationMs = clock.now() - startedAt;
       announce({ kind: "upstream.started", upstream: upstream.name, toolCount: tools.size, left, durationMs });

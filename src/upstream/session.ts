@@ -3,6 +3,7 @@ import { Client } from "@modelcontextprotocol/client";
 import type { CallToolResult } from "@modelcontextprotocol/client";
 import type { Json } from "../domain/json.ts";
 import type { Upstream } from "../domain/upstream.ts";
+import type { Clock } from "../service/ports.ts";
 import type { BoundedLines } from "./bounded-lines.ts";
 import type { Redactor } from "./redactor.ts";
 import { chooseTools } from "./tool.ts";
@@ -22,6 +23,9 @@ export interface SessionNeeds {
   readonly version: string;
   readonly redactor: Redactor;
   readonly said: BoundedLines;
+  readonly clock: Pick<Clock, "now">;
+  /** Of one message over stdio, instead of the usual bound: for tests. */
+  readonly messageBytesMax?: number;
   /** Aborts the start. */
   readonly signal: AbortSignal;
 }
@@ -44,8 +48,9 @@ export interface Session {
 }
 
 /** Rejects when the server cannot be started, reached or understood; nothing of it is left then. */
-export async function openSession({ upstream, version, redactor, said, signal }: SessionNeeds): Promise<Session> {
-  const { transport, close: closeTransport } = openTransport(upstream.way, said);
+export async function openSession(needs: SessionNeeds): Promise<Session> {
+  const { upstream, version, redactor, said, clock, signal, messageBytesMax } = needs;
+  const { transport, close: closeTransport } = openTransport(upstream.way, said, messageBytesMax);
   // Over HTTP the newest protocol is asked for. Over stdio that would take a second process, or a server that is silent for long.
   const versionNegotiation = { mode: upstream.way.kind === "http" ? ("auto" as const) : ("legacy" as const) };
   const client = new Client({ name: "mcp-callbacks", version }, { versionNegotiation });
@@ -53,10 +58,10 @@ export async function openSession({ upstream, version, redactor, said, signal }:
   let trouble = { text: "", at: -Infinity };
   Object.assign(client, {
     onerror(error: Error) {
-      trouble = { text: redactor.text(error.message).slice(0, TROUBLE_CHARS_MAX), at: performance.now() };
+      trouble = { text: redactor.text(error.message).slice(0, TROUBLE_CHARS_MAX), at: clock.now() };
       said.line(trouble.text);
     },
-    onclose: () => end(performance.now() - trouble.at < CAUSE_MS ? trouble.text : "its connection was closed"),
+    onclose: () => end(clock.now() - trouble.at < CAUSE_MS ? trouble.text : "its connection was closed"),
   });
   const starting = { signal, timeout: START_MS };
 

@@ -21,11 +21,15 @@ export interface OpenTransport {
 }
 
 /** `stderr`: gets what the process of a stdio server writes there. */
-export function openTransport(way: UpstreamWay, stderr: BoundedLines): OpenTransport {
-  return way.kind === "stdio" ? openStdio(way, stderr) : openHttp(way);
+export function openTransport(way: UpstreamWay, stderr: BoundedLines, messageBytesMax?: number): OpenTransport {
+  return way.kind === "stdio" ? openStdio(way, stderr, messageBytesMax) : openHttp(way);
 }
 
-function openStdio(way: Extract<UpstreamWay, { kind: "stdio" }>, stderr: BoundedLines): OpenTransport {
+function openStdio(
+  way: Extract<UpstreamWay, { kind: "stdio" }>,
+  stderr: BoundedLines,
+  maxBufferSize = MESSAGE_BYTES_MAX,
+): OpenTransport {
   const { command, args, env, cwd } = way;
   const transport = new StdioClientTransport({
     command,
@@ -34,7 +38,7 @@ function openStdio(way: Extract<UpstreamWay, { kind: "stdio" }>, stderr: Bounded
     env: { ...env },
     ...(cwd === null ? {} : { cwd }),
     stderr: "pipe",
-    maxBufferSize: MESSAGE_BYTES_MAX,
+    maxBufferSize,
   });
   transport.stderr?.on("data", (chunk: Buffer) => stderr.write(chunk.toString()));
   return { transport, close: async () => {} };

@@ -1,5 +1,5 @@
 import type { ServerResponse } from "node:http";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { Webhook } from "standardwebhooks";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { StoreUnavailable } from "../../src/domain/errors.ts";
@@ -42,7 +42,8 @@ async function setUp({
   const guard = createAddressGuard({ allow: "loopback" });
   const sender = createHttpSender({
     guard,
-    attemptTimeoutMs: 5000,
+    // No test waits for it.
+    attemptTimeoutMs: 600_000,
     connectionsPerOrigin: limits.perOrigin,
     userAgent: "test",
   });
@@ -75,7 +76,10 @@ async function setUp({
     url = `${receiver.url}/hook`,
     notAfter = null as number | null,
   } = {}) {
-    for (const clientId of clients) await store.registerCallback(aRegistration({ taskId, clientId, url, notAfter }));
+    // All at once, so that they share one wait for the disk.
+    await Promise.all(
+      clients.map((clientId) => store.registerCallback(aRegistration({ taskId, clientId, url, notAfter }))),
+    );
     await store.startTask(aStart({ taskId }));
     const [task] = await store.claimRunnableTasks({ limit: 1, now: clock.now() });
     const finished = await store.finishTask({
@@ -248,8 +252,8 @@ test("near retries that ring while a pass claims what is due leave it the places
   await until("a pass claims", () => claiming);
   clock.advance(100);
   await until("the near waits are over", () => clock.sleeping === 0);
-  // p-retry sets a timer of no length before each try: this one is set later and is longer, so it rings after those.
-  await sleep(50);
+  // Between a wait and the next try there is nothing that takes more than this turn.
+  await nextTurn();
   held.resolve();
   held = null;
   const fine = await startReceiver();
@@ -838,6 +842,7 @@ test("nothing polls: an idle dispatcher sleeps, and reads nothing when its sleep
   await until("it sleeps", () => clock.sleeping === 1);
   for (let minute = 0; minute < 60; minute++) {
     clock.advance(60_000);
+    await nextTurn();
     await until("it sleeps again", () => clock.sleeping === 1);
   }
   expect(reads).toBe(1);
@@ -850,7 +855,17 @@ test.each([
   "an origin that keeps failing gets one probe at a time, its schedules of %s waits stand still, and one success brings all of it back",
   async (_, waitMs) => {
     const clients = Array.from({ length: 110 }, (__, index) => `c${index}`);
-    const { dispatcher, receiver, finishTask, said, clock, store } = await setUp({ waitsMs: [waitMs, waitMs] });
+    let claims = 0;
+    const { dispatcher, receiver, finishTask, said, clock, store } = await setUp({
+      waitsMs: [waitMs, waitMs],
+      storeSeen: (inner) => ({
+        ...inner,
+        async claimDueDeliveries(command) {
+          claims++;
+          return inner.claimDueDeliveries(command).finally(() => claims--);
+        },
+      }),
+    });
     const fine = await startReceiver();
     onTestFinished(() => fine.close());
     receiver.respondWith(503);
@@ -858,8 +873,8 @@ test.each([
     await finishTask({ clients });
     await until("the origin is slowed", () => said("origin.slowed").length === 1);
     await until(
-      "what was under way is over",
-      () => said("delivery.attempted").length >= said("delivery.sending").length,
+      "what was under way is over, and no pass is about to begin more",
+      () => claims === 0 && said("delivery.attempted").length >= said("delivery.sending").length,
     );
     const before = receiver.requests.length;
 

@@ -1,6 +1,4 @@
 /** What keeps a request from getting through: one deadline, one category each; and what is not the receiver's doing. */
-import { once } from "node:events";
-import { connect as connectSocket } from "node:net";
 import { syncBuiltinESMExports } from "node:module";
 import type { Socket } from "node:net";
 import nodeTls from "node:tls";
@@ -9,66 +7,92 @@ import type { Resolve } from "../../src/delivery/address-guard.ts";
 import { failingWith, resolvingTo } from "../support/resolve.ts";
 import { selfSigned } from "../support/self-signed.ts";
 import { DELIVERED, failure, listenRaw, post, receiverWith, senderWith } from "../support/sender.ts";
+import { until } from "../support/until.ts";
+import { connectTo, heldDeadlines, whenRead } from "./deadlines.ts";
 
-/** For tests that wait for the deadline of an attempt. */
-const SHORT_MS = 300;
 /** As localhost often resolves. */
 const bothLoopbacks = resolvingTo("::1", "127.0.0.1");
 
 describe("one deadline for the whole attempt", () => {
   test("a receiver that never answers is a timeout", async () => {
     const receiver = await receiverWith(() => undefined);
-    expect(await post(senderWith({ attemptTimeoutMs: SHORT_MS }), receiver.url)).toEqual(failure("timeout"));
+    expect(await post(senderWith({ attemptTimeoutMs: 50 }), receiver.url)).toEqual(failure("timeout"));
   });
+
+  test("each attempt has the time of the settings, and once it has its answer that time means nothing", async () => {
+    const receiver = await receiverWith();
+    const { startDeadline, given, ring } = heldDeadlines();
+    const sender = senderWith({ attemptTimeoutMs: 1234, startDeadline });
+    for (let count = 0; count < 2; count++) expect(await post(sender, receiver.url)).toEqual(DELIVERED);
+    ring();
+    expect(given).toEqual([1234, 1234]);
+  });
+
+  /** The outcome of an attempt whose time is over when it has read a text that matches. */
+  function overAfter(pattern: RegExp, { url, port }: { readonly url: string; readonly port: number }) {
+    const { startDeadline, ring } = heldDeadlines();
+    return post(senderWith({ startDeadline, connect: whenRead(port, pattern, ring) }), url);
+  }
 
   test("103 Early Hints and nothing after it is a timeout", async () => {
     const receiver = await receiverWith((_request, response) =>
       response.writeEarlyHints({ link: "</a>; rel=preload" }),
     );
-    expect(await post(senderWith({ attemptTimeoutMs: SHORT_MS }), receiver.url)).toEqual(failure("timeout"));
+    expect(await overAfter(/ 103 [^]*\r\n\r\n/, receiver)).toEqual(failure("timeout"));
   });
 
   test("headers that drip are a timeout", async () => {
     const server = await listenRaw((socket) => drip(socket, "HTTP/1.1 200 OK\r\nx-slow: ", "y"));
-    expect(await post(senderWith({ attemptTimeoutMs: SHORT_MS }), server.url)).toEqual(failure("timeout"));
+    expect(await overAfter(/x-slow: yy/, server)).toEqual(failure("timeout"));
   });
 
   test("a body that drips does not prolong it: the status and what has come", async () => {
     const server = await listenRaw((socket) => drip(socket, "HTTP/1.1 500 No\r\ncontent-length: 999999\r\n\r\n", "y"));
-    const outcome = await post(senderWith({ attemptTimeoutMs: SHORT_MS }), server.url);
-    expect(outcome).toEqual({ statusCode: 500, error: "http_5xx", responseExcerpt: expect.stringMatching(/^y+$/) });
+    const outcome = await overAfter(/\r\n\r\nyy/, server);
+    expect(outcome).toEqual({ statusCode: 500, error: "http_5xx", responseExcerpt: expect.stringMatching(/^yy+$/) });
   });
 
   test("a name server that never answers is a timeout, and does not stop the next attempt", async () => {
     const receiver = await receiverWith();
     const resolve = vi.fn<Resolve>(resolvingTo("127.0.0.1")).mockReturnValueOnce(new Promise(() => undefined));
-    const sender = senderWith({ attemptTimeoutMs: SHORT_MS, connectionsPerOrigin: 1 }, resolve);
+    const { startDeadline, ring } = heldDeadlines();
+    const connect = () => connectTo(receiver.port);
+    // A real wait for the name server, of which the second attempt needs none.
+    const sender = senderWith({ attemptTimeoutMs: 50, connectionsPerOrigin: 1, startDeadline, connect }, resolve);
     const url = `http://receiver.test:${receiver.port}`;
-    expect(await post(sender, url)).toEqual(failure("timeout"));
+    const first = post(sender, url);
+    ring();
+    expect(await first).toEqual(failure("timeout"));
     expect(await post(sender, url)).toEqual(DELIVERED);
+    expect(resolve).toHaveBeenCalledTimes(2);
   });
 
   test("a TLS handshake that never ends is a timeout", async () => {
-    const server = await listenRaw(() => undefined);
+    const { startDeadline, ring } = heldDeadlines();
+    const server = await listenRaw((socket) => socket.once("data", ring));
     const url = server.url.replace("http:", "https:");
-    expect(await post(senderWith({ attemptTimeoutMs: SHORT_MS }), url)).toEqual(failure("timeout"));
+    expect(await post(senderWith({ startDeadline }), url)).toEqual(failure("timeout"));
   });
 
   test("an attempt that was over before it had a connection is not sent when there is one", async () => {
     const receiver = await receiverWith();
+    const { promise: wanted, resolve: want } = Promise.withResolvers<void>();
     const { promise: opened, resolve: open } = Promise.withResolvers<void>();
     const { promise: closed, resolve: close } = Promise.withResolvers<void>();
     const connect = async (): Promise<Socket> => {
+      want();
       await opened;
-      const socket = connectSocket(receiver.port, "127.0.0.1").once("close", () => close());
-      await once(socket, "connect");
-      return socket;
+      const socket = await connectTo(receiver.port);
+      return socket.once("close", () => close());
     };
-    const sender = senderWith({ attemptTimeoutMs: SHORT_MS, connect });
-    expect(await post(sender, receiver.url)).toEqual(failure("timeout"));
+    const { startDeadline, ring } = heldDeadlines();
+    const over = post(senderWith({ startDeadline, connect }), receiver.url);
+    await wanted;
+    ring();
+    expect(await over).toEqual(failure("timeout"));
     open();
     await closed;
-    expect(receiver.connections).toBe(1);
+    await until("the receiver has had its connection", () => receiver.connections === 1);
     expect(receiver.requests).toEqual([]);
   });
 });
@@ -199,13 +223,7 @@ describe("what is not the receiver's doing is no outcome", () => {
       socket.once("close", resolve);
     });
     const sender = senderWith({
-      connect: async () => {
-        const socket = connectSocket(server.port, "127.0.0.1");
-        await once(socket, "connect");
-        // Read by undici before this listener hears of it.
-        socket.once("data", () => setImmediate(() => shutdown.abort(new Error("shutting down"))));
-        return socket;
-      },
+      connect: whenRead(server.port, /and$/, () => shutdown.abort(new Error("shutting down"))),
     });
     const outcome = await post(sender, server.url, shutdown.signal);
     expect(outcome).toEqual({ statusCode: 200, error: null, responseExcerpt: null });

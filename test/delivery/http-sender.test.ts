@@ -3,6 +3,7 @@ import { describe, expect, test, vi } from "vitest";
 import { RESPONSE_EXCERPT_BYTES_MAX } from "../../src/delivery/exchange.ts";
 import type { Handler } from "../support/receiver.ts";
 import { DELIVERED, listenRaw, post, receiverWith, senderWith } from "../support/sender.ts";
+import { heldDeadlines, whenRead } from "./deadlines.ts";
 
 describe("what is sent", () => {
   test("is one POST with the bytes and headers as given, to path and query of the url", async () => {
@@ -88,7 +89,9 @@ describe("the status decides", () => {
     });
     const endless = await receiverWith((_request, response) => pour(response.writeHead(200), Infinity));
     const delivered = { statusCode: 200, error: null, responseExcerpt: null };
-    expect(await post(senderWith({ attemptTimeoutMs: 300 }), stalling.url)).toEqual(delivered);
+    const { startDeadline, ring } = heldDeadlines();
+    const connect = whenRead(stalling.port, /and then/, ring);
+    expect(await post(senderWith({ startDeadline, connect }), stalling.url)).toEqual(delivered);
     expect(await post(senderWith(), breaking.url)).toEqual(delivered);
     expect(await post(senderWith(), endless.url)).toEqual(delivered);
   });

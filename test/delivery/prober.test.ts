@@ -1,17 +1,20 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import { createAddressGuard } from "../../src/delivery/address-guard.ts";
 import type { Resolve } from "../../src/delivery/address-guard.ts";
+import { createOpenSocket } from "../../src/delivery/pinned-connect.ts";
+import type { OpenSocket } from "../../src/delivery/pinned-connect.ts";
 import { createProber } from "../../src/delivery/prober.ts";
 import type { ProberNeeds } from "../../src/delivery/prober.ts";
 import { failingWith, resolvingTo } from "../support/resolve.ts";
 import { selfSigned } from "../support/self-signed.ts";
 import { listenRaw, receiverWith } from "../support/sender.ts";
+import { heldDeadlines } from "./deadlines.ts";
 
 const CERTIFICATE = selfSigned("receiver.example");
 
 function proberWith(resolve: Resolve = resolvingTo("127.0.0.1"), settings: Partial<ProberNeeds> = {}) {
   const guard = createAddressGuard({ allow: "loopback", resolve });
-  const prober = createProber({ guard, attemptTimeoutMs: 5000, userAgent: "mcp-callbacks/test", ...settings });
+  const prober = createProber({ guard, attemptTimeoutMs: 60_000, userAgent: "mcp-callbacks/test", ...settings });
   onTestFinished(() => prober.close());
   return prober;
 }
@@ -91,13 +94,25 @@ describe("a diagnosis", () => {
     expect(receiver.requests).toEqual([]);
   });
 
-  test("of a receiver that never answers the handshake or the POST ends in bounded time", async () => {
-    const { port } = await listenRaw(() => {});
-    const patient = (ms: number) => proberWith(undefined, { attemptTimeoutMs: ms });
-    const silentTls = await diagnosed(`https://receiver.example:${port}/`, patient(300));
+  test("of a receiver that never answers the handshake or the POST ends: each step has at most what is left of the time", async () => {
+    const given: number[] = [];
+    const open = createOpenSocket({ signal: new AbortController().signal });
+    /** Has TCP all the time that it needs, and TLS none. */
+    const connect: OpenSocket = (target, addresses, timeoutMs) => {
+      given.push(timeoutMs);
+      return open(target, addresses, target.protocol === "https:" ? 50 : 60_000);
+    };
+    const { startDeadline, ring } = heldDeadlines();
+    const prober = proberWith(undefined, { attemptTimeoutMs: 5000, connect, startDeadline });
+    const { port } = await listenRaw((socket) => {
+      socket.once("data", (hello) => void (String(hello).startsWith("POST ") && ring()));
+    });
+    const silentTls = await diagnosed(`https://receiver.example:${port}/`, prober);
     expect(silentTls.slice(2)).toEqual(["connect ok", "tls failed timeout", "post skipped", "signature skipped"]);
-    const silent = await diagnosed(`http://receiver.example:${port}/`, patient(300));
-    expect(silent.at(-2)).toBe("post failed timeout");
+    const silent = await diagnosed(`http://receiver.example:${port}/`, prober);
+    expect(silent.slice(2)).toEqual(["connect ok", "tls skipped", "post failed timeout", "signature skipped"]);
+    const [tcpMs, tlsMs] = given;
+    expect([tcpMs! <= 5000, tlsMs! <= tcpMs!]).toEqual([true, true]);
   });
 
   test.each([
@@ -130,11 +145,14 @@ describe("a diagnosis", () => {
   });
 
   test("that ends with a forged POST, not answered: it is not known whether that was its signature's doing", async () => {
+    const { startDeadline, given, ring } = heldDeadlines();
     const receiver = await receiverWith(({ headers }, response) => {
       if (headers["webhook-id"] === "evt_1") response.writeHead(204).end();
+      else ring();
     });
-    const impatient = proberWith(undefined, { attemptTimeoutMs: 300 });
-    expect((await diagnosed(receiver.url, impatient, "evt_2")).slice(-2)).toEqual(["post ok 204", "signature skipped"]);
+    const prober = proberWith(undefined, { startDeadline });
+    expect((await diagnosed(receiver.url, prober, "evt_2")).slice(-2)).toEqual(["post ok 204", "signature skipped"]);
+    expect(given).toEqual([60_000, 60_000]);
   });
 });
 

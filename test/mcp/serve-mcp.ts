@@ -62,6 +62,8 @@ export interface ServedMcp {
 
 export interface ServeOptions {
   readonly runTaskWaitMs?: number;
+  /** Of a challenge or a test event; left out: more than any needs that is answered. */
+  readonly attemptTimeoutMs?: number;
   readonly tokens?: readonly AccessToken[];
   readonly allowedHosts?: readonly string[];
   readonly allowedOrigins?: readonly string[];
@@ -77,7 +79,6 @@ export interface EventsOptions extends Pick<EventsMethodsNeeds, "errorCodes" | "
   readonly lifetime: LifetimePolicy;
   readonly ownMax: number;
   readonly allow: PrivateTargets;
-  readonly attemptTimeoutMs: number;
   readonly retryPolicy: RetryPolicy;
 }
 
@@ -87,7 +88,6 @@ const EVENTS: EventsOptions = {
   lifetime: { defaultMs: 3_600_000, minMs: 60_000, maxMs: 86_400_000, allowsNone: false },
   ownMax: 1000,
   allow: "loopback",
-  attemptTimeoutMs: 2000,
   retryPolicy: { waitsMs: [5000, 60_000], jitter: 0 },
 };
 
@@ -102,7 +102,11 @@ export async function serveMcp(options: ServeOptions = {}): Promise<ServedMcp> {
   const chosen = { ...EVENTS, ...options.events };
   const { wakeDispatcher = () => undefined } = options;
   const breaker = new CircuitBreaker();
-  const services = createServices({ store, slowLane: breaker, clock, announce, wakeDispatcher }, chosen);
+  const { attemptTimeoutMs = 60_000 } = options;
+  const services = createServices(
+    { store, slowLane: breaker, clock, announce, wakeDispatcher, attemptTimeoutMs },
+    chosen,
+  );
   const principalOf = createPrincipalOf(tokens, "local");
   const mcp = createMcp({
     ...services,
@@ -151,8 +155,9 @@ function createServices(
     clock: FakeClock;
     announce: McpNeeds["announce"];
     wakeDispatcher: () => void;
+    attemptTimeoutMs: number;
   },
-  { lifetime, ownMax, allow, attemptTimeoutMs, retryPolicy }: EventsOptions,
+  { lifetime, ownMax, allow, retryPolicy }: EventsOptions,
 ) {
   const wakes = {
     wakeRunner: () => {},
@@ -162,6 +167,7 @@ function createServices(
   };
   const catalog = createTaskRegistry(TASK_TYPES);
   const targetPolicy = createAddressGuard({ allow, resolve: failingWith("ENOTFOUND") });
+  const { attemptTimeoutMs } = needs;
   const receivers = { guard: targetPolicy, attemptTimeoutMs, userAgent: "mcp-callbacks/test" };
   const prober = createProber(receivers);
   const challenger = createChallenger(receivers);

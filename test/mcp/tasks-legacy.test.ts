@@ -1,7 +1,7 @@
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import { CallToolResultSchema } from "@modelcontextprotocol/sdk/types.js";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { z } from "zod";
 import { until } from "../support/until.ts";
 import { NOW } from "./asking.ts";
@@ -31,6 +31,18 @@ const created = z.object({ task: z.object({ taskId: z.string() }) });
 async function createTask({ port }: ServedMcp, given: object = {}): Promise<string> {
   const { result } = await rpc(port, legacyRequest("tools/call", { name: "run_task", arguments: given, task: {} }));
   return created.parse(result).task.taskId;
+}
+
+/** A `tasks/result` that has found its task, and waits for the end of it. */
+async function waitingFor({ port, store }: ServedMcp, taskId: string) {
+  const found = vi.spyOn(store, "findTaskById");
+  const stream = openStream(port, legacyRequest("tasks/result", { taskId }));
+  // Once to be named, once more when its end is listened for.
+  await until(
+    "the task is found",
+    () => found.mock.settledResults.filter(({ type }) => type === "fulfilled").length === 2,
+  );
+  return stream;
 }
 
 describe("the v1 client's experimental tasks", () => {
@@ -117,7 +129,7 @@ describe("the v1 client's experimental tasks", () => {
     await start("t0");
     const startedBy = Date.now();
     await until("what is started from now on is newer", () => Date.now() > startedBy);
-    for (let index = 1; index < 21; index++) await start(`t${index}`);
+    await Promise.all(Array.from({ length: 20 }, (_, index) => start(`t${index + 1}`)));
     const first = await alice.experimental.tasks.listTasks();
     expect(first.tasks).toHaveLength(20);
     const second = await alice.experimental.tasks.listTasks(first.nextCursor);
@@ -179,7 +191,7 @@ describe("tasks of 2025-11-25", () => {
   it("a client that goes away while it waits for a result leaves nothing behind", async () => {
     const served = await serveMcp();
     const taskId = await createTask(served);
-    const stream = openStream(served.port, legacyRequest("tasks/result", { taskId }));
+    const stream = await waitingFor(served, taskId);
     stream.close();
     await served.runTask(COMPLETED);
     expect((await rpc(served.port, legacyRequest("tasks/get", { taskId }))).result).toMatchObject({
@@ -191,7 +203,7 @@ describe("tasks of 2025-11-25", () => {
   it("a result that is waited for when the server stops is to be asked for again", async () => {
     const served = await serveMcp();
     const taskId = await createTask(served);
-    const stream = openStream(served.port, legacyRequest("tasks/result", { taskId }));
+    const stream = await waitingFor(served, taskId);
     served.endStreams();
     const answer = await until("an answer", () => stream.messages[0]);
     expect(answer).toMatchObject({ error: { code: -32603, message: "The server stops; ask again when it is back" } });

@@ -1,6 +1,7 @@
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
+import { T0 } from "../support/builders.ts";
 import { until } from "../support/until.ts";
 import { NOW } from "./asking.ts";
 import { serveMcp } from "./serve-mcp.ts";
@@ -178,8 +179,12 @@ describe("listening to tasks", () => {
 
   it("is acknowledged with what is honoured, and told of each end, until the server stops", async () => {
     const served = await serveMcp();
-    const [ended, first, second] = [await createTask(served), await createTask(served), await createTask(served)];
+    const ended = await createTask(served);
     await served.runTask(COMPLETED);
+    const first = await createTask(served);
+    // Of two tasks of the same millisecond either may be run first.
+    served.clock.advance(1);
+    const second = await createTask(served);
     const stream = openStream(served.port, listen([ended, first, first, "tsk_unknown", second]));
     const { params } = await stream.waitFor("notifications/subscriptions/acknowledged");
     expect(params).toEqual({ _meta, notifications: { taskIds: [ended, first, second] } });
@@ -199,7 +204,7 @@ describe("listening to tasks", () => {
         result: { resultType: "complete", structuredContent: COMPLETED },
       },
       { _meta, taskId: first, status: "completed", result: { resultType: "complete", isError: true } },
-      { _meta, taskId: second, status: "cancelled", createdAt: NOW },
+      { _meta, taskId: second, status: "cancelled", createdAt: new Date(T0 + 1).toISOString() },
     ]);
     expect(stream.hasEnded).toBe(false);
     served.endStreams();

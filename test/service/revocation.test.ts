@@ -1,6 +1,7 @@
 import { expect, onTestFinished, test } from "vitest";
 import { createAddressGuard } from "../../src/delivery/address-guard.ts";
 import { createChallenger } from "../../src/delivery/challenger.ts";
+import type { StartDeadline } from "../../src/delivery/http-sender.ts";
 import type { EventsErrorCodes } from "../../src/domain/events-error.ts";
 import type { Announcement } from "../../src/service/announcements.ts";
 import { createRevocation } from "../../src/service/revocation.ts";
@@ -10,18 +11,20 @@ import { createFakeClock } from "../support/clock.ts";
 import { listenRaw, receiverWith } from "../support/sender.ts";
 import { signatureBy } from "../support/signature-by.ts";
 import { openTestStore } from "../support/sqlite-store.ts";
+import { until } from "../support/until.ts";
 
 const ANOTHER_SECRET = "whsec_ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8=";
 
 interface Options {
   readonly errorCodes?: EventsErrorCodes;
   readonly sendsTerminated?: boolean;
+  readonly startDeadline?: StartDeadline;
 }
 
-async function setUp({ errorCodes = "sketch", sendsTerminated = true }: Options = {}) {
+async function setUp({ errorCodes = "sketch", sendsTerminated = true, ...deadlines }: Options = {}) {
   const store = await openTestStore();
   const guard = createAddressGuard({ allow: "loopback" });
-  const challenger = createChallenger({ guard, attemptTimeoutMs: 500, userAgent: "test" });
+  const challenger = createChallenger({ guard, attemptTimeoutMs: 60_000, userAgent: "test", ...deadlines });
   onTestFinished(async () => {
     await challenger.close();
     await store.close();
@@ -110,14 +113,26 @@ test("what they are owed is not sent any more, and a later subscribe is a new on
 });
 
 test("nobody waits for receivers that do not answer, and none of them keeps the others from being told", async () => {
-  const { revocation, receiver, subscribe, statusOf } = await setUp();
-  const { url } = await listenRaw(() => undefined);
+  const deadlines: (() => void)[] = [];
+  const startDeadline: StartDeadline = (_, ring) => {
+    deadlines.push(ring);
+    return () => undefined;
+  };
+  const { revocation, receiver, subscribe, statusOf } = await setUp({ startDeadline });
+  let asked = 0;
+  const { url } = await listenRaw((socket) => socket.once("data", () => asked++));
   for (let index = 0; index < 8; index++) await subscribe("gone", { url: `${url}/${index}` });
   await subscribe("gone", { name: "task_failed" });
   const { told } = await revocation.revokeOthers([]);
   expect(new Set(await statusOf("gone"))).toEqual(new Set(["ended"]));
-  await told;
-  expect(receiver.requests).toHaveLength(1);
+  let isOver = false;
+  void told.then(() => (isOver = true));
+  await until("all are told", () => {
+    // The time of those under way is over, once each of them has been asked.
+    if (asked + receiver.requests.length === deadlines.length) for (const ring of deadlines) ring();
+    return isOver;
+  });
+  expect([asked, receiver.requests.length]).toEqual([8, 1]);
 });
 
 test("nobody is told where the settings say so, and more than one step's worth of them ends", async () => {

@@ -22,7 +22,7 @@ export function failure(error: AttemptError): Outcome {
 /** May go to loopback only, where every name resolves to unless `resolve` says otherwise. */
 export function senderWith(settings: Partial<HttpSenderNeeds> = {}, resolve: Resolve = resolvingTo("127.0.0.1")) {
   const guard = createAddressGuard({ allow: "loopback", resolve });
-  const defaults = { guard, attemptTimeoutMs: 5_000, connectionsPerOrigin: 2, userAgent: "mcp-callbacks/test" };
+  const defaults = { guard, attemptTimeoutMs: 60_000, connectionsPerOrigin: 2, userAgent: "mcp-callbacks/test" };
   const sender = createHttpSender({ ...defaults, ...settings });
   onTestFinished(() => sender.close());
   return sender;

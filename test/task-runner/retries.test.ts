@@ -59,6 +59,8 @@ async function setUp(types: readonly TaskType[], runningMax = 100) {
   return { clock, runner, tasks, start, find, untilStatus, announced };
 }
 
+const aGate = () => Promise.withResolvers<void>();
+
 test("a run that throws is repeated after a wait that grows, and the last failure ends the task", async () => {
   let runs = 0;
   const run = async () => Promise.reject(new Error(`failure ${++runs}`));
@@ -164,23 +166,32 @@ test("a start that is put off begins at its time", async () => {
   await untilStatus("late", "completed");
 });
 
-test("a flood of progress is written about once a second, and the last one is kept", async () => {
-  const gate = Promise.withResolvers<void>();
+test("a flood of progress is written once a second, the newest of it, and the last one is kept", async () => {
+  const [begin, second, end] = [aGate(), aGate(), aGate()];
   const run: TaskType["run"] = async (_, { progress }) => {
-    for (let done = 0; done < 100_000; done++) progress(done, 100_000, "on it");
-    await gate.promise;
+    await begin.promise;
+    for (let done = 0; done < 50_000; done++) progress(done, 100_000, "on it");
+    await second.promise;
+    for (let done = 50_000; done < 100_000; done++) progress(done, 100_000, "on it");
+    await end.promise;
     progress(100_000, 100_000, "done");
   };
-  const { start, find, tasks, untilStatus } = await setUp([aTaskType({ run })]);
+  const { clock, start, find, tasks, untilStatus } = await setUp([aTaskType({ run })]);
   const told: number[] = [];
   const { task } = await start("t");
   tasks.onProgress(task.id, ({ done }) => told.push(done));
-  await until("progress", async () => (await find("t")).progress);
-  gate.resolve();
+  const isKept = (done: number) =>
+    until(`${done} is kept`, async () => (await find("t")).progress?.done === done && clock.sleeping === 2);
+  begin.resolve();
+  await isKept(0);
+  second.resolve();
+  clock.advance(1000);
+  await isKept(99_999);
+  end.resolve();
   expect(await untilStatus("t", "completed")).toMatchObject({
     progress: { done: 100_000, total: 100_000, message: "done" },
   });
-  expect(told.length).toBeLessThan(5);
+  expect(told).toEqual([0, 99_999, 100_000]);
 });
 
 test("a handler that goes on after it was cancelled tells nothing any more", async () => {

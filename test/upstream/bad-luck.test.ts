@@ -3,7 +3,7 @@ import { expect, onTestFinished, test, vi } from "vitest";
 import { PermanentError } from "../../src/service/task-types.ts";
 import { temporaryFolder } from "../support/builders.ts";
 import { until } from "../support/until.ts";
-import { A_TOKEN, misbehavingServer, runOnce, startCatalog, stdio } from "./upstreams.ts";
+import { A_TOKEN, misbehavingServer, runOnce, startCatalog, startCatalogWith, stdio } from "./upstreams.ts";
 
 test("a call that hangs ends with its signal, and its server is told", async () => {
   const { type } = startCatalog(misbehavingServer());
@@ -26,14 +26,17 @@ test("a server that crashes during a call fails a task that must not be repeated
 });
 
 test("a task that may be repeated fails for now, and its next run finds a new process", async () => {
-  const { announced, type } = startCatalog(misbehavingServer());
+  const { clock, announced, type } = startCatalog(misbehavingServer());
   const once = await type("bad/crash_once");
   const input = { marker: join(temporaryFolder(), "marker") };
   const failure = await runOnce(once, input).outcome.catch((error: unknown) => error);
   expect(failure).not.toBeInstanceOf(PermanentError);
   expect(failure).toMatchObject({ message: expect.stringContaining("was lost while crash_once ran") });
   expect(once.retries).toBeGreaterThan(0);
-  expect(await runOnce(once, input, { attempt: 2 }).outcome).toEqual([{ type: "text", text: "done at last" }]);
+  const { outcome } = runOnce(once, input, { attempt: 2 });
+  await until("it waits to start the server again", () => clock.sleeping === 1);
+  clock.advance(1000);
+  expect(await outcome).toEqual([{ type: "text", text: "done at last" }]);
   const kinds = announced.map(({ kind }) => kind).filter((kind) => kind !== "upstream.said");
   expect(kinds).toEqual(["upstream.started", "upstream.ended", "upstream.started"]);
 });
@@ -61,9 +64,14 @@ test("a result of 10 MB comes through, for the limit of results to refuse", asyn
 });
 
 test("a message without end fails the call, and the server is started again", async () => {
-  const { type } = startCatalog(misbehavingServer());
-  await expect(runOnce(await type("bad/huge"), { bytes: 20_000_000 }).outcome).rejects.toThrow(/lost.*buffer/i);
-  expect(await runOnce(await type("bad/echo"), { text: "again" }).outcome).toEqual([{ type: "text", text: "again" }]);
+  const messageBytesMax = 1_000_000;
+  const { clock, type } = startCatalogWith({ messageBytesMax }, misbehavingServer());
+  const [huge, echo] = [await type("bad/huge"), await type("bad/echo")];
+  await expect(runOnce(huge, { bytes: 2 * messageBytesMax }).outcome).rejects.toThrow(/lost.*buffer/i);
+  const { outcome } = runOnce(echo, { text: "again" });
+  await until("it waits to start the server again", () => clock.sleeping === 1);
+  clock.advance(1000);
+  expect(await outcome).toEqual([{ type: "text", text: "again" }]);
 });
 
 test("garbage between messages is passed over", async () => {
@@ -117,6 +125,9 @@ test("a server that is missing is named with the reason, and what was listed by 
 
 test("a server that says nothing does not hold up the list", async () => {
   const silent = { ...misbehavingServer({ SILENT: "1" }), allow: ["echo"] };
-  const { catalog } = startCatalog(silent);
-  expect(await catalog.list()).toMatchObject([{ name: "bad/echo", title: "echo" }]);
+  const { clock, catalog } = startCatalog(silent);
+  const listed = catalog.list();
+  await until("the list waits for it", () => clock.sleeping === 1);
+  clock.advance(5000);
+  expect(await listed).toMatchObject([{ name: "bad/echo", title: "echo" }]);
 });

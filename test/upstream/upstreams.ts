@@ -1,12 +1,13 @@
 /** Catalogs of real upstream servers, each a process of its own that ends with the test. */
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
-import { systemClock } from "../../src/clock.ts";
 import type { Json } from "../../src/domain/json.ts";
 import type { Upstream } from "../../src/domain/upstream.ts";
 import type { Announcement } from "../../src/service/announcements.ts";
 import type { TaskContext, TaskType } from "../../src/service/task-types.ts";
 import { createUpstreamCatalog } from "../../src/upstream/catalog.ts";
+import type { UpstreamCatalogNeeds } from "../../src/upstream/catalog.ts";
+import { createFakeClock } from "../support/clock.ts";
 
 export const everything = fileURLToPath(
   new URL("../../node_modules/@modelcontextprotocol/server-everything/dist/index.js", import.meta.url),
@@ -29,17 +30,28 @@ export function misbehavingServer(env: Readonly<Record<string, string>> = {}): U
   return { ...stdio("bad", []), way: { ...way, env: { API_TOKEN: A_TOKEN, ...env } }, secrets: [A_TOKEN] };
 }
 
+/** Its time is the test's: no server is too slow for it, and none is started again before the test says that its wait is over. */
 export function startCatalog(...upstreams: readonly Upstream[]) {
+  return startCatalogWith({}, ...upstreams);
+}
+
+export function startCatalogWith(
+  bounds: Pick<UpstreamCatalogNeeds, "messageBytesMax">,
+  ...upstreams: readonly Upstream[]
+) {
+  const clock = createFakeClock();
   const announced: Announcement[] = [];
   const announce = (announcement: Announcement): void => void announced.push(announcement);
   const catalog = createUpstreamCatalog({
     upstreams,
     version: "0.0.0",
-    clock: systemClock,
+    clock,
     announce,
+    ...bounds,
   });
   onTestFinished(() => catalog.stop());
   return {
+    clock,
     announced,
     catalog,
     async type(name: string): Promise<TaskType> {

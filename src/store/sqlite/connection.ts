@@ -12,10 +12,14 @@ import { createLogSync } from "./log-sync.ts";
 import { createSharedReads } from "./shared-reads.ts";
 import type { SharedReads } from "./shared-reads.ts";
 
-/** How long we wait for another server on the same file to end: a restart overlaps with its predecessor for a moment. */
-const LOCK_PATIENCE_MS = 2000;
-/** How long the opening waits for another program that holds the file. */
-const OPEN_PATIENCE_MS = 5000;
+/** How long the opening waits. */
+export interface OpenTimeouts {
+  /** For another server on the same file to end: a restart overlaps with its predecessor for a moment. */
+  readonly serverMs: number;
+  /** For another program that holds the file. */
+  readonly programMs: number;
+}
+const OPEN_TIMEOUTS: OpenTimeouts = { serverMs: 2000, programMs: 5000 };
 /** SQLite waits by stopping the whole process, so afterwards hardly at all: group-commit.ts waits instead. */
 const BUSY_WAIT_MS = 10;
 /** Signing secrets are in the file. */
@@ -37,11 +41,15 @@ export interface SqliteConnection {
  * Opens the file for this process alone, made and migrated if need be. Throws a `StartError` when it cannot be had: another server
  * uses it, it is newer than this code, it is no database, the folder cannot be written.
  */
-export function openConnection(file: string, migrationsFolder: string): SqliteConnection {
+export function openConnection(
+  file: string,
+  migrationsFolder: string,
+  timeouts: OpenTimeouts = OPEN_TIMEOUTS,
+): SqliteConnection {
   const path = createFile(file);
-  const lock = lockFile(path);
+  const lock = lockFile(path, timeouts.serverMs);
   try {
-    const client = openDatabase(path, migrationsFolder);
+    const client = openDatabase(path, migrationsFolder, timeouts.programMs);
     const db = createDatabase(client);
     const transaction = client.transaction((work: () => void) => work());
     const log = createLogSync(`${path}-wal`);
@@ -101,8 +109,8 @@ function requireOneName(file: string): void {
  * An exclusive transaction on a side database: the operating system drops it with the process, kill -9 included. The main file's own
  * `locking_mode=EXCLUSIVE` would lock out a second connection of this process as well.
  */
-function lockFile(path: string): Database.Database {
-  const lock = new Database(`${path}.lock`, { timeout: LOCK_PATIENCE_MS });
+function lockFile(path: string, timeout: number): Database.Database {
+  const lock = new Database(`${path}.lock`, { timeout });
   try {
     lock.exec("BEGIN EXCLUSIVE");
     return lock;
@@ -117,8 +125,8 @@ function lockFile(path: string): Database.Database {
   }
 }
 
-function openDatabase(path: string, migrationsFolder: string): Database.Database {
-  const client = new Database(path, { timeout: OPEN_PATIENCE_MS });
+function openDatabase(path: string, migrationsFolder: string, timeout: number): Database.Database {
+  const client = new Database(path, { timeout });
   try {
     client.pragma("journal_mode = WAL");
     // The log goes to disk by log-sync.ts, beside our work; checkpoints still wait for the disk in here.

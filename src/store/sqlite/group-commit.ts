@@ -2,7 +2,7 @@ import Database from "better-sqlite3";
 import { StoreUnavailable } from "../../domain/errors.ts";
 
 /** How long writes wait for another program that holds the file (a backup tool, a shell) before they fail. */
-const BUSY_PATIENCE_MS = 5000;
+const BUSY_TIMEOUT_MS = 5000;
 const BUSY_RETRY_MS = 25;
 
 /** Runs synchronous work in a transaction; what it throws rolls back. */
@@ -46,7 +46,11 @@ interface Waiting {
  * A commit costs, whatever is in it, and a wait for the disk costs far more; so all that is asked for in one turn of the event loop
  * shares one transaction, and all that is committed while the disk is busy shares the next wait. The wait itself stops nobody.
  */
-export function createGroupCommit(inTransaction: RunInTransaction, sync: Sync): GroupCommit {
+export function createGroupCommit(
+  inTransaction: RunInTransaction,
+  sync: Sync,
+  busyTimeoutMs = BUSY_TIMEOUT_MS,
+): GroupCommit {
   const disk = createDiskQueue(sync);
   let waiting: Waiting[] = [];
   let isScheduled = false;
@@ -78,7 +82,7 @@ export function createGroupCommit(inTransaction: RunInTransaction, sync: Sync): 
   /** Not by SQLite's own waiting, which would stop the whole process. */
   function waitForOthers(group: readonly Waiting[], error: unknown): void {
     busySince ??= performance.now();
-    if (performance.now() - busySince > BUSY_PATIENCE_MS) {
+    if (performance.now() - busySince > busyTimeoutMs) {
       busySince = null;
       failAll(group, error);
       return;

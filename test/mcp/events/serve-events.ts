@@ -100,7 +100,7 @@ function startDispatcher(
   { waitsMs = [5000, 60_000], suspendPolicy = null, webhookId = "event" }: ServeEventsOptions,
 ): void {
   const guard = createAddressGuard({ allow: "loopback", resolve: failingWith("ENOTFOUND") });
-  const sender = createHttpSender({ guard, attemptTimeoutMs: 2000, connectionsPerOrigin: 4, userAgent: "test" });
+  const sender = createHttpSender({ guard, attemptTimeoutMs: 600_000, connectionsPerOrigin: 4, userAgent: "test" });
   const policy = { waitsMs, jitter: 0 };
   const dispatcher = new Dispatcher({
     store,
