@@ -23,7 +23,10 @@ const OPEN = new Set(["pending", "sending", "running"]);
 export async function settledHistory(url: string, task: PlannedTask, deadline: number): Promise<HistoryAnswer | null> {
   for (;;) {
     const found = await findTask(url, task);
-    const history = await ask<HistoryAnswer>(url, task.principal, "get_registered_callbacks", { task_id: task.taskId });
+    const history = await ask<HistoryAnswer>(url, task.principal, "get_registered_callbacks", {
+      task_id: task.taskId,
+      limit: 1000,
+    });
     const open = history.callbacks.flatMap(({ deliveries }) => deliveries.filter(({ status }) => OPEN.has(status)));
     if (found === null || (!OPEN.has(found.status) && open.length === 0)) {
       checkEnd(task, found);

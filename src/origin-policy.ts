@@ -34,8 +34,8 @@ export interface OriginPolicy {
 
 /** Which Host and Origin headers are accepted. Each name that is refused is announced once, up to a bound. */
 export function createOriginPolicy({ allowedHosts, allowedOrigins, announce }: OriginPolicyNeeds): OriginPolicy {
-  const isHost = new Set(allowedHosts);
-  const isOrigin = new Set(allowedOrigins);
+  const isHost = new Set(allowedHosts.map(withoutRoot));
+  const isOrigin = new Set(allowedOrigins.map(withoutRoot));
   const logged = { Host: new Set<string>(), Origin: new Set<string>() };
   // Nearly all requests name the same host, and judging it makes a URL of it.
   let lastAccepted: string | undefined;
@@ -101,5 +101,10 @@ function preflightHeaders(headers: IncomingHttpHeaders): Record<string, string |
 
 /** Null: there is none in it, as in the Origin of a page that has none of its own (`null`). */
 function hostNameOf(url: string): string | null {
-  return URL.canParse(url) ? new URL(url).hostname || null : null;
+  return URL.canParse(url) ? withoutRoot(new URL(url).hostname) || null : null;
+}
+
+/** DNS may write the root of its tree as a dot at the end of a name, which is the same name. */
+function withoutRoot(name: string): string {
+  return name.replace(/\.$/, "");
 }

@@ -5,7 +5,7 @@ const CURSOR_CHARS_MAX = 60;
 export interface EventCursors {
   /** `seq`: of the last event that is behind the place; 0 is before all of them. */
   of(seq: number): string;
-  /** Null: it was not made for this log, so nobody can tell which events its owner has seen. */
+  /** Null: it was not made for this log, so which events its owner has seen is unknown. */
   seqOf(cursor: string): number | null;
 }
 

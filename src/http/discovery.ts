@@ -68,7 +68,7 @@ export function discoveryOperations(needs: DiscoveryNeeds): readonly Operation[]
     publicDocument(CARD_TYPE, () => cardOf(needs), {
       path: CARD_PATH,
       id: "serverCard",
-      summary: "The Server Card of the MCP server (SEP-2127): who it is and how to connect.",
+      summary: "The Server Card of the MCP server (SEP-2127): its name, its version and how to connect.",
       responses: { 200: { description: "The card.", schema: cardAnswer, type: CARD_TYPE }, 304: UNCHANGED },
     }),
     publicDocument(CATALOG_TYPE, () => catalogOf(needs), {

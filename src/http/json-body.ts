@@ -6,6 +6,9 @@ import { Refusal } from "./refusal.ts";
 
 const PROBLEMS_MAX = 5;
 
+/** It passes over a byte order mark, as some programs write it. */
+const UTF8 = new TextDecoder("utf-8", { fatal: true });
+
 /** The body as `schema` reads it; an empty one counts as `{}`. Throws a `Refusal` that says what is wrong with it. */
 export async function readJsonBody<Schema extends z.ZodType>(
   request: IncomingMessage,
@@ -36,11 +39,20 @@ async function bytesOf(request: IncomingMessage): Promise<Buffer> {
 function jsonOf(bytes: Buffer, contentType = ""): unknown {
   if (!/^application\/([\w.-]+\+)?json *(;|$)/i.test(contentType))
     throw new Refusal("unsupported_media_type", "Send the body as JSON, with Content-Type: application/json.");
-  const text = bytes.toString();
+  const text = textOf(bytes);
   const value = parsedOf(text);
   const lost = lostNumberIn(text);
   if (lost === null) return value;
   throw new Refusal("invalid", `The number ${lost} cannot be kept as it is; send it as a string.`);
+}
+
+/** JSON between programs is UTF-8 (RFC 8259, section 8.1), whatever charset they name. Other bytes would be replaced in silence. */
+function textOf(bytes: Buffer): string {
+  try {
+    return UTF8.decode(bytes);
+  } catch {
+    throw new Refusal("invalid", "The body is not UTF-8; send the JSON in that encoding.");
+  }
 }
 
 function parsedOf(text: string): unknown {

@@ -113,11 +113,16 @@ export function pointInTime() {
 
 /** What is wrong with a tool's arguments: one sentence that names each of them and says what to do. */
 export function problemsOf({ issues }: z.ZodError): string {
-  const named = issues.slice(0, PROBLEMS_MAX);
-  // A number may break a rule in two ways that read the same.
-  const clauses = new Set(named.map(problemOf));
-  const more = issues.length - named.length;
-  return `${[...clauses, ...(more > 0 ? [`and ${more} more problems`] : [])].join("; ")}.`;
+  const found = issues.filter(isFirstOfItsArgument);
+  const named = found.slice(0, PROBLEMS_MAX);
+  const more = found.length - named.length;
+  return `${[...named.map(problemOf), ...(more > 0 ? [`and ${more} more problems`] : [])].join("; ")}.`;
+}
+
+/** A value may break several rules at once: a text in the place of an array is also too long for one. The first says what to do. */
+function isFirstOfItsArgument(issue: z.core.$ZodIssue, index: number, issues: readonly z.core.$ZodIssue[]): boolean {
+  const before = issues[index - 1];
+  return before === undefined || z.core.toDotPath(before.path) !== z.core.toDotPath(issue.path);
 }
 
 function problemOf(issue: z.core.$ZodIssue): string {

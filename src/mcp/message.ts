@@ -69,12 +69,21 @@ function withoutNulls<Message>(message: Message): Message {
   if (message["params"] === null) delete message["params"];
   const { params, method } = message;
   if (!isRecord(params)) return message;
+  // What a client says of itself: some write all members that they know, and null for those that they do not have.
+  dropNulls(method === "initialize" ? params : params["_meta"]);
   if (params["_meta"] === null) delete params["_meta"];
-  const { _meta: meta } = params;
-  if (isRecord(meta) && meta["progressToken"] === null) delete meta["progressToken"];
   if (typeof method !== "string" || method.startsWith("events/")) return message;
   for (const key of NULLABLE) if (params[key] === null) delete params[key];
   return message;
+}
+
+/** At every depth, which is bounded by that of a message. The items of an array stay. */
+function dropNulls(value: unknown): void {
+  if (!isRecord(value)) return;
+  for (const [key, inner] of Object.entries(value)) {
+    if (inner === null && !Array.isArray(value)) delete value[key];
+    else dropNulls(inner);
+  }
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

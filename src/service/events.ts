@@ -56,7 +56,7 @@ export function createEvents({ store, feed, clock }: EventsNeeds) {
   let streams = 0;
   const cursorsOf = cursorsOfStore(store);
 
-  /** Where to begin. `isLost`: the cursor is not of this log, so what came between it and now cannot be told. */
+  /** Where to begin. `isLost`: the cursor is not of this log, so what came between it and now is unknown. */
   async function begin(cursor: string | null, cursors: EventCursors): Promise<{ afterSeq: number; isLost: boolean }> {
     const asked = cursor === null ? null : cursors.seqOf(cursor);
     if (asked !== null) return { afterSeq: asked, isLost: false };

@@ -3,7 +3,7 @@ import type { Delivery } from "../domain/delivery.ts";
 /** Pages that end where they have enough bytes, however many entries were asked for. */
 
 /** Of JSON, about. An answer holds it twice: as structuredContent and as text. */
-const PAGE_BYTES_MAX = 1_000_000;
+export const PAGE_BYTES_MAX = 1_000_000;
 /** Entries read at once. */
 const STEP = 50;
 

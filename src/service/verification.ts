@@ -77,8 +77,8 @@ export function createVerification(needs: VerificationNeeds) {
 
   return {
     /**
-     * Counts a challenge as failed until it has passed, and throws an EventsError when there were too many. Before the URL's host is looked at, since an answer that
-     * depends on what its name resolves to would let clients look into a network.
+     * Counts a challenge as failed until it has passed. Throws an EventsError when there were too many. Call it before the URL's host is
+     * looked at: an answer that depends on what the name resolves to would let clients look into a network.
      */
     requireRoom,
 

@@ -59,6 +59,13 @@ test.each(clientPages)(
   },
 );
 
+test.each(clientPages.filter((name) => pageOf(name).includes("has no receiver")))(
+  "%s names the tool that waits on for a task which outlasts run_task",
+  (name) => {
+    expect(sectionOf(pageOf(name), "What comes back")).toContain("`wait_for_task`");
+  },
+);
+
 test.each(clientPages)("%s has settings that are JSON, and the server's address", (name) => {
   const blocks = blocksOf(sectionOf(pageOf(name), "Connect"));
   for (const { text } of blocks.filter(({ language }) => language === "json"))

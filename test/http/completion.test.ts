@@ -172,6 +172,30 @@ describe("with raw=1", () => {
     expect(await resultOf()).toEqual(JSON.parse(body));
   });
 
+  test("a byte order mark is passed over, as some programs write it", async () => {
+    const { startWithUrl, completeRaw, resultOf } = await setUp();
+    expect((await completeRaw(await startWithUrl(), '\ufeff{"a":"é"}')).status).toBe(200);
+    expect(await resultOf()).toEqual({ a: "é" });
+  });
+
+  test("bytes that are not UTF-8 are refused instead of replaced, and use nothing up", async () => {
+    const { startWithUrl, completeRaw, resultOf, url } = await setUp();
+    const token = await startWithUrl();
+    for (const query of ["", "?raw=1"]) {
+      const response = await fetch(`${url}/complete/${token}${query}`, {
+        method: "POST",
+        headers: { "content-type": "application/json; charset=iso-8859-1" },
+        body: Buffer.from('{"result":"é"}', "latin1"),
+      });
+      expect({ status: response.status, body: await response.json() }).toEqual({
+        status: 400,
+        body: { error: { code: "invalid", message: "The body is not UTF-8; send the JSON in that encoding." } },
+      });
+    }
+    expect((await completeRaw(token, '"é"')).status).toBe(200);
+    expect(await resultOf()).toBe("é");
+  });
+
   test("a repeat gets 409, and the first result stays", async () => {
     const { startWithUrl, complete, completeRaw, resultOf } = await setUp();
     const token = await startWithUrl();

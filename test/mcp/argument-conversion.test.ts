@@ -140,6 +140,24 @@ describe.each(ERAS)("the arguments of a tool, sent by a client of $era", ({ conn
     expect(await fail("start_task_with_callbacks", { ...START, [name]: value })).toEqual({ code: "invalid", message });
   });
 
+  it.each([
+    ["events", "task_completed", "events must be an array."],
+    ["events", "", "events must be an array."],
+    ["events", {}, "events must be an array."],
+    ["task_id", "", "task_id must be 1 to 200 characters of valid Unicode without control characters."],
+  ])("%s of %j is refused with one clause for one argument", async (name, value, message) => {
+    expect(await fail("register_callback", { ...REGISTRATION, [name]: value })).toEqual({ code: "invalid", message });
+  });
+
+  it("each argument that is wrong is named, five at most", async () => {
+    const wrong = { task_id: 1, client_id: 2, callback_url: 3, secret: 4, events: "x" };
+    const rules = "task_id must be a string; client_id must be a string; callback_url must be a string; ";
+    const five = `${rules}secret must be a string; events must be an array`;
+    expect((await fail("register_callback", wrong))?.message).toBe(`${five}.`);
+    const all = { ...wrong, body_format: 5, not_after: 6 };
+    expect((await fail("register_callback", all))?.message).toBe(`${five}; and 2 more problems.`);
+  });
+
   it("makes nothing of a text that a string is wanted for, and no string of anything else", async () => {
     for (const task_id of ["5", "true", "null", '{"a":1}', "[1]"])
       expect(await call("start_task_with_callbacks", { ...START, task_id })).toMatchObject({ task_id });

@@ -193,6 +193,25 @@ describe("what is let in", () => {
     });
   });
 
+  it.each([
+    [
+      ["localhost", "mcp.example"],
+      ["localhost", "app.example"],
+    ],
+    [
+      ["localhost.", "mcp.example."],
+      ["localhost.", "app.example."],
+    ],
+  ])("a name with the dot of DNS's root is the same name: %j", async (allowedHosts, allowedOrigins) => {
+    const { port } = await serveMcp({ allowedHosts, allowedOrigins });
+    for (const host of ["localhost.", "LOCALHOST.:8011", "mcp.example.", "mcp.example"])
+      expect(await send(port, { ...LIST, headers: { host } })).toMatchObject({ status: 200 });
+    for (const origin of ["https://app.example.", "https://app.example:8443"])
+      expect(await send(port, { ...LIST, headers: { host: "localhost", origin } })).toMatchObject({ status: 200 });
+    for (const host of ["localhost..", ".", "evil.example.", ".localhost"])
+      expect(await send(port, { ...LIST, headers: { host } })).toMatchObject({ status: 403 });
+  });
+
   it("a Host with user information in it, which is no reason to fail", async () => {
     const { port } = await serveMcp();
     expect(await send(port, { ...LIST, headers: { host: "user@localhost" } })).toMatchObject({ status: 200 });

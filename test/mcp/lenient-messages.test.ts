@@ -35,6 +35,42 @@ describe("null counts as absent", () => {
     expect((await rpc(port, list)).result).toMatchObject({ tools: expect.any(Array) });
   });
 
+  it("what a client does not say of itself at the start (2025-11-25)", async () => {
+    const { port } = await serveMcp();
+    const params = {
+      protocolVersion: "2025-11-25",
+      capabilities: { roots: null, sampling: {}, elicitation: { form: null }, experimental: null },
+      clientInfo: { name: "c", version: "0", title: null, websiteUrl: null, icons: null },
+      _meta: null,
+    };
+    expect(await rpc(port, body({ method: "initialize", params }))).toMatchObject({
+      status: 200,
+      result: { protocolVersion: "2025-11-25", serverInfo: expect.anything() },
+    });
+  });
+
+  it("what a client does not say of itself with each request (2026-07-28)", async () => {
+    const { port } = await serveMcp();
+    const capabilities = { roots: null, elicitation: { form: null }, extensions: null };
+    const { headers = {}, body: text = "" } = modernRequest("tools/call", CALL, capabilities);
+    const message = JSON.parse(String(text));
+    const { _meta: meta } = message.params;
+    meta["io.modelcontextprotocol/clientInfo"].title = null;
+    meta["io.modelcontextprotocol/logLevel"] = null;
+    expect(await rpc(port, { headers, body: JSON.stringify(message) })).toMatchObject({
+      status: 200,
+      result: { structuredContent: expect.anything() },
+    });
+  });
+
+  it("the time that a task is wished to be kept (2025-11-25)", async () => {
+    const { port } = await serveMcp();
+    const params = { name: "run_task", arguments: {}, task: { ttl: null } };
+    expect(await rpc(port, body({ method: "tools/call", params }))).toMatchObject({
+      result: { task: { status: "working" } },
+    });
+  });
+
   it("a tool that needs arguments says which, with null as without", async () => {
     const { port } = await serveMcp();
     for (const given of [null, undefined]) {

@@ -53,8 +53,9 @@ export const register = (url: string, taskId: string, clientId: string, callback
 export const start = (url: string, taskId: string, clientId = "starter") =>
   callTool(url, "start_task_with_callbacks", { task_id: taskId, client_id: clientId });
 
+/** All of it, as far as one page goes. */
 export const history = (url: string, taskId: string) =>
-  callTool<HistoryAnswer>(url, "get_registered_callbacks", { task_id: taskId });
+  callTool<HistoryAnswer>(url, "get_registered_callbacks", { task_id: taskId, limit: 1000 });
 
 type DeliveryAnswer = HistoryAnswer["callbacks"][number]["deliveries"][number];
 

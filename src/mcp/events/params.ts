@@ -7,7 +7,8 @@ import { isClientGivenId } from "../../domain/ids.ts";
 /** A whole number of milliseconds. */
 const milliseconds = z.int().min(0);
 
-const args = z.strictObject({ task_id: z.string().refine(isClientGivenId).optional() });
+/** Null is as good as absent: clients that write every member of an inputSchema have nothing else to write. */
+const args = z.strictObject({ task_id: z.string().refine(isClientGivenId).nullish() });
 
 /** What is left open here is another method's, or means nothing: members that nobody knows are passed over. */
 const common = {
@@ -68,7 +69,7 @@ export function selectionOf(given: { readonly name: string; readonly arguments?:
 
 /** What a subscription with these arguments is about (null: any task); undefined: there is none with such arguments. */
 export function taskIdIn(given: unknown): string | null | undefined {
-  const parsed = z.strictObject({ task_id: z.string().optional() }).safeParse(given ?? {});
+  const parsed = z.strictObject({ task_id: z.string().nullish() }).safeParse(given ?? {});
   return parsed.success ? (parsed.data.task_id ?? null) : undefined;
 }
 

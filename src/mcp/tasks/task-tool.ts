@@ -67,14 +67,15 @@ export function defineTaskTool<Input extends z.ZodObject>(
   };
 }
 
-const legacyParams = z.looseObject({ task: z.looseObject({ ttl: z.number().optional() }).optional() });
+const legacyParams = z.looseObject({ task: z.looseObject({ ttl: z.number().nullish() }).optional() });
 
 /** 2026-07-28: by the extension; the older `task` is ignored. 2025-11-25: by `task`, whose ttl is a wish that ours overrides. */
 export function isTaskWanted(call: Call): boolean {
   if (call.era === "modern") return call.declares(TASKS_EXTENSION);
   if ((call.params as { readonly task?: unknown } | undefined)?.task === undefined) return false;
   const parsed = legacyParams.safeParse(call.params);
-  if (!parsed.success) throw new RpcError(INVALID_PARAMS, "Invalid tools/call request: task must be an object");
+  if (!parsed.success)
+    throw new RpcError(INVALID_PARAMS, "Invalid tools/call request: task must be an object, and its ttl a number");
   return parsed.data.task !== undefined;
 }
 

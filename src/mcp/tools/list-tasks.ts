@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { NOT_OURS } from "../../domain/cursor.ts";
 import { isTaskId } from "../../domain/ids.ts";
+import { PAGE_BYTES_MAX } from "../../service/pages.ts";
 import type { Clock, TaskSummary } from "../../service/ports.ts";
 import type { Tasks } from "../../service/tasks.ts";
 import { count, isoOf, isoTime, timestamp, timestampOf } from "../answers.ts";
@@ -8,8 +9,7 @@ import { clientGivenId, pageCursor, pageLimit, taskTypeName } from "../arguments
 import { defineTool } from "../tool.ts";
 import type { Tool } from "../tool.ts";
 
-/** Of JSON, about: a page ends where it has so much. */
-const PAGE_BYTES_MAX = 1_000_000;
+/** A task's JSON in an answer, about, without its error. */
 const TASK_BYTES = 500;
 const STATUSES = ["pending", "running", "completed", "failed", "cancelled"] as const;
 

@@ -3,10 +3,9 @@ import type { Clock } from "../../service/ports.ts";
 import { OVERLAP_HOURS_DEFAULT, OVERLAP_HOURS_MAX } from "../../service/secrets.ts";
 import type { Rotated, Secrets } from "../../service/secrets.ts";
 import { isoOf, isoTime, timestamp, timestampOf } from "../answers.ts";
+import { ownId } from "../arguments.ts";
 import { defineTool } from "../tool.ts";
 import type { Tool } from "../tool.ts";
-
-const CALLBACK_ID_CHARS_MAX = 100;
 
 const DESCRIPTION = [
   "Gives a callback a new signing secret. During the overlap POSTs are signed with both.",
@@ -16,11 +15,7 @@ const DESCRIPTION = [
 const OVERLAP_PROBLEM = { error: `must be from 0 to ${OVERLAP_HOURS_MAX}` };
 
 const input = z.strictObject({
-  callback_id: z
-    .string()
-    .min(1, { error: "must not be empty" })
-    .max(CALLBACK_ID_CHARS_MAX, { error: `must be at most ${CALLBACK_ID_CHARS_MAX} characters` })
-    .describe("From register_callback."),
+  callback_id: ownId().describe("From register_callback."),
   secret: z.string().optional().describe("whsec_ and the base64 of 24 to 64 random bytes. Default: a new one."),
   overlap_hours: z
     .number()

@@ -111,6 +111,7 @@ describe.each(WIRE_ERAS)("MCP Events, asked by a client of $era:", ({ era, reque
     it.each([
       ["null", { arguments: null }],
       ["nothing", { arguments: undefined }],
+      ["null by name", { arguments: { task_id: null } }],
     ])("takes arguments that are %s for none", async (_, changes) => {
       const { id } = await subscribe();
       expect(await subscribe(changes)).toMatchObject({ id, deliveryStatus: { active: true } });
