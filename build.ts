@@ -46,8 +46,8 @@ function publishedManifest(): Record<string, unknown> {
     engines: ENGINES,
     bin: { "mcp-callbacks": "dist/cli.js" },
     exports: {
-      ".": { types: "./dist/main.d.ts", default: "./dist/main.js" },
-      "./tasks": { types: "./dist/task-modules/define-task.d.ts", default: "./dist/task-modules/define-task.js" },
+      ".": { types: "./dist/app/app.d.ts", default: "./dist/app.js" },
+      "./tasks": { types: "./dist/tasks/modules/define-task.d.ts", default: "./dist/tasks.js" },
     },
     dependencies: { "better-sqlite3": dependencies["better-sqlite3"], zod: dependencies["zod"] },
   };

@@ -15,8 +15,13 @@ export async function bundle({ out, manifest }: BundleOptions): Promise<void> {
   rmSync(out, { recursive: true, force: true });
   mkdirSync(out, { recursive: true });
   await build({
-    // cli.ts imports main.ts dynamically: with splitting it stays a small guard that an old Node can read.
-    entryPoints: ["src/cli.ts", "src/main.ts", "src/task-modules/define-task.ts", "src/task-runner/watchdog-thread.ts"],
+    // The command line imports the rest dynamically: with splitting it stays a small guard that an old Node can read.
+    entryPoints: {
+      cli: "src/cli/main.ts",
+      app: "src/app/app.ts",
+      tasks: "src/tasks/modules/define-task.ts",
+      "watchdog-thread": "src/tasks/runner/watchdog-thread.ts",
+    },
     absWorkingDir: import.meta.dirname,
     outdir: `${out}/dist`,
     bundle: true,
@@ -89,7 +94,7 @@ function zodOfModules(): Plugin {
     name: "zod-of-modules",
     setup(bundler) {
       bundler.onResolve({ filter: /^zod$/ }, ({ path, importer }) =>
-        importer.includes("/task-modules/") ? { path, external: true } : null,
+        importer.includes("/tasks/modules/") ? { path, external: true } : null,
       );
     },
   };
@@ -103,7 +108,7 @@ function drizzleAsModules(): Plugin {
   return {
     name: "drizzle-as-modules",
     setup(bundler) {
-      bundler.onLoad({ filter: /store\/sqlite\/drizzle\.ts$/ }, () => ({
+      bundler.onLoad({ filter: /store\/sqlite\/engine\/drizzle\.ts$/ }, () => ({
         contents: [...modules, migrate].join("\n"),
         resolveDir: import.meta.dirname,
       }));
@@ -123,7 +128,7 @@ function undiciAsNeeded(): Plugin {
     name: "undici-as-needed",
     setup(bundler) {
       bundler.onResolve({ filter: /^undici$/ }, ({ path, importer }) =>
-        importer.includes("/src/delivery/") ? { path, namespace: "undici-as-needed" } : null,
+        importer.includes("/src/outbound/") ? { path, namespace: "undici-as-needed" } : null,
       );
       bundler.onLoad({ filter: /./, namespace: "undici-as-needed" }, () => ({
         contents: Object.entries(files)

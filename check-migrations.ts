@@ -13,7 +13,7 @@ try {
     "--dialect",
     "sqlite",
     "--schema",
-    "src/store/sqlite/*schema.ts",
+    "src/store/sqlite/schema/*.ts",
     "--out",
     relative(".", copy),
   ];

@@ -16,7 +16,7 @@ export type Program = "sources" | "bundle";
 export const root = fileURLToPath(new URL("..", import.meta.url));
 
 const CLI: Readonly<Record<Program, string>> = {
-  sources: join(root, "src/cli.ts"),
+  sources: join(root, "src/cli/main.ts"),
   // The tests have made one of their own.
   bundle: process.env["CLI_UNDER_TEST"] ?? join(root, "package/dist/cli.js"),
 };

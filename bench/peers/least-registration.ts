@@ -7,8 +7,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { once } from "node:events";
 import Database from "better-sqlite3";
-import { createGroupCommit } from "../../src/store/sqlite/group-commit.ts";
-import { createLogSync } from "../../src/store/sqlite/log-sync.ts";
+import { createGroupCommit } from "../../src/store/sqlite/engine/group-commit.ts";
+import { createLogSync } from "../../src/store/sqlite/engine/wal-sync.ts";
 import { answerQuestions } from "../conversation.ts";
 
 interface Message {

@@ -1,5 +1,5 @@
 import type { Outcome } from "../domain/attempt.ts";
-import type { SlowLane, SlowStay } from "../service/delivery-ports.ts";
+import type { SlowLane, SlowStay } from "../service/ports/delivery-store.ts";
 
 /** When an origin goes to the slow lane: more than this share of at least so many attempts within the window has failed. */
 const FAILURE_SHARE = 0.95;

@@ -1,22 +1,22 @@
-import type { BodyProfile } from "../domain/body.ts";
+import type { BodyProfile } from "../domain/payload.ts";
 import type { DisablePolicy } from "../domain/callback-health.ts";
 import { afterAttempt } from "../domain/delivery.ts";
 import type { NextStep } from "../domain/delivery.ts";
 import { isOver } from "../domain/not-after.ts";
-import type { RetryPolicy } from "../domain/retry-policy.ts";
-import type { Announce } from "../service/announcements.ts";
-import type { ClaimedDelivery, Handover, RecordedStep } from "../service/delivery-ports.ts";
-import type { Clock, Store, WorkSource } from "../service/ports.ts";
+import type { RetryPolicy } from "../domain/retry.ts";
+import type { Announce } from "../service/ports/telemetry.ts";
+import type { ClaimedDelivery, Handover, RecordedStep } from "../service/ports/delivery-store.ts";
+import type { Clock, Store, WorkSource } from "../service/ports/store.ts";
 import { untilStored } from "../service/until-stored.ts";
 import type { CircuitBreaker } from "./circuit-breaker.ts";
-import { createHandover } from "./handover.ts";
-import type { InFlightLimits, Ticket } from "./in-flight.ts";
-import type { HttpSender } from "./http-sender.ts";
-import { NearTries } from "./near-tries.ts";
-import type { PostNeeds } from "./post.ts";
+import { createHandover } from "./slot-reservation.ts";
+import type { InFlightLimits, Ticket } from "./slots.ts";
+import type { HttpSender } from "../service/ports/sender.ts";
+import { NearTries } from "./short-retries.ts";
+import type { PostNeeds } from "./signed-request.ts";
 import { ReadyPosts } from "./ready-posts.ts";
-import { earlier, Room } from "./room.ts";
-import { announceAttempt, announceExpiry, announceOrigin } from "./telling.ts";
+import { earlier, Room } from "./concurrency.ts";
+import { announceAttempt, announceExpiry, announceOrigin } from "./telemetry.ts";
 
 /** When sending failed through a fault of ours, the receiver's schedule is untouched and we try again after this. */
 const OWN_FAILURE_WAIT_MS = 60_000;

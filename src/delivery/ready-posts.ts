@@ -1,8 +1,8 @@
-import type { DeliveryIdentity } from "../service/announcements.ts";
-import type { ClaimedDelivery } from "../service/delivery-ports.ts";
-import { isOfTime, postOf } from "./post.ts";
-import type { PostNeeds, SignedPost } from "./post.ts";
-import { identityOf } from "./telling.ts";
+import type { DeliveryIdentity } from "../service/ports/telemetry.ts";
+import type { ClaimedDelivery } from "../service/ports/delivery-store.ts";
+import { isOfTime, postOf } from "./signed-request.ts";
+import type { PostNeeds, SignedPost } from "./signed-request.ts";
+import { identityOf } from "./telemetry.ts";
 
 /** What is sent of a delivery, and what is told of it. */
 export interface Ready {

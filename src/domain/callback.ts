@@ -1,4 +1,4 @@
-import type { BodyProfile, CallbackProfile } from "./body.ts";
+import type { BodyProfile, CallbackProfile } from "./payload.ts";
 import type { CallbackHealth } from "./callback-health.ts";
 import { DomainError } from "./errors.ts";
 import { EVENT_TYPES } from "./event.ts";

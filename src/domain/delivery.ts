@@ -2,8 +2,8 @@ import type { Attempt, Outcome } from "./attempt.ts";
 import type { EventType } from "./event.ts";
 import { waitWithin } from "./not-after.ts";
 import { waitAskedFor } from "./retry-after.ts";
-import { waitAfter } from "./retry-policy.ts";
-import type { RetryPolicy } from "./retry-policy.ts";
+import { waitAfter } from "./retry.ts";
+import type { RetryPolicy } from "./retry.ts";
 
 /**
  * pending(nextAttemptAt) → sending → delivered | pending(later) | exhausted | cancelled.

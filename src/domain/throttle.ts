@@ -1,5 +1,5 @@
 /** Whether a receiver is being spared (SEP-3415, `deliveryStatus.throttled`): its deliveries are delayed, and do not fail. */
-import type { RetryPolicy } from "./retry-policy.ts";
+import type { RetryPolicy } from "./retry.ts";
 
 const TOO_MANY_REQUESTS = 429;
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Announce } from "../service/announcements.ts";
-import type { Clock } from "../service/ports.ts";
+import type { Announce } from "../service/ports/telemetry.ts";
+import type { Clock } from "../service/ports/store.ts";
 
 /** What an IPv4 address begins with on a socket that takes both kinds. */
 const MAPPED_IPV4 = "::ffff:";

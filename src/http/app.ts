@@ -1,12 +1,12 @@
 import type { ServerResponse } from "node:http";
 import { Router } from "@koa/router";
 import Koa from "koa";
-import { answerErrors, answerUnknownPaths } from "./errors.ts";
+import { answerErrors, answerUnknownPaths } from "./error-middleware.ts";
 import type { RequestHandler } from "./gate.ts";
-import { answerOAuthProbes } from "./oauth-probes.ts";
-import { addRoutes } from "./operation.ts";
-import { createOperations } from "./operations.ts";
-import type { OperationsNeeds } from "./operations.ts";
+import { answerOAuthProbes } from "./routes/oauth-probes.ts";
+import { addRoutes } from "./openapi/operation.ts";
+import { createOperations } from "./openapi/operations.ts";
+import type { OperationsNeeds } from "./openapi/operations.ts";
 
 export interface AppNeeds extends OperationsNeeds {
   /** It knows no Koa: it is given Node's request and response. */

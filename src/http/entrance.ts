@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { createOriginPolicy } from "../origin-policy.ts";
+import { createOriginPolicy } from "../runtime/origin-policy.ts";
 import { announceWhenAnswered, pathOf } from "./access-log.ts";
 import { createGate } from "./gate.ts";
 import type { Gate } from "./gate.ts";
-import { healthOf } from "./health.ts";
-import type { HealthNeeds } from "./health.ts";
+import { healthOf } from "./routes/health.ts";
+import type { HealthNeeds } from "./routes/health.ts";
 
 export interface EntranceNeeds extends HealthNeeds {
   readonly allowedOrigins: readonly string[];

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from "node:http";
 import { z } from "zod";
 import { lostNumberIn } from "../domain/json-numbers.ts";
-import { discardRest, readRequestBody, REQUEST_BODY_BYTES_MAX, unsupportedEncoding } from "../request-body.ts";
-import { Refusal } from "./refusal.ts";
+import { discardRest, readRequestBody, REQUEST_BODY_BYTES_MAX, unsupportedEncoding } from "../runtime/request-body.ts";
+import { Refusal } from "./api-error.ts";
 
 const PROBLEMS_MAX = 5;
 

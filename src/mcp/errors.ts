@@ -1,4 +1,4 @@
-import type { ToolResult } from "./tool.ts";
+import type { ToolResult } from "./tools/define-tool.ts";
 
 /** JSON-RPC 2.0, section 5.1. */
 export const PARSE_ERROR = -32700;

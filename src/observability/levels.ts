@@ -1,4 +1,4 @@
-import type { Announcement } from "../service/announcements.ts";
+import type { Announcement } from "../service/ports/telemetry.ts";
 
 export function levelOf(announcement: Announcement): "debug" | "info" | "warn" | "error" {
   switch (announcement.kind) {

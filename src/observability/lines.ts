@@ -1,4 +1,4 @@
-import type { Announcement } from "../service/announcements.ts";
+import type { Announcement } from "../service/ports/telemetry.ts";
 import { subscriptionLine } from "./subscription-lines.ts";
 import { upstreamLines } from "./upstream-lines.ts";
 

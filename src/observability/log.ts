@@ -1,6 +1,6 @@
 import { pino } from "pino";
 import type { LoggerOptions } from "pino";
-import type { Announce } from "../service/announcements.ts";
+import type { Announce } from "../service/ports/telemetry.ts";
 import { levelOf } from "./levels.ts";
 import { linesOf } from "./lines.ts";
 

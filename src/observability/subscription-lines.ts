@@ -1,4 +1,4 @@
-import type { SubscriptionAnnouncement } from "../service/subscription-ports.ts";
+import type { SubscriptionAnnouncement } from "../service/ports/subscription-store.ts";
 
 export function subscriptionLine(announcement: SubscriptionAnnouncement): string {
   const { subscriptionId } = announcement;

@@ -1,4 +1,4 @@
-import type { UpstreamAnnouncement } from "../service/upstream-announcements.ts";
+import type { UpstreamAnnouncement } from "../service/ports/upstream-telemetry.ts";
 
 export function upstreamLines(announcement: UpstreamAnnouncement): readonly string[] {
   const { upstream } = announcement;

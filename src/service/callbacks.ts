@@ -2,9 +2,9 @@ import type { Callback } from "../domain/callback.ts";
 import type { DisabledReason } from "../domain/callback-health.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { EndType } from "../domain/event.ts";
-import type { Announce } from "./announcements.ts";
-import type { CallbackKey, EnableCallbackResult, UnregisterCallbackResult } from "./callback-ports.ts";
-import type { Clock, Store, TargetPolicy } from "./ports.ts";
+import type { Announce } from "./ports/telemetry.ts";
+import type { CallbackKey, EnableCallbackResult, UnregisterCallbackResult } from "./ports/callback-store.ts";
+import type { Clock, Store, TargetPolicy } from "./ports/store.ts";
 import { prepareRegistration, refusedRegistration } from "./registration.ts";
 import type { RegisterRequest } from "./registration.ts";
 

@@ -1,10 +1,10 @@
 import { digestOf } from "../domain/ids.ts";
 import { failedWith, hasEnded } from "../domain/task.ts";
 import type { Task, TaskStatus } from "../domain/task.ts";
-import type { Clock, Store } from "./ports.ts";
-import type { TaskCatalog } from "./task-types.ts";
+import type { Clock, Store } from "./ports/store.ts";
+import type { TaskCatalog } from "./ports/task-types.ts";
 import type { Tasks } from "./tasks.ts";
-import type { NewCompletion } from "./worker-ports.ts";
+import type { NewCompletion } from "./ports/lease-store.ts";
 import { endWith } from "./worker-result.ts";
 import type { RefusedResult } from "./worker-result.ts";
 

@@ -1,11 +1,11 @@
 import { cursorOf, timeAndIdOf, twoIdsOf } from "../domain/cursor.ts";
 import type { DeliveryStatus } from "../domain/delivery.ts";
 import { DomainError } from "../domain/errors.ts";
-import type { RedeliverPosition, RedeliverSelection, RedeliveryRefusal } from "./callback-ports.ts";
+import type { RedeliverPosition, RedeliverSelection, RedeliveryRefusal } from "./ports/callback-store.ts";
 import { noSuchCallback } from "./callbacks.ts";
-import type { Announce } from "./announcements.ts";
-import type { SlowLane, SlowStay } from "./delivery-ports.ts";
-import type { CallbackHistory, Clock, Store } from "./ports.ts";
+import type { Announce } from "./ports/telemetry.ts";
+import type { SlowLane, SlowStay } from "./ports/delivery-store.ts";
+import type { CallbackHistory, Clock, Store } from "./ports/store.ts";
 import { bytesOfDeliveries, readPage } from "./pages.ts";
 import { slowStayOf } from "./slow-lane.ts";
 

@@ -6,8 +6,8 @@ import { EventsError } from "../domain/events-error.ts";
 import { occurrenceOf } from "../domain/occurrence.ts";
 import type { Occurrence } from "../domain/occurrence.ts";
 import type { EventFeed } from "./event-feed.ts";
-import type { Clock, Store } from "./ports.ts";
-import type { EventsQuery } from "./subscription-ports.ts";
+import type { Clock, Store } from "./ports/store.ts";
+import type { EventsQuery } from "./ports/subscription-store.ts";
 
 /** SEP-3415 wants a sign of life every 30 seconds at the latest. */
 const HEARTBEAT_MS = 20_000;

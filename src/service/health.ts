@@ -1,4 +1,4 @@
-import type { Counts, Store } from "./ports.ts";
+import type { Counts, Store } from "./ports/store.ts";
 
 export type Health = ReturnType<typeof createHealth>;
 

@@ -1,7 +1,7 @@
 import type { Json } from "../domain/json.ts";
-import type { Announce } from "./announcements.ts";
-import type { Received } from "./inbox-ports.ts";
-import type { Clock, Store } from "./ports.ts";
+import type { Announce } from "./ports/telemetry.ts";
+import type { Received } from "./ports/inbox-store.ts";
+import type { Clock, Store } from "./ports/store.ts";
 
 export interface InboxNeeds {
   readonly store: Pick<Store, "recordReceived" | "listReceived">;

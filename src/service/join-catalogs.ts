@@ -1,4 +1,4 @@
-import type { TaskCatalog } from "./task-types.ts";
+import type { TaskCatalog } from "./ports/task-types.ts";
 
 /** Several catalogs as one; the first that knows a name answers for it. */
 export function joinCatalogs(catalogs: readonly TaskCatalog[]): TaskCatalog {

@@ -1,4 +1,4 @@
-import { contentTypeOf, renderTestBody } from "../domain/body.ts";
+import { contentTypeOf, renderTestBody } from "../domain/payload.ts";
 import { renderVerification } from "../domain/control.ts";
 import { parseCallbackUrl } from "../domain/callback.ts";
 import type { Callback } from "../domain/callback.ts";
@@ -7,12 +7,12 @@ import { DomainError } from "../domain/errors.ts";
 import type { NewId } from "../domain/ids.ts";
 import { generateSecret, signatureHeaders } from "../domain/signature.ts";
 import type { SigningKey } from "../domain/signing-keys.ts";
-import type { FoundCallback, Prober, ProbePost, ProbeResult } from "./callback-ports.ts";
+import type { FoundCallback, Prober, ProbePost, ProbeResult } from "./ports/callback-store.ts";
 import { noSuchCallback } from "./callbacks.ts";
 import type { Callbacks } from "./callbacks.ts";
-import type { Announce } from "./announcements.ts";
-import type { SlowLane } from "./delivery-ports.ts";
-import type { Clock, Store } from "./ports.ts";
+import type { Announce } from "./ports/telemetry.ts";
+import type { SlowLane } from "./ports/delivery-store.ts";
+import type { Clock, Store } from "./ports/store.ts";
 
 export interface ProbesNeeds {
   readonly store: Pick<Store, "findCallback">;

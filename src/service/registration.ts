@@ -1,5 +1,5 @@
 /** What becomes of a wish to register a callback, before anything of it is stored. */
-import type { CallbackProfile } from "../domain/body.ts";
+import type { CallbackProfile } from "../domain/payload.ts";
 import { CALLBACKS_PER_TASK_MAX, parseCallbackUrl } from "../domain/callback.ts";
 import type { RegistrationDifference } from "../domain/callback.ts";
 import { DomainError } from "../domain/errors.ts";
@@ -7,7 +7,7 @@ import { END_TYPES } from "../domain/event.ts";
 import type { EventType } from "../domain/event.ts";
 import { parseNotAfter } from "../domain/not-after.ts";
 import { generateSecret, requireSecret } from "../domain/signature.ts";
-import type { CallbackRefusal, RegisterCallback, TargetPolicy } from "./ports.ts";
+import type { CallbackRefusal, RegisterCallback, TargetPolicy } from "./ports/store.ts";
 
 export interface RegisterRequest {
   readonly taskId: string;

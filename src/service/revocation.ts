@@ -1,7 +1,7 @@
 import { EventsError } from "../domain/events-error.ts";
-import type { Announce } from "./announcements.ts";
-import type { Clock, Store } from "./ports.ts";
-import type { EndedSubscription } from "./subscription-ports.ts";
+import type { Announce } from "./ports/telemetry.ts";
+import type { Clock, Store } from "./ports/store.ts";
+import type { EndedSubscription } from "./ports/subscription-store.ts";
 import type { Termination } from "./termination.ts";
 
 const PER_STEP = 200;

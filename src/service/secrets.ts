@@ -2,8 +2,8 @@ import type { Callback } from "../domain/callback.ts";
 import { DomainError } from "../domain/errors.ts";
 import { generateSecret, requireSecret } from "../domain/signature.ts";
 import { noSuchCallback } from "./callbacks.ts";
-import type { Announce } from "./announcements.ts";
-import type { Clock, Store } from "./ports.ts";
+import type { Announce } from "./ports/telemetry.ts";
+import type { Clock, Store } from "./ports/store.ts";
 
 const HOUR_MS = 3_600_000;
 export const OVERLAP_HOURS_DEFAULT = 24;

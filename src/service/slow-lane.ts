@@ -1,4 +1,4 @@
-import type { SlowLane, SlowStay } from "./delivery-ports.ts";
+import type { SlowLane, SlowStay } from "./ports/delivery-store.ts";
 
 /** What is sent to while its status is `active`. */
 interface Target {

@@ -7,16 +7,16 @@ import { EventsError, invalidParam } from "../domain/events-error.ts";
 import { requireSecret } from "../domain/signature.ts";
 import { grantedUntil, idOfSubscription } from "../domain/subscription.ts";
 import type { LifetimePolicy, SubscriptionHealth, SubscriptionKey } from "../domain/subscription.ts";
-import type { RetryPolicy } from "../domain/retry-policy.ts";
+import type { RetryPolicy } from "../domain/retry.ts";
 import { sparedUntil } from "../domain/throttle.ts";
 import type { WaitingDelivery } from "../domain/throttle.ts";
-import type { Announce } from "./announcements.ts";
-import type { SlowLane, SlowStay } from "./delivery-ports.ts";
+import type { Announce } from "./ports/telemetry.ts";
+import type { SlowLane, SlowStay } from "./ports/delivery-store.ts";
 import { cursorsOfStore } from "./events.ts";
-import type { Clock, Store, TargetPolicy } from "./ports.ts";
+import type { Clock, Store, TargetPolicy } from "./ports/store.ts";
 import { bytesOfDeliveries, readPage } from "./pages.ts";
 import { slowStayOf } from "./slow-lane.ts";
-import type { ListedSubscription, Replay, SubscriptionLook } from "./subscription-ports.ts";
+import type { ListedSubscription, Replay, SubscriptionLook } from "./ports/subscription-store.ts";
 import type { Verification } from "./verification.ts";
 
 /** Of all principals together. */

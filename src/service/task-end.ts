@@ -1,8 +1,8 @@
 import type { Task } from "../domain/task.ts";
-import type { Announce } from "./announcements.ts";
-import type { Handover } from "./delivery-ports.ts";
+import type { Announce } from "./ports/telemetry.ts";
+import type { Handover } from "./ports/delivery-store.ts";
 import type { EventFeed } from "./event-feed.ts";
-import type { FinishTaskResult } from "./ports.ts";
+import type { FinishTaskResult } from "./ports/store.ts";
 
 export interface TaskEndNeeds {
   readonly announce: Announce;

@@ -1,7 +1,7 @@
 import type { Progress } from "../domain/task.ts";
-import type { Announce } from "./announcements.ts";
+import type { Announce } from "./ports/telemetry.ts";
 import type { EventFeed } from "./event-feed.ts";
-import type { Clock, Store, TaskRun, ToldProgress } from "./ports.ts";
+import type { Clock, Store, TaskRun, ToldProgress } from "./ports/store.ts";
 import { createProgressFeed } from "./progress-feed.ts";
 
 export interface TaskProgressNeeds {

@@ -4,11 +4,11 @@ import { canonicalJson } from "../domain/json.ts";
 import type { Json } from "../domain/json.ts";
 import { hasCompletionUrl, START_AFTER_MS_MAX, TASK_INPUT_BYTES_MAX } from "../domain/task.ts";
 import type { DoneBy, StartRequest, Task } from "../domain/task.ts";
-import type { RegisterCallback, StartCallback, TargetPolicy } from "./ports.ts";
+import type { RegisterCallback, StartCallback, TargetPolicy } from "./ports/store.ts";
 import { prepareRegistration } from "./registration.ts";
 import type { RegisterRequest } from "./registration.ts";
-import type { TaskType } from "./task-types.ts";
-import type { NewCompletion } from "./worker-ports.ts";
+import type { TaskType } from "./ports/task-types.ts";
+import type { NewCompletion } from "./ports/lease-store.ts";
 
 /** Null: none was given, and the type is content with that. */
 export function inputText(type: TaskType, input: Json = null): string | null {

@@ -2,7 +2,7 @@ import { DomainError } from "../domain/errors.ts";
 import type { Json } from "../domain/json.ts";
 import { hasEnded } from "../domain/task.ts";
 import type { Progress, Task, TaskOutcome, TaskReading } from "../domain/task.ts";
-import type { Clock, ListTasks, StartTask, StartTaskResult, Store, TargetPolicy, TaskPage } from "./ports.ts";
+import type { Clock, ListTasks, StartTask, StartTaskResult, Store, TargetPolicy, TaskPage } from "./ports/store.ts";
 import { CallbackRefused, refusedRegistration } from "./registration.ts";
 import type { RegisterRequest } from "./registration.ts";
 import { createTaskEnd } from "./task-end.ts";
@@ -17,10 +17,10 @@ import {
   prepareCallbacks,
   unknownTaskType,
 } from "./task-start.ts";
-import type { TaskCatalog, TaskType } from "./task-types.ts";
+import type { TaskCatalog, TaskType } from "./ports/task-types.ts";
 import type { TaskProgress } from "./task-progress.ts";
 import { createTaskWaits } from "./task-waits.ts";
-import type { EndRight, NewCompletion } from "./worker-ports.ts";
+import type { EndRight, NewCompletion } from "./ports/lease-store.ts";
 
 export const DEFAULT_TASK_TYPE = "demo";
 /** The `error` of a cancelled task. */

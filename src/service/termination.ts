@@ -3,8 +3,8 @@ import { numberOf } from "../domain/events-error.ts";
 import type { EventsError, EventsErrorCodes } from "../domain/events-error.ts";
 import { signatureHeaders } from "../domain/signature.ts";
 import type { SigningKey } from "../domain/signing-keys.ts";
-import type { Clock } from "./ports.ts";
-import type { Challenger, EndedSubscription } from "./subscription-ports.ts";
+import type { Clock } from "./ports/store.ts";
+import type { Challenger, EndedSubscription } from "./ports/subscription-store.ts";
 
 const AT_ONCE = 8;
 

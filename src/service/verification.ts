@@ -2,10 +2,10 @@ import { renderVerification } from "../domain/control.ts";
 import { EventsError, invalidParam } from "../domain/events-error.ts";
 import { signatureHeaders } from "../domain/signature.ts";
 import type { SigningKey } from "../domain/signing-keys.ts";
-import type { Announce } from "./announcements.ts";
-import { createCallLimit } from "./call-limit.ts";
-import type { Clock, Store } from "./ports.ts";
-import type { Challenger, ChallengeResult } from "./subscription-ports.ts";
+import type { Announce } from "./ports/telemetry.ts";
+import { createCallLimit } from "./rate-limiter.ts";
+import type { Clock, Store } from "./ports/store.ts";
+import type { Challenger, ChallengeResult } from "./ports/subscription-store.ts";
 
 /** How long an answered challenge counts for other subscriptions and for refreshes of the same principal and URL. */
 const VERIFIED_MS = 24 * 3_600_000;

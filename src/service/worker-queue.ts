@@ -2,11 +2,11 @@ import { failedWith } from "../domain/task.ts";
 import type { Task } from "../domain/task.ts";
 import { retryWaitMs } from "../domain/task-retry.ts";
 import { digestOf } from "../domain/ids.ts";
-import type { Announce } from "./announcements.ts";
-import type { Clock, Store } from "./ports.ts";
-import type { TaskCatalog, TaskType } from "./task-types.ts";
+import type { Announce } from "./ports/telemetry.ts";
+import type { Clock, Store } from "./ports/store.ts";
+import type { TaskCatalog, TaskType } from "./ports/task-types.ts";
 import type { Tasks } from "./tasks.ts";
-import type { LapsedLease } from "./worker-ports.ts";
+import type { LapsedLease } from "./ports/lease-store.ts";
 
 /** Lapsed leases that are looked at at once. */
 const LAPSED_AT_ONCE = 100;

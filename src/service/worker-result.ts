@@ -1,6 +1,6 @@
 import { completedWith, failedWith, TASK_RESULT_BYTES_MAX } from "../domain/task.ts";
 import type { TaskOutcome } from "../domain/task.ts";
-import type { TaskType } from "./task-types.ts";
+import type { TaskType } from "./ports/task-types.ts";
 
 /** The result is none that the task's type takes; the task goes on, so that a better one can follow. */
 export interface RefusedResult {

@@ -2,13 +2,13 @@ import { DomainError } from "../domain/errors.ts";
 import { failedWith, hasEnded } from "../domain/task.ts";
 import type { Task, TaskOutcome, TaskStatus } from "../domain/task.ts";
 import { retryWaitMs } from "../domain/task-retry.ts";
-import type { Announce } from "./announcements.ts";
-import type { Clock, Store } from "./ports.ts";
-import type { TaskCatalog } from "./task-types.ts";
+import type { Announce } from "./ports/telemetry.ts";
+import type { Clock, Store } from "./ports/store.ts";
+import type { TaskCatalog } from "./ports/task-types.ts";
 import type { Tasks } from "./tasks.ts";
 import { endOfRun, leaseDigestOf } from "./worker-queue.ts";
 import type { LeasedTask, WorkerQueue, WorkWish } from "./worker-queue.ts";
-import type { LeaseState, Progress } from "./worker-ports.ts";
+import type { LeaseState, Progress } from "./ports/lease-store.ts";
 import { endWith } from "./worker-result.ts";
 import type { RefusedResult } from "./worker-result.ts";
 

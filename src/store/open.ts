@@ -2,11 +2,11 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { StartError } from "../domain/errors.ts";
 import type { NewId } from "../domain/ids.ts";
-import type { Store, WorkSource } from "../service/ports.ts";
+import type { Store, WorkSource } from "../service/ports/store.ts";
 import type { SecretCipher } from "./secret-cipher.ts";
 import { openSqliteStore } from "./sqlite/store.ts";
-import { createWorkSource } from "./sqlite/work-source.ts";
-import type { WorkSourceNeeds } from "./sqlite/work-source.ts";
+import { createWorkSource } from "./sqlite/queue.ts";
+import type { WorkSourceNeeds } from "./sqlite/queue.ts";
 
 export interface OpenStoreOptions {
   /** `file:<path>`, relative to the working directory, or `file:///<absolute path>`. */

@@ -2,7 +2,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
-import { readConfig } from "../../src/config.ts";
+import { readConfig } from "../../src/config/load.ts";
 import { numberOf } from "../../src/domain/events-error.ts";
 import { send, WIRE_ERAS } from "../mcp/wire.ts";
 import type { WireRequest } from "../mcp/wire.ts";

@@ -1,6 +1,6 @@
 /** The README's tables, held against the code and a live server. */
 import { expect, test } from "vitest";
-import { readConfig, SETTING_NAMES } from "../../src/config.ts";
+import { readConfig, SETTING_NAMES } from "../../src/config/load.ts";
 import { quotedIn, readDocument, sectionOf, tableOf, documentsUnder } from "../support/readme.ts";
 import { shareServer } from "../support/server.ts";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { DISABLE_FAILURES_MIN, shouldDisable } from "../../src/domain/callback-health.ts";
-import { DEFAULT_RETRY_POLICY } from "../../src/domain/retry-policy.ts";
+import { DEFAULT_RETRY_POLICY } from "../../src/domain/retry.ts";
 import { T0 } from "../support/builders.ts";
 
 const POLICY = { forMs: 5000, failuresMin: 3 };

@@ -4,7 +4,7 @@ import type { AttemptError, Outcome } from "../../src/domain/attempt.ts";
 import { afterAttempt } from "../../src/domain/delivery.ts";
 import { RETRY_AFTER_MS_MAX } from "../../src/domain/retry-after.ts";
 import type { RetryAfter } from "../../src/domain/retry-after.ts";
-import { DEFAULT_RETRY_POLICY, waitAfter } from "../../src/domain/retry-policy.ts";
+import { DEFAULT_RETRY_POLICY, waitAfter } from "../../src/domain/retry.ts";
 import { T0 } from "../support/builders.ts";
 
 const POLICY = { waitsMs: [100, 2000], jitter: 0 };

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { renderBody } from "../../src/domain/body.ts";
+import { renderBody } from "../../src/domain/payload.ts";
 import { eventDataOf } from "../../src/domain/event.ts";
 import { createNewId, isClientGivenId } from "../../src/domain/ids.ts";
 import { canonicalJson } from "../../src/domain/json.ts";

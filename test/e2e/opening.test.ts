@@ -9,7 +9,7 @@ import type { ServerOptions, TestServer } from "../support/server.ts";
 import { newFile } from "../support/sqlite-store.ts";
 
 /** Loaded once the port is open: all but /health, and MCP after that. */
-type Part = "inside" | "handler";
+type Part = "inside" | "endpoint";
 
 /** A server that listens, without that code until it gets SIGUSR2. */
 async function startHeld(held: Part, { env, ...options }: ServerOptions = {}): Promise<TestServer> {
@@ -27,7 +27,7 @@ const listTools = (url: string) =>
   });
 
 test("a request to MCP that comes before its code is there waits for it, and nothing else does", async () => {
-  const server = await startHeld("handler");
+  const server = await startHeld("endpoint");
   const answer = listTools(server.url);
   let isAnswered = false;
   void answer.then(() => (isAnswered = true));
@@ -130,7 +130,7 @@ test("a worker's lease lasts from when it can be renewed on, however long the re
   expect((await done).status).toBe(200);
 });
 
-describe.each(["inside", "handler"] as const)("while %s is loaded", (held) => {
+describe.each(["inside", "endpoint"] as const)("while %s is loaded", (held) => {
   test("code that cannot be ends the process with the reason, and whoever waited is not left waiting", async () => {
     const server = await startHeld(held, { env: { CODE_IS_BROKEN: "true" } });
     const answer = listTools(server.url);

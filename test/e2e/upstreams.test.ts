@@ -7,7 +7,7 @@ import { temporaryFolder } from "../support/builders.ts";
 import { callTool } from "../support/call-tool.ts";
 import { cli, serverEnv, shareServer, startServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
-import { A_TOKEN } from "../upstream/upstreams.ts";
+import { A_TOKEN } from "../tasks/upstream/upstreams.ts";
 
 const misbehaving = fileURLToPath(new URL("../support/upstream-server.mjs", import.meta.url));
 

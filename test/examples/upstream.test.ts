@@ -8,7 +8,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { temporaryFolder } from "../support/builders.ts";
 import { callTool } from "../support/call-tool.ts";
 import { startServer } from "../support/server.ts";
-import { everything } from "../upstream/upstreams.ts";
+import { everything } from "../tasks/upstream/upstreams.ts";
 
 const example = fileURLToPath(new URL("../../examples/upstream/", import.meta.url));
 

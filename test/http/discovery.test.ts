@@ -1,6 +1,6 @@
 import { SUPPORTED_PROTOCOL_VERSIONS } from "@modelcontextprotocol/sdk/types.js";
 import { expect, test } from "vitest";
-import { PROTOCOL_VERSIONS } from "../../src/http/discovery.ts";
+import { PROTOCOL_VERSIONS } from "../../src/http/routes/discovery.ts";
 import { startServer } from "../support/server.ts";
 import { ask } from "../support/mcp-events.ts";
 import { serveHttp } from "./serve-http.ts";

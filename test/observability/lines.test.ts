@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { linesOf } from "../../src/observability/lines.ts";
-import type { Announcement } from "../../src/service/announcements.ts";
+import type { Announcement } from "../../src/service/ports/telemetry.ts";
 
 const delivery = {
   deliveryId: "dlv_1",

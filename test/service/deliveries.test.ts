@@ -1,9 +1,9 @@
 import { expect, onTestFinished, test } from "vitest";
 import { CircuitBreaker } from "../../src/delivery/circuit-breaker.ts";
 import { createDeliveries, REDELIVER_MAX } from "../../src/service/deliveries.ts";
-import type { RedeliverSelection } from "../../src/service/callback-ports.ts";
-import type { Announcement } from "../../src/service/announcements.ts";
-import type { Store } from "../../src/service/ports.ts";
+import type { RedeliverSelection } from "../../src/service/ports/callback-store.ts";
+import type { Announcement } from "../../src/service/ports/telemetry.ts";
+import type { Store } from "../../src/service/ports/store.ts";
 import { aClaim, aRecord, aRegistration, aStart, FAILED_503, T0 } from "../support/builders.ts";
 import { createFakeClock } from "../support/clock.ts";
 import { openTestStore } from "../support/sqlite-store.ts";

@@ -1,9 +1,9 @@
 import { expect, onTestFinished, test } from "vitest";
-import { createAddressGuard } from "../../src/delivery/address-guard.ts";
-import { createChallenger } from "../../src/delivery/challenger.ts";
-import type { StartDeadline } from "../../src/delivery/http-sender.ts";
+import { createAddressGuard } from "../../src/outbound/address-guard.ts";
+import { createChallenger } from "../../src/outbound/endpoint-verifier.ts";
+import type { StartDeadline } from "../../src/outbound/sender.ts";
 import type { EventsErrorCodes } from "../../src/domain/events-error.ts";
-import type { Announcement } from "../../src/service/announcements.ts";
+import type { Announcement } from "../../src/service/ports/telemetry.ts";
 import { createRevocation } from "../../src/service/revocation.ts";
 import { createTermination } from "../../src/service/termination.ts";
 import { A_SECRET, aClaim, aStart, aSubscription, HOUR_MS, T0 } from "../support/builders.ts";

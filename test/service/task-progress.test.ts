@@ -1,8 +1,8 @@
 import { expect, onTestFinished, test } from "vitest";
 import { EVENT_TYPES } from "../../src/domain/event.ts";
-import type { Announcement } from "../../src/service/announcements.ts";
+import type { Announcement } from "../../src/service/ports/telemetry.ts";
 import { createEventFeed } from "../../src/service/event-feed.ts";
-import type { Store } from "../../src/service/ports.ts";
+import type { Store } from "../../src/service/ports/store.ts";
 import { aRegistration, aStart, aTaskProgress, PROGRESS_INTERVAL_MS } from "../support/builders.ts";
 import { createFakeClock } from "../support/clock.ts";
 import { openTestStore } from "../support/sqlite-store.ts";

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import type { Callback } from "../../src/domain/callback.ts";
-import type { PruneHistory, RotateSecret } from "../../src/service/keeping.ts";
-import type { ClaimedDelivery, Handover } from "../../src/service/delivery-ports.ts";
-import type { Store, TaskFilter } from "../../src/service/ports.ts";
+import type { PruneHistory, RotateSecret } from "../../src/service/ports/maintenance-store.ts";
+import type { ClaimedDelivery, Handover } from "../../src/service/ports/delivery-store.ts";
+import type { Store, TaskFilter } from "../../src/service/ports/store.ts";
 import { CRASHES_MAX } from "../../src/domain/task.ts";
 import type { Task } from "../../src/domain/task.ts";
 import { A_SECRET, aClaim, aHandover, aRecord, aRegistration, aStart, FAILED_503, T0 } from "../support/builders.ts";

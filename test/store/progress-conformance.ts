@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { END_TYPES, EVENT_TYPES } from "../../src/domain/event.ts";
 import type { Task } from "../../src/domain/task.ts";
-import type { Store } from "../../src/service/ports.ts";
+import type { Store } from "../../src/service/ports/store.ts";
 import {
   A_SECRET,
   aClaim,

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
-import { openConnection } from "../../src/store/sqlite/connection.ts";
-import type { SqliteConnection } from "../../src/store/sqlite/connection.ts";
+import { openConnection } from "../../src/store/sqlite/engine/connection.ts";
+import type { SqliteConnection } from "../../src/store/sqlite/engine/connection.ts";
 import { aStart } from "../support/builders.ts";
 import { migrationsFolder, newFile, openTestStore } from "../support/sqlite-store.ts";
 

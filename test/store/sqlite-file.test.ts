@@ -2,7 +2,7 @@ import { cpSync, linkSync, readFileSync, rmSync, statSync, writeFileSync } from 
 import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
 import { expect, onTestFinished, test } from "vitest";
-import { openConnection } from "../../src/store/sqlite/connection.ts";
+import { openConnection } from "../../src/store/sqlite/engine/connection.ts";
 import { aStart, temporaryFolder } from "../support/builders.ts";
 import { migrationsFolder, openTestStore } from "../support/sqlite-store.ts";
 import { until } from "../support/until.ts";

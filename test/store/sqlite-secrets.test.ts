@@ -4,7 +4,7 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { expect, test } from "vitest";
 import { generateSecret } from "../../src/domain/signature.ts";
-import type { Store } from "../../src/service/ports.ts";
+import type { Store } from "../../src/service/ports/store.ts";
 import { aClaim, aRegistration, aStart, T0, temporaryFolder } from "../support/builders.ts";
 import { openTestStore } from "../support/sqlite-store.ts";
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { createEventCursors } from "../../src/domain/event-cursor.ts";
-import type { Store } from "../../src/service/ports.ts";
+import type { Store } from "../../src/service/ports/store.ts";
 import {
   A_SECRET,
   aClaim,

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import Database from "better-sqlite3";
 import { expect } from "vitest";
-import type { Store } from "../../src/service/ports.ts";
+import type { Store } from "../../src/service/ports/store.ts";
 import { newFile, openTestStore } from "../support/sqlite-store.ts";
 import { describeStore } from "./conformance.ts";
 import { describeProgress } from "./progress-conformance.ts";

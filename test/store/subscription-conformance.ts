@@ -2,10 +2,10 @@ import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { createEventCursors } from "../../src/domain/event-cursor.ts";
 import { END_TYPES } from "../../src/domain/event.ts";
 import type { EndType } from "../../src/domain/event.ts";
-import type { PruneSubscriptions } from "../../src/service/keeping.ts";
-import type { ClaimedDelivery } from "../../src/service/delivery-ports.ts";
-import type { Store } from "../../src/service/ports.ts";
-import type { EventsQuery, PutSubscription } from "../../src/service/subscription-ports.ts";
+import type { PruneSubscriptions } from "../../src/service/ports/maintenance-store.ts";
+import type { ClaimedDelivery } from "../../src/service/ports/delivery-store.ts";
+import type { Store } from "../../src/service/ports/store.ts";
+import type { EventsQuery, PutSubscription } from "../../src/service/ports/subscription-store.ts";
 import type { TaskOutcome } from "../../src/domain/task.ts";
 import {
   A_SECRET,

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import type { Task } from "../../src/domain/task.ts";
-import type { Store } from "../../src/service/ports.ts";
-import type { ClaimWorkerTask } from "../../src/service/worker-ports.ts";
+import type { Store } from "../../src/service/ports/store.ts";
+import type { ClaimWorkerTask } from "../../src/service/ports/lease-store.ts";
 import { aRegistration, aStart, T0 } from "../support/builders.ts";
 import type { OpenStore } from "./conformance.ts";
 

@@ -6,12 +6,12 @@ import { onTestFinished } from "vitest";
 import { END_TYPES } from "../../src/domain/event.ts";
 import { idOfSubscription } from "../../src/domain/subscription.ts";
 import type { SubscriptionKey } from "../../src/domain/subscription.ts";
-import type { ClaimDeliveries, Handover, RecordAttempt } from "../../src/service/delivery-ports.ts";
-import type { RegisterCallback, StartTask } from "../../src/service/ports.ts";
-import type { PutSubscription } from "../../src/service/subscription-ports.ts";
+import type { ClaimDeliveries, Handover, RecordAttempt } from "../../src/service/ports/delivery-store.ts";
+import type { RegisterCallback, StartTask } from "../../src/service/ports/store.ts";
+import type { PutSubscription } from "../../src/service/ports/subscription-store.ts";
 import { createTaskProgress } from "../../src/service/task-progress.ts";
 import type { TaskProgressNeeds } from "../../src/service/task-progress.ts";
-import type { TaskContext, TaskType } from "../../src/service/task-types.ts";
+import type { TaskContext, TaskType } from "../../src/service/ports/task-types.ts";
 
 export const A_SECRET = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 export const T0 = Date.parse("2026-11-23T05:00:00.000Z");

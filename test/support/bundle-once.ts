@@ -13,7 +13,7 @@ export default async function bundleOnce(project: TestProject): Promise<() => vo
   const folder = mkdtempSync(join(root, "node_modules", ".under-test-"));
   const out = join(folder, "package");
   const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as object;
-  const exports = { ".": "./dist/main.js", "./tasks": "./dist/task-modules/define-task.js" };
+  const exports = { ".": "./dist/app.js", "./tasks": "./dist/tasks.js" };
   const make = (): Promise<void> => bundle({ out, manifest: { ...manifest, exports } });
   await make();
   project.onTestsRerun(make);

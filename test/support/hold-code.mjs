@@ -1,5 +1,5 @@
 /**
- * Preloaded: the code of HELD ("inside": all that is loaded once the port is open; "handler": MCP's) is there only when the process gets
+ * Preloaded: the code of HELD ("inside": all that is loaded once the port is open; "endpoint": MCP's) is there only when the process gets
  * SIGUSR2, and which of Node's modules are loaded by then is told; with CODE_IS_BROKEN it then cannot be loaded.
  */
 import { registerHooks } from "node:module";

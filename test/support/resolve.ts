@@ -1,5 +1,5 @@
 /** Stand-ins for DNS: no test asks a real name server. */
-import type { Resolve } from "../../src/delivery/address-guard.ts";
+import type { Resolve } from "../../src/outbound/address-guard.ts";
 
 /** Answers every name with these addresses, in this order. */
 export function resolvingTo(...addresses: readonly string[]): Resolve {

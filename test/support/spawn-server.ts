@@ -12,7 +12,7 @@ const moduleOf = (name: string): string => new URL(name, import.meta.url).href;
 const killAtModule = moduleOf("kill-at.mjs");
 const heldClockModule = moduleOf("held-clock.mjs");
 const tellPortModule = moduleOf("tell-port.mjs");
-export const sources = fileURLToPath(new URL("../../src/cli.ts", import.meta.url));
+export const sources = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
 /** The bundle, where one was made for the tests (bundle-once.ts). */
 export const cli = process.env["CLI_UNDER_TEST"] ?? sources;
 

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createNewId } from "../../src/domain/ids.ts";
-import type { Store } from "../../src/service/ports.ts";
+import type { Store } from "../../src/service/ports/store.ts";
 import { openStore } from "../../src/store/open.ts";
 import { createSecretCipher } from "../../src/store/secret-cipher.ts";
 import { temporaryFolder } from "./builders.ts";

@@ -4,9 +4,9 @@ import type { SubscriptionHealth } from "../../domain/subscription.ts";
 import { endpointFaultOf } from "../../domain/subscription.ts";
 import type { Events } from "../../service/events.ts";
 import type { Subscriptions } from "../../service/subscriptions.ts";
-import { isoOf } from "../answers.ts";
-import type { Call, Method } from "../call.ts";
-import type { MethodGroup } from "../methods.ts";
+import { isoOf } from "../tools/schemas/answers.ts";
+import type { Call, Method } from "../protocol/request.ts";
+import type { MethodGroup } from "../protocol/methods.ts";
 import { DESCRIPTORS } from "./descriptors.ts";
 import { rpcErrorOf } from "./errors.ts";
 import {

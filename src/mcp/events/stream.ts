@@ -1,5 +1,5 @@
 import type { Events, EventsSink } from "../../service/events.ts";
-import type { Call } from "../call.ts";
+import type { Call } from "../protocol/request.ts";
 import { parseNamed, selectionOf, streamParams } from "./params.ts";
 
 /** Marks which request a notification belongs to (SEP-3415; the core's own key for subscriptions). */

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { hasEnded } from "../../domain/task.ts";
 import type { Task } from "../../domain/task.ts";
-import type { Call, Method } from "../call.ts";
+import type { Call, Method } from "../protocol/request.ts";
 import { INTERNAL_ERROR, RpcError } from "../errors.ts";
 import type { TaskMethodsNeeds } from "./modern-methods.ts";
 import { parseParams } from "./params.ts";

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import type { Tasks } from "../../service/tasks.ts";
-import type { Call, Method } from "../call.ts";
+import type { Call, Method } from "../protocol/request.ts";
 import { INVALID_PARAMS, missingExtension, RpcError } from "../errors.ts";
-import type { MethodGroup } from "../methods.ts";
+import type { MethodGroup } from "../protocol/methods.ts";
 import { createListen } from "./listen.ts";
 import { parseParams } from "./params.ts";
 import { detailedTask, TASKS_EXTENSION } from "./shapes.ts";

@@ -1,10 +1,10 @@
 /** A task in the words of the two protocols that have tasks. Both are told the internal id, which cannot be guessed. */
 import type { Task, TaskStatus } from "../../domain/task.ts";
 import { hasEnded } from "../../domain/task.ts";
-import type { TaskSummary } from "../../service/ports.ts";
-import { isoOf } from "../answers.ts";
+import type { TaskSummary } from "../../service/ports/store.ts";
+import { isoOf } from "../tools/schemas/answers.ts";
 import { RpcError } from "../errors.ts";
-import type { ToolResult } from "../tool.ts";
+import type { ToolResult } from "../tools/define-tool.ts";
 
 /** The extension of 2026-07-28 (SEP-2663). */
 export const TASKS_EXTENSION = "io.modelcontextprotocol/tasks";

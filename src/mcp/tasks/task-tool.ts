@@ -1,11 +1,11 @@
 import { z } from "zod";
 import type { Task } from "../../domain/task.ts";
 import type { TaskStart, Tasks } from "../../service/tasks.ts";
-import type { Call } from "../call.ts";
+import type { Call } from "../protocol/request.ts";
 import { INVALID_PARAMS, METHOD_NOT_FOUND, missingExtension, RpcError } from "../errors.ts";
-import { objectSchemaOf } from "../object-schema.ts";
-import { parseArguments } from "../parse-arguments.ts";
-import type { TaskTool, ToolAnnotations } from "../tool.ts";
+import { objectSchemaOf } from "../tools/schemas/object-schema.ts";
+import { parseArguments } from "../tools/schemas/parse-arguments.ts";
+import type { TaskTool, ToolAnnotations } from "../tools/define-tool.ts";
 import { createdTask, legacyTask, TASKS_EXTENSION } from "./shapes.ts";
 import type { ResultOf, TaskTerms } from "./shapes.ts";
 import { waitForEnd } from "./waiting.ts";

@@ -1,8 +1,8 @@
 import { hasEnded } from "../../domain/task.ts";
 import type { Progress, Task } from "../../domain/task.ts";
-import type { Clock } from "../../service/ports.ts";
+import type { Clock } from "../../service/ports/store.ts";
 import type { Tasks } from "../../service/tasks.ts";
-import type { Call } from "../call.ts";
+import type { Call } from "../protocol/request.ts";
 import type { WaitSlots } from "./wait-slots.ts";
 
 const PROGRESS_INTERVAL_MS = 1000;

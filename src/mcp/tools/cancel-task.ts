@@ -1,10 +1,10 @@
 import { z } from "zod";
-import type { Clock } from "../../service/ports.ts";
+import type { Clock } from "../../service/ports/store.ts";
 import type { CancelledTask, Tasks } from "../../service/tasks.ts";
-import { timestamp, timestampOf } from "../answers.ts";
-import { clientGivenId } from "../arguments.ts";
-import { defineTool } from "../tool.ts";
-import type { Tool } from "../tool.ts";
+import { timestamp, timestampOf } from "./schemas/answers.ts";
+import { clientGivenId } from "./schemas/arguments.ts";
+import { defineTool } from "./define-tool.ts";
+import type { Tool } from "./define-tool.ts";
 
 const DESCRIPTION = [
   "Ends a task that is pending or running; its callbacks get a POST of type task_cancelled.",

@@ -2,12 +2,12 @@ import { z } from "zod";
 import { CALLBACK_URL_CHARS_MAX } from "../../domain/callback.ts";
 import { adviceOn } from "../../domain/diagnosis.ts";
 import { DomainError } from "../../domain/errors.ts";
-import type { Clock } from "../../service/ports.ts";
+import type { Clock } from "../../service/ports/store.ts";
 import type { Diagnosis, Probes } from "../../service/probes.ts";
-import { count, timestamp, timestampOf } from "../answers.ts";
-import { ownId } from "../arguments.ts";
-import { defineTool } from "../tool.ts";
-import type { Tool } from "../tool.ts";
+import { count, timestamp, timestampOf } from "./schemas/answers.ts";
+import { ownId } from "./schemas/arguments.ts";
+import { defineTool } from "./define-tool.ts";
+import type { Tool } from "./define-tool.ts";
 
 const DESCRIPTION = [
   "Finds out why POSTs do not arrive: tries the address guard, DNS, connection, TLS, a signed test POST and one with a wrong signature, up to the first failure, and says what to do.",

@@ -1,12 +1,12 @@
 import { z } from "zod";
 import { WHY_DISABLED } from "../../service/callbacks.ts";
-import type { EnableCallbackResult } from "../../service/callback-ports.ts";
+import type { EnableCallbackResult } from "../../service/ports/callback-store.ts";
 import type { Callbacks } from "../../service/callbacks.ts";
-import type { Clock } from "../../service/ports.ts";
-import { count, timestamp, timestampOf } from "../answers.ts";
-import { ownId } from "../arguments.ts";
-import { defineTool } from "../tool.ts";
-import type { Tool } from "../tool.ts";
+import type { Clock } from "../../service/ports/store.ts";
+import { count, timestamp, timestampOf } from "./schemas/answers.ts";
+import { ownId } from "./schemas/arguments.ts";
+import { defineTool } from "./define-tool.ts";
+import type { Tool } from "./define-tool.ts";
 
 const DESCRIPTION = [
   "Makes a callback active again that was disabled: its attempts kept failing, or its receiver answered 410.",

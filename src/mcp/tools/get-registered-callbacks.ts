@@ -2,12 +2,12 @@ import { z } from "zod";
 import type { CallbackRecord } from "../../domain/callback-health.ts";
 import { DELIVERY_STATUSES } from "../../domain/delivery.ts";
 import type { Deliveries, ListedCallback } from "../../service/deliveries.ts";
-import type { Clock } from "../../service/ports.ts";
-import { count, isoOf, isoTime, notAfterOf, timestamp, timestampOf } from "../answers.ts";
-import { clientGivenId, pageCursor, pageLimit, pointInTime } from "../arguments.ts";
-import { deliveryAnswer, showDelivery, showSlowLane, slowLaneAnswer } from "../delivery-answer.ts";
-import { defineTool } from "../tool.ts";
-import type { Tool } from "../tool.ts";
+import type { Clock } from "../../service/ports/store.ts";
+import { count, isoOf, isoTime, notAfterOf, timestamp, timestampOf } from "./schemas/answers.ts";
+import { clientGivenId, pageCursor, pageLimit, pointInTime } from "./schemas/arguments.ts";
+import { deliveryAnswer, showDelivery, showSlowLane, slowLaneAnswer } from "./schemas/delivery.ts";
+import { defineTool } from "./define-tool.ts";
+import type { Tool } from "./define-tool.ts";
 
 const DESCRIPTION = [
   "Lists a task's callbacks with their deliveries and attempts: why a POST did not arrive, when the next attempt is.",

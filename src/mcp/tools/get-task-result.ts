@@ -1,9 +1,9 @@
 import { z } from "zod";
-import { clientGivenId } from "../arguments.ts";
-import { readTask, taskReading } from "../task-reading.ts";
-import type { TaskReadingNeeds } from "../task-reading.ts";
-import { defineTool } from "../tool.ts";
-import type { Tool } from "../tool.ts";
+import { clientGivenId } from "./schemas/arguments.ts";
+import { readTask, taskReading } from "./schemas/task-reading.ts";
+import type { TaskReadingNeeds } from "./schemas/task-reading.ts";
+import { defineTool } from "./define-tool.ts";
+import type { Tool } from "./define-tool.ts";
 
 const DESCRIPTION = [
   "Reads a task's status and result, for a POST that was missed. Do not poll: wait_for_task waits.",

@@ -1,14 +1,14 @@
 import { z } from "zod";
 import { EVENT_NAMES } from "../../domain/event.ts";
 import { endpointFaultOf } from "../../domain/subscription.ts";
-import type { Clock } from "../../service/ports.ts";
+import type { Clock } from "../../service/ports/store.ts";
 import { DELIVERIES_LISTED } from "../../service/subscriptions.ts";
 import type { ListedEntry, Subscriptions } from "../../service/subscriptions.ts";
-import { count, isoOf, isoTime, timestamp, timestampOf } from "../answers.ts";
-import { pageCursor, pageLimit } from "../arguments.ts";
-import { deliveryAnswer, showDelivery, showSlowLane, slowLaneAnswer } from "../delivery-answer.ts";
-import { defineTool } from "../tool.ts";
-import type { Tool } from "../tool.ts";
+import { count, isoOf, isoTime, timestamp, timestampOf } from "./schemas/answers.ts";
+import { pageCursor, pageLimit } from "./schemas/arguments.ts";
+import { deliveryAnswer, showDelivery, showSlowLane, slowLaneAnswer } from "./schemas/delivery.ts";
+import { defineTool } from "./define-tool.ts";
+import type { Tool } from "./define-tool.ts";
 
 const DESCRIPTION = [
   "Lists your webhook subscriptions of MCP Events, each with its state and newest deliveries.",

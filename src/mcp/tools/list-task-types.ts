@@ -1,10 +1,10 @@
 import { z } from "zod";
-import type { Clock } from "../../service/ports.ts";
-import type { JsonSchema, TaskType } from "../../service/task-types.ts";
+import type { Clock } from "../../service/ports/store.ts";
+import type { JsonSchema, TaskType } from "../../service/ports/task-types.ts";
 import type { Tasks } from "../../service/tasks.ts";
-import { count, timestamp, timestampOf } from "../answers.ts";
-import { defineTool } from "../tool.ts";
-import type { Tool } from "../tool.ts";
+import { count, timestamp, timestampOf } from "./schemas/answers.ts";
+import { defineTool } from "./define-tool.ts";
+import type { Tool } from "./define-tool.ts";
 
 const DESCRIPTION = [
   "Lists the task types, each with the JSON Schemas of its input and result.",

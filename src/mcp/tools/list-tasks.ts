@@ -2,12 +2,12 @@ import { z } from "zod";
 import { NOT_OURS } from "../../domain/cursor.ts";
 import { isTaskId } from "../../domain/ids.ts";
 import { PAGE_BYTES_MAX } from "../../service/pages.ts";
-import type { Clock, TaskSummary } from "../../service/ports.ts";
+import type { Clock, TaskSummary } from "../../service/ports/store.ts";
 import type { Tasks } from "../../service/tasks.ts";
-import { count, isoOf, isoTime, timestamp, timestampOf } from "../answers.ts";
-import { clientGivenId, pageCursor, pageLimit, taskTypeName } from "../arguments.ts";
-import { defineTool } from "../tool.ts";
-import type { Tool } from "../tool.ts";
+import { count, isoOf, isoTime, timestamp, timestampOf } from "./schemas/answers.ts";
+import { clientGivenId, pageCursor, pageLimit, taskTypeName } from "./schemas/arguments.ts";
+import { defineTool } from "./define-tool.ts";
+import type { Tool } from "./define-tool.ts";
 
 /** A task's JSON in an answer, about, without its error. */
 const TASK_BYTES = 500;

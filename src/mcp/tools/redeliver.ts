@@ -2,11 +2,11 @@ import { z } from "zod";
 import { DELIVERY_STATUSES } from "../../domain/delivery.ts";
 import { REDELIVER_MAX } from "../../service/deliveries.ts";
 import type { Deliveries, Redelivered } from "../../service/deliveries.ts";
-import type { Clock } from "../../service/ports.ts";
-import { count, timestamp, timestampOf } from "../answers.ts";
-import { clientGivenId, ownId, pageCursor, pointInTime } from "../arguments.ts";
-import { defineTool } from "../tool.ts";
-import type { Tool } from "../tool.ts";
+import type { Clock } from "../../service/ports/store.ts";
+import { count, timestamp, timestampOf } from "./schemas/answers.ts";
+import { clientGivenId, ownId, pageCursor, pointInTime } from "./schemas/arguments.ts";
+import { defineTool } from "./define-tool.ts";
+import type { Tool } from "./define-tool.ts";
 
 const DELIVERY_IDS_SHOWN_MAX = 100;
 

@@ -2,12 +2,12 @@ import { z } from "zod";
 import type { Callback } from "../../domain/callback.ts";
 import { WHY_DISABLED } from "../../service/callbacks.ts";
 import type { Callbacks, Registered } from "../../service/callbacks.ts";
-import type { Clock } from "../../service/ports.ts";
-import { count, isoTime, notAfterOf, timestamp, timestampOf } from "../answers.ts";
-import { clientGivenId } from "../arguments.ts";
-import { callbackArguments, registrationOf } from "../callback-arguments.ts";
-import { defineTool } from "../tool.ts";
-import type { Tool } from "../tool.ts";
+import type { Clock } from "../../service/ports/store.ts";
+import { count, isoTime, notAfterOf, timestamp, timestampOf } from "./schemas/answers.ts";
+import { clientGivenId } from "./schemas/arguments.ts";
+import { callbackArguments, registrationOf } from "./schemas/callback-arguments.ts";
+import { defineTool } from "./define-tool.ts";
+import type { Tool } from "./define-tool.ts";
 
 const DESCRIPTION = [
   "Registers a webhook URL for a task: when the task ends, the server sends it one signed HTTP POST, with retries.",

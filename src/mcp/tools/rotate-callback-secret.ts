@@ -1,11 +1,11 @@
 import { z } from "zod";
-import type { Clock } from "../../service/ports.ts";
+import type { Clock } from "../../service/ports/store.ts";
 import { OVERLAP_HOURS_DEFAULT, OVERLAP_HOURS_MAX } from "../../service/secrets.ts";
 import type { Rotated, Secrets } from "../../service/secrets.ts";
-import { isoOf, isoTime, timestamp, timestampOf } from "../answers.ts";
-import { ownId } from "../arguments.ts";
-import { defineTool } from "../tool.ts";
-import type { Tool } from "../tool.ts";
+import { isoOf, isoTime, timestamp, timestampOf } from "./schemas/answers.ts";
+import { ownId } from "./schemas/arguments.ts";
+import { defineTool } from "./define-tool.ts";
+import type { Tool } from "./define-tool.ts";
 
 const DESCRIPTION = [
   "Gives a callback a new signing secret. During the overlap POSTs are signed with both.",

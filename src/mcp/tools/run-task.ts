@@ -2,12 +2,12 @@ import { z } from "zod";
 import { hasEnded } from "../../domain/task.ts";
 import type { Task } from "../../domain/task.ts";
 import { DEFAULT_TASK_TYPE } from "../../service/tasks.ts";
-import { anyJson, isoOf } from "../answers.ts";
-import { clientGivenId, jsonObject, taskTypeName } from "../arguments.ts";
+import { anyJson, isoOf } from "./schemas/answers.ts";
+import { clientGivenId, jsonObject, taskTypeName } from "./schemas/arguments.ts";
 import { errorResult } from "../errors.ts";
 import { defineTaskTool } from "../tasks/task-tool.ts";
 import type { TaskToolNeeds } from "../tasks/task-tool.ts";
-import type { TaskTool, ToolResult } from "../tool.ts";
+import type { TaskTool, ToolResult } from "./define-tool.ts";
 
 const DESCRIPTION = [
   "Runs a task and answers with its result.",

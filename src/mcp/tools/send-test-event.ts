@@ -1,10 +1,10 @@
 import { z } from "zod";
-import type { Clock } from "../../service/ports.ts";
+import type { Clock } from "../../service/ports/store.ts";
 import type { Probes, TestEventSent } from "../../service/probes.ts";
-import { count, timestamp, timestampOf } from "../answers.ts";
-import { ownId } from "../arguments.ts";
-import { defineTool } from "../tool.ts";
-import type { Tool } from "../tool.ts";
+import { count, timestamp, timestampOf } from "./schemas/answers.ts";
+import { ownId } from "./schemas/arguments.ts";
+import { defineTool } from "./define-tool.ts";
+import type { Tool } from "./define-tool.ts";
 
 const DESCRIPTION = [
   "Sends one signed test POST to a callback now and answers with its outcome. It is tried once and is in no history.",

@@ -1,14 +1,14 @@
 import { z } from "zod";
 import type { Callback } from "../../domain/callback.ts";
-import type { Clock } from "../../service/ports.ts";
+import type { Clock } from "../../service/ports/store.ts";
 import type { Completions } from "../../service/completions.ts";
 import type { StartedTask, Tasks } from "../../service/tasks.ts";
 import { DEFAULT_TASK_TYPE } from "../../service/tasks.ts";
-import { count, timestamp, timestampOf } from "../answers.ts";
-import { clientGivenId, jsonObject, pointInTime, taskTypeName } from "../arguments.ts";
-import { callbackAtStart, registrationOf } from "../callback-arguments.ts";
-import { defineTool } from "../tool.ts";
-import type { Tool } from "../tool.ts";
+import { count, timestamp, timestampOf } from "./schemas/answers.ts";
+import { clientGivenId, jsonObject, pointInTime, taskTypeName } from "./schemas/arguments.ts";
+import { callbackAtStart, registrationOf } from "./schemas/callback-arguments.ts";
+import { defineTool } from "./define-tool.ts";
+import type { Tool } from "./define-tool.ts";
 
 const CALLBACKS_AT_START_MAX = 100;
 

@@ -1,12 +1,12 @@
 import { z } from "zod";
 import { DomainError } from "../../domain/errors.ts";
-import type { CallbackKey } from "../../service/callback-ports.ts";
+import type { CallbackKey } from "../../service/ports/callback-store.ts";
 import type { Callbacks } from "../../service/callbacks.ts";
-import type { Clock } from "../../service/ports.ts";
-import { count, timestamp, timestampOf } from "../answers.ts";
-import { callbackUrl, clientGivenId, ownId } from "../arguments.ts";
-import { defineTool } from "../tool.ts";
-import type { Tool } from "../tool.ts";
+import type { Clock } from "../../service/ports/store.ts";
+import { count, timestamp, timestampOf } from "./schemas/answers.ts";
+import { callbackUrl, clientGivenId, ownId } from "./schemas/arguments.ts";
+import { defineTool } from "./define-tool.ts";
+import type { Tool } from "./define-tool.ts";
 
 const DESCRIPTION = [
   "Removes a callback: no further POST is sent to it, retries included; a request under way may still arrive.",

@@ -1,11 +1,11 @@
 import { z } from "zod";
 import type { Tasks } from "../../service/tasks.ts";
-import { clientGivenId, wholeNumber } from "../arguments.ts";
-import { readTask, taskReading } from "../task-reading.ts";
+import { clientGivenId, wholeNumber } from "./schemas/arguments.ts";
+import { readTask, taskReading } from "./schemas/task-reading.ts";
 import { waitForEnd } from "../tasks/waiting.ts";
 import type { WaitingNeeds } from "../tasks/waiting.ts";
-import { defineTool } from "../tool.ts";
-import type { Tool } from "../tool.ts";
+import { defineTool } from "./define-tool.ts";
+import type { Tool } from "./define-tool.ts";
 
 const DESCRIPTION = [
   "Waits for a task's end and answers as get_task_result, for clients that cannot receive a POST.",

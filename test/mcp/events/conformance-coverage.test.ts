@@ -10,14 +10,14 @@ const FILES = {
   challenge: "challenge.test.ts",
   delivery: "delivery.test.ts",
   read: "poll-and-stream.test.ts",
-  body: "../../domain/body.test.ts",
+  body: "../../domain/payload.test.ts",
   id: "../../domain/subscription.test.ts",
   store: "../../store/subscription-conformance.ts",
   restart: "../../store/sqlite-subscriptions.test.ts",
   signature: "../../domain/signature.test.ts",
-  guard: "../../delivery/address-hostile.test.ts",
+  guard: "../../outbound/address-hostile.test.ts",
   revocation: "../../service/revocation.test.ts",
-  janitor: "../../delivery/janitor.test.ts",
+  janitor: "../../delivery/maintenance.test.ts",
 } as const;
 
 type Covered = readonly [file: keyof typeof FILES, name: string];

@@ -1,13 +1,13 @@
 /** MCP Events over the wire, with the real dispatcher behind it and real receivers before it: only time is the test's. */
 import { expect, onTestFinished } from "vitest";
 import { z } from "zod";
-import { createAddressGuard } from "../../../src/delivery/address-guard.ts";
+import { createAddressGuard } from "../../../src/outbound/address-guard.ts";
 import { Dispatcher } from "../../../src/delivery/dispatcher.ts";
-import { createHttpSender } from "../../../src/delivery/http-sender.ts";
+import { createHttpSender } from "../../../src/outbound/sender.ts";
 import type { DisablePolicy } from "../../../src/domain/callback-health.ts";
 import type { TaskOutcome } from "../../../src/domain/task.ts";
-import type { Announcement } from "../../../src/service/announcements.ts";
-import { createWorkSource } from "../../../src/store/sqlite/work-source.ts";
+import type { Announcement } from "../../../src/service/ports/telemetry.ts";
+import { createWorkSource } from "../../../src/store/sqlite/queue.ts";
 import { A_SECRET, aStart } from "../../support/builders.ts";
 import type { Handler, ReceivedRequest, Receiver } from "../../support/receiver.ts";
 import { failingWith } from "../../support/resolve.ts";

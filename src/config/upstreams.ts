@@ -1,0 +1,135 @@
+/** How the file of upstream servers is read: the `mcpServers` shape that MCP clients use, and what of it is offered here. */
+import { readFileSync, statSync } from "node:fs";
+import { resolve } from "node:path";
+import { z } from "zod";
+import { UPSTREAM_NAME } from "../domain/upstream.ts";
+import type { Upstream, UpstreamWay } from "../domain/upstream.ts";
+import { createExpander } from "./upstream-secrets.ts";
+import type { Expander } from "./upstream-secrets.ts";
+
+const FILE_BYTES_MAX = 1_048_576;
+const TIMEOUT_DEFAULT_MS = 3_600_000;
+const TIMEOUT_MS_MAX = 7 * 86_400_000;
+const CONCURRENCY_MAX = 1000;
+
+const texts = z.record(z.string(), z.string("must be a text"), "must be an object of texts");
+const names = (what: string) => z.array(z.string().min(1), `must be a list of ${what}`);
+
+const callbacks = z.strictObject({
+  allow: names('tool names, or ["*"] for all'),
+  deny: names("tool names").default([]),
+  timeoutMs: z.int("must be a whole number").min(1).max(TIMEOUT_MS_MAX).default(TIMEOUT_DEFAULT_MS),
+  concurrency: z.int("must be a whole number").min(1).max(CONCURRENCY_MAX).optional(),
+});
+
+/** What else clients keep there is theirs and passed over. */
+const server = z.object({
+  type: z.string().optional(),
+  command: z.string().min(1).optional(),
+  args: z.array(z.string(), "must be a list of texts").default([]),
+  env: texts.default({}),
+  cwd: z.string().min(1).optional(),
+  url: z.string().optional(),
+  headers: texts.default({}),
+  callbacks,
+});
+
+const file = z.object({
+  mcpServers: z.record(z.string(), z.record(z.string(), z.unknown(), "must be an object"), "must be an object"),
+});
+
+export interface ReadUpstreams {
+  readonly upstreams: readonly Upstream[];
+  /** One line each. */
+  readonly problems: readonly string[];
+}
+
+/** `path`: undefined or empty when there are none. Servers without `callbacks`, and disabled ones, are passed over. */
+export function readUpstreams(path: string | undefined, env: NodeJS.ProcessEnv): ReadUpstreams {
+  if (path === undefined || path === "") return { upstreams: [], problems: [] };
+  try {
+    const parsed = file.safeParse(JSON.parse(readText(path)), { reportInput: true });
+    if (!parsed.success) return problem(describe(parsed.error, "").join("; "));
+    const read = Object.entries(parsed.data.mcpServers)
+      .filter(([, entry]) => entry["callbacks"] !== undefined && entry["disabled"] !== true)
+      .map(([name, entry]) => readServer(name, entry, env));
+    return {
+      upstreams: read.flatMap(({ upstreams }) => upstreams),
+      problems: read.flatMap(({ problems }) => problems).map((text) => `UPSTREAMS ${text}`),
+    };
+  } catch (error) {
+    // The parser's own message would show a piece of the file, which may hold a token.
+    const why = error instanceof SyntaxError ? "it is no JSON" : error instanceof Error ? error.message : String(error);
+    return problem(`must name a JSON file of MCP servers, not ${JSON.stringify(path)}: ${why}`);
+  }
+}
+
+function readText(given: string): string {
+  // In full, so that the message of a file that is not there says where it was looked for.
+  const path = resolve(given);
+  const stats = statSync(path);
+  // A pipe or a device would keep the start waiting.
+  if (!stats.isFile()) throw new Error("it is no regular file");
+  if (stats.size > FILE_BYTES_MAX) throw new Error(`it has more than ${FILE_BYTES_MAX} bytes`);
+  return readFileSync(path, "utf8");
+}
+
+function readServer(name: string, entry: object, env: NodeJS.ProcessEnv): ReadUpstreams {
+  const at = `mcpServers.${name}`;
+  const problems = UPSTREAM_NAME.test(name)
+    ? []
+    : [`${at} must have a name of 1 to 40 letters, digits and _ . - to be part of a task type`];
+  const parsed = server.safeParse(entry, { reportInput: true });
+  if (!parsed.success) return { upstreams: [], problems: [...problems, ...describe(parsed.error, at)] };
+  const expander = createExpander(at, env);
+  const way = wayOf(parsed.data, expander);
+  problems.push(...expander.problems);
+  if (typeof way === "string") return { upstreams: [], problems: [...problems, `${at} ${way}`] };
+  const { allow, deny, timeoutMs, concurrency = null } = parsed.data.callbacks;
+  return { upstreams: [{ name, way, allow, deny, timeoutMs, concurrency, secrets: expander.secrets }], problems };
+}
+
+/** Or what is wrong with it. */
+function wayOf(entry: z.output<typeof server>, expander: Expander): UpstreamWay | string {
+  const { type, command, args, env, cwd = null, url, headers } = entry;
+  if (command !== undefined && url !== undefined) return "must have a command or a url, not both";
+  if (command !== undefined) {
+    return {
+      kind: "stdio",
+      command: expander.plain("command", command),
+      args: args.map((arg, index) => expander.plain(`args.${index}`, arg)),
+      env: expander.secretRecord("env", env),
+      cwd,
+    };
+  }
+  if (url === undefined) return "must have a command or a url";
+  if (type === "sse") return "is of type sse, which is not spoken here; most servers offer http (streamable) beside it";
+  const expanded = expander.plain("url", url);
+  if (!/^https?:\/\//i.test(expanded) || !URL.canParse(expanded)) return "url must be an http(s) URL";
+  expander.hideUrl(new URL(expanded));
+  const sent = expander.headerRecord("headers", headers);
+  if (!canBeSent(sent)) return "headers must be names and values that HTTP can carry";
+  return { kind: "http", url: expanded, headers: sent };
+}
+
+function canBeSent(headers: Record<string, string>): boolean {
+  try {
+    return [...new Headers(headers)].length >= 0;
+  } catch {
+    return false;
+  }
+}
+
+function describe({ issues }: z.ZodError, at: string): readonly string[] {
+  return issues.map((issue) => {
+    const path = [at, ...issue.path.map(String)].filter((part) => part !== "").join(".") || "the file";
+    if (issue.code === "unrecognized_keys") return `${path} has no setting ${issue.keys.join(", ")}`;
+    return issue.code === "invalid_type" && issue.input === undefined
+      ? `${path} is missing`
+      : `${path}: ${issue.message}`;
+  });
+}
+
+function problem(text: string): ReadUpstreams {
+  return { upstreams: [], problems: [`UPSTREAMS ${text}`] };
+}

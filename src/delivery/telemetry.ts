@@ -1,0 +1,87 @@
+import type { Outcome } from "../domain/attempt.ts";
+import type { NextStep } from "../domain/delivery.ts";
+import type { Announce, DeliveryIdentity } from "../service/ports/telemetry.ts";
+import type { CallbackChange } from "../service/ports/callback-store.ts";
+import type { ClaimedDelivery, ExpiredDelivery, RecordAttemptResult } from "../service/ports/delivery-store.ts";
+import type { Change } from "./circuit-breaker.ts";
+
+/** Which delivery it is, for the listeners. */
+export function identityOf({ deliveryId, event, callback }: ClaimedDelivery, url: URL): DeliveryIdentity {
+  const { id: eventId, type, data } = event;
+  const what = { deliveryId, eventId, event: type, taskId: data.task_id };
+  return { ...what, clientId: callback.clientId, url: urlToTell(url) };
+}
+
+export interface RecordedAttempt {
+  readonly callbackId: string;
+  readonly number: number;
+  readonly durationMs: number;
+  readonly outcome: Outcome;
+  readonly next: NextStep;
+  readonly recorded: RecordAttemptResult;
+}
+
+export function announceAttempt(announce: Announce, identity: DeliveryIdentity, attempt: RecordedAttempt): void {
+  const { number, durationMs, next, recorded } = attempt;
+  const { statusCode, error } = attempt.outcome;
+  announce({
+    kind: "delivery.attempted",
+    attempt: number,
+    durationMs,
+    outcome: { statusCode, error },
+    next: recorded.claimHeld ? (recorded.isHeld ? "held" : wordFor(next)) : "withdrawn",
+    waitMs: next.status === "pending" ? next.waitMs : null,
+    ...identity,
+  });
+  if (recorded.eventSettled) announceSettled(announce, identity);
+  if (recorded.callbackChange !== undefined) announceCallback(announce, identity, attempt, recorded.callbackChange);
+}
+
+/** The attempt has disabled its callback, or brought it back. */
+function announceCallback(
+  announce: Announce,
+  { taskId, clientId }: DeliveryIdentity,
+  { callbackId, outcome: { error } }: RecordedAttempt,
+  change: CallbackChange,
+): void {
+  const callback = { callbackId, taskId, clientId };
+  if (change.status === "active") {
+    const { resumedCount } = change;
+    announce({ kind: "callback.enabled", ...callback, resumedCount });
+  } else {
+    const { reason, failingSince, heldCount } = change;
+    announce({ kind: "callback.disabled", ...callback, reason, failingSince, error, heldCount });
+  }
+}
+
+export function announceExpiry(announce: Announce, expired: ExpiredDelivery): void {
+  const { deliveryId, eventId, event, taskId, clientId, url, attemptCount, eventSettled } = expired;
+  const identity = { deliveryId, eventId, event, taskId, clientId, url: urlToTell(new URL(url)) };
+  announce({ kind: "delivery.expired", attempts: attemptCount, ...identity });
+  if (eventSettled) announceSettled(announce, identity);
+}
+
+/** Of progress there is always more to tell. */
+function announceSettled(announce: Announce, { eventId, event, taskId }: DeliveryIdentity): void {
+  if (event !== "task_progress") announce({ kind: "event.settled", eventId, taskId });
+}
+
+export function announceOrigin(announce: Announce, origin: string, change: Change): void {
+  if (change !== null) announce({ kind: change === "slowed" ? "origin.slowed" : "origin.recovered", origin });
+}
+
+/** A URL's query may hold a token, so it is left out. */
+function urlToTell({ origin, pathname }: URL): string {
+  return origin + pathname;
+}
+
+function wordFor(next: NextStep): "delivered" | "retry" | "gave_up" {
+  switch (next.status) {
+    case "delivered":
+      return "delivered";
+    case "pending":
+      return "retry";
+    case "exhausted":
+      return "gave_up";
+  }
+}

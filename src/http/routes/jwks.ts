@@ -1,0 +1,54 @@
+import { z } from "zod";
+import type { PublicKey } from "../../domain/signing-keys.ts";
+import type { Operation } from "../openapi/operation.ts";
+
+export interface PublicKeysNeeds {
+  /** None: POSTs are signed with their callbacks' secrets alone. */
+  readonly publicKeys: readonly PublicKey[];
+}
+
+/** How long readers may keep the answer: a new key should be in the setting for as long before it is the only one. */
+const KEPT_S = 300;
+
+const answer = z.object({
+  keys: z.array(
+    z.object({
+      kty: z.literal("OKP"),
+      crv: z.literal("Ed25519"),
+      alg: z.literal("EdDSA"),
+      use: z.literal("sig"),
+      kid: z.string(),
+      x: z.string(),
+      whpk: z.string().meta({ description: "The same key as Standard Webhooks writes it." }),
+    }),
+  ),
+});
+
+/** For receivers, which have no token. The second path is the one that MCP Events reserves (SEP-3415, "Reservations"). */
+export function publicKeysOperations({ publicKeys }: PublicKeysNeeds): readonly Operation[] {
+  const body = JSON.stringify({ keys: publicKeys });
+  const keysAt = (path: string, id: string, summary: string): Operation => ({
+    method: "get",
+    path,
+    id,
+    summary,
+    responses: { 200: { description: "The keys of SIGNING_KEY; none without that setting.", schema: answer } },
+    handle(ctx) {
+      ctx.set("Cache-Control", `public, max-age=${KEPT_S}`);
+      ctx.type = "json";
+      ctx.body = body;
+    },
+  });
+  return [
+    keysAt(
+      "/.well-known/jwks.json",
+      "publicKeys",
+      "The public keys of this server's own signatures (v1a), as a JSON Web Key Set.",
+    ),
+    keysAt(
+      "/.well-known/mcp-webhook-jwks.json",
+      "mcpWebhookKeys",
+      "The same keys, where clients of MCP Events look for them.",
+    ),
+  ];
+}

@@ -1,0 +1,88 @@
+import { z } from "zod";
+import type { Json } from "../../domain/json.ts";
+
+/** How long a claim waits at most: less than the minute after which proxies and clients commonly give up. */
+const WAIT_MS_MAX = 50_000;
+const WAIT_MS = 25_000;
+const TYPES_MAX = 100;
+const ERROR_CHARS_MAX = 4096;
+const PROGRESS_CHARS_MAX = 500;
+
+export const isoTime = z.string().meta({ format: "date-time" });
+
+/** Any JSON value, as it came; flat, since what lies inside is the task's business. */
+export const anyJson: z.ZodType<Json> = z.any();
+
+const leaseToken = z
+  .string()
+  .min(1)
+  .max(200)
+  .optional()
+  .describe("The lease_token of the claim; the header Lease-Token does as well.");
+
+export const claimRequest = z.strictObject({
+  types: z
+    .array(z.string().regex(/^[A-Za-z0-9_./-]{1,100}$/))
+    .min(1)
+    .max(TYPES_MAX)
+    .describe("The task types that this worker does, e.g. external."),
+  worker: z
+    .string()
+    .regex(/^[\w.@:-]{1,100}$/)
+    .optional()
+    .describe("Which of the workers with this token it is, for the log."),
+  wait_ms: z
+    .int()
+    .min(0)
+    .max(WAIT_MS_MAX)
+    .default(WAIT_MS)
+    .describe("How long to wait for a task when there is none. 0: not at all."),
+});
+
+export const claimedTask = z.object({
+  id: z.string().describe("The {id} of the other routes."),
+  task_id: z.string().describe("The id that the client gave the task; two principals may use the same."),
+  task_type: z.string(),
+  input: anyJson.describe("null when none was given."),
+  attempt: z.int().min(1).describe("Which run of the task this is: more than 1 after a failed run or a lost lease."),
+  lease_token: z.string(),
+  lease_expires_at: isoTime.describe("Send a heartbeat before, or the task goes to another."),
+});
+
+export const heartbeatRequest = z.strictObject({ lease_token: leaseToken });
+export const heartbeatAnswer = z.object({ lease_expires_at: isoTime });
+
+export const progressRequest = z.strictObject({
+  lease_token: leaseToken,
+  done: z.number().min(0).describe("How much is done, in whatever unit."),
+  total: z.number().min(0).nullable().default(null).describe("Of how much; null: unknown."),
+  message: z.string().max(PROGRESS_CHARS_MAX).nullable().default(null),
+});
+
+export const completeRequest = z.strictObject({
+  lease_token: leaseToken,
+  result: anyJson.optional().describe("Any JSON, 240 KiB at most; left out, it is null."),
+});
+
+export const failRequest = z.strictObject({
+  lease_token: leaseToken,
+  error: z.string().min(1).max(ERROR_CHARS_MAX).describe("What went wrong, a sentence for the clients."),
+  permanent: z.boolean().default(false).describe("true: trying again would not help."),
+});
+
+const taskState = { id: z.string(), task_id: z.string() };
+export const completeAnswer = z.object({ ...taskState, status: z.literal("completed") });
+export const failAnswer = z.object({
+  ...taskState,
+  status: z.enum(["failed", "pending"]),
+  next_run_at: isoTime.nullable().describe("From when on the task can be claimed again; null: it has failed for good."),
+});
+
+export const completionRequest = z.union(
+  [
+    z.strictObject({ result: anyJson.refine((value) => value !== undefined, "is missing") }),
+    z.strictObject({ error: z.string().min(1).max(ERROR_CHARS_MAX) }),
+  ],
+  'must be {"result": …} or {"error": "…"}, one of the two',
+);
+export const completionAnswer = z.object({ task_id: z.string(), status: z.enum(["completed", "failed"]) });

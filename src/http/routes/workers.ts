@@ -1,0 +1,213 @@
+import type { RouterMiddleware } from "@koa/router";
+import type { z } from "zod";
+import type { Announce } from "../../service/ports/telemetry.ts";
+import type { PrincipalOf } from "../../service/principals.ts";
+import type { Lease, LeaseRefusal, Workers } from "../../service/workers.ts";
+import type { RefusedResult } from "../../service/worker-result.ts";
+import { readJsonBody } from "../json-body.ts";
+import type { Operation } from "../openapi/operation.ts";
+import { Refusal, withRefusals } from "../api-error.ts";
+import type { RefusalCode } from "../api-error.ts";
+import {
+  claimedTask,
+  claimRequest,
+  completeAnswer,
+  completeRequest,
+  failAnswer,
+  failRequest,
+  heartbeatAnswer,
+  heartbeatRequest,
+  progressRequest,
+} from "./worker-schemas.ts";
+
+export interface WorkerApiNeeds {
+  readonly workers: Workers;
+  /** The name of a worker's token, by the Authorization header. Null: there are no such tokens, and so no API for workers. */
+  readonly workerOf: PrincipalOf | null;
+  readonly announce: Announce;
+}
+
+type Context = Parameters<RouterMiddleware>[0];
+
+const BODY_REFUSALS = ["invalid", "unauthorized", "too_large", "unsupported_media_type"] as const;
+const LEASE_REFUSALS: readonly RefusalCode[] = [...BODY_REFUSALS, "not_found", "lease_lost", "task_ended"];
+const LEASE_PARAMETERS = {
+  id: { in: "path", description: "The id of the claimed task." },
+  "Lease-Token": { in: "header", description: "The lease_token of the claim, unless the body has it." },
+} as const;
+
+/** What workers outside ask for. A worker's token belongs to the operator: it sees the tasks of all principals. */
+export function workerOperations({ workers, workerOf, announce }: WorkerApiNeeds): readonly Operation[] {
+  if (workerOf === null) return [];
+  const admit = (ctx: Context): string => {
+    const worker = workerOf(ctx.get("Authorization") || undefined);
+    if (worker !== null) return worker;
+    throw new Refusal("unauthorized", "Send one of the server's worker tokens: Authorization: Bearer <token>.");
+  };
+  const operations: readonly Operation[] = [
+    claimOperation(workers, admit),
+    heartbeatOperation(workers, admit),
+    progressOperation(workers, admit),
+    completeOperation(workers, admit),
+    failOperation(workers, admit),
+  ];
+  return operations.map((operation) => withRefusals(operation, announce));
+}
+
+type Admit = (ctx: Context) => string;
+
+function claimOperation(workers: Workers, admit: Admit): Operation {
+  return {
+    method: "post",
+    path: "/tasks/claim",
+    id: "claimTask",
+    summary: "Takes the next task of these types, waiting for one if there is none.",
+    security: "worker",
+    request: claimRequest,
+    responses: {
+      200: { description: "A task, leased to this worker.", schema: claimedTask },
+      204: { description: "There was none." },
+    },
+    refusals: [...BODY_REFUSALS, "limit"],
+    async handle(ctx) {
+      const worker = admit(ctx);
+      const { types, worker: instance = null, wait_ms: waitMs } = await readJsonBody(ctx.req, claimRequest);
+      const gone = new AbortController();
+      ctx.res.once("close", () => gone.abort("the worker has gone"));
+      const wish = { worker, instance, types };
+      const leased = await workers.claim(wish, waitMs, gone.signal);
+      if (leased !== null && gone.signal.aborted) return workers.decline(wish, leased);
+      ctx.status = 204;
+      if (leased === null) return;
+      const { id, taskId, taskType, input, runCount } = leased.task;
+      ctx.body = {
+        id,
+        task_id: taskId,
+        task_type: taskType,
+        input: input === null ? null : JSON.parse(input),
+        attempt: runCount,
+        lease_token: leased.leaseToken,
+        lease_expires_at: isoOf(leased.leaseUntil),
+      } satisfies z.output<typeof claimedTask>;
+      ctx.status = 200;
+    },
+  };
+}
+
+function heartbeatOperation(workers: Workers, admit: Admit): Operation {
+  return {
+    method: "post",
+    path: "/tasks/{id}/heartbeat",
+    id: "heartbeat",
+    summary: "Keeps the lease for its whole time again.",
+    parameters: LEASE_PARAMETERS,
+    security: "worker",
+    request: heartbeatRequest,
+    responses: { 200: { description: "The lease holds.", schema: heartbeatAnswer } },
+    refusals: LEASE_REFUSALS,
+    async handle(ctx) {
+      const worker = admit(ctx);
+      const body = await readJsonBody(ctx.req, heartbeatRequest);
+      const renewed = await workers.heartbeat(leaseOf(ctx, worker, body));
+      if (renewed.kind !== "renewed") throw refusalOf(renewed);
+      ctx.body = { lease_expires_at: isoOf(renewed.leaseUntil) } satisfies z.output<typeof heartbeatAnswer>;
+    },
+  };
+}
+
+function progressOperation(workers: Workers, admit: Admit): Operation {
+  return {
+    method: "post",
+    path: "/tasks/{id}/progress",
+    id: "reportProgress",
+    summary: "Says how far the task is, and keeps the lease as a heartbeat does.",
+    parameters: LEASE_PARAMETERS,
+    security: "worker",
+    request: progressRequest,
+    responses: { 200: { description: "The lease holds.", schema: heartbeatAnswer } },
+    refusals: LEASE_REFUSALS,
+    async handle(ctx) {
+      const worker = admit(ctx);
+      const { done, total, message, ...body } = await readJsonBody(ctx.req, progressRequest);
+      const renewed = await workers.progress(leaseOf(ctx, worker, body), { done, total, message });
+      if (renewed.kind !== "renewed") throw refusalOf(renewed);
+      ctx.body = { lease_expires_at: isoOf(renewed.leaseUntil) } satisfies z.output<typeof heartbeatAnswer>;
+    },
+  };
+}
+
+function completeOperation(workers: Workers, admit: Admit): Operation {
+  return {
+    method: "post",
+    path: "/tasks/{id}/complete",
+    id: "completeTask",
+    summary: "Ends the task with a result. May be repeated with the same lease.",
+    parameters: LEASE_PARAMETERS,
+    security: "worker",
+    request: completeRequest,
+    responses: { 200: { description: "The task has ended.", schema: completeAnswer } },
+    refusals: LEASE_REFUSALS,
+    async handle(ctx) {
+      const worker = admit(ctx);
+      const body = await readJsonBody(ctx.req, completeRequest);
+      const completed = await workers.complete(leaseOf(ctx, worker, body), body.result ?? null);
+      if (completed.kind !== "taken") throw refusalOf(completed);
+      const { id, taskId } = completed.task;
+      ctx.body = { id, task_id: taskId, status: "completed" } satisfies z.output<typeof completeAnswer>;
+    },
+  };
+}
+
+function failOperation(workers: Workers, admit: Admit): Operation {
+  return {
+    method: "post",
+    path: "/tasks/{id}/fail",
+    id: "failTask",
+    summary: "Says that this run has failed. May be repeated with the same lease.",
+    parameters: LEASE_PARAMETERS,
+    security: "worker",
+    request: failRequest,
+    responses: { 200: { description: "The task has failed, or waits for its next run.", schema: failAnswer } },
+    refusals: LEASE_REFUSALS,
+    async handle(ctx) {
+      const worker = admit(ctx);
+      const { error, permanent, ...body } = await readJsonBody(ctx.req, failRequest);
+      const failed = await workers.fail(leaseOf(ctx, worker, body), { error, permanent });
+      if (failed.kind !== "taken") throw refusalOf(failed);
+      const { task, dueAt } = failed;
+      ctx.body = {
+        id: task.id,
+        task_id: task.taskId,
+        status: dueAt === null ? "failed" : "pending",
+        next_run_at: dueAt === null ? null : isoOf(dueAt),
+      } satisfies z.output<typeof failAnswer>;
+    },
+  };
+}
+
+function leaseOf(ctx: Context, worker: string, body: { readonly lease_token?: string | undefined }): Lease {
+  const leaseToken = body.lease_token ?? ctx.get("Lease-Token");
+  if (leaseToken === "") throw new Refusal("invalid", "lease_token is missing: send the one that the claim answered.");
+  return { id: String(ctx.params["id"]), worker, leaseToken };
+}
+
+function refusalOf(refusal: LeaseRefusal | RefusedResult): Refusal {
+  switch (refusal.kind) {
+    case "not_found":
+      return new Refusal("not_found", "There is no such task: {id} is the id of the claim, not the task_id.");
+    case "lease_lost":
+      return new Refusal("lease_lost", "The lease does not hold any more; stop working on the task and claim another.");
+    case "ended":
+      return new Refusal("task_ended", `The task is ${refusal.status}; stop working on it.`);
+    case "refused":
+      return refusedResult(refusal);
+  }
+}
+
+export function refusedResult({ isTooLarge, reason }: RefusedResult): Refusal {
+  return new Refusal(isTooLarge ? "too_large" : "invalid", `result is not taken: ${reason}`);
+}
+
+function isoOf(epochMs: number): string {
+  return new Date(epochMs).toISOString();
+}

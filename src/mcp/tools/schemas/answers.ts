@@ -1,0 +1,40 @@
+import { z } from "zod";
+import type { Json } from "../../../domain/json.ts";
+import type { Clock } from "../../../service/ports/store.ts";
+
+/** Any JSON value. Flat, unlike z.json(): what lies inside is the task's business, and a deep value must not exhaust the stack. */
+export const anyJson: z.ZodType<Json> = z.any().meta({
+  anyOf: [
+    { type: "string" },
+    { type: "number" },
+    { type: "boolean" },
+    { type: "null" },
+    { type: "array" },
+    { type: "object", additionalProperties: true },
+  ],
+});
+
+/** A number of things. Without the largest safe integer, which zod would add as its maximum. */
+export const count = z.int().min(0).meta({ maximum: undefined });
+
+/** ISO 8601, UTC. */
+export const isoTime = z.string().meta({ format: "date-time" });
+
+export const timestamp = isoTime.describe("When this answer was made, ISO 8601 UTC.");
+
+let lastAsked = { epochMs: 0, text: new Date(0).toISOString() };
+
+/** A time that is asked for again, as several answers of one millisecond do, is not written anew. */
+export function isoOf(epochMs: number): string {
+  if (epochMs !== lastAsked.epochMs) lastAsked = { epochMs, text: new Date(epochMs).toISOString() };
+  return lastAsked.text;
+}
+
+/** The key is there only when there is something to say: most callbacks have no not_after. */
+export function notAfterOf({ notAfter }: { readonly notAfter: number | null }): { not_after?: string } {
+  return notAfter === null ? {} : { not_after: isoOf(notAfter) };
+}
+
+export function timestampOf(clock: Pick<Clock, "now">): string {
+  return isoOf(clock.now());
+}

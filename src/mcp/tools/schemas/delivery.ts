@@ -1,0 +1,74 @@
+import { z } from "zod";
+import { ATTEMPTS_LISTED_MAX } from "../../../domain/attempt.ts";
+import type { Attempt } from "../../../domain/attempt.ts";
+import { DELIVERY_STATUSES } from "../../../domain/delivery.ts";
+import type { Delivery } from "../../../domain/delivery.ts";
+import { EVENT_TYPES } from "../../../domain/event.ts";
+import type { SlowStay } from "../../../service/ports/delivery-store.ts";
+import { count, isoOf, isoTime } from "./answers.ts";
+
+const attempt = z.object({
+  number: count.describe("From 1."),
+  started_at: isoTime,
+  duration_ms: z.number(),
+  status_code: count.nullable().describe("The receiver's HTTP status; null: it gave no answer."),
+  // Described before it is made nullable: otherwise zod writes `type` as an array, which fewer clients can take than `anyOf`.
+  error: z.string().describe("What went wrong, e.g. timeout or http_5xx; null: delivered.").nullable(),
+});
+
+/** A delivery as the tools that show history tell of it. */
+export const deliveryAnswer = z.object({
+  delivery_id: z.string(),
+  event_id: z.string().describe("The POST's webhook-id, the same on every attempt."),
+  event: z.enum(EVENT_TYPES),
+  status: z
+    .enum(DELIVERY_STATUSES)
+    .describe("exhausted: given up, the reason or the last attempt says why. cancelled: withdrawn."),
+  attempt_count: count.describe("All that were made."),
+  next_attempt_at: isoTime.describe("Null while pending: it waits until its disabled callback is enabled.").nullable(),
+  reason: z
+    .string()
+    .optional()
+    .describe(
+      "Why it ended, where its attempts do not tell. not_after: the time given at registration came first. superseded: it told of progress, and there was newer, or the end.",
+    ),
+  attempts: z.array(attempt).describe(`The newest ${ATTEMPTS_LISTED_MAX}, the oldest of them first.`),
+});
+
+/** Of what is sent to, as the tools that show history tell of it. */
+export const slowLaneAnswer = z
+  .object({ since: isoTime, next_probe_at: isoTime })
+  .describe(
+    "Nearly all recent requests to this origin failed, so one request at a time, from next_probe_at on, probes it; what is due waits for that.",
+  );
+
+/** Nothing for an origin that is in order. */
+export function showSlowLane(stay: SlowStay | null): { slow_lane?: z.input<typeof slowLaneAnswer> } {
+  return stay === null ? {} : { slow_lane: { since: isoOf(stay.since), next_probe_at: isoOf(stay.probeAt) } };
+}
+
+export function showDelivery({
+  id,
+  eventId,
+  event,
+  status,
+  attemptCount,
+  nextAttemptAt,
+  reason,
+  attempts,
+}: Delivery): z.input<typeof deliveryAnswer> {
+  return {
+    delivery_id: id,
+    event_id: eventId,
+    event,
+    status,
+    attempt_count: attemptCount,
+    next_attempt_at: nextAttemptAt === null ? null : isoOf(nextAttemptAt),
+    ...(reason === null ? {} : { reason }),
+    attempts: attempts.map(showAttempt),
+  };
+}
+
+function showAttempt({ number, startedAt, durationMs, statusCode, error }: Attempt): z.input<typeof attempt> {
+  return { number, started_at: isoOf(startedAt), duration_ms: durationMs, status_code: statusCode, error };
+}

@@ -1,0 +1,65 @@
+import { eq, ne, or, sql } from "../engine/drizzle.ts";
+import { StartError } from "../../../domain/errors.ts";
+import { sealedPrefix } from "../../secret-cipher.ts";
+import type { SecretCipher } from "../../secret-cipher.ts";
+import type { SqliteConnection } from "../engine/connection.ts";
+import { secretKeys } from "../schema/secret-keys.ts";
+import { most } from "../engine/parameters.ts";
+import { callbacks } from "../schema/tables.ts";
+
+/** What the file says of the keys its secrets are under, so that a start need not look at every secret. */
+export interface KeyRegister {
+  /** Whether all secrets are as they would be written today. */
+  isWhole(): boolean;
+  /** To be called in the transaction that made it so. */
+  allIsUnderNewest(): void;
+}
+
+/** Throws a `StartError` when the file has secrets under a key that is not given. */
+export function openKeyRegister({ db }: SqliteConnection, { keyIds }: SecretCipher, file: string): KeyRegister {
+  const newest = keyIds[0];
+  db.transaction(
+    () => {
+      for (const { keyId } of db.select().from(secretKeys).all()) {
+        if (keyIds.includes(keyId)) continue;
+        if (isUsed(db, keyId)) throw keyIsMissing(file, keyId, keyIds);
+        db.delete(secretKeys).where(eq(secretKeys.keyId, keyId)).run();
+      }
+      if (newest === undefined) return;
+      db.insert(secretKeys).values({ keyId: newest, isWhole: false }).onConflictDoNothing().run();
+      // From now on new secrets are under the newest.
+      db.update(secretKeys).set({ isWhole: false }).where(ne(secretKeys.keyId, newest)).run();
+    },
+    { behavior: "immediate" },
+  );
+
+  return {
+    isWhole() {
+      if (newest === undefined) return true;
+      return db.select().from(secretKeys).where(eq(secretKeys.keyId, newest)).get()?.isWhole === true;
+    },
+    allIsUnderNewest() {
+      if (newest === undefined) return;
+      db.delete(secretKeys).where(ne(secretKeys.keyId, newest)).run();
+      db.update(secretKeys).set({ isWhole: true }).where(eq(secretKeys.keyId, newest)).run();
+    },
+  };
+}
+
+/** Reads all callbacks: only on the way to refusing the start, or to forgetting a key. */
+function isUsed(db: SqliteConnection["db"], keyId: string): boolean {
+  const prefix = sealedPrefix(keyId);
+  const isUnderKey = or(
+    sql`substr(${callbacks.signingSecret}, 1, ${prefix.length}) = ${prefix}`,
+    sql`substr(${callbacks.olderSecrets}, 1, ${prefix.length}) = ${prefix}`,
+  );
+  return db.select({ id: callbacks.id }).from(callbacks).where(isUnderKey).limit(most(1)).get() !== undefined;
+}
+
+function keyIsMissing(file: string, keyId: string, given: readonly string[]): StartError {
+  return new StartError(
+    given.length === 0
+      ? `The database ${file} has encrypted signing secrets; set SECRETS_KEY to the key they were encrypted with.`
+      : `The database ${file} has signing secrets under a key (id ${keyId}) that SECRETS_KEY lacks; add that key after the newest one.`,
+  );
+}

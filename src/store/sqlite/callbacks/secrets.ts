@@ -1,0 +1,138 @@
+import { and, asc, gt, isNotNull, sql } from "../engine/drizzle.ts";
+import type { InferSelectModel } from "drizzle-orm";
+import { overlapEnd, rotate } from "../../../domain/signing-secrets.ts";
+import type { OlderSecret, SigningSecrets } from "../../../domain/signing-secrets.ts";
+import type { RotateSecret, RotateSecretResult, SealedStep } from "../../../service/ports/maintenance-store.ts";
+import type { Store } from "../../../service/ports/store.ts";
+import type { SecretCipher } from "../../secret-cipher.ts";
+import { asNeeded } from "../engine/as-needed.ts";
+import type { SqliteConnection } from "../engine/connection.ts";
+import type { KeyRegister } from "./secret-keys.ts";
+import { isGiven, most } from "../engine/parameters.ts";
+import { toCallback } from "../schema/rows.ts";
+import { deliveryIsSending } from "../schema/conditions.ts";
+import { callbacks, deliveries } from "../schema/tables.ts";
+
+type SecretVerbs = Pick<Store, "rotateSecret" | "sealSecrets">;
+type SecretColumns = Pick<InferSelectModel<typeof callbacks>, "id" | "signingSecret" | "olderSecrets">;
+
+const bound = sql.placeholder;
+
+export function secretVerbs(connection: SqliteConnection, cipher: SecretCipher, keys: KeyRegister): SecretVerbs {
+  const { db, write } = connection;
+  const statements = prepare(db);
+  const change = prepareSecretChange(db, cipher);
+  /** The last callback whose secrets were gone through. Moved on after the commit only: work may run twice. */
+  let position = "";
+  let unreadableSoFar = 0;
+
+  function rotateOne({ principal, callbackId, secret, overlapMs, now }: RotateSecret): RotateSecretResult {
+    const row = statements.find.get({ principal, callbackId });
+    if (row === undefined) return { kind: "not_found" };
+    if (row.subscriptionId !== null) return { kind: "subscription" };
+    if (row.status === "removed") return { kind: "removed" };
+    const before = openSecrets(row, cipher);
+    const after = rotate(before, secret, now, overlapMs);
+    const sealed = change(row.id, after);
+    const kind = before.current === after.current ? "unchanged" : "rotated";
+    return { kind, callback: toCallback({ ...row, ...sealed }, cipher), overlapEnd: overlapEnd(after) };
+  }
+
+  function sealNext(limit: number): SealedStep & { readonly last: string } {
+    const rows = statements.next.all({ position, limit });
+    const outdated = rows.filter((row) => !isCurrent(row, cipher));
+    let unreadable = 0;
+    for (const row of outdated) {
+      const secrets = readableSecrets(row, cipher);
+      if (secrets === null) unreadable++;
+      else statements.store.run({ id: row.id, ...sealSecretsOf(row.id, secrets, cipher) });
+    }
+    const isDone = rows.length < limit;
+    if (isDone && unreadableSoFar + unreadable === 0) keys.allIsUnderNewest();
+    return { sealed: outdated.length - unreadable, unreadable, isDone, last: rows.at(-1)?.id ?? position };
+  }
+
+  return {
+    async rotateSecret(command) {
+      return write(() => rotateOne(command));
+    },
+    async sealSecrets({ limit }) {
+      if (keys.isWhole()) return { sealed: 0, unreadable: 0, isDone: true };
+      const { last, ...step } = await write(() => sealNext(limit));
+      position = step.isDone ? "" : last;
+      unreadableSoFar = step.isDone ? 0 : unreadableSoFar + step.unreadable;
+      // What was in clear is still in the write-ahead log.
+      if (step.isDone) connection.emptyLog();
+      return step;
+    },
+  };
+}
+
+/** Writes a callback's secrets, and gives back what was claimed with the old ones. Returns the columns as they are now. */
+export function prepareSecretChange(db: SqliteConnection["db"], cipher: SecretCipher) {
+  const statements = prepare(db);
+  return (id: string, secrets: SigningSecrets) => {
+    const sealed = sealSecretsOf(id, secrets, cipher);
+    statements.store.run({ id, ...sealed });
+    statements.giveBack.run({ id });
+    return sealed;
+  };
+}
+
+/** Throws when they cannot be read. */
+export function openSecrets({ id, signingSecret, olderSecrets }: SecretColumns, cipher: SecretCipher): SigningSecrets {
+  const older = olderSecrets === null ? [] : (JSON.parse(cipher.open(id, olderSecrets)) as OlderSecret[]);
+  return { current: cipher.open(id, signingSecret), older };
+}
+
+/** Null: they cannot be read. One row that was altered must not hold up all the others. */
+export function readableSecrets(row: SecretColumns, cipher: SecretCipher): SigningSecrets | null {
+  try {
+    return openSecrets(row, cipher);
+  } catch {
+    return null;
+  }
+}
+
+function sealSecretsOf(id: string, { current, older }: SigningSecrets, cipher: SecretCipher) {
+  return {
+    signingSecret: cipher.seal(id, current),
+    olderSecrets: older.length === 0 ? null : cipher.seal(id, JSON.stringify(older)),
+  };
+}
+
+function isCurrent({ signingSecret, olderSecrets }: SecretColumns, cipher: SecretCipher): boolean {
+  return cipher.isCurrent(signingSecret) && (olderSecrets === null || cipher.isCurrent(olderSecrets));
+}
+
+function prepare(db: SqliteConnection["db"]) {
+  return asNeeded({
+    find: () =>
+      db
+        .select()
+        .from(callbacks)
+        .where(and(isGiven(callbacks.id, "callbackId"), isGiven(callbacks.principal, "principal")))
+        .prepare(),
+    store: () =>
+      db
+        .update(callbacks)
+        .set({ signingSecret: sql`${bound("signingSecret")}`, olderSecrets: sql`${bound("olderSecrets")}` })
+        .where(isGiven(callbacks.id, "id"))
+        .prepare(),
+    // Claims kept over a short wait hold the old secrets in memory: the next try claims anew.
+    giveBack: () =>
+      db
+        .update(deliveries)
+        .set({ status: "pending" })
+        .where(and(isGiven(deliveries.callbackId, "id"), deliveryIsSending, isNotNull(deliveries.nextAttemptAt)))
+        .prepare(),
+    next: () =>
+      db
+        .select({ id: callbacks.id, signingSecret: callbacks.signingSecret, olderSecrets: callbacks.olderSecrets })
+        .from(callbacks)
+        .where(gt(callbacks.id, bound("position")))
+        .orderBy(asc(callbacks.id))
+        .limit(most("limit"))
+        .prepare(),
+  });
+}

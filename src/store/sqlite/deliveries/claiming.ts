@@ -1,0 +1,209 @@
+/** Which deliveries are claimed, and what is read of them for the sending. */
+import { and, asc, eq, gt, isNull, lte, or, sql } from "../engine/drizzle.ts";
+import type { Event } from "../../../domain/event.ts";
+import type { ClaimDeliveries, ClaimedDelivery } from "../../../service/ports/delivery-store.ts";
+import type { SecretCipher } from "../../secret-cipher.ts";
+import { targetColumns, targetOf } from "./claimed-delivery.ts";
+import type { SqliteConnection } from "../engine/connection.ts";
+import { isGiven, most } from "../engine/parameters.ts";
+import { toEvent } from "../schema/rows.ts";
+import { deliveryIsPending, PENDING } from "../schema/conditions.ts";
+import { callbacks, deliveries, events } from "../schema/tables.ts";
+
+interface DueDelivery {
+  readonly id: string;
+  readonly origin: string;
+  readonly dueAt: number | null;
+}
+
+interface Head {
+  readonly origin: string;
+  /** Of its earliest pending delivery; null: all of them are held. */
+  readonly dueAt: number | null;
+}
+
+type LoadedDelivery = ReturnType<ReturnType<typeof prepareStatements>["load"]["all"]>[number];
+
+/** Up to this many origins are asked one by one, since the line may hold a thousand rows of one that has no room. */
+const FEW_ORIGINS = 8;
+/** How far past the wanted number the line is looked along for origins that have room… */
+const LOOK_PAST = 64;
+/** …and, where its head is of those that have none, how far along the index alone, before each origin is asked by itself. */
+const LOOK_FAR = 2000;
+
+const bound = sql.placeholder;
+
+/** Claims within the caller's transaction. */
+export function prepareClaiming(
+  db: SqliteConnection["db"],
+  cipher: SecretCipher,
+): (command: ClaimDeliveries) => readonly ClaimedDelivery[] {
+  const claiming = prepareStatements(db);
+
+  function claimDue(command: ClaimDeliveries): ClaimedDelivery[] {
+    const chosen = chooseByOrigin(command) ?? load(chooseAlongTheLine(command));
+    if (chosen.length === 0) return [];
+    claiming.claim.run({ ids: JSON.stringify(chosen.map(({ delivery }) => delivery.deliveryId)) });
+    // A task's end goes to all its callbacks: its event is read and parsed once.
+    const known = new Map<string, Event>();
+    return chosen.map((row) => toClaimed(row, command.now, known));
+  }
+
+  /** Exactly what there is room for, the oldest first, where few origins wait; null: there are too many of them, or more is due than `limit`. */
+  function chooseByOrigin({ now, limit, perOrigin, roomOf }: ClaimDeliveries): LoadedDelivery[] | null {
+    const origins = claiming.heads.all({ most: FEW_ORIGINS + 1 });
+    if (origins.length > FEW_ORIGINS) return null;
+    const wanted = origins
+      .filter((head) => isDue(head, now))
+      .map(({ origin }) => ({ origin, limit: Math.max(0, roomOf.get(origin) ?? perOrigin) }));
+    if (wanted.reduce((sum, one) => sum + one.limit, 0) > limit) return null;
+    return wanted
+      .flatMap((one) => (one.limit === 0 ? [] : claiming.loadDueOf.all({ now, ...one })))
+      .toSorted((left, right) => (left.dueAt ?? 0) - (right.dueAt ?? 0));
+  }
+
+  function load(chosen: readonly DueDelivery[]): LoadedDelivery[] {
+    const rows = claiming.load.all({ ids: JSON.stringify(chosen.map(({ id }) => id)) });
+    const byId = new Map(rows.map((row) => [row.delivery.deliveryId, row]));
+    return chosen.map(({ id }) => byId.get(id) ?? complain(id));
+  }
+
+  /** What is due and has room, the oldest first. */
+  function chooseAlongTheLine({ now, limit, perOrigin, roomOf }: ClaimDeliveries): DueDelivery[] {
+    const room = new Map(roomOf);
+    const chosen = new Map<string, DueDelivery>();
+    const take = (due: DueDelivery): void => {
+      const left = room.get(due.origin) ?? perOrigin;
+      if (left <= 0 || chosen.size >= limit || chosen.has(due.id)) return;
+      room.set(due.origin, left - 1);
+      chosen.set(due.id, due);
+    };
+    const oldest = claiming.due.all({ now, limit: limit + LOOK_PAST });
+    for (const due of oldest) take(due);
+    if (chosen.size === limit || oldest.length < limit + LOOK_PAST) return [...chosen.values()];
+    // Origins without room fill the head of the line: pass over them, and at last ask each of the others by itself.
+    const full = JSON.stringify([...room].filter(([, left]) => left <= 0).map(([origin]) => origin));
+    for (const due of claiming.dueOfOthers.all({ now, full, most: limit + LOOK_PAST })) take(due);
+    if (chosen.size === limit) return [...chosen.values()];
+    const heads = claiming.heads.all({ most: -1 }).filter((head) => isDue(head, now));
+    for (const { origin } of heads.toSorted((left, right) => (left.dueAt ?? 0) - (right.dueAt ?? 0))) {
+      const wanted = Math.min(room.get(origin) ?? perOrigin, limit - chosen.size);
+      // As many as it may have had along the line are passed over here.
+      if (wanted > 0) for (const due of claiming.dueOf.all({ now, origin, limit: perOrigin + wanted })) take(due);
+    }
+    return [...chosen.values()];
+  }
+
+  function toClaimed(row: LoadedDelivery, now: number, known: Map<string, Event>): ClaimedDelivery {
+    const { delivery, eventId, callback } = row;
+    const event = known.get(eventId) ?? eventOf(eventId);
+    known.set(eventId, event);
+    return { ...delivery, claim: delivery.claim + 1, event, callback: targetOf(callback, cipher, now) };
+  }
+
+  function eventOf(eventId: string): Event {
+    const row = claiming.event.get({ eventId });
+    if (row === undefined) throw new Error(`Event ${eventId} is gone.`);
+    return toEvent(row);
+  }
+
+  return claimDue;
+}
+
+function isDue({ dueAt }: Head, now: number): boolean {
+  return dueAt !== null && dueAt <= now;
+}
+
+function complain(id: string): never {
+  throw new Error(`Delivery ${id} lost its callback.`);
+}
+
+/** When each origin's earliest pending delivery is due, of `most` origins (-1: of all): from one origin to the next by index, whatever number of rows each has. */
+const HEADS_OF_ORIGINS = `
+  with recursive origins(origin) as (
+    select min("origin") from "deliveries" where ${PENDING}
+    union all
+    select (select min("origin") from "deliveries" where ${PENDING} and "origin" > origins.origin)
+      from origins where origins.origin is not null
+      limit +:most
+  ), heads(origin, dueAt) as (
+    select origin, (select min("next_attempt_at") from "deliveries" where ${PENDING} and "origin" = origins.origin)
+      from origins where origin is not null
+  )
+  select origin, dueAt from heads`;
+
+/** The line without the origins that are full, which are passed over in the index and not read. */
+const DUE_OF_OTHERS = `
+  select due."id", due."origin", due."next_attempt_at" as "dueAt"
+  from (
+    select "rowid" as place, "origin" from "deliveries"
+    where ${PENDING} and "next_attempt_at" <= :now order by "next_attempt_at" limit ${LOOK_FAR}
+  ) as line cross join "deliveries" as due on due."rowid" = line.place
+  where line."origin" not in (select value from json_each(:full)) and (due."not_after" is null or due."not_after" > :now)
+  limit +:most`;
+
+function prepareStatements(db: SqliteConnection["db"]) {
+  const isInTime = or(isNull(deliveries.notAfter), gt(deliveries.notAfter, bound("now")));
+  const isChosen = sql`${deliveries.id} in (select value from json_each(${bound("ids")}))`;
+  const isDueOfOrigin = and(
+    // Callbacks have a status too.
+    sql.raw(`"deliveries".${PENDING}`),
+    isGiven(deliveries.origin, "origin"),
+    lte(deliveries.nextAttemptAt, bound("now")),
+    isInTime,
+  );
+  const earliestFirst = asc(deliveries.nextAttemptAt);
+  return {
+    due: db
+      .select({ id: deliveries.id, origin: deliveries.origin, dueAt: deliveries.nextAttemptAt })
+      .from(deliveries)
+      .where(and(deliveryIsPending, lte(deliveries.nextAttemptAt, bound("now")), isInTime))
+      .orderBy(earliestFirst)
+      .limit(most("limit"))
+      .prepare(),
+    dueOf: db
+      .select({ id: deliveries.id, origin: deliveries.origin, dueAt: deliveries.nextAttemptAt })
+      .from(deliveries)
+      .where(isDueOfOrigin)
+      .orderBy(earliestFirst)
+      .limit(most("limit"))
+      .prepare(),
+    dueOfOthers: db.$client.prepare<{ now: number; full: string; most: number }, DueDelivery>(DUE_OF_OTHERS),
+    heads: db.$client.prepare<{ most: number }, Head>(HEADS_OF_ORIGINS),
+    claim: db
+      .update(deliveries)
+      .set({ status: "sending", claim: sql`${deliveries.claim} + 1`, nextAttemptAt: null, sendAgain: false })
+      .where(isChosen)
+      .prepare(),
+    load: loading(db).where(isChosen).prepare(),
+    loadDueOf: loading(db).where(isDueOfOrigin).orderBy(earliestFirst).limit(most("limit")).prepare(),
+    event: db
+      .select({ id: events.id, type: events.type, occurredAt: events.occurredAt, data: events.data })
+      .from(events)
+      .where(isGiven(events.id, "eventId"))
+      .prepare(),
+  };
+}
+
+/** What is read of a delivery for its sending. */
+function loading(db: SqliteConnection["db"]) {
+  return db
+    .select({
+      delivery: {
+        deliveryId: deliveries.id,
+        claim: deliveries.claim,
+        attemptCount: deliveries.attemptCount,
+        notAfter: deliveries.notAfter,
+        attemptsBefore: deliveries.attemptsBefore,
+        origin: deliveries.origin,
+        profile: deliveries.profile,
+        profileVersion: deliveries.profileVersion,
+        cursor: deliveries.cursor,
+      },
+      dueAt: deliveries.nextAttemptAt,
+      eventId: deliveries.eventId,
+      callback: targetColumns,
+    })
+    .from(deliveries)
+    .innerJoin(callbacks, eq(callbacks.id, deliveries.callbackId));
+}

@@ -1,0 +1,144 @@
+import { and, asc, desc, gt, gte, inArray, lt, sql } from "../engine/drizzle.ts";
+import type { EventsPage, EventsQuery } from "../../../service/ports/subscription-store.ts";
+import type { Store } from "../../../service/ports/store.ts";
+import type { SqliteConnection } from "../engine/connection.ts";
+import { isGiven, most } from "../engine/parameters.ts";
+import { toEndEvent } from "../schema/rows.ts";
+import { eventIsEnd } from "../schema/conditions.ts";
+import { counters, events, tasks } from "../schema/tables.ts";
+
+type Db = SqliteConnection["db"];
+
+const bound = sql.placeholder;
+
+/** So many that no two databases have the same by chance, and small enough to be an exact number. */
+const LOG_NAMES = 2 ** 48;
+
+/** The log of events as readers and new subscriptions see it: the ends of tasks, and not their progress. */
+export function eventLogVerbs({ db }: SqliteConnection): Pick<Store, "eventsAfter" | "lastEventSeq" | "eventLog"> {
+  const read = prepareEventReading(db);
+  const lastSeq = prepareLastSeq(db);
+  return {
+    async eventsAfter(query) {
+      return db.transaction(() => read(query));
+    },
+    async lastEventSeq() {
+      return lastSeq();
+    },
+    async eventLog() {
+      return nameOfLog(db);
+    },
+  };
+}
+
+/** The number last given out; retention takes none back, so a place behind it stays behind it. */
+export function prepareLastSeq(db: Db): () => number {
+  const last = db.$client.prepare<[], { seq: number }>(`select "seq" from "sqlite_sequence" where "name" = 'events'`);
+  return () => last.get()?.seq ?? 0;
+}
+
+/** Once, when the database is first opened. */
+export function nameLog(db: Db): void {
+  db.$client.exec(
+    `insert or ignore into "counters" ("name", "value") values ('event_log', abs(random() % ${LOG_NAMES}))`,
+  );
+}
+
+export function nameOfLog(db: Db): string {
+  const named = db.$client.prepare<[], { value: number }>(`select "value" from "counters" where "name" = 'event_log'`);
+  return (named.get()?.value ?? 0).toString(36);
+}
+
+/** Within the caller's transaction; gives the event's place in the log. */
+export function prepareEventInsert(db: Db) {
+  return db
+    .insert(events)
+    .values({
+      id: bound("id"),
+      principal: bound("principal"),
+      task: bound("task"),
+      type: bound("type"),
+      occurredAt: bound("occurredAt"),
+      data: bound("data"),
+    })
+    .returning({ seq: events.seq })
+    .prepare();
+}
+
+/** Within the caller's transaction. */
+export function prepareEventReading(db: Db): (query: EventsQuery) => EventsPage {
+  const statements = prepare(db);
+  const lastSeq = prepareLastSeq(db);
+
+  return ({ principal, afterSeq, types, taskId, notBefore, limit, newest }) => {
+    const of = { principal, types: JSON.stringify(types), taskId };
+    const last = lastSeq();
+    const floor = newest === null ? undefined : statements.floor.get({ ...of, afterSeq, newest });
+    // A place that this log has not come to is of one that was lost, for example when an older copy of the file was put back.
+    const startedAfter = Math.max(Math.min(afterSeq, last), floor?.seq ?? 0);
+    // One more than is shown tells whether there are more.
+    const rows = statements.after.all({ ...of, afterSeq: startedAfter, notBefore, limit: limit + 1 });
+    const hasMore = rows.length > limit;
+    const shown = rows.slice(0, limit);
+    const lost = statements.lost.get({ name: lostEventsOf(principal) })?.value ?? 0;
+    const isTooOld = notBefore > 0 && statements.older.get({ ...of, afterSeq, notBefore }) !== undefined;
+    return {
+      events: shown.map((row) => ({ seq: row.seq, event: toEndEvent(row) })),
+      position: hasMore ? (shown.at(-1)?.seq ?? startedAfter) : last,
+      hasMore,
+      startedAfter,
+      hasLost: lost > afterSeq || startedAfter !== afterSeq || isTooOld,
+    };
+  };
+}
+
+/** The counter that holds the highest `seq` that retention has removed of a principal's events. */
+export function lostEventsOf(principal: string): `lost_events:${string}` {
+  return `lost_events:${principal}`;
+}
+
+function prepare(db: Db) {
+  const ofTask = db
+    .select({ id: tasks.id })
+    .from(tasks)
+    .where(and(isGiven(tasks.principal, "principal"), isGiven(tasks.taskId, "taskId")));
+  const matches = and(
+    eventIsEnd,
+    isGiven(events.principal, "principal"),
+    gt(events.seq, bound("afterSeq")),
+    sql`${events.type} in (select value from json_each(${bound("types")}))`,
+    sql`(${bound("taskId")} is null or ${inArray(events.task, ofTask)})`,
+  );
+  return {
+    after: db
+      .select({
+        seq: events.seq,
+        id: events.id,
+        type: events.type,
+        occurredAt: events.occurredAt,
+        data: events.data,
+      })
+      .from(events)
+      .where(and(matches, gte(events.occurredAt, bound("notBefore"))))
+      .orderBy(asc(events.seq))
+      .limit(most("limit"))
+      .prepare(),
+    /** The newest event that is left out. */
+    floor: db
+      .select({ seq: events.seq })
+      .from(events)
+      .where(matches)
+      .orderBy(desc(events.seq))
+      .limit(most(1))
+      .offset(bound("newest"))
+      .prepare(),
+    older: db
+      .select({ seq: events.seq })
+      .from(events)
+      .where(and(matches, lt(events.occurredAt, bound("notBefore"))))
+      .orderBy(asc(events.seq))
+      .limit(most(1))
+      .prepare(),
+    lost: db.select({ value: counters.value }).from(counters).where(isGiven(counters.name, "name")).prepare(),
+  };
+}

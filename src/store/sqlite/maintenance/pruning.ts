@@ -1,0 +1,154 @@
+import { and, asc, gte, inArray, lt, or, sql } from "../engine/drizzle.ts";
+import type { PruneCursor, PrunedStep, PruneHistory, RemovedRows } from "../../../service/ports/maintenance-store.ts";
+import type { Store } from "../../../service/ports/store.ts";
+import { completionTokens } from "../schema/completions.ts";
+import type { SqliteConnection } from "../engine/connection.ts";
+import { lostEventsOf } from "../events/event-log.ts";
+import { isGiven, most } from "../engine/parameters.ts";
+import { callbackIsRegistered, deliveryIsOpen, taskHasEnded } from "../schema/conditions.ts";
+import { attempts, callbacks, deliveries, events, tasks } from "../schema/tables.ts";
+
+/** A step ends after the task that takes it over this, so that a few tasks with very many callbacks do not make a long one. */
+const REMOVED_ROWS_MAX = 2000;
+
+const OLDEST: PruneCursor = { finishedAt: 0, id: "" };
+const NOTHING: RemovedRows = { tasks: 0, callbacks: 0, events: 0, deliveries: 0, attempts: 0 };
+
+const bound = sql.placeholder;
+
+interface EndedTask {
+  readonly id: string;
+  readonly principal: string;
+  readonly taskId: string;
+}
+
+export function pruningVerbs({ db, write }: SqliteConnection): Pick<Store, "pruneHistory"> {
+  const looking = prepareLooking(db);
+  const removing = prepareRemoving(db);
+
+  function step({ before, limit, after }: PruneHistory): PrunedStep {
+    const ended = looking.ended.all({ before, limit, ...(after ?? OLDEST) });
+    let removed = NOTHING;
+    let looked = 0;
+    for (const task of ended) {
+      if (rowsOf(removed) >= REMOVED_ROWS_MAX) break;
+      looked++;
+      if (!isHeld(task, before)) removed = sumOf(removed, remove(task));
+    }
+    const isThrough = looked === ended.length && ended.length < limit;
+    const last = isThrough ? undefined : ended[looked - 1];
+    return { removed, next: last === undefined ? null : { finishedAt: last.finishedAt, id: last.id } };
+  }
+
+  function isHeld(task: EndedTask, before: number): boolean {
+    return (
+      looking.youngerCallback.get({ ...task, before }) !== undefined ||
+      looking.held.get({ ...task, before }) !== undefined
+    );
+  }
+
+  /** In the order of the foreign keys: what refers to something goes before it. */
+  function remove(task: EndedTask): RemovedRows {
+    const key = { ...task };
+    removing.markLost.run({ ...key, name: lostEventsOf(task.principal) });
+    removing.completionTokens.run(key);
+    return {
+      attempts: removing.attempts.run(key).changes,
+      deliveries: removing.deliveries.run(key).changes,
+      events: removing.events.run(key).changes,
+      callbacks: removing.callbacks.run(key).changes,
+      tasks: removing.task.run(key).changes,
+    };
+  }
+
+  return {
+    async pruneHistory(command) {
+      return write(() => step(command));
+    },
+  };
+}
+
+function sumOf(left: RemovedRows, right: RemovedRows): RemovedRows {
+  return {
+    tasks: left.tasks + right.tasks,
+    callbacks: left.callbacks + right.callbacks,
+    events: left.events + right.events,
+    deliveries: left.deliveries + right.deliveries,
+    attempts: left.attempts + right.attempts,
+  };
+}
+
+function rowsOf({
+  tasks: ended,
+  callbacks: told,
+  events: facts,
+  deliveries: sent,
+  attempts: made,
+}: RemovedRows): number {
+  return ended + told + facts + sent + made;
+}
+
+type Db = SqliteConnection["db"];
+
+/** By the task's event, which callbacks of any task may have got, and by its callbacks, which may have got other events. */
+function deliveryOfTask(db: Db) {
+  const eventsOfTask = db.select({ id: events.id }).from(events).where(isGiven(events.task, "id"));
+  const callbacksOfTask = db.select({ id: callbacks.id }).from(callbacks).where(callbackOfTask());
+  return or(inArray(deliveries.eventId, eventsOfTask), inArray(deliveries.callbackId, callbacksOfTask));
+}
+
+function callbackOfTask() {
+  return and(isGiven(callbacks.principal, "principal"), isGiven(callbacks.taskId, "taskId"), callbackIsRegistered);
+}
+
+function prepareLooking(db: Db) {
+  return {
+    ended: db
+      .select({
+        id: tasks.id,
+        principal: tasks.principal,
+        taskId: tasks.taskId,
+        finishedAt: sql<number>`${tasks.finishedAt}`,
+      })
+      .from(tasks)
+      .where(
+        and(
+          taskHasEnded,
+          lt(tasks.finishedAt, bound("before")),
+          sql`(${tasks.finishedAt}, ${tasks.id}) > (${bound("finishedAt")}, ${bound("id")})`,
+        ),
+      )
+      .orderBy(asc(tasks.finishedAt), asc(tasks.id))
+      .limit(most("limit"))
+      .prepare(),
+    youngerCallback: db
+      .select({ id: callbacks.id })
+      .from(callbacks)
+      .where(and(callbackOfTask(), gte(callbacks.registeredAt, bound("before"))))
+      .limit(most(1))
+      .prepare(),
+    held: db
+      .select({ id: deliveries.id })
+      .from(deliveries)
+      .where(and(deliveryOfTask(db), or(deliveryIsOpen, gte(deliveries.settledAt, bound("before")))))
+      .limit(most(1))
+      .prepare(),
+  };
+}
+
+function prepareRemoving(db: Db) {
+  const deliveriesOfTask = db.select({ id: deliveries.id }).from(deliveries).where(deliveryOfTask(db));
+  return {
+    attempts: db.delete(attempts).where(inArray(attempts.deliveryId, deliveriesOfTask)).prepare(),
+    deliveries: db.delete(deliveries).where(deliveryOfTask(db)).prepare(),
+    events: db.delete(events).where(isGiven(events.task, "id")).prepare(),
+    /** Readers of the log whose place is before it learn that they have missed something. */
+    markLost: db.$client.prepare<{ id: string; name: string }>(`
+      insert into "counters" ("name", "value")
+        select :name, max("seq") from "events" where "task" = +:id having max("seq") is not null
+        on conflict ("name") do update set "value" = max("value", excluded."value")`),
+    callbacks: db.delete(callbacks).where(callbackOfTask()).prepare(),
+    completionTokens: db.delete(completionTokens).where(isGiven(completionTokens.task, "id")).prepare(),
+    task: db.delete(tasks).where(isGiven(tasks.id, "id")).prepare(),
+  };
+}

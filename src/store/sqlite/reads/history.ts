@@ -1,0 +1,186 @@
+import type { SQL } from "drizzle-orm";
+import { and, asc, count, eq, exists, or, sql } from "../engine/drizzle.ts";
+import { ATTEMPTS_LISTED_MAX } from "../../../domain/attempt.ts";
+import type { Attempt } from "../../../domain/attempt.ts";
+import { CALLBACKS_PER_TASK_MAX } from "../../../domain/callback.ts";
+import type { Delivery } from "../../../domain/delivery.ts";
+import type { DeliveryFilter, HistoryPage } from "../../../service/ports/callback-store.ts";
+import type { CallbackHistory, Counts, Store } from "../../../service/ports/store.ts";
+import { healthColumns } from "../callbacks/health.ts";
+import { asNeeded } from "../engine/as-needed.ts";
+import type { SqliteConnection } from "../engine/connection.ts";
+import { isGiven, most } from "../engine/parameters.ts";
+import { deliveryMatches, filterParameters, statusShown } from "../deliveries/outbox.ts";
+import {
+  callbackIsAwaiting,
+  callbackIsRegistered,
+  callbackIsDisabled,
+  deliveryIsOpen,
+  taskIsOpen,
+} from "../schema/conditions.ts";
+import { attempts, callbacks, counters, deliveries, events, tasks } from "../schema/tables.ts";
+
+const bound = sql.placeholder;
+
+const FIRST_PAGE: HistoryPage = { after: null, limit: CALLBACKS_PER_TASK_MAX, statuses: null, since: null };
+
+export function historyVerbs({ db }: SqliteConnection): Pick<Store, "deliveryHistory" | "callbackCount" | "counts"> {
+  const prepared = asNeeded({
+    history: () => prepareHistory(db),
+    number: () => prepareNumber(db),
+    totals: () => prepareTotals(db),
+  });
+
+  function historyOf(principal: string, taskId: string, page: HistoryPage): CallbackHistory[] {
+    const { history } = prepared;
+    const filter = callbackFilter(page);
+    const after = { afterTime: page.after?.registeredAt ?? -1, afterId: page.after?.id ?? "" };
+    const listed = history.callbacks.all({ principal, taskId, limit: page.limit, ...after, ...filter });
+    const key = { ...filter, ids: JSON.stringify(listed.map(({ id }) => id)) };
+    const attemptsOf = Map.groupBy(history.attempts.all(key), ({ deliveryId }) => deliveryId);
+    const deliveriesOf = Map.groupBy(history.deliveries.all(key), ({ callbackId }) => callbackId);
+    return listed.map((callback) => ({
+      callback,
+      deliveries: (deliveriesOf.get(callback.id) ?? []).map((row) => toDelivery(row, attemptsOf.get(row.id) ?? [])),
+    }));
+  }
+
+  return {
+    async deliveryHistory(principal, taskId, page = FIRST_PAGE) {
+      // One transaction, so that the three reads tell of one moment.
+      return db.transaction(() => historyOf(principal, taskId, page));
+    },
+    async callbackCount(principal, taskId, filter) {
+      return prepared.number.get({ principal, taskId, ...callbackFilter(filter) })?.count ?? 0;
+    },
+    async counts(): Promise<Counts> {
+      const { totals } = prepared;
+      return db.transaction(() => ({
+        completedTasks: totals.completed.get()?.value ?? 0,
+        activeTasks: totals.active.get()?.count ?? 0,
+        pendingCallbacks: totals.owed.get()?.count ?? 0,
+        disabledCallbacks: totals.disabled.get()?.count ?? 0,
+      }));
+    },
+  };
+}
+
+function callbackFilter(filter: DeliveryFilter) {
+  return { ...filterParameters(filter), isFiltered: filter.statuses === null && filter.since === null ? 0 : 1 };
+}
+
+export type DeliveryRow = Omit<Delivery, "attempts"> & { readonly callbackId: string };
+
+export function toDelivery(row: DeliveryRow, made: readonly (Attempt & { readonly deliveryId: string })[]): Delivery {
+  const { callbackId: _, ...delivery } = row;
+  return {
+    ...delivery,
+    attempts: made.map(({ deliveryId: __, ...attempt }) => attempt),
+  };
+}
+
+const isOfTask = and(
+  isGiven(callbacks.principal, "principal"),
+  isGiven(callbacks.taskId, "taskId"),
+  callbackIsRegistered,
+);
+
+/** Unless there is no filter: whether the callback has such deliveries. */
+function callbackMatches(db: SqliteConnection["db"]) {
+  const matching = db
+    .select({ id: deliveries.id })
+    .from(deliveries)
+    .where(and(eq(deliveries.callbackId, callbacks.id), deliveryMatches));
+  return or(sql`${bound("isFiltered")} = 0`, exists(matching));
+}
+
+function prepareNumber(db: SqliteConnection["db"]) {
+  return db
+    .select({ count: count() })
+    .from(callbacks)
+    .where(and(isOfTask, callbackMatches(db)))
+    .prepare();
+}
+
+function prepareHistory(db: SqliteConnection["db"]) {
+  const isAfter = sql`(${callbacks.registeredAt}, ${callbacks.id}) > (${bound("afterTime")}, ${bound("afterId")})`;
+  // Read from its attempts, which are few: a column of its own would be one more write for each delivery.
+  // Raw, since Drizzle leaves out the names of tables here.
+  const lastDeliveryAt = sql.raw(`(
+    select max("attempts"."started_at" + "attempts"."duration_ms")
+    from "deliveries" inner join "attempts" on "attempts"."delivery_id" = "deliveries"."id"
+    where "deliveries"."callback_id" = "callbacks"."id" and "attempts"."error" is null)`) as SQL<number | null>;
+  const isListed = and(
+    sql`${deliveries.callbackId} in (select value from json_each(${bound("ids")}))`,
+    deliveryMatches,
+  );
+  const isAmongNewest = sql`${attempts.number} > ${deliveries.attemptCount} - ${sql.raw(String(ATTEMPTS_LISTED_MAX))}`;
+  return {
+    callbacks: db
+      .select({
+        id: callbacks.id,
+        clientId: callbacks.clientId,
+        url: callbacks.url,
+        status: callbacks.status,
+        registeredAt: callbacks.registeredAt,
+        notAfter: callbacks.notAfter,
+        health: { ...healthColumns, lastDeliveryAt },
+      })
+      .from(callbacks)
+      .where(and(isOfTask, isAfter, callbackMatches(db)))
+      .orderBy(asc(callbacks.registeredAt), asc(callbacks.id))
+      .limit(most("limit"))
+      .prepare(),
+    deliveries: db
+      .select({
+        id: deliveries.id,
+        callbackId: deliveries.callbackId,
+        eventId: deliveries.eventId,
+        event: events.type,
+        status: statusShown,
+        attemptCount: deliveries.attemptCount,
+        nextAttemptAt: deliveries.nextAttemptAt,
+        reason: deliveries.reason,
+      })
+      .from(deliveries)
+      .innerJoin(events, eq(events.id, deliveries.eventId))
+      .where(isListed)
+      .orderBy(asc(events.seq))
+      .prepare(),
+    attempts: db
+      .select({
+        deliveryId: attempts.deliveryId,
+        number: attempts.number,
+        startedAt: attempts.startedAt,
+        durationMs: attempts.durationMs,
+        statusCode: attempts.statusCode,
+        error: attempts.error,
+      })
+      .from(deliveries)
+      .innerJoin(attempts, eq(attempts.deliveryId, deliveries.id))
+      .where(and(isListed, isAmongNewest))
+      .orderBy(asc(attempts.number))
+      .prepare(),
+  };
+}
+
+function prepareTotals(db: SqliteConnection["db"]) {
+  const disabled = db.select({ id: callbacks.id }).from(callbacks).where(callbackIsDisabled);
+  const awaiting = db.select({ id: callbacks.id }).from(callbacks).where(callbackIsAwaiting);
+  // The plus keeps SQLite from walking the index on callback_id, which holds all of history, to find the open ones in order.
+  const undelivered = db
+    .select({ id: sql<string>`+${deliveries.callbackId}` })
+    .from(deliveries)
+    .where(and(deliveryIsOpen, sql`+${deliveries.callbackId} not in ${disabled}`));
+  return {
+    completed: db
+      .select({ value: counters.value })
+      .from(counters)
+      .where(eq(counters.name, sql.raw("'completed_tasks'")))
+      .prepare(),
+    active: db.select({ count: count() }).from(tasks).where(taskIsOpen).prepare(),
+    // Open deliveries are those of active callbacks, and of disabled ones for which they are held; all others were withdrawn.
+    owed: db.select({ count: count() }).from(awaiting.union(undelivered).as("owed")).prepare(),
+    disabled: db.select({ count: count() }).from(callbacks).where(callbackIsDisabled).prepare(),
+  };
+}

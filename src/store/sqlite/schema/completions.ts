@@ -1,0 +1,19 @@
+import { foreignKey, index, integer, sqliteTable, text } from "../engine/drizzle.ts";
+import { tasks } from "./tables.ts";
+
+/** Secrets that end a task, once: each lets whoever has the URL complete it. */
+export const completionTokens = sqliteTable(
+  "completion_tokens",
+  {
+    /** As `digestOf` gives it. */
+    digest: text().primaryKey(),
+    /** tasks.id */
+    task: text().notNull(),
+    expiresAt: integer("expires_at").notNull(),
+    usedAt: integer("used_at"),
+  },
+  (table) => [
+    foreignKey({ name: "completion_tokens_of_task", columns: [table.task], foreignColumns: [tasks.id] }),
+    index("completion_tokens_task").on(table.task),
+  ],
+);

@@ -1,0 +1,143 @@
+import { and, count, desc, eq, sql } from "../engine/drizzle.ts";
+import type { InferSelectModel } from "drizzle-orm";
+import { IN_ORDER } from "../callbacks/health.ts";
+import type { SqliteConnection } from "../engine/connection.ts";
+import { isGiven, most } from "../engine/parameters.ts";
+import { deliveryIsOpen, subscriptionIsOwed, subscriptionIsUp } from "../schema/conditions.ts";
+import { attempts, callbacks, deliveries, verifiedUrls } from "../schema/tables.ts";
+
+type Row = InferSelectModel<typeof callbacks>;
+
+const bound = sql.placeholder;
+
+/** One whose time is over is as one that is not there, whether or not it has been swept up. */
+export function isLive({ status, notAfter }: Pick<Row, "status" | "notAfter">, now: number): boolean {
+  return status !== "removed" && (notAfter === null || notAfter > now);
+}
+
+export const isInTime = sql`(${callbacks.notAfter} is null or ${callbacks.notAfter} > ${bound("now")})`;
+
+export function prepareSubscriptions(db: SqliteConnection["db"]) {
+  const isCallback = isGiven(callbacks.id, "callbackId");
+  return {
+    ...prepareLooking(db),
+    insert: db
+      .insert(callbacks)
+      .values({
+        id: bound("callbackId"),
+        subscriptionId: bound("id"),
+        principal: bound("principal"),
+        taskId: bound("taskId"),
+        clientId: bound("id"),
+        url: bound("url"),
+        origin: bound("origin"),
+        eventName: sql`${bound("name")}`,
+        events: bound("events"),
+        signingSecret: bound("signingSecret"),
+        profile: "mcp-events",
+        status: "active",
+        awaitsTask: false,
+        registeredAt: bound("now"),
+        notAfter: bound("expiresAt"),
+      })
+      .returning()
+      .prepare(),
+    activate: db
+      .update(callbacks)
+      .set({
+        status: "active",
+        signingSecret: sql`${bound("signingSecret")}`,
+        olderSecrets: null,
+        registeredAt: sql`${bound("now")}`,
+        notAfter: sql`${bound("expiresAt")}`,
+        lastDeliveryAt: null,
+        ...IN_ORDER,
+      })
+      .where(isCallback)
+      .returning()
+      .prepare(),
+    extend: db
+      .update(callbacks)
+      .set({ notAfter: sql`${bound("expiresAt")}` })
+      .where(isCallback)
+      .prepare(),
+    extendDeliveries: db
+      .update(deliveries)
+      .set({ notAfter: sql`${bound("expiresAt")}` })
+      .where(and(deliveryIsOpen, isGiven(deliveries.callbackId, "callbackId")))
+      .prepare(),
+    end: db
+      .update(callbacks)
+      .set({ status: "removed", ...IN_ORDER })
+      .where(isCallback)
+      .prepare(),
+    owed: db
+      .select({ id: deliveries.id })
+      .from(deliveries)
+      .where(and(isGiven(deliveries.callbackId, "callbackId"), isGiven(deliveries.eventId, "eventId")))
+      .prepare(),
+    place: db
+      .update(deliveries)
+      .set({ cursor: sql`${bound("cursor")}` })
+      .where(isGiven(deliveries.id, "deliveryId"))
+      .prepare(),
+    waiting: db
+      .select({
+        nextAttemptAt: deliveries.nextAttemptAt,
+        number: sql<number>`${deliveries.attemptCount} - ${deliveries.attemptsBefore}`,
+        endedAt: sql<number>`${attempts.startedAt} + ${attempts.durationMs}`,
+        statusCode: attempts.statusCode,
+      })
+      .from(deliveries)
+      .innerJoin(attempts, and(eq(attempts.deliveryId, deliveries.id), eq(attempts.number, deliveries.attemptCount)))
+      .where(
+        and(
+          subscriptionIsOwed,
+          isGiven(deliveries.callbackId, "callbackId"),
+          sql`${deliveries.nextAttemptAt} > ${bound("now")}`,
+        ),
+      )
+      .orderBy(desc(deliveries.nextAttemptAt))
+      .limit(most("limit"))
+      .prepare(),
+    recordVerified: db
+      .insert(verifiedUrls)
+      .values({ principal: bound("principal"), url: bound("url"), until: bound("until") })
+      .onConflictDoUpdate({
+        target: [verifiedUrls.principal, verifiedUrls.url],
+        set: { until: sql`excluded."until"` },
+      })
+      .prepare(),
+  };
+}
+
+function prepareLooking(db: SqliteConnection["db"]) {
+  const isOwn = isGiven(callbacks.principal, "principal");
+  return {
+    find: db.select().from(callbacks).where(isGiven(callbacks.subscriptionId, "id")).prepare(),
+    countOwn: db
+      .select({ own: count() })
+      .from(callbacks)
+      .where(and(subscriptionIsUp, isOwn, isInTime))
+      .prepare(),
+    countAll: db.select({ all: count() }).from(callbacks).where(and(subscriptionIsUp, isInTime)).prepare(),
+    verified: db
+      .select({ until: verifiedUrls.until })
+      .from(verifiedUrls)
+      .where(
+        and(
+          isGiven(verifiedUrls.principal, "principal"),
+          isGiven(verifiedUrls.url, "url"),
+          sql`${verifiedUrls.until} > ${bound("now")}`,
+        ),
+      )
+      .prepare(),
+    /** From one principal to the next by index, whatever number of subscriptions each has. */
+    nextPrincipal: db
+      .select({ principal: sql<string | null>`min(${callbacks.principal})` })
+      .from(callbacks)
+      .where(and(subscriptionIsUp, sql`${callbacks.principal} > ${bound("after")}`))
+      .prepare(),
+    allOf: db.select().from(callbacks).where(and(subscriptionIsUp, isOwn)).limit(most("limit")).prepare(),
+  };
+}

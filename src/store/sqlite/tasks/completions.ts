@@ -1,0 +1,72 @@
+import { and, count, eq, gt, isNull, sql } from "../engine/drizzle.ts";
+import type { NewCompletion, WorkerVerbs } from "../../../service/ports/lease-store.ts";
+import { completionTokens } from "../schema/completions.ts";
+import type { SqliteConnection } from "../engine/connection.ts";
+import { toTask } from "../schema/rows.ts";
+import { tasks } from "../schema/tables.ts";
+import { isGiven } from "../engine/parameters.ts";
+
+/** A start that is repeated gets a URL each time, since nobody can show it the first again. */
+const COMPLETIONS_PER_TASK_MAX = 10;
+
+const bound = sql.placeholder;
+
+export function completionVerbs({ db }: SqliteConnection): Pick<WorkerVerbs, "findCompletion"> {
+  const find = db
+    .select({ completion: completionTokens, task: tasks })
+    .from(completionTokens)
+    .innerJoin(tasks, eq(tasks.id, completionTokens.task))
+    .where(isGiven(completionTokens.digest, "digest"))
+    .prepare();
+  return {
+    async findCompletion(digest) {
+      const row = find.get({ digest });
+      if (row === undefined) return null;
+      const { expiresAt, usedAt } = row.completion;
+      return { digest, expiresAt, usedAt, task: toTask(row.task) };
+    },
+  };
+}
+
+/** Adds the secret, and the task waits for it to be used as long as it holds; false: the task has as many as it may. */
+export function prepareNewCompletion(db: SqliteConnection["db"]): (task: string, completion: NewCompletion) => boolean {
+  const ofTask = db
+    .select({ count: count() })
+    .from(completionTokens)
+    .where(isGiven(completionTokens.task, "task"))
+    .prepare();
+  const insert = db
+    .insert(completionTokens)
+    .values({ digest: bound("digest"), task: bound("task"), expiresAt: bound("expiresAt") })
+    .prepare();
+  const wait = db
+    .update(tasks)
+    .set({ leaseUntil: sql`max(coalesce(${tasks.leaseUntil}, 0), ${bound("expiresAt")})` })
+    .where(isGiven(tasks.id, "task"))
+    .prepare();
+  return (task, completion) => {
+    if ((ofTask.get({ task })?.count ?? 0) >= COMPLETIONS_PER_TASK_MAX) return false;
+    insert.run({ task, ...completion });
+    wait.run({ task, ...completion });
+    return true;
+  };
+}
+
+export function prepareUseOfCompletion(db: SqliteConnection["db"]) {
+  const isUsable = and(
+    isGiven(completionTokens.digest, "digest"),
+    isNull(completionTokens.usedAt),
+    gt(completionTokens.expiresAt, bound("now")),
+  );
+  const find = db.select({ task: completionTokens.task }).from(completionTokens).where(isUsable).prepare();
+  const use = db
+    .update(completionTokens)
+    .set({ usedAt: sql`${bound("now")}` })
+    .where(isGiven(completionTokens.digest, "digest"))
+    .prepare();
+  return {
+    /** Neither used nor expired. */
+    isUsable: (digest: string, now: number): boolean => find.get({ digest, now }) !== undefined,
+    use: (digest: string, now: number): unknown => use.run({ digest, now }),
+  };
+}

@@ -1,0 +1,115 @@
+import { and, asc, eq, gt, lt, lte, min, sql } from "../engine/drizzle.ts";
+import { SUSPECT_CRASHES } from "../../../domain/task.ts";
+import type { Task } from "../../../domain/task.ts";
+import type { ClaimTasks, Store } from "../../../service/ports/store.ts";
+import type { SqliteConnection } from "../engine/connection.ts";
+import { isGiven, most } from "../engine/parameters.ts";
+import { toTask } from "../schema/rows.ts";
+import { AWAITS_HANDLER, taskAwaitsHandler, taskIsSuspect } from "../schema/conditions.ts";
+import { tasks } from "../schema/tables.ts";
+
+type TaskRunVerbs = Pick<Store, "claimRunnableTasks" | "nextTaskDueAt" | "retryTask" | "giveBackTask">;
+
+const bound = sql.placeholder;
+
+/** What the runner does to tasks of handlers. */
+export function taskRunVerbs({ db, write }: SqliteConnection): TaskRunVerbs {
+  const claiming = prepareClaiming(db);
+  const running = prepareRunning(db);
+
+  function claim({ limit, now, roomOf, mayTakeSuspect = true }: ClaimTasks): Task[] {
+    const roomFor = (taskType: string): number => Math.min(roomOf?.(taskType) ?? limit, limit);
+    const suspect = mayTakeSuspect
+      ? claiming.suspects.all({ now }).find((one) => roomFor(one.taskType) > 0)
+      : undefined;
+    const due = claiming.types.all({ now }).flatMap(({ taskType }) => {
+      const wanted = roomFor(taskType) - (suspect?.taskType === taskType ? 1 : 0);
+      return wanted > 0 ? claiming.dueOf.all({ taskType, now, limit: wanted }) : [];
+    });
+    return [...due, ...(suspect === undefined ? [] : [suspect])]
+      .toSorted((left, right) => left.dueAt - right.dueAt || (left.id < right.id ? -1 : 1))
+      .slice(0, limit)
+      .map(({ id }) => toTask(claiming.claim.get({ id, now })));
+  }
+
+  return {
+    claimRunnableTasks: (command) => write(() => claim(command)),
+    async nextTaskDueAt(now) {
+      return claiming.nextDue.get({ now })?.at ?? null;
+    },
+    giveBackTask: (run) => write(() => running.giveBack.run({ ...run }).changes > 0),
+    retryTask: (command) => write(() => running.retry.run({ ...command }).changes > 0),
+  };
+}
+
+/** The types of which something is due: from one type to the next by index, whatever number of tasks each has. */
+const TYPES_DUE = `
+  with recursive types(type) as (
+    select min("task_type") from "tasks" where ${AWAITS_HANDLER}
+    union all
+    select (select min("task_type") from "tasks" where ${AWAITS_HANDLER} and "task_type" > types.type)
+      from types where types.type is not null
+  )
+  select type as taskType from types where type is not null
+    and (select min("due_at") from "tasks" where ${AWAITS_HANDLER} and "task_type" = types.type) <= :now`;
+
+function prepareClaiming(db: SqliteConnection["db"]) {
+  return {
+    types: db.$client.prepare<{ now: number }, { taskType: string }>(TYPES_DUE),
+    dueOf: db
+      .select({ id: tasks.id, dueAt: tasks.dueAt })
+      .from(tasks)
+      .where(
+        and(
+          taskAwaitsHandler,
+          isGiven(tasks.taskType, "taskType"),
+          lte(tasks.dueAt, bound("now")),
+          lt(tasks.crashes, SUSPECT_CRASHES),
+        ),
+      )
+      .orderBy(asc(tasks.dueAt), asc(tasks.id))
+      .limit(most("limit"))
+      .prepare(),
+    suspects: db
+      .select({ id: tasks.id, dueAt: tasks.dueAt, taskType: tasks.taskType })
+      .from(tasks)
+      .where(and(taskIsSuspect, lte(tasks.dueAt, bound("now"))))
+      .orderBy(asc(tasks.dueAt), asc(tasks.id))
+      .prepare(),
+    claim: db
+      .update(tasks)
+      .set({ status: "running", runCount: sql`${tasks.runCount} + 1`, startedAt: sql`${bound("now")}` })
+      .where(isGiven(tasks.id, "id"))
+      .returning()
+      .prepare(),
+    nextDue: db
+      .select({ at: min(tasks.dueAt) })
+      .from(tasks)
+      .where(and(taskAwaitsHandler, gt(tasks.dueAt, bound("now"))))
+      .prepare(),
+  };
+}
+
+/** The run that is meant, as long as it is under way. */
+export const runIsUnderWay = and(
+  isGiven(tasks.id, "id"),
+  eq(tasks.status, sql.raw("'running'")),
+  isGiven(tasks.runCount, "runCount"),
+);
+
+function prepareRunning(db: SqliteConnection["db"]) {
+  return {
+    giveBack: db.update(tasks).set({ status: "pending" }).where(runIsUnderWay).prepare(),
+    retry: db
+      .update(tasks)
+      .set({
+        status: "pending",
+        dueAt: sql`${bound("dueAt")}`,
+        error: sql`${bound("error")}`,
+        failures: sql`${tasks.failures} + 1`,
+        crashes: 0,
+      })
+      .where(runIsUnderWay)
+      .prepare(),
+  };
+}

@@ -1,0 +1,199 @@
+import { and, desc, eq, getTableColumns, lt, sql } from "../engine/drizzle.ts";
+import type { SQL } from "drizzle-orm";
+import type { NewId } from "../../../domain/ids.ts";
+import type { Callback } from "../../../domain/callback.ts";
+import { hasEnded, isSameStart } from "../../../domain/task.ts";
+import type {
+  ListTasks,
+  StartTask,
+  StartTaskResult,
+  Store,
+  TaskPage,
+  TaskSummary,
+} from "../../../service/ports/store.ts";
+import { CallbackRefused } from "../../../service/registration.ts";
+import type { SecretCipher } from "../../secret-cipher.ts";
+import { prepareCallbackCount, prepareRegister } from "../callbacks/callbacks.ts";
+import { prepareNewCompletion } from "./completions.ts";
+import type { SqliteConnection } from "../engine/connection.ts";
+import { isGiven, most } from "../engine/parameters.ts";
+import { progressOf, readingOf, taskOf, toTask } from "../schema/rows.ts";
+import { taskIsOfMcp } from "../schema/conditions.ts";
+import { tasks } from "../schema/tables.ts";
+
+type TaskVerbs = Pick<Store, "startTask" | "findTask" | "readTask" | "findTaskById" | "listTasks">;
+
+const bound = sql.placeholder;
+
+/** Tasks that a page with a filter looks at: whoever filters for what is rare gets short pages, and history is never walked through. */
+const LOOK_AT_MAX = 1000;
+/** Greater than every internal id. */
+const AFTER_ALL_IDS = "tsk_~";
+
+export function taskVerbs({ db, write, read }: SqliteConnection, newId: NewId, cipher: SecretCipher): TaskVerbs {
+  const statements = { ...prepareTasks(db), ...prepareReads(db) };
+  const find = prepareFind(db);
+  const countOf = prepareCallbackCount(db);
+  const addCompletion = prepareNewCompletion(db);
+  const register = prepareRegister(db, newId, cipher);
+
+  function start(command: StartTask): StartTaskResult {
+    const { principal, taskId, request, completion = null, isMcpTask = false } = command;
+    const existing = taskId === null ? undefined : find.task.get({ principal, taskId });
+    const kind = existing === undefined ? "started" : "existing";
+    const task = existing === undefined ? toTask(insert(command)) : taskOf(existing);
+    const isSame = isSameStart(task, request);
+    const registered = isSame ? registerAll(command) : [];
+    if (existing !== undefined && isSame && isMcpTask) statements.becomeMcpTask.run({ id: task.id });
+    const isCompletable = isSame && task.doneBy === "holder" && !hasEnded(task);
+    const hasCompletion = completion !== null && isCompletable && addCompletion(task.id, completion);
+    return { kind, isSame, task, callbacks: registered, callbackCount: countOf(principal, task.taskId), hasCompletion };
+  }
+
+  /** Throws to undo the start when one of them is refused. */
+  function registerAll({ principal, callbacks = [], now }: StartTask): Callback[] {
+    return callbacks.map((callback, index) => {
+      const result = register({ principal, ...callback, now });
+      if (result.kind === "conflict" || result.kind === "limit") throw new CallbackRefused(index, result);
+      return result.callback;
+    });
+  }
+
+  /** What the holder of a completion URL does is in their hands at once. */
+  function insert({ principal, taskId, request, isMcpTask = false, now }: StartTask) {
+    const id = newId("tsk");
+    const state =
+      request.doneBy === "holder"
+        ? { status: "running", runCount: 1, startedAt: now }
+        : { status: "pending", runCount: 0, startedAt: null };
+    return statements.insert.get({
+      id,
+      principal,
+      taskId: taskId ?? id,
+      ...request,
+      ...state,
+      dueAt: request.startAfter ?? now,
+      mcpTask: isMcpTask ? 1 : 0,
+      now,
+    });
+  }
+
+  function list({ principal, before, limit, status, taskType, clientId, onlyMcpTasks }: ListTasks): TaskPage {
+    const isOfMcp = onlyMcpTasks === true;
+    const isFiltered = taskType !== undefined || clientId !== undefined || (isOfMcp && status !== undefined);
+    const look = isFiltered ? LOOK_AT_MAX : limit + 1;
+    const where = { principal, before: before ?? AFTER_ALL_IDS, look };
+    const newest = isOfMcp ? statements.newestOfMcp : statements.newest;
+    const rows = status === undefined ? newest.all(where) : statements.newestOf.all({ ...where, status });
+    const found = rows.filter(
+      (row) =>
+        (taskType ?? row.taskType) === row.taskType &&
+        (clientId ?? row.clientId) === row.clientId &&
+        (!isOfMcp || row.mcpTask),
+    );
+    const page = found.slice(0, limit);
+    const last = found.length > limit ? page.at(-1) : rows.length === look ? rows.at(-1) : undefined;
+    return { tasks: page.flatMap(({ id }) => summaryOf(id)), next: last?.id ?? null };
+  }
+
+  function summaryOf(id: string): TaskSummary[] {
+    const row = statements.summary.get({ id });
+    return row === undefined ? [] : [{ ...row, progress: progressOf(row.progress) }];
+  }
+
+  return {
+    async startTask(command) {
+      return write(() => start(command));
+    },
+    async findTask(principal, taskId) {
+      const row = find.task.get({ principal, taskId });
+      return row === undefined ? null : taskOf(row);
+    },
+    async readTask(principal, taskId) {
+      const row = read(() => find.reading.get({ principal, taskId }));
+      return row === undefined ? null : readingOf(row);
+    },
+    async findTaskById(principal, id) {
+      const row = statements.findById.get({ principal, id });
+      return row === undefined ? null : toTask(row);
+    },
+    async listTasks(query) {
+      return list(query);
+    },
+  };
+}
+
+function prepareTasks(db: SqliteConnection["db"]) {
+  return {
+    insert: db
+      .insert(tasks)
+      .values({
+        id: bound("id"),
+        principal: bound("principal"),
+        taskId: bound("taskId"),
+        clientId: bound("clientId"),
+        taskType: bound("taskType"),
+        doneBy: bound("doneBy"),
+        input: bound("input"),
+        status: bound("status"),
+        runCount: bound("runCount"),
+        createdAt: bound("now"),
+        dueAt: bound("dueAt"),
+        startAfter: bound("startAfter"),
+        startedAt: bound("startedAt"),
+        mcpTask: sql`${bound("mcpTask")}`,
+      })
+      .returning()
+      .prepare(),
+    becomeMcpTask: db
+      .update(tasks)
+      .set({ mcpTask: true })
+      .where(and(isGiven(tasks.id, "id"), eq(tasks.mcpTask, sql.raw("0"))))
+      .prepare(),
+  };
+}
+
+/** What everybody asks for all the time. */
+function prepareFind(db: SqliteConnection["db"]) {
+  const {
+    eventCount: _,
+    leaseDigest: _digest,
+    leaseUntil: _until,
+    worker: _worker,
+    mcpTask: _mcp,
+    ...columns
+  } = getTableColumns(tasks);
+  const { status, result, error, progress } = columns;
+  const isTask = and(isGiven(tasks.principal, "principal"), isGiven(tasks.taskId, "taskId"));
+  return {
+    task: db.select(columns).from(tasks).where(isTask).prepare(),
+    reading: db.select({ status, result, error, progress }).from(tasks).where(isTask).prepare(),
+  };
+}
+
+function prepareReads(db: SqliteConnection["db"]) {
+  const { input: _input, result: _result, mcpTask: _mcp, ...columns } = getTableColumns(tasks);
+  const { eventCount: _count, leaseDigest: _digest, leaseUntil: _until, worker: _worker, ...summary } = columns;
+  const isOwn = isGiven(tasks.principal, "principal");
+  const isBefore = lt(tasks.id, bound("before"));
+  // Internal ids begin with the time, so their order is that of the starts.
+  const look = (condition: SQL | undefined) =>
+    db
+      .select({ id: tasks.id, taskType: tasks.taskType, clientId: tasks.clientId, mcpTask: tasks.mcpTask })
+      .from(tasks)
+      .where(condition)
+      .orderBy(desc(tasks.id))
+      .limit(most("look"))
+      .prepare();
+  return {
+    findById: db
+      .select()
+      .from(tasks)
+      .where(and(isOwn, isGiven(tasks.id, "id")))
+      .prepare(),
+    summary: db.select(summary).from(tasks).where(isGiven(tasks.id, "id")).prepare(),
+    newest: look(and(isOwn, isBefore)),
+    newestOfMcp: look(and(isOwn, isBefore, taskIsOfMcp)),
+    newestOf: look(and(isOwn, isGiven(tasks.status, "status"), isBefore)),
+  };
+}

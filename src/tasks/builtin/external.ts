@@ -1,0 +1,20 @@
+import type { TaskType } from "../../service/ports/task-types.ts";
+
+/** Whatever somebody outside does: a worker, who claims it, or whoever holds its completion URL. */
+export const externalTask: TaskType = {
+  name: "external",
+  title: "Work done outside",
+  description: "A worker that claims it over HTTP does it, or whoever holds its completion URL. Takes any input.",
+  expectedMs: null,
+  inputSchema: { type: "object", additionalProperties: true },
+  outputSchema: null,
+  timeoutMs: null,
+  retries: 0,
+  concurrency: null,
+  doneBy: "worker",
+  parseInput: (input) => input,
+  parseOutput: (output) => output,
+  async run() {
+    throw new Error("A task that is done outside came to the runner.");
+  },
+};

@@ -1,0 +1,112 @@
+import { z } from "zod";
+import type { AttemptError } from "../../domain/attempt.ts";
+import { parseTargetUrl } from "../../domain/callback.ts";
+import { DomainError } from "../../domain/errors.ts";
+import type { Json } from "../../domain/json.ts";
+import type { HttpRequest, HttpRequester } from "../../service/ports/http-client.ts";
+import { PermanentError } from "../../service/ports/task-types.ts";
+import type { TaskType } from "../../service/ports/task-types.ts";
+
+const TIMEOUT_MS = 600_000;
+const RETRIES = 3;
+const RUNNING_MAX = 16;
+const HEADERS_MAX = 50;
+const HEADER_CHARS_MAX = 8192;
+/** Those that say how a message is carried are ours: they could make two requests of one. */
+const RESERVED_HEADERS =
+  /^(host|content-length|transfer-encoding|connection|keep-alive|upgrade|te|trailer|expect|proxy-.*|accept-encoding)$/;
+const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] as const;
+/** RFC 9110, section 9.2.2: twice is the same as once. */
+const REPEATABLE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "PUT", "DELETE"]);
+
+const headerName = z
+  .string()
+  .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}$/, "is no name of a header")
+  .refine((name) => !RESERVED_HEADERS.test(name.toLowerCase()), "must not name a header that this server sets");
+const headerValue = z
+  .string()
+  .max(HEADER_CHARS_MAX, `must have at most ${HEADER_CHARS_MAX} characters`)
+  .regex(/^[\t\x20-\x7e]*$/, "must be printable ASCII");
+
+const input = z
+  .strictObject({
+    method: z.enum(METHODS, { error: `must be one of ${METHODS.join(", ")}` }).default("GET"),
+    url: z.string({ error: "must be given, as a string" }).describe("http:// or https://, without user information."),
+    headers: z
+      .record(headerName, headerValue)
+      .refine((headers) => Object.keys(headers).length <= HEADERS_MAX, `must have at most ${HEADERS_MAX} entries`)
+      .default({})
+      .describe("Stored with the task until it is removed."),
+    body: z.json().optional().describe("Sent as JSON. Not with GET and HEAD."),
+  })
+  .refine(({ method, body }) => body === undefined || !/^(GET|HEAD)$/.test(method), {
+    path: ["body"],
+    message: "must be left out with GET and HEAD",
+  });
+
+const output = z.object({
+  status: z.int(),
+  headers: z.record(z.string(), z.string()).describe("Without cookies."),
+  body: z.string().describe("The first 64 KiB, as text."),
+  body_truncated: z.boolean(),
+});
+
+/** One request to somewhere else; an answer with any status is a result. */
+export function createHttpRequestTask({ requester }: { readonly requester: HttpRequester }): TaskType {
+  return {
+    name: "http_request",
+    title: "HTTP request",
+    description:
+      "Makes one HTTP request, however long its answer takes (at most ten minutes), and ends with status, headers and the beginning of the body. Redirects are not followed. GET, HEAD, PUT and DELETE are tried again when no answer comes, POST and PATCH never.",
+    expectedMs: null,
+    inputSchema: z.toJSONSchema(input, { io: "input" }),
+    outputSchema: z.toJSONSchema(output),
+    timeoutMs: TIMEOUT_MS,
+    retries: RETRIES,
+    concurrency: RUNNING_MAX,
+    doneBy: "handler",
+    parseInput(given) {
+      const { body, ...rest } = parse(given);
+      return body === undefined ? rest : { ...rest, body };
+    },
+    parseOutput: (answer) => output.parse(answer),
+    async run(given, { attempt, signal }) {
+      const request = parse(given);
+      const isRepeatable = REPEATABLE_METHODS.has(request.method);
+      if (attempt > 1 && !isRepeatable) {
+        throw new PermanentError(`Interrupted: the ${request.method} may have been done, so it is not made again.`);
+      }
+      const answer = await requester.request(httpRequestOf(request), signal);
+      if (typeof answer === "string") throw failureOf(answer, isRepeatable);
+      const { status, headers, body, isBodyCut } = answer;
+      return { status, headers, body, body_truncated: isBodyCut };
+    },
+  };
+}
+
+type Input = z.output<typeof input>;
+
+function parse(given: Json): Input {
+  const parsed = input.safeParse(given ?? {});
+  if (parsed.success) {
+    parseTargetUrl("input.url", parsed.data.url);
+    return parsed.data;
+  }
+  const problems = parsed.error.issues
+    .slice(0, 5)
+    .map(({ path, message }) => `${["input", ...path].join(".")} ${message}`);
+  throw new DomainError("invalid", `${problems.join("; ")}.`);
+}
+
+function httpRequestOf({ method, url, headers, body }: Input): HttpRequest {
+  const given = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+  if (body === undefined) return { method, url, headers: given, body: null };
+  return { method, url, headers: { "content-type": "application/json", ...given }, body: JSON.stringify(body) };
+}
+
+/** Neither the URL nor a header is repeated: they may hold tokens. */
+function failureOf(error: AttemptError, isRepeatable: boolean): Error {
+  if (error === "blocked") return new PermanentError("The URL points at an address that this server must not contact.");
+  const failure = `No answer came: ${error}`;
+  return isRepeatable ? new Error(`${failure}.`) : new PermanentError(`${failure}; the request may have been done.`);
+}

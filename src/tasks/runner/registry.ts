@@ -1,0 +1,7 @@
+import type { TaskCatalog, TaskType } from "../../service/ports/task-types.ts";
+
+/** The task types that are known from the start on. */
+export function createTaskRegistry(types: readonly TaskType[]): TaskCatalog {
+  const byName = new Map(types.map((type) => [type.name, type]));
+  return { find: async (name) => byName.get(name), list: async () => types };
+}

@@ -1,0 +1,133 @@
+/** A tool of an upstream server as a kind of task. */
+import type { CallToolResult } from "@modelcontextprotocol/client";
+import { DomainError } from "../../domain/errors.ts";
+import type { Json } from "../../domain/json.ts";
+import { PermanentError } from "../../service/ports/task-types.ts";
+import type { TaskContext, TaskType } from "../../service/ports/task-types.ts";
+import { UpstreamCallError } from "./call-fault.ts";
+import type { UpstreamConnection } from "./connection.ts";
+import type { UpstreamTool } from "./tool.ts";
+
+/** Of tools that may be called twice. */
+const RETRIES = 3;
+const ERROR_CHARS_MAX = 4000;
+
+export function taskTypeOfTool(connection: UpstreamConnection, tool: UpstreamTool): TaskType {
+  return {
+    ...whateverIsKnown(connection, tool.name),
+    title: tool.title,
+    description: tool.description,
+    inputSchema: tool.inputSchema,
+    outputSchema: tool.outputSchema,
+    parseInput(input) {
+      const given = input ?? {};
+      tool.requireValid(given);
+      return given;
+    },
+  };
+}
+
+/** Refuses a start; a run that meets it, after a restart of ours, is tried again, since by its name it is not about the input. */
+class UpstreamUnavailable extends DomainError {
+  override readonly name = "UpstreamUnavailable";
+}
+
+/** Of a tool whose server cannot be asked at the moment: its tasks can be run later, but none can be started. */
+export function taskTypeOfUnasked(connection: UpstreamConnection, toolName: string): TaskType {
+  const { name } = connection.upstream;
+  const why = connection.trouble === "" ? "it does not answer yet" : connection.trouble;
+  const trouble = `The upstream server ${name} cannot be asked at the moment (${why})`;
+  return {
+    ...whateverIsKnown(connection, toolName),
+    title: toolName,
+    description: `${trouble}.`,
+    inputSchema: { type: "object" },
+    outputSchema: null,
+    parseInput() {
+      throw new UpstreamUnavailable("not_found", `${trouble}. Start the task again later.`);
+    },
+  };
+}
+
+function whateverIsKnown(connection: UpstreamConnection, toolName: string) {
+  const { name, timeoutMs, concurrency } = connection.upstream;
+  return {
+    name: `${name}/${toolName}`,
+    expectedMs: null,
+    timeoutMs,
+    retries: RETRIES,
+    concurrency,
+    doneBy: "handler",
+    parseOutput: (output: unknown) => output,
+    run: (input: Json, context: TaskContext) => run(connection, toolName, input, context),
+  } as const;
+}
+
+/** A failure is permanent unless the tool may be called again. */
+async function run(
+  connection: UpstreamConnection,
+  toolName: string,
+  input: Json,
+  context: TaskContext,
+): Promise<unknown> {
+  const { signal, attempt } = context;
+  const { name } = connection.upstream;
+  const tool = (await asked(connection, toolName, signal)).get(toolName);
+  if (tool === undefined)
+    throw new PermanentError(`The upstream server ${name} no longer offers the tool ${toolName}.`);
+  if (attempt > 1 && !tool.isRepeatable) {
+    throw new PermanentError(
+      `Interrupted: an earlier run of ${tool.taskType} was cut off and may have been done. It is not run again, since its server does not call it read-only or idempotent.`,
+    );
+  }
+  try {
+    const progress = (done: number, total: number | null, message?: string): void =>
+      context.progress(done, total, message === undefined ? message : connection.redactor.text(message));
+    return resultOf(await connection.call(toolName, argumentsOf(input), { signal, progress }), connection);
+  } catch (error) {
+    throw error instanceof UpstreamCallError ? failureOf(error, tool, name) : error;
+  }
+}
+
+async function asked(
+  connection: UpstreamConnection,
+  toolName: string,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, UpstreamTool>> {
+  try {
+    return await connection.currentTools(signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    const why = error instanceof UpstreamCallError ? error.message : connection.trouble;
+    const failure = `The upstream server ${connection.upstream.name} is not available: ${why}`;
+    // Several starts have failed by now. What may have been done must not count as tried.
+    throw connection.isKnownRepeatable(toolName) ? new Error(failure) : new PermanentError(failure);
+  }
+}
+
+function failureOf({ fault, message }: UpstreamCallError, tool: UpstreamTool, server: string): Error {
+  if (fault === "answered") {
+    return new PermanentError(`The upstream server ${server} answered ${tool.name} with an error: ${message}`);
+  }
+  const what = fault === "lost" ? `was lost while ${tool.name} ran` : `did not take ${tool.name}`;
+  const failure = `The upstream server ${server} ${what} (${message})`;
+  if (tool.isRepeatable) return new Error(`${failure}.`);
+  return new PermanentError(fault === "lost" ? `${failure}; it may have been done.` : `${failure}.`);
+}
+
+/** What is structured is the result, else the content as it came. */
+function resultOf({ isError, content, structuredContent }: CallToolResult, { redactor }: UpstreamConnection): Json {
+  if (isError === true) throw new PermanentError(redactor.text(textOf(content)).slice(0, ERROR_CHARS_MAX));
+  // What came as JSON is JSON.
+  return redactor.json((structuredContent ?? content) as Json);
+}
+
+function textOf(content: CallToolResult["content"]): string {
+  const texts = content.flatMap((block) => (block.type === "text" ? [block.text] : []));
+  return texts.join("\n").trim() || "The tool reported an error without a text.";
+}
+
+/** The SDK lets no tool have a schema that takes anything but objects. */
+function argumentsOf(input: Json): Record<string, Json> {
+  return typeof input === "object" && input !== null ? Object.fromEntries(Object.entries(input)) : {};
+}

@@ -1,0 +1,80 @@
+/** A tool of an upstream server, as far as it matters here. */
+import type { JsonSchemaType, Tool as SdkTool } from "@modelcontextprotocol/client";
+import { AjvJsonSchemaValidator } from "@modelcontextprotocol/client/validators/ajv";
+import { DomainError } from "../../domain/errors.ts";
+import type { Json } from "../../domain/json.ts";
+import { offersTool, taskTypeOf } from "../../domain/upstream.ts";
+import type { Upstream } from "../../domain/upstream.ts";
+import type { JsonSchema } from "../../service/ports/task-types.ts";
+import type { Redactor } from "./redactor.ts";
+
+const DESCRIPTION_CHARS_MAX = 4000;
+const PROBLEM_CHARS_MAX = 500;
+
+export interface UpstreamTool {
+  readonly name: string;
+  readonly taskType: string;
+  readonly title: string;
+  readonly description: string;
+  readonly inputSchema: JsonSchema;
+  readonly outputSchema: JsonSchema | null;
+  /** Its server says that calling it twice does no more than calling it once. */
+  readonly isRepeatable: boolean;
+  /** Throws a DomainError `invalid` that names the path and the reason. */
+  requireValid(input: Json): void;
+}
+
+export interface ChosenTools {
+  readonly tools: ReadonlyMap<string, UpstreamTool>;
+  /** Allowed, but not to be offered: each with the reason. */
+  readonly left: readonly string[];
+}
+
+/** Those that the operator has listed. */
+export function chooseTools(upstream: Upstream, listed: readonly SdkTool[], redactor: Redactor): ChosenTools {
+  // One for each listing, since it keeps every schema that it has seen.
+  const validators = new AjvJsonSchemaValidator();
+  const tools = new Map<string, UpstreamTool>();
+  const left: string[] = [];
+  for (const tool of listed.filter(({ name }) => offersTool(upstream, name))) {
+    const taskType = taskTypeOf(upstream, tool.name);
+    const isValid = validatorOf(validators, tool);
+    if (taskType === null)
+      left.push(`the tool ${tool.name.slice(0, 100)} has a name that cannot be part of a task type`);
+    else if (isValid === null) left.push(`the tool ${tool.name} has an input schema that cannot be understood`);
+    else tools.set(tool.name, upstreamTool(tool, taskType, isValid, redactor));
+  }
+  const missing = upstream.allow.filter((name) => name !== "*" && !listed.some((tool) => tool.name === name));
+  return { tools, left: [...left, ...missing.map((name) => `it has no tool ${name}, which is in its allow list`)] };
+}
+
+type Validator = ReturnType<AjvJsonSchemaValidator["getValidator"]>;
+
+function validatorOf(validators: AjvJsonSchemaValidator, { inputSchema }: SdkTool): Validator | null {
+  try {
+    // The same thing, but for fields that may be undefined in the one and absent in the other.
+    return validators.getValidator(inputSchema as JsonSchemaType);
+  } catch {
+    return null;
+  }
+}
+
+function upstreamTool(tool: SdkTool, taskType: string, isValid: Validator, redactor: Redactor): UpstreamTool {
+  const { name, description = "", annotations } = tool;
+  return {
+    name,
+    taskType,
+    title: redactor.text(tool.title ?? annotations?.title ?? name),
+    description: redactor.text(description).slice(0, DESCRIPTION_CHARS_MAX),
+    inputSchema: tool.inputSchema,
+    outputSchema: tool.outputSchema ?? null,
+    isRepeatable: annotations?.idempotentHint === true || annotations?.readOnlyHint === true,
+    requireValid(input) {
+      const { valid, errorMessage = "" } = isValid(input);
+      if (valid) return;
+      // Ajv calls the whole of it "data".
+      const problems = errorMessage.replaceAll(/(^|, )data(?=[/ ])/g, "$1input").slice(0, PROBLEM_CHARS_MAX);
+      throw new DomainError("invalid", `The input does not fit ${taskType}: ${problems}.`);
+    },
+  };
+}

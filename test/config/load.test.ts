@@ -1,0 +1,256 @@
+import { X509Certificate } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { ConfigError, readConfig } from "../../src/config/load.ts";
+import { DEFAULT_RETRY_POLICY, EVENTS_RETRY_POLICY } from "../../src/domain/retry.ts";
+import { temporaryFolder } from "../support/builders.ts";
+import { selfSigned } from "../support/self-signed.ts";
+
+const read = (env: Record<string, string> = {}) => readConfig(env, false);
+
+test("every setting has the contract's default", async () => {
+  expect(await read()).toEqual({
+    host: "127.0.0.1",
+    port: 8011,
+    isOpenUnawares: false,
+    tasksStallMs: 60_000,
+    progressEventIntervalMs: 5000,
+    publicUrl: null,
+    allowedHosts: ["localhost", "127.0.0.1", "[::1]", "127.0.0.1"],
+    allowedOrigins: ["localhost", "127.0.0.1", "[::1]", "127.0.0.1"],
+    accessTokens: [],
+    principalWithoutTokens: "local",
+    databaseUrl: "file:./data/callbacks.db",
+    disablePolicy: { forMs: 432_000_000, failuresMin: 10 },
+    serverName: "FastMCP TrovabandoServer - Webhook Callbacks",
+    taskModules: [],
+    tasksRunningMax: 1000,
+    tasksStopGraceMs: 5000,
+    workerTokens: [],
+    workerLeaseMs: 60_000,
+    completionUrlTtlMs: 604_800_000,
+    demoTaskMs: 10_000,
+    runTaskWaitMs: 50_000,
+    upstreams: [],
+    httpTasks: false,
+    logFormat: "json",
+    logLevel: "info",
+    privateTargets: "loopback",
+    callbackCa: null,
+    retryPolicy: DEFAULT_RETRY_POLICY,
+    attemptTimeoutMs: 15_000,
+    retentionMs: 30 * 86_400_000,
+    secretsKeys: [],
+    signingKeys: [],
+    events: {
+      errorCodes: "sketch",
+      webhookId: "event",
+      unknownUnsubscribe: "ok",
+      sendsTerminated: true,
+      lifetime: { defaultMs: 3_600_000, minMs: 60_000, maxMs: 86_400_000, allowsNone: false },
+      subscriptionsMax: 1000,
+      retryPolicy: EVENTS_RETRY_POLICY,
+    },
+    toolSet: "all",
+    testFixtures: false,
+  });
+  expect((await readConfig({}, true)).logFormat).toBe("pretty");
+});
+
+test("an empty variable counts as not set, except the empty schedule, which means one attempt", async () => {
+  expect(await read({ PORT: "", HOST: "", AUTH_TOKENS: "" })).toEqual(await read());
+  expect((await read({ RETRY_SCHEDULE_MS: "" })).retryPolicy).toEqual({ waitsMs: [], jitter: 0 });
+  expect((await read({ RETRY_SCHEDULE_MS: "100, 200" })).retryPolicy).toEqual({ waitsMs: [100, 200], jitter: 0 });
+});
+
+test("how long subscriptions live is three numbers in order, and their retries are a schedule of their own", async () => {
+  const { events } = await read({
+    EVENTS_TTL_MS: "5000, 1000, 9000",
+    EVENTS_RETRY_SCHEDULE_MS: "",
+    EVENTS_ALLOW_NO_EXPIRY: "true",
+  });
+  expect(events).toMatchObject({
+    lifetime: { defaultMs: 5000, minMs: 1000, maxMs: 9000, allowsNone: true },
+    retryPolicy: { waitsMs: [], jitter: 0 },
+  });
+  for (const wrong of ["5000", "5000,6000,9000", "9000,1000,5000", "1,0,2", "a,b,c", "1,1,1,1", "1,1,99999999999999"]) {
+    await expect(read({ EVENTS_TTL_MS: wrong })).rejects.toThrow(/EVENTS_TTL_MS must be three numbers/);
+  }
+});
+
+test("days of retention may be fractions, and 0 is for ever", async () => {
+  const retentionOf = async (days: string) => (await read({ RETENTION_DAYS: days })).retentionMs;
+  expect([await retentionOf("0.5"), await retentionOf("0")]).toEqual([43_200_000, null]);
+});
+
+test("a callback is disabled after days that may be fractions, and 0 is never", async () => {
+  const policyAfter = async (days: string) => (await read({ DISABLE_AFTER_DAYS: days })).disablePolicy;
+  expect([await policyAfter("0.5"), await policyAfter("0")]).toEqual([{ forMs: 43_200_000, failuresMin: 10 }, null]);
+});
+
+test("the host of PUBLIC_URL, HOST and the lists are accepted, whatever way they are written", async () => {
+  const config = await read({
+    HOST: "::1",
+    PUBLIC_URL: "https://callbacks.example.com:8443/base/",
+    ALLOWED_HOSTS: "a.example, b.example:8080",
+    ALLOWED_ORIGINS: "https://app.example,c.example",
+  });
+  expect(config.publicUrl).toBe("https://callbacks.example.com:8443/base");
+  expect(config.allowedHosts).toEqual(
+    expect.arrayContaining(["[::1]", "callbacks.example.com", "a.example", "b.example"]),
+  );
+  expect(config.allowedOrigins).toEqual(expect.arrayContaining(["callbacks.example.com", "app.example", "c.example"]));
+});
+
+describe("listening where others can reach it", () => {
+  test("is refused without tokens, unless it is said", async () => {
+    await expect(read({ HOST: "0.0.0.0" })).rejects.toThrow(/HOST=0.0.0.0 can be reached by others: set AUTH_TOKENS/);
+    expect(await read({ HOST: "0.0.0.0", ALLOW_ANONYMOUS: "true" })).toMatchObject({
+      principalWithoutTokens: "anonymous",
+      privateTargets: "none",
+    });
+    expect(await read({ HOST: "0.0.0.0", AUTH_TOKENS: "ann:x1" })).toMatchObject({
+      accessTokens: [{ name: "ann", token: "x1" }],
+    });
+  });
+
+  test("through a proxy is warned of without tokens, unless it is said", async () => {
+    const PUBLIC_URL = "https://callbacks.example.com";
+    const isOpenUnawares = async (env: Record<string, string>) => (await read(env)).isOpenUnawares;
+    expect(await isOpenUnawares({ PUBLIC_URL })).toBe(true);
+    expect(await isOpenUnawares({ PUBLIC_URL, AUTH_TOKENS: "ann:x1" })).toBe(false);
+    expect(await isOpenUnawares({ PUBLIC_URL, ALLOW_ANONYMOUS: "true" })).toBe(false);
+    for (const own of ["http://localhost:1", "http://127.0.0.1", "http://[::1]:2/x"])
+      expect(await isOpenUnawares({ PUBLIC_URL: own })).toBe(false);
+  });
+
+  test("is refused with the fixtures of the conformance suite, whatever is said", async () => {
+    expect((await read({ TEST_FIXTURES: "true" })).testFixtures).toBe(true);
+    const exposed = { HOST: "0.0.0.0", TEST_FIXTURES: "true", ALLOW_ANONYMOUS: "true" };
+    await expect(read(exposed)).rejects.toThrow(/^TEST_FIXTURES=true serves tools that are made for tests/);
+  });
+
+  test.each(["localhost", "LOCALHOST", "127.0.0.1", "127.9.9.9", "::1", "[::1]"])(
+    "does not concern %s",
+    async (host) => {
+      expect(await read({ HOST: host })).toMatchObject({ principalWithoutTokens: "local", privateTargets: "loopback" });
+    },
+  );
+});
+
+describe("CALLBACK_CA_FILE", () => {
+  function fileWith(text: string | Buffer): string {
+    const file = join(temporaryFolder(), "ca.pem");
+    writeFileSync(file, text);
+    return file;
+  }
+
+  test("is read at start: all its certificates, and no key that lies beside them", async () => {
+    const [one, other] = [selfSigned("one.test"), selfSigned("other.test")];
+    const file = fileWith(`# ours\n${one.cert}${one.key}${other.cert}`);
+    expect((await read({ CALLBACK_CA_FILE: file })).callbackCa).toBe(one.cert + other.cert);
+  });
+
+  test.each([
+    ["a file that is not there", () => join(temporaryFolder(), "none.pem"), "ENOENT"],
+    ["a folder", () => temporaryFolder(), "it is no regular file"],
+    ["an empty file", () => fileWith(""), "it holds no certificate"],
+    ["a key alone", () => fileWith(selfSigned("one.test").key), "it holds no certificate"],
+    ["a certificate in DER", () => fileWith(new X509Certificate(selfSigned("one.test").cert).raw), "no certificate"],
+    ["a damaged certificate", () => fileWith(selfSigned("one.test").cert.replaceAll("A", "B")), "PEM certificates"],
+    ["more than a megabyte", () => fileWith("x".repeat(1_048_577)), "more than 1048576 bytes"],
+  ])("with %s is refused by name, and says why", async (_what, file, why) => {
+    const settings = { CALLBACK_CA_FILE: file() };
+    await expect(read(settings)).rejects.toThrow(ConfigError);
+    await expect(read(settings)).rejects.toThrow(/CALLBACK_CA_FILE must name a file of PEM certificates/);
+    await expect(read(settings)).rejects.toThrow(why);
+  });
+});
+
+test.each([
+  ["HOST", " "],
+  ["PORT", "-1"],
+  ["PORT", "80.5"],
+  ["PORT", "65536"],
+  ["PUBLIC_URL", "callbacks.example.com"],
+  ["PUBLIC_URL", "http://x/?a=b"],
+  ["AUTH_TOKENS", "no-colon"],
+  ["AUTH_TOKENS", "ann:"],
+  ["AUTH_TOKENS", "ann:same,bob:same"],
+  ["AUTH_TOKENS", "local:x"],
+  ["WORKER_TOKENS", "no-colon"],
+  ["WORKER_LEASE_MS", "999"],
+  ["COMPLETION_URL_TTL_MS", "0"],
+  ["ALLOW_ANONYMOUS", "yes"],
+  ["DATABASE_URL", "postgres://x"],
+  ["DATABASE_URL", "file:"],
+  ["DEMO_TASK_MS", "soon"],
+  ["LOG_FORMAT", "xml"],
+  ["LOG_LEVEL", "loud"],
+  ["CALLBACK_ALLOW_PRIVATE", "all"],
+  ["RETRY_SCHEDULE_MS", "5s"],
+  ["RETRY_SCHEDULE_MS", "1,,2"],
+  ["ATTEMPT_TIMEOUT_MS", "0"],
+  ["RETENTION_DAYS", "-1"],
+  ["RETENTION_DAYS", "1e3"],
+  ["RETENTION_DAYS", "for ever"],
+  ["DISABLE_AFTER_DAYS", "never"],
+])("%s=%s is refused by name", async (name, value) => {
+  await expect(read({ [name]: value })).rejects.toThrow(ConfigError);
+  await expect(read({ [name]: value })).rejects.toThrow(name);
+});
+
+test.each([
+  [{ HOST: " " }, "HOST must not be blank"],
+  [{ PORT: "x" }, 'PORT must be a whole number from 0 to 65535, not "x"'],
+  [{ LOG_FORMAT: "xml" }, "LOG_FORMAT must be pretty or json"],
+  [{ LOG_LEVEL: "loud" }, "LOG_LEVEL must be debug, info, warn, error or silent"],
+  [{ RETENTION_DAYS: "x" }, 'RETENTION_DAYS must be a number of days from 0 (for ever) to 36500, not "x"'],
+])("%j is answered with what is wanted", async (settings, message) => {
+  await expect(read(settings)).rejects.toThrow(new ConfigError(message));
+});
+
+const keyOf = (byte: number, length = 32) => Buffer.alloc(length, byte).toString("base64");
+
+test("SECRETS_KEY is one key or several, the one that encrypts first", async () => {
+  expect((await read({ SECRETS_KEY: `${keyOf(2)}, ${keyOf(1)}` })).secretsKeys).toEqual([
+    Buffer.alloc(32, 2),
+    Buffer.alloc(32, 1),
+  ]);
+});
+
+test.each([
+  keyOf(7, 31),
+  keyOf(7, 33),
+  keyOf(7).slice(0, -1),
+  "my favourite password",
+  `${keyOf(7)},`,
+  `${keyOf(7)},${keyOf(7)}`,
+])("SECRETS_KEY=%s is refused without being repeated", async (value) => {
+  await expect(read({ SECRETS_KEY: value })).rejects.toThrow(/^SECRETS_KEY must /);
+  await expect(read({ SECRETS_KEY: value })).rejects.not.toThrow(value.slice(0, 12));
+});
+
+test("SIGNING_KEY is one key or several, all of which sign", async () => {
+  const { signingKeys } = await read({ SIGNING_KEY: `whsk_${keyOf(2)}, whsk_${keyOf(1)}` });
+  expect(new Set(signingKeys.map(({ publicKey }) => publicKey.kid)).size).toBe(2);
+});
+
+test.each([
+  keyOf(7),
+  `whsec_${keyOf(7)}`,
+  `whsk_${keyOf(7, 31)}`,
+  `whsk_${keyOf(7)},`,
+  `whsk_${keyOf(7)},whsk_${keyOf(7)}`,
+])("SIGNING_KEY=%s is refused without being repeated", async (value) => {
+  await expect(read({ SIGNING_KEY: value })).rejects.toThrow(/^SIGNING_KEY must /);
+  await expect(read({ SIGNING_KEY: value })).rejects.not.toThrow(keyOf(7).slice(0, 12));
+});
+
+test("all problems are told at once, and no token is repeated", async () => {
+  const problems = () =>
+    read({ PORT: "x", LOG_LEVEL: "loud", AUTH_TOKENS: "secret-without-name", ALLOW_ANONYMOUS: "maybe" });
+  await expect(problems()).rejects.toThrow(/PORT[^]*AUTH_TOKENS[^]*ALLOW_ANONYMOUS[^]*LOG_LEVEL/);
+  await expect(problems()).rejects.not.toThrow(/secret-without-name/);
+});

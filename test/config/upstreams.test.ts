@@ -1,0 +1,95 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { readUpstreams } from "../../src/config/upstreams.ts";
+import { temporaryFolder } from "../support/builders.ts";
+
+const callbacks = { allow: ["*"] };
+
+function read(mcpServers: object, env: Record<string, string> = {}) {
+  const file = join(temporaryFolder(), "mcp.json");
+  writeFileSync(file, JSON.stringify({ mcpServers }));
+  return readUpstreams(file, env);
+}
+
+test("without a file there are none", () => {
+  expect(readUpstreams(undefined, {})).toEqual({ upstreams: [], problems: [] });
+  expect(readUpstreams("", {})).toEqual({ upstreams: [], problems: [] });
+});
+
+test("a file that is not there is told with the folder in which it was looked for", () => {
+  const { problems } = readUpstreams("no/such.json", {});
+  expect(problems.join()).toContain(`ENOENT: no such file or directory, stat '${join(process.cwd(), "no/such.json")}'`);
+});
+
+test("nothing is offered but what is listed: servers without callbacks are passed over, whatever they hold", () => {
+  const others = { theirs: { command: 7, autoApprove: [] }, off: { command: "x", disabled: true, callbacks } };
+  const { upstreams, problems } = read({ ...others, ours: { command: "x", alwaysAllow: ["a"], callbacks } });
+  expect(problems).toEqual([]);
+  expect(upstreams).toEqual([
+    {
+      name: "ours",
+      way: { kind: "stdio", command: "x", args: [], env: {}, cwd: null },
+      allow: ["*"],
+      deny: [],
+      timeoutMs: 3_600_000,
+      concurrency: null,
+      secrets: [],
+    },
+  ]);
+});
+
+test("variables stand for their values, and those that are tokens are remembered as such", () => {
+  const env = { HOME: "/home/me", GITHUB_TOKEN: "ghp_123456", ANY_NAME: "pg://user:pw", API_KEY: "key-123456" };
+  const stdio = {
+    command: "${HOME}/bin/server",
+    args: ["${HOME}", "--key=${API_KEY}", "${LEVEL:-debug}"],
+    env: { DB: "${ANY_NAME}", HOME: "${HOME}", MY_SECRET: "literally", MODE: "production" },
+    callbacks,
+  };
+  const http = {
+    url: "https://me:hunter22@example.com/mcp?key=k-123456",
+    headers: { Authorization: "Bearer ${GITHUB_TOKEN}", "x-team": "blue-team" },
+    callbacks: { allow: ["search"], deny: ["delete"], timeoutMs: 5, concurrency: 2 },
+  };
+  const { upstreams, problems } = read({ stdio, http }, env);
+  expect(problems).toEqual([]);
+  expect(upstreams[0]).toMatchObject({
+    way: {
+      command: "/home/me/bin/server",
+      args: ["/home/me", "--key=key-123456", "debug"],
+      env: { DB: "pg://user:pw", HOME: "/home/me", MY_SECRET: "literally", MODE: "production" },
+    },
+    secrets: ["key-123456", "pg://user:pw", "literally"],
+  });
+  expect(upstreams[1]).toMatchObject({
+    way: { kind: "http", headers: { Authorization: "Bearer ghp_123456", "x-team": "blue-team" } },
+    allow: ["search"],
+    deny: ["delete"],
+    timeoutMs: 5,
+    concurrency: 2,
+  });
+  expect(upstreams[1]?.secrets).toEqual(expect.arrayContaining(["hunter22", "k-123456", "ghp_123456"]));
+  expect(upstreams[1]?.secrets).not.toContain("Bearer");
+});
+
+test("a file that is missing, no JSON or of another shape is one problem, and nothing of it is repeated", () => {
+  const file = join(temporaryFolder(), "mcp.json");
+  expect(readUpstreams(file, {}).problems).toEqual([expect.stringContaining("must name a JSON file of MCP servers")]);
+  writeFileSync(file, '{ "token": "tok-0123456789" oops');
+  expect(readUpstreams(file, {}).problems).toEqual([expect.stringMatching(/: it is no JSON$/)]);
+  writeFileSync(file, '{ "servers": {} }');
+  expect(readUpstreams(file, {}).problems).toEqual(["UPSTREAMS mcpServers is missing"]);
+});
+
+test.each([
+  [{ url: "ftp://x", callbacks }, "url must be an http(s) URL"],
+  [{ type: "sse", url: "http://x", callbacks }, "is of type sse"],
+  [{ command: "x", args: "-y", callbacks }, "args: must be a list of texts"],
+  [{ command: "x", env: { A: 1 }, callbacks }, "env.A: must be a text"],
+  [{ url: "http://x", headers: { "no name": "x" }, callbacks }, "headers must be names and values that HTTP can carry"],
+  [{ command: "x", callbacks: {} }, "callbacks.allow is missing"],
+  [{ command: "x", callbacks: { allow: "*" } }, 'allow: must be a list of tool names, or ["*"] for all'],
+])("%j is refused", (server, problem) => {
+  expect(read({ bad: server }).problems).toEqual([expect.stringContaining(problem)]);
+});

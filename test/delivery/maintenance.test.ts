@@ -1,0 +1,268 @@
+import { join } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import Database from "better-sqlite3";
+import { expect, onTestFinished, test } from "vitest";
+import { createAddressGuard } from "../../src/outbound/address-guard.ts";
+import { createChallenger } from "../../src/outbound/endpoint-verifier.ts";
+import { Janitor } from "../../src/delivery/maintenance.ts";
+import type { Announcement } from "../../src/service/ports/telemetry.ts";
+import type { Store } from "../../src/service/ports/store.ts";
+import { createTermination } from "../../src/service/termination.ts";
+import { createWorkSource } from "../../src/store/sqlite/queue.ts";
+import {
+  A_SECRET,
+  aClaim,
+  aRecord,
+  aRegistration,
+  aStart,
+  aSubscription,
+  temporaryFolder,
+} from "../support/builders.ts";
+import { createFakeClock } from "../support/clock.ts";
+import { listenRaw, receiverWith } from "../support/sender.ts";
+import { signatureBy } from "../support/signature-by.ts";
+import { openTestStore } from "../support/sqlite-store.ts";
+import { until } from "../support/until.ts";
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+
+interface Options {
+  readonly retentionMs?: number | null;
+  readonly file?: string;
+  readonly sendsTerminated?: boolean;
+  readonly storeSeen?: (store: Store) => Pick<Store, "pruneHistory" | "pruneSubscriptions" | "sealSecrets">;
+}
+
+async function setUp({
+  retentionMs = 30 * DAY_MS,
+  file,
+  sendsTerminated = true,
+  storeSeen = (it) => it,
+}: Options = {}) {
+  const clock = createFakeClock();
+  const store = await openTestStore(file);
+  const announced: Announcement[] = [];
+  const announce = (one: Announcement): void => void announced.push(one);
+  const workSource = createWorkSource({ clock, announce, name: "janitor" });
+  const challenger = createChallenger({
+    guard: createAddressGuard({ allow: "loopback" }),
+    attemptTimeoutMs: 60_000,
+    userAgent: "test",
+  });
+  const newNonce = () => "nonce";
+  const termination = createTermination({
+    challenger,
+    clock,
+    newNonce,
+    signingKeys: [],
+    errorCodes: "sep",
+    sendsTerminated,
+  });
+  const janitor = new Janitor({ store: storeSeen(store), workSource, clock, retentionMs, announce, termination });
+  onTestFinished(async () => {
+    await janitor.stop();
+    await challenger.close();
+    await store.close();
+  });
+
+  /** Tasks with one delivered callback each, a result of 2 KiB in both task and event. */
+  async function endTasks(count: number, prefix = "t"): Promise<void> {
+    const ids = Array.from({ length: count }, (_, index) => `${prefix}${index}`);
+    const now = clock.now();
+    await Promise.all(ids.map((taskId) => store.registerCallback(aRegistration({ taskId, now }))));
+    await Promise.all(ids.map((taskId) => store.startTask(aStart({ taskId, now }))));
+    const outcome = { status: "completed", result: "x".repeat(2048) } as const;
+    const running = await store.claimRunnableTasks({ limit: count, now });
+    await Promise.all(running.map(({ id }) => store.finishTask({ id, outcome, now })));
+    const claims = await store.claimDueDeliveries(aClaim({ now, limit: count, perOrigin: count }));
+    await Promise.all(claims.map((claim) => store.recordAttempt(aRecord(claim, { startedAt: now }))));
+  }
+  /** One whole pass, the pauses between its steps skipped. */
+  async function pass(): Promise<number | null> {
+    let isOver = false;
+    const over = janitor.pass().finally(() => (isOver = true));
+    await until("the pass is over", () => {
+      clock.advance(20);
+      return isOver;
+    });
+    return over;
+  }
+  const has = async (taskId: string) => (await store.findTask("local", taskId)) !== null;
+  return { clock, store, janitor, announced, endTasks, pass, has };
+}
+
+test("history goes once it is older than the retention, and one event tells how much", async () => {
+  const { clock, announced, endTasks, pass, has } = await setUp();
+  await endTasks(450, "old");
+  clock.advance(DAY_MS);
+  await endTasks(1, "young");
+  clock.advance(30 * DAY_MS - HOUR_MS);
+  const next = await pass();
+  expect(announced).toEqual([
+    {
+      kind: "history.pruned",
+      before: expect.any(Number),
+      durationMs: expect.any(Number),
+      tasks: 450,
+      callbacks: 450,
+      events: 450,
+      deliveries: 450,
+      attempts: 450,
+    },
+  ]);
+  expect([await has("old0"), await has("old449"), await has("young0")]).toEqual([false, false, true]);
+  expect(next! - clock.now()).toBeGreaterThan(HOUR_MS - 1000);
+  await pass();
+  expect(announced).toHaveLength(1);
+});
+
+test("nothing is removed when history is to be kept for ever", async () => {
+  const { clock, janitor, endTasks, has } = await setUp({ retentionMs: null });
+  await endTasks(1);
+  clock.advance(10_000 * DAY_MS);
+  expect(await janitor.pass()).toBeNull();
+  expect(await has("t0")).toBe(true);
+});
+
+test("it looks by itself at the start and every hour, and sleeps between", async () => {
+  const { clock, janitor, endTasks, has } = await setUp({ retentionMs: HOUR_MS });
+  janitor.start();
+  await until("it sleeps", () => clock.sleeping === 1);
+  await endTasks(1);
+  for (let minute = 0; minute < 59; minute++) {
+    clock.advance(60_000);
+    await nextTurn();
+    await until("it sleeps on", () => clock.sleeping === 1);
+  }
+  expect(await has("t0")).toBe(true);
+  clock.advance(60_001);
+  await until(
+    "it looked, an hour after the end but not after the last attempt, and sleeps",
+    () => clock.sleeping === 1,
+  );
+  clock.advance(HOUR_MS);
+  await until("it is gone", async () => !(await has("t0")));
+});
+
+test("the event loop is free between the steps, and a stop ends the pass after its step", async () => {
+  const { clock, janitor, announced, endTasks, has } = await setUp({ retentionMs: HOUR_MS });
+  await endTasks(450);
+  const ids = Array.from({ length: 450 }, (_, index) => `t${index}`);
+  const left = async () => (await Promise.all(ids.map(has))).filter(Boolean).length;
+  clock.advance(DAY_MS);
+  janitor.start();
+  await until("it pauses after the first step", () => clock.sleeping === 1);
+  expect(await left()).toBe(250);
+  await janitor.stop();
+  expect(await left()).toBe(250);
+  expect(announced).toMatchObject([{ kind: "history.pruned", tasks: 200 }]);
+});
+
+test("a pass that fails half-way tells what it removed, and is made again", async () => {
+  let calls = 0;
+  const { clock, janitor, announced, endTasks } = await setUp({
+    retentionMs: HOUR_MS,
+    storeSeen: (store) => ({
+      sealSecrets: (command) => store.sealSecrets(command),
+      pruneSubscriptions: (command) => store.pruneSubscriptions(command),
+      pruneHistory: (command) => (++calls === 2 ? Promise.reject(new Error("disk full")) : store.pruneHistory(command)),
+    }),
+  });
+  await endTasks(300);
+  clock.advance(DAY_MS);
+  janitor.start();
+  await until("it pauses", () => calls === 1 && clock.sleeping === 1);
+  clock.advance(20);
+  await until("it failed", () => announced.length === 2 && clock.sleeping === 1);
+  expect(announced).toMatchObject([
+    { kind: "history.pruned", tasks: 200 },
+    { kind: "internal.failed", where: "janitor" },
+  ]);
+  clock.advance(1000);
+  await until("the rest is gone", () => announced.length === 3);
+  expect(announced[2]).toMatchObject({ kind: "history.pruned", tasks: 100 });
+});
+
+/** Of the database, whatever of it is still in the log. */
+function bytesOf(file: string): number {
+  const db = new Database(file, { readonly: true });
+  const [pages, pageBytes] = ["page_count", "page_size"].map((name) => Number(db.pragma(name, { simple: true })));
+  db.close();
+  return pages! * pageBytes!;
+}
+
+test("the file's free pages are used again: it does not grow over rounds of filling and pruning", async () => {
+  const file = join(temporaryFolder(), "callbacks.db");
+  const { clock, endTasks, pass } = await setUp({ file });
+  const sizes: number[] = [];
+  for (let round = 0; round < 6; round++) {
+    await endTasks(300, `round${round}-`);
+    clock.advance(31 * DAY_MS);
+    await pass();
+    sizes.push(bytesOf(file));
+  }
+  expect(Math.max(...sizes)).toBeLessThan(sizes[1]! * 1.25);
+  expect(sizes[0]).toBeGreaterThan(300 * 2 * 2048);
+});
+
+/** Subscriptions without an end, each suspended at its first failed attempt. */
+async function suspendEndless(store: Store, urls: readonly string[], now: number): Promise<void> {
+  for (const url of urls) await store.putSubscription(aSubscription({ url, now, expiresAt: null, ownMax: 99 }));
+  await store.startTask(aStart({ now }));
+  const [task] = await store.claimRunnableTasks({ limit: 1, now });
+  await store.finishTask({ id: task!.id, outcome: { status: "completed", result: 1 }, now });
+  const disablePolicy = { forMs: 0, failuresMin: 1 };
+  const outcome = { statusCode: 503, error: "http_5xx", responseExcerpt: null } as const;
+  const step = { status: "pending", nextAttemptAt: now + DAY_MS, keepClaim: false } as const;
+  for (const claim of await store.claimDueDeliveries(aClaim({ now, limit: 100, perOrigin: 100 })))
+    await store.recordAttempt(aRecord(claim, { startedAt: now, outcome, step, disablePolicy }));
+}
+
+test("one without an end that is given up is told so once, signed, and by why it was", async () => {
+  const { clock, store, announced, pass } = await setUp();
+  const receiver = await receiverWith();
+  await suspendEndless(store, [`${receiver.url}/a`, `${receiver.url}/b`], clock.now());
+  // An hour early: a pass moves the clock on while it goes.
+  clock.advance(30 * DAY_MS - HOUR_MS);
+  await pass();
+  expect(receiver.requests).toEqual([]);
+  clock.advance(DAY_MS);
+  await pass();
+  await receiver.waitFor(2);
+  const { id } = aSubscription({ url: `${receiver.url}/a` });
+  const request = receiver.requests.find(({ path }) => path === "/a")!;
+  expect(request.headers).toMatchObject({
+    "webhook-id": expect.stringMatching(/^msg_terminated_/),
+    "webhook-signature": signatureBy(A_SECRET, request),
+    "x-mcp-subscription-id": id,
+  });
+  expect(JSON.parse(request.body)).toEqual({
+    type: "terminated",
+    error: { code: -32027, message: "CallbackEndpointError", data: { reason: "http_5xx" } },
+  });
+  expect(announced).toContainEqual({ kind: "subscription.ended", subscriptionId: id, why: "given up" });
+  await pass();
+  expect(receiver.requests).toHaveLength(2);
+});
+
+test("it is not told where the settings say so, and ends all the same", async () => {
+  const { clock, store, announced, pass } = await setUp({ sendsTerminated: false });
+  const receiver = await receiverWith();
+  await suspendEndless(store, [receiver.url], clock.now());
+  clock.advance(31 * DAY_MS);
+  await pass();
+  expect(announced).toContainEqual(expect.objectContaining({ kind: "subscription.ended", why: "given up" }));
+  expect(receiver.connections).toBe(0);
+});
+
+test("the janitor does not wait for receivers that do not answer, and neither does its stop", async () => {
+  const { clock, store, janitor, announced, pass } = await setUp();
+  const { url } = await listenRaw(() => undefined);
+  const urls = Array.from({ length: 20 }, (_, index) => `${url}/${index}`);
+  await suspendEndless(store, urls, clock.now());
+  clock.advance(31 * DAY_MS);
+  await pass();
+  expect(announced.filter(({ kind }) => kind === "subscription.ended")).toHaveLength(20);
+  await janitor.stop();
+});

@@ -1,0 +1,119 @@
+import { describe, expect, test, vi } from "vitest";
+import { BlockedTargetError, createAddressGuard } from "../../src/outbound/address-guard.ts";
+import type { Resolve } from "../../src/outbound/address-guard.ts";
+import type { PrivateTargets } from "../../src/outbound/address-ranges.ts";
+import { failingWith, resolvingTo } from "../support/resolve.ts";
+
+const PUBLIC = "93.184.216.34";
+const OTHER_PUBLIC = "2606:2800:220:1:248:1893:25c8:1946";
+
+function checkOf(host: string, allow: PrivateTargets, resolve: Resolve) {
+  return createAddressGuard({ allow, resolve }).check(new URL(`http://${host}/hook`));
+}
+
+describe("at registration", () => {
+  test("a public literal is allowed without asking DNS", async () => {
+    const resolve = vi.fn<Resolve>(resolvingTo("127.0.0.1"));
+    expect(await checkOf(PUBLIC, "none", resolve)).toEqual({ allowed: true });
+    expect(await checkOf(`[${OTHER_PUBLIC}]`, "none", resolve)).toEqual({ allowed: true });
+    expect(resolve).not.toHaveBeenCalled();
+  });
+
+  test("the reason names the literal, for the sentence that says what is wrong with callback_url", async () => {
+    const verdict = await checkOf("10.0.0.1", "none", resolvingTo());
+    expect(verdict).toEqual({ allowed: false, reason: "points at 10.0.0.1, which is not a public address" });
+  });
+
+  test("the reason for a name does not tell how it resolves", async () => {
+    const verdict = await checkOf("intranet.example", "none", resolvingTo("10.20.30.40"));
+    const reason = "points at intranet.example, which resolves to an address that is not public";
+    expect(verdict).toEqual({ allowed: false, reason });
+  });
+
+  test("a name with public addresses only is allowed, one bad address among them refuses it", async () => {
+    expect((await checkOf("a.example", "none", resolvingTo(PUBLIC, OTHER_PUBLIC))).allowed).toBe(true);
+    expect((await checkOf("a.example", "none", resolvingTo(PUBLIC, "127.0.0.1"))).allowed).toBe(false);
+    expect((await checkOf("a.example", "none", resolvingTo("::1", PUBLIC))).allowed).toBe(false);
+    expect((await checkOf("a.example", "loopback", resolvingTo("127.0.0.1", "10.0.0.1"))).allowed).toBe(false);
+    expect((await checkOf("a.example", "none", resolvingTo(PUBLIC, "not an address"))).allowed).toBe(false);
+  });
+
+  test("a name that does not resolve at the moment is allowed: each connection asks again", async () => {
+    expect((await checkOf("new.example", "none", failingWith("ENOTFOUND"))).allowed).toBe(true);
+    expect((await checkOf("new.example", "none", resolvingTo())).allowed).toBe(true);
+  });
+
+  test("a name server that does not answer is waited for two seconds, not longer", async () => {
+    vi.useFakeTimers();
+    try {
+      const { promise: silence, reject } = Promise.withResolvers<never>();
+      const settled = vi.fn<(allowed: boolean) => void>();
+      const checked = checkOf("slow.example", "none", () => silence).then(({ allowed }) => settled(allowed));
+      await vi.advanceTimersByTimeAsync(1_999);
+      expect(settled).not.toHaveBeenCalled();
+      await vi.advanceTimersByTimeAsync(1);
+      await checked;
+      expect(settled).toHaveBeenCalledWith(true);
+      reject(new Error("an answer that comes too late disturbs nobody"));
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+});
+
+describe("names that mean this machine or this network are refused whatever DNS says", () => {
+  const LOOPBACK_NAMES = ["localhost", "LOCALHOST", "localhost.", "localhost..", "app.localhost", "a.b.localhost."];
+  const NETWORK_NAMES = ["printer.local", "printer.local.", "db.internal", "metadata.google.internal.", "internal"];
+
+  test.each(LOOPBACK_NAMES)("%s, unless loopback is allowed", async (host) => {
+    expect((await checkOf(host, "none", resolvingTo(PUBLIC))).allowed).toBe(false);
+    expect((await checkOf(host, "loopback", resolvingTo("::1", "127.0.0.1"))).allowed).toBe(true);
+    expect((await checkOf(host, "private", resolvingTo("127.0.0.1"))).allowed).toBe(true);
+  });
+
+  test.each(NETWORK_NAMES)("%s, unless private targets are allowed", async (host) => {
+    expect((await checkOf(host, "none", resolvingTo(PUBLIC))).allowed).toBe(false);
+    expect((await checkOf(host, "loopback", resolvingTo(PUBLIC))).allowed).toBe(false);
+    expect((await checkOf(host, "private", resolvingTo("10.0.0.7"))).allowed).toBe(true);
+    expect((await checkOf(host, "private", resolvingTo("169.254.169.254"))).allowed).toBe(false);
+  });
+
+  test("names that only look like these are ordinary names", async () => {
+    for (const host of ["mylocalhost", "localhost.example", "notlocal", "internal.example", "xinternal"]) {
+      expect((await checkOf(host, "none", resolvingTo(PUBLIC))).allowed).toBe(true);
+    }
+  });
+});
+
+describe("at each connection", () => {
+  test("gives exactly the addresses it has judged, in the resolver's order, from one answer", async () => {
+    const resolve = vi.fn<Resolve>(resolvingTo(OTHER_PUBLIC, PUBLIC));
+    expect(await createAddressGuard({ allow: "none", resolve }).vet("a.example")).toEqual([
+      { address: OTHER_PUBLIC, family: 6 },
+      { address: PUBLIC, family: 4 },
+    ]);
+    expect(resolve).toHaveBeenCalledOnce();
+  });
+
+  test("a literal is its own address, with brackets or without", async () => {
+    const guard = createAddressGuard({ allow: "loopback", resolve: failingWith("ENOTFOUND") });
+    expect(await guard.vet("127.0.0.1")).toEqual([{ address: "127.0.0.1", family: 4 }]);
+    expect(await guard.vet("[::1]")).toEqual([{ address: "::1", family: 6 }]);
+    expect(await guard.vet("::1")).toEqual([{ address: "::1", family: 6 }]);
+  });
+
+  test("a refusal is a BlockedTargetError with its reason", async () => {
+    const guard = createAddressGuard({ allow: "none", resolve: resolvingTo(PUBLIC, "192.168.1.1") });
+    const refusal = guard.vet("a.example");
+    await expect(refusal).rejects.toBeInstanceOf(BlockedTargetError);
+    await expect(refusal).rejects.toMatchObject({ name: "BlockedTargetError", reason: /^points at a\.example, / });
+    await expect(guard.vet("[fe80::1]")).rejects.toBeInstanceOf(BlockedTargetError);
+  });
+
+  test("the resolver's own error comes through, and no addresses is a DNS error too", async () => {
+    const unknown = createAddressGuard({ allow: "none", resolve: failingWith("ENOTFOUND") });
+    await expect(unknown.vet("gone.example")).rejects.toMatchObject({ code: "ENOTFOUND" });
+    const empty = createAddressGuard({ allow: "none", resolve: resolvingTo() });
+    await expect(empty.vet("empty.example")).rejects.toMatchObject({ code: "ENODATA" });
+  });
+});

@@ -1,0 +1,89 @@
+import Database from "better-sqlite3";
+import { eq, sql } from "drizzle-orm";
+import { integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
+import { expect, onTestFinished, test } from "vitest";
+import { createDatabase } from "../../src/store/sqlite/engine/prepared-statements.ts";
+
+const people = sqliteTable("people", {
+  id: integer().primaryKey(),
+  name: text(),
+  isKnown: integer("is_known", { mode: "boolean" }).notNull(),
+  tags: text({ mode: "json" }).$type<readonly string[]>(),
+});
+const pets = sqliteTable("pets", { owner: integer().notNull(), name: text().notNull() });
+const bound = sql.placeholder;
+
+function setUp() {
+  const client = new Database(":memory:");
+  onTestFinished(() => void client.close());
+  client.exec(`create table people (id integer primary key, name text, is_known integer not null, tags text);
+    create table pets (owner integer not null, name text not null)`);
+  const db = createDatabase(client);
+  const insert = db
+    .insert(people)
+    .values({ id: bound("id"), name: bound("name"), isKnown: bound("isKnown"), tags: bound("tags") })
+    .returning()
+    .prepare();
+  return { db, insert };
+}
+const ada = { id: 1, name: "Ada", isKnown: true, tags: ["a", "b"] };
+const nobody = { id: 2, name: null, isKnown: false, tags: [] };
+
+test("values go through their columns' types, both ways", () => {
+  const { db, insert } = setUp();
+  expect(insert.get(ada)).toEqual(ada);
+  expect(insert.all(nobody)).toEqual([nobody]);
+  const raw = db.$client.prepare("select is_known as isKnown, tags from people order by id").all();
+  expect(raw).toEqual([
+    { isKnown: 1, tags: '["a","b"]' },
+    { isKnown: 0, tags: "[]" },
+  ]);
+  expect(db.select().from(people).orderBy(people.id).prepare().all()).toEqual([ada, nobody]);
+});
+
+test("get gives undefined where there is no row, and run the number of changes", () => {
+  const { db, insert } = setUp();
+  insert.get(ada);
+  const find = db
+    .select()
+    .from(people)
+    .where(eq(people.id, bound("id")))
+    .prepare();
+  expect(find.get({ id: 7 })).toBeUndefined();
+  const rename = db
+    .update(people)
+    .set({ name: "Grace" })
+    .where(eq(people.id, bound("id")))
+    .prepare();
+  expect([rename.run({ id: 1 }).changes, rename.run({ id: 7 }).changes]).toEqual([1, 0]);
+  expect(find.get({ id: 1 })).toEqual({ ...ada, name: "Grace" });
+});
+
+test("columns of a group are an object, and expressions have their types", () => {
+  const { db, insert } = setUp();
+  insert.get(nobody);
+  db.insert(pets).values({ owner: 2, name: "Rex" }).run();
+  const shout = sql<string>`upper(${pets.name})`.mapWith((name: string) => `${name}!`);
+  const query = db
+    .select({ owner: { name: people.name, isKnown: people.isKnown }, pet: shout, aliased: shout.as("aliased") })
+    .from(people)
+    .innerJoin(pets, eq(pets.owner, people.id))
+    .prepare();
+  expect(query.all()).toEqual([{ owner: { name: null, isKnown: false }, pet: "REX!", aliased: "REX!" }]);
+});
+
+test("a parameter that is not given is an error that names it; one that is undefined is null", () => {
+  const { insert } = setUp();
+  const { name: _, ...nameless } = ada;
+  expect(() => insert.get(nameless)).toThrow("name");
+  expect(insert.get({ ...ada, name: undefined })).toEqual({ ...ada, name: null });
+});
+
+test("what is not supported is refused when it is prepared", () => {
+  const { db } = setUp();
+  const outer = db
+    .select({ person: people.name, pet: pets.name })
+    .from(people)
+    .leftJoin(pets, eq(pets.owner, people.id));
+  expect(() => outer.prepare()).toThrow("outer join");
+});

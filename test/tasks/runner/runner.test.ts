@@ -1,0 +1,212 @@
+import { expect, onTestFinished, test } from "vitest";
+import type { Announcement } from "../../../src/service/ports/telemetry.ts";
+import { createEventFeed } from "../../../src/service/event-feed.ts";
+import type { Store } from "../../../src/service/ports/store.ts";
+import type { TaskType } from "../../../src/service/ports/task-types.ts";
+import { createTasks } from "../../../src/service/tasks.ts";
+import { createWorkSource } from "../../../src/store/sqlite/queue.ts";
+import { createDemoTask } from "../../../src/tasks/builtin/demo.ts";
+import { createTaskRegistry } from "../../../src/tasks/runner/registry.ts";
+import { TaskRunner } from "../../../src/tasks/runner/runner.ts";
+import { NO_WATCHDOG } from "../../../src/tasks/runner/watchdog.ts";
+import { aHandover, aTaskContext, aTaskProgress, aTaskType } from "../../support/builders.ts";
+import { createFakeClock } from "../../support/clock.ts";
+import { openTestStore } from "../../support/sqlite-store.ts";
+import { until } from "../../support/until.ts";
+
+const anyTarget = { check: async () => ({ allowed: true }) as const };
+
+async function setUp(
+  run: TaskType["run"],
+  more: readonly TaskType[] = [],
+  claimsOf: (store: Store) => Pick<Store, "claimRunnableTasks" | "nextTaskDueAt"> = (store) => store,
+) {
+  const clock = createFakeClock();
+  const store = await openTestStore();
+  const announcements: Announcement[] = [];
+  const announce = (one: Announcement) => void announcements.push(one);
+  const catalog = createTaskRegistry([aTaskType({ run }), ...more]);
+  const workSource = createWorkSource({ clock, announce, name: "task runner" });
+  const handovers: ReturnType<typeof aHandover>[] = [];
+  const wakes = {
+    wakeRunner: () => workSource.wake(),
+    wakeWorkers: () => {},
+    wakeDispatcher: () => {},
+    openHandover: () => {
+      const handover = aHandover(1);
+      handovers.push(handover);
+      return handover;
+    },
+  };
+  const feed = createEventFeed();
+  const progress = aTaskProgress({ store, clock, feed });
+  const tasks = createTasks({ store, clock, catalog, targetPolicy: anyTarget, announce, feed, progress, ...wakes });
+  const runner = new TaskRunner({
+    store: claimsOf(store),
+    tasks,
+    catalog,
+    runningMax: 1000,
+    watchdog: NO_WATCHDOG,
+    concurrencyOf: (taskType) => more.find(({ name }) => name === taskType)?.concurrency ?? null,
+    workSource,
+    feed,
+    clock,
+    announce,
+  });
+  runner.start();
+  onTestFinished(async () => {
+    await runner.stop();
+    await store.close();
+  });
+  const start = (taskId: string, input?: { readonly [key: string]: string }) =>
+    tasks.start("local", { taskId, clientId: "c", input });
+  const ended = (taskId: string) =>
+    until(`the end of ${taskId}`, async () => {
+      const task = await tasks.find("local", taskId);
+      return ["completed", "failed"].includes(task.status) ? task : null;
+    });
+  return { clock, store, runner, tasks, start, ended, announcements, handovers };
+}
+
+test("a started task is run with its input and ends with its result; what it owes is handed over, and closed after the end is told", async () => {
+  const { start, ended, handovers, announcements } = await setUp(async (input, { taskId }) => ({
+    echo: input,
+    taskId,
+  }));
+  await start("t1", { a: "b" });
+  expect(await ended("t1")).toMatchObject({
+    status: "completed",
+    result: { echo: { a: "b" }, taskId: "t1" },
+    runCount: 1,
+  });
+  await until("the handover is closed", () => handovers[0]?.told.at(-1) === "close");
+  expect(handovers).toHaveLength(1);
+  expect(handovers[0]!.told).toEqual(["restart", { claimed: [], waitingCount: 0 }, "close"]);
+  expect(announcements.map(({ kind }) => kind)).toContain("task.finished");
+});
+
+test.each([
+  ["throws", async () => Promise.reject(new Error("no disk")), "no disk"],
+  [
+    "throws at once",
+    () => {
+      throw new Error("not even a promise");
+    },
+    "not even a promise",
+  ],
+  ["throws something that is no error", async () => Promise.reject(Symbol("odd")), "without a message"],
+  ["returns what JSON cannot express", async () => 10n, "JSON cannot express"],
+  ["returns too much", async () => "x".repeat(300_000), "over the limit"],
+] satisfies [string, TaskType["run"], string][])(
+  "a handler that %s fails its task, and the runner goes on",
+  async (_, run, message) => {
+    const fine = aTaskType({ name: "fine" });
+    const { start, ended, tasks } = await setUp(run, [fine]);
+    await start("t1");
+    expect(await ended("t1")).toMatchObject({
+      status: "failed",
+      error: expect.stringContaining(message),
+      result: null,
+    });
+    await tasks.start("local", { taskId: "t2", clientId: "c", taskType: "fine" });
+    expect(await ended("t2")).toMatchObject({ status: "completed" });
+  },
+);
+
+test("stopping interrupts the handler, and one that does not heed it too; the task is not failed", async () => {
+  const begun = Promise.withResolvers<AbortSignal>();
+  const { start, runner, tasks } = await setUp((_, { signal }) => {
+    begun.resolve(signal);
+    return new Promise(() => {});
+  });
+  await start("t1");
+  const signal = await begun.promise;
+  await runner.stop();
+  expect(signal.aborted).toBe(true);
+  expect(await tasks.find("local", "t1")).toMatchObject({ status: "pending", crashes: 0, error: null });
+});
+
+test("cancelling interrupts the handler, and one that does not heed it keeps nothing waiting; what it returns is dropped", async () => {
+  const begun = Promise.withResolvers<AbortSignal>();
+  const late = Promise.withResolvers<string>();
+  const fine = aTaskType({ name: "fine" });
+  const { start, runner, tasks, ended, announcements } = await setUp(
+    (_, { signal }) => {
+      begun.resolve(signal);
+      return late.promise;
+    },
+    [fine],
+  );
+  await start("t1");
+  const signal = await begun.promise;
+  expect(await tasks.cancel("local", "t1")).toMatchObject({ kind: "cancelled" });
+  expect(signal.aborted).toBe(true);
+  late.resolve("too late");
+  await tasks.start("local", { taskId: "t2", clientId: "c", taskType: "fine" });
+  await ended("t2");
+  expect(await tasks.find("local", "t1")).toMatchObject({ status: "cancelled", result: null });
+  await runner.stop();
+  expect(announcements.map(({ kind }) => kind)).not.toContain("internal.failed");
+});
+
+test("a handler that ends at the moment of the cancelling does not end the task a second time", async () => {
+  const begun = Promise.withResolvers<void>();
+  const { start, tasks, announcements } = await setUp((_, { signal }) => {
+    begun.resolve();
+    return new Promise((resolve) => signal.addEventListener("abort", () => resolve("done after all")));
+  });
+  await start("t1");
+  await begun.promise;
+  await tasks.cancel("local", "t1");
+  expect(await tasks.cancel("local", "t1")).toMatchObject({ kind: "ended", status: "cancelled" });
+  expect(announcements.filter(({ kind }) => kind === "task.finished")).toHaveLength(1);
+});
+
+test("a task that is cancelled while its claim is on its way is not begun", async () => {
+  const run: string[] = [];
+  const claimed = Promise.withResolvers<void>();
+  const cancelled = Promise.withResolvers<void>();
+  // A store whose answers take their time, as one behind a network would.
+  const slowly = (store: Store) => ({
+    nextTaskDueAt: (now: number) => store.nextTaskDueAt(now),
+    async claimRunnableTasks(command: Parameters<Store["claimRunnableTasks"]>[0]) {
+      const tasks = await store.claimRunnableTasks(command);
+      if (tasks.length > 0) claimed.resolve();
+      if (tasks.length > 0) await cancelled.promise;
+      return tasks;
+    },
+  });
+  const { start, tasks, ended } = await setUp(async (_, { taskId }) => run.push(taskId), [], slowly);
+  await start("t1");
+  await claimed.promise;
+  await tasks.cancel("local", "t1");
+  cancelled.resolve();
+  await start("t2");
+  await ended("t2");
+  expect(run).toEqual(["t2"]);
+  expect(await tasks.find("local", "t1")).toMatchObject({ status: "cancelled" });
+});
+
+test("a task whose type is no longer offered fails with a word about it", async () => {
+  const { store, ended, clock, start } = await setUp(async () => "ok");
+  const request = { clientId: "c", taskType: "gone", doneBy: "handler", input: null, startAfter: null } as const;
+  await store.startTask({ principal: "local", taskId: "t1", request, now: clock.now() });
+  await start("t2");
+  expect(await ended("t1")).toMatchObject({
+    status: "failed",
+    error: "This server no longer offers the task type gone.",
+  });
+  expect(await ended("t2")).toMatchObject({ status: "completed" });
+});
+
+test("the demo works for its time, says what it did, and fails when asked to", async () => {
+  const clock = createFakeClock();
+  const demo = createDemoTask({ clock, workMs: 10_000 });
+  const result = demo.run(null, aTaskContext({ taskId: "demo_task_123" }));
+  clock.advance(10_000);
+  expect(await result).toBe("Task demo_task_123 completed successfully with data: [processed_data_123]");
+  const failing = demo.run({ fail: "as asked" }, aTaskContext());
+  clock.advance(10_000);
+  await expect(failing).rejects.toThrow("as asked");
+  expect(demo.expectedMs).toBe(10_000);
+});
