@@ -8,7 +8,7 @@ import type { AddressInfo } from "node:net";
 import { once } from "node:events";
 import Database from "better-sqlite3";
 import { createGroupCommit } from "../../src/store/sqlite/engine/group-commit.ts";
-import { createLogSync } from "../../src/store/sqlite/engine/wal-sync.ts";
+import { createWalSync } from "../../src/store/sqlite/engine/wal-sync.ts";
 import { answerQuestions } from "../conversation.ts";
 
 interface Message {
@@ -34,7 +34,7 @@ function openTable(file: string): (values: readonly string[]) => Promise<void> {
   db.exec("create table callbacks (id integer primary key, task text, client text, url text, secret text)");
   const insert = db.prepare("insert into callbacks (task, client, url, secret) values (?, ?, ?, ?)");
   const transaction = db.transaction((work: () => void) => work());
-  const { write } = createGroupCommit((work) => transaction.immediate(work), createLogSync(`${file}-wal`).sync);
+  const { write } = createGroupCommit((work) => transaction.immediate(work), createWalSync(`${file}-wal`).sync);
   return (values) => write(() => void insert.run(...values));
 }
 

@@ -60,9 +60,9 @@ export async function migrate(config: Config): Promise<void> {
 }
 
 async function openDoor({ config, lifecycle, log, health, clock }: Foundation): Promise<Door & { port: number }> {
-  const { announce } = log;
+  const { emit } = log;
   const { serverName, allowedOrigins } = config;
-  const gate = createEntrance({ health, clock, announce, serverName, allowedOrigins });
+  const gate = createEntrance({ health, clock, emit, serverName, allowedOrigins });
   const server = await listen(gate.handle, config.host, config.port);
   // Who still waits when the start fails has nothing to wait for.
   lifecycle.add("door", () => server.stop(0));

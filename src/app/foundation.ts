@@ -45,8 +45,8 @@ export async function layFoundation(config: Config, lifecycle: Lifecycle): Promi
   const moduleTypes = await typesOfModules(config, builtInTypes);
   const { store, createWorkSource } = await openMigratedStore(config);
   lifecycle.add("store", () => store.close());
-  const left = await store.reclaim(clock.now());
-  if (left.tasks + left.deliveries > 0) log.announce({ kind: "work.reclaimed", ...left });
+  const left = await store.recoverOrphans(clock.now());
+  if (left.tasks + left.deliveries > 0) log.emit({ kind: "work.reclaimed", ...left });
   const breaker = new CircuitBreaker();
   const health = createHealth({ store, slowOrigins: () => breaker.slowOrigins.length });
   return { config, lifecycle, log, clock, store, createWorkSource, breaker, health, builtInTypes, moduleTypes };

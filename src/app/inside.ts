@@ -1,8 +1,8 @@
 import { pathToFileURL } from "node:url";
 import type { Config } from "../config/load.ts";
 import { Dispatcher } from "../delivery/dispatcher.ts";
-import { createHttpSender } from "../outbound/sender.ts";
-import { Janitor } from "../delivery/maintenance.ts";
+import { createSender } from "../outbound/sender.ts";
+import { Maintenance } from "../delivery/maintenance.ts";
 import { SUSPEND_POLICY } from "../domain/subscription.ts";
 import { userAgent, version, watchdogThread } from "./package-root.ts";
 import type { Foundation } from "./foundation.ts";
@@ -40,7 +40,7 @@ type Services = ReturnType<typeof createServices>;
 export async function furnish(foundation: Foundation, door: Door): Promise<readonly string[]> {
   const house = await openHouse(foundation);
   const dispatcher = createDispatcher(house);
-  const services = createServices(house, () => dispatcher.openHandover());
+  const services = createServices(house, () => dispatcher.openReservation());
   await revokeStrangers(house, services.revocation);
   // Only now can workers reach us to renew them.
   await house.store.prolongLeases(house.clock.now() + house.config.workerLeaseMs);
@@ -56,7 +56,7 @@ async function revokeStrangers({ config, lifecycle }: House, revocation: Revocat
 }
 
 function createDispatcher({ config, lifecycle, store, clock, guard, breaker, deliveryWork, log }: House): Dispatcher {
-  const sender = createHttpSender({
+  const sender = createSender({
     guard,
     attemptTimeoutMs: config.attemptTimeoutMs,
     connectionsPerOrigin: IN_FLIGHT.perOrigin,
@@ -73,7 +73,7 @@ function createDispatcher({ config, lifecycle, store, clock, guard, breaker, del
     signingKeys: config.signingKeys,
   };
   const outbox = { store, sender, workSource: deliveryWork, limits: IN_FLIGHT, breaker, ...policies };
-  return new Dispatcher({ ...outbox, clock, random: Math.random, announce: log.announce });
+  return new Dispatcher({ ...outbox, clock, random: Math.random, emit: log.emit });
 }
 
 /** What happens by itself. */
@@ -82,8 +82,8 @@ async function startMachinery(
   { tasks, workerQueue, termination }: Services,
   dispatcher: Dispatcher,
 ): Promise<void> {
-  const { config, lifecycle, store, clock, catalog, feed, taskWork, janitorWork } = house;
-  const { announce } = house.log;
+  const { config, lifecycle, store, clock, catalog, feed, taskWork, maintenanceWork } = house;
+  const { emit } = house.log;
 
   dispatcher.start();
   lifecycle.add("dispatcher", () => dispatcher.stop(STOP_GRACE_MS));
@@ -101,7 +101,7 @@ async function startMachinery(
     workSource: taskWork,
     feed,
     clock,
-    announce,
+    emit,
   });
   runner.start();
   lifecycle.addBeside("task runner", () => runner.stop(config.tasksStopGraceMs));
@@ -110,9 +110,9 @@ async function startMachinery(
   lifecycle.addBeside("workers", () => house.workerWork.stop());
 
   const { retentionMs } = config;
-  const janitor = new Janitor({ store, workSource: janitorWork, clock, retentionMs, announce, termination });
-  janitor.start();
-  lifecycle.addBeside("janitor", () => janitor.stop());
+  const maintenance = new Maintenance({ store, workSource: maintenanceWork, clock, retentionMs, emit, termination });
+  maintenance.start();
+  lifecycle.addBeside("janitor", () => maintenance.stop());
 }
 
 /** Only for handlers that are not ours: ours do yield. Nobody else loads what it needs, the inspector among it. */
@@ -165,7 +165,7 @@ async function createMcpDoor(
     unknownUnsubscribe: events.unknownUnsubscribe,
     completionUrlOf: (token) => `${door.url}/complete/${token}`,
     clock,
-    announce: log.announce,
+    emit: log.emit,
   });
 }
 
@@ -189,6 +189,6 @@ function createHttpDoor(
     publicKeys: signingKeys.map(({ publicKey }) => publicKey),
     openApi: () => ({ title: "mcp-callbacks", version, url: door.url }),
     clock,
-    announce: log.announce,
+    emit: log.emit,
   });
 }

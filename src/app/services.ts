@@ -16,14 +16,14 @@ import { createWorkerQueue } from "../service/worker-queue.ts";
 import { createWorkers } from "../service/workers.ts";
 import { newNonce } from "../domain/ids.ts";
 import type { Task } from "../domain/task.ts";
-import type { Announce } from "../service/ports/telemetry.ts";
-import type { Handover } from "../service/ports/delivery-store.ts";
+import type { Emit } from "../service/ports/telemetry.ts";
+import type { SlotReservation } from "../service/ports/delivery-store.ts";
 import type { Progress } from "../service/ports/lease-store.ts";
 import { newId } from "./foundation.ts";
 import type { House } from "./house.ts";
 
 /** What clients can ask for. */
-export function createServices(house: House, openHandover: () => Handover) {
+export function createServices(house: House, openReservation: () => SlotReservation) {
   const {
     config,
     store,
@@ -31,14 +31,14 @@ export function createServices(house: House, openHandover: () => Handover) {
     log,
     guard,
     breaker: slowLane,
-    prober,
+    receiverTester,
     catalog,
     feed,
     taskWork,
     workerWork,
     deliveryWork,
   } = house;
-  const { announce } = log;
+  const { emit } = log;
   const { signingKeys } = config;
   const wakeWorkers = (): void => workerWork.wake();
   const wakes = { wakeRunner: () => taskWork.wake(), wakeDispatcher: () => deliveryWork.wake() };
@@ -46,7 +46,7 @@ export function createServices(house: House, openHandover: () => Handover) {
     store,
     clock,
     feed,
-    announce,
+    emit,
     wakeDispatcher: wakes.wakeDispatcher,
     intervalMs: config.progressEventIntervalMs,
   });
@@ -56,12 +56,12 @@ export function createServices(house: House, openHandover: () => Handover) {
     clock,
     catalog,
     targetPolicy: guard,
-    announce,
+    emit,
     feed,
     progress,
     ...wakes,
     wakeWorkers,
-    openHandover,
+    openReservation,
   });
   const outside = {
     store,
@@ -69,23 +69,23 @@ export function createServices(house: House, openHandover: () => Handover) {
     catalog,
     clock,
     newNonce,
-    announce,
+    emit,
     leaseMs: config.workerLeaseMs,
     wake: wakeWorkers,
   };
-  const toReceivers = { store, challenger: house.challenger, clock, newNonce, signingKeys, announce };
+  const toReceivers = { store, endpointVerifier: house.endpointVerifier, clock, newNonce, signingKeys, emit };
   const termination = createTermination({ ...toReceivers, ...config.events });
   const workerQueue = createWorkerQueue(outside);
-  const callbacks = createCallbacks({ store, clock, targetPolicy: guard, announce, ...wakes });
+  const callbacks = createCallbacks({ store, clock, targetPolicy: guard, emit, ...wakes });
   return {
     tasks,
     workerQueue,
-    workers: createWorkers({ ...outside, queue: workerQueue, report: keepProgress(tasks, announce) }),
+    workers: createWorkers({ ...outside, queue: workerQueue, report: keepProgress(tasks, emit) }),
     completions: createCompletions({ ...outside, ttlMs: config.completionUrlTtlMs }),
-    secrets: createSecrets({ store, clock, announce, wakeDispatcher: wakes.wakeDispatcher }),
+    secrets: createSecrets({ store, clock, emit, wakeDispatcher: wakes.wakeDispatcher }),
     callbacks,
-    deliveries: createDeliveries({ store, slowLane, clock, announce, ...wakes }),
-    probes: createProbes({ store, callbacks, prober, slowLane, clock, newId, signingKeys, announce, ...wakes }),
+    deliveries: createDeliveries({ store, slowLane, clock, emit, ...wakes }),
+    probes: createProbes({ store, callbacks, receiverTester, slowLane, clock, newId, signingKeys, emit, ...wakes }),
     subscriptions: createSubscriptions({
       store,
       slowLane,
@@ -96,23 +96,23 @@ export function createServices(house: House, openHandover: () => Handover) {
       ownMax: config.events.subscriptionsMax,
       allowsLoopbackHttp: config.privateTargets !== "none",
       retryPolicy: config.events.retryPolicy,
-      announce,
+      emit,
       wakeDispatcher: wakes.wakeDispatcher,
     }),
     events: createEvents({ store, feed, clock }),
     termination,
-    revocation: createRevocation({ store, termination, clock, announce }),
-    inbox: createInbox({ store, clock, announce }),
+    revocation: createRevocation({ store, termination, clock, emit }),
+    inbox: createInbox({ store, clock, emit }),
   };
 }
 
 /** Kept beside the answer: one that cannot be is not worth refusing the report for. */
-function keepProgress(tasks: Tasks, announce: Announce) {
+function keepProgress(tasks: Tasks, emit: Emit) {
   return (task: Task, progress: Progress): void => {
     const { taskId } = task;
-    announce({ kind: "task.progress", taskId, done: progress.done, total: progress.total });
+    emit({ kind: "task.progress", taskId, done: progress.done, total: progress.total });
     tasks.progress(task, progress).catch((error: unknown) => {
-      announce({ kind: "internal.failed", where: `progress of task ${taskId}`, error });
+      emit({ kind: "internal.failed", where: `progress of task ${taskId}`, error });
     });
   };
 }

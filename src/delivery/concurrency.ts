@@ -1,9 +1,9 @@
 import type { CircuitBreaker } from "./circuit-breaker.ts";
-import { InFlight } from "./slots.ts";
-import type { InFlightLimits, Ticket } from "./slots.ts";
+import { Slots } from "./slots.ts";
+import type { ConcurrencyLimits, Slot } from "./slots.ts";
 
-export interface RoomNeeds {
-  readonly limits: InFlightLimits;
+export interface ConcurrencyLimiterNeeds {
+  readonly limits: ConcurrencyLimits;
   readonly breaker: CircuitBreaker;
   /** There is a place that somebody in line may wait for. */
   readonly wake: () => void;
@@ -17,14 +17,14 @@ const NOBODY: Line = new Set();
  * How many requests may be begun: within the limits, and slowly to origins that keep failing. It remembers for which places somebody
  * waits in line: nobody overtakes those, and who leaves such a place says so. Times are epoch ms.
  */
-export class Room {
-  readonly #needs: RoomNeeds;
-  readonly #inFlight: InFlight;
+export class ConcurrencyLimiter {
+  readonly #needs: ConcurrencyLimiterNeeds;
+  readonly #inFlight: Slots;
   #line: Line = "anybody";
 
-  constructor(needs: RoomNeeds) {
+  constructor(needs: ConcurrencyLimiterNeeds) {
     this.#needs = needs;
-    this.#inFlight = new InFlight(needs.limits);
+    this.#inFlight = new Slots(needs.limits);
   }
 
   /** How many more there may be in all. */
@@ -42,30 +42,30 @@ export class Room {
     return new Map([...origins].map((origin) => [origin, most(origin) - (underWay.get(origin) ?? 0)]));
   }
 
-  enter(origin: string, now: number): Ticket {
+  enter(origin: string, now: number): Slot {
     return this.#inFlight.enter(origin, now);
   }
 
   /** A place for one that has waited for its next try, to an origin that is in order; null: there is none. */
-  enterAgain(origin: string, now: number): Ticket | null {
+  enterAgain(origin: string, now: number): Slot | null {
     const isFree = !this.#needs.breaker.isSlow(origin) && this.#inFlight.hasRoomFor(origin, now);
     return isFree ? this.enter(origin, now) : null;
   }
 
   /** Likewise for one that is new, where nobody waits for that place. */
-  enterAtOnce(origin: string, now: number): Ticket | null {
+  enterAtOnce(origin: string, now: number): Slot | null {
     return this.#mayBeWaitedFor(origin) ? null : this.enterAgain(origin, now);
   }
 
   /** The request is over and its place free; what remains is to record it. */
-  answered(ticket: Ticket): void {
-    this.#inFlight.answered(ticket);
-    this.#tell(ticket);
+  answered(slot: Slot): void {
+    this.#inFlight.answered(slot);
+    this.#tell(slot);
   }
 
-  leave(ticket: Ticket): void {
-    this.#inFlight.leave(ticket);
-    this.#tell(ticket);
+  leave(slot: Slot): void {
+    this.#inFlight.leave(slot);
+    this.#tell(slot);
   }
 
   /** Somebody looks along the line, and what was known of it is out of date. */
@@ -94,7 +94,7 @@ export class Room {
     return this.#line === "anybody" || this.#line.has(origin);
   }
 
-  #tell({ origin }: Ticket): void {
+  #tell({ origin }: Slot): void {
     if (this.#mayBeWaitedFor(origin)) this.#needs.wake();
   }
 }

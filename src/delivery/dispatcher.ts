@@ -2,21 +2,21 @@ import type { BodyProfile } from "../domain/payload.ts";
 import type { DisablePolicy } from "../domain/callback-health.ts";
 import { afterAttempt } from "../domain/delivery.ts";
 import type { NextStep } from "../domain/delivery.ts";
-import { isOver } from "../domain/not-after.ts";
+import { isExpired } from "../domain/not-after.ts";
 import type { RetryPolicy } from "../domain/retry.ts";
-import type { Announce } from "../service/ports/telemetry.ts";
-import type { ClaimedDelivery, Handover, RecordedStep } from "../service/ports/delivery-store.ts";
+import type { Emit } from "../service/ports/telemetry.ts";
+import type { ClaimedDelivery, SlotReservation, RecordedStep } from "../service/ports/delivery-store.ts";
 import type { Clock, Store, WorkSource } from "../service/ports/store.ts";
 import { untilStored } from "../service/until-stored.ts";
 import type { CircuitBreaker } from "./circuit-breaker.ts";
-import { createHandover } from "./slot-reservation.ts";
-import type { InFlightLimits, Ticket } from "./slots.ts";
-import type { HttpSender } from "../service/ports/sender.ts";
-import { NearTries } from "./short-retries.ts";
+import { createSlotReservation } from "./slot-reservation.ts";
+import type { ConcurrencyLimits, Slot } from "./slots.ts";
+import type { Sender } from "../service/ports/sender.ts";
+import { ShortRetries } from "./short-retries.ts";
 import type { PostNeeds } from "./signed-request.ts";
 import { ReadyPosts } from "./ready-posts.ts";
-import { earlier, Room } from "./concurrency.ts";
-import { announceAttempt, announceExpiry, announceOrigin } from "./telemetry.ts";
+import { earlier, ConcurrencyLimiter } from "./concurrency.ts";
+import { emitAttempt, emitExpiry, emitOrigin } from "./telemetry.ts";
 
 /** When sending failed through a fault of ours, the receiver's schedule is untouched and we try again after this. */
 const OWN_FAILURE_WAIT_MS = 60_000;
@@ -26,9 +26,9 @@ const EXPIRED_PER_PASS_MAX = 500;
 export interface DispatcherNeeds extends PostNeeds {
   readonly store: Pick<
     Store,
-    "expireDeliveries" | "claimDueDeliveries" | "resumeClaim" | "recordAttempt" | "releaseClaim" | "outlook"
+    "expireDeliveries" | "claimDueDeliveries" | "resumeClaim" | "recordAttempt" | "releaseClaim" | "nextDeliveryTimes"
   >;
-  readonly sender: Pick<HttpSender, "send">;
+  readonly sender: Pick<Sender, "send">;
   readonly workSource: WorkSource;
   readonly clock: Clock;
   /** In [0, 1). */
@@ -37,9 +37,9 @@ export interface DispatcherNeeds extends PostNeeds {
   readonly retryPolicies: Readonly<Record<BodyProfile, RetryPolicy>>;
   /** When a callback is disabled for failing, by the body profile of its deliveries; null: never. */
   readonly disablePolicies: Readonly<Record<BodyProfile, DisablePolicy | null>>;
-  readonly limits: InFlightLimits;
+  readonly limits: ConcurrencyLimits;
   readonly breaker: CircuitBreaker;
-  readonly announce: Announce;
+  readonly emit: Emit;
 }
 
 /**
@@ -48,10 +48,10 @@ export interface DispatcherNeeds extends PostNeeds {
  */
 export class Dispatcher {
   readonly #needs: DispatcherNeeds;
-  readonly #room: Room;
+  readonly #room: ConcurrencyLimiter;
   readonly #underWay = new Set<Promise<void>>();
   readonly #ready: ReadyPosts;
-  readonly #near: NearTries;
+  readonly #near: ShortRetries;
   /** While a pass claims: until it has entered what it has counted places for. */
   #claiming: Promise<void> | null = null;
   /** No new attempt starts once this aborts. */
@@ -62,9 +62,9 @@ export class Dispatcher {
   constructor(needs: DispatcherNeeds) {
     this.#needs = needs;
     const { limits, breaker, workSource } = needs;
-    this.#room = new Room({ limits, breaker, wake: () => workSource.wake() });
+    this.#room = new ConcurrencyLimiter({ limits, breaker, wake: () => workSource.wake() });
     this.#ready = new ReadyPosts(needs);
-    this.#near = new NearTries(needs.clock, this.#stopping.signal);
+    this.#near = new ShortRetries(needs.clock, this.#stopping.signal);
   }
 
   start(): void {
@@ -72,9 +72,9 @@ export class Dispatcher {
   }
 
   /** For the end of a task: what it owes goes out at once where nobody waits for the same place. */
-  openHandover(): Handover {
+  openReservation(): SlotReservation {
     const { clock, workSource } = this.#needs;
-    return createHandover({
+    return createSlotReservation({
       enter: (origin) => this.#enterAtOnce(origin),
       leave: (place) => this.#room.leave(place),
       prepare: (claimed) => this.#ready.prepare(claimed, clock.now()),
@@ -91,7 +91,7 @@ export class Dispatcher {
     await this.#expire(now);
     const limit = this.#stopping.signal.aborted ? 0 : this.#room.inAll(now);
     const claimedCount = limit === 0 ? 0 : await this.#claim(limit, now);
-    const { anyDue, nextAt } = await store.outlook(now);
+    const { anyDue, nextAt } = await store.nextDeliveryTimes(now);
     this.#room.leaveInLine({ anyDue, hasMore: claimedCount < limit });
     return earlier(nextAt, this.#room.nextAt(now));
   }
@@ -107,9 +107,9 @@ export class Dispatcher {
   }
 
   async #expire(now: number): Promise<void> {
-    const { store, announce, workSource } = this.#needs;
+    const { store, emit, workSource } = this.#needs;
     const expired = await store.expireDeliveries({ now, limit: EXPIRED_PER_PASS_MAX });
-    for (const delivery of expired) announceExpiry(announce, delivery);
+    for (const delivery of expired) emitExpiry(emit, delivery);
     if (expired.length === EXPIRED_PER_PASS_MAX) workSource.wake();
   }
 
@@ -130,57 +130,57 @@ export class Dispatcher {
     }
   }
 
-  #enterAtOnce(origin: string): Ticket | null {
+  #enterAtOnce(origin: string): Slot | null {
     return this.#stopping.signal.aborted ? null : this.#room.enterAtOnce(origin, this.#needs.clock.now());
   }
 
-  /** Once stopped, what was claimed stays as it is: `reclaim` brings it back. */
-  #beginAtOnce(delivery: ClaimedDelivery, ticket: Ticket): void {
-    if (!this.#stopping.signal.aborted) return this.#begin(delivery, ticket);
+  /** Once stopped, what was claimed stays as it is: `recoverOrphans` brings it back. */
+  #beginAtOnce(delivery: ClaimedDelivery, slot: Slot): void {
+    if (!this.#stopping.signal.aborted) return this.#begin(delivery, slot);
     this.#ready.forget(delivery);
-    this.#room.leave(ticket);
+    this.#room.leave(slot);
   }
 
-  #begin(delivery: ClaimedDelivery, ticket: Ticket): void {
-    const work = this.#deliver(delivery, ticket).finally(() => {
+  #begin(delivery: ClaimedDelivery, slot: Slot): void {
+    const work = this.#deliver(delivery, slot).finally(() => {
       this.#ready.forget(delivery);
       this.#underWay.delete(work);
     });
     this.#underWay.add(work);
   }
 
-  async #deliver(delivery: ClaimedDelivery, ticket: Ticket): Promise<void> {
-    const { announce, clock, store } = this.#needs;
+  async #deliver(delivery: ClaimedDelivery, slot: Slot): Promise<void> {
+    const { emit, clock, store } = this.#needs;
     try {
-      await this.#near.run((tryNumber) => this.#try(delivery, tryNumber, tryNumber === 1 ? ticket : null));
+      await this.#near.run((tryNumber) => this.#try(delivery, tryNumber, tryNumber === 1 ? slot : null));
     } catch (error) {
-      // Left as claimed: `reclaim` brings it back, at the attempt it had come to.
+      // Left as claimed: `recoverOrphans` brings it back, at the attempt it had come to.
       if (this.#stopping.signal.aborted) return;
-      announce({ kind: "internal.failed", where: `delivery ${delivery.deliveryId}`, error });
+      emit({ kind: "internal.failed", where: `delivery ${delivery.deliveryId}`, error });
       const due = clock.now() + OWN_FAILURE_WAIT_MS;
-      const needs = { clock, announce, where: "release", signal: this.#stopping.signal };
+      const needs = { clock, emit, where: "release", signal: this.#stopping.signal };
       await untilStored(() => store.releaseClaim(delivery, due), needs);
       this.#needs.workSource.wake();
     }
   }
 
   /** `claimed`: the place it was claimed for, on the first try. Returns the wait for which the claim is kept; null: it is settled, withdrawn or parked. */
-  async #try(delivery: ClaimedDelivery, tryNumber: number, claimed: Ticket | null): Promise<number | null> {
+  async #try(delivery: ClaimedDelivery, tryNumber: number, claimed: Slot | null): Promise<number | null> {
     const { store, clock } = this.#needs;
-    const ticket = claimed ?? (await this.#enterAgain(delivery.origin));
-    if (ticket === null) return this.#giveBack(delivery);
+    const slot = claimed ?? (await this.#enterAgain(delivery.origin));
+    if (slot === null) return this.#giveBack(delivery);
     try {
       if (claimed === null && !(await store.resumeClaim(delivery))) return this.#leaveToOthers();
       // Its time was over while it waited for room or for the claim's commit: given back, it is ended by the next pass.
-      if (isOver(delivery.notAfter, clock.now())) return await this.#giveBack(delivery);
-      return await this.#attempt(delivery, delivery.attemptCount + tryNumber, ticket);
+      if (isExpired(delivery.notAfter, clock.now())) return await this.#giveBack(delivery);
+      return await this.#attempt(delivery, delivery.attemptCount + tryNumber, slot);
     } finally {
-      this.#room.leave(ticket);
+      this.#room.leave(slot);
     }
   }
 
   /** Its place was free for others over the wait. If they still need it (null), it waits in line like everybody, where it costs nothing. */
-  async #enterAgain(origin: string): Promise<Ticket | null> {
+  async #enterAgain(origin: string): Promise<Slot | null> {
     while (this.#claiming !== null) await this.#claiming;
     return this.#room.enterAgain(origin, this.#needs.clock.now());
   }
@@ -199,14 +199,14 @@ export class Dispatcher {
   }
 
   /** One request and its record. Returns the wait for which the claim is kept, or null when it is given up. */
-  async #attempt(delivery: ClaimedDelivery, number: number, ticket: Ticket): Promise<number | null> {
-    const { clock, store, announce, retryPolicies, random } = this.#needs;
+  async #attempt(delivery: ClaimedDelivery, number: number, slot: Slot): Promise<number | null> {
+    const { clock, store, emit, retryPolicies, random } = this.#needs;
     const startedAt = clock.now();
     const { identity, post } = this.#ready.take(delivery, startedAt);
-    announce({ kind: "delivery.sending", attempt: number, ...identity });
+    emit({ kind: "delivery.sending", attempt: number, ...identity });
     const outcome = await this.#needs.sender.send(post, this.#cuttingOff.signal);
     // Others may be sent while this one is recorded.
-    this.#room.answered(ticket);
+    this.#room.answered(slot);
     const endedAt = clock.now();
     const durationMs = Math.max(0, endedAt - startedAt);
     const { notAfter, callback } = delivery;
@@ -221,16 +221,16 @@ export class Dispatcher {
       retryPolicies[delivery.profile],
       random,
     );
-    announceOrigin(announce, delivery.origin, this.#needs.breaker.record(delivery.origin, outcome, endedAt));
+    emitOrigin(emit, delivery.origin, this.#needs.breaker.record(delivery.origin, outcome, endedAt));
     const step = this.#recordedStep(delivery.origin, next, endedAt);
     const { deliveryId, claim } = delivery;
     const disablePolicy = this.#needs.disablePolicies[delivery.profile];
     const recorded = await untilStored(
       () => store.recordAttempt({ deliveryId, claim, startedAt, durationMs, outcome, step, disablePolicy }),
-      { clock, announce, where: "recordAttempt", signal: this.#cuttingOff.signal },
+      { clock, emit, where: "recordAttempt", signal: this.#cuttingOff.signal },
     );
     if (recorded === null) return null;
-    announceAttempt(announce, identity, { callbackId: callback.id, number, durationMs, outcome, next, recorded });
+    emitAttempt(emit, identity, { callbackId: callback.id, number, durationMs, outcome, next, recorded });
     const keepsClaim = recorded.claimHeld && recorded.isHeld !== true && recorded.isDueAgain !== true;
     if (keepsClaim && step.status === "pending" && step.keepClaim) return step.nextAttemptAt - endedAt;
     const isQuiet = step.status !== "pending" && recorded.isDueAgain !== true && recorded.callbackChange === undefined;
@@ -241,7 +241,7 @@ export class Dispatcher {
 
   #recordedStep(origin: string, next: NextStep, now: number): RecordedStep {
     if (next.status !== "pending") return next;
-    const keepClaim = this.#near.isNear(next.waitMs) && !this.#needs.breaker.isSlow(origin);
+    const keepClaim = this.#near.isShort(next.waitMs) && !this.#needs.breaker.isSlow(origin);
     return { status: "pending", nextAttemptAt: now + next.waitMs, keepClaim };
   }
 }

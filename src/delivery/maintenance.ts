@@ -1,7 +1,7 @@
 import type { PruneCursor, RemovedRows } from "../service/ports/maintenance-store.ts";
 import { EventsError } from "../domain/events-error.ts";
 import { endpointFaultOf } from "../domain/subscription.ts";
-import type { Announce } from "../service/ports/telemetry.ts";
+import type { Emit } from "../service/ports/telemetry.ts";
 import type { Clock, Store, WorkSource } from "../service/ports/store.ts";
 import type { EndedSubscription } from "../service/ports/subscription-store.ts";
 import type { Termination } from "../service/termination.ts";
@@ -14,13 +14,13 @@ const CALLBACKS_PER_STEP = 200;
 const STEP_PAUSE_MS = 20;
 const LOOK_AGAIN_MS = 3_600_000;
 
-export interface JanitorNeeds {
-  readonly store: Pick<Store, "pruneHistory" | "pruneSubscriptions" | "sealSecrets">;
+export interface MaintenanceNeeds {
+  readonly store: Pick<Store, "pruneHistory" | "pruneSubscriptions" | "reencryptSecrets">;
   readonly workSource: WorkSource;
   readonly clock: Clock;
   /** How long history is kept after a task's end; null: for ever. */
   readonly retentionMs: number | null;
-  readonly announce: Announce;
+  readonly emit: Emit;
   readonly termination: Pick<Termination, "tell" | "stop">;
 }
 
@@ -28,12 +28,12 @@ export interface JanitorNeeds {
  * Keeps house, in small steps with room for other work between them: secrets that are in clear or under an older key are encrypted under
  * the newest, once after each start; history that is older than the retention is removed.
  */
-export class Janitor {
-  readonly #needs: JanitorNeeds;
+export class Maintenance {
+  readonly #needs: MaintenanceNeeds;
   readonly #stopping = new AbortController();
   #areSecretsSealed = false;
 
-  constructor(needs: JanitorNeeds) {
+  constructor(needs: MaintenanceNeeds) {
     this.#needs = needs;
   }
 
@@ -44,7 +44,7 @@ export class Janitor {
   /** Does all there is to do, and returns when to look again (epoch ms; null: never). Stopping ends it after its step. */
   async pass(): Promise<number | null> {
     const { clock, retentionMs } = this.#needs;
-    if (!this.#areSecretsSealed) await this.#sealSecrets();
+    if (!this.#areSecretsSealed) await this.#reencryptSecrets();
     if (retentionMs === null) return null;
     await this.#prune(clock.now() - retentionMs);
     return clock.now() + LOOK_AGAIN_MS;
@@ -56,21 +56,21 @@ export class Janitor {
     await this.#needs.workSource.stop();
   }
 
-  async #sealSecrets(): Promise<void> {
-    const { clock, store, announce } = this.#needs;
+  async #reencryptSecrets(): Promise<void> {
+    const { clock, store, emit } = this.#needs;
     let [sealed, unreadable] = [0, 0];
     while (!this.#stopping.signal.aborted && !this.#areSecretsSealed) {
-      const step = await store.sealSecrets({ limit: CALLBACKS_PER_STEP });
+      const step = await store.reencryptSecrets({ limit: CALLBACKS_PER_STEP });
       sealed += step.sealed;
       unreadable += step.unreadable;
       this.#areSecretsSealed = step.isDone;
       if (!step.isDone) await clock.sleep(STEP_PAUSE_MS, this.#stopping.signal);
     }
-    if (sealed + unreadable > 0) announce({ kind: "secrets.sealed", sealed, unreadable });
+    if (sealed + unreadable > 0) emit({ kind: "secrets.sealed", sealed, unreadable });
   }
 
   async #prune(before: number): Promise<void> {
-    const { clock, store, announce } = this.#needs;
+    const { clock, store, emit } = this.#needs;
     const startedAt = clock.now();
     const removed = { tasks: 0, callbacks: 0, events: 0, deliveries: 0, attempts: 0 };
     try {
@@ -85,7 +85,7 @@ export class Janitor {
     } finally {
       // Also of a pass that failed half-way: what its steps removed is gone.
       if (removed.tasks + removed.callbacks > 0)
-        announce({ kind: "history.pruned", before, durationMs: clock.now() - startedAt, ...removed });
+        emit({ kind: "history.pruned", before, durationMs: clock.now() - startedAt, ...removed });
     }
   }
 
@@ -106,8 +106,8 @@ export class Janitor {
 
   /** Behind what the janitor does: receivers that have failed for so long may be slow to fail again. */
   #tellOf(givenUp: readonly EndedSubscription[]): void {
-    const { announce, termination } = this.#needs;
-    for (const { id } of givenUp) announce({ kind: "subscription.ended", subscriptionId: id, why: "given up" });
+    const { emit, termination } = this.#needs;
+    for (const { id } of givenUp) emit({ kind: "subscription.ended", subscriptionId: id, why: "given up" });
     void termination.tell(givenUp, ({ lastError }) => {
       const reason = lastError === null ? "timeout" : endpointFaultOf(lastError);
       return new EventsError("CallbackEndpointError", { reason });

@@ -2,7 +2,7 @@ import pRetry from "p-retry";
 import type { Clock } from "../service/ports/store.ts";
 
 /** A wait up to this long keeps the claim; a longer one is parked in the store, where it costs no memory. */
-const NEAR_WAIT_MS = 2000;
+const SHORT_WAIT_MS = 2000;
 /** Claims kept over a near wait, at most: each holds a promise and a timer. Beyond it near waits are parked as well. */
 const KEPT_CLAIMS_MAX = 1000;
 
@@ -18,7 +18,7 @@ class RetrySoon extends Error {
 }
 
 /** The tries of deliveries that are near in time: the claim is kept over the waits between them. */
-export class NearTries {
+export class ShortRetries {
   readonly #clock: Clock;
   /** No try starts once this aborts. */
   readonly #stopping: AbortSignal;
@@ -29,8 +29,8 @@ export class NearTries {
     this.#stopping = stopping;
   }
 
-  isNear(waitMs: number): boolean {
-    return waitMs <= NEAR_WAIT_MS && this.#keptClaims < KEPT_CLAIMS_MAX;
+  isShort(waitMs: number): boolean {
+    return waitMs <= SHORT_WAIT_MS && this.#keptClaims < KEPT_CLAIMS_MAX;
   }
 
   /** Calls `one` with the number of the try, from 1, until it returns null instead of the wait before the next. Rejects when it is stopped in a wait. */

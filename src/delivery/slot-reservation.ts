@@ -1,18 +1,18 @@
-import type { ClaimedDelivery, Handover } from "../service/ports/delivery-store.ts";
-import type { Ticket } from "./slots.ts";
+import type { ClaimedDelivery, SlotReservation } from "../service/ports/delivery-store.ts";
+import type { Slot } from "./slots.ts";
 
-export interface HandoverNeeds {
+export interface SlotReservationNeeds {
   /** A place for one more to this origin; null: it has to wait in line. */
-  readonly enter: (origin: string) => Ticket | null;
-  readonly leave: (place: Ticket) => void;
+  readonly enter: (origin: string) => Slot | null;
+  readonly leave: (place: Slot) => void;
   readonly prepare: (claimed: readonly ClaimedDelivery[]) => void;
-  readonly begin: (delivery: ClaimedDelivery, place: Ticket) => void;
+  readonly begin: (delivery: ClaimedDelivery, place: Slot) => void;
   readonly wake: () => void;
 }
 
 /** Of one task's end: see the port. */
-export function createHandover({ enter, leave, prepare, begin, wake }: HandoverNeeds): Handover {
-  let places: Ticket[] = [];
+export function createSlotReservation({ enter, leave, prepare, begin, wake }: SlotReservationNeeds): SlotReservation {
+  let places: Slot[] = [];
   let claimed: readonly ClaimedDelivery[] = [];
 
   function giveBack(): void {
@@ -23,7 +23,7 @@ export function createHandover({ enter, leave, prepare, begin, wake }: HandoverN
 
   return {
     restart: giveBack,
-    takePlace(origin) {
+    reserve(origin) {
       const place = enter(origin);
       if (place !== null) places.push(place);
       return place !== null;

@@ -1,5 +1,5 @@
 /** How many requests may be under way. */
-export interface InFlightLimits {
+export interface ConcurrencyLimits {
   /** Of those that were begun within the last tenth of a second: 32 to 64 is the sweet spot on two cores (measured; more is slower). */
   readonly total: number;
   /** To one origin, so that a slow receiver cannot hold all of them. */
@@ -12,7 +12,7 @@ const WAITING_MS = 100;
 const ALL_PER_TOTAL = 8;
 
 /** One request under way. */
-export interface Ticket {
+export interface Slot {
   readonly origin: string;
 }
 
@@ -20,15 +20,15 @@ export interface Ticket {
  * Counts the requests under way, in all and for each origin, and the answers that are being recorded: a store that is slow or down
  * slows new requests to a halt. Nobody waits in here: what has no room waits in the store.
  */
-export class InFlight {
-  readonly #limits: InFlightLimits;
+export class Slots {
+  readonly #limits: ConcurrencyLimits;
   readonly #perOrigin = new Map<string, number>();
   /** When each was begun, the oldest first. */
-  readonly #busy = new Map<Ticket, number>();
-  readonly #waiting = new Set<Ticket>();
-  readonly #answered = new Set<Ticket>();
+  readonly #busy = new Map<Slot, number>();
+  readonly #waiting = new Set<Slot>();
+  readonly #answered = new Set<Slot>();
 
-  constructor(limits: InFlightLimits) {
+  constructor(limits: ConcurrencyLimits) {
     this.#limits = limits;
   }
 
@@ -55,36 +55,36 @@ export class InFlight {
     return this.room(now) > 0 && (this.#perOrigin.get(origin) ?? 0) < this.#limits.perOrigin;
   }
 
-  enter(origin: string, now: number): Ticket {
-    const ticket = { origin };
-    this.#busy.set(ticket, now);
+  enter(origin: string, now: number): Slot {
+    const slot = { origin };
+    this.#busy.set(slot, now);
     this.#perOrigin.set(origin, (this.#perOrigin.get(origin) ?? 0) + 1);
-    return ticket;
+    return slot;
   }
 
   /** The request is over and its place free; what remains is to record it. */
-  answered(ticket: Ticket): void {
-    this.#leaveOrigin(ticket);
-    this.#answered.add(ticket);
+  answered(slot: Slot): void {
+    this.#leaveOrigin(slot);
+    this.#answered.add(slot);
   }
 
-  leave(ticket: Ticket): void {
-    if (!this.#answered.delete(ticket)) this.#leaveOrigin(ticket);
+  leave(slot: Slot): void {
+    if (!this.#answered.delete(slot)) this.#leaveOrigin(slot);
   }
 
-  #leaveOrigin(ticket: Ticket): void {
-    const { origin } = ticket;
-    if (!this.#busy.delete(ticket)) this.#waiting.delete(ticket);
+  #leaveOrigin(slot: Slot): void {
+    const { origin } = slot;
+    if (!this.#busy.delete(slot)) this.#waiting.delete(slot);
     const left = (this.#perOrigin.get(origin) ?? 1) - 1;
     if (left === 0) this.#perOrigin.delete(origin);
     else this.#perOrigin.set(origin, left);
   }
 
   #letWait(now: number): void {
-    for (const [ticket, begunAt] of this.#busy) {
+    for (const [slot, begunAt] of this.#busy) {
       if (begunAt + WAITING_MS > now) return;
-      this.#busy.delete(ticket);
-      this.#waiting.add(ticket);
+      this.#busy.delete(slot);
+      this.#waiting.add(slot);
     }
   }
 }

@@ -1,6 +1,6 @@
 import type { Outcome } from "../domain/attempt.ts";
 import type { NextStep } from "../domain/delivery.ts";
-import type { Announce, DeliveryIdentity } from "../service/ports/telemetry.ts";
+import type { Emit, DeliveryIdentity } from "../service/ports/telemetry.ts";
 import type { CallbackChange } from "../service/ports/callback-store.ts";
 import type { ClaimedDelivery, ExpiredDelivery, RecordAttemptResult } from "../service/ports/delivery-store.ts";
 import type { Change } from "./circuit-breaker.ts";
@@ -21,10 +21,10 @@ export interface RecordedAttempt {
   readonly recorded: RecordAttemptResult;
 }
 
-export function announceAttempt(announce: Announce, identity: DeliveryIdentity, attempt: RecordedAttempt): void {
+export function emitAttempt(emit: Emit, identity: DeliveryIdentity, attempt: RecordedAttempt): void {
   const { number, durationMs, next, recorded } = attempt;
   const { statusCode, error } = attempt.outcome;
-  announce({
+  emit({
     kind: "delivery.attempted",
     attempt: number,
     durationMs,
@@ -33,13 +33,13 @@ export function announceAttempt(announce: Announce, identity: DeliveryIdentity, 
     waitMs: next.status === "pending" ? next.waitMs : null,
     ...identity,
   });
-  if (recorded.eventSettled) announceSettled(announce, identity);
-  if (recorded.callbackChange !== undefined) announceCallback(announce, identity, attempt, recorded.callbackChange);
+  if (recorded.eventSettled) emitSettled(emit, identity);
+  if (recorded.callbackChange !== undefined) emitCallback(emit, identity, attempt, recorded.callbackChange);
 }
 
 /** The attempt has disabled its callback, or brought it back. */
-function announceCallback(
-  announce: Announce,
+function emitCallback(
+  emit: Emit,
   { taskId, clientId }: DeliveryIdentity,
   { callbackId, outcome: { error } }: RecordedAttempt,
   change: CallbackChange,
@@ -47,27 +47,27 @@ function announceCallback(
   const callback = { callbackId, taskId, clientId };
   if (change.status === "active") {
     const { resumedCount } = change;
-    announce({ kind: "callback.enabled", ...callback, resumedCount });
+    emit({ kind: "callback.enabled", ...callback, resumedCount });
   } else {
     const { reason, failingSince, heldCount } = change;
-    announce({ kind: "callback.disabled", ...callback, reason, failingSince, error, heldCount });
+    emit({ kind: "callback.disabled", ...callback, reason, failingSince, error, heldCount });
   }
 }
 
-export function announceExpiry(announce: Announce, expired: ExpiredDelivery): void {
+export function emitExpiry(emit: Emit, expired: ExpiredDelivery): void {
   const { deliveryId, eventId, event, taskId, clientId, url, attemptCount, eventSettled } = expired;
   const identity = { deliveryId, eventId, event, taskId, clientId, url: urlToTell(new URL(url)) };
-  announce({ kind: "delivery.expired", attempts: attemptCount, ...identity });
-  if (eventSettled) announceSettled(announce, identity);
+  emit({ kind: "delivery.expired", attempts: attemptCount, ...identity });
+  if (eventSettled) emitSettled(emit, identity);
 }
 
 /** Of progress there is always more to tell. */
-function announceSettled(announce: Announce, { eventId, event, taskId }: DeliveryIdentity): void {
-  if (event !== "task_progress") announce({ kind: "event.settled", eventId, taskId });
+function emitSettled(emit: Emit, { eventId, event, taskId }: DeliveryIdentity): void {
+  if (event !== "task_progress") emit({ kind: "event.settled", eventId, taskId });
 }
 
-export function announceOrigin(announce: Announce, origin: string, change: Change): void {
-  if (change !== null) announce({ kind: change === "slowed" ? "origin.slowed" : "origin.recovered", origin });
+export function emitOrigin(emit: Emit, origin: string, change: Change): void {
+  if (change !== null) emit({ kind: change === "slowed" ? "origin.slowed" : "origin.recovered", origin });
 }
 
 /** A URL's query may hold a token, so it is left out. */

@@ -1,7 +1,7 @@
 import type { Attempt, Outcome } from "./attempt.ts";
 import type { EventType } from "./event.ts";
-import { waitWithin } from "./not-after.ts";
-import { waitAskedFor } from "./retry-after.ts";
+import { clampToDeadline } from "./not-after.ts";
+import { retryAfterMs } from "./retry-after.ts";
 import { waitAfter } from "./retry.ts";
 import type { RetryPolicy } from "./retry.ts";
 
@@ -61,7 +61,7 @@ export function afterAttempt(attempt: AttemptMade, policy: RetryPolicy, random: 
   const wantedMs = isFinal ? null : waitFor(attempt, policy, random);
   if (wantedMs === null) return { status: "exhausted", disablesCallback: false };
   const notAfter = attempt.isToSubscription ? null : attempt.notAfter;
-  const waitMs = waitWithin(notAfter, wantedMs, attempt.endedAt);
+  const waitMs = clampToDeadline(notAfter, wantedMs, attempt.endedAt);
   if (waitMs === null) return { status: "exhausted", disablesCallback: false, reason: "not_after" };
   return { status: "pending", waitMs };
 }
@@ -70,5 +70,5 @@ export function afterAttempt(attempt: AttemptMade, policy: RetryPolicy, random: 
 function waitFor({ number, outcome, endedAt }: AttemptMade, policy: RetryPolicy, random: () => number): number | null {
   const scheduledMs = waitAfter(policy, number, random);
   if (scheduledMs === null || outcome.statusCode === null || outcome.retryAfter === undefined) return scheduledMs;
-  return Math.max(scheduledMs, waitAskedFor(outcome.retryAfter, endedAt));
+  return Math.max(scheduledMs, retryAfterMs(outcome.retryAfter, endedAt));
 }

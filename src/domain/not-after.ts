@@ -25,7 +25,7 @@ export function parseNotAfter(text: string, now: number): number {
 }
 
 /** Whether it is too late to begin an attempt. */
-export function isOver(notAfter: number | null, now: number): boolean {
+export function isExpired(notAfter: number | null, now: number): boolean {
   return notAfter !== null && now >= notAfter;
 }
 
@@ -33,7 +33,7 @@ export function isOver(notAfter: number | null, now: number): boolean {
  * How the schedule compresses to fit: a wait that ends before not_after stays as it is, one that would end after it is shortened so
  * that a last attempt still falls before it, and when too little time is left for that there is none (null).
  */
-export function waitWithin(notAfter: number | null, waitMs: number, now: number): number | null {
+export function clampToDeadline(notAfter: number | null, waitMs: number, now: number): number | null {
   if (notAfter === null) return waitMs;
   const leftMs = notAfter - now;
   const shortenedMs = leftMs - LAST_ATTEMPT_LEAD_MS;

@@ -18,7 +18,7 @@ export interface BodyFormat {
 }
 
 /** Whom it is written for. */
-export interface Addressee {
+export interface Recipient {
   readonly clientId: string;
   /** The name that was subscribed to; null for callbacks that are no subscription. */
   readonly eventName: EventName | null;
@@ -41,7 +41,7 @@ const MESSAGES: Record<EventType, string> = {
   task_progress: "⏳ Task in progress",
 };
 
-const RENDERERS: Record<BodyProfile, (event: Event, addressee: Addressee) => object> = {
+const RENDERERS: Record<BodyProfile, (event: Event, addressee: Recipient) => object> = {
   standard: standardBody,
   cloudevents: cloudEventBody,
   "mcp-events": subscriptionBody,
@@ -51,7 +51,7 @@ const RENDERERS: Record<BodyProfile, (event: Event, addressee: Addressee) => obj
  * The exact text that is signed and sent (contract.md, "The POST"). Pure: the same arguments give the same bytes for ever, so a
  * change of shape is a new profile version, never an edit of this one.
  */
-export function renderBody(event: Event, addressee: Addressee, { profile, profileVersion }: BodyFormat): string {
+export function renderBody(event: Event, addressee: Recipient, { profile, profileVersion }: BodyFormat): string {
   if (profileVersion !== BODY_PROFILE_VERSION)
     throw new Error(`This version cannot write version ${profileVersion} of the body profile ${profile}.`);
   return JSON.stringify(RENDERERS[profile](event, addressee));
@@ -61,11 +61,11 @@ export function contentTypeOf(profile: BodyProfile): string {
   return profile === "cloudevents" ? "application/cloudevents+json" : "application/json";
 }
 
-function standardBody(event: Event, addressee: Addressee): Told {
+function standardBody(event: Event, addressee: Recipient): Told {
   return { type: event.type, timestamp: timeOf(event), data: dataFor(event, addressee) };
 }
 
-function cloudEventBody(event: Event, addressee: Addressee): object {
+function cloudEventBody(event: Event, addressee: Recipient): object {
   return inCloudEvent(event.id, standardBody(event, addressee));
 }
 
@@ -82,12 +82,12 @@ function inCloudEvent(id: string, { type, timestamp, data }: Told): object {
   };
 }
 
-function subscriptionBody(event: Event, { eventName, cursor }: Addressee): object {
+function subscriptionBody(event: Event, { eventName, cursor }: Recipient): object {
   if (event.type === "task_progress") throw new Error("Subscriptions hear of ends alone.");
   return { ...occurrenceOf(event, eventName ?? event.type), cursor };
 }
 
-function dataFor(event: Event, { clientId }: Addressee): object {
+function dataFor(event: Event, { clientId }: Recipient): object {
   const { task_id, started_by, status, ...told } = event.data;
   const message = MESSAGES[event.type];
   const end = event.type === "task_progress" ? {} : { completed_at: timeOf(event) };
@@ -99,7 +99,7 @@ function timeOf(event: Event): string {
 }
 
 /** What a receiver is tried with; null: it is not registered yet. */
-export type Tried = {
+export type TestTarget = {
   readonly id: string;
   readonly taskId: string | null;
   readonly clientId: string;
@@ -107,7 +107,7 @@ export type Tried = {
 } | null;
 
 /** A POST that tells of no task, in the format of the callback's deliveries. `id`: its `webhook-id`. `now`: epoch ms. */
-export function renderTestBody(id: string, callback: Tried, now: number): string {
+export function renderTestBody(id: string, callback: TestTarget, now: number): string {
   const data = {
     callback_id: callback?.id ?? null,
     task_id: callback?.taskId ?? null,

@@ -23,7 +23,7 @@ export function parseRetryAfter(value: string): RetryAfter | null {
 }
 
 /** How long the receiver asks us to wait, judged at `now` (epoch ms) by our own clock: from 0 to RETRY_AFTER_MS_MAX. */
-export function waitAskedFor(retryAfter: RetryAfter, now: number): number {
+export function retryAfterMs(retryAfter: RetryAfter, now: number): number {
   const waitMs = "afterMs" in retryAfter ? retryAfter.afterMs : retryAfter.atMs - now;
   return Math.min(Math.max(waitMs, 0), RETRY_AFTER_MS_MAX);
 }

@@ -11,7 +11,7 @@ export type TaskStatus = "pending" | "running" | "completed" | "failed" | "cance
  * handler: a handler in this process. worker: somebody outside, who claims it over HTTP and has it on a lease. holder: whoever holds
  * its completion URL; it is in their hands, and so running, from its start on.
  */
-export type DoneBy = "handler" | "worker" | "holder";
+export type Executor = "handler" | "worker" | "holder";
 
 export interface Task {
   /** Internal (`tsk_…`); clients know the task by `taskId`. */
@@ -21,7 +21,7 @@ export interface Task {
   /** Who started it. */
   readonly clientId: string;
   readonly taskType: string;
-  readonly doneBy: DoneBy;
+  readonly executor: Executor;
   /** Canonical JSON text, or null when none was given. */
   readonly input: string | null;
   readonly status: TaskStatus;
@@ -66,7 +66,7 @@ export type TaskOutcome =
 export interface StartRequest {
   readonly clientId: string;
   readonly taskType: string;
-  readonly doneBy: DoneBy;
+  readonly executor: Executor;
   readonly input: string | null;
   /** Epoch ms; null: at once. */
   readonly startAfter: number | null;
@@ -86,7 +86,7 @@ export function isEnd(status: TaskStatus): status is TaskOutcome["status"] {
 /** A task that was running at so many deaths of the process in a row is not run again: it may be what killed it. */
 export const CRASHES_MAX = 5;
 /** From so many on it is a suspect: no two of them run at a time, so that the next death tells which one it is. */
-export const SUSPECT_CRASHES = 2;
+export const POISON_CRASHES = 2;
 
 export const TASK_INPUT_BYTES_MAX = 256 * 1024;
 /** Measured serialised; leaves room for the envelope in an event body of 256 KiB. */
@@ -115,8 +115,8 @@ export function isSameStart(task: StartRequest, request: StartRequest): boolean 
   );
 }
 
-export function hasCompletionUrl({ doneBy }: Pick<Task, "doneBy">): boolean {
-  return doneBy === "holder";
+export function hasCompletionUrl({ executor }: Pick<Task, "executor">): boolean {
+  return executor === "holder";
 }
 
 /** The end of a task whose handler returned `value`: completed, or failed when `value` is no JSON or over the limit. */

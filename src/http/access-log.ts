@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Announce } from "../service/ports/telemetry.ts";
+import type { Emit } from "../service/ports/telemetry.ts";
 import type { Clock } from "../service/ports/store.ts";
 
 /** What an IPv4 address begins with on a socket that takes both kinds. */
@@ -7,13 +7,13 @@ const MAPPED_IPV4 = "::ffff:";
 
 /** What the announcements of requests need. */
 export interface AccessLogNeeds {
-  readonly announce: Announce;
+  readonly emit: Emit;
   readonly clock: Pick<Clock, "now">;
 }
 
 /** One announcement for the request, when its answer is out: with the status it really got, whoever wrote the answer. */
-export function announceWhenAnswered(
-  { announce, clock }: AccessLogNeeds,
+export function emitWhenAnswered(
+  { emit, clock }: AccessLogNeeds,
   request: IncomingMessage,
   response: ServerResponse,
   path: string,
@@ -26,7 +26,7 @@ export function announceWhenAnswered(
   response.on("close", () => {
     const { statusCode: status } = response;
     const durationMs = clock.now() - startedAt;
-    announce({ kind: "http.request", remoteAddress, method, path: shownPath(path), status, durationMs });
+    emit({ kind: "http.request", remoteAddress, method, path: shownPath(path), status, durationMs });
   });
 }
 

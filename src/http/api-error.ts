@@ -1,7 +1,7 @@
 import type { RouterMiddleware } from "@koa/router";
 import { z } from "zod";
 import { DomainError, StoreUnavailable } from "../domain/errors.ts";
-import type { Announce } from "../service/ports/telemetry.ts";
+import type { Emit } from "../service/ports/telemetry.ts";
 import { shownPath } from "./access-log.ts";
 import type { Operation } from "./openapi/operation.ts";
 
@@ -47,14 +47,14 @@ export function statusOf(code: RefusalCode): number {
 }
 
 /** The same operation; whatever it throws becomes an answer of the one shape; what nobody expected is logged in full and shown as nothing. */
-export function withRefusals(operation: Operation, announce: Announce): Operation {
+export function withRefusals(operation: Operation, emit: Emit): Operation {
   const handle: RouterMiddleware = async (ctx, next) => {
     try {
       await operation.handle(ctx, next);
     } catch (error) {
       const { code, message } = refusalFor(error);
       if (code === "internal" || code === "unavailable")
-        announce({ kind: "internal.failed", where: `${ctx.method} ${shownPath(ctx.path)}`, error });
+        emit({ kind: "internal.failed", where: `${ctx.method} ${shownPath(ctx.path)}`, error });
       if (code === "unauthorized") ctx.set("WWW-Authenticate", "Bearer");
       ctx.status = STATUS_OF[code];
       ctx.body = { error: { code, message } };

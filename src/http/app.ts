@@ -27,11 +27,11 @@ export function createApp(needs: AppNeeds): RequestHandler {
 }
 
 function createKoa({ mcp, ...needs }: AppNeeds): Koa {
-  const { announce } = needs;
+  const { emit } = needs;
   const app = new Koa();
   const router = new Router();
   addRoutes(router, createOperations(needs));
-  app.use(answerErrors(announce));
+  app.use(answerErrors(emit));
   app.use(passToMcp(mcp));
   app.use(answerOAuthProbes(needs.principalOf));
   app.use(answerUnknownPaths());

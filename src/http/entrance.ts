@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createOriginPolicy } from "../runtime/origin-policy.ts";
-import { announceWhenAnswered, pathOf } from "./access-log.ts";
+import { emitWhenAnswered, pathOf } from "./access-log.ts";
 import { createGate } from "./gate.ts";
 import type { Gate } from "./gate.ts";
 import { healthOf } from "./routes/health.ts";
@@ -18,7 +18,7 @@ export function createEntrance(needs: EntranceNeeds): Gate {
     ...gate,
     handle(request, response) {
       const path = pathOf(request.url);
-      announceWhenAnswered(needs, request, response, path);
+      emitWhenAnswered(needs, request, response, path);
       // MCP judges by itself, and sooner than anything else. Elsewhere a page of any other origin is what it was: it may ask, not read.
       if (!isMcp(path) && origins.admitPage(request, response)) return;
       return isHealthCheck(request) ? answerHealth(needs, response) : gate.handle(request, response);

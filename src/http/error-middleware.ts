@@ -1,15 +1,15 @@
 import type { Middleware } from "koa";
-import type { Announce } from "../service/ports/telemetry.ts";
+import type { Emit } from "../service/ports/telemetry.ts";
 import { shownPath } from "./access-log.ts";
 import type { RefusalCode } from "./api-error.ts";
 
 /** Outermost but for the access log: whatever nobody expected is logged in full and shown as nothing. */
-export function answerErrors(announce: Announce): Middleware {
+export function answerErrors(emit: Emit): Middleware {
   return async (ctx, next) => {
     try {
       await next();
     } catch (error) {
-      announce({ kind: "internal.failed", where: `${ctx.method} ${shownPath(ctx.path)}`, error });
+      emit({ kind: "internal.failed", where: `${ctx.method} ${shownPath(ctx.path)}`, error });
       ctx.status = 500;
       ctx.body = { status: "error", message: "Internal error" };
     }

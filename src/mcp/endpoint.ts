@@ -6,8 +6,8 @@ import { acceptedBy, BOTH_TYPES } from "./protocol/accept.ts";
 import { refusedBatch } from "./protocol/batch.ts";
 import { callerOf } from "./protocol/caller.ts";
 import type { Caller } from "./protocol/caller.ts";
-import { createDoor } from "./request-guard.ts";
-import type { DoorNeeds } from "./request-guard.ts";
+import { createRequestGuard } from "./request-guard.ts";
+import type { RequestGuardNeeds } from "./request-guard.ts";
 import { isOfLegacyEra } from "./protocol/era.ts";
 import { INTERNAL_ERROR, internalError } from "./errors.ts";
 import { createEventsMethods } from "./events/methods.ts";
@@ -18,7 +18,7 @@ import { idOf, messageOf } from "./protocol/message.ts";
 import type { MessageId, ReadMessage } from "./protocol/message.ts";
 import { createMethods } from "./protocol/methods.ts";
 import { createModern } from "./protocol/modern.ts";
-import { isPlainRequest } from "./protocol/fast-path.ts";
+import { isFastPath } from "./protocol/fast-path.ts";
 import { refuse } from "./protocol/http-error.ts";
 import type { Refusal } from "./protocol/http-error.ts";
 import { createLegacyTaskMethods } from "./tasks/legacy-methods.ts";
@@ -26,7 +26,7 @@ import { createModernTaskMethods } from "./tasks/modern-methods.ts";
 import { createTools } from "./tools/registry.ts";
 import type { ToolsNeeds } from "./tools/registry.ts";
 
-export interface McpNeeds extends ToolsNeeds, DoorNeeds, EventsMethodsNeeds {
+export interface McpNeeds extends ToolsNeeds, RequestGuardNeeds, EventsMethodsNeeds {
   readonly serverInfo: { readonly name: string; readonly version: string };
 }
 
@@ -42,8 +42,8 @@ export interface Mcp {
 
 /** The MCP endpoint for both eras of the protocol, as a plain Node request handler. */
 export function createMcp(needs: McpNeeds): Mcp {
-  const { announce, serverInfo } = needs;
-  const admit = createDoor(needs);
+  const { emit, serverInfo } = needs;
+  const authenticate = createRequestGuard(needs);
   const tools = createTools(needs);
   const taskMethods = { ...needs, resultOf: tools.resultOf };
   const groups = [
@@ -51,12 +51,12 @@ export function createMcp(needs: McpNeeds): Mcp {
     createLegacyTaskMethods(taskMethods),
     createEventsMethods(needs),
   ];
-  const methods = createMethods({ tools, groups, announce });
+  const methods = createMethods({ tools, groups, emit });
   const closing = new AbortController();
   const instructions = instructionsFor(tools.names);
   const era = { methods, serverInfo, instructions, closing: closing.signal };
   const legacy = createLegacy(era);
-  const modern = createModern({ ...era, announce });
+  const modern = createModern({ ...era, emit });
 
   /** Here and below it no function is async that need not be: each costs as much as the parsing of a small message. */
   function answer(
@@ -69,7 +69,7 @@ export function createMcp(needs: McpNeeds): Mcp {
     if (read.kind === "refused") return refuse(res, read.refusal, read.id);
     if (read.kind === "batch") return serveBatch(read.messages, principal, req, res);
     const { message } = read;
-    if (isPlainRequest(req.headers, message)) return legacy.servePlain(message, principal, res);
+    if (isFastPath(req.headers, message)) return legacy.serveFastPath(message, principal, res);
     return serve(forwardedRequest(req, callerOf(principal)), res, message);
   }
 
@@ -96,7 +96,7 @@ export function createMcp(needs: McpNeeds): Mcp {
     let isRead = false;
     let id: MessageId = null;
     try {
-      const principal = admit(req, res);
+      const principal = authenticate(req, res);
       if (principal === null) return;
       const body = await readRequestBody(req);
       isRead = body.kind === "bytes";
@@ -104,7 +104,7 @@ export function createMcp(needs: McpNeeds): Mcp {
       if (read.kind === "message") id = idOf(read.message);
       await answer(read, principal, req, res);
     } catch (error) {
-      announce({ kind: "internal.failed", where: "mcp", error });
+      emit({ kind: "internal.failed", where: "mcp", error });
       if (res.headersSent) res.destroy();
       else refuse(res, INTERNAL, id);
     } finally {

@@ -7,14 +7,14 @@ import { HTTP_ERROR } from "./errors.ts";
 import { refuse } from "./protocol/http-error.ts";
 import type { Refusal } from "./protocol/http-error.ts";
 
-export interface DoorNeeds extends OriginPolicyNeeds {
+export interface RequestGuardNeeds extends OriginPolicyNeeds {
   readonly principalOf: PrincipalOf;
 }
 
 /** Who comes in, judged by the headers alone: the principal, or null when the request was refused, and answered. */
-export type Admit = (req: IncomingMessage, res: ServerResponse) => string | null;
+export type Authenticate = (req: IncomingMessage, res: ServerResponse) => string | null;
 
-export function createDoor({ principalOf, ...needs }: DoorNeeds): Admit {
+export function createRequestGuard({ principalOf, ...needs }: RequestGuardNeeds): Authenticate {
   const origins = createOriginPolicy(needs);
 
   return (req, res) => {

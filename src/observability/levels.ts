@@ -1,13 +1,13 @@
-import type { Announcement } from "../service/ports/telemetry.ts";
+import type { TelemetryEvent } from "../service/ports/telemetry.ts";
 
-export function levelOf(announcement: Announcement): "debug" | "info" | "warn" | "error" {
-  switch (announcement.kind) {
+export function levelOf(event: TelemetryEvent): "debug" | "info" | "warn" | "error" {
+  switch (event.kind) {
     case "internal.failed":
       return "error";
     case "delivery.sending":
-      return announcement.event === "task_progress" ? "debug" : "info";
+      return event.event === "task_progress" ? "debug" : "info";
     case "delivery.attempted":
-      return attemptedLevel(announcement);
+      return attemptedLevel(event);
     case "request.refused":
     case "delivery.expired":
     case "callback.disabled":
@@ -17,13 +17,13 @@ export function levelOf(announcement: Announcement): "debug" | "info" | "warn" |
     case "task.given_back":
       return "warn";
     case "secrets.sealed":
-      return announcement.unreadable > 0 ? "warn" : "info";
+      return event.unreadable > 0 ? "warn" : "info";
     case "subscription.refused":
     case "upstream.unavailable":
     case "upstream.ended":
       return "warn";
     case "upstream.started":
-      return announcement.left.length > 0 ? "warn" : "info";
+      return event.left.length > 0 ? "warn" : "info";
     case "upstream.said":
     case "callback.registered":
     case "subscription.refreshed":
@@ -32,9 +32,9 @@ export function levelOf(announcement: Announcement): "debug" | "info" | "warn" |
     case "tool.arguments_ignored":
       return "debug";
     case "task.said":
-      return announcement.level;
+      return event.level;
     case "callback.tested":
-      return announcement.error === null ? "info" : "warn";
+      return event.error === null ? "info" : "warn";
     case "callback.enabled":
     case "callback.removed":
     case "deliveries.redelivered":
@@ -57,7 +57,7 @@ export function levelOf(announcement: Announcement): "debug" | "info" | "warn" |
 function attemptedLevel({
   event,
   next,
-}: Extract<Announcement, { kind: "delivery.attempted" }>): "debug" | "info" | "warn" {
+}: Extract<TelemetryEvent, { kind: "delivery.attempted" }>): "debug" | "info" | "warn" {
   if (event === "task_progress" && (next === "delivered" || next === "withdrawn")) return "debug";
   return next === "delivered" ? "info" : "warn";
 }

@@ -1,88 +1,86 @@
-import type { Announcement } from "../service/ports/telemetry.ts";
+import type { TelemetryEvent } from "../service/ports/telemetry.ts";
 import { subscriptionLine } from "./subscription-lines.ts";
 import { upstreamLines } from "./upstream-lines.ts";
 
-type Of<Kind extends Announcement["kind"]> = Extract<Announcement, { kind: Kind }>;
+type Of<Kind extends TelemetryEvent["kind"]> = Extract<TelemetryEvent, { kind: Kind }>;
 
 /** The lines of the `pretty` format (contract.md, "Log lines of the demo flow"). */
-export function linesOf(announcement: Announcement): readonly string[] {
-  switch (announcement.kind) {
+export function linesOf(event: TelemetryEvent): readonly string[] {
+  switch (event.kind) {
     case "task.started":
-      return [`▶️ Task ${announcement.taskId} started by ${announcement.clientId}`];
+      return [`▶️ Task ${event.taskId} started by ${event.clientId}`];
     case "callback.registered":
-      return [`📝 Callback registered by ${announcement.clientId} for task ${announcement.taskId}`];
+      return [`📝 Callback registered by ${event.clientId} for task ${event.taskId}`];
     case "callback.enabled":
-      return [enabledLine(announcement)];
+      return [enabledLine(event)];
     case "callback.disabled":
-      return [disabledLine(announcement)];
+      return [disabledLine(event)];
     case "callback.removed":
-      return [`🗑️ Callback of ${announcement.clientId} removed, ${announcement.cancelledCount} deliveries cancelled`];
+      return [`🗑️ Callback of ${event.clientId} removed, ${event.cancelledCount} deliveries cancelled`];
     case "callback.tested":
-      return [testedLine(announcement)];
+      return [testedLine(event)];
     case "deliveries.redelivered":
-      return [`🔁 Sending ${announcement.count} deliveries again, as asked`];
+      return [`🔁 Sending ${event.count} deliveries again, as asked`];
     case "task.running":
-      return [`🔨 Processing callback task ${announcement.taskId}...`];
+      return [`🔨 Processing callback task ${event.taskId}...`];
     case "task.retrying":
       return [
-        `⚠️ Run ${announcement.runCount} of task ${announcement.taskId} failed: ${shortened(announcement.error)}, next run in ${Math.round(announcement.waitMs / 1000)} s`,
+        `⚠️ Run ${event.runCount} of task ${event.taskId} failed: ${shortened(event.error)}, next run in ${Math.round(event.waitMs / 1000)} s`,
       ];
     case "task.said":
-      return [`💬 ${announcement.taskId}: ${shortened(announcement.message)}`];
+      return [`💬 ${event.taskId}: ${shortened(event.message)}`];
     case "task.finished":
-      return finishedLines(announcement);
+      return finishedLines(event);
     case "task.progress":
-      return [`📈 Task ${announcement.taskId} is at ${announcement.done} of ${announcement.total ?? "?"}`];
+      return [`📈 Task ${event.taskId} is at ${event.done} of ${event.total ?? "?"}`];
     case "task.lease_lost":
-      return [`⌛ Worker ${announcement.worker} was not heard of again: task ${announcement.taskId} goes to another`];
+      return [`⌛ Worker ${event.worker} was not heard of again: task ${event.taskId} goes to another`];
     case "task.given_back":
-      return [givenBackLine(announcement)];
+      return [givenBackLine(event)];
     case "delivery.sending":
-      return [`📤 Sending callback to ${announcement.clientId} at ${announcement.url}`];
+      return [`📤 Sending callback to ${event.clientId} at ${event.url}`];
     case "delivery.attempted":
-      return [attemptedLine(announcement)];
+      return [attemptedLine(event)];
     case "delivery.expired":
-      return [`❌ Gave up on callback to ${announcement.clientId} after ${announcement.attempts} attempts: not_after`];
+      return [`❌ Gave up on callback to ${event.clientId} after ${event.attempts} attempts: not_after`];
     case "event.settled":
-      return [`📞 All callbacks sent for ${announcement.taskId}`];
+      return [`📞 All callbacks sent for ${event.taskId}`];
     case "origin.slowed":
       return [
-        `🐌 ${announcement.origin} keeps failing: its callbacks wait while one probe at a time looks whether it is back`,
+        `🐌 ${event.origin} keeps failing: its callbacks wait while one probe at a time looks whether it is back`,
       ];
     case "origin.recovered":
-      return [`🩹 ${announcement.origin} answers again: its callbacks are sent as usual`];
+      return [`🩹 ${event.origin} answers again: its callbacks are sent as usual`];
     case "inbox.received":
       return [
-        `🎯 Webhook received for ${announcement.clientId}: ${shortened(announcement.type)} - ${shortened(announcement.taskId ?? "no task")}`,
+        `🎯 Webhook received for ${event.clientId}: ${shortened(event.type)} - ${shortened(event.taskId ?? "no task")}`,
       ];
     case "tool.arguments_ignored":
-      return [`🙈 ${announcement.tool}: ignored ${announcement.names.join(", ")}, which its client adds`];
+      return [`🙈 ${event.tool}: ignored ${event.names.join(", ")}, which its client adds`];
     case "work.reclaimed":
-      return [
-        `♻️ Taking up again what the last run left: ${announcement.tasks} tasks, ${announcement.deliveries} deliveries`,
-      ];
+      return [`♻️ Taking up again what the last run left: ${event.tasks} tasks, ${event.deliveries} deliveries`];
     case "http.request":
-      return [`${announcement.remoteAddress} - "${announcement.method} ${announcement.path}" ${announcement.status}`];
+      return [`${event.remoteAddress} - "${event.method} ${event.path}" ${event.status}`];
     case "request.refused":
-      return [refusedLine(announcement)];
+      return [refusedLine(event)];
     case "history.pruned":
-      return [prunedLine(announcement)];
+      return [prunedLine(event)];
     case "secrets.sealed":
-      return [sealedLine(announcement)];
+      return [sealedLine(event)];
     case "callback.secret_rotated":
-      return [rotatedLine(announcement)];
+      return [rotatedLine(event)];
     case "subscription.created":
     case "subscription.refreshed":
     case "subscription.ended":
     case "subscription.refused":
-      return [subscriptionLine(announcement)];
+      return [subscriptionLine(event)];
     case "upstream.started":
     case "upstream.unavailable":
     case "upstream.ended":
     case "upstream.said":
-      return upstreamLines(announcement);
+      return upstreamLines(event);
     case "internal.failed":
-      return `💥 Internal failure in ${announcement.where}: ${describe(announcement.error)}`.split("\n");
+      return `💥 Internal failure in ${event.where}: ${describe(event.error)}`.split("\n");
   }
 }
 

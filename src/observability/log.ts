@@ -1,6 +1,6 @@
 import { pino } from "pino";
 import type { LoggerOptions } from "pino";
-import type { Announce } from "../service/ports/telemetry.ts";
+import type { Emit } from "../service/ports/telemetry.ts";
 import { levelOf } from "./levels.ts";
 import { linesOf } from "./lines.ts";
 
@@ -15,7 +15,7 @@ export interface Ready {
 }
 
 export interface Log {
-  readonly announce: Announce;
+  readonly emit: Emit;
   ready(ready: Ready): void;
   /** One sentence for the operator about our own start and end. */
   say(message: string): void;
@@ -38,10 +38,10 @@ function createJsonLog(level: LogLevel): Log {
   // Through process.stdout and not by pino's own writing, which waits for a full disk, or dies of it.
   const logger = pino(options, process.stdout);
   return {
-    announce(announcement) {
-      const wanted = levelOf(announcement);
+    emit(event) {
+      const wanted = levelOf(event);
       if (!logger.isLevelEnabled(wanted)) return;
-      const { kind, ...fields } = announcement;
+      const { kind, ...fields } = event;
       logger[wanted](fields, kind);
     },
     ready: ({ url, port, tools }) => logger.info({ url, port, tools }, "listening"),
@@ -54,8 +54,8 @@ function createPrettyLog(level: LogLevel): Log {
   const isOn = (wanted: Exclude<LogLevel, "silent">): boolean =>
     pino.levels.values[wanted]! >= (pino.levels.values[level] ?? Infinity);
   return {
-    announce(announcement) {
-      if (isOn(levelOf(announcement))) for (const line of linesOf(announcement)) print(line);
+    emit(event) {
+      if (isOn(levelOf(event))) for (const line of linesOf(event)) print(line);
     },
     ready({ url, tools }) {
       if (!isOn("info")) return;

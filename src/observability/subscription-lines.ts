@@ -1,20 +1,20 @@
-import type { SubscriptionAnnouncement } from "../service/ports/subscription-store.ts";
+import type { SubscriptionTelemetry } from "../service/ports/subscription-store.ts";
 
-export function subscriptionLine(announcement: SubscriptionAnnouncement): string {
-  const { subscriptionId } = announcement;
-  switch (announcement.kind) {
+export function subscriptionLine(event: SubscriptionTelemetry): string {
+  const { subscriptionId } = event;
+  switch (event.kind) {
     case "subscription.created":
-      return `🔔 Subscription ${subscriptionId} to ${whatOf(announcement)}${untilOf(announcement)}`;
+      return `🔔 Subscription ${subscriptionId} to ${whatOf(event)}${untilOf(event)}`;
     case "subscription.refreshed":
-      return `🔄 Subscription ${subscriptionId} to ${whatOf(announcement)} refreshed${untilOf(announcement)}`;
+      return `🔄 Subscription ${subscriptionId} to ${whatOf(event)} refreshed${untilOf(event)}`;
     case "subscription.ended":
-      return `🔕 Subscription ${subscriptionId} ${announcement.why}`;
+      return `🔕 Subscription ${subscriptionId} ${event.why}`;
     case "subscription.refused":
-      return `⚠️ Subscription ${subscriptionId} refused, its URL did not pass the challenge: ${announcement.why}`;
+      return `⚠️ Subscription ${subscriptionId} refused, its URL did not pass the challenge: ${event.why}`;
   }
 }
 
-type Told = Extract<SubscriptionAnnouncement, { name: string }>;
+type Told = Extract<SubscriptionTelemetry, { name: string }>;
 
 function whatOf({ name, taskId }: Told): string {
   return taskId === null ? name : `${name} of task ${taskId}`;

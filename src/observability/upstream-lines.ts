@@ -1,19 +1,19 @@
-import type { UpstreamAnnouncement } from "../service/ports/upstream-telemetry.ts";
+import type { UpstreamTelemetry } from "../service/ports/upstream-telemetry.ts";
 
-export function upstreamLines(announcement: UpstreamAnnouncement): readonly string[] {
-  const { upstream } = announcement;
-  switch (announcement.kind) {
+export function upstreamLines(event: UpstreamTelemetry): readonly string[] {
+  const { upstream } = event;
+  switch (event.kind) {
     case "upstream.started":
       return [
-        `🔗 Upstream ${upstream} is connected: ${announcement.toolCount} of its tools are task types`,
-        ...announcement.left.map((problem) => `⚠️ Upstream ${upstream}: ${problem}`),
+        `🔗 Upstream ${upstream} is connected: ${event.toolCount} of its tools are task types`,
+        ...event.left.map((problem) => `⚠️ Upstream ${upstream}: ${problem}`),
       ];
     case "upstream.unavailable":
-      return [`⚠️ Upstream ${upstream} is not available: ${announcement.reason}; ${nextTry(announcement.waitMs)}`];
+      return [`⚠️ Upstream ${upstream} is not available: ${event.reason}; ${nextTry(event.waitMs)}`];
     case "upstream.ended":
-      return [`⚠️ Upstream ${upstream} has ended: ${announcement.reason}; ${nextTry(announcement.waitMs)}`];
+      return [`⚠️ Upstream ${upstream} has ended: ${event.reason}; ${nextTry(event.waitMs)}`];
     case "upstream.said":
-      return [`💬 Upstream ${upstream}: ${announcement.line}`];
+      return [`💬 Upstream ${upstream}: ${event.line}`];
   }
 }
 

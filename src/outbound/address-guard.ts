@@ -7,7 +7,7 @@ import { isIP } from "node:net";
 import type { TargetPolicy } from "../service/ports/store.ts";
 import { judgeAddress } from "./address-ranges.ts";
 import type { PrivateTargets } from "./address-ranges.ts";
-import { within } from "./timeout.ts";
+import { withTimeout } from "./timeout.ts";
 
 /** All addresses of a name, in the order to try them. Rejects with the resolver's own error, e.g. `code: "ENOTFOUND"`. */
 export type Resolve = (hostname: string) => Promise<readonly { address: string; family: 4 | 6 }[]>;
@@ -69,7 +69,7 @@ export function createAddressGuard({ allow, resolve = resolveBySystem }: Address
     async check(url) {
       try {
         // Patience is for names: a timer and a race cost more than to judge an address.
-        if (vetAsWritten(url.hostname) === null) await within(REGISTRATION_DNS_MS, vetAddressesOf(url.hostname));
+        if (vetAsWritten(url.hostname) === null) await withTimeout(REGISTRATION_DNS_MS, vetAddressesOf(url.hostname));
       } catch (error) {
         if (error instanceof BlockedTargetError) return { allowed: false, reason: error.reason };
       }

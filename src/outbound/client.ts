@@ -1,10 +1,10 @@
 /** Requests that tasks make: over the same guard and the same kind of connections as deliveries, and with an answer that is kept. */
 import type { Dispatcher } from "undici";
 import { onAbort } from "../runtime/abort-fanout.ts";
-import type { HttpAnswer, HttpRequester } from "../service/ports/http-client.ts";
+import type { HttpAnswer, HttpClient } from "../service/ports/http-client.ts";
 import { attemptErrorOf } from "./attempt-error.ts";
 import { createAgent } from "./sender.ts";
-import type { HttpSenderNeeds } from "./sender.ts";
+import type { SenderNeeds } from "./sender.ts";
 import { createOpenSocket, createPinnedConnect } from "./pinned-connect.ts";
 
 /** Kept of an answer's body; a longer one is cut off. */
@@ -16,14 +16,14 @@ const CONNECTING_MS_MAX = 15_000;
 /** They let whoever reads the result speak for us to that server. */
 const SECRET_ANSWER_HEADERS: ReadonlySet<string> = new Set(["set-cookie", "set-cookie2"]);
 
-export type HttpRequesterNeeds = Pick<HttpSenderNeeds, "guard" | "userAgent" | "ca" | "connect">;
+export type HttpClientNeeds = Pick<SenderNeeds, "guard" | "userAgent" | "ca" | "connect">;
 
-export interface ClosableHttpRequester extends HttpRequester {
+export interface ClosableHttpClient extends HttpClient {
   /** Cuts off what is under way. May be called twice. */
   close(): Promise<void>;
 }
 
-export function createHttpRequester({ guard, userAgent, ca, connect }: HttpRequesterNeeds): ClosableHttpRequester {
+export function createHttpClient({ guard, userAgent, ca, connect }: HttpClientNeeds): ClosableHttpClient {
   const closing = new AbortController();
   const open = connect ?? createOpenSocket({ ca, signal: closing.signal });
   const pinned = createPinnedConnect({ guard, open, timeoutMs: CONNECTING_MS_MAX });

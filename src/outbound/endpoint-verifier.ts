@@ -1,9 +1,9 @@
 /** Asks receivers for an echo, and tells them of an end: over the same guard and the same kind of connections as real deliveries. */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { endpointFaultOf } from "../domain/subscription.ts";
-import type { Challenger, ChallengeRequest, ChallengeResult } from "../service/ports/subscription-store.ts";
-import { createHttpSender } from "./sender.ts";
-import type { HttpSenderNeeds } from "./sender.ts";
+import type { EndpointVerifier, ChallengeRequest, ChallengeResult } from "../service/ports/subscription-store.ts";
+import { createSender } from "./sender.ts";
+import type { SenderNeeds } from "./sender.ts";
 
 /** Under way at once, in all: they have connections of their own, so that they neither wait for deliveries nor hold them up. */
 const UNDER_WAY_MAX = 64;
@@ -12,16 +12,16 @@ const CONNECTIONS_PER_ORIGIN = 16;
 /** A subscribe waits for it, and its client is waiting too. */
 const CHALLENGE_MS_MAX = 10_000;
 
-export type ChallengerNeeds = Omit<HttpSenderNeeds, "connectionsPerOrigin">;
+export type EndpointVerifierNeeds = Omit<SenderNeeds, "connectionsPerOrigin">;
 
-export interface ClosableChallenger extends Challenger {
+export interface ClosableEndpointVerifier extends EndpointVerifier {
   /** Cuts off what is under way. May be called twice. */
   close(): Promise<void>;
 }
 
-export function createChallenger(needs: ChallengerNeeds): ClosableChallenger {
+export function createEndpointVerifier(needs: EndpointVerifierNeeds): ClosableEndpointVerifier {
   const attemptTimeoutMs = Math.min(needs.attemptTimeoutMs, CHALLENGE_MS_MAX);
-  const sender = createHttpSender({ ...needs, attemptTimeoutMs, connectionsPerOrigin: CONNECTIONS_PER_ORIGIN });
+  const sender = createSender({ ...needs, attemptTimeoutMs, connectionsPerOrigin: CONNECTIONS_PER_ORIGIN });
   const closing = new AbortController();
   let underWay = 0;
 

@@ -5,7 +5,7 @@ import { callbackify } from "node:util";
 import { buildConnector } from "undici";
 import { onAbort } from "../runtime/abort-fanout.ts";
 import type { AddressGuard, VettedAddress } from "./address-guard.ts";
-import { TOO_SLOW, within } from "./timeout.ts";
+import { TOO_SLOW, withTimeout } from "./timeout.ts";
 
 /** Opens a connection to one of `addresses`, tried in their order; with TLS it is ready when the handshake is over. */
 export type OpenSocket = (
@@ -36,7 +36,7 @@ export function createPinnedConnect({ guard, open, timeoutMs }: PinnedConnectNee
   async function connect(target: buildConnector.Options): Promise<Socket> {
     const startedAt = performance.now();
     // A name server that never answers must not leave undici waiting on this connection for ever.
-    const addresses = await within(timeoutMs, guard.vet(target.hostname));
+    const addresses = await withTimeout(timeoutMs, guard.vet(target.hostname));
     if (addresses === TOO_SLOW) throw networkError("ETIMEDOUT", `DNS took too long for ${target.hostname}`);
     const socket = await open(target, addresses, Math.max(1, timeoutMs - (performance.now() - startedAt)));
     await requireVettedPeer(socket, guard);

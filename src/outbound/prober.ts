@@ -3,12 +3,12 @@ import { isIP } from "node:net";
 import type { Socket } from "node:net";
 import type { AttemptError } from "../domain/attempt.ts";
 import type { DiagnosisStep, DiagnosisStepName } from "../domain/diagnosis.ts";
-import type { Prober, ProbePost, ProbeResult } from "../service/ports/callback-store.ts";
+import type { ReceiverTester, ProbePost, ProbeResult } from "../service/ports/callback-store.ts";
 import type { AddressGuard } from "./address-guard.ts";
 import { attemptErrorOf } from "./attempt-error.ts";
-import { createHttpSender } from "./sender.ts";
-import type { HttpSenderNeeds } from "./sender.ts";
-import { TOO_SLOW, within } from "./timeout.ts";
+import { createSender } from "./sender.ts";
+import type { SenderNeeds } from "./sender.ts";
+import { TOO_SLOW, withTimeout } from "./timeout.ts";
 import { createOpenSocket, createPinnedConnect } from "./pinned-connect.ts";
 
 /** Probes under way at once. They have connections of their own, so that they neither wait for deliveries nor hold them up. */
@@ -18,17 +18,17 @@ const CONNECTING_MS_MAX = 10_000;
 
 const STEPS: readonly DiagnosisStepName[] = ["guard", "dns", "connect", "tls", "post", "signature"];
 
-export type ProberNeeds = Omit<HttpSenderNeeds, "connectionsPerOrigin">;
+export type ReceiverTesterNeeds = Omit<SenderNeeds, "connectionsPerOrigin">;
 
-export interface ClosableProber extends Prober {
+export interface ClosableReceiverTester extends ReceiverTester {
   /** Cuts off what is under way, which then rejects. May be called twice. */
   close(): Promise<void>;
 }
 
-export function createProber(needs: ProberNeeds): ClosableProber {
+export function createReceiverTester(needs: ReceiverTesterNeeds): ClosableReceiverTester {
   const { guard, attemptTimeoutMs, ca } = needs;
   const closing = new AbortController();
-  const sender = createHttpSender({ ...needs, connectionsPerOrigin: PROBES_MAX });
+  const sender = createSender({ ...needs, connectionsPerOrigin: PROBES_MAX });
   const open = needs.connect ?? createOpenSocket({ ca, signal: closing.signal });
   let underWay = 0;
 
@@ -48,7 +48,7 @@ export function createProber(needs: ProberNeeds): ClosableProber {
     return { outcome: { statusCode, error }, durationMs: since(startedAt) };
   }
 
-  async function diagnose(request: ProbePost, forged: ProbePost | null): Promise<readonly DiagnosisStep[]> {
+  async function diagnose(request: ProbePost, badSignature: ProbePost | null): Promise<readonly DiagnosisStep[]> {
     const url = new URL(request.url);
     const startedAt = performance.now();
     const allowedMs = Math.min(CONNECTING_MS_MAX, attemptTimeoutMs);
@@ -59,7 +59,7 @@ export function createProber(needs: ProberNeeds): ClosableProber {
     if (!hasFailed())
       found.push(url.protocol === "https:" ? await tryConnection("tls", url, leftMs()) : skipped("tls"));
     if (!hasFailed()) found.push(stepOf(await post(request)));
-    if (!hasFailed() && forged !== null) found.push(signatureStepOf(await post(forged)));
+    if (!hasFailed() && badSignature !== null) found.push(signatureStepOf(await post(badSignature)));
     return [...found, ...STEPS.slice(found.length).map(skipped)];
   }
 
@@ -86,7 +86,7 @@ export function createProber(needs: ProberNeeds): ClosableProber {
 
   return {
     post: (request) => whileThereIsRoom(() => post(request)),
-    diagnose: (request, forged) => whileThereIsRoom(() => diagnose(request, forged)),
+    diagnose: (request, badSignature) => whileThereIsRoom(() => diagnose(request, badSignature)),
     async close() {
       closing.abort(new Error("The prober is closed"));
       await sender.close();
@@ -99,7 +99,7 @@ async function judge(guard: AddressGuard, hostname: string, ms: number): Promise
   const startedAt = performance.now();
   const guardStep: DiagnosisStep = { ...skipped("guard"), status: "ok" };
   try {
-    const addresses = await within(ms, guard.vet(hostname));
+    const addresses = await withTimeout(ms, guard.vet(hostname));
     if (addresses === TOO_SLOW) return [guardStep, failed("dns", "timeout", startedAt)];
     return [guardStep, isIP(bareHost(hostname)) === 0 ? ok("dns", startedAt) : skipped("dns")];
   } catch (error) {

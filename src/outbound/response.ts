@@ -5,7 +5,7 @@ import type { AttemptError, Outcome } from "../domain/attempt.ts";
 import { parseRetryAfter } from "../domain/retry-after.ts";
 import { attemptErrorOf } from "./attempt-error.ts";
 
-export interface Exchange {
+export interface ResponseCollector {
   /** Rejects with what is not the receiver's doing: the reason of `cancel`, or a fault of our own. */
   readonly outcome: Promise<Outcome>;
   readonly handler: Dispatcher.DispatchHandler;
@@ -21,7 +21,7 @@ export const RESPONSE_EXCERPT_BYTES_MAX = 4_096;
 const RESPONSE_BYTES_MAX = 65_536;
 
 /** `keepsAnswer`: of a 2xx too. */
-export function createExchange(keepsAnswer: boolean): Exchange {
+export function createResponseCollector(keepsAnswer: boolean): ResponseCollector {
   const { promise: outcome, resolve } = Promise.withResolvers<Outcome>();
   let controller: Dispatcher.DispatchController | null = null;
   let answer: Answer | null = null;
@@ -33,15 +33,15 @@ export function createExchange(keepsAnswer: boolean): Exchange {
     isOver = true;
     resolve(answer === null ? withoutStatus() : answer.outcome());
   }
-  function endAndHangUp(withoutStatus: () => Outcome | Promise<Outcome>): void {
+  function endAndAbort(withoutStatus: () => Outcome | Promise<Outcome>): void {
     end(withoutStatus);
     controller?.abort(new Error("The attempt is over"));
   }
 
   return {
     outcome,
-    timeOut: () => endAndHangUp(() => failure("timeout")),
-    cancel: (reason) => endAndHangUp(() => Promise.reject(reason)),
+    timeOut: () => endAndAbort(() => failure("timeout")),
+    cancel: (reason) => endAndAbort(() => Promise.reject(reason)),
     handler: {
       onRequestStart(started) {
         controller = started;
@@ -53,7 +53,7 @@ export function createExchange(keepsAnswer: boolean): Exchange {
         if (statusCode >= 200) answer = createAnswer(statusCode, headers["retry-after"], keepsAnswer);
       },
       onResponseData(_, chunk) {
-        if (answer?.add(chunk) === "too long") endAndHangUp(bodyWithoutStatus);
+        if (answer?.add(chunk) === "too long") endAndAbort(bodyWithoutStatus);
       },
       onResponseEnd: () => end(bodyWithoutStatus),
       onResponseError: (_, error) => end(() => outcomeOf(error)),

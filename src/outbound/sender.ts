@@ -2,13 +2,13 @@
 import { Agent, Pool } from "undici";
 import type { buildConnector } from "undici";
 import { onAbort } from "../runtime/abort-fanout.ts";
-import type { HttpSender } from "../service/ports/sender.ts";
+import type { Sender } from "../service/ports/sender.ts";
 import type { AddressGuard } from "./address-guard.ts";
-import { createExchange } from "./response.ts";
+import { createResponseCollector } from "./response.ts";
 import { createOpenSocket, createPinnedConnect } from "./pinned-connect.ts";
 import type { OpenSocket } from "./pinned-connect.ts";
 
-export interface HttpSenderNeeds {
+export interface SenderNeeds {
   readonly guard: AddressGuard;
   readonly attemptTimeoutMs: number;
   /** Send no more than this many to an origin at once: the wait for a free connection is part of the attempt. */
@@ -35,7 +35,7 @@ const IDLE_CONNECTION_MS = 1_000;
 /** A deadline that rings later than this says that our process stood still. */
 const LATE_MS = 250;
 
-export function createHttpSender(needs: HttpSenderNeeds): HttpSender {
+export function createSender(needs: SenderNeeds): Sender {
   const { guard, attemptTimeoutMs, connectionsPerOrigin, userAgent, ca, startDeadline = startTimer } = needs;
   const closing = new AbortController();
   const open = needs.connect ?? createOpenSocket({ ca, signal: closing.signal });
@@ -47,7 +47,7 @@ export function createHttpSender(needs: HttpSenderNeeds): HttpSender {
     async send({ url, headers, body, keepsAnswer = false }, signal) {
       signal.throwIfAborted();
       const { origin, pathname, search } = url;
-      const exchange = createExchange(keepsAnswer);
+      const exchange = createResponseCollector(keepsAnswer);
       const cancel = (): void => exchange.cancel(signal.reason);
       const clearDeadline = startDeadline(attemptTimeoutMs, exchange.timeOut);
       const stopListening = onAbort(signal, cancel);

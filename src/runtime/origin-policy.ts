@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
-import type { Announce } from "../service/ports/telemetry.ts";
+import type { Emit } from "../service/ports/telemetry.ts";
 
 /** Refused names that are logged, of each header: a hostile client could send millions. */
 const LOGGED_NAMES_MAX = 50;
@@ -20,7 +20,7 @@ export interface OriginPolicyNeeds {
   readonly allowedHosts: readonly string[];
   /** Likewise for the Origin header, which only browsers send. */
   readonly allowedOrigins: readonly string[];
-  readonly announce: Announce;
+  readonly emit: Emit;
 }
 
 export interface OriginPolicy {
@@ -33,7 +33,7 @@ export interface OriginPolicy {
 }
 
 /** Which Host and Origin headers are accepted. Each name that is refused is announced once, up to a bound. */
-export function createOriginPolicy({ allowedHosts, allowedOrigins, announce }: OriginPolicyNeeds): OriginPolicy {
+export function createOriginPolicy({ allowedHosts, allowedOrigins, emit }: OriginPolicyNeeds): OriginPolicy {
   const isHost = new Set(allowedHosts.map(withoutRoot));
   const isOrigin = new Set(allowedOrigins.map(withoutRoot));
   const logged = { Host: new Set<string>(), Origin: new Set<string>() };
@@ -48,7 +48,7 @@ export function createOriginPolicy({ allowedHosts, allowedOrigins, announce }: O
     const names = logged[header];
     if (names.size < LOGGED_NAMES_MAX && !names.has(shown)) {
       names.add(shown);
-      announce({ kind: "request.refused", header, name: shown, setting, isLast: names.size === LOGGED_NAMES_MAX });
+      emit({ kind: "request.refused", header, name: shown, setting, isLast: names.size === LOGGED_NAMES_MAX });
     }
     return `Invalid ${header}: ${shown}. The operator of this server can accept it with the setting ${setting}.`;
   }

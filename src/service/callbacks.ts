@@ -2,7 +2,7 @@ import type { Callback } from "../domain/callback.ts";
 import type { DisabledReason } from "../domain/callback-health.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { EndType } from "../domain/event.ts";
-import type { Announce } from "./ports/telemetry.ts";
+import type { Emit } from "./ports/telemetry.ts";
 import type { CallbackKey, EnableCallbackResult, UnregisterCallbackResult } from "./ports/callback-store.ts";
 import type { Clock, Store, TargetPolicy } from "./ports/store.ts";
 import { prepareRegistration, refusedRegistration } from "./registration.ts";
@@ -12,7 +12,7 @@ export interface CallbacksNeeds {
   readonly store: Pick<Store, "registerCallback" | "unregisterCallback" | "enableCallback">;
   readonly clock: Pick<Clock, "now">;
   readonly targetPolicy: TargetPolicy;
-  readonly announce: Announce;
+  readonly emit: Emit;
   readonly wakeDispatcher: () => void;
 }
 
@@ -33,7 +33,7 @@ export const WHY_DISABLED: Record<DisabledReason, string> = {
   failing: "its attempts kept failing",
 };
 
-export function createCallbacks({ store, clock, targetPolicy, announce, wakeDispatcher }: CallbacksNeeds) {
+export function createCallbacks({ store, clock, targetPolicy, emit, wakeDispatcher }: CallbacksNeeds) {
   return {
     /** Registers a URL for a task that runs, has ended or does not exist yet. The same again answers the same callback. */
     async register(principal: string, request: RegisterRequest): Promise<Registered> {
@@ -44,7 +44,7 @@ export function createCallbacks({ store, clock, targetPolicy, announce, wakeDisp
       if (result.kind === "conflict" || result.kind === "limit") throw refusedRegistration(result, taskId);
       const { callback, callbackCount, ended } = result;
       if (result.kind === "registered") {
-        announce({ kind: "callback.registered", callbackId: callback.id, taskId, clientId });
+        emit({ kind: "callback.registered", callbackId: callback.id, taskId, clientId });
         if (ended !== null) wakeDispatcher();
       }
       const selected = ended !== null && callback.events.includes(ended);
@@ -58,7 +58,7 @@ export function createCallbacks({ store, clock, targetPolicy, announce, wakeDisp
       if (result === null) throw noSuchCallback("callbackId" in key ? key.callbackId : null);
       const { removedNow, cancelledCount } = result;
       const { id: callbackId, taskId, clientId } = result.callback;
-      if (removedNow) announce({ kind: "callback.removed", callbackId, taskId, clientId, cancelledCount });
+      if (removedNow) emit({ kind: "callback.removed", callbackId, taskId, clientId, cancelledCount });
       return result;
     },
 
@@ -71,7 +71,7 @@ export function createCallbacks({ store, clock, targetPolicy, announce, wakeDisp
       const { taskId, clientId } = callback;
       if (enabled !== null) {
         const { resumedCount } = enabled;
-        announce({ kind: "callback.enabled", callbackId, taskId, clientId, resumedCount });
+        emit({ kind: "callback.enabled", callbackId, taskId, clientId, resumedCount });
         if (resumedCount > 0) wakeDispatcher();
       }
       return result;

@@ -3,7 +3,7 @@ import type { DeliveryStatus } from "../domain/delivery.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { RedeliverPosition, RedeliverSelection, RedeliveryRefusal } from "./ports/callback-store.ts";
 import { noSuchCallback } from "./callbacks.ts";
-import type { Announce } from "./ports/telemetry.ts";
+import type { Emit } from "./ports/telemetry.ts";
 import type { SlowLane, SlowStay } from "./ports/delivery-store.ts";
 import type { CallbackHistory, Clock, Store } from "./ports/store.ts";
 import { bytesOfDeliveries, readPage } from "./pages.ts";
@@ -22,7 +22,7 @@ export interface DeliveriesNeeds {
   readonly store: Pick<Store, "deliveryHistory" | "callbackCount" | "redeliver">;
   readonly slowLane: Pick<SlowLane, "stayOf">;
   readonly clock: Pick<Clock, "now">;
-  readonly announce: Announce;
+  readonly emit: Emit;
   readonly wakeDispatcher: () => void;
 }
 
@@ -63,7 +63,7 @@ export interface Redelivered {
 
 export type Deliveries = ReturnType<typeof createDeliveries>;
 
-export function createDeliveries({ store, slowLane, clock, announce, wakeDispatcher }: DeliveriesNeeds) {
+export function createDeliveries({ store, slowLane, clock, emit, wakeDispatcher }: DeliveriesNeeds) {
   /** Step by step, each durable by itself: after a crash the same call finds what is left. */
   async function redeliverAll(principal: string, request: RedeliverRequest) {
     const deliveryIds: string[] = [];
@@ -109,7 +109,7 @@ export function createDeliveries({ store, slowLane, clock, announce, wakeDispatc
     /** Sends one delivery, or all that match, again: pending rows when this resolves, so that no crash forgets them. */
     async redeliver(principal: string, request: RedeliverRequest): Promise<Redelivered> {
       const { deliveryIds, passedOver, next } = await redeliverAll(principal, request);
-      if (deliveryIds.length > 0) announce({ kind: "deliveries.redelivered", count: deliveryIds.length });
+      if (deliveryIds.length > 0) emit({ kind: "deliveries.redelivered", count: deliveryIds.length });
       return { deliveryIds, passedOver, nextCursor: next === null ? null : cursorOf([next.callbackId, next.eventId]) };
     },
   };

@@ -1,18 +1,18 @@
 import type { Json } from "../domain/json.ts";
-import type { Announce } from "./ports/telemetry.ts";
+import type { Emit } from "./ports/telemetry.ts";
 import type { Received } from "./ports/inbox-store.ts";
 import type { Clock, Store } from "./ports/store.ts";
 
 export interface InboxNeeds {
   readonly store: Pick<Store, "recordReceived" | "listReceived">;
   readonly clock: Pick<Clock, "now">;
-  readonly announce: Announce;
+  readonly emit: Emit;
 }
 
 export type Inbox = ReturnType<typeof createInbox>;
 
 /** The built-in test receiver: it plays the client's webhook endpoint, so it checks no signature and trusts nothing. */
-export function createInbox({ store, clock, announce }: InboxNeeds) {
+export function createInbox({ store, clock, emit }: InboxNeeds) {
   return {
     async receive(
       clientId: string,
@@ -22,7 +22,7 @@ export function createInbox({ store, clock, announce }: InboxNeeds) {
       const taskId = taskIdOf(body);
       const receivedAt = clock.now();
       await store.recordReceived({ clientId, receivedAt, headers, body });
-      announce({ kind: "inbox.received", clientId, type, taskId });
+      emit({ kind: "inbox.received", clientId, type, taskId });
       return { taskId, receivedAt };
     },
 

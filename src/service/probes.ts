@@ -7,22 +7,22 @@ import { DomainError } from "../domain/errors.ts";
 import type { NewId } from "../domain/ids.ts";
 import { generateSecret, signatureHeaders } from "../domain/signature.ts";
 import type { SigningKey } from "../domain/signing-keys.ts";
-import type { FoundCallback, Prober, ProbePost, ProbeResult } from "./ports/callback-store.ts";
+import type { FoundCallback, ReceiverTester, ProbePost, ProbeResult } from "./ports/callback-store.ts";
 import { noSuchCallback } from "./callbacks.ts";
 import type { Callbacks } from "./callbacks.ts";
-import type { Announce } from "./ports/telemetry.ts";
+import type { Emit } from "./ports/telemetry.ts";
 import type { SlowLane } from "./ports/delivery-store.ts";
 import type { Clock, Store } from "./ports/store.ts";
 
 export interface ProbesNeeds {
   readonly store: Pick<Store, "findCallback">;
   readonly callbacks: Pick<Callbacks, "enable">;
-  readonly prober: Prober;
+  readonly receiverTester: ReceiverTester;
   readonly slowLane: Pick<SlowLane, "leave">;
   readonly clock: Pick<Clock, "now">;
   readonly newId: NewId;
   readonly signingKeys: readonly SigningKey[];
-  readonly announce: Announce;
+  readonly emit: Emit;
   readonly wakeDispatcher: () => void;
 }
 
@@ -51,7 +51,7 @@ export type Probes = ReturnType<typeof createProbes>;
 
 /** Tries of a receiver that no delivery knows of: made once, now, and stored nowhere. */
 export function createProbes(needs: ProbesNeeds) {
-  const { store, callbacks, prober, slowLane, clock, newId, signingKeys, announce, wakeDispatcher } = needs;
+  const { store, callbacks, receiverTester, slowLane, clock, newId, signingKeys, emit, wakeDispatcher } = needs;
 
   /** A disabled callback may be tried, or nobody would learn that its receiver is back. */
   async function findTestable(principal: string, callbackId: string): Promise<FoundCallback> {
@@ -85,7 +85,7 @@ export function createProbes(needs: ProbesNeeds) {
   function noteAnswer(url: string, answer: ProbeResult["outcome"]): void {
     const { origin } = new URL(url);
     if (!slowLane.leave(origin, answer)) return;
-    announce({ kind: "origin.recovered", origin });
+    emit({ kind: "origin.recovered", origin });
     wakeDispatcher();
   }
 
@@ -94,10 +94,10 @@ export function createProbes(needs: ProbesNeeds) {
     async sendTestEvent(principal: string, callbackId: string): Promise<TestEventSent> {
       const { callback, signingSecrets } = await findTestable(principal, callbackId);
       const { eventId, post } = testPost(callback.url, callback, { secrets: signingSecrets, keys: signingKeys });
-      const result = await prober.post(post);
+      const result = await receiverTester.post(post);
       if (result === "busy") throw tooManyProbes();
       const { outcome, durationMs } = result;
-      announce({ kind: "callback.tested", callbackId, clientId: callback.clientId, ...outcome, durationMs });
+      emit({ kind: "callback.tested", callbackId, clientId: callback.clientId, ...outcome, durationMs });
       noteAnswer(callback.url, outcome);
       // The receiver that was gone, or failed for long, has taken a signed POST.
       const isBack = callback.status === "disabled" && outcome.error === null;
@@ -113,8 +113,9 @@ export function createProbes(needs: ProbesNeeds) {
       parseCallbackUrl(url);
       const secrets = found?.signingSecrets ?? [generateSecret()];
       const { post } = testPost(url, callback, { secrets, keys: signingKeys });
-      const forged = callback === null ? null : testPost(url, callback, { secrets: [generateSecret()], keys: [] }).post;
-      const steps = await prober.diagnose(post, forged);
+      const badSignature =
+        callback === null ? null : testPost(url, callback, { secrets: [generateSecret()], keys: [] }).post;
+      const steps = await receiverTester.diagnose(post, badSignature);
       if (steps === "busy") throw tooManyProbes();
       for (const one of steps) if (one.step === "post") noteAnswer(url, one);
       return { url, callback, steps };

@@ -1,14 +1,14 @@
 const WINDOW_MS = 60_000;
 
 /** Counts what somebody asks for within a minute, in memory: a restart forgives. */
-export interface CallLimit {
+export interface RateLimiter {
   /** Null: go on, it is counted. Otherwise the milliseconds until there is room again. */
   take(who: string, now: number): number | null;
   /** Takes one of these off the count again, as long as the minute in which it was counted has not passed. */
   giveBack(who: string, takenAt: number): void;
 }
 
-export function createCallLimit(perMinute: number): CallLimit {
+export function createRateLimiter(perMinute: number): RateLimiter {
   let startedAt = Number.NEGATIVE_INFINITY;
   let counts = new Map<string, number>();
   return {

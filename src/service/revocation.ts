@@ -1,5 +1,5 @@
 import { EventsError } from "../domain/events-error.ts";
-import type { Announce } from "./ports/telemetry.ts";
+import type { Emit } from "./ports/telemetry.ts";
 import type { Clock, Store } from "./ports/store.ts";
 import type { EndedSubscription } from "./ports/subscription-store.ts";
 import type { Termination } from "./termination.ts";
@@ -10,13 +10,13 @@ export interface RevocationNeeds {
   readonly store: Pick<Store, "revokeSubscriptions">;
   readonly termination: Pick<Termination, "tell">;
   readonly clock: Pick<Clock, "now">;
-  readonly announce: Announce;
+  readonly emit: Emit;
 }
 
 export type Revocation = ReturnType<typeof createRevocation>;
 
 /** Ends the subscriptions of those who have no access any more: what they are owed is not theirs to hear of now. */
-export function createRevocation({ store, termination, clock, announce }: RevocationNeeds) {
+export function createRevocation({ store, termination, clock, emit }: RevocationNeeds) {
   return {
     /**
      * Ends the subscriptions of every principal but these. Resolves once nothing more is sent for them; that they are told goes on
@@ -26,7 +26,7 @@ export function createRevocation({ store, termination, clock, announce }: Revoca
       const ended: EndedSubscription[] = [];
       for (;;) {
         const step = await store.revokeSubscriptions({ principals, limit: PER_STEP, now: clock.now() });
-        for (const { id } of step) announce({ kind: "subscription.ended", subscriptionId: id, why: "revoked" });
+        for (const { id } of step) emit({ kind: "subscription.ended", subscriptionId: id, why: "revoked" });
         ended.push(...step);
         if (step.length === 0) break;
       }

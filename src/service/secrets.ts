@@ -2,7 +2,7 @@ import type { Callback } from "../domain/callback.ts";
 import { DomainError } from "../domain/errors.ts";
 import { generateSecret, requireSecret } from "../domain/signature.ts";
 import { noSuchCallback } from "./callbacks.ts";
-import type { Announce } from "./ports/telemetry.ts";
+import type { Emit } from "./ports/telemetry.ts";
 import type { Clock, Store } from "./ports/store.ts";
 
 const HOUR_MS = 3_600_000;
@@ -12,7 +12,7 @@ export const OVERLAP_HOURS_MAX = 168;
 export interface SecretsNeeds {
   readonly store: Pick<Store, "rotateSecret">;
   readonly clock: Pick<Clock, "now">;
-  readonly announce: Announce;
+  readonly emit: Emit;
   readonly wakeDispatcher: () => void;
 }
 
@@ -32,7 +32,7 @@ export interface Rotated {
 
 export type Secrets = ReturnType<typeof createSecrets>;
 
-export function createSecrets({ store, clock, announce, wakeDispatcher }: SecretsNeeds) {
+export function createSecrets({ store, clock, emit, wakeDispatcher }: SecretsNeeds) {
   return {
     /** Gives a callback a new signing secret. The same secret again is no second rotation and gets the same answer. */
     async rotate(principal: string, request: RotateRequest): Promise<Rotated> {
@@ -46,7 +46,7 @@ export function createSecrets({ store, clock, announce, wakeDispatcher }: Secret
       const { kind, callback, overlapEnd } = result;
       if (kind === "rotated") {
         const { taskId, clientId } = callback;
-        announce({ kind: "callback.secret_rotated", callbackId, taskId, clientId, overlapEnd });
+        emit({ kind: "callback.secret_rotated", callbackId, taskId, clientId, overlapEnd });
       }
       // Deliveries that waited under the old secrets were given back.
       wakeDispatcher();

@@ -10,7 +10,7 @@ import type { LifetimePolicy, SubscriptionHealth, SubscriptionKey } from "../dom
 import type { RetryPolicy } from "../domain/retry.ts";
 import { sparedUntil } from "../domain/throttle.ts";
 import type { WaitingDelivery } from "../domain/throttle.ts";
-import type { Announce } from "./ports/telemetry.ts";
+import type { Emit } from "./ports/telemetry.ts";
 import type { SlowLane, SlowStay } from "./ports/delivery-store.ts";
 import { cursorsOfStore } from "./events.ts";
 import type { Clock, Store, TargetPolicy } from "./ports/store.ts";
@@ -45,7 +45,7 @@ export interface SubscriptionsNeeds {
   readonly allowsLoopbackHttp: boolean;
   /** By which subscriptions' deliveries are sent again. */
   readonly retryPolicy: RetryPolicy;
-  readonly announce: Announce;
+  readonly emit: Emit;
   readonly wakeDispatcher: () => void;
 }
 
@@ -87,7 +87,7 @@ export type Subscriptions = ReturnType<typeof createSubscriptions>;
 
 /** Webhook subscriptions of MCP Events (SEP-3415): create and refresh are one call, and everything is named by what it is about. */
 export function createSubscriptions(needs: SubscriptionsNeeds) {
-  const { store, slowLane, clock, verification, lifetime, ownMax, announce, wakeDispatcher } = needs;
+  const { store, slowLane, clock, verification, lifetime, ownMax, emit, wakeDispatcher } = needs;
   const cursorsOf = cursorsOfStore(store);
 
   async function requireRoom(look: SubscriptionLook) {
@@ -126,7 +126,7 @@ export function createSubscriptions(needs: SubscriptionsNeeds) {
       const isNew = result.kind === "created";
       const dueNow = isNew ? result.replayed : result.resumed;
       const told = { subscriptionId: look.id, name, taskId, expiresAt, dueNow };
-      announce({ kind: isNew ? "subscription.created" : "subscription.refreshed", ...told });
+      emit({ kind: isNew ? "subscription.created" : "subscription.refreshed", ...told });
       if (dueNow > 0) wakeDispatcher();
       return {
         id: look.id,
@@ -144,7 +144,7 @@ export function createSubscriptions(needs: SubscriptionsNeeds) {
       // Not judged: whoever wants to clean up must be able to, whatever has become of the name.
       const id = idOfSubscription({ principal, url: of.url, name: of.name as EventName, taskId: of.taskId });
       const removed = await store.removeSubscription({ principal, id, now: clock.now() });
-      if (removed) announce({ kind: "subscription.ended", subscriptionId: id, why: "unsubscribed" });
+      if (removed) emit({ kind: "subscription.ended", subscriptionId: id, why: "unsubscribed" });
       return removed;
     },
 

@@ -1,35 +1,35 @@
 import type { Task } from "../domain/task.ts";
-import type { Announce } from "./ports/telemetry.ts";
-import type { Handover } from "./ports/delivery-store.ts";
+import type { Emit } from "./ports/telemetry.ts";
+import type { SlotReservation } from "./ports/delivery-store.ts";
 import type { EventFeed } from "./event-feed.ts";
 import type { FinishTaskResult } from "./ports/store.ts";
 
 export interface TaskEndNeeds {
-  readonly announce: Announce;
+  readonly emit: Emit;
   readonly feed: EventFeed;
   /** For what the end of a task owes. */
-  readonly openHandover: () => Handover;
+  readonly openReservation: () => SlotReservation;
 }
 
 /** A verb of the store that ends a task; null: it did not. */
-export type EndTask = (handover: Handover) => Promise<FinishTaskResult | null>;
+export type EndTask = (reservation: SlotReservation) => Promise<FinishTaskResult | null>;
 
 /** What is done around a task's end, whoever ends it: what it owes is sent as soon as it is on disk and told. */
-export function createTaskEnd({ announce, feed, openHandover }: TaskEndNeeds) {
+export function createTaskEnd({ emit, feed, openReservation }: TaskEndNeeds) {
   function tell({ id, principal, taskId }: Task, { event, deliveryCount }: FinishTaskResult): void {
     const { status } = event.data;
-    announce({ kind: "task.finished", taskId, status, eventId: event.id, deliveryCount });
+    emit({ kind: "task.finished", taskId, status, eventId: event.id, deliveryCount });
     feed.publish({ principal, task: id, event });
   }
 
   return async (task: Task, verb: EndTask): Promise<FinishTaskResult | null> => {
-    const handover = openHandover();
+    const reservation = openReservation();
     try {
-      const ended = await verb(handover);
+      const ended = await verb(reservation);
       if (ended !== null) tell(task, ended);
       return ended;
     } finally {
-      handover.close();
+      reservation.close();
     }
   };
 }

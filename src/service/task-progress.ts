@@ -1,5 +1,5 @@
 import type { Progress } from "../domain/task.ts";
-import type { Announce } from "./ports/telemetry.ts";
+import type { Emit } from "./ports/telemetry.ts";
 import type { EventFeed } from "./event-feed.ts";
 import type { Clock, Store, TaskRun, ToldProgress } from "./ports/store.ts";
 import { createProgressFeed } from "./progress-feed.ts";
@@ -8,7 +8,7 @@ export interface TaskProgressNeeds {
   readonly store: Pick<Store, "recordProgress" | "tellProgress">;
   readonly clock: Clock;
   readonly feed: Pick<EventFeed, "listen">;
-  readonly announce: Announce;
+  readonly emit: Emit;
   readonly wakeDispatcher: () => void;
   /** Between two events of one task's progress. */
   readonly intervalMs: number;
@@ -23,7 +23,7 @@ interface Untold {
 export type TaskProgress = ReturnType<typeof createTaskProgress>;
 
 /** How far tasks are: kept, told to those who wait in this process, and at most once in a while an event for callbacks. */
-export function createTaskProgress({ store, clock, feed, announce, wakeDispatcher, intervalMs }: TaskProgressNeeds) {
+export function createTaskProgress({ store, clock, feed, emit, wakeDispatcher, intervalMs }: TaskProgressNeeds) {
   const waiting = createProgressFeed();
   /** By internal id. In memory alone: a crash costs the newest event, and whoever goes on with the task tells more. */
   const untold = new Map<string, Untold>();
@@ -54,7 +54,7 @@ export function createTaskProgress({ store, clock, feed, announce, wakeDispatche
     try {
       settle(entry.run, await store.tellProgress({ ...entry.run, now: clock.now(), intervalMs }));
     } catch (error) {
-      announce({ kind: "internal.failed", where: "tellProgress", error });
+      emit({ kind: "internal.failed", where: "tellProgress", error });
     }
   }
 

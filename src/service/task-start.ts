@@ -3,7 +3,7 @@ import { DomainError } from "../domain/errors.ts";
 import { canonicalJson } from "../domain/json.ts";
 import type { Json } from "../domain/json.ts";
 import { hasCompletionUrl, START_AFTER_MS_MAX, TASK_INPUT_BYTES_MAX } from "../domain/task.ts";
-import type { DoneBy, StartRequest, Task } from "../domain/task.ts";
+import type { Executor, StartRequest, Task } from "../domain/task.ts";
 import type { RegisterCallback, StartCallback, TargetPolicy } from "./ports/store.ts";
 import { prepareRegistration } from "./registration.ts";
 import type { RegisterRequest } from "./registration.ts";
@@ -53,9 +53,9 @@ export function ofCallback(index: number, { code, message }: DomainError): Domai
   return new DomainError(code, `callbacks[${index}]: ${message}`);
 }
 
-export function doerOf({ name, doneBy }: TaskType, completion: NewCompletion | undefined): DoneBy {
-  if (completion === undefined) return doneBy;
-  if (doneBy === "worker") return "holder";
+export function executorOf({ name, executor }: TaskType, completion: NewCompletion | undefined): Executor {
+  if (completion === undefined) return executor;
+  if (executor === "worker") return "holder";
   throw new DomainError(
     "invalid",
     `completion_url is for tasks that are done outside, and this server does ${name} itself; use task_type external, or leave it out.`,

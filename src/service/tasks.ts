@@ -9,7 +9,7 @@ import { createTaskEnd } from "./task-end.ts";
 import type { TaskEndNeeds } from "./task-end.ts";
 import {
   anotherStart,
-  doerOf,
+  executorOf,
   inputText,
   startTime,
   noMoreCompletions,
@@ -20,7 +20,7 @@ import {
 import type { TaskCatalog, TaskType } from "./ports/task-types.ts";
 import type { TaskProgress } from "./task-progress.ts";
 import { createTaskWaits } from "./task-waits.ts";
-import type { EndRight, NewCompletion } from "./ports/lease-store.ts";
+import type { CompletionGrant, NewCompletion } from "./ports/lease-store.ts";
 
 export const DEFAULT_TASK_TYPE = "demo";
 /** The `error` of a cancelled task. */
@@ -37,7 +37,7 @@ export interface TasksNeeds extends TaskEndNeeds {
     | "finishTask"
     | "cancelTask"
     | "retryTask"
-    | "giveBackTask"
+    | "releaseTask"
   >;
   readonly clock: Pick<Clock, "now">;
   readonly catalog: TaskCatalog;
@@ -80,7 +80,7 @@ export interface CancelledTask {
 export type Tasks = ReturnType<typeof createTasks>;
 
 export function createTasks(needs: TasksNeeds) {
-  const { store, clock, catalog, targetPolicy, announce, feed, progress } = needs;
+  const { store, clock, catalog, targetPolicy, emit, feed, progress } = needs;
   const { wakeRunner, wakeWorkers, wakeDispatcher } = needs;
   const waits = createTaskWaits(feed);
   const end = createTaskEnd(needs);
@@ -92,7 +92,7 @@ export function createTasks(needs: TasksNeeds) {
 
   async function cancelFound(task: Task): Promise<CancelledTask> {
     const command = { id: task.id, error: CANCELLED_BY_REQUEST, now: clock.now() };
-    const cancelled = await end(task, (handover) => store.cancelTask({ ...command, handover }));
+    const cancelled = await end(task, (reservation) => store.cancelTask({ ...command, reservation }));
     if (cancelled === null) return { kind: "ended", status: await endOf(task), deliveryCount: 0 };
     return { kind: "cancelled", status: "cancelled", deliveryCount: cancelled.deliveryCount };
   }
@@ -121,10 +121,10 @@ export function createTasks(needs: TasksNeeds) {
       const { taskId = null, clientId, taskType = DEFAULT_TASK_TYPE, completion, isMcpTask = false } = start;
       const type = await catalog.find(taskType);
       if (type === undefined) throw unknownTaskType(taskType, await catalog.list());
-      const doneBy = doerOf(type, completion);
+      const executor = executorOf(type, completion);
       const now = clock.now();
       const startAfter = startTime(start.startAfter, now);
-      const request = { clientId, taskType, doneBy, input: inputText(type, start.input), startAfter };
+      const request = { clientId, taskType, executor, input: inputText(type, start.input), startAfter };
       const callbacks = await prepareCallbacks(start.callbacks ?? [], taskId ?? "", targetPolicy, now);
       const command = { principal, taskId, request, callbacks, now, isMcpTask, ...(completion && { completion }) };
       const result = await storeStart(command);
@@ -132,8 +132,8 @@ export function createTasks(needs: TasksNeeds) {
       const { kind, task } = result;
       if (completion !== undefined && !result.hasCompletion && !hasEnded(task)) throw noMoreCompletions(task);
       if (kind === "started") {
-        announce({ kind: "task.started", taskId: task.taskId, taskType, clientId });
-        if (doneBy === "handler") wakeRunner();
+        emit({ kind: "task.started", taskId: task.taskId, taskType, clientId });
+        if (executor === "handler") wakeRunner();
         else wakeWorkers();
       }
       // A task that had ended before may owe its event to those that are new.
@@ -152,9 +152,9 @@ export function createTasks(needs: TasksNeeds) {
     types: (): Promise<readonly TaskType[]> => catalog.list(),
 
     /** The end of a task that has run: row, event and deliveries commit together, and what there is room for is sent at once. False: it had ended, or the right did not hold. */
-    async finish(task: Task, outcome: TaskOutcome, right?: EndRight): Promise<boolean> {
+    async finish(task: Task, outcome: TaskOutcome, right?: CompletionGrant): Promise<boolean> {
       const command = { id: task.id, outcome, now: clock.now(), ...(right && { right }) };
-      return (await end(task, (handover) => store.finishTask({ ...command, handover }))) !== null;
+      return (await end(task, (reservation) => store.finishTask({ ...command, reservation }))) !== null;
     },
 
     /**
@@ -184,13 +184,13 @@ export function createTasks(needs: TasksNeeds) {
     async retry({ id, taskId, taskType, runCount }: Task, error: string, waitMs: number): Promise<void> {
       const isWaiting = await store.retryTask({ id, runCount, error, dueAt: clock.now() + waitMs });
       if (!isWaiting) return;
-      announce({ kind: "task.retrying", taskId, taskType, runCount, error, waitMs });
+      emit({ kind: "task.retrying", taskId, taskType, runCount, error, waitMs });
       wakeRunner();
     },
 
     /** A run that our own stop has interrupted: the task waits in the store for the next start. */
     async giveBack({ id, runCount }: Task): Promise<void> {
-      await store.giveBackTask({ id, runCount });
+      await store.releaseTask({ id, runCount });
     },
 
     /** How far the run is, for those who ask, those who wait and the callbacks that chose to hear of it. */

@@ -4,12 +4,12 @@ import type { EventsError, EventsErrorCodes } from "../domain/events-error.ts";
 import { signatureHeaders } from "../domain/signature.ts";
 import type { SigningKey } from "../domain/signing-keys.ts";
 import type { Clock } from "./ports/store.ts";
-import type { Challenger, EndedSubscription } from "./ports/subscription-store.ts";
+import type { EndpointVerifier, EndedSubscription } from "./ports/subscription-store.ts";
 
 const AT_ONCE = 8;
 
 export interface TerminationNeeds {
-  readonly challenger: Pick<Challenger, "tell">;
+  readonly endpointVerifier: Pick<EndpointVerifier, "tell">;
   readonly clock: Pick<Clock, "now">;
   readonly newNonce: () => string;
   readonly signingKeys: readonly SigningKey[];
@@ -22,7 +22,7 @@ export type Termination = ReturnType<typeof createTermination>;
 
 /** Tells receivers that this server has ended their subscriptions (SEP-3415, "terminated"): once each, whatever comes of it. */
 export function createTermination(needs: TerminationNeeds) {
-  const { challenger, clock, newNonce, signingKeys, errorCodes, sendsTerminated } = needs;
+  const { endpointVerifier, clock, newNonce, signingKeys, errorCodes, sendsTerminated } = needs;
   const stopping = new AbortController();
 
   async function send({ id, url, signingSecrets }: EndedSubscription, { kind, data }: EventsError): Promise<void> {
@@ -30,7 +30,7 @@ export function createTermination(needs: TerminationNeeds) {
     const body = renderTerminated({ code: numberOf(kind, errorCodes), message: kind, data });
     const message = { id: `msg_terminated_${newNonce()}`, body, timestamp: Math.floor(clock.now() / 1000) };
     const headers = { ...signatureHeaders(message, signingSecrets, signingKeys), "x-mcp-subscription-id": id };
-    await challenger.tell({ url, headers, body });
+    await endpointVerifier.tell({ url, headers, body });
   }
 
   return {

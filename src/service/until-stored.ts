@@ -1,5 +1,5 @@
 import { StoreUnavailable } from "../domain/errors.ts";
-import type { Announce } from "./ports/telemetry.ts";
+import type { Emit } from "./ports/telemetry.ts";
 import type { Clock } from "./ports/store.ts";
 
 /** How long a failure of our own store (disk full, file locked) is waited out before the next try. */
@@ -7,7 +7,7 @@ const STORE_RETRY_MS = 1000;
 
 export interface UntilStoredNeeds {
   readonly clock: Clock;
-  readonly announce: Announce;
+  readonly emit: Emit;
   readonly where: string;
   /** Ends the trying: what could not be stored is then done again after the restart. */
   readonly signal: AbortSignal;
@@ -19,13 +19,13 @@ export interface UntilStoredNeeds {
  * Resolves with null only when `signal` aborts first; anything but StoreUnavailable is thrown on: trying again would not help.
  */
 export async function untilStored<T>(work: () => Promise<T>, needs: UntilStoredNeeds): Promise<T | null> {
-  const { clock, announce, where, signal } = needs;
+  const { clock, emit, where, signal } = needs;
   for (;;) {
     try {
       return await work();
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error;
-      announce({ kind: "internal.failed", where, error });
+      emit({ kind: "internal.failed", where, error });
       await clock.sleep(STORE_RETRY_MS, signal);
       if (signal.aborted) return null;
     }

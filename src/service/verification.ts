@@ -2,10 +2,10 @@ import { renderVerification } from "../domain/control.ts";
 import { EventsError, invalidParam } from "../domain/events-error.ts";
 import { signatureHeaders } from "../domain/signature.ts";
 import type { SigningKey } from "../domain/signing-keys.ts";
-import type { Announce } from "./ports/telemetry.ts";
-import { createCallLimit } from "./rate-limiter.ts";
+import type { Emit } from "./ports/telemetry.ts";
+import { createRateLimiter } from "./rate-limiter.ts";
 import type { Clock, Store } from "./ports/store.ts";
-import type { Challenger, ChallengeResult } from "./ports/subscription-store.ts";
+import type { EndpointVerifier, ChallengeResult } from "./ports/subscription-store.ts";
 
 /** How long an answered challenge counts for other subscriptions and for refreshes of the same principal and URL. */
 const VERIFIED_MS = 24 * 3_600_000;
@@ -21,12 +21,12 @@ const FAILED_PER_HOST = 240;
 
 export interface VerificationNeeds {
   readonly store: Pick<Store, "recordVerified">;
-  readonly challenger: Pick<Challenger, "challenge">;
+  readonly endpointVerifier: Pick<EndpointVerifier, "challenge">;
   readonly clock: Pick<Clock, "now">;
   /** Unguessable, of letters that a header may hold. */
   readonly newNonce: () => string;
   readonly signingKeys: readonly SigningKey[];
-  readonly announce: Announce;
+  readonly emit: Emit;
 }
 
 export interface VerificationRequest {
@@ -46,9 +46,9 @@ export type Verification = ReturnType<typeof createVerification>;
 
 /** Asks a URL whether it wants to be sent to, before anything else is (SEP-3415, "verification"). */
 export function createVerification(needs: VerificationNeeds) {
-  const { store, challenger, clock, newNonce, signingKeys, announce } = needs;
-  const byPrincipal = createCallLimit(PER_PRINCIPAL);
-  const failedByHost = createCallLimit(FAILED_PER_HOST);
+  const { store, endpointVerifier, clock, newNonce, signingKeys, emit } = needs;
+  const byPrincipal = createRateLimiter(PER_PRINCIPAL);
+  const failedByHost = createRateLimiter(FAILED_PER_HOST);
   const underWay = new Map<string, number>();
 
   function requireRoom(principal: string, url: string): CountedChallenge {
@@ -67,7 +67,7 @@ export function createVerification(needs: VerificationNeeds) {
       const body = renderVerification(nonce);
       const message = { id: `msg_verification_${newNonce()}`, body, timestamp: Math.floor(clock.now() / 1000) };
       const headers = { ...signatureHeaders(message, [secret], signingKeys), "x-mcp-subscription-id": subscriptionId };
-      return await challenger.challenge({ url, headers, body, expected: nonce });
+      return await endpointVerifier.challenge({ url, headers, body, expected: nonce });
     } finally {
       const left = (underWay.get(principal) ?? 1) - 1;
       if (left > 0) underWay.set(principal, left);
@@ -96,7 +96,7 @@ export function createVerification(needs: VerificationNeeds) {
         case "refused":
           throw invalidParam("delivery.url", "address_not_allowed");
         case "failed":
-          announce({ kind: "subscription.refused", why: result.fault, subscriptionId });
+          emit({ kind: "subscription.refused", why: result.fault, subscriptionId });
           throw new EventsError("CallbackEndpointError", { reason: result.fault });
       }
     },

@@ -2,7 +2,7 @@ import { failedWith } from "../domain/task.ts";
 import type { Task } from "../domain/task.ts";
 import { retryWaitMs } from "../domain/task-retry.ts";
 import { digestOf } from "../domain/ids.ts";
-import type { Announce } from "./ports/telemetry.ts";
+import type { Emit } from "./ports/telemetry.ts";
 import type { Clock, Store } from "./ports/store.ts";
 import type { TaskCatalog, TaskType } from "./ports/task-types.ts";
 import type { Tasks } from "./tasks.ts";
@@ -12,22 +12,19 @@ import type { LapsedLease } from "./ports/lease-store.ts";
 const LAPSED_AT_ONCE = 100;
 
 export interface WorkerQueueNeeds {
-  readonly store: Pick<
-    Store,
-    "claimWorkerTask" | "giveBackLease" | "lapsedLeases" | "takeBackLease" | "nextWorkerWorkAt"
-  >;
+  readonly store: Pick<Store, "claimWorkerTask" | "releaseLease" | "lapsedLeases" | "expireLease" | "nextWorkerWorkAt">;
   readonly tasks: Pick<Tasks, "finish">;
   readonly catalog: Pick<TaskCatalog, "find">;
   readonly clock: Clock;
   readonly newNonce: () => string;
-  readonly announce: Announce;
+  readonly emit: Emit;
   readonly leaseMs: number;
   /** Makes a pass follow. */
   readonly wake: () => void;
 }
 
 /** Who asks for work, and of which types. */
-export interface WorkWish {
+export interface ClaimRequest {
   /** The name of its token, to which its leases are bound. */
   readonly worker: string;
   /** Which of those with this token it is, for people; null: it does not say. */
@@ -43,7 +40,7 @@ export interface LeasedTask {
 }
 
 interface Waiting {
-  readonly wish: WorkWish;
+  readonly wish: ClaimRequest;
   /** False: the wait is over. */
   readonly answer: (leased: LeasedTask | null) => boolean;
 }
@@ -52,11 +49,11 @@ export type WorkerQueue = ReturnType<typeof createWorkerQueue>;
 
 /** The workers that wait for tasks and the tasks that wait for workers; and what becomes of tasks whose worker was not heard of again. */
 export function createWorkerQueue(needs: WorkerQueueNeeds) {
-  const { store, tasks, catalog, clock, newNonce, announce, leaseMs, wake } = needs;
+  const { store, tasks, catalog, clock, newNonce, emit, leaseMs, wake } = needs;
   const waiting = new Set<Waiting>();
   let isDismissed = false;
 
-  async function claim({ worker, instance, types }: WorkWish): Promise<LeasedTask | null> {
+  async function claim({ worker, instance, types }: ClaimRequest): Promise<LeasedTask | null> {
     const leaseToken = newNonce();
     const now = clock.now();
     const leaseDigest = leaseDigestOf(worker, leaseToken);
@@ -65,27 +62,27 @@ export function createWorkerQueue(needs: WorkerQueueNeeds) {
     const task = await store.claimWorkerTask({ types, worker: shown, leaseDigest, leaseUntil, now });
     if (task === null) return null;
     const { taskId, taskType, runCount } = task;
-    announce({ kind: "task.running", taskId, taskType, runCount });
+    emit({ kind: "task.running", taskId, taskType, runCount });
     // The lease's end is to be waited for.
     wake();
     return { task, leaseToken, leaseUntil };
   }
 
   /** For a task that its worker could not be told of: it is there for the next, at once. */
-  async function decline({ worker }: WorkWish, { task, leaseToken }: LeasedTask): Promise<void> {
+  async function decline({ worker }: ClaimRequest, { task, leaseToken }: LeasedTask): Promise<void> {
     const now = clock.now();
     const leaseDigest = leaseDigestOf(worker, leaseToken);
-    if (await store.giveBackLease({ id: task.id, leaseDigest, dueAt: now, now })) wake();
+    if (await store.releaseLease({ id: task.id, leaseDigest, dueAt: now, now })) wake();
   }
 
   /** In the order in which they came. Whoever asks for the same types as one who got nothing gets nothing either. */
   async function serveWaiting(): Promise<void> {
-    const inVain = new Set<string>();
+    const emptyTypes = new Set<string>();
     for (const one of waiting) {
       const line = one.wish.types.join("\n");
-      if (inVain.has(line)) continue;
+      if (emptyTypes.has(line)) continue;
       const leased = await claim(one.wish);
-      if (leased === null) inVain.add(line);
+      if (leased === null) emptyTypes.add(line);
       else if (!one.answer(leased)) await decline(one.wish, leased);
     }
   }
@@ -99,16 +96,16 @@ export function createWorkerQueue(needs: WorkerQueueNeeds) {
   }
 
   async function endLapse({ task, worker, leaseUntil }: LapsedLease): Promise<void> {
-    const { id, taskId, taskType, runCount, doneBy } = task;
+    const { id, taskId, taskType, runCount, executor } = task;
     const right = { kind: "lapse", leaseUntil } as const;
-    if (doneBy === "holder") {
+    if (executor === "holder") {
       await tasks.finish(task, failedWith("Nobody completed the task before its completion URL expired."), right);
       return;
     }
     const type = await catalog.find(taskType);
     if (type === undefined || leaseUntil < endOfRun(task, type)) {
-      const isTakenBack = await store.takeBackLease({ id, leaseUntil, dueAt: clock.now() });
-      if (isTakenBack) announce({ kind: "task.lease_lost", taskId, taskType, worker: worker ?? "" });
+      const isTakenBack = await store.expireLease({ id, leaseUntil, dueAt: clock.now() });
+      if (isTakenBack) emit({ kind: "task.lease_lost", taskId, taskType, worker: worker ?? "" });
       return;
     }
     if (runCount > type.retries) {
@@ -116,8 +113,8 @@ export function createWorkerQueue(needs: WorkerQueueNeeds) {
       return;
     }
     const waitMs = retryWaitMs(runCount);
-    const isTakenBack = await store.takeBackLease({ id, leaseUntil, dueAt: clock.now() + waitMs });
-    if (isTakenBack) announce({ kind: "task.given_back", taskId, taskType, worker: worker ?? "", runCount, waitMs });
+    const isTakenBack = await store.expireLease({ id, leaseUntil, dueAt: clock.now() + waitMs });
+    if (isTakenBack) emit({ kind: "task.given_back", taskId, taskType, worker: worker ?? "", runCount, waitMs });
   }
 
   return {
@@ -125,7 +122,7 @@ export function createWorkerQueue(needs: WorkerQueueNeeds) {
     decline,
 
     /** What is there for the wish now or comes within `waitMs`; null: nothing did, or `signal` aborted. */
-    async waitFor(wish: WorkWish, waitMs: number, signal: AbortSignal): Promise<LeasedTask | null> {
+    async waitFor(wish: ClaimRequest, waitMs: number, signal: AbortSignal): Promise<LeasedTask | null> {
       const { promise, resolve } = Promise.withResolvers<LeasedTask | null>();
       const over = new AbortController();
       const entry: Waiting = {

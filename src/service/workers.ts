@@ -2,12 +2,12 @@ import { DomainError } from "../domain/errors.ts";
 import { failedWith, hasEnded } from "../domain/task.ts";
 import type { Task, TaskOutcome, TaskStatus } from "../domain/task.ts";
 import { retryWaitMs } from "../domain/task-retry.ts";
-import type { Announce } from "./ports/telemetry.ts";
+import type { Emit } from "./ports/telemetry.ts";
 import type { Clock, Store } from "./ports/store.ts";
 import type { TaskCatalog } from "./ports/task-types.ts";
 import type { Tasks } from "./tasks.ts";
 import { endOfRun, leaseDigestOf } from "./worker-queue.ts";
-import type { LeasedTask, WorkerQueue, WorkWish } from "./worker-queue.ts";
+import type { LeasedTask, WorkerQueue, ClaimRequest } from "./worker-queue.ts";
 import type { LeaseState, Progress } from "./ports/lease-store.ts";
 import { endWith } from "./worker-result.ts";
 import type { RefusedResult } from "./worker-result.ts";
@@ -17,11 +17,11 @@ const WAITING_MAX = 1000;
 
 export interface WorkersNeeds {
   readonly queue: WorkerQueue;
-  readonly store: Pick<Store, "findLease" | "renewLease" | "giveBackLease">;
+  readonly store: Pick<Store, "findLease" | "renewLease" | "releaseLease">;
   readonly tasks: Pick<Tasks, "finish">;
   readonly catalog: Pick<TaskCatalog, "find">;
   readonly clock: Pick<Clock, "now">;
-  readonly announce: Announce;
+  readonly emit: Emit;
   /** Takes in how far a task is that runs outside. */
   readonly report: (task: Task, progress: Progress) => void;
   readonly leaseMs: number;
@@ -63,7 +63,7 @@ export type Workers = ReturnType<typeof createWorkers>;
 
 /** What those who work outside ask for. Each report may be repeated after a lost answer, and is answered the same. */
 export function createWorkers(needs: WorkersNeeds) {
-  const { queue, store, tasks, catalog, clock, announce, report, leaseMs, wake } = needs;
+  const { queue, store, tasks, catalog, clock, emit, report, leaseMs, wake } = needs;
   const find = async (lease: Lease): Promise<Standing> => standingOf(await store.findLease(keyOf(lease)));
 
   /** Ends the task by the lease; what stands when that is over by now. */
@@ -76,9 +76,9 @@ export function createWorkers(needs: WorkersNeeds) {
   async function giveBack(lease: Lease, { taskId, taskType, runCount }: Task): Promise<Standing> {
     const waitMs = retryWaitMs(runCount);
     const now = clock.now();
-    const isGivenBack = await store.giveBackLease({ ...keyOf(lease), dueAt: now + waitMs, now });
+    const isGivenBack = await store.releaseLease({ ...keyOf(lease), dueAt: now + waitMs, now });
     if (!isGivenBack) return notRunning(await find(lease));
-    announce({ kind: "task.given_back", taskId, taskType, worker: lease.worker, runCount, waitMs });
+    emit({ kind: "task.given_back", taskId, taskType, worker: lease.worker, runCount, waitMs });
     wake();
     return find(lease);
   }
@@ -97,7 +97,7 @@ export function createWorkers(needs: WorkersNeeds) {
 
   return {
     /** The next task of these types, leased; waits for one up to `waitMs`. Null: there was none. `limit`: too many wait already. */
-    async claim(wish: WorkWish, waitMs: number, signal: AbortSignal): Promise<LeasedTask | null> {
+    async claim(wish: ClaimRequest, waitMs: number, signal: AbortSignal): Promise<LeasedTask | null> {
       const leased = await queue.claim(wish);
       if (leased !== null || waitMs === 0) return leased;
       if (queue.waitingCount >= WAITING_MAX)

@@ -1,13 +1,13 @@
 import { expect, test } from "vitest";
 import { CircuitBreaker } from "../../src/delivery/circuit-breaker.ts";
-import { Room } from "../../src/delivery/concurrency.ts";
+import { ConcurrencyLimiter } from "../../src/delivery/concurrency.ts";
 
 const T0 = 1_000_000;
 
 function aRoom({ total = 8, perOrigin = 2 } = {}) {
   let wakes = 0;
   const breaker = new CircuitBreaker();
-  const room = new Room({ limits: { total, perOrigin }, breaker, wake: () => void wakes++ });
+  const room = new ConcurrencyLimiter({ limits: { total, perOrigin }, breaker, wake: () => void wakes++ });
   return { room, breaker, wakes: () => wakes };
 }
 
@@ -19,9 +19,9 @@ function slow(breaker: CircuitBreaker, origin: string): void {
 
 test("while the line is looked along nobody enters at once, and who leaves says so", () => {
   const { room, wakes } = aRoom();
-  const ticket = room.enter("a", T0);
+  const slot = room.enter("a", T0);
   expect(room.enterAtOnce("b", T0)).toBeNull();
-  room.leave(ticket);
+  room.leave(slot);
   expect(wakes()).toBe(1);
   room.leaveInLine({ anyDue: false, hasMore: true });
   room.lookAlongLine();
@@ -41,10 +41,10 @@ test("with nobody in line there is a place at once up to the limits, and leaving
 
 test("those who wait for any place are overtaken by nobody, and hear of every place", () => {
   const { room, wakes } = aRoom();
-  const ticket = room.enter("a", T0);
+  const slot = room.enter("a", T0);
   room.leaveInLine({ anyDue: true, hasMore: false });
   expect(room.enterAtOnce("b", T0)).toBeNull();
-  room.answered(ticket);
+  room.answered(slot);
   expect(wakes()).toBe(1);
 });
 

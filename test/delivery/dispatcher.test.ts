@@ -6,9 +6,9 @@ import { StoreUnavailable } from "../../src/domain/errors.ts";
 import { createAddressGuard } from "../../src/outbound/address-guard.ts";
 import { CircuitBreaker } from "../../src/delivery/circuit-breaker.ts";
 import { Dispatcher } from "../../src/delivery/dispatcher.ts";
-import { createHttpSender } from "../../src/outbound/sender.ts";
+import { createSender } from "../../src/outbound/sender.ts";
 import type { DisablePolicy } from "../../src/domain/callback-health.ts";
-import type { Announcement } from "../../src/service/ports/telemetry.ts";
+import type { TelemetryEvent } from "../../src/service/ports/telemetry.ts";
 import type { ClaimedDelivery } from "../../src/service/ports/delivery-store.ts";
 import type { Store } from "../../src/service/ports/store.ts";
 import { createWorkSource } from "../../src/store/sqlite/queue.ts";
@@ -37,17 +37,17 @@ async function setUp({
   const clock = createFakeClock(Date.now());
   const store = await openTestStore();
   const receiver = await startReceiver();
-  const announcements: Announcement[] = [];
-  const announce = (announcement: Announcement) => void announcements.push(announcement);
+  const announcements: TelemetryEvent[] = [];
+  const emit = (announcement: TelemetryEvent) => void announcements.push(announcement);
   const guard = createAddressGuard({ allow: "loopback" });
-  const sender = createHttpSender({
+  const sender = createSender({
     guard,
     // No test waits for it.
     attemptTimeoutMs: 600_000,
     connectionsPerOrigin: limits.perOrigin,
     userAgent: "test",
   });
-  const workSource = createWorkSource({ clock, announce, name: "dispatcher" });
+  const workSource = createWorkSource({ clock, emit, name: "dispatcher" });
   const retryPolicy = { waitsMs, jitter: 0 };
   const breaker = new CircuitBreaker();
   const dispatcher = new Dispatcher({
@@ -62,7 +62,7 @@ async function setUp({
     signingKeys: [],
     limits,
     breaker,
-    announce,
+    emit,
   });
   onTestFinished(async () => {
     await Promise.all([dispatcher.stop(0), receiver.close()]);
@@ -90,8 +90,8 @@ async function setUp({
     workSource.wake();
     return finished!.event;
   }
-  const said = <Kind extends Announcement["kind"]>(kind: Kind) =>
-    announcements.filter((one): one is Extract<Announcement, { kind: Kind }> => one.kind === kind);
+  const said = <Kind extends TelemetryEvent["kind"]>(kind: Kind) =>
+    announcements.filter((one): one is Extract<TelemetryEvent, { kind: Kind }> => one.kind === kind);
   const attempts = (count: number) => until(`${count} attempts`, () => said("delivery.attempted").length >= count);
   async function delivery(taskId = "task-1") {
     return (await store.deliveryHistory("local", taskId))[0]!.deliveries[0]!;
@@ -281,7 +281,7 @@ test("a claim that became void during a near wait is not sent again", async () =
   await finishTask();
   await attempts(1);
   // Somebody else claims it meanwhile, so our own claim is void.
-  await store.reclaim(clock.now());
+  await store.recoverOrphans(clock.now());
   await store.claimDueDeliveries({ now: clock.now() + 100, limit: 1, perOrigin: 1, roomOf: new Map() });
   await until("the claim is found to be void", () => {
     clock.advance(100);
@@ -640,7 +640,7 @@ test("an attempt that outlasts the grace is cut off and comes back with the same
   clock.advance(3000);
   await stopped;
   expect(await delivery()).toMatchObject({ status: "sending", attemptCount: 0 });
-  await store.reclaim(clock.now());
+  await store.recoverOrphans(clock.now());
   expect(await delivery()).toMatchObject({ status: "pending", attemptCount: 0 });
 });
 
@@ -677,10 +677,10 @@ describe("a handover", () => {
       for (const clientId of clients) await store.registerCallback(aRegistration({ taskId, clientId, url }));
       const started = await store.startTask(aStart({ taskId }));
       await store.claimRunnableTasks({ limit: 1, now: clock.now() });
-      const handover = dispatcher.openHandover();
+      const reservation = dispatcher.openReservation();
       const outcome = { status: "completed", result: "done" } as const;
-      await store.finishTask({ id: started.task.id, outcome, now: clock.now(), handover });
-      return handover;
+      await store.finishTask({ id: started.task.id, outcome, now: clock.now(), reservation });
+      return reservation;
     }
     const settled = (count: number) => until(`${count} events`, () => all.said("event.settled").length >= count);
     return { ...all, rest, end, settled, claims: () => claims };
@@ -688,10 +688,10 @@ describe("a handover", () => {
 
   test("sends without a claim of its own, signed, and not before it is closed", async () => {
     const { end, receiver, settled, claims, delivery } = await atRest();
-    const handover = await end("task-1", ["a", "b"]);
+    const reservation = await end("task-1", ["a", "b"]);
     expect(await delivery()).toMatchObject({ status: "sending", attemptCount: 0 });
     expect(receiver.requests).toEqual([]);
-    handover.close();
+    reservation.close();
     for (const { headers, body } of await receiver.waitFor(2))
       expect(new Webhook(A_SECRET).verify(body, headers as Record<string, string>)).toBeTruthy();
     await settled(1);
@@ -728,11 +728,11 @@ describe("a handover", () => {
 
   test("of an end that failed gives its places back", async () => {
     const { dispatcher, end, receiver, settled, claims } = await atRest({ limits: { total: 8, perOrigin: 1 } });
-    const failed = dispatcher.openHandover();
+    const failed = dispatcher.openReservation();
     const { origin } = new URL(receiver.url);
-    expect([failed.takePlace(origin), failed.takePlace(origin)]).toEqual([true, false]);
+    expect([failed.reserve(origin), failed.reserve(origin)]).toEqual([true, false]);
     failed.restart();
-    expect(failed.takePlace(origin)).toBe(true);
+    expect(failed.reserve(origin)).toBe(true);
     failed.close();
     (await end("task-1", ["a"])).close();
     await settled(1);
@@ -741,12 +741,12 @@ describe("a handover", () => {
 
   test("takes nothing once the dispatcher stops, and what was taken before is found by the next start", async () => {
     const { dispatcher, end, receiver, store, clock, delivery } = await atRest();
-    const handover = await end("task-1", ["a"]);
+    const reservation = await end("task-1", ["a"]);
     await dispatcher.stop(0);
-    handover.close();
-    expect(dispatcher.openHandover().takePlace(new URL(receiver.url).origin)).toBe(false);
+    reservation.close();
+    expect(dispatcher.openReservation().reserve(new URL(receiver.url).origin)).toBe(false);
     expect(await delivery()).toMatchObject({ status: "sending", attemptCount: 0 });
-    await store.reclaim(clock.now());
+    await store.recoverOrphans(clock.now());
     expect(await delivery()).toMatchObject({ status: "pending", attemptCount: 0 });
     expect(receiver.requests).toEqual([]);
   });

@@ -3,9 +3,9 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import Database from "better-sqlite3";
 import { expect, onTestFinished, test } from "vitest";
 import { createAddressGuard } from "../../src/outbound/address-guard.ts";
-import { createChallenger } from "../../src/outbound/endpoint-verifier.ts";
-import { Janitor } from "../../src/delivery/maintenance.ts";
-import type { Announcement } from "../../src/service/ports/telemetry.ts";
+import { createEndpointVerifier } from "../../src/outbound/endpoint-verifier.ts";
+import { Maintenance } from "../../src/delivery/maintenance.ts";
+import type { TelemetryEvent } from "../../src/service/ports/telemetry.ts";
 import type { Store } from "../../src/service/ports/store.ts";
 import { createTermination } from "../../src/service/termination.ts";
 import { createWorkSource } from "../../src/store/sqlite/queue.ts";
@@ -31,7 +31,7 @@ interface Options {
   readonly retentionMs?: number | null;
   readonly file?: string;
   readonly sendsTerminated?: boolean;
-  readonly storeSeen?: (store: Store) => Pick<Store, "pruneHistory" | "pruneSubscriptions" | "sealSecrets">;
+  readonly storeSeen?: (store: Store) => Pick<Store, "pruneHistory" | "pruneSubscriptions" | "reencryptSecrets">;
 }
 
 async function setUp({
@@ -42,27 +42,27 @@ async function setUp({
 }: Options = {}) {
   const clock = createFakeClock();
   const store = await openTestStore(file);
-  const announced: Announcement[] = [];
-  const announce = (one: Announcement): void => void announced.push(one);
-  const workSource = createWorkSource({ clock, announce, name: "janitor" });
-  const challenger = createChallenger({
+  const announced: TelemetryEvent[] = [];
+  const emit = (one: TelemetryEvent): void => void announced.push(one);
+  const workSource = createWorkSource({ clock, emit, name: "janitor" });
+  const endpointVerifier = createEndpointVerifier({
     guard: createAddressGuard({ allow: "loopback" }),
     attemptTimeoutMs: 60_000,
     userAgent: "test",
   });
   const newNonce = () => "nonce";
   const termination = createTermination({
-    challenger,
+    endpointVerifier,
     clock,
     newNonce,
     signingKeys: [],
     errorCodes: "sep",
     sendsTerminated,
   });
-  const janitor = new Janitor({ store: storeSeen(store), workSource, clock, retentionMs, announce, termination });
+  const maintenance = new Maintenance({ store: storeSeen(store), workSource, clock, retentionMs, emit, termination });
   onTestFinished(async () => {
-    await janitor.stop();
-    await challenger.close();
+    await maintenance.stop();
+    await endpointVerifier.close();
     await store.close();
   });
 
@@ -81,7 +81,7 @@ async function setUp({
   /** One whole pass, the pauses between its steps skipped. */
   async function pass(): Promise<number | null> {
     let isOver = false;
-    const over = janitor.pass().finally(() => (isOver = true));
+    const over = maintenance.pass().finally(() => (isOver = true));
     await until("the pass is over", () => {
       clock.advance(20);
       return isOver;
@@ -89,7 +89,7 @@ async function setUp({
     return over;
   }
   const has = async (taskId: string) => (await store.findTask("local", taskId)) !== null;
-  return { clock, store, janitor, announced, endTasks, pass, has };
+  return { clock, store, maintenance, announced, endTasks, pass, has };
 }
 
 test("history goes once it is older than the retention, and one event tells how much", async () => {
@@ -118,16 +118,16 @@ test("history goes once it is older than the retention, and one event tells how 
 });
 
 test("nothing is removed when history is to be kept for ever", async () => {
-  const { clock, janitor, endTasks, has } = await setUp({ retentionMs: null });
+  const { clock, maintenance, endTasks, has } = await setUp({ retentionMs: null });
   await endTasks(1);
   clock.advance(10_000 * DAY_MS);
-  expect(await janitor.pass()).toBeNull();
+  expect(await maintenance.pass()).toBeNull();
   expect(await has("t0")).toBe(true);
 });
 
 test("it looks by itself at the start and every hour, and sleeps between", async () => {
-  const { clock, janitor, endTasks, has } = await setUp({ retentionMs: HOUR_MS });
-  janitor.start();
+  const { clock, maintenance, endTasks, has } = await setUp({ retentionMs: HOUR_MS });
+  maintenance.start();
   await until("it sleeps", () => clock.sleeping === 1);
   await endTasks(1);
   for (let minute = 0; minute < 59; minute++) {
@@ -146,32 +146,32 @@ test("it looks by itself at the start and every hour, and sleeps between", async
 });
 
 test("the event loop is free between the steps, and a stop ends the pass after its step", async () => {
-  const { clock, janitor, announced, endTasks, has } = await setUp({ retentionMs: HOUR_MS });
+  const { clock, maintenance, announced, endTasks, has } = await setUp({ retentionMs: HOUR_MS });
   await endTasks(450);
   const ids = Array.from({ length: 450 }, (_, index) => `t${index}`);
   const left = async () => (await Promise.all(ids.map(has))).filter(Boolean).length;
   clock.advance(DAY_MS);
-  janitor.start();
+  maintenance.start();
   await until("it pauses after the first step", () => clock.sleeping === 1);
   expect(await left()).toBe(250);
-  await janitor.stop();
+  await maintenance.stop();
   expect(await left()).toBe(250);
   expect(announced).toMatchObject([{ kind: "history.pruned", tasks: 200 }]);
 });
 
 test("a pass that fails half-way tells what it removed, and is made again", async () => {
   let calls = 0;
-  const { clock, janitor, announced, endTasks } = await setUp({
+  const { clock, maintenance, announced, endTasks } = await setUp({
     retentionMs: HOUR_MS,
     storeSeen: (store) => ({
-      sealSecrets: (command) => store.sealSecrets(command),
+      reencryptSecrets: (command) => store.reencryptSecrets(command),
       pruneSubscriptions: (command) => store.pruneSubscriptions(command),
       pruneHistory: (command) => (++calls === 2 ? Promise.reject(new Error("disk full")) : store.pruneHistory(command)),
     }),
   });
   await endTasks(300);
   clock.advance(DAY_MS);
-  janitor.start();
+  maintenance.start();
   await until("it pauses", () => calls === 1 && clock.sleeping === 1);
   clock.advance(20);
   await until("it failed", () => announced.length === 2 && clock.sleeping === 1);
@@ -257,12 +257,12 @@ test("it is not told where the settings say so, and ends all the same", async ()
 });
 
 test("the janitor does not wait for receivers that do not answer, and neither does its stop", async () => {
-  const { clock, store, janitor, announced, pass } = await setUp();
+  const { clock, store, maintenance, announced, pass } = await setUp();
   const { url } = await listenRaw(() => undefined);
   const urls = Array.from({ length: 20 }, (_, index) => `${url}/${index}`);
   await suspendEndless(store, urls, clock.now());
   clock.advance(31 * DAY_MS);
   await pass();
   expect(announced.filter(({ kind }) => kind === "subscription.ended")).toHaveLength(20);
-  await janitor.stop();
+  await maintenance.stop();
 });

@@ -1,19 +1,19 @@
 import { expect, test } from "vitest";
-import { InFlight } from "../../src/delivery/slots.ts";
+import { Slots } from "../../src/delivery/slots.ts";
 import { T0 } from "../support/builders.ts";
 
 test("counts what is under way, in all and per origin, and forgets an origin that has none", () => {
-  const inFlight = new InFlight({ total: 3, perOrigin: 2 });
+  const inFlight = new Slots({ total: 3, perOrigin: 2 });
   inFlight.enter("a", T0);
   inFlight.enter("a", T0);
-  const ticket = inFlight.enter("b", T0);
+  const slot = inFlight.enter("b", T0);
   expect([inFlight.room(T0), Object.fromEntries(inFlight.perOrigin)]).toEqual([0, { a: 2, b: 1 }]);
-  inFlight.leave(ticket);
+  inFlight.leave(slot);
   expect([inFlight.room(T0), Object.fromEntries(inFlight.perOrigin)]).toEqual([1, { a: 2 }]);
 });
 
 test("there is room for an origin within its own bound and within that of all", () => {
-  const inFlight = new InFlight({ total: 3, perOrigin: 2 });
+  const inFlight = new Slots({ total: 3, perOrigin: 2 });
   inFlight.enter("a", T0);
   expect([inFlight.hasRoomFor("a", T0), inFlight.hasRoomFor("b", T0)]).toEqual([true, true]);
   inFlight.enter("a", T0);
@@ -23,7 +23,7 @@ test("there is room for an origin within its own bound and within that of all", 
 });
 
 test("a request that waits for a tenth of a second leaves its place to others, but not that of its origin", () => {
-  const inFlight = new InFlight({ total: 2, perOrigin: 2 });
+  const inFlight = new Slots({ total: 2, perOrigin: 2 });
   const slow = inFlight.enter("a", T0);
   inFlight.enter("a", T0 + 50);
   expect([inFlight.room(T0 + 99), inFlight.nextRoomAt(T0 + 99)]).toEqual([0, T0 + 100]);
@@ -34,13 +34,13 @@ test("a request that waits for a tenth of a second leaves its place to others, b
 });
 
 test("also those that wait are bounded", () => {
-  const inFlight = new InFlight({ total: 2, perOrigin: 100 });
+  const inFlight = new Slots({ total: 2, perOrigin: 100 });
   for (let index = 0; index < 16; index++) inFlight.enter("a", T0);
   expect([inFlight.room(T0 + 5000), inFlight.nextRoomAt(T0 + 5000)]).toEqual([0, null]);
 });
 
 test("an answer frees the place of its request, and no more of them are recorded at once than there are places", () => {
-  const inFlight = new InFlight({ total: 2, perOrigin: 1 });
+  const inFlight = new Slots({ total: 2, perOrigin: 1 });
   const [first, second] = [inFlight.enter("a", T0), inFlight.enter("b", T0)];
   expect(inFlight.room(T0)).toBe(0);
   inFlight.answered(first);

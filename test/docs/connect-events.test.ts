@@ -194,8 +194,8 @@ test("the receiver prints an event once however often it comes, and refuses what
   });
   const body = '{"type":"verification","challenge":"forged"}';
   const headers = { "webhook-id": "msg_1", "webhook-timestamp": String(Math.floor(Date.now() / 1000)) };
-  const forged = { ...headers, "webhook-signature": `v1,${"A".repeat(43)}=` };
-  const statuses = [headers, forged].map(
+  const badSignature = { ...headers, "webhook-signature": `v1,${"A".repeat(43)}=` };
+  const statuses = [headers, badSignature].map(
     async (given) => (await fetch(receiver.url, { method: "POST", headers: given, body })).status,
   );
   expect(await Promise.all(statuses)).toEqual([401, 401]);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { isOver, NOT_AFTER_MS_MAX, parseNotAfter } from "../../src/domain/not-after.ts";
+import { isExpired, NOT_AFTER_MS_MAX, parseNotAfter } from "../../src/domain/not-after.ts";
 import { T0 } from "../support/builders.ts";
 
 describe("not_after", () => {
@@ -32,6 +32,6 @@ describe("not_after", () => {
   });
 
   test("is over from its very millisecond; none is never over", () => {
-    expect([isOver(T0, T0 - 1), isOver(T0, T0), isOver(null, Infinity)]).toEqual([false, true, false]);
+    expect([isExpired(T0, T0 - 1), isExpired(T0, T0), isExpired(null, Infinity)]).toEqual([false, true, false]);
   });
 });

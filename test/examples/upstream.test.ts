@@ -41,8 +41,8 @@ test("the example's receiver refuses what is not signed with its secret", async 
   const receiver = startReceiver(`whsec_${randomBytes(32).toString("base64")}`);
   const hook = /http:\S+/.exec(await receiver.next())![0];
   const headers = { "webhook-id": "evt_1", "webhook-timestamp": String(Math.floor(Date.now() / 1000)) };
-  const forged = { ...headers, "webhook-signature": `v1,${randomBytes(32).toString("base64")}` };
-  expect((await fetch(hook, { method: "POST", body: "{}", headers: forged })).status).toBe(401);
+  const badSignature = { ...headers, "webhook-signature": `v1,${randomBytes(32).toString("base64")}` };
+  expect((await fetch(hook, { method: "POST", body: "{}", headers: badSignature })).status).toBe(401);
   expect((await fetch(hook, { method: "POST", body: "{}", headers })).status).toBe(401);
 });
 

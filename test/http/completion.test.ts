@@ -6,7 +6,7 @@ import { COMPLETION_TTL_MS, serveHttp } from "./serve-http.ts";
 async function setUp() {
   const numbers = aTaskType({
     name: "numbers",
-    doneBy: "worker",
+    executor: "worker",
     parseOutput(output) {
       if (typeof output !== "number") throw new Error("result must be a number");
       return output;

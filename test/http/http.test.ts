@@ -3,7 +3,7 @@ import type { IncomingMessage } from "node:http";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
 import { beforeEach, describe, expect, test } from "vitest";
-import type { Announcement } from "../../src/service/ports/telemetry.ts";
+import type { TelemetryEvent } from "../../src/service/ports/telemetry.ts";
 import type { Store } from "../../src/service/ports/store.ts";
 import { aRegistration, aStart } from "../support/builders.ts";
 import { until } from "../support/until.ts";
@@ -11,7 +11,7 @@ import { serveHttp } from "./serve-http.ts";
 
 let url: string;
 let store: Store;
-let announcements: readonly Announcement[];
+let announcements: readonly TelemetryEvent[];
 
 async function serve(tokens: { name: string; token: string }[] = []): Promise<string> {
   const served = await serveHttp({ tokens });

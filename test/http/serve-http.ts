@@ -4,7 +4,7 @@ import { createApp } from "../../src/http/app.ts";
 import { createEntrance } from "../../src/http/entrance.ts";
 import { listen } from "../../src/http/server.ts";
 import { newNonce } from "../../src/domain/ids.ts";
-import type { Announcement } from "../../src/service/ports/telemetry.ts";
+import type { TelemetryEvent } from "../../src/service/ports/telemetry.ts";
 import { createCompletions } from "../../src/service/completions.ts";
 import { createEventFeed } from "../../src/service/event-feed.ts";
 import { createHealth } from "../../src/service/health.ts";
@@ -36,7 +36,7 @@ export interface ServedHttp {
   readonly url: string;
   readonly store: Store;
   readonly clock: FakeClock;
-  readonly announcements: readonly Announcement[];
+  readonly announcements: readonly TelemetryEvent[];
   /** What workers said of how far they are. */
   readonly reported: readonly (Progress & { readonly taskId: string })[];
   readonly tasks: Tasks;
@@ -64,24 +64,29 @@ export async function serveHttp({
   const store = await openTestStore();
   const reported: (Progress & { readonly taskId: string })[] = [];
   const clock = createFakeClock(T0);
-  const announcements: Announcement[] = [];
-  const announce = (one: Announcement): void => void announcements.push(one);
-  const work = createWorkSource({ clock, announce, name: "workers" });
+  const announcements: TelemetryEvent[] = [];
+  const emit = (one: TelemetryEvent): void => void announcements.push(one);
+  const work = createWorkSource({ clock, emit, name: "workers" });
   const wake = (): void => work.wake();
   const catalog = createTaskRegistry([aTaskType(), externalTask, ...types]);
-  const wakes = { wakeRunner: () => {}, wakeWorkers: wake, wakeDispatcher: () => {}, openHandover: () => aHandover(0) };
+  const wakes = {
+    wakeRunner: () => {},
+    wakeWorkers: wake,
+    wakeDispatcher: () => {},
+    openReservation: () => aHandover(0),
+  };
   const targetPolicy = createAddressGuard({ allow: "loopback" });
   const feed = createEventFeed();
   const taskProgress = aTaskProgress({ store, clock, feed });
-  const tasks = createTasks({ store, clock, catalog, targetPolicy, announce, feed, progress: taskProgress, ...wakes });
-  const outside = { store, tasks, catalog, clock, announce, newNonce, wake, leaseMs: LEASE_MS };
+  const tasks = createTasks({ store, clock, catalog, targetPolicy, emit, feed, progress: taskProgress, ...wakes });
+  const outside = { store, tasks, catalog, clock, emit, newNonce, wake, leaseMs: LEASE_MS };
   const queue = createWorkerQueue(outside);
   const completions = createCompletions({ ...outside, ttlMs: COMPLETION_TTL_MS });
   const health = createHealth({ store, slowOrigins: () => 0 });
-  const gate = createEntrance({ health, clock, announce, serverName: "Test", allowedOrigins });
+  const gate = createEntrance({ health, clock, emit, serverName: "Test", allowedOrigins });
   const app = createApp({
     mcp: async (_, response) => void response.end("mcp was here"),
-    inbox: createInbox({ store, clock, announce }),
+    inbox: createInbox({ store, clock, emit }),
     health,
     workers: createWorkers({
       ...outside,
@@ -94,7 +99,7 @@ export async function serveHttp({
     principalOf: createPrincipalOf(tokens, "local"),
     allowedHosts: ["127.0.0.1", "[::1]"],
     clock,
-    announce,
+    emit,
     serverName: "Test",
     needsToken: tokens.length > 0,
     publicKeys: [parseSigningKey(`whsk_${Buffer.alloc(32, 1).toString("base64")}`)!.publicKey],

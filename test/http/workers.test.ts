@@ -9,12 +9,12 @@ const WORKER_TOKENS = [
   { name: "w2", token: "two" },
 ];
 const TYPES = [
-  aTaskType({ name: "other", doneBy: "worker" }),
-  aTaskType({ name: "again", doneBy: "worker", retries: 1 }),
-  aTaskType({ name: "timed", doneBy: "worker", timeoutMs: 90_000 }),
+  aTaskType({ name: "other", executor: "worker" }),
+  aTaskType({ name: "again", executor: "worker", retries: 1 }),
+  aTaskType({ name: "timed", executor: "worker", timeoutMs: 90_000 }),
   aTaskType({
     name: "numbers",
-    doneBy: "worker",
+    executor: "worker",
     parseOutput(output) {
       if (typeof output !== "number") throw new Error("result must be a number");
       return output;

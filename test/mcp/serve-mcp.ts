@@ -3,8 +3,8 @@ import { onTestFinished } from "vitest";
 import { createAddressGuard } from "../../src/outbound/address-guard.ts";
 import type { PrivateTargets } from "../../src/outbound/address-ranges.ts";
 import { CircuitBreaker } from "../../src/delivery/circuit-breaker.ts";
-import { createChallenger } from "../../src/outbound/endpoint-verifier.ts";
-import { createProber } from "../../src/outbound/prober.ts";
+import { createEndpointVerifier } from "../../src/outbound/endpoint-verifier.ts";
+import { createReceiverTester } from "../../src/outbound/prober.ts";
 import { createNewId } from "../../src/domain/ids.ts";
 import type { RetryPolicy } from "../../src/domain/retry.ts";
 import type { LifetimePolicy } from "../../src/domain/subscription.ts";
@@ -15,7 +15,7 @@ import type { McpNeeds } from "../../src/mcp/endpoint.ts";
 import { createCallbacks } from "../../src/service/callbacks.ts";
 import { createCompletions } from "../../src/service/completions.ts";
 import { createDeliveries } from "../../src/service/deliveries.ts";
-import type { Announcement } from "../../src/service/ports/telemetry.ts";
+import type { TelemetryEvent } from "../../src/service/ports/telemetry.ts";
 import { createEventFeed } from "../../src/service/event-feed.ts";
 import { createEvents } from "../../src/service/events.ts";
 import { createSubscriptions } from "../../src/service/subscriptions.ts";
@@ -39,7 +39,7 @@ const TASK_TYPES = [
   aTaskType({ name: "demo", expectedMs: 10_000 }),
   aTaskType({ name: "quick", expectedMs: 50 }),
   aTaskType({ name: "open-ended", expectedMs: null }),
-  aTaskType({ name: "outside", doneBy: "worker" }),
+  aTaskType({ name: "outside", executor: "worker" }),
 ];
 
 export interface ServedMcp {
@@ -50,7 +50,7 @@ export interface ServedMcp {
   readonly store: Store;
   /** What the tools tell of origins that keep failing. */
   readonly breaker: CircuitBreaker;
-  readonly announced: readonly Announcement[];
+  readonly announced: readonly TelemetryEvent[];
   readonly toolNames: readonly string[];
   readonly endStreams: () => void;
   readonly close: () => Promise<void>;
@@ -97,22 +97,19 @@ export async function serveMcp(options: ServeOptions = {}): Promise<ServedMcp> {
   const store = await openTestStore();
   onTestFinished(() => store.close());
   const clock = createFakeClock();
-  const announced: Announcement[] = [];
-  const announce = (announcement: Announcement): void => void announced.push(announcement);
+  const announced: TelemetryEvent[] = [];
+  const emit = (announcement: TelemetryEvent): void => void announced.push(announcement);
   const chosen = { ...EVENTS, ...options.events };
   const { wakeDispatcher = () => undefined } = options;
   const breaker = new CircuitBreaker();
   const { attemptTimeoutMs = 60_000 } = options;
-  const services = createServices(
-    { store, slowLane: breaker, clock, announce, wakeDispatcher, attemptTimeoutMs },
-    chosen,
-  );
+  const services = createServices({ store, slowLane: breaker, clock, emit, wakeDispatcher, attemptTimeoutMs }, chosen);
   const principalOf = createPrincipalOf(tokens, "local");
   const mcp = createMcp({
     ...services,
     ...chosen,
     clock,
-    announce,
+    emit,
     completionUrlOf: (token) => `http://callbacks.example/complete/${token}`,
     runTaskWaitMs: options.runTaskWaitMs ?? 50_000,
     taskTtlMs: 86_400_000,
@@ -153,7 +150,7 @@ function createServices(
     store: Store;
     slowLane: CircuitBreaker;
     clock: FakeClock;
-    announce: McpNeeds["announce"];
+    emit: McpNeeds["emit"];
     wakeDispatcher: () => void;
     attemptTimeoutMs: number;
   },
@@ -163,19 +160,19 @@ function createServices(
     wakeRunner: () => {},
     wakeWorkers: () => {},
     wakeDispatcher: needs.wakeDispatcher,
-    openHandover: () => aHandover(0, needs.wakeDispatcher),
+    openReservation: () => aHandover(0, needs.wakeDispatcher),
   };
   const catalog = createTaskRegistry(TASK_TYPES);
   const targetPolicy = createAddressGuard({ allow, resolve: failingWith("ENOTFOUND") });
   const { attemptTimeoutMs } = needs;
   const receivers = { guard: targetPolicy, attemptTimeoutMs, userAgent: "mcp-callbacks/test" };
-  const prober = createProber(receivers);
-  const challenger = createChallenger(receivers);
-  onTestFinished(() => challenger.close());
+  const receiverTester = createReceiverTester(receivers);
+  const endpointVerifier = createEndpointVerifier(receivers);
+  onTestFinished(() => endpointVerifier.close());
   const feed = createEventFeed();
   let nonces = 0;
   const newNonce = (): string => `nonce-${++nonces}`;
-  onTestFinished(() => prober.close());
+  onTestFinished(() => receiverTester.close());
   const callbacks = createCallbacks({ ...needs, ...wakes, targetPolicy });
   const tasks = createTasks({
     ...needs,
@@ -190,14 +187,14 @@ function createServices(
     completions: createCompletions({ ...needs, tasks, catalog, newNonce, ttlMs: 60_000 }),
     callbacks,
     deliveries: createDeliveries({ ...needs, ...wakes }),
-    probes: createProbes({ ...needs, callbacks, prober, newId: createNewId(needs.clock.now), signingKeys: [] }),
+    probes: createProbes({ ...needs, callbacks, receiverTester, newId: createNewId(needs.clock.now), signingKeys: [] }),
     secrets: createSecrets({ ...needs, ...wakes }),
     events: createEvents({ ...needs, feed }),
     subscriptions: createSubscriptions({
       ...needs,
       ...wakes,
       targetPolicy,
-      verification: createVerification({ ...needs, challenger, newNonce, signingKeys: [] }),
+      verification: createVerification({ ...needs, endpointVerifier, newNonce, signingKeys: [] }),
       lifetime,
       ownMax,
       allowsLoopbackHttp: allow !== "none",

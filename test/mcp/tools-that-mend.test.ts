@@ -392,9 +392,9 @@ describe.each(ERAS)("the tools that mend, asked by a client of $era", ({ connect
         message: expect.stringMatching(/^✅ .* takes POSTs\. ⚠️ signature: /),
       });
       expect((answer["steps"] as object[]).at(-1)).toMatchObject({ status: "warning", error: null, status_code: 204 });
-      const [genuine, forged] = receiver.requests;
-      expect(JSON.parse(forged!.body)).toEqual(JSON.parse(genuine!.body));
-      expect(forged!.headers["webhook-id"]).not.toBe(genuine!.headers["webhook-id"]);
+      const [genuine, badSignature] = receiver.requests;
+      expect(JSON.parse(badSignature!.body)).toEqual(JSON.parse(genuine!.body));
+      expect(badSignature!.headers["webhook-id"]).not.toBe(genuine!.headers["webhook-id"]);
       expect(receiver.requests).toHaveLength(2);
     });
 

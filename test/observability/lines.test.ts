@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { linesOf } from "../../src/observability/lines.ts";
-import type { Announcement } from "../../src/service/ports/telemetry.ts";
+import type { TelemetryEvent } from "../../src/service/ports/telemetry.ts";
 
 const delivery = {
   deliveryId: "dlv_1",
@@ -21,7 +21,7 @@ const disabled = {
   heldCount: 3,
 } as const;
 
-const CASES: readonly [Announcement, readonly string[]][] = [
+const CASES: readonly [TelemetryEvent, readonly string[]][] = [
   [{ kind: "task.running", taskId: "t1", taskType: "demo", runCount: 1 }, ["🔨 Processing callback task t1..."]],
   [
     { kind: "task.finished", taskId: "t1", status: "completed", eventId: "evt_1", deliveryCount: 2 },

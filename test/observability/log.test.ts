@@ -11,7 +11,7 @@ function printed(format: LogFormat) {
 
 test("what a stranger sent cannot forge a line, steer a terminal or turn the text around", () => {
   const { log, lines } = printed("pretty");
-  log.announce({ kind: "inbox.received", clientId: "x", type: "a\n✅ forged\u001B[2J\u202E\u2028", taskId: null });
+  log.emit({ kind: "inbox.received", clientId: "x", type: "a\n✅ forged\u001B[2J\u202E\u2028", taskId: null });
   expect(lines).toHaveLength(1);
   expect(lines[0]!.slice(0, -1)).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}]/u);
   expect(lines[0]!.endsWith("\n")).toBe(true);
@@ -19,7 +19,7 @@ test("what a stranger sent cannot forge a line, steer a terminal or turn the tex
 
 test("a failure of ours is in the json log once, with its message and stack", () => {
   const { log, lines } = printed("json");
-  log.announce({ kind: "internal.failed", where: "here", error: new Error("no disk") });
+  log.emit({ kind: "internal.failed", where: "here", error: new Error("no disk") });
   const line = JSON.parse(lines[0]!) as Record<string, unknown>;
   expect(line).toMatchObject({
     msg: "internal.failed",
@@ -40,10 +40,10 @@ test("progress that gets through is told at debug only, and what goes wrong with
     url: "http://r.example/",
   } as const;
   const attempted = { kind: "delivery.attempted", attempt: 1, durationMs: 1, waitMs: 5000, ...delivery } as const;
-  log.announce({ kind: "delivery.sending", attempt: 1, ...delivery });
-  log.announce({ ...attempted, next: "delivered", outcome: { statusCode: 200, error: null } });
-  log.announce({ ...attempted, next: "withdrawn", outcome: { statusCode: 503, error: "http_5xx" } });
+  log.emit({ kind: "delivery.sending", attempt: 1, ...delivery });
+  log.emit({ ...attempted, next: "delivered", outcome: { statusCode: 200, error: null } });
+  log.emit({ ...attempted, next: "withdrawn", outcome: { statusCode: 503, error: "http_5xx" } });
   expect(lines).toEqual([]);
-  log.announce({ ...attempted, next: "retry", outcome: { statusCode: 503, error: "http_5xx" } });
+  log.emit({ ...attempted, next: "retry", outcome: { statusCode: 503, error: "http_5xx" } });
   expect(lines).toEqual(["⚠️ Callback to x returned status 503, next attempt in 5 s\n"]);
 });

@@ -9,7 +9,7 @@ import { createCallbacks } from "../../src/service/callbacks.ts";
 import type { Store } from "../../src/service/ports/store.ts";
 import { T0 } from "../support/builders.ts";
 import type { Resolve } from "../../src/outbound/address-guard.ts";
-import type { HttpSender } from "../../src/service/ports/sender.ts";
+import type { Sender } from "../../src/service/ports/sender.ts";
 import type { OpenSocket } from "../../src/outbound/pinned-connect.ts";
 import { resolvingTo } from "../support/resolve.ts";
 import { DELIVERED, failure, post, receiverWith, senderWith } from "../support/sender.ts";
@@ -76,7 +76,7 @@ const ZONE: Readonly<Record<string, readonly string[]>> = {
 /** All of the DNS there is in these tests: what is not in the zone looks public, so that nothing but a rule refuses it. */
 const resolveInZone: Resolve = (hostname) => resolvingTo(...(ZONE[hostname] ?? [PUBLIC]))(hostname);
 
-function publicSender(resolve: Resolve, connect?: OpenSocket): HttpSender {
+function publicSender(resolve: Resolve, connect?: OpenSocket): Sender {
   const guard = createAddressGuard({ allow: "none", resolve });
   return senderWith(connect === undefined ? { guard } : { guard, connect });
 }
@@ -156,7 +156,7 @@ test.each(TRICK_URLS)(
       },
       clock: { now: () => T0 },
       targetPolicy: createAddressGuard({ allow: "none", resolve }),
-      announce: () => undefined,
+      emit: () => undefined,
       wakeDispatcher: () => undefined,
     });
     const request = { taskId: "t", clientId: "c", url };

@@ -3,8 +3,8 @@ import { createAddressGuard } from "../../src/outbound/address-guard.ts";
 import type { Resolve } from "../../src/outbound/address-guard.ts";
 import { createOpenSocket } from "../../src/outbound/pinned-connect.ts";
 import type { OpenSocket } from "../../src/outbound/pinned-connect.ts";
-import { createProber } from "../../src/outbound/prober.ts";
-import type { ProberNeeds } from "../../src/outbound/prober.ts";
+import { createReceiverTester } from "../../src/outbound/prober.ts";
+import type { ReceiverTesterNeeds } from "../../src/outbound/prober.ts";
 import { failingWith, resolvingTo } from "../support/resolve.ts";
 import { selfSigned } from "../support/self-signed.ts";
 import { listenRaw, receiverWith } from "../support/sender.ts";
@@ -12,16 +12,21 @@ import { heldDeadlines } from "./deadlines.ts";
 
 const CERTIFICATE = selfSigned("receiver.example");
 
-function proberWith(resolve: Resolve = resolvingTo("127.0.0.1"), settings: Partial<ProberNeeds> = {}) {
+function proberWith(resolve: Resolve = resolvingTo("127.0.0.1"), settings: Partial<ReceiverTesterNeeds> = {}) {
   const guard = createAddressGuard({ allow: "loopback", resolve });
-  const prober = createProber({ guard, attemptTimeoutMs: 60_000, userAgent: "mcp-callbacks/test", ...settings });
-  onTestFinished(() => prober.close());
-  return prober;
+  const receiverTester = createReceiverTester({
+    guard,
+    attemptTimeoutMs: 60_000,
+    userAgent: "mcp-callbacks/test",
+    ...settings,
+  });
+  onTestFinished(() => receiverTester.close());
+  return receiverTester;
 }
 
-async function diagnosed(url: string, prober = proberWith(), forgedId: string | null = null) {
+async function diagnosed(url: string, receiverTester = proberWith(), forgedId: string | null = null) {
   const post = (id: string) => ({ url, headers: { "webhook-id": id }, body: "{}" });
-  const steps = await prober.diagnose(post("evt_1"), forgedId === null ? null : post(forgedId));
+  const steps = await receiverTester.diagnose(post("evt_1"), forgedId === null ? null : post(forgedId));
   if (steps === "busy") throw new Error("busy");
   return steps.map(({ step, status, error, statusCode }) => [step, status, error ?? statusCode].join(" ").trim());
 }
@@ -29,8 +34,8 @@ async function diagnosed(url: string, prober = proberWith(), forgedId: string | 
 describe("a diagnosis", () => {
   test("of a receiver behind a name and TLS goes through every step", async () => {
     const receiver = await receiverWith(undefined, { tls: CERTIFICATE });
-    const prober = proberWith(undefined, { ca: CERTIFICATE.cert });
-    expect(await diagnosed(`https://receiver.example:${receiver.port}/hook`, prober)).toEqual([
+    const receiverTester = proberWith(undefined, { ca: CERTIFICATE.cert });
+    expect(await diagnosed(`https://receiver.example:${receiver.port}/hook`, receiverTester)).toEqual([
       "guard ok",
       "dns ok",
       "connect ok",
@@ -43,11 +48,11 @@ describe("a diagnosis", () => {
 
   test("stops at the guard: nobody is connected to", async () => {
     const receiver = await receiverWith();
-    const prober = proberWith(async () => [
+    const receiverTester = proberWith(async () => [
       { address: "127.0.0.1", family: 4 },
       { address: "10.0.0.1", family: 4 },
     ]);
-    expect(await diagnosed(`http://receiver.example:${receiver.port}/`, prober)).toEqual([
+    expect(await diagnosed(`http://receiver.example:${receiver.port}/`, receiverTester)).toEqual([
       "guard failed blocked",
       "dns skipped",
       "connect skipped",
@@ -103,13 +108,13 @@ describe("a diagnosis", () => {
       return open(target, addresses, target.protocol === "https:" ? 50 : 60_000);
     };
     const { startDeadline, ring } = heldDeadlines();
-    const prober = proberWith(undefined, { attemptTimeoutMs: 5000, connect, startDeadline });
+    const receiverTester = proberWith(undefined, { attemptTimeoutMs: 5000, connect, startDeadline });
     const { port } = await listenRaw((socket) => {
       socket.once("data", (hello) => void (String(hello).startsWith("POST ") && ring()));
     });
-    const silentTls = await diagnosed(`https://receiver.example:${port}/`, prober);
+    const silentTls = await diagnosed(`https://receiver.example:${port}/`, receiverTester);
     expect(silentTls.slice(2)).toEqual(["connect ok", "tls failed timeout", "post skipped", "signature skipped"]);
-    const silent = await diagnosed(`http://receiver.example:${port}/`, prober);
+    const silent = await diagnosed(`http://receiver.example:${port}/`, receiverTester);
     expect(silent.slice(2)).toEqual(["connect ok", "tls skipped", "post failed timeout", "signature skipped"]);
     const [tcpMs, tlsMs] = given;
     expect([tcpMs! <= 5000, tlsMs! <= tcpMs!]).toEqual([true, true]);
@@ -121,13 +126,13 @@ describe("a diagnosis", () => {
     [500, "http_5xx"],
   ])("tells a POST answered with %i by its status, and by none of the receiver's words", async (status, category) => {
     const receiver = await receiverWith((_, response) => response.writeHead(status, { location: "/x" }).end("words"));
-    const prober = proberWith();
-    expect((await diagnosed(receiver.url, prober, "evt_2")).slice(-2)).toEqual([
+    const receiverTester = proberWith();
+    expect((await diagnosed(receiver.url, receiverTester, "evt_2")).slice(-2)).toEqual([
       `post failed ${category}`,
       "signature skipped",
     ]);
     expect(receiver.requests).toHaveLength(1);
-    const steps = await prober.diagnose({ url: receiver.url, headers: {}, body: "{}" }, null);
+    const steps = await receiverTester.diagnose({ url: receiver.url, headers: {}, body: "{}" }, null);
     expect(JSON.stringify(steps)).not.toContain("words");
   });
 
@@ -150,8 +155,11 @@ describe("a diagnosis", () => {
       if (headers["webhook-id"] === "evt_1") response.writeHead(204).end();
       else ring();
     });
-    const prober = proberWith(undefined, { startDeadline });
-    expect((await diagnosed(receiver.url, prober, "evt_2")).slice(-2)).toEqual(["post ok 204", "signature skipped"]);
+    const receiverTester = proberWith(undefined, { startDeadline });
+    expect((await diagnosed(receiver.url, receiverTester, "evt_2")).slice(-2)).toEqual([
+      "post ok 204",
+      "signature skipped",
+    ]);
     expect(given).toEqual([60_000, 60_000]);
   });
 });
@@ -166,8 +174,8 @@ test("a test POST is made once and its outcome told", async () => {
 test("as many probes as may be under way at once, and the next is told so", async () => {
   const held: (() => void)[] = [];
   const receiver = await receiverWith((_, response) => void held.push(() => response.end()));
-  const prober = proberWith();
-  const post = () => prober.post({ url: receiver.url, headers: {}, body: "{}" });
+  const receiverTester = proberWith();
+  const post = () => receiverTester.post({ url: receiver.url, headers: {}, body: "{}" });
   const underWay = Array.from({ length: 16 }, post);
   await receiver.waitFor(16);
   expect(await post()).toBe("busy");

@@ -2,7 +2,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { CircuitBreaker } from "../../src/delivery/circuit-breaker.ts";
 import { createDeliveries, REDELIVER_MAX } from "../../src/service/deliveries.ts";
 import type { RedeliverSelection } from "../../src/service/ports/callback-store.ts";
-import type { Announcement } from "../../src/service/ports/telemetry.ts";
+import type { TelemetryEvent } from "../../src/service/ports/telemetry.ts";
 import type { Store } from "../../src/service/ports/store.ts";
 import { aClaim, aRecord, aRegistration, aStart, FAILED_503, T0 } from "../support/builders.ts";
 import { createFakeClock } from "../support/clock.ts";
@@ -11,13 +11,13 @@ import { openTestStore } from "../support/sqlite-store.ts";
 async function setUp(storeSeen: (store: Store) => Store = (it) => it) {
   const store = await openTestStore();
   onTestFinished(() => store.close());
-  const announced: Announcement[] = [];
+  const announced: TelemetryEvent[] = [];
   let wakes = 0;
   const deliveries = createDeliveries({
     store: storeSeen(store),
     slowLane: new CircuitBreaker(),
     clock: createFakeClock(T0),
-    announce: (announcement) => void announced.push(announcement),
+    emit: (announcement) => void announced.push(announcement),
     wakeDispatcher: () => void wakes++,
   });
   return { store, deliveries, announced, wakes: () => wakes };

@@ -35,11 +35,11 @@ async function setUp() {
   const events = createEvents({ store, clock, feed: countingFeed });
   const cursorOf = createEventCursors(await store.eventLog()).of;
   const silence = {
-    announce: () => {},
+    emit: () => {},
     wakeRunner: () => {},
     wakeWorkers: () => {},
     wakeDispatcher: () => {},
-    openHandover: () => aHandover(0),
+    openReservation: () => aHandover(0),
   };
   const catalog = createTaskRegistry([aTaskType({ expectedMs: 0 })]);
   const tasks = createTasks({

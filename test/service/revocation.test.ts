@@ -1,9 +1,9 @@
 import { expect, onTestFinished, test } from "vitest";
 import { createAddressGuard } from "../../src/outbound/address-guard.ts";
-import { createChallenger } from "../../src/outbound/endpoint-verifier.ts";
+import { createEndpointVerifier } from "../../src/outbound/endpoint-verifier.ts";
 import type { StartDeadline } from "../../src/outbound/sender.ts";
 import type { EventsErrorCodes } from "../../src/domain/events-error.ts";
-import type { Announcement } from "../../src/service/ports/telemetry.ts";
+import type { TelemetryEvent } from "../../src/service/ports/telemetry.ts";
 import { createRevocation } from "../../src/service/revocation.ts";
 import { createTermination } from "../../src/service/termination.ts";
 import { A_SECRET, aClaim, aStart, aSubscription, HOUR_MS, T0 } from "../support/builders.ts";
@@ -24,25 +24,25 @@ interface Options {
 async function setUp({ errorCodes = "sketch", sendsTerminated = true, ...deadlines }: Options = {}) {
   const store = await openTestStore();
   const guard = createAddressGuard({ allow: "loopback" });
-  const challenger = createChallenger({ guard, attemptTimeoutMs: 60_000, userAgent: "test", ...deadlines });
+  const endpointVerifier = createEndpointVerifier({ guard, attemptTimeoutMs: 60_000, userAgent: "test", ...deadlines });
   onTestFinished(async () => {
-    await challenger.close();
+    await endpointVerifier.close();
     await store.close();
   });
-  const announced: Announcement[] = [];
+  const announced: TelemetryEvent[] = [];
   let nonces = 0;
   const clock = createFakeClock(T0);
   const newNonce = () => `nonce-${++nonces}`;
   const termination = createTermination({
-    challenger,
+    endpointVerifier,
     clock,
     newNonce,
     signingKeys: [],
     errorCodes,
     sendsTerminated,
   });
-  const announce = (announcement: Announcement): void => void announced.push(announcement);
-  const revocation = createRevocation({ store, termination, clock, announce });
+  const emit = (announcement: TelemetryEvent): void => void announced.push(announcement);
+  const revocation = createRevocation({ store, termination, clock, emit });
   const receiver = await receiverWith();
   const subscribe = (principal: string, changes = {}) =>
     store.putSubscription(aSubscription({ principal, url: `${receiver.url}/hook`, ...changes }));

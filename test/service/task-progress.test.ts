@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from "vitest";
 import { EVENT_TYPES } from "../../src/domain/event.ts";
-import type { Announcement } from "../../src/service/ports/telemetry.ts";
+import type { TelemetryEvent } from "../../src/service/ports/telemetry.ts";
 import { createEventFeed } from "../../src/service/event-feed.ts";
 import type { Store } from "../../src/service/ports/store.ts";
 import { aRegistration, aStart, aTaskProgress, PROGRESS_INTERVAL_MS } from "../support/builders.ts";
@@ -14,13 +14,13 @@ async function setUp(changes: (store: Store) => Partial<Store> = () => ({})) {
   const store = { ...opened, ...changes(opened) };
   onTestFinished(() => opened.close());
   const feed = createEventFeed();
-  const announced: Announcement[] = [];
+  const announced: TelemetryEvent[] = [];
   let woken = 0;
   const progress = aTaskProgress({
     store,
     clock,
     feed,
-    announce: (one) => void announced.push(one),
+    emit: (one) => void announced.push(one),
     wakeDispatcher: () => void woken++,
   });
   await store.registerCallback(aRegistration({ events: EVENT_TYPES, now: clock.now() }));

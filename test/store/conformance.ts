@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import type { Callback } from "../../src/domain/callback.ts";
 import type { PruneHistory, RotateSecret } from "../../src/service/ports/maintenance-store.ts";
-import type { ClaimedDelivery, Handover } from "../../src/service/ports/delivery-store.ts";
+import type { ClaimedDelivery, SlotReservation } from "../../src/service/ports/delivery-store.ts";
 import type { Store, TaskFilter } from "../../src/service/ports/store.ts";
 import { CRASHES_MAX } from "../../src/domain/task.ts";
 import type { Task } from "../../src/domain/task.ts";
@@ -418,22 +418,22 @@ export function describeStore(name: string, open: OpenStore): void {
 
     describe("deliveries", () => {
       describe.each(["finishTask", "cancelTask"] as const)("of a task that ends by %s", (verb) => {
-        async function end(handover: Handover, id?: string) {
+        async function end(reservation: SlotReservation, id?: string) {
           const task = id ?? (await runningTask()).id;
           const outcome = { status: "completed", result: { of: ["a", 1] } } as const;
-          if (verb === "finishTask") return store.finishTask({ id: task, outcome, now: T0, handover });
-          return store.cancelTask({ id: task, error: "enough", now: T0, handover });
+          if (verb === "finishTask") return store.finishTask({ id: task, outcome, now: T0, reservation });
+          return store.cancelTask({ id: task, error: "enough", now: T0, reservation });
         }
 
         test("are claimed at once where there is a place, exactly as a claim would have them, and wait in line where there is none", async () => {
           for (const clientId of ["a", "b", "c"]) await store.registerCallback(aRegistration({ clientId }));
-          const handover = aHandover(2);
-          const ended = await end(handover);
+          const reservation = aHandover(2);
+          const ended = await end(reservation);
           expect(ended).toMatchObject({ deliveryCount: 3 });
           const origin = "http://receiver.example";
           const filled = { claimed: [expect.anything(), expect.anything()], waitingCount: 1 };
-          expect(handover.told).toEqual(["restart", origin, origin, origin, filled]);
-          const { claimed } = handover.told.at(-1) as { claimed: readonly ClaimedDelivery[] };
+          expect(reservation.told).toEqual(["restart", origin, origin, origin, filled]);
+          const { claimed } = reservation.told.at(-1) as { claimed: readonly ClaimedDelivery[] };
           const [waiting, ...others] = await store.claimDueDeliveries(aClaim());
           expect(others).toEqual([]);
           const { deliveryId: _, callback, ...rest } = waiting!;
@@ -444,7 +444,7 @@ export function describeStore(name: string, open: OpenStore): void {
           expect(clients.toSorted()).toEqual(["a", "b", "c"]);
           // Claimed as by a claim of its own: it can be recorded, and is brought back after a kill.
           expect(await store.recordAttempt(aRecord(claimed[0]!))).toMatchObject({ claimHeld: true });
-          expect(await store.reclaim(T0)).toEqual({ tasks: 0, deliveries: 2 });
+          expect(await store.recoverOrphans(T0)).toEqual({ tasks: 0, deliveries: 2 });
           expect(await store.recordAttempt(aRecord(claimed[1]!))).toMatchObject({ claimHeld: false });
         });
 
@@ -452,18 +452,18 @@ export function describeStore(name: string, open: OpenStore): void {
           const { id } = await runningTask();
           await store.registerCallback(aRegistration({ clientId: "too-late", notAfter: T0 }));
           await store.registerCallback(aRegistration({ clientId: "other", events: ["task_failed"] }));
-          const handover = aHandover(9);
-          expect(await end(handover, id)).toMatchObject({ deliveryCount: 1 });
-          expect(handover.told).toEqual(["restart", { claimed: [], waitingCount: 1 }]);
+          const reservation = aHandover(9);
+          expect(await end(reservation, id)).toMatchObject({ deliveryCount: 1 });
+          expect(reservation.told).toEqual(["restart", { claimed: [], waitingCount: 1 }]);
         });
 
         test("are nobody's twice: a second end takes nothing", async () => {
           await store.registerCallback(aRegistration());
           const { id } = await runningTask();
           await end(aHandover(9), id);
-          const handover = aHandover(9);
-          expect(await end(handover, id)).toBeNull();
-          expect(handover.told).toEqual(["restart"]);
+          const reservation = aHandover(9);
+          expect(await end(reservation, id)).toBeNull();
+          expect(reservation.told).toEqual(["restart"]);
         });
       });
 
@@ -553,7 +553,7 @@ export function describeStore(name: string, open: OpenStore): void {
       test("an event is settled with its last open delivery", async () => {
         await store.registerCallback(aRegistration({ clientId: "other" }));
         await oneClaimed();
-        await store.reclaim(T0);
+        await store.recoverOrphans(T0);
         const [first, second] = await store.claimDueDeliveries(aClaim());
         expect(await store.recordAttempt(aRecord(first!))).toMatchObject({ eventSettled: false });
         expect(await store.recordAttempt(aRecord(second!))).toMatchObject({ eventSettled: true });
@@ -568,8 +568,8 @@ export function describeStore(name: string, open: OpenStore): void {
           nextAttemptAt: T0 + 5000,
           attemptCount: 1,
         });
-        expect(await store.outlook(T0)).toEqual({ anyDue: false, nextAt: T0 + 5000 });
-        expect(await store.outlook(T0 + 5000)).toEqual({ anyDue: true, nextAt: null });
+        expect(await store.nextDeliveryTimes(T0)).toEqual({ anyDue: false, nextAt: T0 + 5000 });
+        expect(await store.nextDeliveryTimes(T0 + 5000)).toEqual({ anyDue: true, nextAt: null });
         expect(await store.claimDueDeliveries(aClaim({ now: T0 + 4999 }))).toEqual([]);
         expect(await store.claimDueDeliveries(aClaim({ now: T0 + 5000 }))).toMatchObject([
           { attemptCount: 1, claim: 2 },
@@ -588,7 +588,7 @@ export function describeStore(name: string, open: OpenStore): void {
 
       test("a void claim cannot resume; its attempt is added, its step is not taken", async () => {
         const old = await oneClaimed();
-        await store.reclaim(T0);
+        await store.recoverOrphans(T0);
         const [current] = await store.claimDueDeliveries(aClaim());
         expect(await store.resumeClaim(old)).toBe(false);
         const step = { status: "exhausted", disablesCallback: false } as const;
@@ -709,7 +709,7 @@ export function describeStore(name: string, open: OpenStore): void {
         await store.registerCallback(aRegistration({ notAfter: EXPIRY }));
         await complete(await runningTask());
         await store.claimDueDeliveries(aClaim());
-        await store.reclaim(EXPIRY + 1);
+        await store.recoverOrphans(EXPIRY + 1);
         expect(await store.claimDueDeliveries(aClaim({ now: EXPIRY + 1 }))).toEqual([]);
         expect(await expire(EXPIRY + 1)).toMatchObject([{ attemptCount: 0, eventSettled: true }]);
       });
@@ -728,8 +728,8 @@ export function describeStore(name: string, open: OpenStore): void {
 
       test("has its time in the outlook, also of deliveries that are due already", async () => {
         await twoCallbacks();
-        expect(await store.outlook(T0)).toEqual({ anyDue: true, nextAt: EXPIRY });
-        expect(await store.outlook(EXPIRY)).toEqual({ anyDue: true, nextAt: null });
+        expect(await store.nextDeliveryTimes(T0)).toEqual({ anyDue: true, nextAt: EXPIRY });
+        expect(await store.nextDeliveryTimes(EXPIRY)).toEqual({ anyDue: true, nextAt: null });
       });
 
       test("gives the same reason as an attempt after which there was no time for another", async () => {
@@ -752,13 +752,13 @@ export function describeStore(name: string, open: OpenStore): void {
       });
     });
 
-    describe("reclaim", () => {
+    describe("recoverOrphans", () => {
       test("brings back running tasks and claimed deliveries, attempts kept, waits kept", async () => {
         const delivery = await oneClaimed();
         const step = { status: "pending", nextAttemptAt: T0 + 900, keepClaim: true } as const;
         await store.recordAttempt(aRecord(delivery, { outcome: FAILED_503, step }));
         await runningTask("task-2");
-        expect(await store.reclaim(T0 + 1)).toEqual({ tasks: 1, deliveries: 1 });
+        expect(await store.recoverOrphans(T0 + 1)).toEqual({ tasks: 1, deliveries: 1 });
         expect((await onlyDelivery()).delivery).toMatchObject({
           status: "pending",
           nextAttemptAt: T0 + 900,
@@ -767,14 +767,14 @@ export function describeStore(name: string, open: OpenStore): void {
         expect(await store.claimRunnableTasks({ limit: 5, now: T0 })).toMatchObject([
           { taskId: "task-2", runCount: 2 },
         ]);
-        expect(await store.reclaim(T0 + 2)).toEqual({ tasks: 1, deliveries: 0 });
+        expect(await store.recoverOrphans(T0 + 2)).toEqual({ tasks: 1, deliveries: 0 });
       });
 
       test("counts no death while a task was only being given up: it was not run any more", async () => {
         await store.startTask(aStart());
         for (let death = 0; death <= CRASHES_MAX; death++) {
           await store.claimRunnableTasks({ limit: 1, now: T0 });
-          await store.reclaim(T0);
+          await store.recoverOrphans(T0);
         }
         expect((await store.findTask("local", "task-1"))!.crashes).toBe(CRASHES_MAX);
       });
@@ -783,13 +783,13 @@ export function describeStore(name: string, open: OpenStore): void {
         const crashes = async () => (await store.findTask("local", "task-1"))!.crashes;
         const claimAgain = async (now = T0) => (await store.claimRunnableTasks({ limit: 1, now }))[0]!;
         const first = await runningTask();
-        expect(await store.giveBackTask(first)).toBe(true);
-        expect(await store.giveBackTask(first)).toBe(false);
-        await store.reclaim(T0);
+        expect(await store.releaseTask(first)).toBe(true);
+        expect(await store.releaseTask(first)).toBe(false);
+        await store.recoverOrphans(T0);
         expect(await crashes()).toBe(0);
         for (const count of [1, 2]) {
           await claimAgain();
-          await store.reclaim(T0);
+          await store.recoverOrphans(T0);
           expect(await crashes()).toBe(count);
         }
         const { id, runCount } = await claimAgain();
@@ -804,12 +804,12 @@ export function describeStore(name: string, open: OpenStore): void {
         await store.startTask(aStart({ taskId: "full", taskType: "full", now: T0 - 1 }));
         for (let death = 1; death <= 2; death++) {
           await store.claimRunnableTasks({ limit: 9, now: T0 });
-          await store.reclaim(T0);
+          await store.recoverOrphans(T0);
         }
         await store.startTask(aStart({ taskId: "innocent" }));
-        const claim = async (mayTakeSuspect?: boolean, full = 0) => {
+        const claim = async (mayTakePoison?: boolean, full = 0) => {
           const roomOf = (taskType: string) => (taskType === "full" ? full : null);
-          const wish = { limit: 9, now: T0, roomOf, ...(mayTakeSuspect === undefined ? {} : { mayTakeSuspect }) };
+          const wish = { limit: 9, now: T0, roomOf, ...(mayTakePoison === undefined ? {} : { mayTakePoison }) };
           return (await store.claimRunnableTasks(wish)).map(({ taskId }) => taskId);
         };
         expect(await claim(false)).toEqual(["innocent"]);
@@ -821,7 +821,7 @@ export function describeStore(name: string, open: OpenStore): void {
 
       test("makes a delivery whose attempt was cut off due at once", async () => {
         await oneClaimed();
-        await store.reclaim(T0 + 3);
+        await store.recoverOrphans(T0 + 3);
         expect((await onlyDelivery()).delivery).toMatchObject({
           status: "pending",
           nextAttemptAt: T0 + 3,
@@ -1037,7 +1037,7 @@ export function describeStore(name: string, open: OpenStore): void {
         expect(delivery).toMatchObject({ status: "pending", nextAttemptAt: null, attemptCount: 1 });
         expect(await store.resumeClaim(claimed)).toBe(false);
         expect(await store.claimDueDeliveries(aClaim({ now: T0 + 1e9 }))).toEqual([]);
-        expect(await store.outlook(T0)).toEqual({ anyDue: false, nextAt: null });
+        expect(await store.nextDeliveryTimes(T0)).toEqual({ anyDue: false, nextAt: null });
         expect(await store.counts()).toMatchObject({ pendingCallbacks: 0, disabledCallbacks: 1 });
       });
 
@@ -1128,7 +1128,7 @@ export function describeStore(name: string, open: OpenStore): void {
 
       test("keeps what waits for it until its not_after, and no longer", async () => {
         await disabled({ notAfter: T0 + 9000 });
-        expect(await store.outlook(T0)).toEqual({ anyDue: false, nextAt: T0 + 9000 });
+        expect(await store.nextDeliveryTimes(T0)).toEqual({ anyDue: false, nextAt: T0 + 9000 });
         expect(await store.expireDeliveries({ now: T0 + 8999, limit: 9 })).toEqual([]);
         expect(await store.expireDeliveries({ now: T0 + 9000, limit: 9 })).toMatchObject([{ eventSettled: true }]);
         expect((await onlyDelivery()).delivery).toMatchObject({ status: "exhausted", reason: "not_after" });
@@ -1136,7 +1136,7 @@ export function describeStore(name: string, open: OpenStore): void {
 
       test("keeps its task from being pruned while something waits for it, and a restart changes nothing", async () => {
         await disabled();
-        expect(await store.reclaim(T0 + 1e9)).toEqual({ tasks: 0, deliveries: 0 });
+        expect(await store.recoverOrphans(T0 + 1e9)).toEqual({ tasks: 0, deliveries: 0 });
         const { removed } = await store.pruneHistory({ before: T0 + 1e12, limit: 9, after: null });
         expect(removed.tasks).toBe(0);
         expect((await onlyDelivery()).delivery).toMatchObject({ status: "pending", nextAttemptAt: null });
@@ -1226,7 +1226,7 @@ export function describeStore(name: string, open: OpenStore): void {
       test("one whose sender died is sent once: that is later than it was asked for", async () => {
         const claimed = await oneClaimed();
         await redeliverOne(claimed.deliveryId);
-        await store.reclaim(T0 + 1);
+        await store.recoverOrphans(T0 + 1);
         const [again] = await store.claimDueDeliveries(aClaim({ now: T0 + 1 }));
         expect(await store.recordAttempt(aRecord(again!))).toMatchObject({ eventSettled: true });
         expect((await onlyDelivery()).delivery.status).toBe("delivered");
@@ -1428,7 +1428,7 @@ export function describeStore(name: string, open: OpenStore): void {
       ] as const)("one delivery that is %s keeps its task whole", async (_, step) => {
         await store.registerCallback(aRegistration({ clientId: "client-2" }));
         await oneClaimed();
-        await store.reclaim(T0);
+        await store.recoverOrphans(T0);
         const [first, second] = await store.claimDueDeliveries(aClaim());
         await store.recordAttempt(aRecord(first!));
         if (step !== null) await store.recordAttempt(aRecord(second!, { outcome: FAILED_503, step }));
@@ -1503,7 +1503,7 @@ export function describeStore(name: string, open: OpenStore): void {
         expect(await store.registerCallback(aRegistration())).toMatchObject({ callback: { signingSecret: ANOTHER } });
         await complete(await runningTask());
         expect(await secretsClaimedAt(T0 + HOUR_MS - 1)).toEqual([ANOTHER, A_SECRET]);
-        await store.reclaim(T0);
+        await store.recoverOrphans(T0);
         expect(await secretsClaimedAt(T0 + HOUR_MS)).toEqual([ANOTHER]);
       });
 
@@ -1526,7 +1526,7 @@ export function describeStore(name: string, open: OpenStore): void {
         await store.recordAttempt(aRecord(delivery, { outcome: FAILED_503, step }));
         await rotateTo(delivery.callback.id, ANOTHER, { overlapMs: 0 });
         expect(await store.resumeClaim(delivery)).toBe(false);
-        expect(await store.outlook(T0)).toEqual({ anyDue: false, nextAt: T0 + 100 });
+        expect(await store.nextDeliveryTimes(T0)).toEqual({ anyDue: false, nextAt: T0 + 100 });
         expect(await secretsClaimedAt(T0 + 100)).toEqual([ANOTHER]);
       });
 
@@ -1537,10 +1537,10 @@ export function describeStore(name: string, open: OpenStore): void {
       });
     });
 
-    describe("sealSecrets", () => {
+    describe("reencryptSecrets", () => {
       test("has nothing to do without a key", async () => {
         await store.registerCallback(aRegistration());
-        expect(await store.sealSecrets({ limit: 10 })).toEqual({ sealed: 0, unreadable: 0, isDone: true });
+        expect(await store.reencryptSecrets({ limit: 10 })).toEqual({ sealed: 0, unreadable: 0, isDone: true });
       });
     });
 

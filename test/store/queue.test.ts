@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from "vitest";
-import type { Announcement } from "../../src/service/ports/telemetry.ts";
+import type { TelemetryEvent } from "../../src/service/ports/telemetry.ts";
 import { createWorkSource } from "../../src/store/sqlite/queue.ts";
 import { createFakeClock } from "../support/clock.ts";
 import type { FakeClock } from "../support/clock.ts";
@@ -10,8 +10,8 @@ const DAY_MS = 86_400_000;
 /** `nextDue` gives what each pass returns, told how many there were. */
 function setUp(nextDue: (clock: FakeClock, pass: number) => number | null = () => null) {
   const clock = createFakeClock();
-  const announcements: Announcement[] = [];
-  const source = createWorkSource({ clock, announce: (one) => void announcements.push(one), name: "test" });
+  const announcements: TelemetryEvent[] = [];
+  const source = createWorkSource({ clock, emit: (one) => void announcements.push(one), name: "test" });
   let passes = 0;
   source.start(async () => {
     passes++;

@@ -38,7 +38,7 @@ async function using<T>(file: string, keys: readonly Uint8Array[], work: (store:
 
 async function sealAll(store: Store, limit = 100) {
   for (let [sealed, steps] = [0, 1]; ; steps++) {
-    const step = await store.sealSecrets({ limit });
+    const step = await store.reencryptSecrets({ limit });
     sealed += step.sealed;
     if (step.isDone) return { sealed, steps, unreadable: step.unreadable };
   }
@@ -89,7 +89,7 @@ test("secrets in clear are encrypted in small steps, and none of their bytes are
 test("a new key takes over from the old one, which is not needed afterwards; a stop half-way loses nothing", async () => {
   const { file, secrets } = await fileWith(10, [K1]);
   await using(file, [K1], (store) => sealAll(store));
-  await using(file, [K2, K1], (store) => store.sealSecrets({ limit: 4 }));
+  await using(file, [K2, K1], (store) => store.reencryptSecrets({ limit: 4 }));
   await expect(openTestStore(file, [K2])).rejects.toThrow(
     /signing secrets under a key \(id \w{12}\) that SECRETS_KEY lacks/,
   );

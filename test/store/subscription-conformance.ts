@@ -271,7 +271,7 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
         await end("in-time");
         await end("too-late", { now: END });
         expect(await claim(END)).toEqual([]);
-        expect(await store.outlook(T0)).toMatchObject({ nextAt: END });
+        expect(await store.nextDeliveryTimes(T0)).toMatchObject({ nextAt: END });
         expect(await store.expireDeliveries({ now: END, limit: 9 })).toMatchObject([
           { taskId: "in-time", clientId: aSubscription().id, attemptCount: 0, reason: "expired", eventSettled: true },
         ]);

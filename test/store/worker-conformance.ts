@@ -18,7 +18,7 @@ export function describeWorkerVerbs(name: string, open: OpenStore): void {
     });
 
     const startWorkerTask = (taskId = "task-1", changes: Parameters<typeof aStart>[0] = {}) =>
-      store.startTask(aStart({ taskId, taskType: "external", doneBy: "worker", ...changes }));
+      store.startTask(aStart({ taskId, taskType: "external", executor: "worker", ...changes }));
     const claim = (changes: Partial<ClaimWorkerTask> = {}) =>
       store.claimWorkerTask({
         types: ["external"],
@@ -35,7 +35,7 @@ export function describeWorkerVerbs(name: string, open: OpenStore): void {
     const keyOf = ({ id }: Task) => ({ id, leaseDigest: "digest-1" });
     const startForHolder = (digest: string, expiresAt: number, taskId = "task-1") =>
       store.startTask({
-        ...aStart({ taskId, taskType: "external", doneBy: "holder" }),
+        ...aStart({ taskId, taskType: "external", executor: "holder" }),
         completion: { digest, expiresAt },
       });
 
@@ -89,8 +89,8 @@ export function describeWorkerVerbs(name: string, open: OpenStore): void {
     test("what is given back waits until it is due, and the lease is known until the next claim", async () => {
       const task = await claimed();
       const givenBack = { ...keyOf(task), dueAt: T0 + 1000, now: T0 };
-      expect(await store.giveBackLease(givenBack)).toBe(true);
-      expect(await store.giveBackLease(givenBack)).toBe(false);
+      expect(await store.releaseLease(givenBack)).toBe(true);
+      expect(await store.releaseLease(givenBack)).toBe(false);
       expect(await store.findLease(keyOf(task))).toMatchObject({ lease: "given_back", dueAt: T0 + 1000 });
       expect(await store.nextWorkerWorkAt(T0)).toBe(T0 + 1000);
       expect(await claim({ now: T0 + 999 })).toBeNull();
@@ -105,15 +105,15 @@ export function describeWorkerVerbs(name: string, open: OpenStore): void {
       const lapsed = await store.lapsedLeases({ now: leaseUntil, limit: 10 });
       expect(lapsed).toMatchObject([{ task: { id: task.id }, worker: "w1", leaseUntil }]);
       await store.renewLease({ ...keyOf(task), leaseUntil: leaseUntil + 1, now: T0 });
-      expect(await store.takeBackLease({ id: task.id, leaseUntil, dueAt: leaseUntil })).toBe(false);
-      expect(await store.takeBackLease({ id: task.id, leaseUntil: leaseUntil + 1, dueAt: leaseUntil })).toBe(true);
+      expect(await store.expireLease({ id: task.id, leaseUntil, dueAt: leaseUntil })).toBe(false);
+      expect(await store.expireLease({ id: task.id, leaseUntil: leaseUntil + 1, dueAt: leaseUntil })).toBe(true);
       expect(await store.findLease(keyOf(task))).toMatchObject({ lease: "lost", task: { status: "pending" } });
     });
 
     test("reclaiming leaves what is done outside to those who do it, and their leases can be prolonged", async () => {
       const task = await claimed();
       await startForHolder("secret", T0 + 10, "task-2");
-      expect(await store.reclaim(T0)).toMatchObject({ tasks: 0 });
+      expect(await store.recoverOrphans(T0)).toMatchObject({ tasks: 0 });
       await store.prolongLeases(T0 + 5 * LEASE_MS);
       expect(await store.lapsedLeases({ now: T0 + 10, limit: 10 })).toMatchObject([{ task: { taskId: "task-2" } }]);
       const lapsed = await store.lapsedLeases({ now: T0 + 5 * LEASE_MS, limit: 10 });
@@ -143,7 +143,7 @@ export function describeWorkerVerbs(name: string, open: OpenStore): void {
       await startForHolder("second", T0 + 10);
       expect(await store.nextWorkerWorkAt(T0)).toBe(T0 + 20);
       const [lapsed] = await store.lapsedLeases({ now: T0 + 20, limit: 10 });
-      expect(lapsed).toMatchObject({ task: { id: task.id, doneBy: "holder" }, leaseUntil: T0 + 20 });
+      expect(lapsed).toMatchObject({ task: { id: task.id, executor: "holder" }, leaseUntil: T0 + 20 });
     });
 
     test("a lapse ends a task only if its time has not been prolonged", async () => {

@@ -6,7 +6,7 @@ import { onTestFinished } from "vitest";
 import { END_TYPES } from "../../src/domain/event.ts";
 import { idOfSubscription } from "../../src/domain/subscription.ts";
 import type { SubscriptionKey } from "../../src/domain/subscription.ts";
-import type { ClaimDeliveries, Handover, RecordAttempt } from "../../src/service/ports/delivery-store.ts";
+import type { ClaimDeliveries, SlotReservation, RecordAttempt } from "../../src/service/ports/delivery-store.ts";
 import type { RegisterCallback, StartTask } from "../../src/service/ports/store.ts";
 import type { PutSubscription } from "../../src/service/ports/subscription-store.ts";
 import { createTaskProgress } from "../../src/service/task-progress.ts";
@@ -52,7 +52,7 @@ export function aStart(
     principal,
     taskId,
     now,
-    request: { clientId: "starter", taskType: "demo", doneBy: "handler", input: null, startAfter: null, ...request },
+    request: { clientId: "starter", taskType: "demo", executor: "handler", input: null, startAfter: null, ...request },
   };
 }
 
@@ -68,7 +68,7 @@ export function aTaskType(changes: Partial<TaskType> = {}): TaskType {
     timeoutMs: null,
     retries: 0,
     concurrency: null,
-    doneBy: "handler",
+    executor: "handler",
     parseInput: (input) => input,
     parseOutput: (output) => output,
     run: async () => "ok",
@@ -87,7 +87,7 @@ export const PROGRESS_INTERVAL_MS = 5000;
 /** For a test that is about something else. */
 export function aTaskProgress(needs: Pick<TaskProgressNeeds, "store" | "clock" | "feed"> & Partial<TaskProgressNeeds>) {
   return createTaskProgress({
-    announce: () => {},
+    emit: () => {},
     wakeDispatcher: () => {},
     intervalMs: PROGRESS_INTERVAL_MS,
     ...needs,
@@ -114,7 +114,7 @@ export function aClaim(changes: Partial<ClaimDeliveries> = {}): ClaimDeliveries 
 export function aHandover(
   places: number,
   wake: () => void = () => {},
-): Handover & { readonly told: readonly unknown[] } {
+): SlotReservation & { readonly told: readonly unknown[] } {
   const told: unknown[] = [];
   let left = places;
   return {
@@ -123,7 +123,7 @@ export function aHandover(
       left = places;
       told.push("restart");
     },
-    takePlace(origin) {
+    reserve(origin) {
       told.push(origin);
       return left-- > 0;
     },

@@ -5,9 +5,9 @@ import type { Socket } from "node:net";
 import { onTestFinished } from "vitest";
 import { createAddressGuard } from "../../src/outbound/address-guard.ts";
 import type { Resolve } from "../../src/outbound/address-guard.ts";
-import { createHttpSender } from "../../src/outbound/sender.ts";
-import type { HttpSender } from "../../src/service/ports/sender.ts";
-import type { HttpSenderNeeds } from "../../src/outbound/sender.ts";
+import { createSender } from "../../src/outbound/sender.ts";
+import type { Sender } from "../../src/service/ports/sender.ts";
+import type { SenderNeeds } from "../../src/outbound/sender.ts";
 import type { AttemptError, Outcome } from "../../src/domain/attempt.ts";
 import { portOf, startReceiver } from "./receiver.ts";
 import type { Handler, Receiver, ReceiverOptions } from "./receiver.ts";
@@ -21,15 +21,15 @@ export function failure(error: AttemptError): Outcome {
 }
 
 /** May go to loopback only, where every name resolves to unless `resolve` says otherwise. */
-export function senderWith(settings: Partial<HttpSenderNeeds> = {}, resolve: Resolve = resolvingTo("127.0.0.1")) {
+export function senderWith(settings: Partial<SenderNeeds> = {}, resolve: Resolve = resolvingTo("127.0.0.1")) {
   const guard = createAddressGuard({ allow: "loopback", resolve });
   const defaults = { guard, attemptTimeoutMs: 60_000, connectionsPerOrigin: 2, userAgent: "mcp-callbacks/test" };
-  const sender = createHttpSender({ ...defaults, ...settings });
+  const sender = createSender({ ...defaults, ...settings });
   onTestFinished(() => sender.close());
   return sender;
 }
 
-export function post(sender: HttpSender, url: string, signal = new AbortController().signal): Promise<Outcome> {
+export function post(sender: Sender, url: string, signal = new AbortController().signal): Promise<Outcome> {
   return sender.send({ url: new URL(url), headers: {}, body: '{"hello":"wörld"}' }, signal);
 }
 

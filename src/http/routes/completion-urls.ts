@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { z } from "zod";
-import type { Announce } from "../../service/ports/telemetry.ts";
+import type { Emit } from "../../service/ports/telemetry.ts";
 import type { CompletionAnswer, CompletionEnd, Completions } from "../../service/completions.ts";
 import { discardRest } from "../../runtime/request-body.ts";
 import { readAnyJson, readJsonBody } from "../json-body.ts";
@@ -11,11 +11,11 @@ import { refusedResult } from "./workers.ts";
 
 export interface CompletionNeeds {
   readonly completions: Completions;
-  readonly announce: Announce;
+  readonly emit: Emit;
 }
 
 /** POST /complete/{token}: what a completion URL does, once. The URL itself is what admits. */
-export function completionOperation({ completions, announce }: CompletionNeeds): Operation {
+export function completionOperation({ completions, emit }: CompletionNeeds): Operation {
   const operation: Operation = {
     method: "post",
     path: "/complete/{token}",
@@ -38,7 +38,7 @@ export function completionOperation({ completions, announce }: CompletionNeeds):
       ctx.body = { task_id: answer.task.taskId, status } satisfies z.output<typeof completionAnswer>;
     },
   };
-  return withRefusals(operation, announce);
+  return withRefusals(operation, emit);
 }
 
 /** Job services send a body of their own making to the URL they are given: `raw=1` takes it as it is. */

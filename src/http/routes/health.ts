@@ -1,11 +1,11 @@
-import type { Announce } from "../../service/ports/telemetry.ts";
+import type { Emit } from "../../service/ports/telemetry.ts";
 import type { Clock } from "../../service/ports/store.ts";
 import type { Health } from "../../service/health.ts";
 
 export interface HealthNeeds {
   readonly health: Health;
   readonly clock: Pick<Clock, "now">;
-  readonly announce: Announce;
+  readonly emit: Emit;
   readonly serverName: string;
 }
 
@@ -19,7 +19,7 @@ const TRANSPORT = "HTTP with Webhook Callbacks";
 const HEADERS = { "Cache-Control": "no-store", "Content-Type": "application/json; charset=utf-8" };
 
 /** What GET /health answers: 200 with the counts, 503 when the store does not answer. */
-export async function healthOf({ health, clock, announce, serverName }: HealthNeeds): Promise<HealthAnswer> {
+export async function healthOf({ health, clock, emit, serverName }: HealthNeeds): Promise<HealthAnswer> {
   const answer = (status: 200 | 503, word: string, counts: object): HealthAnswer => {
     const timestamp = new Date(clock.now()).toISOString();
     const body = JSON.stringify({ status: word, server: serverName, transport: TRANSPORT, ...counts, timestamp });
@@ -35,7 +35,7 @@ export async function healthOf({ health, clock, announce, serverName }: HealthNe
       disabled_callbacks: disabledCallbacks,
     });
   } catch (error) {
-    announce({ kind: "internal.failed", where: "health", error });
+    emit({ kind: "internal.failed", where: "health", error });
     return answer(503, "unhealthy", {});
   }
 }

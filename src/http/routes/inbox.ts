@@ -3,7 +3,7 @@ import { isClientGivenId } from "../../domain/ids.ts";
 import { isNestedDeeper, JSON_DEPTH_MAX } from "../../domain/json.ts";
 import type { Json } from "../../domain/json.ts";
 import { createOriginPolicy } from "../../runtime/origin-policy.ts";
-import type { Announce } from "../../service/ports/telemetry.ts";
+import type { Emit } from "../../service/ports/telemetry.ts";
 import type { Inbox } from "../../service/inbox.ts";
 import type { PrincipalOf } from "../../service/principals.ts";
 import {
@@ -22,7 +22,7 @@ export interface InboxReading {
   readonly principalOf: PrincipalOf;
   /** Host names without port, an IPv6 address in brackets. */
   readonly allowedHosts: readonly string[];
-  readonly announce: Announce;
+  readonly emit: Emit;
 }
 
 /** POST /webhook/{client_id}: takes any JSON object with a `type`, keeps it, and says so. */

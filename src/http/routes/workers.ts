@@ -1,6 +1,6 @@
 import type { RouterMiddleware } from "@koa/router";
 import type { z } from "zod";
-import type { Announce } from "../../service/ports/telemetry.ts";
+import type { Emit } from "../../service/ports/telemetry.ts";
 import type { PrincipalOf } from "../../service/principals.ts";
 import type { Lease, LeaseRefusal, Workers } from "../../service/workers.ts";
 import type { RefusedResult } from "../../service/worker-result.ts";
@@ -24,7 +24,7 @@ export interface WorkerApiNeeds {
   readonly workers: Workers;
   /** The name of a worker's token, by the Authorization header. Null: there are no such tokens, and so no API for workers. */
   readonly workerOf: PrincipalOf | null;
-  readonly announce: Announce;
+  readonly emit: Emit;
 }
 
 type Context = Parameters<RouterMiddleware>[0];
@@ -37,26 +37,26 @@ const LEASE_PARAMETERS = {
 } as const;
 
 /** What workers outside ask for. A worker's token belongs to the operator: it sees the tasks of all principals. */
-export function workerOperations({ workers, workerOf, announce }: WorkerApiNeeds): readonly Operation[] {
+export function workerOperations({ workers, workerOf, emit }: WorkerApiNeeds): readonly Operation[] {
   if (workerOf === null) return [];
-  const admit = (ctx: Context): string => {
+  const authenticate = (ctx: Context): string => {
     const worker = workerOf(ctx.get("Authorization") || undefined);
     if (worker !== null) return worker;
     throw new Refusal("unauthorized", "Send one of the server's worker tokens: Authorization: Bearer <token>.");
   };
   const operations: readonly Operation[] = [
-    claimOperation(workers, admit),
-    heartbeatOperation(workers, admit),
-    progressOperation(workers, admit),
-    completeOperation(workers, admit),
-    failOperation(workers, admit),
+    claimOperation(workers, authenticate),
+    heartbeatOperation(workers, authenticate),
+    progressOperation(workers, authenticate),
+    completeOperation(workers, authenticate),
+    failOperation(workers, authenticate),
   ];
-  return operations.map((operation) => withRefusals(operation, announce));
+  return operations.map((operation) => withRefusals(operation, emit));
 }
 
-type Admit = (ctx: Context) => string;
+type Authenticate = (ctx: Context) => string;
 
-function claimOperation(workers: Workers, admit: Admit): Operation {
+function claimOperation(workers: Workers, authenticate: Authenticate): Operation {
   return {
     method: "post",
     path: "/tasks/claim",
@@ -70,7 +70,7 @@ function claimOperation(workers: Workers, admit: Admit): Operation {
     },
     refusals: [...BODY_REFUSALS, "limit"],
     async handle(ctx) {
-      const worker = admit(ctx);
+      const worker = authenticate(ctx);
       const { types, worker: instance = null, wait_ms: waitMs } = await readJsonBody(ctx.req, claimRequest);
       const gone = new AbortController();
       ctx.res.once("close", () => gone.abort("the worker has gone"));
@@ -94,7 +94,7 @@ function claimOperation(workers: Workers, admit: Admit): Operation {
   };
 }
 
-function heartbeatOperation(workers: Workers, admit: Admit): Operation {
+function heartbeatOperation(workers: Workers, authenticate: Authenticate): Operation {
   return {
     method: "post",
     path: "/tasks/{id}/heartbeat",
@@ -106,7 +106,7 @@ function heartbeatOperation(workers: Workers, admit: Admit): Operation {
     responses: { 200: { description: "The lease holds.", schema: heartbeatAnswer } },
     refusals: LEASE_REFUSALS,
     async handle(ctx) {
-      const worker = admit(ctx);
+      const worker = authenticate(ctx);
       const body = await readJsonBody(ctx.req, heartbeatRequest);
       const renewed = await workers.heartbeat(leaseOf(ctx, worker, body));
       if (renewed.kind !== "renewed") throw refusalOf(renewed);
@@ -115,7 +115,7 @@ function heartbeatOperation(workers: Workers, admit: Admit): Operation {
   };
 }
 
-function progressOperation(workers: Workers, admit: Admit): Operation {
+function progressOperation(workers: Workers, authenticate: Authenticate): Operation {
   return {
     method: "post",
     path: "/tasks/{id}/progress",
@@ -127,7 +127,7 @@ function progressOperation(workers: Workers, admit: Admit): Operation {
     responses: { 200: { description: "The lease holds.", schema: heartbeatAnswer } },
     refusals: LEASE_REFUSALS,
     async handle(ctx) {
-      const worker = admit(ctx);
+      const worker = authenticate(ctx);
       const { done, total, message, ...body } = await readJsonBody(ctx.req, progressRequest);
       const renewed = await workers.progress(leaseOf(ctx, worker, body), { done, total, message });
       if (renewed.kind !== "renewed") throw refusalOf(renewed);
@@ -136,7 +136,7 @@ function progressOperation(workers: Workers, admit: Admit): Operation {
   };
 }
 
-function completeOperation(workers: Workers, admit: Admit): Operation {
+function completeOperation(workers: Workers, authenticate: Authenticate): Operation {
   return {
     method: "post",
     path: "/tasks/{id}/complete",
@@ -148,7 +148,7 @@ function completeOperation(workers: Workers, admit: Admit): Operation {
     responses: { 200: { description: "The task has ended.", schema: completeAnswer } },
     refusals: LEASE_REFUSALS,
     async handle(ctx) {
-      const worker = admit(ctx);
+      const worker = authenticate(ctx);
       const body = await readJsonBody(ctx.req, completeRequest);
       const completed = await workers.complete(leaseOf(ctx, worker, body), body.result ?? null);
       if (completed.kind !== "taken") throw refusalOf(completed);
@@ -158,7 +158,7 @@ function completeOperation(workers: Workers, admit: Admit): Operation {
   };
 }
 
-function failOperation(workers: Workers, admit: Admit): Operation {
+function failOperation(workers: Workers, authenticate: Authenticate): Operation {
   return {
     method: "post",
     path: "/tasks/{id}/fail",
@@ -170,7 +170,7 @@ function failOperation(workers: Workers, admit: Admit): Operation {
     responses: { 200: { description: "The task has failed, or waits for its next run.", schema: failAnswer } },
     refusals: LEASE_REFUSALS,
     async handle(ctx) {
-      const worker = admit(ctx);
+      const worker = authenticate(ctx);
       const { error, permanent, ...body } = await readJsonBody(ctx.req, failRequest);
       const failed = await workers.fail(leaseOf(ctx, worker, body), { error, permanent });
       if (failed.kind !== "taken") throw refusalOf(failed);

@@ -12,7 +12,7 @@ import { StructuredResult } from "../tools/define-tool.ts";
 import { writeJson } from "./write-json.ts";
 
 /** Answered in JSON, without a look at anything but its id, method and params. */
-export interface PlainRequest {
+export interface FastPathMessage {
   readonly jsonrpc: "2.0";
   readonly id: string | number;
   readonly method: "tools/call" | "tools/list";
@@ -27,7 +27,7 @@ const NEWER_HEADERS = ["mcp-method", "mcp-name"];
  * Whether a message is such a request. Everything that is not quite what it should be (a header, a version, a `_meta`, another key) is
  * left to the SDK's own transport, whose checks and refusals thus stay the only ones.
  */
-export function isPlainRequest(headers: IncomingHttpHeaders, message: object): message is PlainRequest {
+export function isFastPath(headers: IncomingHttpHeaders, message: object): message is FastPathMessage {
   return hasPlainHeaders(headers) && isPlainMessage(message as Readonly<Record<string, unknown>>);
 }
 
@@ -73,11 +73,15 @@ interface Answering {
 }
 
 /** Writes the JSON-RPC response, in the SDK's order of keys. Resolves when it is written. */
-export async function answerPlain(request: PlainRequest, res: ServerResponse, answering: Answering): Promise<void> {
+export async function answerFastPath(
+  request: FastPathMessage,
+  res: ServerResponse,
+  answering: Answering,
+): Promise<void> {
   const { id, method } = request;
   let response: string;
   try {
-    const result = await answering.methods.call(method, new PlainCall(request, res, answering));
+    const result = await answering.methods.call(method, new FastPathRequest(request, res, answering));
     const written = result instanceof StructuredResult ? result.inJson() : JSON.stringify(result);
     response = `{"result":${written},"jsonrpc":"2.0","id":${JSON.stringify(id)}}`;
   } catch (error) {
@@ -89,17 +93,17 @@ export async function answerPlain(request: PlainRequest, res: ServerResponse, an
 }
 
 /** A class for its getter, which a literal would define anew for each request. */
-class PlainCall implements Call {
+class FastPathRequest implements Call {
   readonly era = "legacy";
   readonly progressToken = null;
-  readonly id: PlainRequest["id"];
-  readonly params: PlainRequest["params"];
+  readonly id: FastPathMessage["id"];
+  readonly params: FastPathMessage["params"];
   readonly principal: string;
   readonly closing: AbortSignal;
   readonly #res: ServerResponse;
   #gone: AbortController | null = null;
 
-  constructor({ id, params }: PlainRequest, res: ServerResponse, { principal, closing }: Answering) {
+  constructor({ id, params }: FastPathMessage, res: ServerResponse, { principal, closing }: Answering) {
     this.id = id;
     this.params = params;
     this.principal = principal;

@@ -13,8 +13,8 @@ import type { Caller } from "./caller.ts";
 import { principalOfCaller } from "./caller.ts";
 import { idOf } from "./message.ts";
 import type { Methods } from "./methods.ts";
-import { answerPlain } from "./fast-path.ts";
-import type { PlainRequest } from "./fast-path.ts";
+import { answerFastPath } from "./fast-path.ts";
+import type { FastPathMessage } from "./fast-path.ts";
 import { isStream, writeStreamHead } from "./stream-head.ts";
 import { writeJson } from "./write-json.ts";
 
@@ -44,7 +44,7 @@ export interface Legacy {
   /** The same for the messages of a batch, all in one JSON text. */
   serveBatch(messages: readonly unknown[], context: LegacyContext, res: ServerResponse): Promise<void>;
   /** The same for those that need no more than an answer. */
-  servePlain(request: PlainRequest, principal: string, res: ServerResponse): Promise<void>;
+  serveFastPath(request: FastPathMessage, principal: string, res: ServerResponse): Promise<void>;
   /** Ends the streams under way. May be called twice. */
   close(): Promise<void>;
 }
@@ -119,7 +119,7 @@ export function createLegacy({ methods, serverInfo, instructions, closing }: Era
       };
       await answerBatch(messages, res, { methods, accepts: context.accepts, answerOne });
     },
-    servePlain: (request, principal, res) => answerPlain(request, res, { methods, principal, closing }),
+    serveFastPath: (request, principal, res) => answerFastPath(request, res, { methods, principal, closing }),
     async close() {
       await Promise.all([...streaming].map((server) => server.close()));
     },

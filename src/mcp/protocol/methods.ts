@@ -1,4 +1,4 @@
-import type { Announce } from "../../service/ports/telemetry.ts";
+import type { Emit } from "../../service/ports/telemetry.ts";
 import type { Call, Method } from "./request.ts";
 import { internalError, INVALID_PARAMS, METHOD_NOT_FOUND, RpcError } from "../errors.ts";
 import type { Tools } from "../tools/registry.ts";
@@ -43,10 +43,10 @@ type Era = Call["era"];
 export interface MethodsNeeds {
   readonly tools: Tools;
   readonly groups: readonly MethodGroup[];
-  readonly announce: Announce;
+  readonly emit: Emit;
 }
 
-export function createMethods({ tools, groups, announce }: MethodsNeeds): Methods {
+export function createMethods({ tools, groups, emit }: MethodsNeeds): Methods {
   const offers = { legacy: offerOf(groups, "legacy"), modern: offerOf(groups, "modern") };
 
   async function answer(name: string, call: Call): ReturnType<Method["call"]> {
@@ -59,7 +59,7 @@ export function createMethods({ tools, groups, announce }: MethodsNeeds): Method
       return await method.call(call);
     } catch (error) {
       if (error instanceof RpcError) throw error;
-      announce({ kind: "internal.failed", where: `mcp ${name}`, error });
+      emit({ kind: "internal.failed", where: `mcp ${name}`, error });
       throw internalError();
     }
   }

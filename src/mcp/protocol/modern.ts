@@ -4,7 +4,7 @@ import type { NodeIncomingMessageLike, NodeServerResponseLike } from "@modelcont
 import { CLIENT_CAPABILITIES_META_KEY, createMcpHandler, Server } from "@modelcontextprotocol/server";
 import type { McpRequestContext, ServerContext } from "@modelcontextprotocol/server";
 import { z } from "zod";
-import type { Announce } from "../../service/ports/telemetry.ts";
+import type { Emit } from "../../service/ports/telemetry.ts";
 import { acceptedBy } from "./accept.ts";
 import type { Call } from "./request.ts";
 import { principalOfCaller } from "./caller.ts";
@@ -26,8 +26,8 @@ export function createModern({
   serverInfo,
   instructions,
   closing,
-  announce,
-}: EraNeeds & { readonly announce: Announce }): Modern {
+  emit,
+}: EraNeeds & { readonly emit: Emit }): Modern {
   function createServer({ requestInfo }: McpRequestContext): Server {
     const capabilities = { tools: {}, ...methods.capabilities("modern") };
     const { stream } = acceptedBy(requestInfo?.headers.get("accept") ?? undefined);
@@ -47,7 +47,7 @@ export function createModern({
     return server;
   }
 
-  const onerror = (error: Error): void => announce({ kind: "internal.failed", where: "mcp", error });
+  const onerror = (error: Error): void => emit({ kind: "internal.failed", where: "mcp", error });
   const handlers = { auto: createMcpHandler(createServer, REJECT), sse: createMcpHandler(createServer, ONLY_STREAMS) };
   const serving = { auto: toNodeHandler(handlers.auto, { onerror }), sse: toNodeHandler(handlers.sse, { onerror }) };
   return {

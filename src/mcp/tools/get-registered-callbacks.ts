@@ -5,7 +5,7 @@ import type { Deliveries, ListedCallback } from "../../service/deliveries.ts";
 import type { Clock } from "../../service/ports/store.ts";
 import { count, isoOf, isoTime, notAfterOf, timestamp, timestampOf } from "./schemas/answers.ts";
 import { clientGivenId, pageCursor, pageLimit, pointInTime } from "./schemas/arguments.ts";
-import { deliveryAnswer, showDelivery, showSlowLane, slowLaneAnswer } from "./schemas/delivery.ts";
+import { deliveryAnswer, presentDelivery, presentSlowLane, slowLaneAnswer } from "./schemas/delivery.ts";
 import { defineTool } from "./define-tool.ts";
 import type { Tool } from "./define-tool.ts";
 
@@ -85,8 +85,8 @@ function showCallback(history: ListedCallback): z.input<typeof callback> {
     status,
     ...notAfterOf(history.callback),
     ...showTrouble(history.callback.health),
-    ...showSlowLane(history.slowStay),
-    deliveries: history.deliveries.map(showDelivery),
+    ...presentSlowLane(history.slowStay),
+    deliveries: history.deliveries.map(presentDelivery),
   };
 }
 

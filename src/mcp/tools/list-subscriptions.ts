@@ -6,7 +6,7 @@ import { DELIVERIES_LISTED } from "../../service/subscriptions.ts";
 import type { ListedEntry, Subscriptions } from "../../service/subscriptions.ts";
 import { count, isoOf, isoTime, timestamp, timestampOf } from "./schemas/answers.ts";
 import { pageCursor, pageLimit } from "./schemas/arguments.ts";
-import { deliveryAnswer, showDelivery, showSlowLane, slowLaneAnswer } from "./schemas/delivery.ts";
+import { deliveryAnswer, presentDelivery, presentSlowLane, slowLaneAnswer } from "./schemas/delivery.ts";
 import { defineTool } from "./define-tool.ts";
 import type { Tool } from "./define-tool.ts";
 
@@ -88,7 +88,7 @@ function show({ subscription: listed, slowStay }: ListedEntry): z.input<typeof s
     last_delivery_at: lastDeliveryAt === null ? null : isoOf(lastDeliveryAt),
     ...(failingSince !== null && { failing_since: isoOf(failingSince) }),
     ...(lastError !== null && { last_error: endpointFaultOf(lastError) }),
-    ...showSlowLane(slowStay),
-    deliveries: listed.deliveries.map(showDelivery),
+    ...presentSlowLane(slowStay),
+    deliveries: listed.deliveries.map(presentDelivery),
   };
 }

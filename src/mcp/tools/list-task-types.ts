@@ -72,6 +72,6 @@ function listed(type: TaskType) {
     timeout_ms: timeoutMs,
     retries,
     concurrency,
-    done_by: type.doneBy,
+    done_by: type.executor,
   };
 }

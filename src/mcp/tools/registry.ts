@@ -2,7 +2,7 @@ import { DomainError } from "../../domain/errors.ts";
 import type { Callbacks } from "../../service/callbacks.ts";
 import type { Completions } from "../../service/completions.ts";
 import type { Deliveries } from "../../service/deliveries.ts";
-import type { Announce } from "../../service/ports/telemetry.ts";
+import type { Emit } from "../../service/ports/telemetry.ts";
 import type { Clock } from "../../service/ports/store.ts";
 import type { Probes } from "../../service/probes.ts";
 import type { Secrets } from "../../service/secrets.ts";
@@ -56,7 +56,7 @@ export interface ToolsNeeds extends Omit<TaskToolNeeds, "waitSlots"> {
   readonly completions: Pick<Completions, "issue">;
   readonly completionUrlOf: (token: string) => string;
   readonly clock: Clock;
-  readonly announce: Announce;
+  readonly emit: Emit;
   /** core: only those that an agent needs, for models with little room. */
   readonly toolSet: "all" | "core";
   /** Whether the tools that the official conformance suite asks for are served too. */
@@ -77,7 +77,7 @@ export interface Tools {
   call(call: Call): Promise<ToolAnswer>;
 }
 
-export function createTools({ announce, toolSet, testFixtures, ...services }: ToolsNeeds): Tools {
+export function createTools({ emit, toolSet, testFixtures, ...services }: ToolsNeeds): Tools {
   const needs = { ...services, waitSlots: createWaitSlots() };
   const runTask = createRunTask(needs);
   const own: readonly Tool[] = [
@@ -117,11 +117,11 @@ export function createTools({ announce, toolSet, testFixtures, ...services }: To
       if (tool.task === undefined && call.era === "legacy" && isTaskWanted(call))
         throw new RpcError(METHOD_NOT_FOUND, `Tool ${name} gives no task for an answer`);
       try {
-        return await tool.call(call, given, (names) => announce({ kind: "tool.arguments_ignored", tool: name, names }));
+        return await tool.call(call, given, (names) => emit({ kind: "tool.arguments_ignored", tool: name, names }));
       } catch (error) {
         if (error instanceof DomainError) return errorResult({ code: error.code, message: error.message });
         if (error instanceof RpcError) throw error;
-        announce({ kind: "internal.failed", where: `mcp ${name}`, error });
+        emit({ kind: "internal.failed", where: `mcp ${name}`, error });
         throw internalError();
       }
     },

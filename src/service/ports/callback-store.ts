@@ -127,18 +127,18 @@ export interface ProbeResult {
   readonly outcome: Pick<Outcome, "statusCode" | "error">;
   readonly durationMs: number;
 }
-export interface Prober {
+export interface ReceiverTester {
   /** One attempt, within the time an attempt has. `busy`: as many probes are under way as may be. */
   post(post: ProbePost): Promise<ProbeResult | "busy">;
   /**
-   * Every step that an attempt takes, each tried on its own, up to the first that fails; the time for all is bounded. `forged`: one that
+   * Every step that an attempt takes, each tried on its own, up to the first that fails; the time for all is bounded. `badSignature`: one that
    * the receiver should refuse, sent when it has taken the other; null: there is none.
    */
-  diagnose(post: ProbePost, forged: ProbePost | null): Promise<readonly DiagnosisStep[] | "busy">;
+  diagnose(post: ProbePost, badSignature: ProbePost | null): Promise<readonly DiagnosisStep[] | "busy">;
 }
 
-/** Part of Announcement. */
-export type CallbackAnnouncement =
+/** Part of TelemetryEvent. */
+export type CallbackTelemetry =
   | {
       readonly kind: "callback.removed";
       readonly callbackId: string;

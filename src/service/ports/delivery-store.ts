@@ -25,11 +25,11 @@ export interface DeliveryVerbs {
   releaseClaim(claim: DeliveryClaim, nextAttemptAt: number): Promise<void>;
   /** Pending deliveries whose callback's not_after has come, now exhausted without another attempt: `limit` of them, or fewer when those are all. */
   expireDeliveries(command: { readonly now: number; readonly limit: number }): Promise<readonly ExpiredDelivery[]>;
-  outlook(now: number): Promise<Outlook>;
+  nextDeliveryTimes(now: number): Promise<NextDeliveryTimes>;
 }
 
 /** What is in line. */
-export interface Outlook {
+export interface NextDeliveryTimes {
   /** Whether anything pending is due already, in time or not. */
   readonly anyDue: boolean;
   /** When the earliest pending delivery after now is due or expires (epoch ms), or null. */
@@ -40,11 +40,11 @@ export interface Outlook {
  * Lets the end of a task claim at once what it owes, as far as there is room: that is sent without a claim of its own. One for each end;
  * whoever has opened it closes it. None of its methods may throw.
  */
-export interface Handover {
+export interface SlotReservation {
   /** At the start of the transaction, which may be run again: what was taken before is given back. */
   restart(): void;
   /** Takes a place for one delivery to this origin; false: there is none, and it waits in line. */
-  takePlace(origin: string): boolean;
+  reserve(origin: string): boolean;
   /**
    * Called once it is committed, at the answer at the latest: what was claimed, in the order in which places were taken, and how many
    * wait in line (nobody else wakes the dispatcher for them). Nothing may be sent before `close`.
@@ -116,7 +116,7 @@ export interface RecordAttempt extends DeliveryClaim {
   /** Null: however long its callback fails, it is not disabled for that. */
   readonly disablePolicy: DisablePolicy | null;
 }
-/** `keepClaim`: the wait is short, so that the claim is held over it (and found by `reclaim` if we die). */
+/** `keepClaim`: the wait is short, so that the claim is held over it (and found by `recoverOrphans` if we die). */
 export type RecordedStep =
   | { readonly status: "delivered" }
   | { readonly status: "pending"; readonly nextAttemptAt: number; readonly keepClaim: boolean }

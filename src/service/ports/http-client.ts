@@ -19,7 +19,7 @@ export interface HttpAnswer {
 }
 
 /** Makes requests to wherever the address guard allows, and follows no redirect. */
-export interface HttpRequester {
+export interface HttpClient {
   /** An AttemptError when no answer came. Rejects with the reason of the signal, and with faults of our own. */
   request(request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer | AttemptError>;
 }

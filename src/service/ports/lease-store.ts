@@ -13,11 +13,11 @@ export interface WorkerVerbs {
    * Ends the lease: the task is pending again, due at `dueAt`. False: it did not hold any more. Until the next claim `findLease` knows
    * the lease as given back.
    */
-  giveBackLease(command: LeaseKey & { readonly dueAt: number; readonly now: number }): Promise<boolean>;
+  releaseLease(command: LeaseKey & { readonly dueAt: number; readonly now: number }): Promise<boolean>;
   /** What is running outside and whose time has run out by `now`, at most `limit`. */
   lapsedLeases(query: { readonly now: number; readonly limit: number }): Promise<readonly LapsedLease[]>;
   /** The task of a lease that has lapsed is pending again, due at `dueAt`; false: the lease was renewed, or is over. */
-  takeBackLease(
+  expireLease(
     command: Pick<LapsedLease, "leaseUntil"> & { readonly id: string; readonly dueAt: number },
   ): Promise<boolean>;
   /** At start: every lease of a worker holds until `until` at least, since nobody could renew it while we were down. */
@@ -72,7 +72,7 @@ export interface Completion extends NewCompletion {
  * By what right a task is ended from outside: a living lease, a completion secret that is neither used (it is then) nor expired, or
  * that its time has run out and nobody has renewed it.
  */
-export type EndRight =
+export type CompletionGrant =
   | { readonly kind: "lease"; readonly leaseDigest: string }
   | { readonly kind: "completion"; readonly digest: string }
   | { readonly kind: "lapse"; readonly leaseUntil: number };
@@ -84,7 +84,7 @@ export interface Progress {
   readonly message: string | null;
 }
 
-export type WorkerAnnouncement =
+export type WorkerTelemetry =
   | { readonly kind: "task.progress"; readonly taskId: string; readonly done: number; readonly total: number | null }
   /** Its worker has neither renewed the lease nor ended the task: another gets it. */
   | { readonly kind: "task.lease_lost"; readonly taskId: string; readonly taskType: string; readonly worker: string }

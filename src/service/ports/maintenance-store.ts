@@ -4,7 +4,7 @@ import type { Callback } from "../../domain/callback.ts";
 import type { EndedSubscription } from "./subscription-store.ts";
 
 /** The part of the Store port that keeps house; what `Store` says of its verbs holds for these too. */
-export interface KeepingVerbs {
+export interface MaintenanceVerbs {
   /**
    * One small step of retention: looks at the next tasks that ended before `before`, the oldest first, and removes each one whole, with its
    * events, deliveries, attempts and callbacks. A task of which anything is open, or younger than `before` (a callback registered
@@ -23,7 +23,7 @@ export interface KeepingVerbs {
    */
   pruneSubscriptions(command: PruneSubscriptions): Promise<PrunedSubscriptions>;
   /** One small step, over all callbacks once: encrypts what is in clear or under an older key. Without a key there is nothing to do. */
-  sealSecrets(command: { readonly limit: number }): Promise<SealedStep>;
+  reencryptSecrets(command: { readonly limit: number }): Promise<ReencryptedStep>;
 }
 
 export interface RotateSecret {
@@ -46,7 +46,7 @@ export type RotateSecretResult =
   /** Its secret is its client's to choose, with each refresh. */
   | { readonly kind: "subscription" };
 
-export interface SealedStep {
+export interface ReencryptedStep {
   /** Callbacks whose secrets were written anew. */
   readonly sealed: number;
   /** Callbacks whose secrets were altered by somebody and cannot be read: they stay as they are. */
@@ -97,7 +97,7 @@ export interface RemovedRows {
   readonly attempts: number;
 }
 
-export type KeepingAnnouncement =
+export type MaintenanceTelemetry =
   /** Once for each pass that removed something. `before`: epoch ms. */
   | ({ readonly kind: "history.pruned"; readonly before: number; readonly durationMs: number } & RemovedRows)
   /** Once after a start that found secrets which were not under the newest key. */

@@ -11,7 +11,7 @@ export interface SendRequest {
   readonly keepsAnswer?: boolean;
 }
 
-export interface HttpSender {
+export interface Sender {
   /**
    * Whatever the receiver does is an Outcome, within `attemptTimeoutMs` in all (DNS, connection, headers and body together).
    * Rejects with the reason of `signal` when that aborts before a status has come, and with any fault of our own.

@@ -5,11 +5,11 @@ import type { Delivery } from "../../domain/delivery.ts";
 import type { EndEvent, EndType } from "../../domain/event.ts";
 import type { Progress, StartRequest, Task, TaskOutcome, TaskReading, TaskStatus } from "../../domain/task.ts";
 import type { DeliveryFilter, CallbackVerbs, HistoryPage } from "./callback-store.ts";
-import type { DeliveryVerbs, Handover } from "./delivery-store.ts";
+import type { DeliveryVerbs, SlotReservation } from "./delivery-store.ts";
 import type { InboxVerbs } from "./inbox-store.ts";
-import type { KeepingVerbs } from "./maintenance-store.ts";
+import type { MaintenanceVerbs } from "./maintenance-store.ts";
 import type { SubscriptionVerbs } from "./subscription-store.ts";
-import type { EndRight, NewCompletion, WorkerVerbs } from "./lease-store.ts";
+import type { CompletionGrant, NewCompletion, WorkerVerbs } from "./lease-store.ts";
 
 export interface Clock {
   /** Epoch milliseconds. */
@@ -38,7 +38,8 @@ export type TargetVerdict = { readonly allowed: true } | { readonly allowed: fal
  * Everything durable. Each verb is one atomic unit of work: when its promise resolves, what it did survives kill -9; when it
  * rejects, nothing of it happened. Every change of a task or delivery is conditional on the state it came from.
  */
-export interface Store extends CallbackVerbs, DeliveryVerbs, InboxVerbs, KeepingVerbs, SubscriptionVerbs, WorkerVerbs {
+export interface Store
+  extends CallbackVerbs, DeliveryVerbs, InboxVerbs, MaintenanceVerbs, SubscriptionVerbs, WorkerVerbs {
   /** Adds the callback (a removed one: anew) or finds the one that is there. For a task that has ended, its delivery is due with it. */
   registerCallback(command: RegisterCallback): Promise<RegisterCallbackResult>;
   /**
@@ -56,7 +57,7 @@ export interface Store extends CallbackVerbs, DeliveryVerbs, InboxVerbs, Keeping
   listTasks(query: ListTasks): Promise<TaskPage>;
   /**
    * Pending tasks of handlers that are due, now running, their `runCount` one higher: those that are due longest first, within `limit` in
-   * all and the room of each type. A type without room keeps no other waiting, however much of it is due. Of suspects (SUSPECT_CRASHES) one
+   * all and the room of each type. A type without room keeps no other waiting, however much of it is due. Of suspects (POISON_CRASHES) one
    * at most, while all others wait.
    */
   claimRunnableTasks(command: ClaimTasks): Promise<readonly Task[]>;
@@ -65,7 +66,7 @@ export interface Store extends CallbackVerbs, DeliveryVerbs, InboxVerbs, Keeping
   /** After a run that failed: pending again, due at `dueAt`, one failure more. False: that run is not under way any more. */
   retryTask(command: RetryTask): Promise<boolean>;
   /** After a run that our own stop has interrupted: pending again, and no crash. False: that run is not under way any more. */
-  giveBackTask(run: TaskRun): Promise<boolean>;
+  releaseTask(run: TaskRun): Promise<boolean>;
   /** Keeps how far a run is, and tells of it as `tellProgress` does. Null: it is not under way any more. */
   recordProgress(command: RecordProgress): Promise<ToldProgress | null>;
   /**
@@ -83,7 +84,7 @@ export interface Store extends CallbackVerbs, DeliveryVerbs, InboxVerbs, Keeping
   cancelTask(command: CancelTask): Promise<FinishTaskResult | null>;
 
   /** At start: what a dead process left running or sending goes back to pending, on its schedule, the tasks with a crash more. What is done outside goes on. */
-  reclaim(now: number): Promise<{ readonly tasks: number; readonly deliveries: number }>;
+  recoverOrphans(now: number): Promise<{ readonly tasks: number; readonly deliveries: number }>;
 
   /** The callbacks of a task id with their deliveries and the newest 20 attempts of each, oldest first; without `page` the first 1,000. */
   deliveryHistory(principal: string, taskId: string, page?: HistoryPage): Promise<readonly CallbackHistory[]>;
@@ -148,7 +149,7 @@ export interface ClaimTasks {
   /** How many of a type there is room for (0: none); null: as many as there are. */
   readonly roomOf?: (taskType: string) => number | null;
   /** False: a suspect is running already. Left out: at most one may be among those claimed. */
-  readonly mayTakeSuspect?: boolean;
+  readonly mayTakePoison?: boolean;
 }
 /** A run of a task, by the internal id. */
 export interface TaskRun {
@@ -200,9 +201,9 @@ export interface FinishTask {
   readonly outcome: TaskOutcome;
   readonly now: number;
   /** Left out: that of the runner, which has claimed it. */
-  readonly right?: EndRight;
+  readonly right?: CompletionGrant;
   /** Left out: all that is owed waits in line. */
-  readonly handover?: Handover;
+  readonly reservation?: SlotReservation;
 }
 export interface CancelTask {
   /** The internal id. */
@@ -210,7 +211,7 @@ export interface CancelTask {
   readonly error: string;
   readonly now: number;
   /** Left out: all that is owed waits in line. */
-  readonly handover?: Handover;
+  readonly reservation?: SlotReservation;
 }
 export interface FinishTaskResult {
   readonly event: EndEvent;

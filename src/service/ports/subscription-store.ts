@@ -157,7 +157,7 @@ export interface EventsPage {
 }
 
 /** Asks whoever owns a URL to echo a challenge. */
-export interface Challenger {
+export interface EndpointVerifier {
   challenge(request: ChallengeRequest): Promise<ChallengeResult>;
   /** Sends a message once and does not care what comes of it, within the time an attempt has. */
   tell(post: {
@@ -180,8 +180,8 @@ export type ChallengeResult =
   | { readonly kind: "busy" }
   | { readonly kind: "failed"; readonly fault: EndpointFault };
 
-/** Part of Announcement. */
-export type SubscriptionAnnouncement =
+/** Part of TelemetryEvent. */
+export type SubscriptionTelemetry =
   | {
       readonly kind: "subscription.created" | "subscription.refreshed";
       readonly subscriptionId: string;

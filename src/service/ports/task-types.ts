@@ -44,7 +44,7 @@ export interface TaskType {
   /** Runs at once of this type; null: only the bound for all. */
   readonly concurrency: number | null;
   /** handler: `run`, in this process. worker: somebody outside claims it over HTTP; `run` is never called. */
-  readonly doneBy: "handler" | "worker";
+  readonly executor: "handler" | "worker";
   /** What is stored and handed to `run`; null when none was given. Throws a DomainError `invalid` that names the path and the reason. */
   parseInput(input: Json): Json;
   /** What becomes of what `run` returned (or a worker sent). Throws an Error that says what is wrong with it. */

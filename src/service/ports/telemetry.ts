@@ -1,21 +1,21 @@
 import type { Outcome } from "../../domain/attempt.ts";
 import type { EventType } from "../../domain/event.ts";
 import type { TaskOutcome } from "../../domain/task.ts";
-import type { CallbackAnnouncement } from "./callback-store.ts";
-import type { KeepingAnnouncement } from "./maintenance-store.ts";
-import type { SubscriptionAnnouncement } from "./subscription-store.ts";
-import type { UpstreamAnnouncement } from "./upstream-telemetry.ts";
-import type { WorkerAnnouncement } from "./lease-store.ts";
+import type { CallbackTelemetry } from "./callback-store.ts";
+import type { MaintenanceTelemetry } from "./maintenance-store.ts";
+import type { SubscriptionTelemetry } from "./subscription-store.ts";
+import type { UpstreamTelemetry } from "./upstream-telemetry.ts";
+import type { WorkerTelemetry } from "./lease-store.ts";
 
 /** What happened, told once in one wide event; whoever listens logs and counts. Never a secret, a payload or a URL's query. */
-export type Announce = (announcement: Announcement) => void;
+export type Emit = (event: TelemetryEvent) => void;
 
-export type Announcement =
-  | CallbackAnnouncement
-  | KeepingAnnouncement
-  | SubscriptionAnnouncement
-  | UpstreamAnnouncement
-  | WorkerAnnouncement
+export type TelemetryEvent =
+  | CallbackTelemetry
+  | MaintenanceTelemetry
+  | SubscriptionTelemetry
+  | UpstreamTelemetry
+  | WorkerTelemetry
   | { readonly kind: "task.started"; readonly taskId: string; readonly taskType: string; readonly clientId: string }
   | { readonly kind: "task.running"; readonly taskId: string; readonly taskType: string; readonly runCount: number }
   | {

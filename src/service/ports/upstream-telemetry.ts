@@ -1,5 +1,5 @@
 /** What happens to upstream servers. Their tokens have been taken out of every text. */
-export type UpstreamAnnouncement =
+export type UpstreamTelemetry =
   | {
       readonly kind: "upstream.started";
       readonly upstream: string;

@@ -1,4 +1,4 @@
-import type { Announce } from "../../service/ports/telemetry.ts";
+import type { Emit } from "../../service/ports/telemetry.ts";
 import type { Clock, WorkSource } from "../../service/ports/store.ts";
 
 /** The timer is looked at again after this at the latest: the system's clock may have jumped. Nothing is read unless its time has come. */
@@ -8,13 +8,13 @@ const AFTER_FAILURE_MS = 1000;
 
 export interface WorkSourceNeeds {
   readonly clock: Clock;
-  readonly announce: Announce;
+  readonly emit: Emit;
   /** For the announcement of a pass that threw. */
   readonly name: string;
 }
 
 /** With one process on one file, work comes from a wake after our own commit and from one timer. */
-export function createWorkSource({ clock, announce, name }: WorkSourceNeeds): WorkSource {
+export function createWorkSource({ clock, emit, name }: WorkSourceNeeds): WorkSource {
   const stopping = new AbortController();
   let wakes = new AbortController();
   let isWoken = false;
@@ -40,7 +40,7 @@ export function createWorkSource({ clock, announce, name }: WorkSourceNeeds): Wo
     try {
       return await pass();
     } catch (error) {
-      announce({ kind: "internal.failed", where: name, error });
+      emit({ kind: "internal.failed", where: name, error });
       return clock.now() + AFTER_FAILURE_MS;
     }
   }

@@ -11,8 +11,8 @@ import { expiryVerbs } from "./deliveries/expiry.ts";
 import { historyVerbs } from "./reads/history.ts";
 import { inboxVerbs } from "./reads/inbox.ts";
 import { progressVerbs } from "./tasks/progress.ts";
-import { openKeyRegister } from "./callbacks/secret-keys.ts";
-import type { KeyRegister } from "./callbacks/secret-keys.ts";
+import { openSecretKeys } from "./callbacks/secret-keys.ts";
+import type { SecretKeys } from "./callbacks/secret-keys.ts";
 import { pruningVerbs } from "./maintenance/pruning.ts";
 import { secretVerbs } from "./callbacks/secrets.ts";
 import { redeliveryVerbs } from "./deliveries/redelivery.ts";
@@ -39,7 +39,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   const connection = openConnection(file, migrationsFolder);
   try {
     nameLog(connection.db);
-    const keys = openKeyRegister(connection, cipher, file);
+    const keys = openSecretKeys(connection, cipher, file);
     return verbsOf(connection, newId, cipher, keys);
   } catch (error) {
     await connection.close();
@@ -51,13 +51,19 @@ const WORKER_LEASE_VERBS = [
   "claimWorkerTask",
   "findLease",
   "renewLease",
-  "giveBackLease",
+  "releaseLease",
   "lapsedLeases",
-  "takeBackLease",
+  "expireLease",
   "prolongLeases",
   "nextWorkerWorkAt",
 ] as const;
-const DELIVERY_VERBS = ["claimDueDeliveries", "resumeClaim", "recordAttempt", "releaseClaim", "reclaim"] as const;
+const DELIVERY_VERBS = [
+  "claimDueDeliveries",
+  "resumeClaim",
+  "recordAttempt",
+  "releaseClaim",
+  "recoverOrphans",
+] as const;
 const SUBSCRIPTION_VERBS = [
   "lookUpSubscription",
   "recordVerified",
@@ -66,7 +72,7 @@ const SUBSCRIPTION_VERBS = [
   "revokeSubscriptions",
 ] as const;
 
-function verbsOf(connection: SqliteConnection, newId: NewId, cipher: SecretCipher, keys: KeyRegister): Store {
+function verbsOf(connection: SqliteConnection, newId: NewId, cipher: SecretCipher, keys: SecretKeys): Store {
   return {
     ...lazily(() => callbackVerbs(connection, newId, cipher), "registerCallback"),
     ...lazily(() => unregisterVerbs(connection, cipher), "findCallback", "unregisterCallback", "enableCallback"),
@@ -79,12 +85,12 @@ function verbsOf(connection: SqliteConnection, newId: NewId, cipher: SecretCiphe
       "listTasks",
     ),
     ...lazily(() => taskEndVerbs(connection, newId, cipher), "finishTask", "cancelTask"),
-    ...lazily(() => taskRunVerbs(connection), "claimRunnableTasks", "nextTaskDueAt", "retryTask", "giveBackTask"),
+    ...lazily(() => taskRunVerbs(connection), "claimRunnableTasks", "nextTaskDueAt", "retryTask", "releaseTask"),
     ...lazily(() => progressVerbs(connection, newId), "recordProgress", "tellProgress"),
     ...lazily(() => workerLeaseVerbs(connection), ...WORKER_LEASE_VERBS),
     ...lazily(() => completionVerbs(connection), "findCompletion"),
     ...lazily(() => deliveryVerbs(connection, cipher), ...DELIVERY_VERBS),
-    ...lazily(() => expiryVerbs(connection), "expireDeliveries", "outlook"),
+    ...lazily(() => expiryVerbs(connection), "expireDeliveries", "nextDeliveryTimes"),
     ...lazily(() => redeliveryVerbs(connection), "redeliver"),
     ...lazily(() => historyVerbs(connection), "deliveryHistory", "callbackCount", "counts"),
     ...lazily(() => inboxVerbs(connection), "recordReceived", "listReceived"),
@@ -93,7 +99,7 @@ function verbsOf(connection: SqliteConnection, newId: NewId, cipher: SecretCiphe
     ...lazily(() => eventLogVerbs(connection), "eventsAfter", "lastEventSeq", "eventLog"),
     ...lazily(() => subscriptionHistoryVerbs(connection), "listSubscriptions"),
     ...lazily(() => subscriptionPruningVerbs(connection, cipher), "pruneSubscriptions"),
-    ...lazily(() => secretVerbs(connection, cipher, keys), "rotateSecret", "sealSecrets"),
+    ...lazily(() => secretVerbs(connection, cipher, keys), "rotateSecret", "reencryptSecrets"),
     async close() {
       await connection.close();
     },

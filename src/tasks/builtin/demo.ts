@@ -21,7 +21,7 @@ export function createDemoTask({ clock, workMs }: { readonly clock: Clock; reado
     timeoutMs: null,
     retries: 0,
     concurrency: null,
-    doneBy: "handler",
+    executor: "handler",
     parseInput: (input) => input,
     parseOutput: (output) => output,
     async run(input, { taskId, signal }) {

@@ -11,7 +11,7 @@ export const externalTask: TaskType = {
   timeoutMs: null,
   retries: 0,
   concurrency: null,
-  doneBy: "worker",
+  executor: "worker",
   parseInput: (input) => input,
   parseOutput: (output) => output,
   async run() {

@@ -39,7 +39,7 @@ function taskType(name: string, run: TaskType["run"]): TaskType {
     timeoutMs: null,
     retries: 0,
     concurrency: null,
-    doneBy: "handler",
+    executor: "handler",
     parseInput: (input) => input,
     parseOutput: (output) => output,
     run,

@@ -3,7 +3,7 @@ import type { AttemptError } from "../../domain/attempt.ts";
 import { parseTargetUrl } from "../../domain/callback.ts";
 import { DomainError } from "../../domain/errors.ts";
 import type { Json } from "../../domain/json.ts";
-import type { HttpRequest, HttpRequester } from "../../service/ports/http-client.ts";
+import type { HttpRequest, HttpClient } from "../../service/ports/http-client.ts";
 import { PermanentError } from "../../service/ports/task-types.ts";
 import type { TaskType } from "../../service/ports/task-types.ts";
 
@@ -52,7 +52,7 @@ const output = z.object({
 });
 
 /** One request to somewhere else; an answer with any status is a result. */
-export function createHttpRequestTask({ requester }: { readonly requester: HttpRequester }): TaskType {
+export function createHttpRequestTask({ requester }: { readonly requester: HttpClient }): TaskType {
   return {
     name: "http_request",
     title: "HTTP request",
@@ -64,7 +64,7 @@ export function createHttpRequestTask({ requester }: { readonly requester: HttpR
     timeoutMs: TIMEOUT_MS,
     retries: RETRIES,
     concurrency: RUNNING_MAX,
-    doneBy: "handler",
+    executor: "handler",
     parseInput(given) {
       const { body, ...rest } = parse(given);
       return body === undefined ? rest : { ...rest, body };

@@ -64,7 +64,7 @@ export function defineTask<Input extends z.ZodType, Output extends z.ZodType = z
     timeoutMs,
     retries,
     concurrency,
-    doneBy: "handler",
+    executor: "handler",
     parseInput(given) {
       const parsed = input.safeParse(objectOf(given));
       if (parsed.success) return given;

@@ -3,7 +3,7 @@ import type { Json } from "../../domain/json.ts";
 import { completedWith, failedWith, progressOf } from "../../domain/task.ts";
 import type { Progress, Task, TaskOutcome } from "../../domain/task.ts";
 import { retryWaitMs } from "../../domain/task-retry.ts";
-import type { Announce } from "../../service/ports/telemetry.ts";
+import type { Emit } from "../../service/ports/telemetry.ts";
 import type { Clock } from "../../service/ports/store.ts";
 import type { TaskCatalog, TaskContext, TaskType } from "../../service/ports/task-types.ts";
 
@@ -16,7 +16,7 @@ export type RunEnd =
 export interface RunNeeds {
   readonly catalog: Pick<TaskCatalog, "find">;
   readonly clock: Clock;
-  readonly announce: Announce;
+  readonly emit: Emit;
   readonly tell: (progress: Progress) => void;
 }
 
@@ -49,10 +49,10 @@ async function runAs(type: TaskType, task: Task, interrupted: AbortSignal, needs
   }
 }
 
-function contextOf(task: Task, signal: AbortSignal, { announce, tell }: RunNeeds): TaskContext {
+function contextOf(task: Task, signal: AbortSignal, { emit, tell }: RunNeeds): TaskContext {
   const { taskId, taskType, runCount } = task;
   const say = (level: "info" | "warn" | "error") => (message: string) =>
-    announce({ kind: "task.said", taskId, taskType, level, message });
+    emit({ kind: "task.said", taskId, taskType, level, message });
   return {
     taskId,
     attempt: runCount,

@@ -1,6 +1,6 @@
-import { CRASHES_MAX, failedWith, SUSPECT_CRASHES } from "../../domain/task.ts";
+import { CRASHES_MAX, failedWith, POISON_CRASHES } from "../../domain/task.ts";
 import type { Progress, Task } from "../../domain/task.ts";
-import type { Announce } from "../../service/ports/telemetry.ts";
+import type { Emit } from "../../service/ports/telemetry.ts";
 import type { EventFeed } from "../../service/event-feed.ts";
 import type { Clock, Store, WorkSource } from "../../service/ports/store.ts";
 import type { TaskCatalog } from "../../service/ports/task-types.ts";
@@ -25,7 +25,7 @@ export interface TaskRunnerNeeds {
   /** Tells of cancelled tasks. */
   readonly feed: Pick<EventFeed, "listen">;
   readonly clock: Clock;
-  readonly announce: Announce;
+  readonly emit: Emit;
 }
 
 interface RunningTask {
@@ -67,8 +67,8 @@ export class TaskRunner {
     if (limit > 0) {
       const roomOf = this.#roomOf();
       this.#cancelledMeanwhile.clear();
-      const mayTakeSuspect = ![...this.#running.values()].some(({ isSuspect }) => isSuspect);
-      const claimed = await store.claimRunnableTasks({ limit, now, roomOf, mayTakeSuspect });
+      const mayTakePoison = ![...this.#running.values()].some(({ isSuspect }) => isSuspect);
+      const claimed = await store.claimRunnableTasks({ limit, now, roomOf, mayTakePoison });
       this.#moreMayWait = claimed.length === limit;
       for (const task of claimed) if (!this.#cancelledMeanwhile.has(task.id)) this.#begin(task);
     }
@@ -123,30 +123,30 @@ export class TaskRunner {
   }
 
   async #run(task: Task, signal: AbortSignal): Promise<void> {
-    const { clock, announce } = this.#needs;
+    const { clock, emit } = this.#needs;
     const { taskId } = task;
     const end = task.crashes < CRASHES_MAX ? await this.#carryOut(task, signal) : givenUp(task);
     try {
       await untilStored(() => this.#settle(task, end), {
         clock,
-        announce,
+        emit,
         where: "finishTask",
         signal: this.#stopping.signal,
       });
     } catch (error) {
       // Left as running: it is taken up again at the next start.
-      announce({ kind: "internal.failed", where: `task ${taskId}`, error });
+      emit({ kind: "internal.failed", where: `task ${taskId}`, error });
     }
   }
 
   async #carryOut(task: Task, signal: AbortSignal): Promise<RunEnd> {
-    const { catalog, clock, announce, watchdog } = this.#needs;
+    const { catalog, clock, emit, watchdog } = this.#needs;
     const { taskId, taskType, runCount } = task;
-    announce({ kind: "task.running", taskId, taskType, runCount });
+    emit({ kind: "task.running", taskId, taskType, runCount });
     const throttle = createProgressThrottle(clock, (progress) => this.#keep(task, progress));
     watchdog.begin(taskType);
     try {
-      return await runTask(task, signal, { catalog, clock, announce, tell: throttle.push });
+      return await runTask(task, signal, { catalog, clock, emit, tell: throttle.push });
     } finally {
       watchdog.end(taskType);
       await throttle.end();
@@ -166,13 +166,13 @@ export class TaskRunner {
     try {
       await this.#needs.tasks.progress(task, progress);
     } catch (error) {
-      this.#needs.announce({ kind: "internal.failed", where: `progress of task ${task.taskId}`, error });
+      this.#needs.emit({ kind: "internal.failed", where: `progress of task ${task.taskId}`, error });
     }
   }
 }
 
 function isSuspectTask({ crashes }: Task): boolean {
-  return crashes >= SUSPECT_CRASHES;
+  return crashes >= POISON_CRASHES;
 }
 
 function givenUp({ crashes }: Task): RunEnd {

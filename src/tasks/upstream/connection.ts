@@ -1,9 +1,9 @@
 import type { CallToolResult } from "@modelcontextprotocol/client";
 import type { Json } from "../../domain/json.ts";
 import type { Upstream } from "../../domain/upstream.ts";
-import type { Announce } from "../../service/ports/telemetry.ts";
+import type { Emit } from "../../service/ports/telemetry.ts";
 import type { Clock } from "../../service/ports/store.ts";
-import { createBoundedLines } from "./line-limiter.ts";
+import { createLineLimiter } from "./line-limiter.ts";
 import { faultOf, UpstreamCallError } from "./call-fault.ts";
 import type { CallFault } from "./call-fault.ts";
 import { createRedactor } from "./redactor.ts";
@@ -22,7 +22,7 @@ const REASON_CHARS_MAX = 300;
 
 export interface ConnectionNeeds extends Pick<SessionNeeds, "upstream" | "version" | "messageBytesMax"> {
   readonly clock: Clock;
-  readonly announce: Announce;
+  readonly emit: Emit;
 }
 
 /** An upstream server: one process or one session, started when it is needed and shared by all tasks. */
@@ -125,18 +125,18 @@ export class UpstreamConnection {
   }
 
   async #start(): Promise<Session> {
-    const { upstream, clock, announce } = this.#needs;
+    const { upstream, clock, emit } = this.#needs;
     const { signal } = this.#stopping;
     signal.throwIfAborted();
     const say = (line: string): void =>
-      announce({ kind: "upstream.said", upstream: upstream.name, line: this.redactor.text(line) });
-    const said = createBoundedLines(() => clock.now(), say);
+      emit({ kind: "upstream.said", upstream: upstream.name, line: this.redactor.text(line) });
+    const said = createLineLimiter(() => clock.now(), say);
     const startedAt = clock.now();
     try {
       const session = await openSession({ ...this.#needs, redactor: this.redactor, said, signal });
       const { tools, left } = await session.chosen(signal);
       const durationMs = clock.now() - startedAt;
-      announce({ kind: "upstream.started", upstream: upstream.name, toolCount: tools.size, left, durationMs });
+      emit({ kind: "upstream.started", upstream: upstream.name, toolCount: tools.size, left, durationMs });
       this.#known = tools;
       this.#current = session;
       this.#sessions.add(session);
@@ -145,21 +145,21 @@ export class UpstreamConnection {
     } catch (error) {
       if (signal.aborted) throw error;
       const waitMs = this.#putOff(this.#shown(error));
-      announce({ kind: "upstream.unavailable", upstream: upstream.name, reason: this.#trouble, waitMs });
+      emit({ kind: "upstream.unavailable", upstream: upstream.name, reason: this.#trouble, waitMs });
       throw error;
     }
   }
 
   /** By itself, unless we have dropped it or stop. */
   #ended(session: Session, reason: string, startedAt: number): void {
-    const { clock, announce, upstream } = this.#needs;
+    const { clock, emit, upstream } = this.#needs;
     this.#sessions.delete(session);
     if (this.#stopping.signal.aborted || this.#current !== session) return;
     this.#current = null;
     this.#session = null;
     if (clock.now() - startedAt >= SETTLED_MS) this.#failures = 0;
     const waitMs = this.#putOff(reason);
-    announce({ kind: "upstream.ended", upstream: upstream.name, reason, waitMs });
+    emit({ kind: "upstream.ended", upstream: upstream.name, reason, waitMs });
   }
 
   /** The next call makes a new one. */

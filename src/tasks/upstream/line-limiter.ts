@@ -3,14 +3,14 @@ const LINE_CHARS_MAX = 1000;
 const LINES_MAX = 100;
 const WINDOW_MS = 10_000;
 
-export interface BoundedLines {
+export interface LineLimiter {
   /** A piece of a stream; what has no end yet waits, as far as it will be shown. */
   write(chunk: string): void;
   /** A line by itself. */
   line(line: string): void;
 }
 
-export function createBoundedLines(now: () => number, say: (line: string) => void): BoundedLines {
+export function createLineLimiter(now: () => number, say: (line: string) => void): LineLimiter {
   let rest = "";
   let windowEnd = 0;
   let count = 0;

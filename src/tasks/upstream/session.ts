@@ -4,7 +4,7 @@ import type { CallToolResult } from "@modelcontextprotocol/client";
 import type { Json } from "../../domain/json.ts";
 import type { Upstream } from "../../domain/upstream.ts";
 import type { Clock } from "../../service/ports/store.ts";
-import type { BoundedLines } from "./line-limiter.ts";
+import type { LineLimiter } from "./line-limiter.ts";
 import type { Redactor } from "./redactor.ts";
 import { chooseTools } from "./tool.ts";
 import type { ChosenTools } from "./tool.ts";
@@ -22,7 +22,7 @@ export interface SessionNeeds {
   readonly upstream: Upstream;
   readonly version: string;
   readonly redactor: Redactor;
-  readonly said: BoundedLines;
+  readonly said: LineLimiter;
   readonly clock: Pick<Clock, "now">;
   /** Of one message over stdio, instead of the usual bound: for tests. */
   readonly messageBytesMax?: number;

@@ -57,7 +57,7 @@ function whateverIsKnown(connection: UpstreamConnection, toolName: string) {
     timeoutMs,
     retries: RETRIES,
     concurrency,
-    doneBy: "handler",
+    executor: "handler",
     parseOutput: (output: unknown) => output,
     run: (input: Json, context: TaskContext) => run(connection, toolName, input, context),
   } as const;

@@ -5,7 +5,7 @@ import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 import { Agent, fetch as undiciFetch } from "undici";
 import type { RequestInit as UndiciInit } from "undici";
 import type { UpstreamWay } from "../../domain/upstream.ts";
-import type { BoundedLines } from "./line-limiter.ts";
+import type { LineLimiter } from "./line-limiter.ts";
 
 /** One message over stdio. It is kept in memory while it arrives, for a result of which we take 240 KiB. */
 const MESSAGE_BYTES_MAX = 16 * 1_048_576;
@@ -21,13 +21,13 @@ export interface OpenTransport {
 }
 
 /** `stderr`: gets what the process of a stdio server writes there. */
-export function openTransport(way: UpstreamWay, stderr: BoundedLines, messageBytesMax?: number): OpenTransport {
+export function openTransport(way: UpstreamWay, stderr: LineLimiter, messageBytesMax?: number): OpenTransport {
   return way.kind === "stdio" ? openStdio(way, stderr, messageBytesMax) : openHttp(way);
 }
 
 function openStdio(
   way: Extract<UpstreamWay, { kind: "stdio" }>,
-  stderr: BoundedLines,
+  stderr: LineLimiter,
   maxBufferSize = MESSAGE_BYTES_MAX,
 ): OpenTransport {
   const { command, args, env, cwd } = way;

@@ -17,7 +17,7 @@ const FILES = {
   signature: "../../domain/signature.test.ts",
   guard: "../../outbound/address-hostile.test.ts",
   revocation: "../../service/revocation.test.ts",
-  janitor: "../../delivery/maintenance.test.ts",
+  maintenance: "../../delivery/maintenance.test.ts",
 } as const;
 
 type Covered = readonly [file: keyof typeof FILES, name: string];
@@ -130,7 +130,7 @@ const CHECKS: Readonly<Record<string, Covered | Skipped>> = {
   "ttl-omitted-means-default": ["list", "grants a time:"],
   "ttl-long-grant-retained": ["restart", "a subscription, what it is owed, both its secrets"],
   "ttl-no-expiry-persisted": ["store", "removes what has ended, by its time or by its client"],
-  "ttl-no-expiry-gc-terminated": ["janitor", "one without an end that is given up is told so once"],
+  "ttl-no-expiry-gc-terminated": ["maintenance", "one without an end that is given up is told so once"],
   "unsubscribe-by-key": ["list", "ends what has this key"],
   "unsubscribe-unknown-not-found": ["list", "of what is not there is NotFound where the settings say so"],
   "delivery-status-last-error-category": ["delivery", "anything is told to the subscriber in six words"],

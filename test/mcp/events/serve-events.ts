@@ -3,10 +3,10 @@ import { expect, onTestFinished } from "vitest";
 import { z } from "zod";
 import { createAddressGuard } from "../../../src/outbound/address-guard.ts";
 import { Dispatcher } from "../../../src/delivery/dispatcher.ts";
-import { createHttpSender } from "../../../src/outbound/sender.ts";
+import { createSender } from "../../../src/outbound/sender.ts";
 import type { DisablePolicy } from "../../../src/domain/callback-health.ts";
 import type { TaskOutcome } from "../../../src/domain/task.ts";
-import type { Announcement } from "../../../src/service/ports/telemetry.ts";
+import type { TelemetryEvent } from "../../../src/service/ports/telemetry.ts";
 import { createWorkSource } from "../../../src/store/sqlite/queue.ts";
 import { A_SECRET, aStart } from "../../support/builders.ts";
 import type { Handler, ReceivedRequest, Receiver } from "../../support/receiver.ts";
@@ -39,7 +39,7 @@ export interface ServedEvents extends ServedMcp {
   readonly fail: (method: string, params?: object, token?: string) => Promise<RpcFailure>;
   /** Starts a task and lets it end. */
   readonly endTask: (taskId: string, options?: { principal?: string; outcome?: TaskOutcome }) => Promise<void>;
-  readonly said: <Kind extends Announcement["kind"]>(kind: Kind) => Extract<Announcement, { kind: Kind }>[];
+  readonly said: <Kind extends TelemetryEvent["kind"]>(kind: Kind) => Extract<TelemetryEvent, { kind: Kind }>[];
   /** As many attempts as that have been made and recorded. */
   readonly attempts: (count: number) => Promise<void>;
   /** Nothing is under way, and the one timer waits for what comes next. */
@@ -53,11 +53,11 @@ export async function serveEvents(requestOf: RequestOf, options: ServeEventsOpti
   const retryPolicy = { waitsMs: options.waitsMs ?? [5000, 60_000], jitter: 0 };
   const events = { retryPolicy, ...options.events };
   const served = await serveMcp({ ...options, events, wakeDispatcher: () => wake() });
-  const announce = (announcement: Announcement): void => void said.push(announcement);
-  const said: Announcement[] = [];
-  const workSource = createWorkSource({ clock: served.clock, announce, name: "dispatcher" });
+  const emit = (announcement: TelemetryEvent): void => void said.push(announcement);
+  const said: TelemetryEvent[] = [];
+  const workSource = createWorkSource({ clock: served.clock, emit, name: "dispatcher" });
   wake = () => workSource.wake();
-  startDispatcher(served, workSource, announce, options);
+  startDispatcher(served, workSource, emit, options);
 
   const send = (method: string, params: object, token?: string) => {
     const request = requestOf(method, { ...params });
@@ -65,7 +65,7 @@ export async function serveEvents(requestOf: RequestOf, options: ServeEventsOpti
     return rpc(served.port, { ...request, headers: { ...request.headers, authorization } });
   };
   const heard: ServedEvents["said"] = (kind) =>
-    said.filter((one): one is Extract<Announcement, { kind: typeof kind }> => one.kind === kind);
+    said.filter((one): one is Extract<TelemetryEvent, { kind: typeof kind }> => one.kind === kind);
   return {
     ...served,
     async ask(method, params = {}, token) {
@@ -96,11 +96,11 @@ export async function serveEvents(requestOf: RequestOf, options: ServeEventsOpti
 function startDispatcher(
   { clock, store, breaker }: ServedMcp,
   workSource: ReturnType<typeof createWorkSource>,
-  announce: (announcement: Announcement) => void,
+  emit: (announcement: TelemetryEvent) => void,
   { waitsMs = [5000, 60_000], suspendPolicy = null, webhookId = "event" }: ServeEventsOptions,
 ): void {
   const guard = createAddressGuard({ allow: "loopback", resolve: failingWith("ENOTFOUND") });
-  const sender = createHttpSender({ guard, attemptTimeoutMs: 600_000, connectionsPerOrigin: 4, userAgent: "test" });
+  const sender = createSender({ guard, attemptTimeoutMs: 600_000, connectionsPerOrigin: 4, userAgent: "test" });
   const policy = { waitsMs, jitter: 0 };
   const dispatcher = new Dispatcher({
     store,
@@ -114,7 +114,7 @@ function startDispatcher(
     signingKeys: [],
     limits: { total: 8, perOrigin: 4 },
     breaker,
-    announce,
+    emit,
   });
   dispatcher.start();
   onTestFinished(async () => {

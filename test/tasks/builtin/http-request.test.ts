@@ -1,7 +1,7 @@
 import { createServer } from "node:net";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { createAddressGuard } from "../../../src/outbound/address-guard.ts";
-import { createHttpRequester } from "../../../src/outbound/client.ts";
+import { createHttpClient } from "../../../src/outbound/client.ts";
 import type { OpenSocket } from "../../../src/outbound/pinned-connect.ts";
 import { PermanentError } from "../../../src/service/ports/task-types.ts";
 import type { TaskType } from "../../../src/service/ports/task-types.ts";
@@ -12,7 +12,7 @@ import { runOnce } from "../upstream/upstreams.ts";
 
 function httpRequest(allow: "loopback" | "none" = "loopback", connect?: OpenSocket): TaskType {
   const guard = createAddressGuard({ allow, resolve: resolvingTo("127.0.0.1") });
-  const requester = createHttpRequester({ guard, userAgent: "mcp-callbacks/test", ...(connect && { connect }) });
+  const requester = createHttpClient({ guard, userAgent: "mcp-callbacks/test", ...(connect && { connect }) });
   onTestFinished(() => requester.close());
   return createHttpRequestTask({ requester });
 }

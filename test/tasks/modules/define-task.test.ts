@@ -46,7 +46,7 @@ test("a type tells its schemas, and has no limits but those it names", () => {
     retries: 0,
     concurrency: null,
     expectedMs: null,
-    doneBy: "handler",
+    executor: "handler",
   });
 });
 

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from "vitest";
-import type { Announcement } from "../../../src/service/ports/telemetry.ts";
+import type { TelemetryEvent } from "../../../src/service/ports/telemetry.ts";
 import { createEventFeed } from "../../../src/service/event-feed.ts";
 import type { TaskType } from "../../../src/service/ports/task-types.ts";
 import { PermanentError } from "../../../src/service/ports/task-types.ts";
@@ -16,20 +16,20 @@ import { until } from "../../support/until.ts";
 async function setUp(types: readonly TaskType[], runningMax = 100) {
   const clock = createFakeClock();
   const store = await openTestStore();
-  const announced: Announcement[] = [];
-  const announce = (one: Announcement) => void announced.push(one);
+  const announced: TelemetryEvent[] = [];
+  const emit = (one: TelemetryEvent) => void announced.push(one);
   const catalog = createTaskRegistry(types);
-  const workSource = createWorkSource({ clock, announce, name: "task runner" });
+  const workSource = createWorkSource({ clock, emit, name: "task runner" });
   const wakes = {
     wakeRunner: () => workSource.wake(),
     wakeWorkers: () => {},
     wakeDispatcher: () => {},
-    openHandover: () => aHandover(0),
+    openReservation: () => aHandover(0),
   };
   const feed = createEventFeed();
   const targetPolicy = { check: async () => ({ allowed: true }) as const };
   const progress = aTaskProgress({ store, clock, feed });
-  const tasks = createTasks({ store, clock, catalog, targetPolicy, announce, feed, progress, ...wakes });
+  const tasks = createTasks({ store, clock, catalog, targetPolicy, emit, feed, progress, ...wakes });
   const concurrencyOf = (taskType: string) => types.find(({ name }) => name === taskType)?.concurrency ?? null;
   const runner = new TaskRunner({
     store,
@@ -41,7 +41,7 @@ async function setUp(types: readonly TaskType[], runningMax = 100) {
     workSource,
     feed,
     clock,
-    announce,
+    emit,
   });
   runner.start();
   onTestFinished(async () => {

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from "vitest";
-import type { Announcement } from "../../../src/service/ports/telemetry.ts";
+import type { TelemetryEvent } from "../../../src/service/ports/telemetry.ts";
 import { createEventFeed } from "../../../src/service/event-feed.ts";
 import type { Store } from "../../../src/service/ports/store.ts";
 import type { TaskType } from "../../../src/service/ports/task-types.ts";
@@ -23,24 +23,24 @@ async function setUp(
 ) {
   const clock = createFakeClock();
   const store = await openTestStore();
-  const announcements: Announcement[] = [];
-  const announce = (one: Announcement) => void announcements.push(one);
+  const announcements: TelemetryEvent[] = [];
+  const emit = (one: TelemetryEvent) => void announcements.push(one);
   const catalog = createTaskRegistry([aTaskType({ run }), ...more]);
-  const workSource = createWorkSource({ clock, announce, name: "task runner" });
+  const workSource = createWorkSource({ clock, emit, name: "task runner" });
   const handovers: ReturnType<typeof aHandover>[] = [];
   const wakes = {
     wakeRunner: () => workSource.wake(),
     wakeWorkers: () => {},
     wakeDispatcher: () => {},
-    openHandover: () => {
-      const handover = aHandover(1);
-      handovers.push(handover);
-      return handover;
+    openReservation: () => {
+      const reservation = aHandover(1);
+      handovers.push(reservation);
+      return reservation;
     },
   };
   const feed = createEventFeed();
   const progress = aTaskProgress({ store, clock, feed });
-  const tasks = createTasks({ store, clock, catalog, targetPolicy: anyTarget, announce, feed, progress, ...wakes });
+  const tasks = createTasks({ store, clock, catalog, targetPolicy: anyTarget, emit, feed, progress, ...wakes });
   const runner = new TaskRunner({
     store: claimsOf(store),
     tasks,
@@ -51,7 +51,7 @@ async function setUp(
     workSource,
     feed,
     clock,
-    announce,
+    emit,
   });
   runner.start();
   onTestFinished(async () => {
@@ -189,7 +189,7 @@ test("a task that is cancelled while its claim is on its way is not begun", asyn
 
 test("a task whose type is no longer offered fails with a word about it", async () => {
   const { store, ended, clock, start } = await setUp(async () => "ok");
-  const request = { clientId: "c", taskType: "gone", doneBy: "handler", input: null, startAfter: null } as const;
+  const request = { clientId: "c", taskType: "gone", executor: "handler", input: null, startAfter: null } as const;
   await store.startTask({ principal: "local", taskId: "t1", request, now: clock.now() });
   await start("t2");
   expect(await ended("t1")).toMatchObject({

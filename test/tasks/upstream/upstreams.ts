@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
 import type { Json } from "../../../src/domain/json.ts";
 import type { Upstream } from "../../../src/domain/upstream.ts";
-import type { Announcement } from "../../../src/service/ports/telemetry.ts";
+import type { TelemetryEvent } from "../../../src/service/ports/telemetry.ts";
 import type { TaskContext, TaskType } from "../../../src/service/ports/task-types.ts";
 import { createUpstreamCatalog } from "../../../src/tasks/upstream/catalog.ts";
 import type { UpstreamCatalogNeeds } from "../../../src/tasks/upstream/catalog.ts";
@@ -40,13 +40,13 @@ export function startCatalogWith(
   ...upstreams: readonly Upstream[]
 ) {
   const clock = createFakeClock();
-  const announced: Announcement[] = [];
-  const announce = (announcement: Announcement): void => void announced.push(announcement);
+  const announced: TelemetryEvent[] = [];
+  const emit = (announcement: TelemetryEvent): void => void announced.push(announcement);
   const catalog = createUpstreamCatalog({
     upstreams,
     version: "0.0.0",
     clock,
-    announce,
+    emit,
     ...bounds,
   });
   onTestFinished(() => catalog.stop());

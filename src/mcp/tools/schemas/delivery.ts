@@ -43,11 +43,11 @@ export const slowLaneAnswer = z
   );
 
 /** Nothing for an origin that is in order. */
-export function showSlowLane(stay: SlowStay | null): { slow_lane?: z.input<typeof slowLaneAnswer> } {
+export function presentSlowLane(stay: SlowStay | null): { slow_lane?: z.input<typeof slowLaneAnswer> } {
   return stay === null ? {} : { slow_lane: { since: isoOf(stay.since), next_probe_at: isoOf(stay.probeAt) } };
 }
 
-export function showDelivery({
+export function presentDelivery({
   id,
   eventId,
   event,

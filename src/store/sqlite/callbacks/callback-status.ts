@@ -18,7 +18,7 @@ import { toCallback } from "../schema/rows.ts";
 import { callbackIsRegistered } from "../schema/conditions.ts";
 import { callbacks } from "../schema/tables.ts";
 import { openSecrets } from "./secrets.ts";
-import { isGiven } from "../engine/parameters.ts";
+import { equals } from "../engine/parameters.ts";
 
 export function unregisterVerbs(
   { db, write }: SqliteConnection,
@@ -67,12 +67,12 @@ export function unregisterVerbs(
 }
 
 function prepare(db: SqliteConnection["db"]) {
-  const isOwn = isGiven(callbacks.principal, "principal");
+  const isOwn = equals(callbacks.principal, "principal");
   return {
     findById: db
       .select()
       .from(callbacks)
-      .where(and(isOwn, isGiven(callbacks.id, "id")))
+      .where(and(isOwn, equals(callbacks.id, "id")))
       .prepare(),
     findByNames: db
       .select()
@@ -80,9 +80,9 @@ function prepare(db: SqliteConnection["db"]) {
       .where(
         and(
           isOwn,
-          isGiven(callbacks.taskId, "taskId"),
-          isGiven(callbacks.clientId, "clientId"),
-          isGiven(callbacks.url, "url"),
+          equals(callbacks.taskId, "taskId"),
+          equals(callbacks.clientId, "clientId"),
+          equals(callbacks.url, "url"),
           callbackIsRegistered,
         ),
       )
@@ -90,7 +90,7 @@ function prepare(db: SqliteConnection["db"]) {
     remove: db
       .update(callbacks)
       .set({ status: "removed", ...IN_ORDER })
-      .where(and(isGiven(callbacks.id, "id"), ne(callbacks.status, "removed")))
+      .where(and(equals(callbacks.id, "id"), ne(callbacks.status, "removed")))
       .prepare(),
   };
 }

@@ -8,7 +8,7 @@ import type { SecretCipher } from "../../secret-cipher.ts";
 import { IN_ORDER } from "./health.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { prepareDeliveryInsert } from "../deliveries/insert.ts";
-import { isGiven, most } from "../engine/parameters.ts";
+import { equals, limitTo } from "../engine/parameters.ts";
 import { prepareReopen } from "../deliveries/outbox.ts";
 import { toCallback, toEventTypes } from "../schema/rows.ts";
 import { callbackIsRegistered, eventIsEnd } from "../schema/conditions.ts";
@@ -116,8 +116,8 @@ export function prepareCallbackCount(db: SqliteConnection["db"]): (principal: st
     .from(callbacks)
     .where(
       and(
-        isGiven(callbacks.principal, "principal"),
-        isGiven(callbacks.taskId, "taskId"),
+        equals(callbacks.principal, "principal"),
+        equals(callbacks.taskId, "taskId"),
         ne(callbacks.status, "removed"),
         callbackIsRegistered,
       ),
@@ -133,10 +133,10 @@ function prepare(db: SqliteConnection["db"]) {
       .from(callbacks)
       .where(
         and(
-          isGiven(callbacks.principal, "principal"),
-          isGiven(callbacks.taskId, "taskId"),
-          isGiven(callbacks.clientId, "clientId"),
-          isGiven(callbacks.url, "url"),
+          equals(callbacks.principal, "principal"),
+          equals(callbacks.taskId, "taskId"),
+          equals(callbacks.clientId, "clientId"),
+          equals(callbacks.url, "url"),
           callbackIsRegistered,
         ),
       )
@@ -171,20 +171,20 @@ function prepare(db: SqliteConnection["db"]) {
         awaitsTask: sql`${bound("awaitsTask")}`,
         ...IN_ORDER,
       })
-      .where(isGiven(callbacks.id, "id"))
+      .where(equals(callbacks.id, "id"))
       .returning()
       .prepare(),
     owed: db
       .select({ id: deliveries.id })
       .from(deliveries)
-      .where(and(isGiven(deliveries.callbackId, "callbackId"), isGiven(deliveries.eventId, "eventId")))
+      .where(and(equals(deliveries.callbackId, "callbackId"), equals(deliveries.eventId, "eventId")))
       .prepare(),
     endOf: db
       .select({ eventId: events.id, type: sql<EndType>`${events.type}` })
       .from(tasks)
       .innerJoin(events, eq(events.task, tasks.id))
-      .where(and(eventIsEnd, isGiven(tasks.principal, "principal"), isGiven(tasks.taskId, "taskId")))
-      .limit(most(1))
+      .where(and(eventIsEnd, equals(tasks.principal, "principal"), equals(tasks.taskId, "taskId")))
+      .limit(limitTo(1))
       .prepare(),
   };
 }

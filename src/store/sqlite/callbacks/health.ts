@@ -7,7 +7,7 @@ import type { CallbackChange } from "../../../service/ports/callback-store.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { prepareHold, prepareResume, prepareWithdraw } from "../deliveries/outbox.ts";
 import { callbacks, deliveries } from "../schema/tables.ts";
-import { isGiven } from "../engine/parameters.ts";
+import { equals } from "../engine/parameters.ts";
 
 const bound = sql.placeholder;
 
@@ -85,13 +85,13 @@ export function prepareEnable(db: SqliteConnection["db"]): (callbackId: string, 
   const statement = db
     .update(callbacks)
     .set({ status: "active", ...IN_ORDER })
-    .where(and(isGiven(callbacks.id, "callbackId"), eq(callbacks.status, sql.raw("'disabled'"))))
+    .where(and(equals(callbacks.id, "callbackId"), eq(callbacks.status, sql.raw("'disabled'"))))
     .prepare();
   return (callbackId, now) => (statement.run({ callbackId }).changes > 0 ? resume(callbackId, now) : null);
 }
 
 function prepare(db: SqliteConnection["db"]) {
-  const isCallback = isGiven(callbacks.id, "callbackId");
+  const isCallback = equals(callbacks.id, "callbackId");
   return {
     succeed: db
       .update(callbacks)

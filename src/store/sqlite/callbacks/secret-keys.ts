@@ -4,11 +4,11 @@ import { sealedPrefix } from "../../secret-cipher.ts";
 import type { SecretCipher } from "../../secret-cipher.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { secretKeys } from "../schema/secret-keys.ts";
-import { most } from "../engine/parameters.ts";
+import { limitTo } from "../engine/parameters.ts";
 import { callbacks } from "../schema/tables.ts";
 
 /** What the file says of the keys its secrets are under, so that a start need not look at every secret. */
-export interface KeyRegister {
+export interface SecretKeys {
   /** Whether all secrets are as they would be written today. */
   isWhole(): boolean;
   /** To be called in the transaction that made it so. */
@@ -16,7 +16,7 @@ export interface KeyRegister {
 }
 
 /** Throws a `StartError` when the file has secrets under a key that is not given. */
-export function openKeyRegister({ db }: SqliteConnection, { keyIds }: SecretCipher, file: string): KeyRegister {
+export function openSecretKeys({ db }: SqliteConnection, { keyIds }: SecretCipher, file: string): SecretKeys {
   const newest = keyIds[0];
   db.transaction(
     () => {
@@ -53,7 +53,7 @@ function isUsed(db: SqliteConnection["db"], keyId: string): boolean {
     sql`substr(${callbacks.signingSecret}, 1, ${prefix.length}) = ${prefix}`,
     sql`substr(${callbacks.olderSecrets}, 1, ${prefix.length}) = ${prefix}`,
   );
-  return db.select({ id: callbacks.id }).from(callbacks).where(isUnderKey).limit(most(1)).get() !== undefined;
+  return db.select({ id: callbacks.id }).from(callbacks).where(isUnderKey).limit(limitTo(1)).get() !== undefined;
 }
 
 function keyIsMissing(file: string, keyId: string, given: readonly string[]): StartError {

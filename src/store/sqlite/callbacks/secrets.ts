@@ -2,23 +2,23 @@ import { and, asc, gt, isNotNull, sql } from "../engine/drizzle.ts";
 import type { InferSelectModel } from "drizzle-orm";
 import { overlapEnd, rotate } from "../../../domain/signing-secrets.ts";
 import type { OlderSecret, SigningSecrets } from "../../../domain/signing-secrets.ts";
-import type { RotateSecret, RotateSecretResult, SealedStep } from "../../../service/ports/maintenance-store.ts";
+import type { RotateSecret, RotateSecretResult, ReencryptedStep } from "../../../service/ports/maintenance-store.ts";
 import type { Store } from "../../../service/ports/store.ts";
 import type { SecretCipher } from "../../secret-cipher.ts";
 import { asNeeded } from "../engine/as-needed.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
-import type { KeyRegister } from "./secret-keys.ts";
-import { isGiven, most } from "../engine/parameters.ts";
+import type { SecretKeys } from "./secret-keys.ts";
+import { equals, limitTo } from "../engine/parameters.ts";
 import { toCallback } from "../schema/rows.ts";
 import { deliveryIsSending } from "../schema/conditions.ts";
 import { callbacks, deliveries } from "../schema/tables.ts";
 
-type SecretVerbs = Pick<Store, "rotateSecret" | "sealSecrets">;
+type SecretVerbs = Pick<Store, "rotateSecret" | "reencryptSecrets">;
 type SecretColumns = Pick<InferSelectModel<typeof callbacks>, "id" | "signingSecret" | "olderSecrets">;
 
 const bound = sql.placeholder;
 
-export function secretVerbs(connection: SqliteConnection, cipher: SecretCipher, keys: KeyRegister): SecretVerbs {
+export function secretVerbs(connection: SqliteConnection, cipher: SecretCipher, keys: SecretKeys): SecretVerbs {
   const { db, write } = connection;
   const statements = prepare(db);
   const change = prepareSecretChange(db, cipher);
@@ -38,7 +38,7 @@ export function secretVerbs(connection: SqliteConnection, cipher: SecretCipher, 
     return { kind, callback: toCallback({ ...row, ...sealed }, cipher), overlapEnd: overlapEnd(after) };
   }
 
-  function sealNext(limit: number): SealedStep & { readonly last: string } {
+  function sealNext(limit: number): ReencryptedStep & { readonly last: string } {
     const rows = statements.next.all({ position, limit });
     const outdated = rows.filter((row) => !isCurrent(row, cipher));
     let unreadable = 0;
@@ -56,7 +56,7 @@ export function secretVerbs(connection: SqliteConnection, cipher: SecretCipher, 
     async rotateSecret(command) {
       return write(() => rotateOne(command));
     },
-    async sealSecrets({ limit }) {
+    async reencryptSecrets({ limit }) {
       if (keys.isWhole()) return { sealed: 0, unreadable: 0, isDone: true };
       const { last, ...step } = await write(() => sealNext(limit));
       position = step.isDone ? "" : last;
@@ -111,20 +111,20 @@ function prepare(db: SqliteConnection["db"]) {
       db
         .select()
         .from(callbacks)
-        .where(and(isGiven(callbacks.id, "callbackId"), isGiven(callbacks.principal, "principal")))
+        .where(and(equals(callbacks.id, "callbackId"), equals(callbacks.principal, "principal")))
         .prepare(),
     store: () =>
       db
         .update(callbacks)
         .set({ signingSecret: sql`${bound("signingSecret")}`, olderSecrets: sql`${bound("olderSecrets")}` })
-        .where(isGiven(callbacks.id, "id"))
+        .where(equals(callbacks.id, "id"))
         .prepare(),
     // Claims kept over a short wait hold the old secrets in memory: the next try claims anew.
     giveBack: () =>
       db
         .update(deliveries)
         .set({ status: "pending" })
-        .where(and(isGiven(deliveries.callbackId, "id"), deliveryIsSending, isNotNull(deliveries.nextAttemptAt)))
+        .where(and(equals(deliveries.callbackId, "id"), deliveryIsSending, isNotNull(deliveries.nextAttemptAt)))
         .prepare(),
     next: () =>
       db
@@ -132,7 +132,7 @@ function prepare(db: SqliteConnection["db"]) {
         .from(callbacks)
         .where(gt(callbacks.id, bound("position")))
         .orderBy(asc(callbacks.id))
-        .limit(most("limit"))
+        .limit(limitTo("limit"))
         .prepare(),
   });
 }

@@ -5,7 +5,7 @@ import { callbackIsInOrder, prepareHealth } from "../callbacks/health.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { prepareIsSettled, prepareReopen } from "./outbox.ts";
 import { attempts, deliveries } from "../schema/tables.ts";
-import { isGiven } from "../engine/parameters.ts";
+import { equals } from "../engine/parameters.ts";
 
 const bound = sql.placeholder;
 
@@ -61,8 +61,8 @@ function columnsOf(step: RecordedStep) {
 }
 
 function prepare(db: SqliteConnection["db"]) {
-  const isDelivery = isGiven(deliveries.id, "deliveryId");
-  const claimHolds = and(isDelivery, sql`${deliveries.status} = 'sending'`, isGiven(deliveries.claim, "claim"));
+  const isDelivery = equals(deliveries.id, "deliveryId");
+  const claimHolds = and(isDelivery, sql`${deliveries.status} = 'sending'`, equals(deliveries.claim, "claim"));
   const { eventId, callbackId, attemptCount, sendAgain } = deliveries;
   const taken = { eventId, callbackId, attemptCount, sendAgain, isInOrder: callbackIsInOrder };
   return {

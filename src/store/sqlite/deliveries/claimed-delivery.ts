@@ -20,7 +20,7 @@ export const targetColumns = {
 export type TargetRow = Omit<ClaimedDelivery["callback"], "signingSecrets"> & Parameters<typeof readableSecrets>[0];
 
 /** Without any secret where those stored cannot be read: the attempt tells of that. */
-export function targetOf(row: TargetRow, cipher: SecretCipher, now: number): ClaimedDelivery["callback"] {
+export function toDeliveryTarget(row: TargetRow, cipher: SecretCipher, now: number): ClaimedDelivery["callback"] {
   const { id, clientId, url, eventName, subscriptionId } = row;
   const secrets = readableSecrets(row, cipher);
   return {

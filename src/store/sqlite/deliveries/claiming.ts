@@ -3,9 +3,9 @@ import { and, asc, eq, gt, isNull, lte, or, sql } from "../engine/drizzle.ts";
 import type { Event } from "../../../domain/event.ts";
 import type { ClaimDeliveries, ClaimedDelivery } from "../../../service/ports/delivery-store.ts";
 import type { SecretCipher } from "../../secret-cipher.ts";
-import { targetColumns, targetOf } from "./claimed-delivery.ts";
+import { targetColumns, toDeliveryTarget } from "./claimed-delivery.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
-import { isGiven, most } from "../engine/parameters.ts";
+import { equals, limitTo } from "../engine/parameters.ts";
 import { toEvent } from "../schema/rows.ts";
 import { deliveryIsPending, PENDING } from "../schema/conditions.ts";
 import { callbacks, deliveries, events } from "../schema/tables.ts";
@@ -98,7 +98,7 @@ export function prepareClaiming(
     const { delivery, eventId, callback } = row;
     const event = known.get(eventId) ?? eventOf(eventId);
     known.set(eventId, event);
-    return { ...delivery, claim: delivery.claim + 1, event, callback: targetOf(callback, cipher, now) };
+    return { ...delivery, claim: delivery.claim + 1, event, callback: toDeliveryTarget(callback, cipher, now) };
   }
 
   function eventOf(eventId: string): Event {
@@ -148,7 +148,7 @@ function prepareStatements(db: SqliteConnection["db"]) {
   const isDueOfOrigin = and(
     // Callbacks have a status too.
     sql.raw(`"deliveries".${PENDING}`),
-    isGiven(deliveries.origin, "origin"),
+    equals(deliveries.origin, "origin"),
     lte(deliveries.nextAttemptAt, bound("now")),
     isInTime,
   );
@@ -159,14 +159,14 @@ function prepareStatements(db: SqliteConnection["db"]) {
       .from(deliveries)
       .where(and(deliveryIsPending, lte(deliveries.nextAttemptAt, bound("now")), isInTime))
       .orderBy(earliestFirst)
-      .limit(most("limit"))
+      .limit(limitTo("limit"))
       .prepare(),
     dueOf: db
       .select({ id: deliveries.id, origin: deliveries.origin, dueAt: deliveries.nextAttemptAt })
       .from(deliveries)
       .where(isDueOfOrigin)
       .orderBy(earliestFirst)
-      .limit(most("limit"))
+      .limit(limitTo("limit"))
       .prepare(),
     dueOfOthers: db.$client.prepare<{ now: number; full: string; most: number }, DueDelivery>(DUE_OF_OTHERS),
     heads: db.$client.prepare<{ most: number }, Head>(HEADS_OF_ORIGINS),
@@ -176,11 +176,11 @@ function prepareStatements(db: SqliteConnection["db"]) {
       .where(isChosen)
       .prepare(),
     load: loading(db).where(isChosen).prepare(),
-    loadDueOf: loading(db).where(isDueOfOrigin).orderBy(earliestFirst).limit(most("limit")).prepare(),
+    loadDueOf: loading(db).where(isDueOfOrigin).orderBy(earliestFirst).limit(limitTo("limit")).prepare(),
     event: db
       .select({ id: events.id, type: events.type, occurredAt: events.occurredAt, data: events.data })
       .from(events)
-      .where(isGiven(events.id, "eventId"))
+      .where(equals(events.id, "eventId"))
       .prepare(),
   };
 }

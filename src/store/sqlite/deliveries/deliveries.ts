@@ -15,9 +15,12 @@ import type { SqliteConnection } from "../engine/connection.ts";
 import { columnsGivenBack } from "./outbox.ts";
 import { deliveryIsOpen, deliveryIsPending, deliveryIsSending, taskIsOpen } from "../schema/conditions.ts";
 import { deliveries, tasks } from "../schema/tables.ts";
-import { isGiven, most } from "../engine/parameters.ts";
+import { equals, limitTo } from "../engine/parameters.ts";
 
-type DeliveryVerbs = Pick<Store, "claimDueDeliveries" | "resumeClaim" | "recordAttempt" | "releaseClaim" | "reclaim">;
+type DeliveryVerbs = Pick<
+  Store,
+  "claimDueDeliveries" | "resumeClaim" | "recordAttempt" | "releaseClaim" | "recoverOrphans"
+>;
 
 const bound = sql.placeholder;
 
@@ -32,7 +35,7 @@ export function deliveryVerbs({ db, write }: SqliteConnection, cipher: SecretCip
 
   return {
     async claimDueDeliveries(command) {
-      // A claim that a power cut takes back is what `reclaim` would have taken back: no need to wait for the disk before sending.
+      // A claim that a power cut takes back is what `recoverOrphans` would have taken back: no need to wait for the disk before sending.
       // Asked after each attempt, and in vain where there is little to do: then a look at a small index, and no transaction.
       if (prepared.anyDue.get({ now: command.now }) === undefined) return [];
       let claimed: readonly ClaimedDelivery[] = [];
@@ -48,7 +51,7 @@ export function deliveryVerbs({ db, write }: SqliteConnection, cipher: SecretCip
     async releaseClaim(claim, nextAttemptAt) {
       await write(() => prepared.holding.release.run({ ...claim, nextAttemptAt }));
     },
-    async reclaim(now) {
+    async recoverOrphans(now) {
       return write(() => ({
         tasks: prepared.reclaiming.tasks.run().changes,
         deliveries: prepared.reclaiming.deliveries.run({ now }).changes,
@@ -62,15 +65,15 @@ function prepareAnyDue(db: SqliteConnection["db"]) {
     .select({ one: sql<number>`1` })
     .from(deliveries)
     .where(and(deliveryIsPending, lte(deliveries.nextAttemptAt, bound("now"))))
-    .limit(most(1))
+    .limit(limitTo(1))
     .prepare();
 }
 
 function prepareHolding(db: SqliteConnection["db"]) {
   const claimHolds = and(
-    isGiven(deliveries.id, "deliveryId"),
+    equals(deliveries.id, "deliveryId"),
     eq(deliveries.status, sql.raw("'sending'")),
-    isGiven(deliveries.claim, "claim"),
+    equals(deliveries.claim, "claim"),
   );
   return {
     resume: db.update(deliveries).set({ nextAttemptAt: null }).where(claimHolds).prepare(),
@@ -89,7 +92,7 @@ function prepareReclaiming(db: SqliteConnection["db"]) {
     tasks: db
       .update(tasks)
       .set({ status: "pending", crashes: counted })
-      .where(and(taskIsOpen, eq(tasks.status, sql.raw("'running'")), eq(tasks.doneBy, sql.raw("'handler'"))))
+      .where(and(taskIsOpen, eq(tasks.status, sql.raw("'running'")), eq(tasks.executor, sql.raw("'handler'"))))
       .prepare(),
     deliveries: db
       .update(deliveries)

@@ -3,7 +3,7 @@ import type { DeliveryReason } from "../../../domain/delivery.ts";
 import type { ExpiredDelivery } from "../../../service/ports/delivery-store.ts";
 import type { Store } from "../../../service/ports/store.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
-import { isGiven, most } from "../engine/parameters.ts";
+import { equals, limitTo } from "../engine/parameters.ts";
 import { prepareIsSettled } from "./outbox.ts";
 import { deliveryIsPending, deliveryMayExpire } from "../schema/conditions.ts";
 import { callbacks, deliveries, events, tasks } from "../schema/tables.ts";
@@ -11,7 +11,7 @@ import { callbacks, deliveries, events, tasks } from "../schema/tables.ts";
 const bound = sql.placeholder;
 
 /** What time does to the outbox: when the next delivery is due or expires, and the end of those that have expired. */
-export function expiryVerbs({ db, write }: SqliteConnection): Pick<Store, "expireDeliveries" | "outlook"> {
+export function expiryVerbs({ db, write }: SqliteConnection): Pick<Store, "expireDeliveries" | "nextDeliveryTimes"> {
   const next = prepareNext(db);
   const expiring = prepareExpiring(db);
   const isSettled = prepareIsSettled(db);
@@ -31,7 +31,7 @@ export function expiryVerbs({ db, write }: SqliteConnection): Pick<Store, "expir
       // Looked for again: others may be writing before us, and fewer than `limit` says that there are no more.
       return write(() => find().flatMap(({ id }) => expire(id, now)));
     },
-    async outlook(now) {
+    async nextDeliveryTimes(now) {
       const first = next.due.get({ after: 0 })?.at ?? null;
       const anyDue = first !== null && first <= now;
       const due = anyDue ? next.due.get({ after: now })?.at : first;
@@ -64,7 +64,7 @@ function prepareExpiring(db: SqliteConnection["db"]) {
       .from(deliveries)
       .where(and(deliveryMayExpire, lte(deliveries.notAfter, bound("now"))))
       .orderBy(asc(deliveries.notAfter))
-      .limit(most("limit"))
+      .limit(limitTo("limit"))
       .prepare(),
     end: db
       .update(deliveries)
@@ -75,7 +75,7 @@ function prepareExpiring(db: SqliteConnection["db"]) {
         nextAttemptAt: null,
         settledAt: sql`${bound("now")}`,
       })
-      .where(and(isGiven(deliveries.id, "id"), eq(deliveries.status, sql.raw("'pending'"))))
+      .where(and(equals(deliveries.id, "id"), eq(deliveries.status, sql.raw("'pending'"))))
       .prepare(),
     load: db
       .select({
@@ -92,7 +92,7 @@ function prepareExpiring(db: SqliteConnection["db"]) {
       .innerJoin(events, eq(events.id, deliveries.eventId))
       .innerJoin(tasks, eq(tasks.id, events.task))
       .innerJoin(callbacks, eq(callbacks.id, deliveries.callbackId))
-      .where(isGiven(deliveries.id, "id"))
+      .where(equals(deliveries.id, "id"))
       .prepare(),
   };
 }

@@ -8,11 +8,11 @@ import { callbacks, deliveries } from "../schema/tables.ts";
 const bound = sql.placeholder;
 
 /** What an outbox needs to know of a callback. */
-export type OwedCallback = Pick<Callback, "id" | "principal" | "notAfter" | "status" | "profile"> & {
+export type FanOutCallback = Pick<Callback, "id" | "principal" | "notAfter" | "status" | "profile"> & {
   readonly origin: string;
 };
-/** The columns of an OwedCallback. */
-export const owedColumns = {
+/** The columns of an FanOutCallback. */
+export const fanOutColumns = {
   id: callbacks.id,
   principal: callbacks.principal,
   origin: callbacks.origin,
@@ -40,7 +40,7 @@ interface Beginning {
 export function prepareDeliveryInsert(
   db: SqliteConnection["db"],
   newId: NewId,
-): (eventId: string, callback: OwedCallback, now: number, beginning?: Beginning) => string {
+): (eventId: string, callback: FanOutCallback, now: number, beginning?: Beginning) => string {
   const statement = db
     .insert(deliveries)
     .values({

@@ -4,7 +4,7 @@ import type { SQL } from "drizzle-orm";
 import type { DeliveryReason, DeliveryStatus } from "../../../domain/delivery.ts";
 import type { DeliveryFilter } from "../../../service/ports/callback-store.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
-import { isGiven, most } from "../engine/parameters.ts";
+import { equals, limitTo } from "../engine/parameters.ts";
 import { deliveryIsOpen } from "../schema/conditions.ts";
 import { callbacks, deliveries } from "../schema/tables.ts";
 
@@ -44,7 +44,7 @@ export function prepareReopen(db: SqliteConnection["db"]): (deliveryId: string, 
       notAfter: sql`(select ${callbacks.notAfter} from ${callbacks} where ${callbacks.id} = ${deliveries.callbackId})`,
       settledAt: null,
     })
-    .where(isGiven(deliveries.id, "deliveryId"))
+    .where(equals(deliveries.id, "deliveryId"))
     .prepare();
   return (deliveryId, now) => void statement.run({ deliveryId, now });
 }
@@ -61,7 +61,7 @@ export function prepareWithdraw(
       settledAt: sql`${bound("settledAt")}`,
       reason: sql`${bound("reason")}`,
     })
-    .where(and(deliveryIsOpen, isGiven(deliveries.callbackId, "callbackId")))
+    .where(and(deliveryIsOpen, equals(deliveries.callbackId, "callbackId")))
     .prepare();
   return (callbackId, settledAt, reason) => statement.run({ callbackId, settledAt, reason: reason ?? null }).changes;
 }
@@ -74,7 +74,7 @@ export function prepareHold(db: SqliteConnection["db"]): (callbackId: string) =>
   const statement = db
     .update(deliveries)
     .set({ status: "pending", nextAttemptAt: null })
-    .where(and(deliveryIsOpen, isGiven(deliveries.callbackId, "callbackId"), isNotNull(deliveries.nextAttemptAt)))
+    .where(and(deliveryIsOpen, equals(deliveries.callbackId, "callbackId"), isNotNull(deliveries.nextAttemptAt)))
     .prepare();
   return (callbackId) => statement.run({ callbackId }).changes;
 }
@@ -85,7 +85,7 @@ export function prepareResume(db: SqliteConnection["db"]): (callbackId: string, 
     .update(deliveries)
     .set({ nextAttemptAt: sql`${bound("now")}` })
     // The plus keeps SQLite from the index of what is due, where it would read what is held of all callbacks.
-    .where(and(isPending, isGiven(deliveries.callbackId, "callbackId"), sql`+${deliveries.nextAttemptAt} is null`))
+    .where(and(isPending, equals(deliveries.callbackId, "callbackId"), sql`+${deliveries.nextAttemptAt} is null`))
     .prepare();
   return (callbackId, now) => statement.run({ callbackId, now }).changes;
 }
@@ -108,8 +108,8 @@ export function prepareIsSettled(db: SqliteConnection["db"]): (eventId: string) 
     .select({ one: sql<number>`1` })
     // Left to itself SQLite takes deliveries_event and reads all deliveries of the event, the settled ones too.
     .from(sql`${deliveries} indexed by "deliveries_open"`)
-    .where(and(deliveryIsOpen, isGiven(deliveries.eventId, "eventId")))
-    .limit(most(1))
+    .where(and(deliveryIsOpen, equals(deliveries.eventId, "eventId")))
+    .limit(limitTo(1))
     .prepare();
   return (eventId) => anyOpen.get({ eventId }) === undefined;
 }

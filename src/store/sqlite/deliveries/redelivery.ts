@@ -1,6 +1,6 @@
 import { and, asc, eq, sql } from "../engine/drizzle.ts";
 import type { InferSelectModel, SQL } from "drizzle-orm";
-import { isOver } from "../../../domain/not-after.ts";
+import { isExpired } from "../../../domain/not-after.ts";
 import type {
   Redeliver,
   RedeliverResult,
@@ -9,7 +9,7 @@ import type {
 } from "../../../service/ports/callback-store.ts";
 import type { Store } from "../../../service/ports/store.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
-import { isGiven, most } from "../engine/parameters.ts";
+import { equals, limitTo } from "../engine/parameters.ts";
 import { deliveryMatches, filterParameters, prepareReopen } from "./outbox.ts";
 import { callbackIsRegistered, eventIsEnd } from "../schema/conditions.ts";
 import { callbacks, deliveries, events } from "../schema/tables.ts";
@@ -71,7 +71,7 @@ type Target = Pick<InferSelectModel<typeof callbacks>, "status" | "disabledReaso
 function whyRefused({ status, disabledReason, notAfter }: Target, now: number): RedeliveryRefusal | null {
   if (status === "removed") return "removed";
   if (status === "disabled") return disabledReason ?? "gone";
-  return isOver(notAfter, now) ? "past_not_after" : null;
+  return isExpired(notAfter, now) ? "past_not_after" : null;
 }
 
 function pageOf(selection: Selection<"callbackId"> | Selection<"taskId">) {
@@ -81,9 +81,9 @@ function pageOf(selection: Selection<"callbackId"> | Selection<"taskId">) {
 }
 
 const target = { status: callbacks.status, disabledReason: callbacks.disabledReason, notAfter: callbacks.notAfter };
-const isOwn = isGiven(callbacks.principal, "principal");
-const isOfTask = and(isOwn, isGiven(callbacks.taskId, "taskId"), callbackIsRegistered);
-const isCallback = and(isOwn, isGiven(callbacks.id, "callbackId"));
+const isOwn = equals(callbacks.principal, "principal");
+const isOfTask = and(isOwn, equals(callbacks.taskId, "taskId"), callbackIsRegistered);
+const isCallback = and(isOwn, equals(callbacks.id, "callbackId"));
 
 function prepareChecks(db: SqliteConnection["db"]) {
   return {
@@ -92,10 +92,10 @@ function prepareChecks(db: SqliteConnection["db"]) {
       .from(deliveries)
       .innerJoin(events, eq(events.id, deliveries.eventId))
       .innerJoin(callbacks, eq(callbacks.id, deliveries.callbackId))
-      .where(and(isOwn, isGiven(deliveries.id, "deliveryId")))
+      .where(and(isOwn, equals(deliveries.id, "deliveryId")))
       .prepare(),
     callback: db.select(target).from(callbacks).where(isCallback).prepare(),
-    anyOfTask: db.select({ id: callbacks.id }).from(callbacks).where(isOfTask).limit(most(1)).prepare(),
+    anyOfTask: db.select({ id: callbacks.id }).from(callbacks).where(isOfTask).limit(limitTo(1)).prepare(),
   };
 }
 
@@ -114,7 +114,7 @@ function prepareMatches(db: SqliteConnection["db"]) {
       .innerJoin(events, eq(events.id, deliveries.eventId))
       .where(and(isMeant, isAfter, deliveryMatches, eventIsEnd))
       .orderBy(asc(deliveries.callbackId), asc(deliveries.eventId))
-      .limit(most("limit"))
+      .limit(limitTo("limit"))
       .prepare();
   return { ofCallback: matching(isCallback), ofTask: matching(isOfTask) };
 }

@@ -7,7 +7,7 @@ const COMMITS = 100;
 /** Where there is never a moment without work, SQLite moves the log in the midst of it, at this many pages of 4 KiB. */
 const PAGES_MAX = 4000;
 
-export interface IdleCheckpoints {
+export interface Checkpointer {
   committed(): void;
   stop(): void;
 }
@@ -17,7 +17,7 @@ export interface IdleCheckpoints {
  * for the disk twice while everything else stands still: every hundredth task that ended waited for that. `endReads` ends a read that is
  * under way, in the midst of which it could not be done.
  */
-export function createIdleCheckpoints(client: Database.Database, endReads: () => void): IdleCheckpoints {
+export function createCheckpointer(client: Database.Database, endReads: () => void): Checkpointer {
   client.pragma(`wal_autocheckpoint = ${PAGES_MAX}`);
   let commits = 0;
   let timer: NodeJS.Timeout | null = null;

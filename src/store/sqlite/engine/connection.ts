@@ -4,11 +4,11 @@ import Database from "better-sqlite3";
 import { drizzle, migrate } from "./drizzle.ts";
 import { StartError } from "../../../domain/errors.ts";
 import { createDatabase } from "./prepared-statements.ts";
-import type { CompilingDatabase } from "./prepared-statements.ts";
+import type { PreparedDatabase } from "./prepared-statements.ts";
 import { createGroupCommit, isBusy } from "./group-commit.ts";
 import type { GroupCommit } from "./group-commit.ts";
-import { createIdleCheckpoints } from "./checkpointer.ts";
-import { createLogSync } from "./wal-sync.ts";
+import { createCheckpointer } from "./checkpointer.ts";
+import { createWalSync } from "./wal-sync.ts";
 import { createSharedReads } from "./shared-reads.ts";
 import type { SharedReads } from "./shared-reads.ts";
 
@@ -26,7 +26,7 @@ const BUSY_WAIT_MS = 10;
 const FILE_MODE = 0o600;
 
 export interface SqliteConnection {
-  readonly db: CompilingDatabase;
+  readonly db: PreparedDatabase;
   /** Runs synchronous `work` in an immediate transaction. See group-commit.ts for when it resolves. */
   readonly write: GroupCommit["write"];
   /** Runs synchronous `work`, which only reads, in a transaction that it shares with others of the same moment. Not within `write`. */
@@ -52,9 +52,9 @@ export function openConnection(
     const client = openDatabase(path, migrationsFolder, timeouts.programMs);
     const db = createDatabase(client);
     const transaction = client.transaction((work: () => void) => work());
-    const log = createLogSync(`${path}-wal`);
+    const log = createWalSync(`${path}-wal`);
     const reads = createSharedReads(client);
-    const checkpoints = createIdleCheckpoints(client, reads.end);
+    const checkpoints = createCheckpointer(client, reads.end);
     const inTransaction = (work: () => void): void => {
       reads.end();
       transaction.immediate(work);

@@ -8,12 +8,12 @@ import { sql } from "./drizzle.ts";
 import type { SQLiteColumn } from "drizzle-orm/sqlite-core";
 
 /** `column` is what the parameter of this name says. Null is equal to nothing. */
-export function isGiven(column: SQLiteColumn | SQL, parameter: string): SQL {
+export function equals(column: SQLiteColumn | SQL, parameter: string): SQL {
   return sql`${column} = +${sql.placeholder(parameter)}`;
 }
 
 /** For `.limit()`: a number of rows, or the name of the parameter that gives it. */
-export function most(rows: number | string): Placeholder {
+export function limitTo(rows: number | string): Placeholder {
   // Drizzle takes any piece of SQL here; only its type knows no more than numbers and parameters.
   return (typeof rows === "number" ? sql.raw(String(rows)) : sql`+${sql.placeholder(rows)}`) as unknown as Placeholder;
 }

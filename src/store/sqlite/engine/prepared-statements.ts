@@ -14,16 +14,16 @@ type Field = NonNullable<Given[1]>[number];
 type Values = Readonly<Record<string, unknown>>;
 type Row = Record<string, unknown>;
 
-export type CompilingDatabase = Driver.BetterSQLite3Database & { readonly $client: Database.Database };
+export type PreparedDatabase = Driver.BetterSQLite3Database & { readonly $client: Database.Database };
 
 /** As `drizzle({ client })`. Preparing an outer join or a relational query throws: nothing here uses one. */
-export function createDatabase(client: Database.Database): CompilingDatabase {
+export function createDatabase(client: Database.Database): PreparedDatabase {
   const dialect = new SQLiteSyncDialect();
-  const session = new CompilingSession(client, dialect, undefined);
+  const session = new PreparedSession(client, dialect, undefined);
   return Object.assign(new BetterSQLite3Database("sync", dialect, session, undefined), { $client: client });
 }
 
-class CompilingSession extends BetterSQLiteSession<NoSchema, NoSchema> {
+class PreparedSession extends BetterSQLiteSession<NoSchema, NoSchema> {
   override prepareQuery<T extends never>(...given: Given) {
     const prepared = super.prepareQuery<T>(...given);
     refuseOuterJoins(prepared, given[0].sql);

@@ -6,7 +6,7 @@ import type { Sync } from "./group-commit.ts";
  * meanwhile. The file stays the same one as long as our connection is open. It has no locks of SQLite's, so that closing it again
  * (which drops the locks of a process on a file) does no harm.
  */
-export function createLogSync(file: string): { readonly sync: Sync; close(): void } {
+export function createWalSync(file: string): { readonly sync: Sync; close(): void } {
   let descriptor: number | null = null;
   return {
     sync(begun) {

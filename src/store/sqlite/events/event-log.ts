@@ -2,7 +2,7 @@ import { and, asc, desc, gt, gte, inArray, lt, sql } from "../engine/drizzle.ts"
 import type { EventsPage, EventsQuery } from "../../../service/ports/subscription-store.ts";
 import type { Store } from "../../../service/ports/store.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
-import { isGiven, most } from "../engine/parameters.ts";
+import { equals, limitTo } from "../engine/parameters.ts";
 import { toEndEvent } from "../schema/rows.ts";
 import { eventIsEnd } from "../schema/conditions.ts";
 import { counters, events, tasks } from "../schema/tables.ts";
@@ -101,10 +101,10 @@ function prepare(db: Db) {
   const ofTask = db
     .select({ id: tasks.id })
     .from(tasks)
-    .where(and(isGiven(tasks.principal, "principal"), isGiven(tasks.taskId, "taskId")));
+    .where(and(equals(tasks.principal, "principal"), equals(tasks.taskId, "taskId")));
   const matches = and(
     eventIsEnd,
-    isGiven(events.principal, "principal"),
+    equals(events.principal, "principal"),
     gt(events.seq, bound("afterSeq")),
     sql`${events.type} in (select value from json_each(${bound("types")}))`,
     sql`(${bound("taskId")} is null or ${inArray(events.task, ofTask)})`,
@@ -121,7 +121,7 @@ function prepare(db: Db) {
       .from(events)
       .where(and(matches, gte(events.occurredAt, bound("notBefore"))))
       .orderBy(asc(events.seq))
-      .limit(most("limit"))
+      .limit(limitTo("limit"))
       .prepare(),
     /** The newest event that is left out. */
     floor: db
@@ -129,7 +129,7 @@ function prepare(db: Db) {
       .from(events)
       .where(matches)
       .orderBy(desc(events.seq))
-      .limit(most(1))
+      .limit(limitTo(1))
       .offset(bound("newest"))
       .prepare(),
     older: db
@@ -137,8 +137,8 @@ function prepare(db: Db) {
       .from(events)
       .where(and(matches, lt(events.occurredAt, bound("notBefore"))))
       .orderBy(asc(events.seq))
-      .limit(most(1))
+      .limit(limitTo(1))
       .prepare(),
-    lost: db.select({ value: counters.value }).from(counters).where(isGiven(counters.name, "name")).prepare(),
+    lost: db.select({ value: counters.value }).from(counters).where(equals(counters.name, "name")).prepare(),
   };
 }

@@ -4,7 +4,7 @@ import type { Store } from "../../../service/ports/store.ts";
 import { completionTokens } from "../schema/completions.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { lostEventsOf } from "../events/event-log.ts";
-import { isGiven, most } from "../engine/parameters.ts";
+import { equals, limitTo } from "../engine/parameters.ts";
 import { callbackIsRegistered, deliveryIsOpen, taskHasEnded } from "../schema/conditions.ts";
 import { attempts, callbacks, deliveries, events, tasks } from "../schema/tables.ts";
 
@@ -92,13 +92,13 @@ type Db = SqliteConnection["db"];
 
 /** By the task's event, which callbacks of any task may have got, and by its callbacks, which may have got other events. */
 function deliveryOfTask(db: Db) {
-  const eventsOfTask = db.select({ id: events.id }).from(events).where(isGiven(events.task, "id"));
+  const eventsOfTask = db.select({ id: events.id }).from(events).where(equals(events.task, "id"));
   const callbacksOfTask = db.select({ id: callbacks.id }).from(callbacks).where(callbackOfTask());
   return or(inArray(deliveries.eventId, eventsOfTask), inArray(deliveries.callbackId, callbacksOfTask));
 }
 
 function callbackOfTask() {
-  return and(isGiven(callbacks.principal, "principal"), isGiven(callbacks.taskId, "taskId"), callbackIsRegistered);
+  return and(equals(callbacks.principal, "principal"), equals(callbacks.taskId, "taskId"), callbackIsRegistered);
 }
 
 function prepareLooking(db: Db) {
@@ -119,19 +119,19 @@ function prepareLooking(db: Db) {
         ),
       )
       .orderBy(asc(tasks.finishedAt), asc(tasks.id))
-      .limit(most("limit"))
+      .limit(limitTo("limit"))
       .prepare(),
     youngerCallback: db
       .select({ id: callbacks.id })
       .from(callbacks)
       .where(and(callbackOfTask(), gte(callbacks.registeredAt, bound("before"))))
-      .limit(most(1))
+      .limit(limitTo(1))
       .prepare(),
     held: db
       .select({ id: deliveries.id })
       .from(deliveries)
       .where(and(deliveryOfTask(db), or(deliveryIsOpen, gte(deliveries.settledAt, bound("before")))))
-      .limit(most(1))
+      .limit(limitTo(1))
       .prepare(),
   };
 }
@@ -141,14 +141,14 @@ function prepareRemoving(db: Db) {
   return {
     attempts: db.delete(attempts).where(inArray(attempts.deliveryId, deliveriesOfTask)).prepare(),
     deliveries: db.delete(deliveries).where(deliveryOfTask(db)).prepare(),
-    events: db.delete(events).where(isGiven(events.task, "id")).prepare(),
+    events: db.delete(events).where(equals(events.task, "id")).prepare(),
     /** Readers of the log whose place is before it learn that they have missed something. */
     markLost: db.$client.prepare<{ id: string; name: string }>(`
       insert into "counters" ("name", "value")
         select :name, max("seq") from "events" where "task" = +:id having max("seq") is not null
         on conflict ("name") do update set "value" = max("value", excluded."value")`),
     callbacks: db.delete(callbacks).where(callbackOfTask()).prepare(),
-    completionTokens: db.delete(completionTokens).where(isGiven(completionTokens.task, "id")).prepare(),
-    task: db.delete(tasks).where(isGiven(tasks.id, "id")).prepare(),
+    completionTokens: db.delete(completionTokens).where(equals(completionTokens.task, "id")).prepare(),
+    task: db.delete(tasks).where(equals(tasks.id, "id")).prepare(),
   };
 }

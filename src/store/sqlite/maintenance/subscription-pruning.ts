@@ -3,7 +3,7 @@ import type { PrunedSubscriptions, PruneSubscriptions } from "../../../service/p
 import type { Store } from "../../../service/ports/store.ts";
 import type { SecretCipher } from "../../secret-cipher.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
-import { isGiven, most } from "../engine/parameters.ts";
+import { equals, limitTo } from "../engine/parameters.ts";
 import { prepareWithdraw } from "../deliveries/outbox.ts";
 import { callbacks, deliveries, verifiedUrls } from "../schema/tables.ts";
 import { endedOf } from "../subscriptions/subscriptions.ts";
@@ -48,14 +48,14 @@ function prepare(db: SqliteConnection["db"]) {
       .from(callbacks)
       .where(gt(callbacks.subscriptionId, bound("after")))
       .orderBy(asc(callbacks.subscriptionId))
-      .limit(most("limit"))
+      .limit(limitTo("limit"))
       .prepare(),
     giveUp: db
       .update(callbacks)
       .set({ status: "removed" })
       .where(
         and(
-          isGiven(callbacks.id, "id"),
+          equals(callbacks.id, "id"),
           eq(callbacks.status, sql.raw("'disabled'")),
           isNull(callbacks.notAfter),
           sql`${callbacks.disabledAt} < ${bound("before")}`,
@@ -66,12 +66,7 @@ function prepare(db: SqliteConnection["db"]) {
     remove: db
       .delete(callbacks)
       .where(
-        and(
-          isGiven(callbacks.id, "id"),
-          hasEnded,
-          sql`${callbacks.registeredAt} < ${bound("before")}`,
-          notExists(told),
-        ),
+        and(equals(callbacks.id, "id"), hasEnded, sql`${callbacks.registeredAt} < ${bound("before")}`, notExists(told)),
       )
       .prepare(),
   };

@@ -9,7 +9,7 @@ import type { CallbackHistory, Counts, Store } from "../../../service/ports/stor
 import { healthColumns } from "../callbacks/health.ts";
 import { asNeeded } from "../engine/as-needed.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
-import { isGiven, most } from "../engine/parameters.ts";
+import { equals, limitTo } from "../engine/parameters.ts";
 import { deliveryMatches, filterParameters, statusShown } from "../deliveries/outbox.ts";
 import {
   callbackIsAwaiting,
@@ -80,8 +80,8 @@ export function toDelivery(row: DeliveryRow, made: readonly (Attempt & { readonl
 }
 
 const isOfTask = and(
-  isGiven(callbacks.principal, "principal"),
-  isGiven(callbacks.taskId, "taskId"),
+  equals(callbacks.principal, "principal"),
+  equals(callbacks.taskId, "taskId"),
   callbackIsRegistered,
 );
 
@@ -129,7 +129,7 @@ function prepareHistory(db: SqliteConnection["db"]) {
       .from(callbacks)
       .where(and(isOfTask, isAfter, callbackMatches(db)))
       .orderBy(asc(callbacks.registeredAt), asc(callbacks.id))
-      .limit(most("limit"))
+      .limit(limitTo("limit"))
       .prepare(),
     deliveries: db
       .select({

@@ -1,7 +1,7 @@
 import { desc, sql } from "../engine/drizzle.ts";
 import type { Store } from "../../../service/ports/store.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
-import { isGiven, most } from "../engine/parameters.ts";
+import { equals, limitTo } from "../engine/parameters.ts";
 import { toReceived } from "../schema/rows.ts";
 import { inbox } from "../schema/inbox.ts";
 
@@ -62,9 +62,9 @@ function prepare(db: SqliteConnection["db"]) {
     list: db
       .select()
       .from(inbox)
-      .where(isGiven(inbox.clientId, "clientId"))
+      .where(equals(inbox.clientId, "clientId"))
       .orderBy(desc(inbox.seq))
-      .limit(most(RECEIVED_PER_CLIENT_MAX))
+      .limit(limitTo(RECEIVED_PER_CLIENT_MAX))
       .prepare(),
   };
 }

@@ -6,7 +6,7 @@ import type { Store } from "../../../service/ports/store.ts";
 import type { ListedSubscription, SubscriptionPage } from "../../../service/ports/subscription-store.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { toDelivery } from "./history.ts";
-import { isGiven, most } from "../engine/parameters.ts";
+import { equals, limitTo } from "../engine/parameters.ts";
 import { statusShown } from "../deliveries/outbox.ts";
 import { callbackIsSubscription } from "../schema/conditions.ts";
 import { attempts, callbacks, deliveries, events } from "../schema/tables.ts";
@@ -61,9 +61,9 @@ function prepare(db: SqliteConnection["db"]) {
     list: db
       .select()
       .from(callbacks)
-      .where(and(callbackIsSubscription, isGiven(callbacks.principal, "principal"), isAfter))
+      .where(and(callbackIsSubscription, equals(callbacks.principal, "principal"), isAfter))
       .orderBy(asc(callbacks.registeredAt), asc(callbacks.id))
-      .limit(most("limit"))
+      .limit(limitTo("limit"))
       .prepare(),
     // Ids of events sort by time, so the index that names a delivery also finds the newest.
     deliveries: db
@@ -79,9 +79,9 @@ function prepare(db: SqliteConnection["db"]) {
       })
       .from(deliveries)
       .innerJoin(events, eq(events.id, deliveries.eventId))
-      .where(isGiven(deliveries.callbackId, "callbackId"))
+      .where(equals(deliveries.callbackId, "callbackId"))
       .orderBy(desc(deliveries.eventId))
-      .limit(most("limit"))
+      .limit(limitTo("limit"))
       .prepare(),
     attempts: db
       .select({
@@ -93,7 +93,7 @@ function prepare(db: SqliteConnection["db"]) {
         error: attempts.error,
       })
       .from(attempts)
-      .where(and(isGiven(attempts.deliveryId, "deliveryId"), sql`${attempts.number} > +${bound("before")}`))
+      .where(and(equals(attempts.deliveryId, "deliveryId"), sql`${attempts.number} > +${bound("before")}`))
       .orderBy(asc(attempts.number))
       .prepare(),
   };

@@ -1,5 +1,5 @@
 import { sql } from "../engine/drizzle.ts";
-import { SUSPECT_CRASHES } from "../../../domain/task.ts";
+import { POISON_CRASHES } from "../../../domain/task.ts";
 
 /**
  * The conditions of the partial indexes. SQLite uses such an index only for a query that repeats its condition word by word, with
@@ -8,7 +8,7 @@ import { SUSPECT_CRASHES } from "../../../domain/task.ts";
 export const taskIsOpen = sql.raw(`"status" in ('pending', 'running')`);
 export const AWAITS_HANDLER = `"status" = 'pending' and "done_by" = 'handler'`;
 export const taskAwaitsHandler = sql.raw(AWAITS_HANDLER);
-export const taskIsSuspect = sql.raw(`${AWAITS_HANDLER} and "crashes" >= ${SUSPECT_CRASHES}`);
+export const taskIsPoison = sql.raw(`${AWAITS_HANDLER} and "crashes" >= ${POISON_CRASHES}`);
 export const taskAwaitsWorker = sql.raw(`"status" = 'pending' and "done_by" = 'worker'`);
 export const taskIsLeased = sql.raw(`"status" = 'running' and "lease_until" is not null`);
 export const taskIsOfMcp = sql.raw(`"mcp_task" = 1`);
@@ -24,7 +24,7 @@ export const callbackIsRegistered = sql.raw(`"subscription_id" is null`);
 export const callbackIsSubscription = sql.raw(`"subscription_id" is not null`);
 /** Its time may be over all the same: that is the reader's to judge, who knows what time it is. */
 export const subscriptionIsUp = sql.raw(`"subscription_id" is not null and "status" <> 'removed'`);
-export const subscriptionIsOwed = sql.raw(`"event_seq" is not null and "status" in ('pending', 'sending')`);
+export const subscriptionIsPending = sql.raw(`"event_seq" is not null and "status" in ('pending', 'sending')`);
 /** What register_callback has made and what hears of progress; others outnumber it by far. */
 export const callbackHearsProgress = sql.raw(
   `"subscription_id" is null and "status" = 'active' and instr("events", 'task_progress') > 0`,

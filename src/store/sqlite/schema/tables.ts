@@ -5,12 +5,12 @@ import type { DisabledReason } from "../../../domain/callback-health.ts";
 import type { CallbackStatus } from "../../../domain/callback.ts";
 import type { DeliveryReason, DeliveryStatus } from "../../../domain/delivery.ts";
 import type { EventName, EventType } from "../../../domain/event.ts";
-import type { DoneBy, TaskStatus } from "../../../domain/task.ts";
+import type { Executor, TaskStatus } from "../../../domain/task.ts";
 
 import {
   taskIsOpen,
   taskAwaitsHandler,
-  taskIsSuspect,
+  taskIsPoison,
   taskAwaitsWorker,
   taskIsLeased,
   taskIsOfMcp,
@@ -22,7 +22,7 @@ import {
   callbackIsRegistered,
   callbackIsSubscription,
   subscriptionIsUp,
-  subscriptionIsOwed,
+  subscriptionIsPending,
   callbackHearsProgress,
   eventIsEnd,
   callbackIsDisabled,
@@ -40,7 +40,7 @@ export const tasks = sqliteTable(
     taskId: text("task_id").notNull(),
     clientId: text("client_id").notNull(),
     taskType: text("task_type").notNull(),
-    doneBy: text("done_by").$type<DoneBy>().notNull().default("handler"),
+    executor: text("done_by").$type<Executor>().notNull().default("handler"),
     /** Canonical JSON, or null. */
     input: text(),
     status: text().$type<TaskStatus>().notNull(),
@@ -70,11 +70,11 @@ export const tasks = sqliteTable(
     unique("tasks_principal_task_id").on(table.principal, table.taskId),
     index("tasks_of_principal").on(table.principal, table.id),
     index("tasks_of_mcp").on(table.principal, table.id).where(taskIsOfMcp),
-    index("tasks_open").on(table.status, table.doneBy, table.createdAt).where(taskIsOpen),
+    index("tasks_open").on(table.status, table.executor, table.createdAt).where(taskIsOpen),
     index("tasks_of_principal_by_status").on(table.principal, table.status, table.id),
     index("tasks_for_handlers").on(table.taskType, table.dueAt, table.id).where(taskAwaitsHandler),
     index("tasks_for_handlers_due").on(table.dueAt).where(taskAwaitsHandler),
-    index("tasks_suspect").on(table.dueAt, table.id).where(taskIsSuspect),
+    index("tasks_suspect").on(table.dueAt, table.id).where(taskIsPoison),
     index("tasks_for_workers").on(table.taskType, table.dueAt).where(taskAwaitsWorker),
     index("tasks_for_workers_due").on(table.dueAt).where(taskAwaitsWorker),
     index("tasks_leased").on(table.leaseUntil).where(taskIsLeased),
@@ -194,7 +194,7 @@ export const deliveries = sqliteTable(
     index("deliveries_due_of_origin").on(table.origin, table.nextAttemptAt).where(deliveryIsPending),
     index("deliveries_expiring").on(table.notAfter).where(deliveryMayExpire),
     index("deliveries_open").on(table.eventId, table.callbackId).where(deliveryIsOpen),
-    index("deliveries_owed").on(table.callbackId, table.eventSeq).where(subscriptionIsOwed),
+    index("deliveries_owed").on(table.callbackId, table.eventSeq).where(subscriptionIsPending),
   ],
 );
 

@@ -3,13 +3,13 @@ import type { SQL } from "drizzle-orm";
 import type { EndEvent } from "../../../domain/event.ts";
 import type { Task } from "../../../domain/task.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
-import type { Owe } from "../deliveries/fan-out.ts";
+import type { EnqueueDelivery } from "../deliveries/fan-out.ts";
 import { toEventTypes } from "../schema/rows.ts";
 import { subscriptionIsUp } from "../schema/conditions.ts";
 import { callbacks } from "../schema/tables.ts";
 import { isInTime } from "./statements.ts";
 import { prepareWatermark } from "./watermark.ts";
-import { isGiven } from "../engine/parameters.ts";
+import { equals } from "../engine/parameters.ts";
 
 /** Owes an event to the live subscriptions that selected it, within the caller's transaction. */
 export function prepareSubscriptionOutbox(db: SqliteConnection["db"]) {
@@ -20,12 +20,13 @@ export function prepareSubscriptionOutbox(db: SqliteConnection["db"]) {
     { principal, taskId }: Pick<Task, "principal" | "taskId">,
     { seq, event }: { readonly seq: number; readonly event: EndEvent },
     now: number,
-    owe: Owe,
+    enqueueDelivery: EnqueueDelivery,
   ): void => {
     const selected = [...listening.toTask.all({ principal, taskId, now }), ...listening.toAny.all({ principal, now })]
       .filter((subscription) => toEventTypes(subscription.events).includes(event.type))
       .toSorted((left, right) => (left.id < right.id ? -1 : 1));
-    for (const subscription of selected) owe(subscription, { seq, cursor: watermarkOf.once(subscription.id, seq) });
+    for (const subscription of selected)
+      enqueueDelivery(subscription, { seq, cursor: watermarkOf.once(subscription.id, seq) });
   };
 }
 
@@ -35,10 +36,10 @@ function prepareListening(db: SqliteConnection["db"]) {
     db
       .select()
       .from(callbacks)
-      .where(and(subscriptionIsUp, isGiven(callbacks.principal, "principal"), task, isInTime))
+      .where(and(subscriptionIsUp, equals(callbacks.principal, "principal"), task, isInTime))
       .prepare();
   return {
-    toTask: listeningTo(isGiven(callbacks.taskId, "taskId")),
+    toTask: listeningTo(equals(callbacks.taskId, "taskId")),
     toAny: listeningTo(isNull(callbacks.taskId)),
   };
 }

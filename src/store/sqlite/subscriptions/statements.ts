@@ -2,8 +2,8 @@ import { and, count, desc, eq, sql } from "../engine/drizzle.ts";
 import type { InferSelectModel } from "drizzle-orm";
 import { IN_ORDER } from "../callbacks/health.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
-import { isGiven, most } from "../engine/parameters.ts";
-import { deliveryIsOpen, subscriptionIsOwed, subscriptionIsUp } from "../schema/conditions.ts";
+import { equals, limitTo } from "../engine/parameters.ts";
+import { deliveryIsOpen, subscriptionIsPending, subscriptionIsUp } from "../schema/conditions.ts";
 import { attempts, callbacks, deliveries, verifiedUrls } from "../schema/tables.ts";
 
 type Row = InferSelectModel<typeof callbacks>;
@@ -18,7 +18,7 @@ export function isLive({ status, notAfter }: Pick<Row, "status" | "notAfter">, n
 export const isInTime = sql`(${callbacks.notAfter} is null or ${callbacks.notAfter} > ${bound("now")})`;
 
 export function prepareSubscriptions(db: SqliteConnection["db"]) {
-  const isCallback = isGiven(callbacks.id, "callbackId");
+  const isCallback = equals(callbacks.id, "callbackId");
   return {
     ...prepareLooking(db),
     insert: db
@@ -64,7 +64,7 @@ export function prepareSubscriptions(db: SqliteConnection["db"]) {
     extendDeliveries: db
       .update(deliveries)
       .set({ notAfter: sql`${bound("expiresAt")}` })
-      .where(and(deliveryIsOpen, isGiven(deliveries.callbackId, "callbackId")))
+      .where(and(deliveryIsOpen, equals(deliveries.callbackId, "callbackId")))
       .prepare(),
     end: db
       .update(callbacks)
@@ -74,12 +74,12 @@ export function prepareSubscriptions(db: SqliteConnection["db"]) {
     owed: db
       .select({ id: deliveries.id })
       .from(deliveries)
-      .where(and(isGiven(deliveries.callbackId, "callbackId"), isGiven(deliveries.eventId, "eventId")))
+      .where(and(equals(deliveries.callbackId, "callbackId"), equals(deliveries.eventId, "eventId")))
       .prepare(),
     place: db
       .update(deliveries)
       .set({ cursor: sql`${bound("cursor")}` })
-      .where(isGiven(deliveries.id, "deliveryId"))
+      .where(equals(deliveries.id, "deliveryId"))
       .prepare(),
     waiting: db
       .select({
@@ -92,13 +92,13 @@ export function prepareSubscriptions(db: SqliteConnection["db"]) {
       .innerJoin(attempts, and(eq(attempts.deliveryId, deliveries.id), eq(attempts.number, deliveries.attemptCount)))
       .where(
         and(
-          subscriptionIsOwed,
-          isGiven(deliveries.callbackId, "callbackId"),
+          subscriptionIsPending,
+          equals(deliveries.callbackId, "callbackId"),
           sql`${deliveries.nextAttemptAt} > ${bound("now")}`,
         ),
       )
       .orderBy(desc(deliveries.nextAttemptAt))
-      .limit(most("limit"))
+      .limit(limitTo("limit"))
       .prepare(),
     recordVerified: db
       .insert(verifiedUrls)
@@ -112,9 +112,9 @@ export function prepareSubscriptions(db: SqliteConnection["db"]) {
 }
 
 function prepareLooking(db: SqliteConnection["db"]) {
-  const isOwn = isGiven(callbacks.principal, "principal");
+  const isOwn = equals(callbacks.principal, "principal");
   return {
-    find: db.select().from(callbacks).where(isGiven(callbacks.subscriptionId, "id")).prepare(),
+    find: db.select().from(callbacks).where(equals(callbacks.subscriptionId, "id")).prepare(),
     countOwn: db
       .select({ own: count() })
       .from(callbacks)
@@ -126,8 +126,8 @@ function prepareLooking(db: SqliteConnection["db"]) {
       .from(verifiedUrls)
       .where(
         and(
-          isGiven(verifiedUrls.principal, "principal"),
-          isGiven(verifiedUrls.url, "url"),
+          equals(verifiedUrls.principal, "principal"),
+          equals(verifiedUrls.url, "url"),
           sql`${verifiedUrls.until} > ${bound("now")}`,
         ),
       )
@@ -138,6 +138,6 @@ function prepareLooking(db: SqliteConnection["db"]) {
       .from(callbacks)
       .where(and(subscriptionIsUp, sql`${callbacks.principal} > ${bound("after")}`))
       .prepare(),
-    allOf: db.select().from(callbacks).where(and(subscriptionIsUp, isOwn)).limit(most("limit")).prepare(),
+    allOf: db.select().from(callbacks).where(and(subscriptionIsUp, isOwn)).limit(limitTo("limit")).prepare(),
   };
 }

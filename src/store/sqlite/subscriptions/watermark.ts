@@ -2,9 +2,9 @@ import { and, min, ne, sql } from "../engine/drizzle.ts";
 import { createEventCursors } from "../../../domain/event-cursor.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { nameOfLog, prepareLastSeq } from "../events/event-log.ts";
-import { subscriptionIsOwed } from "../schema/conditions.ts";
+import { subscriptionIsPending } from "../schema/conditions.ts";
 import { deliveries } from "../schema/tables.ts";
-import { isGiven } from "../engine/parameters.ts";
+import { equals } from "../engine/parameters.ts";
 
 const bound = sql.placeholder;
 
@@ -22,7 +22,7 @@ export interface Watermark {
 export function prepareWatermark(db: SqliteConnection["db"]): Watermark {
   const lastSeq = prepareLastSeq(db);
   const cursors = createEventCursors(nameOfLog(db));
-  const isOf = and(subscriptionIsOwed, isGiven(deliveries.callbackId, "callbackId"));
+  const isOf = and(subscriptionIsPending, equals(deliveries.callbackId, "callbackId"));
   const first = db
     .select({ seq: min(deliveries.eventSeq) })
     .from(deliveries)

@@ -4,7 +4,7 @@ import { completionTokens } from "../schema/completions.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { toTask } from "../schema/rows.ts";
 import { tasks } from "../schema/tables.ts";
-import { isGiven } from "../engine/parameters.ts";
+import { equals } from "../engine/parameters.ts";
 
 /** A start that is repeated gets a URL each time, since nobody can show it the first again. */
 const COMPLETIONS_PER_TASK_MAX = 10;
@@ -16,7 +16,7 @@ export function completionVerbs({ db }: SqliteConnection): Pick<WorkerVerbs, "fi
     .select({ completion: completionTokens, task: tasks })
     .from(completionTokens)
     .innerJoin(tasks, eq(tasks.id, completionTokens.task))
-    .where(isGiven(completionTokens.digest, "digest"))
+    .where(equals(completionTokens.digest, "digest"))
     .prepare();
   return {
     async findCompletion(digest) {
@@ -33,7 +33,7 @@ export function prepareNewCompletion(db: SqliteConnection["db"]): (task: string,
   const ofTask = db
     .select({ count: count() })
     .from(completionTokens)
-    .where(isGiven(completionTokens.task, "task"))
+    .where(equals(completionTokens.task, "task"))
     .prepare();
   const insert = db
     .insert(completionTokens)
@@ -42,7 +42,7 @@ export function prepareNewCompletion(db: SqliteConnection["db"]): (task: string,
   const wait = db
     .update(tasks)
     .set({ leaseUntil: sql`max(coalesce(${tasks.leaseUntil}, 0), ${bound("expiresAt")})` })
-    .where(isGiven(tasks.id, "task"))
+    .where(equals(tasks.id, "task"))
     .prepare();
   return (task, completion) => {
     if ((ofTask.get({ task })?.count ?? 0) >= COMPLETIONS_PER_TASK_MAX) return false;
@@ -54,7 +54,7 @@ export function prepareNewCompletion(db: SqliteConnection["db"]): (task: string,
 
 export function prepareUseOfCompletion(db: SqliteConnection["db"]) {
   const isUsable = and(
-    isGiven(completionTokens.digest, "digest"),
+    equals(completionTokens.digest, "digest"),
     isNull(completionTokens.usedAt),
     gt(completionTokens.expiresAt, bound("now")),
   );
@@ -62,7 +62,7 @@ export function prepareUseOfCompletion(db: SqliteConnection["db"]) {
   const use = db
     .update(completionTokens)
     .set({ usedAt: sql`${bound("now")}` })
-    .where(isGiven(completionTokens.digest, "digest"))
+    .where(equals(completionTokens.digest, "digest"))
     .prepare();
   return {
     /** Neither used nor expired. */

@@ -3,20 +3,20 @@ import { eventDataOf, eventTypeOf } from "../../../domain/event.ts";
 import type { EndEvent, Event } from "../../../domain/event.ts";
 import type { NewId } from "../../../domain/ids.ts";
 import type { Task, TaskOutcome } from "../../../domain/task.ts";
-import type { Handover } from "../../../service/ports/delivery-store.ts";
+import type { SlotReservation } from "../../../service/ports/delivery-store.ts";
 import type { CancelTask, FinishTask, FinishTaskResult, Store } from "../../../service/ports/store.ts";
 import type { SecretCipher } from "../../secret-cipher.ts";
 import { prepareUseOfCompletion } from "./completions.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { prepareEventInsert } from "../events/event-log.ts";
-import { owingColumns, prepareOwing } from "../deliveries/fan-out.ts";
-import type { Owe, Owed } from "../deliveries/fan-out.ts";
+import { fanOutEventColumns, prepareFanOut } from "../deliveries/fan-out.ts";
+import type { EnqueueDelivery, FanOut } from "../deliveries/fan-out.ts";
 import { prepareSupersede } from "./progress.ts";
 import { toEventTypes } from "../schema/rows.ts";
 import { prepareSubscriptionOutbox } from "../subscriptions/fan-out.ts";
 import { callbackIsRegistered, taskIsOpen } from "../schema/conditions.ts";
 import { callbacks, counters, tasks } from "../schema/tables.ts";
-import { isGiven } from "../engine/parameters.ts";
+import { equals } from "../engine/parameters.ts";
 
 type TaskEndVerbs = Pick<Store, "finishTask" | "cancelTask">;
 type EndedTask = Pick<Task, "id" | "principal" | "taskId" | "clientId"> & { readonly eventCount: number };
@@ -26,17 +26,17 @@ const bound = sql.placeholder;
 /** An end, and what it owes. */
 interface Ended {
   readonly result: FinishTaskResult;
-  readonly owed: Owed;
+  readonly owed: FanOut;
 }
 
 export function taskEndVerbs({ db, write }: SqliteConnection, newId: NewId, cipher: SecretCipher): TaskEndVerbs {
   const statements = { ...prepareEnds(db), ...prepareNews(db) };
-  const owing = prepareOwing(db, newId, cipher);
+  const owing = prepareFanOut(db, newId, cipher);
   const completions = prepareUseOfCompletion(db);
   const supersedeProgress = prepareSupersede(db);
   const tellSubscriptions = prepareSubscriptionOutbox(db);
 
-  function finish({ id, outcome, now, right, handover }: FinishTask): Ended | null {
+  function finish({ id, outcome, now, right, reservation }: FinishTask): Ended | null {
     if (right?.kind === "completion" && !completions.isUsable(right.digest, now)) return null;
     const lease = {
       leaseDigest: right?.kind === "lease" ? right.leaseDigest : null,
@@ -45,17 +45,17 @@ export function taskEndVerbs({ db, write }: SqliteConnection, newId: NewId, ciph
     const task = statements.finish.get({ id, now, ...lease, ...endColumns(outcome) });
     if (task === undefined) return null;
     if (right?.kind === "completion") completions.use(right.digest, now);
-    return tell(task, outcome, now, handover);
+    return tell(task, outcome, now, reservation);
   }
 
-  function cancel({ id, error, now, handover }: CancelTask): Ended | null {
+  function cancel({ id, error, now, reservation }: CancelTask): Ended | null {
     const outcome = { status: "cancelled", error } as const;
     const task = statements.cancel.get({ id, now, ...endColumns(outcome) });
-    return task === undefined ? null : tell(task, outcome, now, handover);
+    return task === undefined ? null : tell(task, outcome, now, reservation);
   }
 
   /** What every end brings about, in the transaction that ends the task. */
-  function tell(task: EndedTask, outcome: TaskOutcome, now: number, handover: Handover | undefined): Ended {
+  function tell(task: EndedTask, outcome: TaskOutcome, now: number, reservation: SlotReservation | undefined): Ended {
     const event: EndEvent = {
       id: newId("evt"),
       type: eventTypeOf(outcome.status),
@@ -67,35 +67,35 @@ export function taskEndVerbs({ db, write }: SqliteConnection, newId: NewId, ciph
     const data = JSON.stringify(event.data);
     const { seq } = statements.insertEvent.get({ ...event, principal: task.principal, task: task.id, data });
     if (outcome.status === "completed") statements.countCompleted.run();
-    const { owe, owed } = owing(event, data, now, handover);
-    tellCallbacks(task, event, owe);
-    tellSubscriptions(task, { seq, event }, now, owe);
+    const { enqueueDelivery, owed } = owing(event, data, now, reservation);
+    tellCallbacks(task, event, enqueueDelivery);
+    tellSubscriptions(task, { seq, event }, now, enqueueDelivery);
     return { result: { event, deliveryCount: owed.claimed.length + owed.waitingCount }, owed };
   }
 
-  function tellCallbacks({ principal, taskId }: EndedTask, event: Event, owe: Owe): void {
+  function tellCallbacks({ principal, taskId }: EndedTask, event: Event, enqueueDelivery: EnqueueDelivery): void {
     statements.awaitEnd
       .all({ principal, taskId })
       .filter((callback) => toEventTypes(callback.events).includes(event.type))
       .toSorted((left, right) => (left.id < right.id ? -1 : 1))
-      .forEach((callback) => owe(callback));
+      .forEach((callback) => enqueueDelivery(callback));
   }
 
-  function end(work: () => Ended | null, handover: Handover | undefined): Promise<FinishTaskResult | null> {
+  function end(work: () => Ended | null, reservation: SlotReservation | undefined): Promise<FinishTaskResult | null> {
     let ended: Ended | null = null;
     const run = (): FinishTaskResult | null => {
-      handover?.restart();
+      reservation?.restart();
       ended = work();
       return ended?.result ?? null;
     };
     return write(run, "fact", () => {
-      if (ended !== null) handover?.filled(ended.owed.claimed, ended.owed.waitingCount);
+      if (ended !== null) reservation?.filled(ended.owed.claimed, ended.owed.waitingCount);
     });
   }
 
   return {
-    finishTask: (command) => end(() => finish(command), command.handover),
-    cancelTask: (command) => end(() => cancel(command), command.handover),
+    finishTask: (command) => end(() => finish(command), command.reservation),
+    cancelTask: (command) => end(() => cancel(command), command.reservation),
   };
 }
 
@@ -123,13 +123,13 @@ function prepareEnds(db: SqliteConnection["db"]) {
     finish: db
       .update(tasks)
       .set(end)
-      .where(and(isGiven(tasks.id, "id"), eq(tasks.status, sql.raw("'running'")), rightHolds))
+      .where(and(equals(tasks.id, "id"), eq(tasks.status, sql.raw("'running'")), rightHolds))
       .returning(ended)
       .prepare(),
     cancel: db
       .update(tasks)
       .set(end)
-      .where(and(isGiven(tasks.id, "id"), taskIsOpen))
+      .where(and(equals(tasks.id, "id"), taskIsOpen))
       .returning(ended)
       .prepare(),
   };
@@ -147,13 +147,13 @@ function prepareNews(db: SqliteConnection["db"]) {
       .set({ awaitsTask: false })
       .where(
         and(
-          isGiven(callbacks.principal, "principal"),
-          isGiven(callbacks.taskId, "taskId"),
+          equals(callbacks.principal, "principal"),
+          equals(callbacks.taskId, "taskId"),
           callbackIsRegistered,
           isOwedTheEnd,
         ),
       )
-      .returning({ ...owingColumns, events: callbacks.events })
+      .returning({ ...fanOutEventColumns, events: callbacks.events })
       .prepare(),
     countCompleted: db
       .insert(counters)

@@ -2,7 +2,7 @@ import { and, asc, eq, gt, lte, min, sql } from "../engine/drizzle.ts";
 import type { ClaimWorkerTask, LeaseState, WorkerVerbs } from "../../../service/ports/lease-store.ts";
 import { asNeeded } from "../engine/as-needed.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
-import { isGiven, most } from "../engine/parameters.ts";
+import { equals, limitTo } from "../engine/parameters.ts";
 import { toTask } from "../schema/rows.ts";
 import { taskAwaitsWorker, taskIsLeased } from "../schema/conditions.ts";
 import { tasks } from "../schema/tables.ts";
@@ -36,14 +36,14 @@ export function workerLeaseVerbs({ db, write }: SqliteConnection): Omit<WorkerVe
       return row === undefined ? null : { task: toTask(row), lease: standingOf(row, leaseDigest), dueAt: row.dueAt };
     },
     renewLease: (command) => write(() => holding.renew.run({ ...command }).changes > 0),
-    giveBackLease: (command) => write(() => holding.giveBack.run({ ...command }).changes > 0),
+    releaseLease: (command) => write(() => holding.giveBack.run({ ...command }).changes > 0),
     async lapsedLeases(query) {
       return lapsing.lapsed.all({ ...query }).map((row) => {
         // The index holds no row without it.
         return { task: toTask(row), worker: row.worker, leaseUntil: row.leaseUntil ?? 0 };
       });
     },
-    takeBackLease: (command) => write(() => lapsing.takeBack.run({ ...command }).changes > 0),
+    expireLease: (command) => write(() => lapsing.takeBack.run({ ...command }).changes > 0),
     async prolongLeases(until) {
       await write(() => lapsing.prolong.run({ until }));
     },
@@ -69,9 +69,9 @@ function prepareClaiming(db: SqliteConnection["db"]) {
       db
         .select({ id: tasks.id, dueAt: tasks.dueAt })
         .from(tasks)
-        .where(and(taskAwaitsWorker, isGiven(tasks.taskType, "taskType"), lte(tasks.dueAt, bound("now"))))
+        .where(and(taskAwaitsWorker, equals(tasks.taskType, "taskType"), lte(tasks.dueAt, bound("now"))))
         .orderBy(asc(tasks.dueAt))
-        .limit(most(1))
+        .limit(limitTo(1))
         .prepare(),
     claim: () =>
       db
@@ -84,7 +84,7 @@ function prepareClaiming(db: SqliteConnection["db"]) {
           leaseUntil: sql`${bound("leaseUntil")}`,
           worker: sql`${bound("worker")}`,
         })
-        .where(isGiven(tasks.id, "id"))
+        .where(equals(tasks.id, "id"))
         .returning()
         .prepare(),
   });
@@ -92,13 +92,13 @@ function prepareClaiming(db: SqliteConnection["db"]) {
 
 function prepareHolding(db: SqliteConnection["db"]) {
   const leaseHolds = and(
-    isGiven(tasks.id, "id"),
+    equals(tasks.id, "id"),
     eq(tasks.status, sql.raw("'running'")),
-    isGiven(tasks.leaseDigest, "leaseDigest"),
+    equals(tasks.leaseDigest, "leaseDigest"),
     gt(tasks.leaseUntil, bound("now")),
   );
   return asNeeded({
-    find: () => db.select().from(tasks).where(isGiven(tasks.id, "id")).prepare(),
+    find: () => db.select().from(tasks).where(equals(tasks.id, "id")).prepare(),
     renew: () =>
       db
         .update(tasks)
@@ -122,7 +122,7 @@ function prepareLapsing(db: SqliteConnection["db"]) {
         .from(tasks)
         .where(and(taskIsLeased, lte(tasks.leaseUntil, bound("now"))))
         .orderBy(asc(tasks.leaseUntil))
-        .limit(most("limit"))
+        .limit(limitTo("limit"))
         .prepare(),
     takeBack: () =>
       db
@@ -135,14 +135,14 @@ function prepareLapsing(db: SqliteConnection["db"]) {
           worker: null,
         })
         .where(
-          and(isGiven(tasks.id, "id"), eq(tasks.status, sql.raw("'running'")), isGiven(tasks.leaseUntil, "leaseUntil")),
+          and(equals(tasks.id, "id"), eq(tasks.status, sql.raw("'running'")), equals(tasks.leaseUntil, "leaseUntil")),
         )
         .prepare(),
     prolong: () =>
       db
         .update(tasks)
         .set({ leaseUntil: sql`${bound("until")}` })
-        .where(and(taskIsLeased, sql`+${tasks.doneBy} = 'worker'`, sql`${tasks.leaseUntil} < ${bound("until")}`))
+        .where(and(taskIsLeased, sql`+${tasks.executor} = 'worker'`, sql`${tasks.leaseUntil} < ${bound("until")}`))
         .prepare(),
     nextLapse: () =>
       db

@@ -3,14 +3,14 @@ import { and, desc, eq, inArray, sql } from "../engine/drizzle.ts";
 import { progressDataOf } from "../../../domain/event.ts";
 import type { ProgressData, ProgressEvent } from "../../../domain/event.ts";
 import type { NewId } from "../../../domain/ids.ts";
-import { isOver } from "../../../domain/not-after.ts";
+import { isExpired } from "../../../domain/not-after.ts";
 import type { Progress, Task } from "../../../domain/task.ts";
 import type { Store, TellProgress, ToldProgress } from "../../../service/ports/store.ts";
-import { owedColumns, prepareDeliveryInsert } from "../deliveries/insert.ts";
-import type { OwedCallback } from "../deliveries/insert.ts";
+import { fanOutColumns, prepareDeliveryInsert } from "../deliveries/insert.ts";
+import type { FanOutCallback } from "../deliveries/insert.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { prepareEventInsert } from "../events/event-log.ts";
-import { isGiven, most } from "../engine/parameters.ts";
+import { equals, limitTo } from "../engine/parameters.ts";
 import { isBeingSent } from "../deliveries/outbox.ts";
 import { callbackHearsProgress, deliveryIsOpen } from "../schema/conditions.ts";
 import { attempts, callbacks, deliveries, events, tasks } from "../schema/tables.ts";
@@ -40,7 +40,7 @@ export function progressVerbs(
   function tell(task: RunningTask, progress: Progress, { now, intervalMs }: TellProgress): ToldProgress {
     const hearing = told.hearing
       .all({ principal: task.principal, taskId: task.taskId })
-      .filter(({ notAfter }) => !isOver(notAfter, now));
+      .filter(({ notAfter }) => !isExpired(notAfter, now));
     if (hearing.length === 0) return NOTHING_TO_TELL;
     const last = told.last.get({ task: task.id });
     if (last !== undefined && isSame((JSON.parse(last.data) as ProgressData).progress, progress))
@@ -53,7 +53,7 @@ export function progressVerbs(
     return { deliveryCount: add(task, progress, hearing, now), dueAt: null };
   }
 
-  function add(task: RunningTask, progress: Progress, hearing: readonly OwedCallback[], now: number): number {
+  function add(task: RunningTask, progress: Progress, hearing: readonly FanOutCallback[], now: number): number {
     const { eventCount } = runs.count.get({ id: task.id });
     const data = progressDataOf(task, progress, eventCount);
     const event: ProgressEvent = { id: newId("evt"), type: "task_progress", occurredAt: now, data };
@@ -82,7 +82,7 @@ export function prepareSupersede(db: Db): (task: string, now: number) => void {
   const ofProgress = db
     .select({ id: events.id })
     .from(events)
-    .where(and(isGiven(events.task, "task"), eq(events.type, sql.raw("'task_progress'"))));
+    .where(and(equals(events.task, "task"), eq(events.type, sql.raw("'task_progress'"))));
   const statement = db
     .update(deliveries)
     .set({
@@ -102,23 +102,23 @@ function prepareForgetting(db: Db): (task: string) => void {
     oldest: db
       .select({ eventId: events.id })
       .from(events)
-      .where(and(isGiven(events.task, "task"), eq(events.type, sql.raw("'task_progress'"))))
+      .where(and(equals(events.task, "task"), eq(events.type, sql.raw("'task_progress'"))))
       .orderBy(desc(events.seq))
-      .limit(most(EVENTS_KEPT_MAX))
+      .limit(limitTo(EVENTS_KEPT_MAX))
       .offset(EVENTS_KEPT_MAX - 1)
       .prepare(),
     open: db
       .select({ id: deliveries.id })
       .from(deliveries)
-      .where(and(deliveryIsOpen, isGiven(deliveries.eventId, "eventId")))
-      .limit(most(1))
+      .where(and(deliveryIsOpen, equals(deliveries.eventId, "eventId")))
+      .limit(limitTo(1))
       .prepare(),
     attempts: db
       .delete(attempts)
       .where(inArray(attempts.deliveryId, deliveriesOfEvent(db)))
       .prepare(),
-    deliveries: db.delete(deliveries).where(isGiven(deliveries.eventId, "eventId")).prepare(),
-    event: db.delete(events).where(isGiven(events.id, "eventId")).prepare(),
+    deliveries: db.delete(deliveries).where(equals(deliveries.eventId, "eventId")).prepare(),
+    event: db.delete(events).where(equals(events.id, "eventId")).prepare(),
   };
   return (task) => {
     for (const { eventId } of statements.oldest.all({ task })) {
@@ -132,7 +132,7 @@ function prepareForgetting(db: Db): (task: string) => void {
 }
 
 function deliveriesOfEvent(db: Db) {
-  return db.select({ id: deliveries.id }).from(deliveries).where(isGiven(deliveries.eventId, "eventId"));
+  return db.select({ id: deliveries.id }).from(deliveries).where(equals(deliveries.eventId, "eventId"));
 }
 
 function prepareRuns(db: Db) {
@@ -148,7 +148,7 @@ function prepareRuns(db: Db) {
     count: db
       .update(tasks)
       .set({ eventCount: sql`${tasks.eventCount} + 1` })
-      .where(isGiven(tasks.id, "id"))
+      .where(equals(tasks.id, "id"))
       .returning({ eventCount: tasks.eventCount })
       .prepare(),
   };
@@ -157,17 +157,17 @@ function prepareRuns(db: Db) {
 function prepareTold(db: Db) {
   return {
     hearing: db
-      .select(owedColumns)
+      .select(fanOutColumns)
       .from(callbacks)
-      .where(and(callbackHearsProgress, isGiven(callbacks.principal, "principal"), isGiven(callbacks.taskId, "taskId")))
+      .where(and(callbackHearsProgress, equals(callbacks.principal, "principal"), equals(callbacks.taskId, "taskId")))
       .prepare(),
     /** The task runs, so its newest event is one of these. */
     last: db
       .select({ occurredAt: events.occurredAt, data: events.data })
       .from(events)
-      .where(and(isGiven(events.task, "task"), eq(events.type, sql.raw("'task_progress'"))))
+      .where(and(equals(events.task, "task"), eq(events.type, sql.raw("'task_progress'"))))
       .orderBy(desc(events.seq))
-      .limit(most(1))
+      .limit(limitTo(1))
       .prepare(),
   };
 }

@@ -1,14 +1,14 @@
 import { and, asc, eq, gt, lt, lte, min, sql } from "../engine/drizzle.ts";
-import { SUSPECT_CRASHES } from "../../../domain/task.ts";
+import { POISON_CRASHES } from "../../../domain/task.ts";
 import type { Task } from "../../../domain/task.ts";
 import type { ClaimTasks, Store } from "../../../service/ports/store.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
-import { isGiven, most } from "../engine/parameters.ts";
+import { equals, limitTo } from "../engine/parameters.ts";
 import { toTask } from "../schema/rows.ts";
-import { AWAITS_HANDLER, taskAwaitsHandler, taskIsSuspect } from "../schema/conditions.ts";
+import { AWAITS_HANDLER, taskAwaitsHandler, taskIsPoison } from "../schema/conditions.ts";
 import { tasks } from "../schema/tables.ts";
 
-type TaskRunVerbs = Pick<Store, "claimRunnableTasks" | "nextTaskDueAt" | "retryTask" | "giveBackTask">;
+type TaskRunVerbs = Pick<Store, "claimRunnableTasks" | "nextTaskDueAt" | "retryTask" | "releaseTask">;
 
 const bound = sql.placeholder;
 
@@ -17,16 +17,16 @@ export function taskRunVerbs({ db, write }: SqliteConnection): TaskRunVerbs {
   const claiming = prepareClaiming(db);
   const running = prepareRunning(db);
 
-  function claim({ limit, now, roomOf, mayTakeSuspect = true }: ClaimTasks): Task[] {
+  function claim({ limit, now, roomOf, mayTakePoison = true }: ClaimTasks): Task[] {
     const roomFor = (taskType: string): number => Math.min(roomOf?.(taskType) ?? limit, limit);
-    const suspect = mayTakeSuspect
-      ? claiming.suspects.all({ now }).find((one) => roomFor(one.taskType) > 0)
+    const poison = mayTakePoison
+      ? claiming.poisonTasks.all({ now }).find((one) => roomFor(one.taskType) > 0)
       : undefined;
     const due = claiming.types.all({ now }).flatMap(({ taskType }) => {
-      const wanted = roomFor(taskType) - (suspect?.taskType === taskType ? 1 : 0);
+      const wanted = roomFor(taskType) - (poison?.taskType === taskType ? 1 : 0);
       return wanted > 0 ? claiming.dueOf.all({ taskType, now, limit: wanted }) : [];
     });
-    return [...due, ...(suspect === undefined ? [] : [suspect])]
+    return [...due, ...(poison === undefined ? [] : [poison])]
       .toSorted((left, right) => left.dueAt - right.dueAt || (left.id < right.id ? -1 : 1))
       .slice(0, limit)
       .map(({ id }) => toTask(claiming.claim.get({ id, now })));
@@ -37,7 +37,7 @@ export function taskRunVerbs({ db, write }: SqliteConnection): TaskRunVerbs {
     async nextTaskDueAt(now) {
       return claiming.nextDue.get({ now })?.at ?? null;
     },
-    giveBackTask: (run) => write(() => running.giveBack.run({ ...run }).changes > 0),
+    releaseTask: (run) => write(() => running.giveBack.run({ ...run }).changes > 0),
     retryTask: (command) => write(() => running.retry.run({ ...command }).changes > 0),
   };
 }
@@ -62,24 +62,24 @@ function prepareClaiming(db: SqliteConnection["db"]) {
       .where(
         and(
           taskAwaitsHandler,
-          isGiven(tasks.taskType, "taskType"),
+          equals(tasks.taskType, "taskType"),
           lte(tasks.dueAt, bound("now")),
-          lt(tasks.crashes, SUSPECT_CRASHES),
+          lt(tasks.crashes, POISON_CRASHES),
         ),
       )
       .orderBy(asc(tasks.dueAt), asc(tasks.id))
-      .limit(most("limit"))
+      .limit(limitTo("limit"))
       .prepare(),
-    suspects: db
+    poisonTasks: db
       .select({ id: tasks.id, dueAt: tasks.dueAt, taskType: tasks.taskType })
       .from(tasks)
-      .where(and(taskIsSuspect, lte(tasks.dueAt, bound("now"))))
+      .where(and(taskIsPoison, lte(tasks.dueAt, bound("now"))))
       .orderBy(asc(tasks.dueAt), asc(tasks.id))
       .prepare(),
     claim: db
       .update(tasks)
       .set({ status: "running", runCount: sql`${tasks.runCount} + 1`, startedAt: sql`${bound("now")}` })
-      .where(isGiven(tasks.id, "id"))
+      .where(equals(tasks.id, "id"))
       .returning()
       .prepare(),
     nextDue: db
@@ -92,9 +92,9 @@ function prepareClaiming(db: SqliteConnection["db"]) {
 
 /** The run that is meant, as long as it is under way. */
 export const runIsUnderWay = and(
-  isGiven(tasks.id, "id"),
+  equals(tasks.id, "id"),
   eq(tasks.status, sql.raw("'running'")),
-  isGiven(tasks.runCount, "runCount"),
+  equals(tasks.runCount, "runCount"),
 );
 
 function prepareRunning(db: SqliteConnection["db"]) {

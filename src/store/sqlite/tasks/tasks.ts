@@ -16,7 +16,7 @@ import type { SecretCipher } from "../../secret-cipher.ts";
 import { prepareCallbackCount, prepareRegister } from "../callbacks/callbacks.ts";
 import { prepareNewCompletion } from "./completions.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
-import { isGiven, most } from "../engine/parameters.ts";
+import { equals, limitTo } from "../engine/parameters.ts";
 import { progressOf, readingOf, taskOf, toTask } from "../schema/rows.ts";
 import { taskIsOfMcp } from "../schema/conditions.ts";
 import { tasks } from "../schema/tables.ts";
@@ -45,7 +45,7 @@ export function taskVerbs({ db, write, read }: SqliteConnection, newId: NewId, c
     const isSame = isSameStart(task, request);
     const registered = isSame ? registerAll(command) : [];
     if (existing !== undefined && isSame && isMcpTask) statements.becomeMcpTask.run({ id: task.id });
-    const isCompletable = isSame && task.doneBy === "holder" && !hasEnded(task);
+    const isCompletable = isSame && task.executor === "holder" && !hasEnded(task);
     const hasCompletion = completion !== null && isCompletable && addCompletion(task.id, completion);
     return { kind, isSame, task, callbacks: registered, callbackCount: countOf(principal, task.taskId), hasCompletion };
   }
@@ -63,7 +63,7 @@ export function taskVerbs({ db, write, read }: SqliteConnection, newId: NewId, c
   function insert({ principal, taskId, request, isMcpTask = false, now }: StartTask) {
     const id = newId("tsk");
     const state =
-      request.doneBy === "holder"
+      request.executor === "holder"
         ? { status: "running", runCount: 1, startedAt: now }
         : { status: "pending", runCount: 0, startedAt: null };
     return statements.insert.get({
@@ -133,7 +133,7 @@ function prepareTasks(db: SqliteConnection["db"]) {
         taskId: bound("taskId"),
         clientId: bound("clientId"),
         taskType: bound("taskType"),
-        doneBy: bound("doneBy"),
+        executor: bound("executor"),
         input: bound("input"),
         status: bound("status"),
         runCount: bound("runCount"),
@@ -148,7 +148,7 @@ function prepareTasks(db: SqliteConnection["db"]) {
     becomeMcpTask: db
       .update(tasks)
       .set({ mcpTask: true })
-      .where(and(isGiven(tasks.id, "id"), eq(tasks.mcpTask, sql.raw("0"))))
+      .where(and(equals(tasks.id, "id"), eq(tasks.mcpTask, sql.raw("0"))))
       .prepare(),
   };
 }
@@ -164,7 +164,7 @@ function prepareFind(db: SqliteConnection["db"]) {
     ...columns
   } = getTableColumns(tasks);
   const { status, result, error, progress } = columns;
-  const isTask = and(isGiven(tasks.principal, "principal"), isGiven(tasks.taskId, "taskId"));
+  const isTask = and(equals(tasks.principal, "principal"), equals(tasks.taskId, "taskId"));
   return {
     task: db.select(columns).from(tasks).where(isTask).prepare(),
     reading: db.select({ status, result, error, progress }).from(tasks).where(isTask).prepare(),
@@ -174,7 +174,7 @@ function prepareFind(db: SqliteConnection["db"]) {
 function prepareReads(db: SqliteConnection["db"]) {
   const { input: _input, result: _result, mcpTask: _mcp, ...columns } = getTableColumns(tasks);
   const { eventCount: _count, leaseDigest: _digest, leaseUntil: _until, worker: _worker, ...summary } = columns;
-  const isOwn = isGiven(tasks.principal, "principal");
+  const isOwn = equals(tasks.principal, "principal");
   const isBefore = lt(tasks.id, bound("before"));
   // Internal ids begin with the time, so their order is that of the starts.
   const look = (condition: SQL | undefined) =>
@@ -183,17 +183,17 @@ function prepareReads(db: SqliteConnection["db"]) {
       .from(tasks)
       .where(condition)
       .orderBy(desc(tasks.id))
-      .limit(most("look"))
+      .limit(limitTo("look"))
       .prepare();
   return {
     findById: db
       .select()
       .from(tasks)
-      .where(and(isOwn, isGiven(tasks.id, "id")))
+      .where(and(isOwn, equals(tasks.id, "id")))
       .prepare(),
-    summary: db.select(summary).from(tasks).where(isGiven(tasks.id, "id")).prepare(),
+    summary: db.select(summary).from(tasks).where(equals(tasks.id, "id")).prepare(),
     newest: look(and(isOwn, isBefore)),
     newestOfMcp: look(and(isOwn, isBefore, taskIsOfMcp)),
-    newestOf: look(and(isOwn, isGiven(tasks.status, "status"), isBefore)),
+    newestOf: look(and(isOwn, equals(tasks.status, "status"), isBefore)),
   };
 }
