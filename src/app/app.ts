@@ -1,44 +1,52 @@
-import { setTimeout as sleep } from "node:timers/promises";
+/** The composition root: what the service is made of, in the order in which it starts. Nothing is decided here, only connected. */
 import type { Config } from "../config/load.ts";
-import { layFoundation, openMigratedStore } from "./foundation.ts";
-import type { Foundation } from "./foundation.ts";
-import { createEntrance } from "../http/entrance.ts";
-import { listen } from "../http/server.ts";
-import type { Door } from "./inside.ts";
+import { CircuitBreaker } from "../delivery/circuit-breaker.ts";
+import { createLog } from "../observability/log.ts";
+import type { Log } from "../observability/log.ts";
+import { systemClock } from "../runtime/clock.ts";
 import { Lifecycle } from "../runtime/lifecycle.ts";
 import { nodeVersionWarning } from "../runtime/node-version.ts";
-
-/** Who waited for the port is answered before the rest of the code takes the thread for a while. A request that needs it ends the wait. */
-const FIRST_ANSWERS_MS = 25;
+import type { Store, Clock } from "../service/ports/store.ts";
+import type { Emit } from "../service/ports/telemetry.ts";
+import { createEventFeed } from "../service/event-feed.ts";
+import { openDoors } from "./doors.ts";
+import { createOutbound } from "./outbound.ts";
+import { createServices, revokeRemovedTokens } from "./services.ts";
+import { openMigratedStore } from "./store.ts";
+import { loadTaskTypes } from "./task-types.ts";
+import { createDispatcher, createQueues, startWorkers } from "./workers.ts";
 
 export { readConfig } from "../config/load.ts";
-export { version } from "./package-root.ts";
 
-export interface Running {
+export interface App {
   /** How clients reach it, without a slash at the end. */
   readonly url: string;
   readonly port: number;
-  /** Resolves when everything is down. May be called twice. */
+  /** Resolves when everything has stopped. May be called twice. */
   stop(): Promise<void>;
 }
 
+/** What every part is built with. */
+export interface Platform {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly emit: Emit;
+  /** A part adds its stop right after its start; parts stop in reverse order. */
+  readonly lifecycle: Lifecycle;
+}
+
 /**
- * The running service, put together from its parts: the store first, then the door, which answers /health, then all that is behind it.
- * That is most of our code and loaded once the port is open; requests wait for it.
+ * Starts the service: telemetry, store, outbound, task types, services, doors, workers. Resolves when it listens and MCP answers.
+ * Rejects with a `StartError` or `ConfigError` that says what is in the way; what had started has stopped by then.
  */
-export async function start(config: Config): Promise<Running> {
+export async function createApp(config: Config): Promise<App> {
+  const log = createLog(config.logFormat, config.logLevel);
   const lifecycle = new Lifecycle();
+  const platform = { config, clock: systemClock, emit: log.emit, lifecycle };
   try {
-    const foundation = await layFoundation(config, lifecycle);
-    const { log } = foundation;
-    const door = await openDoor(foundation);
-    await Promise.race([door.gate.firstRequest, sleep(FIRST_ANSWERS_MS)]);
-    const { furnish } = await import("./inside.ts");
-    const tools = await furnish(foundation, door);
-    const { url, port } = door;
-    log.ready({ url, port, tools });
-    const warning = nodeVersionWarning(process.versions.node);
-    if (warning !== null) log.warn(warning);
+    const { url, port, toolNames } = await start(platform);
+    log.ready({ url, port, tools: toolNames });
+    warn(log, config, url);
     return {
       url,
       port,
@@ -53,24 +61,44 @@ export async function start(config: Config): Promise<Running> {
   }
 }
 
-/** Applies pending migrations, and no more. */
-export async function migrate(config: Config): Promise<void> {
-  const { store } = await openMigratedStore(config);
-  await store.close();
+async function start(platform: Platform) {
+  const { config, clock, emit, lifecycle } = platform;
+
+  const { store, createWorkSource } = await openMigratedStore(config);
+  lifecycle.add("store", () => store.close());
+  await recoverOrphans(store, platform);
+  const queues = createQueues(createWorkSource, { clock, emit });
+
+  const outbound = createOutbound(config);
+  lifecycle.add("outbound", () => outbound.close());
+
+  const taskTypes = await loadTaskTypes(platform, outbound.client);
+
+  const breaker = new CircuitBreaker();
+  const dispatcher = createDispatcher({ platform, store, outbound, queue: queues.delivery, breaker });
+  const feed = createEventFeed();
+  const services = createServices({ platform, store, outbound, taskTypes, queues, feed, dispatcher, breaker });
+  await revokeRemovedTokens(platform, services.revocation);
+
+  // Workers outside can renew their leases from now on.
+  await store.prolongLeases(clock.now() + config.workerLeaseMs);
+  const doors = await openDoors(platform, services);
+  await startWorkers({ platform, store, services, taskTypes, queues, dispatcher, feed });
+  return doors;
 }
 
-async function openDoor({ config, lifecycle, log, health, clock }: Foundation): Promise<Door & { port: number }> {
-  const { emit } = log;
-  const { serverName, allowedOrigins } = config;
-  const gate = createEntrance({ health, clock, emit, serverName, allowedOrigins });
-  const server = await listen(gate.handle, config.host, config.port);
-  // Who still waits when the start fails has nothing to wait for.
-  lifecycle.add("door", () => server.stop(0));
-  const url = config.publicUrl ?? `http://localhost:${server.port}`;
+/** What the last process left running or sending goes back into its queue. */
+async function recoverOrphans(store: Store, { clock, emit }: Platform): Promise<void> {
+  const left = await store.recoverOrphans(clock.now());
+  if (left.tasks + left.deliveries > 0) emit({ kind: "work.reclaimed", ...left });
+}
+
+function warn(log: Log, config: Config, url: string): void {
+  const nodeWarning = nodeVersionWarning(process.versions.node);
+  if (nodeWarning !== null) log.warn(nodeWarning);
   if (config.isOpenUnawares) {
     log.warn(
-      `PUBLIC_URL is ${url}, and there are no AUTH_TOKENS: whoever reaches it may do everything. Set AUTH_TOKENS, or ALLOW_ANONYMOUS=true if that is meant.`,
+      `PUBLIC_URL is ${url}, and there are no AUTH_TOKENS: everybody who reaches it may do everything. Set AUTH_TOKENS, or ALLOW_ANONYMOUS=true if that is meant.`,
     );
   }
-  return { url, gate, ...server };
 }

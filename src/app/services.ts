@@ -1,113 +1,107 @@
+import { newNonce } from "../domain/ids.ts";
+import type { Task } from "../domain/task.ts";
+import type { CircuitBreaker } from "../delivery/circuit-breaker.ts";
+import type { Dispatcher } from "../delivery/dispatcher.ts";
 import { createCallbacks } from "../service/callbacks.ts";
 import { createCompletions } from "../service/completions.ts";
 import { createDeliveries } from "../service/deliveries.ts";
+import type { EventFeed } from "../service/event-feed.ts";
 import { createEvents } from "../service/events.ts";
+import { createHealth } from "../service/health.ts";
 import { createInbox } from "../service/inbox.ts";
+import type { Progress } from "../service/ports/lease-store.ts";
+import type { Store } from "../service/ports/store.ts";
+import type { Emit } from "../service/ports/telemetry.ts";
 import { createProbes } from "../service/probes.ts";
 import { createRevocation } from "../service/revocation.ts";
+import type { Revocation } from "../service/revocation.ts";
 import { createSecrets } from "../service/secrets.ts";
 import { createSubscriptions } from "../service/subscriptions.ts";
 import { createTaskProgress } from "../service/task-progress.ts";
+import { createTermination } from "../service/termination.ts";
 import { createTasks } from "../service/tasks.ts";
 import type { Tasks } from "../service/tasks.ts";
-import { createTermination } from "../service/termination.ts";
 import { createVerification } from "../service/verification.ts";
 import { createWorkerQueue } from "../service/worker-queue.ts";
 import { createWorkers } from "../service/workers.ts";
-import { newNonce } from "../domain/ids.ts";
-import type { Task } from "../domain/task.ts";
-import type { Emit } from "../service/ports/telemetry.ts";
-import type { SlotReservation } from "../service/ports/delivery-store.ts";
-import type { Progress } from "../service/ports/lease-store.ts";
-import { newId } from "./foundation.ts";
-import type { House } from "./house.ts";
+import type { Platform } from "./app.ts";
+import type { Outbound } from "./outbound.ts";
+import { newId } from "./store.ts";
+import type { TaskTypes } from "./task-types.ts";
+import type { Queues } from "./workers.ts";
+
+export interface ServicesParts {
+  readonly platform: Platform;
+  readonly store: Store;
+  readonly outbound: Outbound;
+  readonly taskTypes: TaskTypes;
+  readonly queues: Queues;
+  readonly feed: EventFeed;
+  readonly dispatcher: Dispatcher;
+  readonly breaker: CircuitBreaker;
+}
+
+export type Services = ReturnType<typeof createServices>;
 
 /** What clients can ask for. */
-export function createServices(house: House, openReservation: () => SlotReservation) {
-  const {
-    config,
-    store,
-    clock,
-    log,
-    guard,
-    breaker: slowLane,
-    receiverTester,
-    catalog,
-    feed,
-    taskWork,
-    workerWork,
-    deliveryWork,
-  } = house;
-  const { emit } = log;
-  const { signingKeys } = config;
-  const wakeWorkers = (): void => workerWork.wake();
-  const wakes = { wakeRunner: () => taskWork.wake(), wakeDispatcher: () => deliveryWork.wake() };
-  const progress = createTaskProgress({
-    store,
-    clock,
-    feed,
-    emit,
-    wakeDispatcher: wakes.wakeDispatcher,
-    intervalMs: config.progressEventIntervalMs,
-  });
-  house.lifecycle.addBeside("progress", async () => progress.stop());
-  const tasks = createTasks({
-    store,
-    clock,
-    catalog,
-    targetPolicy: guard,
-    emit,
-    feed,
-    progress,
-    ...wakes,
-    wakeWorkers,
-    openReservation,
-  });
-  const outside = {
-    store,
-    tasks,
-    catalog,
-    clock,
-    newNonce,
-    emit,
-    leaseMs: config.workerLeaseMs,
-    wake: wakeWorkers,
-  };
-  const toReceivers = { store, endpointVerifier: house.endpointVerifier, clock, newNonce, signingKeys, emit };
-  const termination = createTermination({ ...toReceivers, ...config.events });
+export function createServices(parts: ServicesParts) {
+  const { platform, store, outbound, taskTypes, queues, feed, dispatcher, breaker: slowLane } = parts;
+  const { config, clock, emit } = platform;
+  const { guard: targetPolicy, receiverTester, endpointVerifier } = outbound;
+  const { signingKeys, events } = config;
+  const { catalog } = taskTypes;
+  const wakeDispatcher = (): void => queues.delivery.wake();
+  const wakeWorkers = (): void => queues.leases.wake();
+  const wakes = { wakeRunner: () => queues.tasks.wake(), wakeDispatcher };
+  const base = { store, clock, emit };
+
+  const intervalMs = config.progressEventIntervalMs;
+  const progress = createTaskProgress({ ...base, feed, wakeDispatcher, intervalMs });
+  platform.lifecycle.add("progress", async () => progress.stop());
+  const openReservation = () => dispatcher.openReservation();
+  const tasks = createTasks({ ...base, catalog, targetPolicy, feed, progress, ...wakes, wakeWorkers, openReservation });
+  const outside = { ...base, tasks, catalog, newNonce, leaseMs: config.workerLeaseMs, wake: wakeWorkers };
   const workerQueue = createWorkerQueue(outside);
-  const callbacks = createCallbacks({ store, clock, targetPolicy: guard, emit, ...wakes });
+  const callbacks = createCallbacks({ ...base, targetPolicy, ...wakes });
+  const verification = { ...base, endpointVerifier, newNonce, signingKeys };
+  const termination = createTermination({ ...verification, ...events });
   return {
     tasks,
     workerQueue,
-    workers: createWorkers({ ...outside, queue: workerQueue, report: keepProgress(tasks, emit) }),
+    workers: createWorkers({ ...outside, queue: workerQueue, report: recordProgress(tasks, emit) }),
     completions: createCompletions({ ...outside, ttlMs: config.completionUrlTtlMs }),
-    secrets: createSecrets({ store, clock, emit, wakeDispatcher: wakes.wakeDispatcher }),
+    secrets: createSecrets({ ...base, wakeDispatcher }),
     callbacks,
-    deliveries: createDeliveries({ store, slowLane, clock, emit, ...wakes }),
-    probes: createProbes({ store, callbacks, receiverTester, slowLane, clock, newId, signingKeys, emit, ...wakes }),
+    deliveries: createDeliveries({ ...base, slowLane, ...wakes }),
+    probes: createProbes({ ...base, callbacks, receiverTester, slowLane, newId, signingKeys, ...wakes }),
     subscriptions: createSubscriptions({
-      store,
+      ...base,
       slowLane,
-      clock,
-      targetPolicy: guard,
-      verification: createVerification(toReceivers),
-      lifetime: config.events.lifetime,
-      ownMax: config.events.subscriptionsMax,
+      targetPolicy,
+      verification: createVerification(verification),
+      lifetime: events.lifetime,
+      ownMax: events.subscriptionsMax,
       allowsLoopbackHttp: config.privateTargets !== "none",
-      retryPolicy: config.events.retryPolicy,
-      emit,
-      wakeDispatcher: wakes.wakeDispatcher,
+      retryPolicy: events.retryPolicy,
+      wakeDispatcher,
     }),
     events: createEvents({ store, feed, clock }),
     termination,
-    revocation: createRevocation({ store, termination, clock, emit }),
-    inbox: createInbox({ store, clock, emit }),
+    revocation: createRevocation({ ...base, termination }),
+    inbox: createInbox(base),
+    health: createHealth({ store, slowOrigins: () => slowLane.slowOrigins.length }),
   };
 }
 
-/** Kept beside the answer: one that cannot be is not worth refusing the report for. */
-function keepProgress(tasks: Tasks, emit: Emit) {
+/** With tokens, a principal whose token was removed has lost access. Without tokens nothing is known of principals. */
+export async function revokeRemovedTokens({ config, lifecycle }: Platform, revocation: Revocation): Promise<void> {
+  if (config.accessTokens.length === 0) return;
+  const { told } = await revocation.revokeOthers(config.accessTokens.map(({ name }) => name));
+  lifecycle.addBeside("revocation", () => told);
+}
+
+/** Recorded beside the answer: a report is not refused for it. */
+function recordProgress(tasks: Tasks, emit: Emit) {
   return (task: Task, progress: Progress): void => {
     const { taskId } = task;
     emit({ kind: "task.progress", taskId, done: progress.done, total: progress.total });

@@ -33,7 +33,7 @@ async function run(args: readonly string[]): Promise<void> {
       return print(USAGE);
     case "--version":
     case "-v":
-      return print((await import("../app/app.ts")).version);
+      return print((await import("../app/package-root.ts")).version);
     case undefined:
       return refuse("Which command?");
     default:
@@ -41,30 +41,14 @@ async function run(args: readonly string[]): Promise<void> {
   }
 }
 
+/** Before anything else is imported, so that the compiled code is taken from the cache. */
 async function serve(): Promise<void> {
   (await import("../runtime/compile-cache.ts")).keepCompiledCode(process.env);
-  const { readConfig, start } = await import("../app/app.ts");
-  // A reader of our log that goes away must not take the server with it.
-  process.stdout.on("error", () => {});
-  const starting = start(await readConfig(process.env, process.stdout.isTTY));
-  let isStopping = false;
-  const stop = (): void => {
-    if (isStopping) process.exit(1);
-    isStopping = true;
-    starting.then((running) => running.stop()).then(() => process.exit(0), fail);
-  };
-  // Before it says that it listens: whoever reads that may end it at once.
-  process.on("SIGTERM", stop);
-  process.on("SIGINT", stop);
-  await starting;
-  // At an exit it would be written too, but a server may be killed, and would then never start faster.
-  (await import("node:module")).flushCompileCache();
+  await (await import("./serve.ts")).serve(fail);
 }
 
 async function migrate(): Promise<void> {
-  const main = await import("../app/app.ts");
-  await main.migrate(await main.readConfig(process.env, process.stdout.isTTY));
-  print("The database is at the newest schema.");
+  await (await import("./migrate.ts")).migrate();
 }
 
 async function endingWell(command: () => Promise<void>): Promise<void> {

@@ -1,62 +1,70 @@
-import type { ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { Router } from "@koa/router";
 import Koa from "koa";
+import { emitWhenAnswered, pathOf } from "./access-log.ts";
 import { answerErrors, answerUnknownPaths } from "./error-middleware.ts";
-import type { RequestHandler } from "./gate.ts";
+import { createOriginPolicy } from "../runtime/origin-policy.ts";
 import { answerOAuthProbes } from "./routes/oauth-probes.ts";
 import { addRoutes } from "./openapi/operation.ts";
 import { createOperations } from "./openapi/operations.ts";
 import type { OperationsNeeds } from "./openapi/operations.ts";
 
-export interface AppNeeds extends OperationsNeeds {
-  /** It knows no Koa: it is given Node's request and response. */
+/** Answers a request by itself. Never rejects. */
+export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
+
+export interface HttpAppNeeds extends OperationsNeeds {
+  /** It knows no Koa: it gets Node's request and response. */
   readonly mcp: RequestHandler;
+  readonly allowedOrigins: readonly string[];
 }
 
-/** All that is served over HTTP. */
-export function createApp(needs: AppNeeds): RequestHandler {
-  const { mcp } = needs;
+/** Everything that is served over HTTP. */
+export function createHttpApp(needs: HttpAppNeeds): RequestHandler {
   const handle = createKoa(needs).callback();
+  const origins = createOriginPolicy({ ...needs, allowedHosts: [] });
   return (request, response) => {
-    const { url } = request;
-    // Nearly all of the traffic, and nothing of what Koa makes for each request is needed.
-    if (url === "/mcp" || url === "/mcp/") void mcp(request, response);
-    else if (URL.canParse(url ?? "", "http://localhost")) void handle(request, response);
+    const { url = "" } = request;
+    const path = pathOf(url);
+    emitWhenAnswered(needs, request, response, path);
+    // MCP has a policy of its own, which refuses other origins. Elsewhere their pages may ask, and cannot read the answer.
+    if (!isMcp(path) && origins.admitPage(request, response)) return;
+    if (URL.canParse(url, "http://localhost")) void handle(request, response);
     else refuseTarget(response);
   };
 }
 
-function createKoa({ mcp, ...needs }: AppNeeds): Koa {
+function createKoa({ mcp, ...needs }: HttpAppNeeds): Koa {
   const { emit } = needs;
   const app = new Koa();
   const router = new Router();
   addRoutes(router, createOperations(needs));
-  app.use(answerErrors(emit));
   app.use(passToMcp(mcp));
+  app.use(answerErrors(emit));
   app.use(answerOAuthProbes(needs.principalOf));
   app.use(answerUnknownPaths());
   app.use(router.routes());
   app.use(router.allowedMethods());
-  // Everything of interest was announced by answerErrors; what is left is clients that went away.
+  // `answerErrors` has reported everything of interest; what is left is clients that went away.
   app.silent = true;
   return app;
 }
 
-/**
- * Those that come with a query, or with the whole URL. Both spellings, without a redirect: a 301 would turn a client's POST into a GET.
- * Before anything reads the body.
- */
+/** Both spellings, without a redirect: a 301 would turn a client's POST into a GET. Before anything reads the body. */
 function passToMcp(mcp: RequestHandler): Koa.Middleware {
-  return async (ctx, next) => {
-    if (ctx.path !== "/mcp" && ctx.path !== "/mcp/") return next();
+  return (ctx, next) => {
+    if (!isMcp(ctx.path)) return next();
     ctx.respond = false;
     // Koa presets 404.
     ctx.res.statusCode = 200;
-    await mcp(ctx.req, ctx.res);
+    return mcp(ctx.req, ctx.res) ?? Promise.resolve();
   };
 }
 
-/** A request target that is no URL, such as `http://[::1`: Koa would throw as soon as anybody asks for its path. */
+function isMcp(path: string): boolean {
+  return path === "/mcp" || path === "/mcp/";
+}
+
+/** A request target that is no URL, such as `http://[::1`: Koa would throw when it reads the path. */
 function refuseTarget(response: ServerResponse): void {
   response.writeHead(400, { "Content-Type": "application/json", Connection: "close" });
   response.end(JSON.stringify({ status: "error", message: "The request target is not a valid URL." }));

@@ -2,7 +2,7 @@ import { createServer } from "node:http";
 import type { Server } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { StartError } from "../domain/errors.ts";
-import type { RequestHandler } from "./gate.ts";
+import type { RequestHandler } from "./app.ts";
 
 const TIMES: ConnectionTimes = {
   // Clients keep idle connections too, Go's for 90 s, most others for less: the one that closes first must not be the server.

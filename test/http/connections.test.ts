@@ -5,7 +5,7 @@ import { text } from "node:stream/consumers";
 import { expect, onTestFinished, test } from "vitest";
 import { listen } from "../../src/http/server.ts";
 import type { HttpServer } from "../../src/http/server.ts";
-import type { RequestHandler } from "../../src/http/gate.ts";
+import type { RequestHandler } from "../../src/http/app.ts";
 
 const GET = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
 

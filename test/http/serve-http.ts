@@ -1,7 +1,6 @@
 import { onTestFinished } from "vitest";
 import { createAddressGuard } from "../../src/outbound/address-guard.ts";
-import { createApp } from "../../src/http/app.ts";
-import { createEntrance } from "../../src/http/entrance.ts";
+import { createHttpApp } from "../../src/http/app.ts";
 import { listen } from "../../src/http/server.ts";
 import { newNonce } from "../../src/domain/ids.ts";
 import type { TelemetryEvent } from "../../src/service/ports/telemetry.ts";
@@ -83,8 +82,8 @@ export async function serveHttp({
   const queue = createWorkerQueue(outside);
   const completions = createCompletions({ ...outside, ttlMs: COMPLETION_TTL_MS });
   const health = createHealth({ store, slowOrigins: () => 0 });
-  const gate = createEntrance({ health, clock, emit, serverName: "Test", allowedOrigins });
-  const app = createApp({
+  const handle = createHttpApp({
+    allowedOrigins,
     mcp: async (_, response) => void response.end("mcp was here"),
     inbox: createInbox({ store, clock, emit }),
     health,
@@ -104,9 +103,8 @@ export async function serveHttp({
     needsToken: tokens.length > 0,
     publicKeys: [parseSigningKey(`whsk_${Buffer.alloc(32, 1).toString("base64")}`)!.publicKey],
   });
-  gate.open(app);
   work.start(() => queue.pass());
-  const server = await listen(gate.handle, "127.0.0.1", 0);
+  const server = await listen(handle, "127.0.0.1", 0);
   onTestFinished(async () => {
     queue.dismiss();
     await server.stop(0);

@@ -1,0 +1,47 @@
+import type { Config } from "../config/load.ts";
+import { createAddressGuard } from "../outbound/address-guard.ts";
+import type { AddressGuard } from "../outbound/address-guard.ts";
+import { createHttpClient } from "../outbound/client.ts";
+import { createEndpointVerifier } from "../outbound/endpoint-verifier.ts";
+import { createReceiverTester } from "../outbound/prober.ts";
+import { createSender } from "../outbound/sender.ts";
+import type { Sender } from "../service/ports/sender.ts";
+import type { ReceiverTester } from "../service/ports/callback-store.ts";
+import type { HttpClient } from "../service/ports/http-client.ts";
+import type { EndpointVerifier } from "../service/ports/subscription-store.ts";
+import { userAgent } from "./package-root.ts";
+import { CONCURRENCY } from "./workers.ts";
+
+/** Everything that opens a connection to an address that a client gave. */
+export interface Outbound {
+  readonly guard: AddressGuard;
+  /** For deliveries. */
+  readonly sender: Sender;
+  /** For tasks that make requests. */
+  readonly client: HttpClient;
+  /** For test events and diagnoses. */
+  readonly receiverTester: ReceiverTester;
+  /** For the challenges of MCP Events. */
+  readonly endpointVerifier: EndpointVerifier;
+  /** Cuts off what is under way. May be called twice. */
+  close(): Promise<void>;
+}
+
+export function createOutbound({ privateTargets, attemptTimeoutMs, callbackCa }: Config): Outbound {
+  const guard = createAddressGuard({ allow: privateTargets });
+  const needs = { guard, attemptTimeoutMs, userAgent, ca: callbackCa ?? undefined };
+  const sender = createSender({ ...needs, connectionsPerOrigin: CONCURRENCY.perOrigin });
+  const client = createHttpClient(needs);
+  const receiverTester = createReceiverTester(needs);
+  const endpointVerifier = createEndpointVerifier(needs);
+  return {
+    guard,
+    sender,
+    client,
+    receiverTester,
+    endpointVerifier,
+    async close() {
+      await Promise.all([sender.close(), client.close(), receiverTester.close(), endpointVerifier.close()]);
+    },
+  };
+}
