@@ -40,7 +40,7 @@ export interface Platform {
  * Rejects with a `StartError` or `ConfigError` that says what is in the way; what had started has stopped by then.
  */
 export async function createApp(config: Config): Promise<App> {
-  const log = createLog(config.logFormat, config.logLevel);
+  const log = createLog(config.logFormat, config.logLevel, { now: config.isTerminal ? systemClock.now : undefined });
   const lifecycle = new Lifecycle();
   const platform = { config, clock: systemClock, emit: log.emit, lifecycle };
   try {

@@ -2,60 +2,35 @@
 // Nothing is imported before the check: an older Node cannot load the rest, and better-sqlite3 would end it without a word.
 const NODE_MAJOR_MIN = 24;
 
-const USAGE = `mcp-callbacks: the MCP server that calls back
-
-Usage: mcp-callbacks <command>
-
-  serve      apply pending migrations, then listen
-  migrate    apply pending migrations only
-  --help     this text
-  --version  the version
-
-Settings are environment variables; README.md lists them.`;
-
 if (Number(process.versions.node.split(".")[0]) < NODE_MAJOR_MIN) {
   complain(`mcp-callbacks needs Node.js ${NODE_MAJOR_MIN} or newer; this is ${process.version}.`);
   process.exit(2);
 }
 
-await run(process.argv.slice(2));
+try {
+  await run(process.argv.slice(2));
+} catch (error) {
+  fail(error);
+}
 
+/** Each command is loaded when it is run. */
 async function run(args: readonly string[]): Promise<void> {
-  const [command, ...rest] = args;
-  if (rest.length > 0) return refuse(`Too many arguments: ${rest.join(" ")}`);
-  switch (command) {
+  const { parseCommandLine } = await import("./command-line.ts");
+  const line = parseCommandLine(args);
+  Object.assign(process.env, line.env);
+  switch (line.command) {
     case "serve":
-      return endingWell(serve);
+      // Before the rest is imported, so that its compiled code comes from the cache.
+      (await import("../runtime/compile-cache.ts")).keepCompiledCode(process.env);
+      return (await import("./serve.ts")).serve(fail);
     case "migrate":
-      return endingWell(migrate);
-    case "--help":
-    case "-h":
-      return print(USAGE);
-    case "--version":
-    case "-v":
+      return (await import("./migrate.ts")).migrate();
+    case "call":
+      return (await import("./call.ts")).call(line.call);
+    case "help":
+      return print((await import("./help.ts")).help());
+    case "version":
       return print((await import("../app/package-root.ts")).version);
-    case undefined:
-      return refuse("Which command?");
-    default:
-      return refuse(`Unknown command: ${command}`);
-  }
-}
-
-/** Before anything else is imported, so that the compiled code is taken from the cache. */
-async function serve(): Promise<void> {
-  (await import("../runtime/compile-cache.ts")).keepCompiledCode(process.env);
-  await (await import("./serve.ts")).serve(fail);
-}
-
-async function migrate(): Promise<void> {
-  await (await import("./migrate.ts")).migrate();
-}
-
-async function endingWell(command: () => Promise<void>): Promise<void> {
-  try {
-    await command();
-  } catch (error) {
-    fail(error);
   }
 }
 
@@ -66,14 +41,14 @@ function fail(error: unknown): never {
     complain(`The settings do not hold:\n${error.message.replaceAll(/^/gm, "  ")}`);
     process.exit(2);
   }
-  if (error instanceof Error && name === "StartError") complain(error.message);
+  if (error instanceof Error && name === "UsageError") {
+    complain(`${error.message}\nRun mcp-callbacks --help to see the commands.`);
+    process.exit(2);
+  }
+  const isForOperator = name === "StartError" || name === "CallError";
+  if (error instanceof Error && isForOperator) complain(error.message);
   else complain(error instanceof Error ? (error.stack ?? error.message) : String(error));
   process.exit(1);
-}
-
-function refuse(problem: string): void {
-  complain(`${problem}\n\n${USAGE}`);
-  process.exitCode = 2;
 }
 
 function print(text: string): void {

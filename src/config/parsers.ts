@@ -9,22 +9,45 @@ export class SettingProblem extends Error {
   override readonly name = "SettingProblem";
 }
 
-/** How the text of a variable is read, and what there is without one. */
+/** One environment variable. */
 export interface Setting<Value> {
+  /** Under which `--help` lists it. */
+  readonly group: string;
+  /** One sentence. */
+  readonly help: string;
   /** Throws a `SettingProblem`. */
   readonly parse: Parse<Value>;
+  /** The default. */
   readonly otherwise: Value;
+  /** The default as a person reads it. */
+  readonly shownDefault: string;
 }
 
 type Parse<Value> = (given: string) => Value | Promise<Value>;
 
-export function setting<Value>(parse: Parse<Value>, otherwise: NoInfer<Value>): Setting<Value> {
-  return { parse, otherwise };
+interface Shown {
+  /** Instead of the default itself. */
+  readonly shown?: string;
+}
+
+export function setting<Value>(
+  group: string,
+  help: string,
+  parse: Parse<Value>,
+  otherwise: NoInfer<Value>,
+  { shown = String(otherwise) || "none" }: Shown = {},
+): Setting<Value> {
+  return { group, help, parse, otherwise, shownDefault: shown };
 }
 
 /** Null without one. */
-export function optional<Value>(parse: Parse<Value>): Setting<Value | null> {
-  return { parse, otherwise: null };
+export function optional<Value>(
+  group: string,
+  help: string,
+  parse: Parse<Value>,
+  { shown = "none" }: Shown = {},
+): Setting<Value | null> {
+  return { group, help, parse, otherwise: null, shownDefault: shown };
 }
 
 export function nonBlank(given: string): string {

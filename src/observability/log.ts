@@ -24,8 +24,8 @@ export interface Log {
 }
 
 /** Turns what happened into lines on stdout: the contract's in `pretty`, one JSON object each in `json`. */
-export function createLog(format: LogFormat, level: LogLevel): Log {
-  return format === "json" ? createJsonLog(level) : createPrettyLog(level);
+export function createLog(format: LogFormat, level: LogLevel, options: PrettyOptions = {}): Log {
+  return format === "json" ? createJsonLog(level) : createPrettyLog(level, options);
 }
 
 function createJsonLog(level: LogLevel): Log {
@@ -50,7 +50,13 @@ function createJsonLog(level: LogLevel): Log {
   };
 }
 
-function createPrettyLog(level: LogLevel): Log {
+export interface PrettyOptions {
+  /** The time that each line begins with, for a person at a terminal; left out: none, since what reads a pipe adds its own. */
+  readonly now?: (() => number) | undefined;
+}
+
+function createPrettyLog(level: LogLevel, { now }: PrettyOptions): Log {
+  const print = (line: string): void => write(now === undefined ? line : `${timeOf(now())} ${line}`);
   const isOn = (wanted: Exclude<LogLevel, "silent">): boolean =>
     pino.levels.values[wanted]! >= (pino.levels.values[level] ?? Infinity);
   return {
@@ -75,7 +81,12 @@ function createPrettyLog(level: LogLevel): Log {
   };
 }
 
-function print(line: string): void {
+/** Of the day, in local time. */
+function timeOf(ms: number): string {
+  return new Date(ms).toLocaleTimeString("en-GB");
+}
+
+function write(line: string): void {
   process.stdout.write(`${withoutControls(line)}\n`);
 }
 

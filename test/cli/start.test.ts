@@ -1,13 +1,15 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import Database from "better-sqlite3";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { temporaryFolder } from "../support/builders.ts";
 import { register } from "../support/call-tool.ts";
+import { SETTINGS } from "../../src/config/settings.ts";
 import { cli, serverEnv, sources, startServer } from "../support/server.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -26,11 +28,31 @@ test("--help, --version, and what is no command", async () => {
     code: 0,
     stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
   });
-  expect(await run([sources])).toMatchObject({ code: 2, stderr: expect.stringContaining("Usage:") });
+  const { stdout: help } = await run([sources, "--help"]);
+  for (const [name, { group, help: meaning, shownDefault }] of Object.entries(SETTINGS)) {
+    expect(help).toContain(`\n\n${group}\n`);
+    expect(help).toContain(`${meaning} [${shownDefault}]\n`);
+    expect(help).toMatch(new RegExp(`^ {2}${name} `, "m"));
+  }
   expect(await run([sources, "dance"])).toMatchObject({
     code: 2,
     stderr: expect.stringContaining("Unknown command: dance"),
   });
+});
+
+test("no command serves, and options win over the environment", async () => {
+  const file = someFile();
+  const child = spawn(process.execPath, [cli, "--port", "0", "--db", file], {
+    env: serverEnv({ PORT: "1", LOG_FORMAT: "json", DATABASE_URL: "file:/nowhere/x.db" }),
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  const [line] = (await once(createInterface(child.stdout), "line")) as [string];
+  const { url } = JSON.parse(line) as { url: string };
+  expect(await (await fetch(`${url}/health`)).json()).toMatchObject({ status: "healthy" });
+  child.kill("SIGTERM");
+  expect((await once(child, "exit"))[0]).toBe(0);
+  expect(existsSync(file)).toBe(true);
 });
 
 test("migrate only migrates, serve then starts on it, and both may be repeated", async () => {

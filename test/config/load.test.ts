@@ -14,6 +14,7 @@ test("every setting has the contract's default", async () => {
     host: "127.0.0.1",
     port: 8011,
     isOpenUnawares: false,
+    isTerminal: false,
     tasksStallMs: 60_000,
     progressEventIntervalMs: 5000,
     publicUrl: null,

@@ -1,6 +1,7 @@
 /** The README's tables, held against the code and a live server. */
 import { expect, test } from "vitest";
-import { readConfig, SETTING_NAMES } from "../../src/config/load.ts";
+import { readConfig } from "../../src/config/load.ts";
+import { SETTINGS } from "../../src/config/settings.ts";
 import { quotedIn, readDocument, sectionOf, tableOf, documentsUnder } from "../support/readme.ts";
 import { shareServer } from "../support/server.ts";
 
@@ -17,7 +18,7 @@ const settings = tableOf(sectionOf(readme, "Settings")).map(([variable = "", val
 const defaultOf = (wanted: string): string => settings.find(({ name }) => name === wanted)?.value ?? "";
 
 test("every setting has its row, in the order of the code", () => {
-  expect(settings.map(({ name }) => name)).toEqual(SETTING_NAMES);
+  expect(settings.map(({ name }) => name)).toEqual(Object.keys(SETTINGS));
 });
 
 test("the defaults that the table gives are those of the code", async () => {
@@ -44,11 +45,11 @@ test("the defaults that depend on something do so", async () => {
     "ALLOWED_ORIGINS",
     "AUTH_TOKENS",
     "WORKER_TOKENS",
+    "SECRETS_KEY",
+    "SIGNING_KEY",
     "TASKS_MODULE",
     "UPSTREAMS",
     "CALLBACK_CA_FILE",
-    "SECRETS_KEY",
-    "SIGNING_KEY",
   ]);
   const { accessTokens, workerTokens, taskModules, upstreams, callbackCa, secretsKeys, signingKeys } = config;
   expect(new Set([...config.allowedHosts, ...config.allowedOrigins])).toEqual(
@@ -93,7 +94,7 @@ const OF_OTHERS = [
 ];
 
 test("a setting in an example is a setting", () => {
-  const known = new Set([...SETTING_NAMES, ...OF_OTHERS]);
+  const known = new Set([...Object.keys(SETTINGS), ...OF_OTHERS]);
   const documents = documentsUnder("docs").map(readDocument);
   const set = [...[readme, ...documents].join("").matchAll(/\b([A-Z]+(?:_[A-Z]+)+)=/g)].map(([, name = ""]) => name);
   expect(set.filter((name) => !known.has(name))).toEqual([]);
@@ -117,6 +118,7 @@ test("the routes answer as the table says", async () => {
       .status;
   const routes = tableOf(sectionOf(readme, "HTTP")).flatMap(([route]) => quotedIn(route!));
   expect(routes).toEqual([
+    "GET /",
     "POST /mcp",
     "POST /mcp/",
     "POST /webhook/{client_id}",
@@ -134,6 +136,7 @@ test("the routes answer as the table says", async () => {
     "GET /openapi.json",
     "GET /health",
   ]);
+  expect(await statusOf("GET", "/")).toBe(200);
   expect(await statusOf("GET", "/mcp")).toBe(405);
   expect(await statusOf("DELETE", "/mcp/")).toBe(405);
   expect(await statusOf("POST", "/webhook/{client_id}", '{"type":"greeting"}')).toBe(200);

@@ -16,6 +16,7 @@ interface Document {
 
 const WORKER_TOKENS = [{ name: "w1", token: "one" }];
 const ROUTES = [
+  "GET /",
   "GET /health",
   "POST /webhook/{client_id}",
   "GET /webhook/{client_id}",

@@ -17,6 +17,14 @@ test("what a stranger sent cannot forge a line, steer a terminal or turn the tex
   expect(lines[0]!.endsWith("\n")).toBe(true);
 });
 
+test("each line begins with the time of the day where a person reads it at a terminal, and nowhere else", () => {
+  const { lines } = printed("pretty");
+  const now = new Date(2026, 10, 27, 9, 5, 7).getTime();
+  createLog("pretty", "info", { now: () => now }).say("hello");
+  createLog("pretty", "info").say("hello");
+  expect(lines).toEqual(["09:05:07 hello\n", "hello\n"]);
+});
+
 test("a failure of ours is in the json log once, with its message and stack", () => {
   const { log, lines } = printed("json");
   log.emit({ kind: "internal.failed", where: "here", error: new Error("no disk") });

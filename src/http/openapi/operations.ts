@@ -3,6 +3,7 @@ import { completionOperation } from "../routes/completion-urls.ts";
 import type { CompletionNeeds } from "../routes/completion-urls.ts";
 import { discoveryOperations } from "../routes/discovery.ts";
 import type { DiscoveryNeeds } from "../routes/discovery.ts";
+import { firstPageOperation } from "../routes/first-page.ts";
 import { healthOf } from "../routes/health.ts";
 import type { HealthNeeds } from "../routes/health.ts";
 import { receiveWebhook, showReceived } from "../routes/inbox.ts";
@@ -60,6 +61,7 @@ const NOT_TAKEN = { description: "It is not taken; message says why.", schema: r
 /** Every route beside MCP, with what is documented of it. */
 export function createOperations(needs: OperationsNeeds): readonly Operation[] {
   const documented: readonly Operation[] = [
+    firstPageOperation(needs),
     healthOperation(needs),
     ...inboxOperations(needs),
     ...workerOperations(needs),
