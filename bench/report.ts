@@ -67,7 +67,7 @@ export function tableOf({ machine: at, rows, startedAt, size, program, commit: r
       ? ""
       : `${row.against.what} ${figure(median(row.against.samples), row.unit)}`,
     row.ratio === null || Number.isNaN(row.ratio) ? "" : row.ratio.toPrecision(3),
-    toDeliveryTarget(row),
+    shownTarget(row),
     row.reached === null ? "" : row.reached ? "yes" : "NO",
   ]);
   const widths = header.map((_, column) => Math.max(...[header, ...cells].map((line) => line[column]!.length)));
@@ -88,7 +88,7 @@ function shown({ skipped, failed, median: value, unit }: JudgedRow): string {
   return skipped === undefined ? figure(value, unit) : `skipped: ${skipped}`;
 }
 
-function toDeliveryTarget({ target, against, unit }: Row): string {
+function shownTarget({ target, against, unit }: Row): string {
   if (target === undefined) return "";
   const limit = "atLeast" in target ? `≥ ${target.atLeast}` : `≤ ${target.atMost}`;
   return `${limit} ${against === undefined ? unit : "×"}`;

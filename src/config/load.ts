@@ -36,9 +36,9 @@ async function readSettings(env: NodeJS.ProcessEnv): Promise<{ readonly values: 
   const problems: string[] = [];
   for (const [name, { parse, otherwise }] of Object.entries<Setting<unknown>>(allSettings)) {
     const given = env[name];
-    const equals = given !== undefined && (given !== "" || name.endsWith("RETRY_SCHEDULE_MS"));
+    const isGiven = given !== undefined && (given !== "" || name.endsWith("RETRY_SCHEDULE_MS"));
     try {
-      values[name] = equals ? await parse(given) : otherwise;
+      values[name] = isGiven ? await parse(given) : otherwise;
     } catch (error) {
       if (!(error instanceof SettingProblem)) throw error;
       problems.push(`${name} ${error.message}`);

@@ -60,7 +60,7 @@ export function createDiagnoseCallback({
     input,
     output,
     async answer(given, principal) {
-      const diagnosis = await probes.diagnose(principal, toDeliveryTarget(given));
+      const diagnosis = await probes.diagnose(principal, receiverOf(given));
       const { url, callback } = diagnosis;
       const steps = showSteps(diagnosis);
       const failed = steps.find(({ status }) => status === "failed");
@@ -77,10 +77,7 @@ export function createDiagnoseCallback({
   });
 }
 
-function toDeliveryTarget({
-  callback_id,
-  callback_url,
-}: z.output<typeof input>): { callbackId: string } | { url: string } {
+function receiverOf({ callback_id, callback_url }: z.output<typeof input>): { callbackId: string } | { url: string } {
   if (callback_id !== undefined && callback_url === undefined) return { callbackId: callback_id };
   if (callback_id === undefined && callback_url !== undefined) return { url: callback_url };
   throw new DomainError("invalid", "Give either callback_id or callback_url.");
