@@ -54,8 +54,8 @@ ${token}
 <pre>claude mcp add --transport http callbacks ${base}/mcp/${escaped(header)}
 npx @modelcontextprotocol/inspector --server-url ${base}/mcp/ --transport http</pre>
 <h2>Try it</h2>
-<pre>npx mcp-callbacks call register_callback '{"task_id":"t1","client_id":"me","callback_url":"${base}/webhook/me"}'
-npx mcp-callbacks call start_task_with_callbacks '{"task_id":"t1","client_id":"me"}'</pre>
+<pre>npx mcp-callbacks call register_callback '{"task_id":"t1","client_id":"me","callback_url":"${base}/webhook/me"}' --server ${base}
+npx mcp-callbacks call start_task_with_callbacks '{"task_id":"t1","client_id":"me"}' --server ${base}</pre>
 <p>After about ten seconds the POST is in the <a href="/webhook/me">test inbox</a>.</p>
 <h2>More</h2>
 <ul>
