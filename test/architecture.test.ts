@@ -2,6 +2,7 @@ import { globSync, readFileSync } from "node:fs";
 import { dirname, join, normalize, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { parseAst } from "vitest/node";
 
 const src = fileURLToPath(new URL("../src", import.meta.url));
 
@@ -120,4 +121,55 @@ test("no file is over 250 lines", () => {
     (file) => readFileSync(join(src, file), "utf8").split("\n").length > 250,
   );
   expect(long).toEqual([]);
+});
+
+const FUNCTION_LINES_MAX = 40;
+
+interface Node {
+  readonly type: string;
+  readonly start: number;
+  readonly end: number;
+  readonly id?: { readonly name: string } | null;
+}
+
+/**
+ * The functions of a file with more lines of code than that. A function inside counts by itself, not for the one around it, so that a
+ * factory counts by what it does beside making functions.
+ */
+function longFunctionsIn(file: string): readonly string[] {
+  const text = readFileSync(join(src, file), "utf8");
+  const lineOf = lineFinder(text);
+  const long: string[] = [];
+  const codeLines = new Set(
+    text.split("\n").flatMap((line, index) => (/^\s*($|\/\/|\/\*|\*)/.test(line) ? [] : [index])),
+  );
+
+  /** Returns the lines of all functions within. */
+  function visit(node: unknown): ReadonlySet<number> {
+    if (typeof node !== "object" || node === null) return new Set();
+    const inner = new Set<number>();
+    for (const child of Object.values(node)) for (const line of visit(child)) inner.add(line);
+    if (!isFunction(node)) return inner;
+    const [first, last] = [lineOf(node.start), lineOf(node.end - 1)];
+    const lines = Array.from({ length: last - first + 1 }, (_, index) => first + index);
+    const own = lines.filter((line) => codeLines.has(line) && !inner.has(line));
+    if (own.length > FUNCTION_LINES_MAX)
+      long.push(`${file}:${first + 1} ${node.id?.name ?? "a function"} has ${own.length} lines`);
+    return last > first ? new Set(lines) : inner;
+  }
+  visit(parseAst(text, { lang: "ts" }));
+  return long;
+}
+
+function isFunction(node: object): node is Node {
+  return "type" in node && /^(FunctionDeclaration|FunctionExpression|ArrowFunctionExpression)$/.test(String(node.type));
+}
+
+function lineFinder(text: string): (offset: number) => number {
+  const starts = [0, ...[...text.matchAll(/\n/g)].map(({ index }) => index + 1)];
+  return (offset) => starts.findLastIndex((start) => start <= offset);
+}
+
+test(`no function has more than ${FUNCTION_LINES_MAX} lines of code`, () => {
+  expect(globSync("**/*.ts", { cwd: src }).flatMap(longFunctionsIn)).toEqual([]);
 });

@@ -1,6 +1,7 @@
 import { newNonce } from "../domain/ids.ts";
 import type { Task } from "../domain/task.ts";
 import type { CircuitBreaker } from "../delivery/circuit-breaker.ts";
+import type { Config } from "../config/load.ts";
 import type { Dispatcher } from "../delivery/dispatcher.ts";
 import { createCallbacks } from "../service/callbacks.ts";
 import { createCompletions } from "../service/completions.ts";
@@ -18,6 +19,7 @@ import type { Revocation } from "../service/revocation.ts";
 import { createSecrets } from "../service/secrets.ts";
 import { createSubscriptions } from "../service/subscriptions.ts";
 import { createTaskProgress } from "../service/task-progress.ts";
+import type { TaskProgress } from "../service/task-progress.ts";
 import { createTermination } from "../service/termination.ts";
 import { createTasks } from "../service/tasks.ts";
 import type { Tasks } from "../service/tasks.ts";
@@ -55,9 +57,7 @@ export function createServices(parts: ServicesParts) {
   const wakes = { wakeRunner: () => queues.tasks.wake(), wakeDispatcher };
   const base = { store, clock, emit };
 
-  const intervalMs = config.progressEventIntervalMs;
-  const progress = createTaskProgress({ ...base, feed, wakeDispatcher, intervalMs });
-  platform.lifecycle.add("progress", async () => progress.stop());
+  const progress = startProgress(parts, wakeDispatcher);
   const openReservation = () => dispatcher.openReservation();
   const tasks = createTasks({ ...base, catalog, targetPolicy, feed, progress, ...wakes, wakeWorkers, openReservation });
   const outside = { ...base, tasks, catalog, newNonce, leaseMs: config.workerLeaseMs, wake: wakeWorkers };
@@ -65,6 +65,7 @@ export function createServices(parts: ServicesParts) {
   const callbacks = createCallbacks({ ...base, targetPolicy, ...wakes });
   const verification = { ...base, endpointVerifier, newNonce, signingKeys };
   const termination = createTermination({ ...verification, ...events });
+  const subscribing = { ...base, ...subscriptionSettings(config), verification: createVerification(verification) };
   return {
     tasks,
     workerQueue,
@@ -74,23 +75,26 @@ export function createServices(parts: ServicesParts) {
     callbacks,
     deliveries: createDeliveries({ ...base, slowLane, ...wakes }),
     probes: createProbes({ ...base, callbacks, receiverTester, slowLane, newId, signingKeys, ...wakes }),
-    subscriptions: createSubscriptions({
-      ...base,
-      slowLane,
-      targetPolicy,
-      verification: createVerification(verification),
-      lifetime: events.lifetime,
-      ownMax: events.subscriptionsMax,
-      allowsLoopbackHttp: config.privateTargets !== "none",
-      retryPolicy: events.retryPolicy,
-      wakeDispatcher,
-    }),
+    subscriptions: createSubscriptions({ ...subscribing, slowLane, targetPolicy, wakeDispatcher }),
     events: createEvents({ store, feed, clock }),
     termination,
     revocation: createRevocation({ ...base, termination }),
     inbox: createInbox(base),
     health: createHealth({ store, slowOrigins: () => slowLane.slowOrigins.length }),
   };
+}
+
+function startProgress({ platform, store, feed }: ServicesParts, wakeDispatcher: () => void): TaskProgress {
+  const { config, clock, emit, lifecycle } = platform;
+  const intervalMs = config.progressEventIntervalMs;
+  const progress = createTaskProgress({ store, clock, emit, feed, wakeDispatcher, intervalMs });
+  lifecycle.add("progress", async () => progress.stop());
+  return progress;
+}
+
+function subscriptionSettings({ events, privateTargets }: Config) {
+  const { lifetime, subscriptionsMax: ownMax, retryPolicy } = events;
+  return { lifetime, ownMax, retryPolicy, allowsLoopbackHttp: privateTargets !== "none" };
 }
 
 /** With tokens, a principal whose token was removed has lost access. Without tokens nothing is known of principals. */

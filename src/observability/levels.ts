@@ -1,63 +1,60 @@
 import type { TelemetryEvent } from "../service/ports/telemetry.ts";
 
-export function levelOf(event: TelemetryEvent): "debug" | "info" | "warn" | "error" {
-  switch (event.kind) {
-    case "internal.failed":
-      return "error";
-    case "delivery.sending":
-      return event.event === "task_progress" ? "debug" : "info";
-    case "delivery.attempted":
-      return attemptedLevel(event);
-    case "request.refused":
-    case "delivery.expired":
-    case "callback.disabled":
-    case "task.retrying":
-    case "origin.slowed":
-    case "task.lease_lost":
-    case "task.given_back":
-      return "warn";
-    case "secrets.sealed":
-      return event.unreadable > 0 ? "warn" : "info";
-    case "subscription.refused":
-    case "upstream.unavailable":
-    case "upstream.ended":
-      return "warn";
-    case "upstream.started":
-      return event.left.length > 0 ? "warn" : "info";
-    case "upstream.said":
-    case "callback.registered":
-    case "subscription.refreshed":
-    case "task.started":
-    case "task.progress":
-    case "tool.arguments_ignored":
-      return "debug";
-    case "task.said":
-      return event.level;
-    case "callback.tested":
-      return event.error === null ? "info" : "warn";
-    case "callback.enabled":
-    case "callback.removed":
-    case "deliveries.redelivered":
-    case "task.running":
-    case "task.finished":
-    case "event.settled":
-    case "origin.recovered":
-    case "inbox.received":
-    case "work.reclaimed":
-    case "http.request":
-    case "history.pruned":
-    case "callback.secret_rotated":
-    case "subscription.created":
-    case "subscription.ended":
-      return "info";
-  }
+type Level = "debug" | "info" | "warn" | "error";
+type Of<Kind extends TelemetryEvent["kind"]> = Extract<TelemetryEvent, { kind: Kind }>;
+
+/** The level of each kind of event, or how it follows from the event. */
+const LEVELS: { readonly [Kind in TelemetryEvent["kind"]]: Level | ((event: Of<Kind>) => Level) } = {
+  "internal.failed": "error",
+
+  "callback.disabled": "warn",
+  "delivery.expired": "warn",
+  "origin.slowed": "warn",
+  "request.refused": "warn",
+  "subscription.refused": "warn",
+  "task.given_back": "warn",
+  "task.lease_lost": "warn",
+  "task.retrying": "warn",
+  "upstream.ended": "warn",
+  "upstream.unavailable": "warn",
+
+  "callback.tested": ({ error }) => (error === null ? "info" : "warn"),
+  "delivery.attempted": attemptedLevel,
+  "delivery.sending": ({ event }) => (event === "task_progress" ? "debug" : "info"),
+  "secrets.sealed": ({ unreadable }) => (unreadable > 0 ? "warn" : "info"),
+  "task.said": ({ level }) => level,
+  "upstream.started": ({ left }) => (left.length > 0 ? "warn" : "info"),
+
+  "callback.enabled": "info",
+  "callback.removed": "info",
+  "callback.secret_rotated": "info",
+  "deliveries.redelivered": "info",
+  "event.settled": "info",
+  "history.pruned": "info",
+  "http.request": "info",
+  "inbox.received": "info",
+  "origin.recovered": "info",
+  "subscription.created": "info",
+  "subscription.ended": "info",
+  "task.finished": "info",
+  "task.running": "info",
+  "work.reclaimed": "info",
+
+  "callback.registered": "debug",
+  "subscription.refreshed": "debug",
+  "task.progress": "debug",
+  "task.started": "debug",
+  "tool.arguments_ignored": "debug",
+  "upstream.said": "debug",
+};
+
+export function levelOf(event: TelemetryEvent): Level {
+  const level = LEVELS[event.kind] as Level | ((event: TelemetryEvent) => Level);
+  return typeof level === "string" ? level : level(event);
 }
 
 /** Progress comes every few seconds, and most of it is overtaken sooner or later. */
-function attemptedLevel({
-  event,
-  next,
-}: Extract<TelemetryEvent, { kind: "delivery.attempted" }>): "debug" | "info" | "warn" {
+function attemptedLevel({ event, next }: Of<"delivery.attempted">): Level {
   if (event === "task_progress" && (next === "delivered" || next === "withdrawn")) return "debug";
   return next === "delivered" ? "info" : "warn";
 }

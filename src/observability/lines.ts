@@ -4,84 +4,64 @@ import { upstreamLines } from "./upstream-lines.ts";
 
 type Of<Kind extends TelemetryEvent["kind"]> = Extract<TelemetryEvent, { kind: Kind }>;
 
-/** The lines of the `pretty` format (contract.md, "Log lines of the demo flow"). */
+/** The lines of each kind of event in the `pretty` format (contract.md, "Log lines of the demo flow"). */
+const LINES: { readonly [Kind in TelemetryEvent["kind"]]: (event: Of<Kind>) => readonly string[] } = {
+  "task.started": (event) => [`▶️ Task ${event.taskId} started by ${event.clientId}`],
+  "callback.registered": (event) => [`📝 Callback registered by ${event.clientId} for task ${event.taskId}`],
+  "callback.enabled": (event) => [enabledLine(event)],
+  "callback.disabled": (event) => [disabledLine(event)],
+  "callback.removed": (event) => [
+    `🗑️ Callback of ${event.clientId} removed, ${event.cancelledCount} deliveries cancelled`,
+  ],
+  "callback.tested": (event) => [testedLine(event)],
+  "deliveries.redelivered": (event) => [`🔁 Sending ${event.count} deliveries again, as asked`],
+  "task.running": (event) => [`🔨 Processing callback task ${event.taskId}...`],
+  "task.retrying": (event) => [
+    `⚠️ Run ${event.runCount} of task ${event.taskId} failed: ${shortened(event.error)}, next run in ${Math.round(event.waitMs / 1000)} s`,
+  ],
+  "task.said": (event) => [`💬 ${event.taskId}: ${shortened(event.message)}`],
+  "task.finished": finishedLines,
+  "task.progress": (event) => [`📈 Task ${event.taskId} is at ${event.done} of ${event.total ?? "?"}`],
+  "task.lease_lost": (event) => [
+    `⌛ Worker ${event.worker} was not heard of again: task ${event.taskId} goes to another`,
+  ],
+  "task.given_back": (event) => [givenBackLine(event)],
+  "delivery.sending": (event) => [`📤 Sending callback to ${event.clientId} at ${event.url}`],
+  "delivery.attempted": (event) => [attemptedLine(event)],
+  "delivery.expired": (event) => [
+    `❌ Gave up on callback to ${event.clientId} after ${event.attempts} attempts: not_after`,
+  ],
+  "event.settled": (event) => [`📞 All callbacks sent for ${event.taskId}`],
+  "origin.slowed": (event) => [
+    `🐌 ${event.origin} keeps failing: its callbacks wait while one probe at a time looks whether it is back`,
+  ],
+  "origin.recovered": (event) => [`🩹 ${event.origin} answers again: its callbacks are sent as usual`],
+  "inbox.received": (event) => [
+    `🎯 Webhook received for ${event.clientId}: ${shortened(event.type)} - ${shortened(event.taskId ?? "no task")}`,
+  ],
+  "tool.arguments_ignored": (event) => [`🙈 ${event.tool}: ignored ${event.names.join(", ")}, which its client adds`],
+  "work.reclaimed": (event) => [
+    `♻️ Taking up again what the last run left: ${event.tasks} tasks, ${event.deliveries} deliveries`,
+  ],
+  "http.request": (event) => [`${event.remoteAddress} - "${event.method} ${event.path}" ${event.status}`],
+  "request.refused": (event) => [refusedLine(event)],
+  "history.pruned": (event) => [prunedLine(event)],
+  "secrets.sealed": (event) => [sealedLine(event)],
+  "callback.secret_rotated": (event) => [rotatedLine(event)],
+  "subscription.created": (event) => [subscriptionLine(event)],
+  "subscription.refreshed": (event) => [subscriptionLine(event)],
+  "subscription.ended": (event) => [subscriptionLine(event)],
+  "subscription.refused": (event) => [subscriptionLine(event)],
+  "upstream.started": upstreamLines,
+  "upstream.unavailable": upstreamLines,
+  "upstream.ended": upstreamLines,
+  "upstream.said": upstreamLines,
+  "internal.failed": (event) => `💥 Internal failure in ${event.where}: ${describe(event.error)}`.split("\n"),
+};
+
 export function linesOf(event: TelemetryEvent): readonly string[] {
-  switch (event.kind) {
-    case "task.started":
-      return [`▶️ Task ${event.taskId} started by ${event.clientId}`];
-    case "callback.registered":
-      return [`📝 Callback registered by ${event.clientId} for task ${event.taskId}`];
-    case "callback.enabled":
-      return [enabledLine(event)];
-    case "callback.disabled":
-      return [disabledLine(event)];
-    case "callback.removed":
-      return [`🗑️ Callback of ${event.clientId} removed, ${event.cancelledCount} deliveries cancelled`];
-    case "callback.tested":
-      return [testedLine(event)];
-    case "deliveries.redelivered":
-      return [`🔁 Sending ${event.count} deliveries again, as asked`];
-    case "task.running":
-      return [`🔨 Processing callback task ${event.taskId}...`];
-    case "task.retrying":
-      return [
-        `⚠️ Run ${event.runCount} of task ${event.taskId} failed: ${shortened(event.error)}, next run in ${Math.round(event.waitMs / 1000)} s`,
-      ];
-    case "task.said":
-      return [`💬 ${event.taskId}: ${shortened(event.message)}`];
-    case "task.finished":
-      return finishedLines(event);
-    case "task.progress":
-      return [`📈 Task ${event.taskId} is at ${event.done} of ${event.total ?? "?"}`];
-    case "task.lease_lost":
-      return [`⌛ Worker ${event.worker} was not heard of again: task ${event.taskId} goes to another`];
-    case "task.given_back":
-      return [givenBackLine(event)];
-    case "delivery.sending":
-      return [`📤 Sending callback to ${event.clientId} at ${event.url}`];
-    case "delivery.attempted":
-      return [attemptedLine(event)];
-    case "delivery.expired":
-      return [`❌ Gave up on callback to ${event.clientId} after ${event.attempts} attempts: not_after`];
-    case "event.settled":
-      return [`📞 All callbacks sent for ${event.taskId}`];
-    case "origin.slowed":
-      return [
-        `🐌 ${event.origin} keeps failing: its callbacks wait while one probe at a time looks whether it is back`,
-      ];
-    case "origin.recovered":
-      return [`🩹 ${event.origin} answers again: its callbacks are sent as usual`];
-    case "inbox.received":
-      return [
-        `🎯 Webhook received for ${event.clientId}: ${shortened(event.type)} - ${shortened(event.taskId ?? "no task")}`,
-      ];
-    case "tool.arguments_ignored":
-      return [`🙈 ${event.tool}: ignored ${event.names.join(", ")}, which its client adds`];
-    case "work.reclaimed":
-      return [`♻️ Taking up again what the last run left: ${event.tasks} tasks, ${event.deliveries} deliveries`];
-    case "http.request":
-      return [`${event.remoteAddress} - "${event.method} ${event.path}" ${event.status}`];
-    case "request.refused":
-      return [refusedLine(event)];
-    case "history.pruned":
-      return [prunedLine(event)];
-    case "secrets.sealed":
-      return [sealedLine(event)];
-    case "callback.secret_rotated":
-      return [rotatedLine(event)];
-    case "subscription.created":
-    case "subscription.refreshed":
-    case "subscription.ended":
-    case "subscription.refused":
-      return [subscriptionLine(event)];
-    case "upstream.started":
-    case "upstream.unavailable":
-    case "upstream.ended":
-    case "upstream.said":
-      return upstreamLines(event);
-    case "internal.failed":
-      return `💥 Internal failure in ${event.where}: ${describe(event.error)}`.split("\n");
-  }
+  const lines = LINES[event.kind] as (event: TelemetryEvent) => readonly string[];
+  return lines(event);
 }
 
 function finishedLines({ taskId, status, deliveryCount }: Of<"task.finished">): readonly string[] {

@@ -63,7 +63,8 @@ export type TelemetryEvent =
   | ({ readonly kind: "delivery.expired"; readonly attempts: number } & DeliveryIdentity)
   | { readonly kind: "event.settled"; readonly eventId: string; readonly taskId: string }
   /** The origin keeps failing and gets one probe at a time from now on; or it has answered one, and all is in order again. */
-  | { readonly kind: "origin.slowed" | "origin.recovered"; readonly origin: string }
+  | { readonly kind: "origin.slowed"; readonly origin: string }
+  | { readonly kind: "origin.recovered"; readonly origin: string }
   | {
       readonly kind: "inbox.received";
       readonly clientId: string;

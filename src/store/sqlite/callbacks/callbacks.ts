@@ -141,6 +141,24 @@ function prepare(db: SqliteConnection["db"]) {
         ),
       )
       .prepare(),
+    ...prepareWrites(db),
+    owed: db
+      .select({ id: deliveries.id })
+      .from(deliveries)
+      .where(and(equals(deliveries.callbackId, "callbackId"), equals(deliveries.eventId, "eventId")))
+      .prepare(),
+    endOf: db
+      .select({ eventId: events.id, type: sql<EndType>`${events.type}` })
+      .from(tasks)
+      .innerJoin(events, eq(events.task, tasks.id))
+      .where(and(eventIsEnd, equals(tasks.principal, "principal"), equals(tasks.taskId, "taskId")))
+      .limit(limitTo(1))
+      .prepare(),
+  };
+}
+
+function prepareWrites(db: SqliteConnection["db"]) {
+  return {
     insert: db
       .insert(callbacks)
       .values({
@@ -173,18 +191,6 @@ function prepare(db: SqliteConnection["db"]) {
       })
       .where(equals(callbacks.id, "id"))
       .returning()
-      .prepare(),
-    owed: db
-      .select({ id: deliveries.id })
-      .from(deliveries)
-      .where(and(equals(deliveries.callbackId, "callbackId"), equals(deliveries.eventId, "eventId")))
-      .prepare(),
-    endOf: db
-      .select({ eventId: events.id, type: sql<EndType>`${events.type}` })
-      .from(tasks)
-      .innerJoin(events, eq(events.task, tasks.id))
-      .where(and(eventIsEnd, equals(tasks.principal, "principal"), equals(tasks.taskId, "taskId")))
-      .limit(limitTo(1))
       .prepare(),
   };
 }

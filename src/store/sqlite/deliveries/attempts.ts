@@ -62,9 +62,6 @@ function columnsOf(step: RecordedStep) {
 
 function prepare(db: SqliteConnection["db"]) {
   const isDelivery = equals(deliveries.id, "deliveryId");
-  const claimHolds = and(isDelivery, sql`${deliveries.status} = 'sending'`, equals(deliveries.claim, "claim"));
-  const { eventId, callbackId, attemptCount, sendAgain } = deliveries;
-  const taken = { eventId, callbackId, attemptCount, sendAgain, isInOrder: callbackIsInOrder };
   return {
     count: db
       .update(deliveries)
@@ -85,6 +82,17 @@ function prepare(db: SqliteConnection["db"]) {
         responseExcerpt: bound("responseExcerpt"),
       })
       .prepare(),
+    ...prepareSteps(db),
+  };
+}
+
+/** What an attempt makes of its delivery, if the claim holds. */
+function prepareSteps(db: SqliteConnection["db"]) {
+  const isDelivery = equals(deliveries.id, "deliveryId");
+  const claimHolds = and(isDelivery, sql`${deliveries.status} = 'sending'`, equals(deliveries.claim, "claim"));
+  const { eventId, callbackId, attemptCount, sendAgain } = deliveries;
+  const taken = { eventId, callbackId, attemptCount, sendAgain, isInOrder: callbackIsInOrder };
+  return {
     take: db
       .update(deliveries)
       .set({

@@ -177,12 +177,16 @@ function prepareStatements(db: SqliteConnection["db"]) {
       .prepare(),
     load: loading(db).where(isChosen).prepare(),
     loadDueOf: loading(db).where(isDueOfOrigin).orderBy(earliestFirst).limit(limitTo("limit")).prepare(),
-    event: db
-      .select({ id: events.id, type: events.type, occurredAt: events.occurredAt, data: events.data })
-      .from(events)
-      .where(equals(events.id, "eventId"))
-      .prepare(),
+    event: prepareEvent(db),
   };
+}
+
+function prepareEvent(db: SqliteConnection["db"]) {
+  return db
+    .select({ id: events.id, type: events.type, occurredAt: events.occurredAt, data: events.data })
+    .from(events)
+    .where(equals(events.id, "eventId"))
+    .prepare();
 }
 
 /** What is read of a delivery for its sending. */

@@ -98,17 +98,7 @@ export function lostEventsOf(principal: string): `lost_events:${string}` {
 }
 
 function prepare(db: Db) {
-  const ofTask = db
-    .select({ id: tasks.id })
-    .from(tasks)
-    .where(and(equals(tasks.principal, "principal"), equals(tasks.taskId, "taskId")));
-  const matches = and(
-    eventIsEnd,
-    equals(events.principal, "principal"),
-    gt(events.seq, bound("afterSeq")),
-    sql`${events.type} in (select value from json_each(${bound("types")}))`,
-    sql`(${bound("taskId")} is null or ${inArray(events.task, ofTask)})`,
-  );
+  const matches = matching(db);
   return {
     after: db
       .select({
@@ -141,4 +131,19 @@ function prepare(db: Db) {
       .prepare(),
     lost: db.select({ value: counters.value }).from(counters).where(equals(counters.name, "name")).prepare(),
   };
+}
+
+/** Whether an event is one that the reader asks for. */
+function matching(db: Db) {
+  const ofTask = db
+    .select({ id: tasks.id })
+    .from(tasks)
+    .where(and(equals(tasks.principal, "principal"), equals(tasks.taskId, "taskId")));
+  return and(
+    eventIsEnd,
+    equals(events.principal, "principal"),
+    gt(events.seq, bound("afterSeq")),
+    sql`${events.type} in (select value from json_each(${bound("types")}))`,
+    sql`(${bound("taskId")} is null or ${inArray(events.task, ofTask)})`,
+  );
 }

@@ -110,11 +110,6 @@ function prepareHistory(db: SqliteConnection["db"]) {
     select max("attempts"."started_at" + "attempts"."duration_ms")
     from "deliveries" inner join "attempts" on "attempts"."delivery_id" = "deliveries"."id"
     where "deliveries"."callback_id" = "callbacks"."id" and "attempts"."error" is null)`) as SQL<number | null>;
-  const isListed = and(
-    sql`${deliveries.callbackId} in (select value from json_each(${bound("ids")}))`,
-    deliveryMatches,
-  );
-  const isAmongNewest = sql`${attempts.number} > ${deliveries.attemptCount} - ${sql.raw(String(ATTEMPTS_LISTED_MAX))}`;
   return {
     callbacks: db
       .select({
@@ -131,6 +126,18 @@ function prepareHistory(db: SqliteConnection["db"]) {
       .orderBy(asc(callbacks.registeredAt), asc(callbacks.id))
       .limit(limitTo("limit"))
       .prepare(),
+    ...prepareListed(db),
+  };
+}
+
+/** The deliveries of listed callbacks, and their newest attempts. */
+function prepareListed(db: SqliteConnection["db"]) {
+  const isListed = and(
+    sql`${deliveries.callbackId} in (select value from json_each(${bound("ids")}))`,
+    deliveryMatches,
+  );
+  const isAmongNewest = sql`${attempts.number} > ${deliveries.attemptCount} - ${sql.raw(String(ATTEMPTS_LISTED_MAX))}`;
+  return {
     deliveries: db
       .select({
         id: deliveries.id,

@@ -65,6 +65,13 @@ function prepare(db: SqliteConnection["db"]) {
       .orderBy(asc(callbacks.registeredAt), asc(callbacks.id))
       .limit(limitTo("limit"))
       .prepare(),
+    ...prepareDeliveries(db),
+  };
+}
+
+/** Of one subscription. */
+function prepareDeliveries(db: SqliteConnection["db"]) {
+  return {
     // Ids of events sort by time, so the index that names a delivery also finds the newest.
     deliveries: db
       .select({

@@ -18,9 +18,11 @@ export function isLive({ status, notAfter }: Pick<Row, "status" | "notAfter">, n
 export const isInTime = sql`(${callbacks.notAfter} is null or ${callbacks.notAfter} > ${bound("now")})`;
 
 export function prepareSubscriptions(db: SqliteConnection["db"]) {
-  const isCallback = equals(callbacks.id, "callbackId");
+  return { ...prepareLooking(db), ...prepareCreating(db), ...prepareChanging(db), ...prepareDeliveries(db) };
+}
+
+function prepareCreating(db: SqliteConnection["db"]) {
   return {
-    ...prepareLooking(db),
     insert: db
       .insert(callbacks)
       .values({
@@ -53,9 +55,15 @@ export function prepareSubscriptions(db: SqliteConnection["db"]) {
         lastDeliveryAt: null,
         ...IN_ORDER,
       })
-      .where(isCallback)
+      .where(equals(callbacks.id, "callbackId"))
       .returning()
       .prepare(),
+  };
+}
+
+function prepareChanging(db: SqliteConnection["db"]) {
+  const isCallback = equals(callbacks.id, "callbackId");
+  return {
     extend: db
       .update(callbacks)
       .set({ notAfter: sql`${bound("expiresAt")}` })
@@ -71,6 +79,20 @@ export function prepareSubscriptions(db: SqliteConnection["db"]) {
       .set({ status: "removed", ...IN_ORDER })
       .where(isCallback)
       .prepare(),
+    recordVerified: db
+      .insert(verifiedUrls)
+      .values({ principal: bound("principal"), url: bound("url"), until: bound("until") })
+      .onConflictDoUpdate({
+        target: [verifiedUrls.principal, verifiedUrls.url],
+        set: { until: sql`excluded."until"` },
+      })
+      .prepare(),
+  };
+}
+
+/** Of one subscription. */
+function prepareDeliveries(db: SqliteConnection["db"]) {
+  return {
     owed: db
       .select({ id: deliveries.id })
       .from(deliveries)
@@ -99,14 +121,6 @@ export function prepareSubscriptions(db: SqliteConnection["db"]) {
       )
       .orderBy(desc(deliveries.nextAttemptAt))
       .limit(limitTo("limit"))
-      .prepare(),
-    recordVerified: db
-      .insert(verifiedUrls)
-      .values({ principal: bound("principal"), url: bound("url"), until: bound("until") })
-      .onConflictDoUpdate({
-        target: [verifiedUrls.principal, verifiedUrls.url],
-        set: { until: sql`excluded."until"` },
-      })
       .prepare(),
   };
 }
