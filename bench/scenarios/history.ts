@@ -31,7 +31,7 @@ export const history: Scenario = {
         unit: "/s",
         samples: samples.much,
         against: { what: `at ${LITTLE[size].toLocaleString("en")}`, samples: samples.little },
-        target: { atLeast: 0.9 },
+        target: { atLeast: 0.95 },
       },
     ];
   },

@@ -31,7 +31,7 @@ export const memory: Scenario = {
       waiting.push(having - without);
     }
     const rows: Row[] = [
-      { what: "100,000 waiting retries, over an idle server", unit: "MB", samples: waiting, target: { atMost: 50 } },
+      { what: "100,000 waiting retries, over an idle server", unit: "MB", samples: waiting, target: { atMost: 20 } },
       { what: "idle server", unit: "MB", samples: idle },
     ];
     if (size === "full") rows.push(await afterAttempts(scope, program));

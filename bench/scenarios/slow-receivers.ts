@@ -106,7 +106,7 @@ function rowsOf(slow: Times, hanging: Times, perOrigin: number): Row[] {
       unit: "ms",
       samples: hanging.with,
       against: { what: "without it", samples: hanging.without },
-      target: { atMost: 1.1 },
+      target: { atMost: 1.05 },
     },
   ];
 }
