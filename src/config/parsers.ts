@@ -88,6 +88,16 @@ export function list(given: string): string[] {
     .filter((entry) => entry !== "");
 }
 
+/** Host names or origins, each by itself: there is no wildcard. */
+export function hostNames(given: string): string[] {
+  const names = list(given);
+  const wrong = names.find((name) => /[*\s]/.test(name));
+  if (wrong === undefined) return names;
+  throw new SettingProblem(
+    `must name each host by itself, e.g. app.example.com: ${JSON.stringify(wrong)} accepts nothing`,
+  );
+}
+
 export function parseBaseUrl(given: string): string {
   if (/^https?:\/\/[^?#]+$/i.test(given) && URL.canParse(given)) return given;
   throw new SettingProblem("must be an http(s) URL without query or fragment, e.g. https://callbacks.example.com");

@@ -1,6 +1,7 @@
 /** Every setting, in one table: its environment variable, group, meaning, parser and default. No zod: loading it would be a sixth of a start. */
 import {
   days,
+  hostNames,
   list,
   nonBlank,
   oneOf,
@@ -31,8 +32,8 @@ export const SETTINGS = {
   PUBLIC_URL: optional("Listening", "URL by which clients reach the server.", parseBaseUrl, {
     shown: "http://localhost:<port>",
   }),
-  ALLOWED_HOSTS: setting("Listening", "Host names, separated by commas, that the Host header may have.", list, []),
-  ALLOWED_ORIGINS: setting("Listening", "Host names or origins whose web pages may use the server.", list, []),
+  ALLOWED_HOSTS: setting("Listening", "Host names, separated by commas, that the Host header may have.", hostNames, []),
+  ALLOWED_ORIGINS: setting("Listening", "Host names or origins whose web pages may use the server.", hostNames, []),
   SERVER_NAME: setting(
     "Listening",
     "The server's name in /health.",

@@ -255,3 +255,12 @@ test("all problems are told at once, and no token is repeated", async () => {
   await expect(problems()).rejects.toThrow(/PORT[^]*AUTH_TOKENS[^]*ALLOW_ANONYMOUS[^]*LOG_LEVEL/);
   await expect(problems()).rejects.not.toThrow(/secret-without-name/);
 });
+
+test.each(["ALLOWED_HOSTS", "ALLOWED_ORIGINS"])(
+  "%s has no wildcard: one would accept nothing in silence",
+  async (name) => {
+    for (const value of ["*", "*.example.com", "a.example.com,*", "a.example.com b.example.com"])
+      await expect(read({ [name]: value })).rejects.toThrow(`${name} must name each host by itself`);
+    await expect(read({ [name]: "https://a.example.com:8443, b.example.com" })).resolves.toBeDefined();
+  },
+);
