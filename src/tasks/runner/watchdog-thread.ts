@@ -6,8 +6,8 @@ import { workerData } from "node:worker_threads";
 import { BEATS, RUNNING } from "./watchdog.ts";
 import type { WatchedState } from "./watchdog.ts";
 
-/** How long the main thread has to say where it is; in native code it never does. */
-const STACK_WAIT_MS = 1000;
+/** How long the main thread has to say where it is: long enough for a busy machine. In native code it never does. */
+const STACK_WAIT_MS = 10_000;
 const FRAMES_MAX = 10;
 const STDERR = 2;
 
