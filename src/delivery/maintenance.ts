@@ -104,7 +104,7 @@ export class Maintenance {
     return callbacks;
   }
 
-  /** Behind what the janitor does: receivers that have failed for so long may be slow to fail again. */
+  /** Beside the pass, which does not wait for it: receivers that have failed for so long may be slow to fail again. */
   #tellOf(givenUp: readonly EndedSubscription[]): void {
     const { emit, termination } = this.#needs;
     for (const { id } of givenUp) emit({ kind: "subscription.ended", subscriptionId: id, why: "given up" });

@@ -47,7 +47,7 @@ export function createEndpointVerifier(needs: EndpointVerifierNeeds): ClosableEn
       await sender.send({ ...post, url: new URL(post.url) }, closing.signal);
     },
     async close() {
-      closing.abort(new Error("The challenger is closed"));
+      closing.abort(new Error("The endpoint verifier is closed"));
       await sender.close();
     },
   };

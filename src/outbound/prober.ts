@@ -88,7 +88,7 @@ export function createReceiverTester(needs: ReceiverTesterNeeds): ClosableReceiv
     post: (request) => whileThereIsRoom(() => post(request)),
     diagnose: (request, badSignature) => whileThereIsRoom(() => diagnose(request, badSignature)),
     async close() {
-      closing.abort(new Error("The prober is closed"));
+      closing.abort(new Error("The receiver tester is closed"));
       await sender.close();
     },
   };

@@ -256,7 +256,7 @@ test("it is not told where the settings say so, and ends all the same", async ()
   expect(receiver.connections).toBe(0);
 });
 
-test("the janitor does not wait for receivers that do not answer, and neither does its stop", async () => {
+test("maintenance does not wait for receivers that do not answer, and neither does its stop", async () => {
   const { clock, store, maintenance, announced, pass } = await setUp();
   const { url } = await listenRaw(() => undefined);
   const urls = Array.from({ length: 20 }, (_, index) => `${url}/${index}`);

@@ -1,4 +1,4 @@
-/** What looking after callbacks that exist needs from outside: withdrawing, redelivering, testing, diagnosing. Part of ports.ts. */
+/** What looking after callbacks that exist needs from outside: withdrawing, redelivering, testing, diagnosing. Part of store.ts. */
 import type { AttemptError, Outcome } from "../../domain/attempt.ts";
 import type { DisabledReason } from "../../domain/callback-health.ts";
 import type { Callback } from "../../domain/callback.ts";

@@ -1,4 +1,4 @@
-/** What the outbox at work needs from the store. Part of ports.ts. */
+/** What the outbox at work needs from the store. Part of store.ts. */
 import type { Outcome } from "../../domain/attempt.ts";
 import type { BodyFormat } from "../../domain/payload.ts";
 import type { DisablePolicy } from "../../domain/callback-health.ts";

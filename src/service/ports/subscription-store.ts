@@ -1,4 +1,4 @@
-/** What MCP Events needs from outside: subscriptions in the store, the log of events, the challenge. Part of ports.ts. */
+/** What MCP Events needs from outside: subscriptions in the store, the log of events, the challenge. Part of store.ts. */
 import type { AttemptError } from "../../domain/attempt.ts";
 import type { Delivery } from "../../domain/delivery.ts";
 import type { EndEvent, EndType, EventName } from "../../domain/event.ts";

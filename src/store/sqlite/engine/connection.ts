@@ -129,7 +129,7 @@ function openDatabase(path: string, migrationsFolder: string, timeout: number): 
   const client = new Database(path, { timeout });
   try {
     client.pragma("journal_mode = WAL");
-    // The log goes to disk by log-sync.ts, beside our work; checkpoints still wait for the disk in here.
+    // The log goes to disk by wal-sync.ts, beside our work; checkpoints still wait for the disk in here.
     client.pragma("synchronous = NORMAL");
     // What is removed or replaced is overwritten: old results, and secrets that were in clear.
     client.pragma("secure_delete = ON");
