@@ -14,7 +14,7 @@ import { createOutbound } from "./outbound.ts";
 import { createServices, revokeRemovedTokens } from "./services.ts";
 import { openMigratedStore } from "./store.ts";
 import { loadTaskTypes } from "./task-types.ts";
-import { createDispatcher, createQueues, startWorkers } from "./workers.ts";
+import { createDispatcher, startWorkers } from "./workers.ts";
 
 export { readConfig } from "../config/load.ts";
 
@@ -64,18 +64,17 @@ export async function createApp(config: Config): Promise<App> {
 async function start(platform: Platform) {
   const { config, clock, emit, lifecycle } = platform;
 
-  const { store, createWorkSource } = await openMigratedStore(config);
+  const { store, queues } = await openMigratedStore(config, emit);
   lifecycle.add("store", () => store.close());
   await recoverOrphans(store, platform);
-  const queues = createQueues(createWorkSource, { clock, emit });
 
   const outbound = createOutbound(config);
   lifecycle.add("outbound", () => outbound.close());
 
   const taskTypes = await loadTaskTypes(platform, outbound.client);
 
-  const breaker = new CircuitBreaker();
-  const dispatcher = createDispatcher({ platform, store, outbound, queue: queues.delivery, breaker });
+  const breaker = new CircuitBreaker(() => queues.deliveries.wake());
+  const dispatcher = createDispatcher({ platform, store, outbound, queue: queues.deliveries, breaker });
   const feed = createEventFeed();
   const services = createServices({ platform, store, outbound, taskTypes, queues, feed, dispatcher, breaker });
   await revokeRemovedTokens(platform, services.revocation);

@@ -33,6 +33,12 @@ export type Change = "slowed" | "recovered" | null;
 export class CircuitBreaker implements SlowLane {
   /** Only origins that have failed within the window. */
   readonly #origins = new Map<string, Origin>();
+  readonly #recovered: () => void;
+
+  /** `recovered`: called when an answer that is no delivery's brings an origin back. */
+  constructor(recovered: () => void = () => {}) {
+    this.#recovered = recovered;
+  }
 
   get slowOrigins(): readonly string[] {
     return [...this.#origins].filter(([, { slow }]) => slow !== null).map(([origin]) => origin);
@@ -73,7 +79,9 @@ export class CircuitBreaker implements SlowLane {
   /** A failure proves nothing here: whoever asks may do so as often as they like, long before the next probe. */
   leave(origin: string, outcome: Pick<Outcome, "statusCode" | "error">): boolean {
     if (outcome.statusCode === null || speaksAgainstOrigin(outcome) || !this.isSlow(origin)) return false;
-    return this.#origins.delete(origin);
+    this.#origins.delete(origin);
+    this.#recovered();
+    return true;
   }
 
   #recordInOrder(origin: string, entry: Origin, failed: boolean, now: number): Change {

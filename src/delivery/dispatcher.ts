@@ -6,7 +6,8 @@ import { isExpired } from "../domain/not-after.ts";
 import type { RetryPolicy } from "../domain/retry.ts";
 import type { Emit } from "../service/ports/telemetry.ts";
 import type { ClaimedDelivery, SlotReservation, RecordedStep } from "../service/ports/delivery-store.ts";
-import type { Clock, Store, WorkSource } from "../service/ports/store.ts";
+import type { Clock, Store } from "../service/ports/store.ts";
+import type { WorkQueue } from "../service/ports/work-queue.ts";
 import { untilStored } from "../service/until-stored.ts";
 import type { CircuitBreaker } from "./circuit-breaker.ts";
 import { createSlotReservation } from "./slot-reservation.ts";
@@ -29,7 +30,7 @@ export interface DispatcherNeeds extends PostNeeds {
     "expireDeliveries" | "claimDueDeliveries" | "resumeClaim" | "recordAttempt" | "releaseClaim" | "nextDeliveryTimes"
   >;
   readonly sender: Pick<Sender, "send">;
-  readonly workSource: WorkSource;
+  readonly workSource: WorkQueue;
   readonly clock: Clock;
   /** In [0, 1). */
   readonly random: () => number;
@@ -73,13 +74,12 @@ export class Dispatcher {
 
   /** For the end of a task: what it owes goes out at once where nobody waits for the same place. */
   openReservation(): SlotReservation {
-    const { clock, workSource } = this.#needs;
+    const { clock } = this.#needs;
     return createSlotReservation({
       enter: (origin) => this.#enterAtOnce(origin),
       leave: (place) => this.#room.leave(place),
       prepare: (claimed) => this.#ready.prepare(claimed, clock.now()),
       begin: (delivery, place) => this.#beginAtOnce(delivery, place),
-      wake: () => workSource.wake(),
     });
   }
 
@@ -160,7 +160,6 @@ export class Dispatcher {
       const due = clock.now() + OWN_FAILURE_WAIT_MS;
       const needs = { clock, emit, where: "release", signal: this.#stopping.signal };
       await untilStored(() => store.releaseClaim(delivery, due), needs);
-      this.#needs.workSource.wake();
     }
   }
 
@@ -170,7 +169,7 @@ export class Dispatcher {
     const slot = claimed ?? (await this.#enterAgain(delivery.origin));
     if (slot === null) return this.#giveBack(delivery);
     try {
-      if (claimed === null && !(await store.resumeClaim(delivery))) return this.#leaveToOthers();
+      if (claimed === null && !(await store.resumeClaim(delivery))) return null;
       // Its time was over while it waited for room or for the claim's commit: given back, it is ended by the next pass.
       if (isExpired(delivery.notAfter, clock.now())) return await this.#giveBack(delivery);
       return await this.#attempt(delivery, delivery.attemptCount + tryNumber, slot);
@@ -185,16 +184,9 @@ export class Dispatcher {
     return this.#room.enterAgain(origin, this.#needs.clock.now());
   }
 
-  /** The claim was withdrawn over its wait, by whom the end of that was none of their business: if the delivery is due, it is claimed anew. */
-  #leaveToOthers(): null {
-    this.#needs.workSource.wake();
-    return null;
-  }
-
   async #giveBack(delivery: ClaimedDelivery): Promise<null> {
-    const { store, clock, workSource } = this.#needs;
+    const { store, clock } = this.#needs;
     await store.releaseClaim(delivery, clock.now());
-    workSource.wake();
     return null;
   }
 
@@ -233,9 +225,6 @@ export class Dispatcher {
     emitAttempt(emit, identity, { callbackId: callback.id, number, durationMs, outcome, next, recorded });
     const keepsClaim = recorded.claimHeld && recorded.isHeld !== true && recorded.isDueAgain !== true;
     if (keepsClaim && step.status === "pending" && step.keepClaim) return step.nextAttemptAt - endedAt;
-    const isQuiet = step.status !== "pending" && recorded.isDueAgain !== true && recorded.callbackChange === undefined;
-    // Something may have become due, now or later.
-    if (!isQuiet) this.#needs.workSource.wake();
     return null;
   }
 

@@ -7,11 +7,10 @@ export interface SlotReservationNeeds {
   readonly leave: (place: Slot) => void;
   readonly prepare: (claimed: readonly ClaimedDelivery[]) => void;
   readonly begin: (delivery: ClaimedDelivery, place: Slot) => void;
-  readonly wake: () => void;
 }
 
 /** Of one task's end: see the port. */
-export function createSlotReservation({ enter, leave, prepare, begin, wake }: SlotReservationNeeds): SlotReservation {
+export function createSlotReservation({ enter, leave, prepare, begin }: SlotReservationNeeds): SlotReservation {
   let places: Slot[] = [];
   let claimed: readonly ClaimedDelivery[] = [];
 
@@ -28,10 +27,9 @@ export function createSlotReservation({ enter, leave, prepare, begin, wake }: Sl
       if (place !== null) places.push(place);
       return place !== null;
     },
-    filled(those, waitingCount) {
+    filled(those) {
       claimed = those;
       prepare(those);
-      if (waitingCount > 0) wake();
     },
     close() {
       for (const delivery of claimed) {

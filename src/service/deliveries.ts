@@ -23,7 +23,6 @@ export interface DeliveriesNeeds {
   readonly slowLane: Pick<SlowLane, "stayOf">;
   readonly clock: Pick<Clock, "now">;
   readonly emit: Emit;
-  readonly wakeDispatcher: () => void;
 }
 
 export interface HistoryRequest {
@@ -63,26 +62,21 @@ export interface Redelivered {
 
 export type Deliveries = ReturnType<typeof createDeliveries>;
 
-export function createDeliveries({ store, slowLane, clock, emit, wakeDispatcher }: DeliveriesNeeds) {
+export function createDeliveries({ store, slowLane, clock, emit }: DeliveriesNeeds) {
   /** Step by step, each durable by itself: after a crash the same call finds what is left. */
   async function redeliverAll(principal: string, request: RedeliverRequest) {
     const deliveryIds: string[] = [];
     let passedOver = 0;
     let next = request.cursor === undefined ? null : positionOf(request.cursor);
-    try {
-      do {
-        const selection = selectionOf(request, next);
-        const result = await store.redeliver({ principal, selection, now: clock.now() });
-        if (result.kind === "not_found") throw nothingThere(request);
-        if (result.kind === "refused") throw notRedelivered(result.callbackId, result.why);
-        deliveryIds.push(...result.deliveryIds);
-        passedOver += result.passedOver;
-        next = result.next;
-      } while (next !== null && deliveryIds.length + passedOver < REDELIVER_MAX);
-    } finally {
-      // A step that fails takes back nothing of those before it.
-      if (deliveryIds.length > 0) wakeDispatcher();
-    }
+    do {
+      const selection = selectionOf(request, next);
+      const result = await store.redeliver({ principal, selection, now: clock.now() });
+      if (result.kind === "not_found") throw nothingThere(request);
+      if (result.kind === "refused") throw notRedelivered(result.callbackId, result.why);
+      deliveryIds.push(...result.deliveryIds);
+      passedOver += result.passedOver;
+      next = result.next;
+    } while (next !== null && deliveryIds.length + passedOver < REDELIVER_MAX);
     return { deliveryIds, passedOver, next };
   }
 

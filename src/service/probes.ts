@@ -23,7 +23,6 @@ export interface ProbesNeeds {
   readonly newId: NewId;
   readonly signingKeys: readonly SigningKey[];
   readonly emit: Emit;
-  readonly wakeDispatcher: () => void;
 }
 
 export interface TestEventSent extends ProbeResult {
@@ -51,7 +50,7 @@ export type Probes = ReturnType<typeof createProbes>;
 
 /** Tries of a receiver that no delivery knows of: made once, now, and stored nowhere. */
 export function createProbes(needs: ProbesNeeds) {
-  const { store, callbacks, receiverTester, slowLane, clock, newId, signingKeys, emit, wakeDispatcher } = needs;
+  const { store, callbacks, receiverTester, slowLane, clock, newId, signingKeys, emit } = needs;
 
   /** A disabled callback may be tried, or nobody would learn that its receiver is back. */
   async function findTestable(principal: string, callbackId: string): Promise<FoundCallback> {
@@ -84,9 +83,7 @@ export function createProbes(needs: ProbesNeeds) {
   /** An origin that answers is back, and what is due to it need not wait for its next probe. */
   function noteAnswer(url: string, answer: ProbeResult["outcome"]): void {
     const { origin } = new URL(url);
-    if (!slowLane.leave(origin, answer)) return;
-    emit({ kind: "origin.recovered", origin });
-    wakeDispatcher();
+    if (slowLane.leave(origin, answer)) emit({ kind: "origin.recovered", origin });
   }
 
   return {

@@ -13,7 +13,6 @@ export interface SecretsNeeds {
   readonly store: Pick<Store, "rotateSecret">;
   readonly clock: Pick<Clock, "now">;
   readonly emit: Emit;
-  readonly wakeDispatcher: () => void;
 }
 
 export interface RotateRequest {
@@ -32,7 +31,7 @@ export interface Rotated {
 
 export type Secrets = ReturnType<typeof createSecrets>;
 
-export function createSecrets({ store, clock, emit, wakeDispatcher }: SecretsNeeds) {
+export function createSecrets({ store, clock, emit }: SecretsNeeds) {
   return {
     /** Gives a callback a new signing secret. The same secret again is no second rotation and gets the same answer. */
     async rotate(principal: string, request: RotateRequest): Promise<Rotated> {
@@ -48,8 +47,6 @@ export function createSecrets({ store, clock, emit, wakeDispatcher }: SecretsNee
         const { taskId, clientId } = callback;
         emit({ kind: "callback.secret_rotated", callbackId, taskId, clientId, overlapEnd });
       }
-      // Deliveries that waited under the old secrets were given back.
-      wakeDispatcher();
       return { callback, overlapEnd };
     },
   };

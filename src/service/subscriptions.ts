@@ -46,7 +46,6 @@ export interface SubscriptionsNeeds {
   /** By which subscriptions' deliveries are sent again. */
   readonly retryPolicy: RetryPolicy;
   readonly emit: Emit;
-  readonly wakeDispatcher: () => void;
 }
 
 export interface SubscribeRequest {
@@ -87,7 +86,7 @@ export type Subscriptions = ReturnType<typeof createSubscriptions>;
 
 /** Webhook subscriptions of MCP Events (SEP-3415): create and refresh are one call, and everything is named by what it is about. */
 export function createSubscriptions(needs: SubscriptionsNeeds) {
-  const { store, slowLane, clock, verification, lifetime, ownMax, emit, wakeDispatcher } = needs;
+  const { store, slowLane, clock, verification, lifetime, ownMax, emit } = needs;
   const cursorsOf = cursorsOfStore(store);
 
   async function requireRoom(look: SubscriptionLook) {
@@ -127,7 +126,6 @@ export function createSubscriptions(needs: SubscriptionsNeeds) {
       const dueNow = isNew ? result.replayed : result.resumed;
       const told = { subscriptionId: look.id, name, taskId, expiresAt, dueNow };
       emit({ kind: isNew ? "subscription.created" : "subscription.refreshed", ...told });
-      if (dueNow > 0) wakeDispatcher();
       return {
         id: look.id,
         refreshBefore: expiresAt,

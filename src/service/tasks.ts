@@ -43,10 +43,6 @@ export interface TasksNeeds extends TaskEndNeeds {
   readonly catalog: TaskCatalog;
   readonly targetPolicy: TargetPolicy;
   readonly progress: Pick<TaskProgress, "record" | "listen">;
-  readonly wakeRunner: () => void;
-  /** After the start of a task that is done outside. */
-  readonly wakeWorkers: () => void;
-  readonly wakeDispatcher: () => void;
 }
 
 export interface TaskStart {
@@ -81,7 +77,6 @@ export type Tasks = ReturnType<typeof createTasks>;
 
 export function createTasks(needs: TasksNeeds) {
   const { store, clock, catalog, targetPolicy, emit, feed, progress } = needs;
-  const { wakeRunner, wakeWorkers, wakeDispatcher } = needs;
   const waits = createTaskWaits(feed);
   const end = createTaskEnd(needs);
 
@@ -131,13 +126,7 @@ export function createTasks(needs: TasksNeeds) {
       if (!result.isSame) throw anotherStart(result.task, request);
       const { kind, task } = result;
       if (completion !== undefined && !result.hasCompletion && !hasEnded(task)) throw noMoreCompletions(task);
-      if (kind === "started") {
-        emit({ kind: "task.started", taskId: task.taskId, taskType, clientId });
-        if (executor === "handler") wakeRunner();
-        else wakeWorkers();
-      }
-      // A task that had ended before may owe its event to those that are new.
-      if (kind === "existing" && callbacks.length > 0) wakeDispatcher();
+      if (kind === "started") emit({ kind: "task.started", taskId: task.taskId, taskType, clientId });
       return { ...result, expectedMs: type.expectedMs };
     },
 
@@ -183,9 +172,7 @@ export function createTasks(needs: TasksNeeds) {
      */
     async retry({ id, taskId, taskType, runCount }: Task, error: string, waitMs: number): Promise<void> {
       const isWaiting = await store.retryTask({ id, runCount, error, dueAt: clock.now() + waitMs });
-      if (!isWaiting) return;
-      emit({ kind: "task.retrying", taskId, taskType, runCount, error, waitMs });
-      wakeRunner();
+      if (isWaiting) emit({ kind: "task.retrying", taskId, taskType, runCount, error, waitMs });
     },
 
     /** A run that our own stop has interrupted: the task waits in the store for the next start. */

@@ -25,8 +25,6 @@ export interface WorkersNeeds {
   /** Takes in how far a task is that runs outside. */
   readonly report: (task: Task, progress: Progress) => void;
   readonly leaseMs: number;
-  /** After a lease has ended: others may wait for the task. */
-  readonly wake: () => void;
 }
 
 /** What a worker says of a task that it has. */
@@ -63,7 +61,7 @@ export type Workers = ReturnType<typeof createWorkers>;
 
 /** What those who work outside ask for. Each report may be repeated after a lost answer, and is answered the same. */
 export function createWorkers(needs: WorkersNeeds) {
-  const { queue, store, tasks, catalog, clock, emit, report, leaseMs, wake } = needs;
+  const { queue, store, tasks, catalog, clock, emit, report, leaseMs } = needs;
   const find = async (lease: Lease): Promise<Standing> => standingOf(await store.findLease(keyOf(lease)));
 
   /** Ends the task by the lease; what stands when that is over by now. */
@@ -79,7 +77,6 @@ export function createWorkers(needs: WorkersNeeds) {
     const isGivenBack = await store.releaseLease({ ...keyOf(lease), dueAt: now + waitMs, now });
     if (!isGivenBack) return notRunning(await find(lease));
     emit({ kind: "task.given_back", taskId, taskType, worker: lease.worker, runCount, waitMs });
-    wake();
     return find(lease);
   }
 

@@ -113,4 +113,12 @@ describe("an answer to what is no delivery", () => {
     expect(breaker.leave(ORIGIN, OK)).toBe(false);
     expect(breaker.record(ORIGIN, DOWN, T0)).toBe("slowed");
   });
+
+  test("calls `recovered` once when it brings the origin back, so that what is due is claimed", () => {
+    let recovered = 0;
+    const breaker = new CircuitBreaker(() => void recovered++);
+    for (let index = 0; index < 100; index++) breaker.record(ORIGIN, DOWN, T0);
+    for (const answer of [DOWN, OK, OK]) breaker.leave(ORIGIN, answer);
+    expect(recovered).toBe(1);
+  });
 });

@@ -157,7 +157,6 @@ test.each(TRICK_URLS)(
       clock: { now: () => T0 },
       targetPolicy: createAddressGuard({ allow: "none", resolve }),
       emit: () => undefined,
-      wakeDispatcher: () => undefined,
     });
     const request = { taskId: "t", clientId: "c", url };
     await expect(callbacks.register("local", request)).rejects.toMatchObject({ code: "invalid" });

@@ -429,9 +429,9 @@ export function describeStore(name: string, open: OpenStore): void {
           for (const clientId of ["a", "b", "c"]) await store.registerCallback(aRegistration({ clientId }));
           const reservation = aHandover(2);
           const ended = await end(reservation);
-          expect(ended).toMatchObject({ deliveryCount: 3 });
+          expect(ended).toMatchObject({ deliveryCount: 3, waitingCount: 1 });
           const origin = "http://receiver.example";
-          const filled = { claimed: [expect.anything(), expect.anything()], waitingCount: 1 };
+          const filled = { claimed: [expect.anything(), expect.anything()] };
           expect(reservation.told).toEqual(["restart", origin, origin, origin, filled]);
           const { claimed } = reservation.told.at(-1) as { claimed: readonly ClaimedDelivery[] };
           const [waiting, ...others] = await store.claimDueDeliveries(aClaim());
@@ -453,8 +453,8 @@ export function describeStore(name: string, open: OpenStore): void {
           await store.registerCallback(aRegistration({ clientId: "too-late", notAfter: T0 }));
           await store.registerCallback(aRegistration({ clientId: "other", events: ["task_failed"] }));
           const reservation = aHandover(9);
-          expect(await end(reservation, id)).toMatchObject({ deliveryCount: 1 });
-          expect(reservation.told).toEqual(["restart", { claimed: [], waitingCount: 1 }]);
+          expect(await end(reservation, id)).toMatchObject({ deliveryCount: 1, waitingCount: 1 });
+          expect(reservation.told).toEqual(["restart", { claimed: [] }]);
         });
 
         test("are nobody's twice: a second end takes nothing", async () => {

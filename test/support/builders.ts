@@ -88,7 +88,6 @@ export const PROGRESS_INTERVAL_MS = 5000;
 export function aTaskProgress(needs: Pick<TaskProgressNeeds, "store" | "clock" | "feed"> & Partial<TaskProgressNeeds>) {
   return createTaskProgress({
     emit: () => {},
-    wakeDispatcher: () => {},
     intervalMs: PROGRESS_INTERVAL_MS,
     ...needs,
   });
@@ -110,11 +109,8 @@ export function aClaim(changes: Partial<ClaimDeliveries> = {}): ClaimDeliveries 
   return { now: T0, limit: 100, perOrigin: 100, roomOf: new Map(), ...changes };
 }
 
-/** A handover with room for `places` (of any origin), and all that it was told. `wake` is called for what has no place. */
-export function aHandover(
-  places: number,
-  wake: () => void = () => {},
-): SlotReservation & { readonly told: readonly unknown[] } {
+/** A reservation with `places` slots (of any origin), and the calls that it got. */
+export function aHandover(places: number): SlotReservation & { readonly told: readonly unknown[] } {
   const told: unknown[] = [];
   let left = places;
   return {
@@ -127,9 +123,8 @@ export function aHandover(
       told.push(origin);
       return left-- > 0;
     },
-    filled(claimed, waitingCount) {
-      told.push({ claimed, waitingCount });
-      if (waitingCount > 0) wake();
+    filled(claimed) {
+      told.push({ claimed });
     },
     close: () => void told.push("close"),
   };

@@ -18,15 +18,6 @@ export interface Clock {
   sleep(ms: number, signal: AbortSignal): Promise<void>;
 }
 
-/** Work that starts because something happened or because its time has come; never because of an interval. */
-export interface WorkSource {
-  /** Runs `pass` now, on each `wake`, and when the time comes that the last pass returned (epoch ms, in the future; null: none). */
-  start(pass: () => Promise<number | null>): void;
-  wake(): void;
-  /** Resolves when the pass under way is over; none follows. May be called twice. */
-  stop(): Promise<void>;
-}
-
 /** Whether deliveries may go to a URL's host, judged at registration and again at each connection. */
 export interface TargetPolicy {
   check(url: URL): Promise<TargetVerdict>;
@@ -216,6 +207,8 @@ export interface CancelTask {
 export interface FinishTaskResult {
   readonly event: EndEvent;
   readonly deliveryCount: number;
+  /** Those of them that the reservation had no slot for: a later claim sends them. */
+  readonly waitingCount: number;
 }
 
 export interface CallbackHistory {

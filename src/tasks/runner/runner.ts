@@ -2,8 +2,9 @@ import { CRASHES_MAX, failedWith, POISON_CRASHES } from "../../domain/task.ts";
 import type { Progress, Task } from "../../domain/task.ts";
 import type { Emit } from "../../service/ports/telemetry.ts";
 import type { EventFeed } from "../../service/event-feed.ts";
-import type { Clock, Store, WorkSource } from "../../service/ports/store.ts";
+import type { Clock, Store } from "../../service/ports/store.ts";
 import type { TaskCatalog } from "../../service/ports/task-types.ts";
+import type { WorkQueue } from "../../service/ports/work-queue.ts";
 import type { Tasks } from "../../service/tasks.ts";
 import { untilStored } from "../../service/until-stored.ts";
 import { createProgressThrottle } from "./progress-throttle.ts";
@@ -19,7 +20,7 @@ export interface TaskRunnerNeeds {
   readonly runningMax: number;
   /** How many of a type run at once, known or not: a task may be older than this process. Null: only the bound for all. */
   readonly concurrencyOf: (taskType: string) => number | null;
-  readonly workSource: WorkSource;
+  readonly workSource: WorkQueue;
   /** Knows what runs, should one of them never yield. */
   readonly watchdog: Watchdog;
   /** Tells of cancelled tasks. */

@@ -70,7 +70,8 @@ export function taskEndVerbs({ db, write }: SqliteConnection, newId: NewId, ciph
     const { enqueueDelivery, owed } = owing(event, data, now, reservation);
     tellCallbacks(task, event, enqueueDelivery);
     tellSubscriptions(task, { seq, event }, now, enqueueDelivery);
-    return { result: { event, deliveryCount: owed.claimed.length + owed.waitingCount }, owed };
+    const { claimed, waitingCount } = owed;
+    return { result: { event, deliveryCount: claimed.length + waitingCount, waitingCount }, owed };
   }
 
   function tellCallbacks({ principal, taskId }: EndedTask, event: Event, enqueueDelivery: EnqueueDelivery): void {
@@ -89,7 +90,7 @@ export function taskEndVerbs({ db, write }: SqliteConnection, newId: NewId, ciph
       return ended?.result ?? null;
     };
     return write(run, "fact", () => {
-      if (ended !== null) reservation?.filled(ended.owed.claimed, ended.owed.waitingCount);
+      if (ended !== null) reservation?.filled(ended.owed.claimed);
     });
   }
 
