@@ -5,13 +5,12 @@ export interface SlotReservationNeeds {
   /** A place for one more to this origin; null: it has to wait in line. */
   readonly enter: (origin: string) => Slot | null;
   readonly leave: (place: Slot) => void;
-  readonly prepare: (claimed: readonly ClaimedDelivery[]) => void;
   readonly begin: (delivery: ClaimedDelivery, place: Slot) => void;
   readonly wake: () => void;
 }
 
 /** Of one task's end: see the port. */
-export function createSlotReservation({ enter, leave, prepare, begin, wake }: SlotReservationNeeds): SlotReservation {
+export function createSlotReservation({ enter, leave, begin, wake }: SlotReservationNeeds): SlotReservation {
   let places: Slot[] = [];
   let claimed: readonly ClaimedDelivery[] = [];
 
@@ -30,7 +29,6 @@ export function createSlotReservation({ enter, leave, prepare, begin, wake }: Sl
     },
     filled(those, waitingCount) {
       claimed = those;
-      prepare(those);
       if (waitingCount > 0) wake();
     },
     close() {

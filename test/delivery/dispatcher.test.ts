@@ -765,15 +765,14 @@ test("a delivery that was asked for again while it was being sent is sent again 
   await until("both are recorded", () => said("delivery.attempted").length === 2);
 });
 
-describe("what is made ready while the claim waits for the disk", () => {
-  /** Claims whose answers wait; `chosen` is called at once. */
+describe("a claimed delivery", () => {
+  /** The answers to claims wait for `disk`. */
   async function withSlowDisk(changed: (delivery: ClaimedDelivery) => ClaimedDelivery = (it) => it) {
     const disk = Promise.withResolvers<void>();
     const storeSeen = (store: Store): Store => ({
       ...store,
-      async claimDueDeliveries({ chosen, ...command }) {
+      async claimDueDeliveries(command) {
         const claimed = (await store.claimDueDeliveries(command)).map(changed);
-        chosen?.(claimed);
         if (claimed.length > 0) await disk.promise;
         return claimed;
       },
@@ -786,34 +785,21 @@ describe("what is made ready while the claim waits for the disk", () => {
       return callback?.deliveries[0]?.status === "sending";
     });
   }
-  function verify({ headers, body }: { readonly headers: object; readonly body: string }): void {
-    new Webhook(A_SECRET).verify(body, headers as Record<string, string>);
-  }
 
-  test("is sent once the disk has answered, and not before", async () => {
-    const { dispatcher, receiver, finishTask, store, disk } = await withSlowDisk();
-    dispatcher.start();
-    await finishTask();
-    await whenClaimed(store);
-    expect(receiver.requests).toEqual([]);
-    disk.resolve();
-    const [request] = await receiver.waitFor(1);
-    verify(request!);
-  });
-
-  test("is signed anew for a later second", async () => {
+  test("is sent after the store has answered, signed with the time of the attempt", async () => {
     const { dispatcher, receiver, finishTask, store, disk, clock } = await withSlowDisk();
     dispatcher.start();
     await finishTask();
     await whenClaimed(store);
+    expect(receiver.requests).toEqual([]);
     clock.advance(2000);
     disk.resolve();
     const [request] = await receiver.waitFor(1);
     expect(request!.headers["webhook-timestamp"]).toBe(String(Math.floor(clock.now() / 1000)));
-    verify(request!);
+    new Webhook(A_SECRET).verify(request!.body, request!.headers as Record<string, string>);
   });
 
-  test("is a fault of ours when it cannot be made, told by the attempt, and keeps no other waiting", async () => {
+  test("without a readable secret is reported as an internal failure, and holds up no other delivery", async () => {
     const unreadable = (it: ClaimedDelivery): ClaimedDelivery =>
       it.callback.clientId === "a" ? { ...it, callback: { ...it.callback, signingSecrets: [] } } : it;
     const { dispatcher, receiver, finishTask, said, disk } = await withSlowDisk(unreadable);
@@ -821,7 +807,7 @@ describe("what is made ready while the claim waits for the disk", () => {
     dispatcher.start();
     await finishTask({ clients: ["a", "b"] });
     await receiver.waitFor(1);
-    await until("the fault is told", () => said("internal.failed").length === 1);
+    await until("the failure is reported", () => said("internal.failed").length === 1);
     expect(String(said("internal.failed")[0]?.error)).toContain("no readable secret");
     expect(receiver.requests).toHaveLength(1);
   });

@@ -479,17 +479,6 @@ export function describeStore(name: string, open: OpenStore): void {
         expect((await onlyDelivery()).delivery).toMatchObject({ status: "sending", nextAttemptAt: null });
       });
 
-      test("a claim says what it has chosen before its answer", async () => {
-        await store.registerCallback(aRegistration());
-        await complete(await runningTask());
-        const steps: unknown[] = [];
-        const chosen = (deliveries: readonly ClaimedDelivery[]): void => void steps.push(deliveries);
-        steps.push(await store.claimDueDeliveries({ ...aClaim(), chosen }));
-        expect(steps).toEqual([[expect.objectContaining({ claim: 1 })], steps[0]]);
-        expect(await store.claimDueDeliveries({ ...aClaim(), chosen })).toEqual([]);
-        expect(steps).toHaveLength(2);
-      });
-
       test("what is claimed is not claimed again", async () => {
         await oneClaimed();
         expect(await store.claimDueDeliveries(aClaim({ now: T0 + 1e9 }))).toEqual([]);

@@ -75,11 +75,6 @@ export interface ClaimDeliveries {
   readonly perOrigin: number;
   /** …but for these, which have room for this many (0: none). */
   readonly roomOf: ReadonlyMap<string, number>;
-  /**
-   * Called before an answer that is not empty, as soon as it is certain what that will be unless the power fails: what can be made ready
-   * meanwhile is made during the wait for the disk. Nothing may be sent before the answer. Must not throw.
-   */
-  readonly chosen?: (deliveries: readonly ClaimedDelivery[]) => void;
 }
 export interface DeliveryClaim {
   readonly deliveryId: string;
