@@ -69,14 +69,12 @@ export class Dispatcher {
     this.#needs.workSource.start(() => this.pass());
   }
 
-  /** For the end of a task: what it owes goes out at once where nobody waits for the same place. */
+  /** For the end of a task: its deliveries are sent at once where no earlier one waits for the same slot. */
   openReservation(): SlotReservation {
-    const { workSource } = this.#needs;
     return createSlotReservation({
-      enter: (origin) => this.#enterAtOnce(origin),
-      leave: (place) => this.#room.leave(place),
-      begin: (delivery, place) => this.#beginAtOnce(delivery, place),
-      wake: () => workSource.wake(),
+      acquire: (origin) => this.#enterAtOnce(origin),
+      release: (slot) => this.#room.leave(slot),
+      begin: (delivery, slot) => this.#beginAtOnce(delivery, slot),
     });
   }
 

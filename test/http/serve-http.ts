@@ -23,7 +23,7 @@ import { createWorkSource } from "../../src/store/sqlite/queue.ts";
 import { externalTask } from "../../src/tasks/builtin/external.ts";
 import { parseSigningKey } from "../../src/domain/signing-keys.ts";
 import { createTaskRegistry } from "../../src/tasks/runner/registry.ts";
-import { T0, aHandover, aTaskProgress, aTaskType } from "../support/builders.ts";
+import { T0, aReservation, aTaskProgress, aTaskType } from "../support/builders.ts";
 import { createFakeClock } from "../support/clock.ts";
 import type { FakeClock } from "../support/clock.ts";
 import { openTestStore } from "../support/sqlite-store.ts";
@@ -72,7 +72,7 @@ export async function serveHttp({
     wakeRunner: () => {},
     wakeWorkers: wake,
     wakeDispatcher: () => {},
-    openReservation: () => aHandover(0),
+    openReservation: () => aReservation(0),
   };
   const targetPolicy = createAddressGuard({ allow: "loopback" });
   const feed = createEventFeed();

@@ -27,7 +27,7 @@ import { createProbes } from "../../src/service/probes.ts";
 import { createSecrets } from "../../src/service/secrets.ts";
 import { createTasks } from "../../src/service/tasks.ts";
 import { createTaskRegistry } from "../../src/tasks/runner/registry.ts";
-import { aHandover, aTaskProgress, aTaskType } from "../support/builders.ts";
+import { aReservation, aTaskProgress, aTaskType } from "../support/builders.ts";
 import { createFakeClock } from "../support/clock.ts";
 import type { FakeClock } from "../support/clock.ts";
 import { failingWith } from "../support/resolve.ts";
@@ -160,7 +160,7 @@ function createServices(
     wakeRunner: () => {},
     wakeWorkers: () => {},
     wakeDispatcher: needs.wakeDispatcher,
-    openReservation: () => aHandover(0, needs.wakeDispatcher),
+    openReservation: () => aReservation(0),
   };
   const catalog = createTaskRegistry(TASK_TYPES);
   const targetPolicy = createAddressGuard({ allow, resolve: failingWith("ENOTFOUND") });

@@ -8,7 +8,7 @@ import { createWorkSource } from "../../../src/store/sqlite/queue.ts";
 import { createTaskRegistry } from "../../../src/tasks/runner/registry.ts";
 import { TaskRunner } from "../../../src/tasks/runner/runner.ts";
 import { NO_WATCHDOG } from "../../../src/tasks/runner/watchdog.ts";
-import { aHandover, aTaskProgress, aTaskType } from "../../support/builders.ts";
+import { aReservation, aTaskProgress, aTaskType } from "../../support/builders.ts";
 import { createFakeClock } from "../../support/clock.ts";
 import { openTestStore } from "../../support/sqlite-store.ts";
 import { until } from "../../support/until.ts";
@@ -24,7 +24,7 @@ async function setUp(types: readonly TaskType[], runningMax = 100) {
     wakeRunner: () => workSource.wake(),
     wakeWorkers: () => {},
     wakeDispatcher: () => {},
-    openReservation: () => aHandover(0),
+    openReservation: () => aReservation(0),
   };
   const feed = createEventFeed();
   const targetPolicy = { check: async () => ({ allowed: true }) as const };
