@@ -14,10 +14,10 @@ import { createSlotReservation } from "./slot-reservation.ts";
 import type { ConcurrencyLimits, Slot } from "./slots.ts";
 import type { Sender } from "../service/ports/sender.ts";
 import { ShortRetries } from "./short-retries.ts";
+import { postOf } from "./signed-request.ts";
 import type { PostNeeds } from "./signed-request.ts";
-import { ReadyPosts } from "./ready-posts.ts";
 import { earlier, ConcurrencyLimiter } from "./concurrency.ts";
-import { emitAttempt, emitExpiry, emitOrigin } from "./telemetry.ts";
+import { emitAttempt, emitExpiry, emitOrigin, identityOf } from "./telemetry.ts";
 
 /** When sending failed through a fault of ours, the receiver's schedule is untouched and we try again after this. */
 const OWN_FAILURE_WAIT_MS = 60_000;
@@ -51,7 +51,6 @@ export class Dispatcher {
   readonly #needs: DispatcherNeeds;
   readonly #room: ConcurrencyLimiter;
   readonly #underWay = new Set<Promise<void>>();
-  readonly #ready: ReadyPosts;
   readonly #near: ShortRetries;
   /** While a pass claims: until it has entered what it has counted places for. */
   #claiming: Promise<void> | null = null;
@@ -64,7 +63,6 @@ export class Dispatcher {
     this.#needs = needs;
     const { limits, breaker, workSource } = needs;
     this.#room = new ConcurrencyLimiter({ limits, breaker, wake: () => workSource.wake() });
-    this.#ready = new ReadyPosts(needs);
     this.#near = new ShortRetries(needs.clock, this.#stopping.signal);
   }
 
@@ -72,14 +70,12 @@ export class Dispatcher {
     this.#needs.workSource.start(() => this.pass());
   }
 
-  /** For the end of a task: what it owes goes out at once where nobody waits for the same place. */
+  /** For the end of a task: its deliveries are sent at once where no earlier one waits for the same slot. */
   openReservation(): SlotReservation {
-    const { clock } = this.#needs;
     return createSlotReservation({
-      enter: (origin) => this.#enterAtOnce(origin),
-      leave: (place) => this.#room.leave(place),
-      prepare: (claimed) => this.#ready.prepare(claimed, clock.now()),
-      begin: (delivery, place) => this.#beginAtOnce(delivery, place),
+      acquire: (origin) => this.#enterAtOnce(origin),
+      release: (slot) => this.#room.leave(slot),
+      begin: (delivery, slot) => this.#beginAtOnce(delivery, slot),
     });
   }
 
@@ -115,13 +111,12 @@ export class Dispatcher {
 
   /** Begins what it has claimed; returns how many those are. */
   async #claim(limit: number, now: number): Promise<number> {
-    const { store, clock, limits } = this.#needs;
+    const { store, limits } = this.#needs;
     const roomOf = this.#room.ofOrigins(now);
-    const chosen = (those: readonly ClaimedDelivery[]): void => this.#ready.prepare(those, clock.now());
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#claiming = promise;
     try {
-      const claimed = await store.claimDueDeliveries({ now, limit, perOrigin: limits.perOrigin, roomOf, chosen });
+      const claimed = await store.claimDueDeliveries({ now, limit, perOrigin: limits.perOrigin, roomOf });
       for (const delivery of claimed) this.#begin(delivery, this.#room.enter(delivery.origin, now));
       return claimed.length;
     } finally {
@@ -136,16 +131,12 @@ export class Dispatcher {
 
   /** Once stopped, what was claimed stays as it is: `recoverOrphans` brings it back. */
   #beginAtOnce(delivery: ClaimedDelivery, slot: Slot): void {
-    if (!this.#stopping.signal.aborted) return this.#begin(delivery, slot);
-    this.#ready.forget(delivery);
-    this.#room.leave(slot);
+    if (this.#stopping.signal.aborted) this.#room.leave(slot);
+    else this.#begin(delivery, slot);
   }
 
   #begin(delivery: ClaimedDelivery, slot: Slot): void {
-    const work = this.#deliver(delivery, slot).finally(() => {
-      this.#ready.forget(delivery);
-      this.#underWay.delete(work);
-    });
+    const work = this.#deliver(delivery, slot).finally(() => this.#underWay.delete(work));
     this.#underWay.add(work);
   }
 
@@ -194,7 +185,8 @@ export class Dispatcher {
   async #attempt(delivery: ClaimedDelivery, number: number, slot: Slot): Promise<number | null> {
     const { clock, store, emit, retryPolicies, random } = this.#needs;
     const startedAt = clock.now();
-    const { identity, post } = this.#ready.take(delivery, startedAt);
+    const post = postOf(delivery, startedAt, this.#needs);
+    const identity = identityOf(delivery, post.url);
     emit({ kind: "delivery.sending", attempt: number, ...identity });
     const outcome = await this.#needs.sender.send(post, this.#cuttingOff.signal);
     // Others may be sent while this one is recorded.

@@ -87,7 +87,7 @@ export function createTasks(needs: TasksNeeds) {
 
   async function cancelFound(task: Task): Promise<CancelledTask> {
     const command = { id: task.id, error: CANCELLED_BY_REQUEST, now: clock.now() };
-    const cancelled = await end(task, (reservation) => store.cancelTask({ ...command, reservation }));
+    const cancelled = await end(task, (reserveSlot) => store.cancelTask({ ...command, reserveSlot }));
     if (cancelled === null) return { kind: "ended", status: await endOf(task), deliveryCount: 0 };
     return { kind: "cancelled", status: "cancelled", deliveryCount: cancelled.deliveryCount };
   }
@@ -143,7 +143,7 @@ export function createTasks(needs: TasksNeeds) {
     /** The end of a task that has run: row, event and deliveries commit together, and what there is room for is sent at once. False: it had ended, or the right did not hold. */
     async finish(task: Task, outcome: TaskOutcome, right?: CompletionGrant): Promise<boolean> {
       const command = { id: task.id, outcome, now: clock.now(), ...(right && { right }) };
-      return (await end(task, (reservation) => store.finishTask({ ...command, reservation }))) !== null;
+      return (await end(task, (reserveSlot) => store.finishTask({ ...command, reserveSlot }))) !== null;
     },
 
     /**

@@ -1,5 +1,5 @@
 import type { CallbackChange } from "../service/ports/callback-store.ts";
-import type { Store } from "../service/ports/store.ts";
+import type { FinishTaskResult, Store } from "../service/ports/store.ts";
 import type { QueueName, WorkQueues } from "../service/ports/work-queue.ts";
 
 /** The verbs that change nothing. */
@@ -57,8 +57,8 @@ const DUE_WORK: { readonly [Verb in WriteVerb]: DueWork<Verb> } = {
   releaseTask: tasksIf,
   recordProgress: (told) => deliveriesIf((told?.deliveryCount ?? 0) > 0),
   tellProgress: (told) => deliveriesIf((told?.deliveryCount ?? 0) > 0),
-  finishTask: (ended) => deliveriesIf((ended?.waitingCount ?? 0) > 0),
-  cancelTask: (ended) => deliveriesIf((ended?.waitingCount ?? 0) > 0),
+  finishTask: (ended) => deliveriesIf(hasPending(ended)),
+  cancelTask: (ended) => deliveriesIf(hasPending(ended)),
   recoverOrphans: ({ tasks, deliveries }) => [...tasksIf(tasks > 0), ...deliveriesIf(deliveries > 0)],
 
   claimWorkerTask: (task) => leasesIf(task !== null),
@@ -118,6 +118,11 @@ export function wakeQueues(store: Store, queues: WorkQueues): Store {
   };
   const verbs = (Object.keys(DUE_WORK) as WriteVerb[]).filter((verb) => DUE_WORK[verb] !== nothing);
   return { ...store, ...Object.fromEntries(verbs.map((verb) => [verb, wakingVerb(verb)])) };
+}
+
+/** Whether some of its deliveries wait for a claim. */
+function hasPending(ended: FinishTaskResult | null): boolean {
+  return ended !== null && ended.claimed.length < ended.deliveryCount;
 }
 
 function hasResumed(change: CallbackChange | undefined): boolean {

@@ -9,6 +9,10 @@ import { Dispatcher } from "../../src/delivery/dispatcher.ts";
 import { createSender } from "../../src/outbound/sender.ts";
 import type { DisablePolicy } from "../../src/domain/callback-health.ts";
 import type { TelemetryEvent } from "../../src/service/ports/telemetry.ts";
+import type { Task } from "../../src/domain/task.ts";
+import { createEventFeed } from "../../src/service/event-feed.ts";
+import { createTaskEnd } from "../../src/service/task-end.ts";
+import type { EndTask } from "../../src/service/task-end.ts";
 import type { ClaimedDelivery } from "../../src/service/ports/delivery-store.ts";
 import type { Store } from "../../src/service/ports/store.ts";
 import { A_SECRET, aRegistration, aStart } from "../support/builders.ts";
@@ -93,7 +97,7 @@ async function setUp({
   async function delivery(taskId = "task-1") {
     return (await store.deliveryHistory("local", taskId))[0]!.deliveries[0]!;
   }
-  return { clock, store, receiver, dispatcher, finishTask, said, attempts, delivery };
+  return { clock, store, receiver, dispatcher, emit, announcements, finishTask, said, attempts, delivery };
 }
 
 test("a finished task is POSTed to each callback, signed, and the event is settled once", async () => {
@@ -650,99 +654,141 @@ function hold(receiver: Receiver): { release(): void } {
   };
 }
 
-describe("a handover", () => {
-  /** A dispatcher at rest, and how a task ends whose deliveries are handed over to it. */
+describe("the deliveries of a task's end", () => {
+  type Ended = Awaited<ReturnType<EndTask>>;
+
+  /** A dispatcher at rest, and how a task ends whose deliveries may be sent without a pass. `held`: called once the store has ended it. */
   async function atRest(options: Options = {}) {
-    let claims = 0;
+    let passClaims = 0;
     const storeSeen = (store: Store): Store => ({
       ...store,
       async claimDueDeliveries(command) {
         const claimed = await store.claimDueDeliveries(command);
-        claims += claimed.length;
+        passClaims += claimed.length;
         return claimed;
       },
     });
     const all = await setUp({ ...options, storeSeen });
-    const { store, clock, receiver, dispatcher } = all;
+    const { store, clock, receiver, dispatcher, emit } = all;
     const rest = () => until("it sleeps", () => clock.sleeping === 1);
     dispatcher.start();
     await rest();
-    async function end(taskId: string, clients: readonly string[], url = `${receiver.url}/hook`) {
+    const endTask = createTaskEnd({
+      emit,
+      feed: createEventFeed(),
+      openReservation: () => dispatcher.openReservation(),
+    });
+    async function running(taskId: string, clients: readonly string[], url = `${receiver.url}/hook`): Promise<Task> {
       for (const clientId of clients) await store.registerCallback(aRegistration({ taskId, clientId, url }));
-      const started = await store.startTask(aStart({ taskId }));
-      await store.claimRunnableTasks({ limit: 1, now: clock.now() });
-      const reservation = dispatcher.openReservation();
+      await store.startTask(aStart({ taskId }));
+      const [task] = await store.claimRunnableTasks({ limit: 1, now: clock.now() });
+      return task!;
+    }
+    function end(task: Task, beforeAnswer = async (ended: Ended): Promise<Ended> => ended) {
       const outcome = { status: "completed", result: "done" } as const;
-      await store.finishTask({ id: started.task.id, outcome, now: clock.now(), reservation });
-      return reservation;
+      const command = { id: task.id, outcome, now: clock.now() };
+      return endTask(task, async (reserveSlot) => beforeAnswer(await store.finishTask({ ...command, reserveSlot })));
     }
     const settled = (count: number) => until(`${count} events`, () => all.said("event.settled").length >= count);
-    return { ...all, rest, end, settled, claims: () => claims };
+    return { ...all, rest, running, end, endTask, settled, passClaims: () => passClaims };
   }
 
-  test("sends without a claim of its own, signed, and not before it is closed", async () => {
-    const { end, receiver, settled, claims, delivery } = await atRest();
-    const reservation = await end("task-1", ["a", "b"]);
-    expect(await delivery()).toMatchObject({ status: "sending", attemptCount: 0 });
-    expect(receiver.requests).toEqual([]);
-    reservation.close();
+  test("are sent without a claim of their own, signed, after the store has answered and the end is announced", async () => {
+    const { running, end, receiver, settled, passClaims, delivery, announcements } = await atRest();
+    const task = await running("task-1", ["a", "b"]);
+    await end(task, async (ended) => {
+      expect(await delivery()).toMatchObject({ status: "sending", attemptCount: 0 });
+      expect([receiver.connections, announcements.length]).toEqual([0, 0]);
+      return ended;
+    });
     for (const { headers, body } of await receiver.waitFor(2))
       expect(new Webhook(A_SECRET).verify(body, headers as Record<string, string>)).toBeTruthy();
     await settled(1);
-    expect([claims(), receiver.requests.length]).toEqual([0, 2]);
+    expect([passClaims(), receiver.requests.length]).toEqual([0, 2]);
+    expect(announcements[0]).toMatchObject({ kind: "task.finished", deliveryCount: 2 });
   });
 
-  test("takes what there is room for; the rest is claimed as others leave", async () => {
-    const { end, receiver, settled, claims } = await atRest({ limits: { total: 8, perOrigin: 4 } });
+  test("take the free slots; the others are claimed by passes as slots are released", async () => {
+    const { running, end, receiver, settled, passClaims } = await atRest({ limits: { total: 8, perOrigin: 4 } });
     const clients = Array.from({ length: 10 }, (_, index) => `c${index}`);
-    (await end("task-1", clients)).close();
+    await end(await running("task-1", clients));
     await settled(1);
-    expect([receiver.requests.length, claims()]).toEqual([10, 6]);
+    expect([receiver.requests.length, passClaims()]).toEqual([10, 6]);
   });
 
-  test("is stopped by those who wait for the same origin, and by no others", async () => {
-    const { rest, end, receiver, settled, claims } = await atRest({ limits: { total: 8, perOrigin: 1 } });
+  test("wait behind earlier deliveries to the same origin, and behind no others", async () => {
+    const { rest, running, end, receiver, settled, passClaims } = await atRest({ limits: { total: 8, perOrigin: 1 } });
     const other = await startReceiver();
     onTestFinished(() => other.close());
     const held = hold(receiver);
-    (await end("task-1", ["a", "b"])).close();
+    await end(await running("task-1", ["a", "b"]));
     await receiver.waitFor(1);
     await rest();
-    (await end("task-2", ["c"], other.url)).close();
-    (await end("task-3", ["d"])).close();
+    await end(await running("task-2", ["c"], other.url));
+    await end(await running("task-3", ["d"]));
     await settled(1);
-    expect([other.requests.length, receiver.requests.length, claims()]).toEqual([1, 1, 0]);
+    expect([other.requests.length, receiver.requests.length, passClaims()]).toEqual([1, 1, 0]);
     held.release();
     await settled(3);
     const taskIds = receiver.requests.map(
       ({ body }) => (JSON.parse(body) as { data: { task_id: string } }).data.task_id,
     );
-    expect([taskIds, claims()]).toEqual([["task-1", "task-1", "task-3"], 2]);
+    expect([taskIds, passClaims()]).toEqual([["task-1", "task-1", "task-3"], 2]);
   });
 
-  test("of an end that failed gives its places back", async () => {
-    const { dispatcher, end, receiver, settled, claims } = await atRest({ limits: { total: 8, perOrigin: 1 } });
-    const failed = dispatcher.openReservation();
-    const { origin } = new URL(receiver.url);
-    expect([failed.reserve(origin), failed.reserve(origin)]).toEqual([true, false]);
-    failed.restart();
-    expect(failed.reserve(origin)).toBe(true);
-    failed.close();
-    (await end("task-1", ["a"])).close();
+  const ONE_SLOT = { limits: { total: 1, perOrigin: 1 } };
+
+  test.each<[string, () => Ended]>([
+    [
+      "whose commit fails",
+      () => {
+        throw new StoreUnavailable("disk full");
+      },
+    ],
+    ["of a task that had ended before", () => null],
+  ])("of an end %s leave no slot taken", async (_, answer) => {
+    const { running, end, endTask, receiver, settled, passClaims } = await atRest(ONE_SLOT);
+    const [first, second] = [await running("task-1", ["a"]), await running("task-2", ["b"])];
+    const failing = endTask(first, async (reserveSlot) => {
+      expect([reserveSlot(receiver.url), reserveSlot(receiver.url)]).toEqual([true, false]);
+      return answer();
+    });
+    await Promise.allSettled([failing]);
+    await end(second);
     await settled(1);
-    expect(claims()).toBe(0);
+    expect([receiver.requests.length, passClaims()]).toEqual([1, 0]);
   });
 
-  test("takes nothing once the dispatcher stops, and what was taken before is found by the next start", async () => {
-    const { dispatcher, end, receiver, store, clock, delivery } = await atRest();
-    const reservation = await end("task-1", ["a"]);
-    await dispatcher.stop(0);
-    reservation.close();
-    expect(dispatcher.openReservation().reserve(new URL(receiver.url).origin)).toBe(false);
-    expect(await delivery()).toMatchObject({ status: "sending", attemptCount: 0 });
+  test("hold one slot after a transaction that was rolled back for another command and run again", async () => {
+    const { store, running, end, receiver, settled, rest } = await atRest(ONE_SLOT);
+    const [first, second] = [await running("task-1", ["a"]), await running("task-2", ["b"])];
+    await store.registerCallback(aRegistration({ taskId: "task-3", events: ["task_failed"] }));
+    const ended = end(first);
+    const refused = store.startTask({
+      ...aStart({ taskId: "task-3" }),
+      callbacks: [aRegistration({ taskId: "task-3" })],
+    });
+    await expect(refused).rejects.toMatchObject({ index: 0 });
+    await ended;
+    await settled(1);
+    await end(second);
+    await settled(2);
+    await rest();
+    expect(receiver.requests).toHaveLength(2);
+  });
+
+  test("are not sent once the dispatcher stops, and the next start finds those that were claimed", async () => {
+    const { dispatcher, running, end, receiver, store, clock, delivery } = await atRest();
+    await end(await running("task-1", ["a"]), async (ended) => {
+      await dispatcher.stop(0);
+      return ended;
+    });
+    await end(await running("task-2", ["b"]));
+    expect(await delivery("task-1")).toMatchObject({ status: "sending", attemptCount: 0 });
+    expect(await delivery("task-2")).toMatchObject({ status: "pending", attemptCount: 0 });
     await store.recoverOrphans(clock.now());
-    expect(await delivery()).toMatchObject({ status: "pending", attemptCount: 0 });
-    expect(receiver.requests).toEqual([]);
+    expect(await delivery("task-1")).toMatchObject({ status: "pending", attemptCount: 0 });
+    expect(receiver.connections).toBe(0);
   });
 });
 
@@ -759,15 +805,14 @@ test("a delivery that was asked for again while it was being sent is sent again 
   await until("both are recorded", () => said("delivery.attempted").length === 2);
 });
 
-describe("what is made ready while the claim waits for the disk", () => {
-  /** Claims whose answers wait; `chosen` is called at once. */
+describe("a claimed delivery", () => {
+  /** The answers to claims wait for `disk`. */
   async function withSlowDisk(changed: (delivery: ClaimedDelivery) => ClaimedDelivery = (it) => it) {
     const disk = Promise.withResolvers<void>();
     const storeSeen = (store: Store): Store => ({
       ...store,
-      async claimDueDeliveries({ chosen, ...command }) {
+      async claimDueDeliveries(command) {
         const claimed = (await store.claimDueDeliveries(command)).map(changed);
-        chosen?.(claimed);
         if (claimed.length > 0) await disk.promise;
         return claimed;
       },
@@ -780,34 +825,21 @@ describe("what is made ready while the claim waits for the disk", () => {
       return callback?.deliveries[0]?.status === "sending";
     });
   }
-  function verify({ headers, body }: { readonly headers: object; readonly body: string }): void {
-    new Webhook(A_SECRET).verify(body, headers as Record<string, string>);
-  }
 
-  test("is sent once the disk has answered, and not before", async () => {
-    const { dispatcher, receiver, finishTask, store, disk } = await withSlowDisk();
-    dispatcher.start();
-    await finishTask();
-    await whenClaimed(store);
-    expect(receiver.requests).toEqual([]);
-    disk.resolve();
-    const [request] = await receiver.waitFor(1);
-    verify(request!);
-  });
-
-  test("is signed anew for a later second", async () => {
+  test("is sent after the store has answered, signed with the time of the attempt", async () => {
     const { dispatcher, receiver, finishTask, store, disk, clock } = await withSlowDisk();
     dispatcher.start();
     await finishTask();
     await whenClaimed(store);
+    expect(receiver.requests).toEqual([]);
     clock.advance(2000);
     disk.resolve();
     const [request] = await receiver.waitFor(1);
     expect(request!.headers["webhook-timestamp"]).toBe(String(Math.floor(clock.now() / 1000)));
-    verify(request!);
+    new Webhook(A_SECRET).verify(request!.body, request!.headers as Record<string, string>);
   });
 
-  test("is a fault of ours when it cannot be made, told by the attempt, and keeps no other waiting", async () => {
+  test("without a readable secret is reported as an internal failure, and holds up no other delivery", async () => {
     const unreadable = (it: ClaimedDelivery): ClaimedDelivery =>
       it.callback.clientId === "a" ? { ...it, callback: { ...it.callback, signingSecrets: [] } } : it;
     const { dispatcher, receiver, finishTask, said, disk } = await withSlowDisk(unreadable);
@@ -815,7 +847,7 @@ describe("what is made ready while the claim waits for the disk", () => {
     dispatcher.start();
     await finishTask({ clients: ["a", "b"] });
     await receiver.waitFor(1);
-    await until("the fault is told", () => said("internal.failed").length === 1);
+    await until("the failure is reported", () => said("internal.failed").length === 1);
     expect(String(said("internal.failed")[0]?.error)).toContain("no readable secret");
     expect(receiver.requests).toHaveLength(1);
   });

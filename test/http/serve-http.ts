@@ -22,7 +22,7 @@ import type { Completions } from "../../src/service/completions.ts";
 import { externalTask } from "../../src/tasks/builtin/external.ts";
 import { parseSigningKey } from "../../src/domain/signing-keys.ts";
 import { createTaskRegistry } from "../../src/tasks/runner/registry.ts";
-import { T0, aHandover, aTaskProgress, aTaskType } from "../support/builders.ts";
+import { T0, aReservation, aTaskProgress, aTaskType } from "../support/builders.ts";
 import { createFakeClock } from "../support/clock.ts";
 import type { FakeClock } from "../support/clock.ts";
 import { openTestStoreAndQueues } from "../support/sqlite-store.ts";
@@ -65,7 +65,7 @@ export async function serveHttp({
   const emit = (one: TelemetryEvent): void => void announcements.push(one);
   const { store, queues } = await openTestStoreAndQueues({ clock, emit });
   const catalog = createTaskRegistry([aTaskType(), externalTask, ...types]);
-  const openReservation = () => aHandover(0);
+  const openReservation = () => aReservation(0);
   const targetPolicy = createAddressGuard({ allow: "loopback" });
   const feed = createEventFeed();
   const taskProgress = aTaskProgress({ store, clock, feed });

@@ -28,7 +28,7 @@ import { createProbes } from "../../src/service/probes.ts";
 import { createSecrets } from "../../src/service/secrets.ts";
 import { createTasks } from "../../src/service/tasks.ts";
 import { createTaskRegistry } from "../../src/tasks/runner/registry.ts";
-import { aHandover, aTaskProgress, aTaskType } from "../support/builders.ts";
+import { aReservation, aTaskProgress, aTaskType } from "../support/builders.ts";
 import { createFakeClock } from "../support/clock.ts";
 import type { FakeClock } from "../support/clock.ts";
 import { failingWith } from "../support/resolve.ts";
@@ -170,7 +170,7 @@ function createServices(
   const callbacks = createCallbacks({ ...needs, targetPolicy });
   const tasks = createTasks({
     ...needs,
-    openReservation: () => aHandover(0),
+    openReservation: () => aReservation(0),
     catalog,
     targetPolicy,
     feed,

@@ -109,24 +109,18 @@ export function aClaim(changes: Partial<ClaimDeliveries> = {}): ClaimDeliveries 
   return { now: T0, limit: 100, perOrigin: 100, roomOf: new Map(), ...changes };
 }
 
-/** A reservation with `places` slots (of any origin), and the calls that it got. */
-export function aHandover(places: number): SlotReservation & { readonly told: readonly unknown[] } {
-  const told: unknown[] = [];
-  let left = places;
+/** A reservation of this many slots, of any origin. `calls`: what was called, in order. */
+export function aReservation(slots: number): SlotReservation & { readonly calls: readonly unknown[] } {
+  const calls: unknown[] = [];
+  let free = slots;
   return {
-    told,
-    restart() {
-      left = places;
-      told.push("restart");
-    },
+    calls,
     reserve(origin) {
-      told.push(origin);
-      return left-- > 0;
+      calls.push(["reserve", origin]);
+      return free-- > 0;
     },
-    filled(claimed) {
-      told.push({ claimed });
-    },
-    close: () => void told.push("close"),
+    committed: (claimed) => void calls.push(["committed", ...claimed.map(({ deliveryId }) => deliveryId)]),
+    release: () => void calls.push(["release"]),
   };
 }
 

@@ -37,21 +37,22 @@ export interface NextDeliveryTimes {
 }
 
 /**
- * Lets the end of a task claim at once what it owes, as far as there is room: that is sent without a claim of its own. One for each end;
- * whoever has opened it closes it. None of its methods may throw.
+ * Takes a slot for one delivery to this origin. False: none is free. For a store that claims deliveries in the transaction that ends their
+ * task. Never throws. A store calls it in the first run of a transaction only: slots of a run that is rolled back stay taken until the
+ * reservation is released.
+ */
+export type ReserveSlot = (origin: string) => boolean;
+
+/**
+ * Slots for the deliveries of one task's end: what the store claims with them is sent without a claim of its own. The service opens one
+ * for each end and always releases it. None of its methods throws.
  */
 export interface SlotReservation {
-  /** At the start of the transaction, which may be run again: what was taken before is given back. */
-  restart(): void;
-  /** Takes a place for one delivery to this origin; false: there is none, and it waits in line. */
-  reserve(origin: string): boolean;
-  /**
-   * Called once it is committed, at the answer at the latest: what was claimed, in the order in which slots were reserved. Nothing may be
-   * sent before `close`.
-   */
-  filled(claimed: readonly ClaimedDelivery[]): void;
-  /** The store has answered: what was claimed is sent, and places that were not used are free again. */
-  close(): void;
+  readonly reserve: ReserveSlot;
+  /** Sends the deliveries that the store claimed with reserved slots. To be called after the store has answered: their claims are durable then. */
+  committed(claimed: readonly ClaimedDelivery[]): void;
+  /** Frees the slots that no delivery uses. */
+  release(): void;
 }
 
 /** Where the deliveries of origins that keep failing wait: one request at a time, a probe, looks whether such an origin is back. */
@@ -75,11 +76,6 @@ export interface ClaimDeliveries {
   readonly perOrigin: number;
   /** …but for these, which have room for this many (0: none). */
   readonly roomOf: ReadonlyMap<string, number>;
-  /**
-   * Called before an answer that is not empty, as soon as it is certain what that will be unless the power fails: what can be made ready
-   * meanwhile is made during the wait for the disk. Nothing may be sent before the answer. Must not throw.
-   */
-  readonly chosen?: (deliveries: readonly ClaimedDelivery[]) => void;
 }
 export interface DeliveryClaim {
   readonly deliveryId: string;

@@ -5,7 +5,7 @@ import type { Delivery } from "../../domain/delivery.ts";
 import type { EndEvent, EndType } from "../../domain/event.ts";
 import type { Progress, StartRequest, Task, TaskOutcome, TaskReading, TaskStatus } from "../../domain/task.ts";
 import type { DeliveryFilter, CallbackVerbs, HistoryPage } from "./callback-store.ts";
-import type { DeliveryVerbs, SlotReservation } from "./delivery-store.ts";
+import type { ClaimedDelivery, DeliveryVerbs, ReserveSlot } from "./delivery-store.ts";
 import type { InboxVerbs } from "./inbox-store.ts";
 import type { MaintenanceVerbs } from "./maintenance-store.ts";
 import type { SubscriptionVerbs } from "./subscription-store.ts";
@@ -193,22 +193,22 @@ export interface FinishTask {
   readonly now: number;
   /** Left out: that of the runner, which has claimed it. */
   readonly right?: CompletionGrant;
-  /** Left out: all that is owed waits in line. */
-  readonly reservation?: SlotReservation;
+  /** A store may claim a delivery for which this returns true. Without it, and in a store that does not use it, all deliveries are pending and due. */
+  readonly reserveSlot?: ReserveSlot;
 }
 export interface CancelTask {
   /** The internal id. */
   readonly id: string;
   readonly error: string;
   readonly now: number;
-  /** Left out: all that is owed waits in line. */
-  readonly reservation?: SlotReservation;
+  /** A store may claim a delivery for which this returns true. Without it, and in a store that does not use it, all deliveries are pending and due. */
+  readonly reserveSlot?: ReserveSlot;
 }
 export interface FinishTaskResult {
   readonly event: EndEvent;
   readonly deliveryCount: number;
-  /** Those of them that the reservation had no slot for: a later claim sends them. */
-  readonly waitingCount: number;
+  /** Those of them that are claimed; the others are pending, or held while their callback is disabled. */
+  readonly claimed: readonly ClaimedDelivery[];
 }
 
 export interface CallbackHistory {

@@ -6,7 +6,7 @@ import type { ClaimedDelivery } from "../../../src/service/ports/delivery-store.
 import type { QueueName, WorkQueues } from "../../../src/service/ports/work-queue.ts";
 import type { Store } from "../../../src/service/ports/store.ts";
 import type { OpenedStore } from "../../../src/store/open.ts";
-import { A_SECRET, aClaim, aHandover, aRecord, aRegistration, aStart } from "../../support/builders.ts";
+import { A_SECRET, aClaim, aReservation, aRecord, aRegistration, aStart } from "../../support/builders.ts";
 import { aSubscription, FAILED_503, HOUR_MS, T0 } from "../../support/builders.ts";
 
 const QUEUES: readonly QueueName[] = ["deliveries", "tasks", "leases", "maintenance"];
@@ -163,9 +163,9 @@ export function describeWakes(name: string, open: () => Promise<OpenedStore>): v
                 id,
                 outcome: { status: "failed", error: "no" },
                 now: T0,
-                reservation: aHandover(slots),
+                reserveSlot: aReservation(slots).reserve,
               })
-            : store.cancelTask({ id, error: "no", now: T0, reservation: aHandover(slots) });
+            : store.cancelTask({ id, error: "no", now: T0, reserveSlot: aReservation(slots).reserve });
         for (const taskId of ["task-1", "task-2"]) await store.registerCallback(aRegistration({ taskId }));
         const [waits, sent, silent] = [await runningTask(), await runningTask("task-2"), await runningTask("task-3")];
         expect(await wokenBy(() => end(waits, 0))).toEqual({ deliveries: 1 });

@@ -7,7 +7,7 @@ import { createTasks } from "../../../src/service/tasks.ts";
 import { createTaskRegistry } from "../../../src/tasks/runner/registry.ts";
 import { TaskRunner } from "../../../src/tasks/runner/runner.ts";
 import { NO_WATCHDOG } from "../../../src/tasks/runner/watchdog.ts";
-import { aHandover, aTaskProgress, aTaskType } from "../../support/builders.ts";
+import { aReservation, aTaskProgress, aTaskType } from "../../support/builders.ts";
 import { createFakeClock } from "../../support/clock.ts";
 import { openTestStoreAndQueues } from "../../support/sqlite-store.ts";
 import { until } from "../../support/until.ts";
@@ -18,7 +18,7 @@ async function setUp(types: readonly TaskType[], runningMax = 100) {
   const emit = (one: TelemetryEvent) => void announced.push(one);
   const catalog = createTaskRegistry(types);
   const { store, queues } = await openTestStoreAndQueues({ clock, emit });
-  const openReservation = () => aHandover(0);
+  const openReservation = () => aReservation(0);
   const feed = createEventFeed();
   const targetPolicy = { check: async () => ({ allowed: true }) as const };
   const progress = aTaskProgress({ store, clock, feed });

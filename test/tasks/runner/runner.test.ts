@@ -8,7 +8,7 @@ import { createDemoTask } from "../../../src/tasks/builtin/demo.ts";
 import { createTaskRegistry } from "../../../src/tasks/runner/registry.ts";
 import { TaskRunner } from "../../../src/tasks/runner/runner.ts";
 import { NO_WATCHDOG } from "../../../src/tasks/runner/watchdog.ts";
-import { aHandover, aTaskContext, aTaskProgress, aTaskType } from "../../support/builders.ts";
+import { aReservation, aTaskContext, aTaskProgress, aTaskType } from "../../support/builders.ts";
 import { createFakeClock } from "../../support/clock.ts";
 import { openTestStoreAndQueues } from "../../support/sqlite-store.ts";
 import { until } from "../../support/until.ts";
@@ -25,10 +25,10 @@ async function setUp(
   const emit = (one: TelemetryEvent) => void announcements.push(one);
   const catalog = createTaskRegistry([aTaskType({ run }), ...more]);
   const { store, queues } = await openTestStoreAndQueues({ clock, emit });
-  const handovers: ReturnType<typeof aHandover>[] = [];
+  const reservations: ReturnType<typeof aReservation>[] = [];
   const openReservation = () => {
-    const reservation = aHandover(1);
-    handovers.push(reservation);
+    const reservation = aReservation(1);
+    reservations.push(reservation);
     return reservation;
   };
   const feed = createEventFeed();
@@ -58,11 +58,11 @@ async function setUp(
       const task = await tasks.find("local", taskId);
       return ["completed", "failed"].includes(task.status) ? task : null;
     });
-  return { clock, store, runner, tasks, start, ended, announcements, handovers };
+  return { clock, store, runner, tasks, start, ended, announcements, reservations };
 }
 
-test("a started task is run with its input and ends with its result; what it owes is handed over, and closed after the end is told", async () => {
-  const { start, ended, handovers, announcements } = await setUp(async (input, { taskId }) => ({
+test("a started task is run with its input and ends with its result; the slots that its end reserved are used and released", async () => {
+  const { start, ended, reservations, announcements } = await setUp(async (input, { taskId }) => ({
     echo: input,
     taskId,
   }));
@@ -72,9 +72,9 @@ test("a started task is run with its input and ends with its result; what it owe
     result: { echo: { a: "b" }, taskId: "t1" },
     runCount: 1,
   });
-  await until("the handover is closed", () => handovers[0]?.told.at(-1) === "close");
-  expect(handovers).toHaveLength(1);
-  expect(handovers[0]!.told).toEqual(["restart", { claimed: [] }, "close"]);
+  await until("its slots are released", () => reservations[0]?.calls.length === 2);
+  expect(reservations).toHaveLength(1);
+  expect(reservations[0]!.calls).toEqual([["committed"], ["release"]]);
   expect(announcements.map(({ kind }) => kind)).toContain("task.finished");
 });
 
