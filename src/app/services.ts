@@ -1,5 +1,5 @@
 import { newNonce } from "../domain/ids.ts";
-import type { Task } from "../domain/task.ts";
+import type { Progress, Task } from "../domain/task.ts";
 import type { CircuitBreaker } from "../delivery/circuit-breaker.ts";
 import type { Config } from "../config/load.ts";
 import type { Dispatcher } from "../delivery/dispatcher.ts";
@@ -10,7 +10,6 @@ import type { EventFeed } from "../service/event-feed.ts";
 import { createEvents } from "../service/events.ts";
 import { createHealth } from "../service/health.ts";
 import { createInbox } from "../service/inbox.ts";
-import type { Progress } from "../service/ports/lease-store.ts";
 import type { Store } from "../service/ports/store.ts";
 import type { Emit } from "../service/ports/telemetry.ts";
 import type { WorkQueues } from "../service/ports/work-queue.ts";
@@ -47,7 +46,7 @@ export type Services = ReturnType<typeof createServices>;
 
 /** What clients can ask for. */
 export function createServices(parts: ServicesParts) {
-  const { platform, store, outbound, taskTypes, queues, feed, dispatcher, breaker: slowLane } = parts;
+  const { platform, store, outbound, taskTypes, queues, feed, dispatcher, breaker } = parts;
   const { config, clock, emit } = platform;
   const { guard: targetPolicy, receiverTester, endpointVerifier } = outbound;
   const { signingKeys, events } = config;
@@ -70,14 +69,14 @@ export function createServices(parts: ServicesParts) {
     completions: createCompletions({ ...outside, ttlMs: config.completionUrlTtlMs }),
     secrets: createSecrets(base),
     callbacks,
-    deliveries: createDeliveries({ ...base, slowLane }),
-    probes: createProbes({ ...base, callbacks, receiverTester, slowLane, newId, signingKeys }),
-    subscriptions: createSubscriptions({ ...subscribing, slowLane, targetPolicy }),
+    deliveries: createDeliveries({ ...base, breaker }),
+    probes: createProbes({ ...base, callbacks, receiverTester, breaker, newId, signingKeys }),
+    subscriptions: createSubscriptions({ ...subscribing, breaker, targetPolicy }),
     events: createEvents({ store, feed, clock }),
     termination,
     revocation: createRevocation({ ...base, termination }),
     inbox: createInbox(base),
-    health: createHealth({ store, slowOrigins: () => slowLane.slowOrigins.length }),
+    health: createHealth({ store, slowOrigins: () => breaker.slowOrigins.length }),
   };
 }
 

@@ -5,8 +5,8 @@ import type { NextStep } from "../domain/delivery.ts";
 import { isExpired } from "../domain/not-after.ts";
 import type { RetryPolicy } from "../domain/retry.ts";
 import type { Emit } from "../service/ports/telemetry.ts";
-import type { ClaimedDelivery, SlotReservation, RecordedStep } from "../service/ports/delivery-store.ts";
-import type { Clock, Store } from "../service/ports/store.ts";
+import type { ClaimedDelivery, SlotReservation, RecordedStep, DeliveryStore } from "../service/ports/delivery-store.ts";
+import type { Clock } from "../service/ports/clock.ts";
 import type { WorkQueue } from "../service/ports/work-queue.ts";
 import { untilStored } from "../service/until-stored.ts";
 import type { CircuitBreaker } from "./circuit-breaker.ts";
@@ -25,10 +25,7 @@ const OWN_FAILURE_WAIT_MS = 60_000;
 const EXPIRED_PER_PASS_MAX = 500;
 
 export interface DispatcherNeeds extends PostNeeds {
-  readonly store: Pick<
-    Store,
-    "expireDeliveries" | "claimDueDeliveries" | "resumeClaim" | "recordAttempt" | "releaseClaim" | "nextDeliveryTimes"
-  >;
+  readonly store: DeliveryStore;
   readonly sender: Pick<Sender, "send">;
   readonly workSource: WorkQueue;
   readonly clock: Clock;

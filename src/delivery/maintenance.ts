@@ -1,8 +1,8 @@
-import type { PruneCursor, RemovedRows } from "../service/ports/maintenance-store.ts";
+import type { PruneCursor, RemovedRows, MaintenanceStore } from "../service/ports/maintenance-store.ts";
 import { EventsError } from "../domain/events-error.ts";
 import { endpointFaultOf } from "../domain/subscription.ts";
 import type { Emit } from "../service/ports/telemetry.ts";
-import type { Clock, Store } from "../service/ports/store.ts";
+import type { Clock } from "../service/ports/clock.ts";
 import type { EndedSubscription } from "../service/ports/subscription-store.ts";
 import type { WorkQueue } from "../service/ports/work-queue.ts";
 import type { Termination } from "../service/termination.ts";
@@ -16,7 +16,7 @@ const STEP_PAUSE_MS = 20;
 const LOOK_AGAIN_MS = 3_600_000;
 
 export interface MaintenanceNeeds {
-  readonly store: Pick<Store, "pruneHistory" | "pruneSubscriptions" | "reencryptSecrets">;
+  readonly store: MaintenanceStore;
   readonly workSource: WorkQueue;
   readonly clock: Clock;
   /** How long history is kept after a task's end; null: for ever. */

@@ -3,13 +3,19 @@ import type { DisabledReason } from "../domain/callback-health.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { EndType } from "../domain/event.ts";
 import type { Emit } from "./ports/telemetry.ts";
-import type { CallbackKey, EnableCallbackResult, UnregisterCallbackResult } from "./ports/callback-store.ts";
-import type { Clock, Store, TargetPolicy } from "./ports/store.ts";
+import type {
+  CallbackKey,
+  EnableCallbackResult,
+  UnregisterCallbackResult,
+  CallbackStore,
+} from "./ports/callback-store.ts";
+import type { Clock } from "./ports/clock.ts";
+import type { TargetPolicy } from "./ports/target-policy.ts";
 import { prepareRegistration, refusedRegistration } from "./registration.ts";
 import type { RegisterRequest } from "./registration.ts";
 
 export interface CallbacksNeeds {
-  readonly store: Pick<Store, "registerCallback" | "unregisterCallback" | "enableCallback">;
+  readonly store: CallbackStore;
   readonly clock: Pick<Clock, "now">;
   readonly targetPolicy: TargetPolicy;
   readonly emit: Emit;

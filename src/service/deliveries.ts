@@ -1,13 +1,19 @@
 import { cursorOf, timeAndIdOf, twoIdsOf } from "../domain/cursor.ts";
 import type { DeliveryStatus } from "../domain/delivery.ts";
 import { DomainError } from "../domain/errors.ts";
-import type { RedeliverPosition, RedeliverSelection, RedeliveryRefusal } from "./ports/callback-store.ts";
+import type {
+  RedeliverPosition,
+  RedeliverSelection,
+  RedeliveryRefusal,
+  CallbackHistory,
+  DeliveryStore,
+} from "./ports/delivery-store.ts";
 import { noSuchCallback } from "./callbacks.ts";
 import type { Emit } from "./ports/telemetry.ts";
-import type { SlowLane, SlowStay } from "./ports/delivery-store.ts";
-import type { CallbackHistory, Clock, Store } from "./ports/store.ts";
+import type { OriginBreaker, OpenCircuit } from "./ports/origin-breaker.ts";
+import type { Clock } from "./ports/clock.ts";
 import { bytesOfDeliveries, readPage } from "./pages.ts";
-import { slowStayOf } from "./slow-lane.ts";
+import { openCircuitOf } from "./open-circuit.ts";
 
 /** Deliveries opened in one transaction: more would hold up other writes. */
 const REDELIVER_STEP = 500;
@@ -19,8 +25,8 @@ const CALLBACK_BYTES = 600;
 const FAILED: readonly DeliveryStatus[] = ["exhausted", "cancelled"];
 
 export interface DeliveriesNeeds {
-  readonly store: Pick<Store, "deliveryHistory" | "callbackCount" | "redeliver">;
-  readonly slowLane: Pick<SlowLane, "stayOf">;
+  readonly store: DeliveryStore;
+  readonly breaker: OriginBreaker;
   readonly clock: Pick<Clock, "now">;
   readonly emit: Emit;
 }
@@ -34,7 +40,7 @@ export interface HistoryRequest {
   readonly since?: number | undefined;
 }
 export interface ListedCallback extends CallbackHistory {
-  readonly slowStay: SlowStay | null;
+  readonly openCircuit: OpenCircuit | null;
 }
 export interface HistoryAnswer {
   readonly callbacks: readonly ListedCallback[];
@@ -62,7 +68,7 @@ export interface Redelivered {
 
 export type Deliveries = ReturnType<typeof createDeliveries>;
 
-export function createDeliveries({ store, slowLane, clock, emit }: DeliveriesNeeds) {
+export function createDeliveries({ store, breaker, clock, emit }: DeliveriesNeeds) {
   /** Step by step, each durable by itself: after a crash the same call finds what is left. */
   async function redeliverAll(principal: string, request: RedeliverRequest) {
     const deliveryIds: string[] = [];
@@ -94,7 +100,7 @@ export function createDeliveries({ store, slowLane, clock, emit }: DeliveriesNee
       });
       const isWhole = start === null && last === null;
       return {
-        callbacks: entries.map((entry) => ({ ...entry, slowStay: slowStayOf(slowLane, entry.callback) })),
+        callbacks: entries.map((entry) => ({ ...entry, openCircuit: openCircuitOf(breaker, entry.callback) })),
         callbackCount: isWhole ? entries.length : await store.callbackCount(principal, taskId, filter),
         nextCursor: last === null ? null : cursorOf([last.callback.registeredAt, last.callback.id]),
       };

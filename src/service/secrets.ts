@@ -3,14 +3,15 @@ import { DomainError } from "../domain/errors.ts";
 import { generateSecret, requireSecret } from "../domain/signature.ts";
 import { noSuchCallback } from "./callbacks.ts";
 import type { Emit } from "./ports/telemetry.ts";
-import type { Clock, Store } from "./ports/store.ts";
+import type { Clock } from "./ports/clock.ts";
+import type { CallbackStore } from "./ports/callback-store.ts";
 
 const HOUR_MS = 3_600_000;
 export const OVERLAP_HOURS_DEFAULT = 24;
 export const OVERLAP_HOURS_MAX = 168;
 
 export interface SecretsNeeds {
-  readonly store: Pick<Store, "rotateSecret">;
+  readonly store: CallbackStore;
   readonly clock: Pick<Clock, "now">;
   readonly emit: Emit;
 }

@@ -2,7 +2,7 @@ import type { Task } from "../domain/task.ts";
 import type { Emit } from "./ports/telemetry.ts";
 import type { ReserveSlot, SlotReservation } from "./ports/delivery-store.ts";
 import type { EventFeed } from "./event-feed.ts";
-import type { FinishTaskResult } from "./ports/store.ts";
+import type { FinishTaskResult } from "./ports/task-store.ts";
 
 export interface TaskEndNeeds {
   readonly emit: Emit;

@@ -1,11 +1,12 @@
 import type { Progress } from "../domain/task.ts";
 import type { Emit } from "./ports/telemetry.ts";
 import type { EventFeed } from "./event-feed.ts";
-import type { Clock, Store, TaskRun, ToldProgress } from "./ports/store.ts";
+import type { Clock } from "./ports/clock.ts";
+import type { TaskRun, ToldProgress, TaskStore } from "./ports/task-store.ts";
 import { createProgressFeed } from "./progress-feed.ts";
 
 export interface TaskProgressNeeds {
-  readonly store: Pick<Store, "recordProgress" | "tellProgress">;
+  readonly store: TaskStore;
   readonly clock: Clock;
   readonly feed: Pick<EventFeed, "listen">;
   readonly emit: Emit;

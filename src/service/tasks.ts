@@ -2,7 +2,9 @@ import { DomainError } from "../domain/errors.ts";
 import type { Json } from "../domain/json.ts";
 import { hasEnded } from "../domain/task.ts";
 import type { Progress, Task, TaskOutcome, TaskReading } from "../domain/task.ts";
-import type { Clock, ListTasks, StartTask, StartTaskResult, Store, TargetPolicy, TaskPage } from "./ports/store.ts";
+import type { Clock } from "./ports/clock.ts";
+import type { TargetPolicy } from "./ports/target-policy.ts";
+import type { ListTasks, StartTask, StartTaskResult, TaskPage, TaskStore } from "./ports/task-store.ts";
 import { CallbackRefused, refusedRegistration } from "./registration.ts";
 import type { RegisterRequest } from "./registration.ts";
 import { createTaskEnd } from "./task-end.ts";
@@ -27,18 +29,7 @@ export const DEFAULT_TASK_TYPE = "demo";
 const CANCELLED_BY_REQUEST = "The task was cancelled on request.";
 
 export interface TasksNeeds extends TaskEndNeeds {
-  readonly store: Pick<
-    Store,
-    | "startTask"
-    | "findTask"
-    | "readTask"
-    | "findTaskById"
-    | "listTasks"
-    | "finishTask"
-    | "cancelTask"
-    | "retryTask"
-    | "releaseTask"
-  >;
+  readonly store: TaskStore;
   readonly clock: Pick<Clock, "now">;
   readonly catalog: TaskCatalog;
   readonly targetPolicy: TargetPolicy;

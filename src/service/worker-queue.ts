@@ -3,17 +3,17 @@ import type { Task } from "../domain/task.ts";
 import { retryWaitMs } from "../domain/task-retry.ts";
 import { digestOf } from "../domain/ids.ts";
 import type { Emit } from "./ports/telemetry.ts";
-import type { Clock, Store } from "./ports/store.ts";
+import type { Clock } from "./ports/clock.ts";
 import type { TaskCatalog, TaskType } from "./ports/task-types.ts";
 import type { Tasks } from "./tasks.ts";
-import type { LapsedLease } from "./ports/lease-store.ts";
+import type { LapsedLease, LeaseStore } from "./ports/lease-store.ts";
 import type { WorkQueue } from "./ports/work-queue.ts";
 
 /** Lapsed leases that are looked at at once. */
 const LAPSED_AT_ONCE = 100;
 
 export interface WorkerQueueNeeds {
-  readonly store: Pick<Store, "claimWorkerTask" | "releaseLease" | "lapsedLeases" | "expireLease" | "nextWorkerWorkAt">;
+  readonly store: LeaseStore;
   readonly tasks: Pick<Tasks, "finish">;
   readonly catalog: Pick<TaskCatalog, "find">;
   readonly clock: Clock;

@@ -1,14 +1,14 @@
 import { DomainError } from "../domain/errors.ts";
 import { failedWith, hasEnded } from "../domain/task.ts";
-import type { Task, TaskOutcome, TaskStatus } from "../domain/task.ts";
+import type { Progress, Task, TaskOutcome, TaskStatus } from "../domain/task.ts";
 import { retryWaitMs } from "../domain/task-retry.ts";
 import type { Emit } from "./ports/telemetry.ts";
-import type { Clock, Store } from "./ports/store.ts";
+import type { Clock } from "./ports/clock.ts";
 import type { TaskCatalog } from "./ports/task-types.ts";
 import type { Tasks } from "./tasks.ts";
 import { endOfRun, leaseDigestOf } from "./worker-queue.ts";
 import type { LeasedTask, WorkerQueue, ClaimRequest } from "./worker-queue.ts";
-import type { LeaseState, Progress } from "./ports/lease-store.ts";
+import type { LeaseState, LeaseStore } from "./ports/lease-store.ts";
 import { endWith } from "./worker-result.ts";
 import type { RefusedResult } from "./worker-result.ts";
 
@@ -17,7 +17,7 @@ const WAITING_MAX = 1000;
 
 export interface WorkersNeeds {
   readonly queue: WorkerQueue;
-  readonly store: Pick<Store, "findLease" | "renewLease" | "releaseLease">;
+  readonly store: LeaseStore;
   readonly tasks: Pick<Tasks, "finish">;
   readonly catalog: Pick<TaskCatalog, "find">;
   readonly clock: Pick<Clock, "now">;

@@ -1,5 +1,6 @@
-import type { CallbackChange } from "../service/ports/callback-store.ts";
-import type { FinishTaskResult, Store } from "../service/ports/store.ts";
+import type { CallbackChange } from "../service/ports/delivery-store.ts";
+import type { Store } from "../service/ports/store.ts";
+import type { FinishTaskResult } from "../service/ports/task-store.ts";
 import type { QueueName, WorkQueues } from "../service/ports/work-queue.ts";
 
 /** The verbs that change nothing. */

@@ -103,7 +103,7 @@ export async function serveMcp(options: ServeOptions = {}): Promise<ServedMcp> {
   const chosen = { ...EVENTS, ...options.events };
   const breaker = new CircuitBreaker(() => queues.deliveries.wake());
   const { attemptTimeoutMs = 60_000 } = options;
-  const services = createServices({ store, slowLane: breaker, clock, emit, attemptTimeoutMs }, chosen);
+  const services = createServices({ store, breaker, clock, emit, attemptTimeoutMs }, chosen);
   const principalOf = createPrincipalOf(tokens, "local");
   const mcp = createMcp({
     ...services,
@@ -149,7 +149,7 @@ export async function serveMcp(options: ServeOptions = {}): Promise<ServedMcp> {
 function createServices(
   needs: {
     store: Store;
-    slowLane: CircuitBreaker;
+    breaker: CircuitBreaker;
     clock: FakeClock;
     emit: McpNeeds["emit"];
     attemptTimeoutMs: number;

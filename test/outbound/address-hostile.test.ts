@@ -153,6 +153,8 @@ test.each(TRICK_URLS)(
         registerCallback,
         unregisterCallback: vi.fn<Store["unregisterCallback"]>(),
         enableCallback: vi.fn<Store["enableCallback"]>(),
+        findCallback: vi.fn<Store["findCallback"]>(),
+        rotateSecret: vi.fn<Store["rotateSecret"]>(),
       },
       clock: { now: () => T0 },
       targetPolicy: createAddressGuard({ allow: "none", resolve }),

@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from "vitest";
 import { CircuitBreaker } from "../../src/delivery/circuit-breaker.ts";
 import { createDeliveries, REDELIVER_MAX } from "../../src/service/deliveries.ts";
-import type { RedeliverSelection } from "../../src/service/ports/callback-store.ts";
+import type { RedeliverSelection } from "../../src/service/ports/delivery-store.ts";
 import type { TelemetryEvent } from "../../src/service/ports/telemetry.ts";
 import type { Store } from "../../src/service/ports/store.ts";
 import { aClaim, aRecord, aRegistration, aStart, FAILED_503, T0 } from "../support/builders.ts";
@@ -14,7 +14,7 @@ async function setUp(storeSeen: (store: Store) => Store = (it) => it) {
   const announced: TelemetryEvent[] = [];
   const deliveries = createDeliveries({
     store: storeSeen(store),
-    slowLane: new CircuitBreaker(),
+    breaker: new CircuitBreaker(),
     clock: createFakeClock(T0),
     emit: (announcement) => void announced.push(announcement),
   });

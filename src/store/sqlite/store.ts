@@ -1,5 +1,6 @@
 import type { NewId } from "../../domain/ids.ts";
-import type { Clock, Store } from "../../service/ports/store.ts";
+import type { Clock } from "../../service/ports/clock.ts";
+import type { Store } from "../../service/ports/store.ts";
 import type { Emit } from "../../service/ports/telemetry.ts";
 import type { WorkQueues } from "../../service/ports/work-queue.ts";
 import { wakeQueues } from "../due-work.ts";

@@ -1,4 +1,4 @@
-import type { Clock } from "../../service/ports/store.ts";
+import type { Clock } from "../../service/ports/clock.ts";
 import type { Emit } from "../../service/ports/telemetry.ts";
 import type { WorkQueue, WorkQueues } from "../../service/ports/work-queue.ts";
 

@@ -2,7 +2,8 @@ import { CRASHES_MAX, failedWith, POISON_CRASHES } from "../../domain/task.ts";
 import type { Progress, Task } from "../../domain/task.ts";
 import type { Emit } from "../../service/ports/telemetry.ts";
 import type { EventFeed } from "../../service/event-feed.ts";
-import type { Clock, Store } from "../../service/ports/store.ts";
+import type { Clock } from "../../service/ports/clock.ts";
+import type { TaskStore } from "../../service/ports/task-store.ts";
 import type { TaskCatalog } from "../../service/ports/task-types.ts";
 import type { WorkQueue } from "../../service/ports/work-queue.ts";
 import type { Tasks } from "../../service/tasks.ts";
@@ -13,7 +14,7 @@ import type { RunEnd } from "./run.ts";
 import type { Watchdog } from "./watchdog.ts";
 
 export interface TaskRunnerNeeds {
-  readonly store: Pick<Store, "claimRunnableTasks" | "nextTaskDueAt">;
+  readonly store: TaskStore;
   readonly tasks: Pick<Tasks, "finish" | "retry" | "giveBack" | "progress">;
   readonly catalog: TaskCatalog;
   /** Tasks that run at once; more wait as pending. */

@@ -18,7 +18,7 @@ const anyTarget = { check: async () => ({ allowed: true }) as const };
 async function setUp(
   run: TaskType["run"],
   more: readonly TaskType[] = [],
-  claimsOf: (store: Store) => Pick<Store, "claimRunnableTasks" | "nextTaskDueAt"> = (store) => store,
+  claimsOf: (store: Store) => Store = (store) => store,
 ) {
   const clock = createFakeClock();
   const announcements: TelemetryEvent[] = [];
@@ -161,7 +161,7 @@ test("a task that is cancelled while its claim is on its way is not begun", asyn
   const cancelled = Promise.withResolvers<void>();
   // A store whose answers take their time, as one behind a network would.
   const slowly = (store: Store) => ({
-    nextTaskDueAt: (now: number) => store.nextTaskDueAt(now),
+    ...store,
     async claimRunnableTasks(command: Parameters<Store["claimRunnableTasks"]>[0]) {
       const tasks = await store.claimRunnableTasks(command);
       if (tasks.length > 0) claimed.resolve();
