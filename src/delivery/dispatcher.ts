@@ -8,7 +8,7 @@ import type { Emit } from "../service/ports/telemetry.ts";
 import type { ClaimedDelivery, SlotReservation, RecordedStep, DeliveryStore } from "../service/ports/delivery-store.ts";
 import type { Clock } from "../service/ports/clock.ts";
 import type { WorkQueue } from "../service/ports/work-queue.ts";
-import { untilStored } from "../service/until-stored.ts";
+import { retryUntilStored } from "../service/retry-until-stored.ts";
 import type { CircuitBreaker } from "./circuit-breaker.ts";
 import { createSlotReservation } from "./slot-reservation.ts";
 import type { ConcurrencyLimits, Slot } from "./slots.ts";
@@ -147,7 +147,7 @@ export class Dispatcher {
       emit({ kind: "internal.failed", where: `delivery ${delivery.deliveryId}`, error });
       const due = clock.now() + OWN_FAILURE_WAIT_MS;
       const needs = { clock, emit, where: "release", signal: this.#stopping.signal };
-      await untilStored(() => store.releaseClaim(delivery, due), needs);
+      await retryUntilStored(() => store.releaseClaim(delivery, due), needs);
     }
   }
 
@@ -206,7 +206,7 @@ export class Dispatcher {
     const step = this.#recordedStep(delivery.origin, next, endedAt);
     const { deliveryId, claim } = delivery;
     const disablePolicy = this.#needs.disablePolicies[delivery.profile];
-    const recorded = await untilStored(
+    const recorded = await retryUntilStored(
       () => store.recordAttempt({ deliveryId, claim, startedAt, durationMs, outcome, step, disablePolicy }),
       { clock, emit, where: "recordAttempt", signal: this.#cuttingOff.signal },
     );

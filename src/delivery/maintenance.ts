@@ -22,7 +22,7 @@ export interface MaintenanceNeeds {
   /** How long history is kept after a task's end; null: for ever. */
   readonly retentionMs: number | null;
   readonly emit: Emit;
-  readonly termination: Pick<Termination, "tell" | "stop">;
+  readonly termination: Termination;
 }
 
 /**
@@ -109,7 +109,7 @@ export class Maintenance {
   #tellOf(givenUp: readonly EndedSubscription[]): void {
     const { emit, termination } = this.#needs;
     for (const { id } of givenUp) emit({ kind: "subscription.ended", subscriptionId: id, why: "given up" });
-    void termination.tell(givenUp, ({ lastError }) => {
+    void termination.send(givenUp, ({ lastError }) => {
       const reason = lastError === null ? "timeout" : endpointFaultOf(lastError);
       return new EventsError("CallbackEndpointError", { reason });
     });

@@ -16,7 +16,6 @@ import { createTasks } from "../../src/service/tasks.ts";
 import type { TaskStart, Tasks } from "../../src/service/tasks.ts";
 import { createWorkerQueue } from "../../src/service/worker-queue.ts";
 import type { WorkerQueue } from "../../src/service/worker-queue.ts";
-import type { Progress } from "../../src/domain/task.ts";
 import { createWorkers } from "../../src/service/workers.ts";
 import type { Completions } from "../../src/service/completions.ts";
 import { externalTask } from "../../src/tasks/builtin/external.ts";
@@ -35,8 +34,6 @@ export interface ServedHttp {
   readonly store: Store;
   readonly clock: FakeClock;
   readonly announcements: readonly TelemetryEvent[];
-  /** What workers said of how far they are. */
-  readonly reported: readonly (Progress & { readonly taskId: string })[];
   readonly tasks: Tasks;
   readonly completions: Completions;
   readonly queue: WorkerQueue;
@@ -59,7 +56,6 @@ export async function serveHttp({
   types = [],
   allowedOrigins = ["localhost"],
 }: ServeHttpOptions = {}): Promise<ServedHttp> {
-  const reported: (Progress & { readonly taskId: string })[] = [];
   const clock = createFakeClock(T0);
   const announcements: TelemetryEvent[] = [];
   const emit = (one: TelemetryEvent): void => void announcements.push(one);
@@ -79,20 +75,17 @@ export async function serveHttp({
     progress: taskProgress,
     openReservation,
   });
-  const outside = { store, tasks, catalog, clock, emit, newNonce, leaseMs: LEASE_MS };
-  const queue = createWorkerQueue({ ...outside, queue: queues.leases });
-  const completions = createCompletions({ ...outside, ttlMs: COMPLETION_TTL_MS });
+  const outside = { store, tasks, catalog, clock, emit };
+  const lease = { newToken: newNonce, durationMs: LEASE_MS };
+  const queue = createWorkerQueue({ ...outside, queue: queues.leases, lease });
+  const completions = createCompletions({ ...outside, newNonce, ttlMs: COMPLETION_TTL_MS });
   const health = createHealth({ store, slowOrigins: () => 0 });
   const handle = createHttpApp({
     allowedOrigins,
     mcp: async (_, response) => void response.end("mcp was here"),
     inbox: createInbox({ store, clock, emit }),
     health,
-    workers: createWorkers({
-      ...outside,
-      queue,
-      report: (task, progress) => reported.push({ taskId: task.taskId, ...progress }),
-    }),
+    workers: createWorkers({ ...outside, queue }),
     workerOf: workerTokens.length === 0 ? null : createPrincipalOf(workerTokens, "anonymous"),
     completions,
     openApi: () => ({ title: "Test", version: "1.2.3", url: "http://callbacks.example" }),
@@ -107,7 +100,7 @@ export async function serveHttp({
   queues.leases.start(() => queue.pass());
   const server = await listen(handle, "127.0.0.1", 0);
   onTestFinished(async () => {
-    queue.dismiss();
+    queue.close();
     await server.stop(0);
     await queues.leases.stop();
     await store.close().catch(() => {});
@@ -115,5 +108,5 @@ export async function serveHttp({
   const start: ServedHttp["start"] = (taskId, more = {}, principal = "local") =>
     tasks.start(principal, { taskId, clientId: "starter", taskType: "external", ...more });
   const url = `http://127.0.0.1:${server.port}`;
-  return { url, store, clock, reported, announcements, tasks, completions, queue, start };
+  return { url, store, clock, announcements, tasks, completions, queue, start };
 }

@@ -188,10 +188,7 @@ function createServices(
       ...needs,
       targetPolicy,
       verification: createVerification({ ...needs, endpointVerifier, newNonce, signingKeys: [] }),
-      lifetime,
-      ownMax,
-      allowsLoopbackHttp: allow !== "none",
-      retryPolicy,
+      settings: { lifetime, ownMax, allowsLoopbackHttp: allow !== "none", retryPolicy },
     }),
   };
 }

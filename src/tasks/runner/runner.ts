@@ -7,7 +7,7 @@ import type { TaskStore } from "../../service/ports/task-store.ts";
 import type { TaskCatalog } from "../../service/ports/task-types.ts";
 import type { WorkQueue } from "../../service/ports/work-queue.ts";
 import type { Tasks } from "../../service/tasks.ts";
-import { untilStored } from "../../service/until-stored.ts";
+import { retryUntilStored } from "../../service/retry-until-stored.ts";
 import { createProgressThrottle } from "./progress-throttle.ts";
 import { runTask } from "./run.ts";
 import type { RunEnd } from "./run.ts";
@@ -129,7 +129,7 @@ export class TaskRunner {
     const { taskId } = task;
     const end = task.crashes < CRASHES_MAX ? await this.#carryOut(task, signal) : givenUp(task);
     try {
-      await untilStored(() => this.#settle(task, end), {
+      await retryUntilStored(() => this.#settle(task, end), {
         clock,
         emit,
         where: "finishTask",
