@@ -1,11 +1,12 @@
 import { CRASHES_MAX, failedWith, POISON_CRASHES } from "../../domain/task.ts";
 import type { Progress, Task } from "../../domain/task.ts";
 import type { Emit } from "../../service/ports/telemetry.ts";
-import type { EventFeed } from "../../service/event-feed.ts";
 import type { Clock } from "../../service/ports/clock.ts";
+import type { Notifier } from "../../service/ports/notifier.ts";
 import type { TaskStore } from "../../service/ports/task-store.ts";
 import type { TaskCatalog } from "../../service/ports/task-types.ts";
 import type { WorkQueue } from "../../service/ports/work-queue.ts";
+import type { TaskProgress } from "../../service/task-progress.ts";
 import type { Tasks } from "../../service/tasks.ts";
 import { retryUntilStored } from "../../service/retry-until-stored.ts";
 import { createProgressThrottle } from "./progress-throttle.ts";
@@ -15,7 +16,8 @@ import type { Watchdog } from "./watchdog.ts";
 
 export interface TaskRunnerNeeds {
   readonly store: TaskStore;
-  readonly tasks: Pick<Tasks, "finish" | "retry" | "giveBack" | "progress">;
+  readonly tasks: Tasks;
+  readonly progress: TaskProgress;
   readonly catalog: TaskCatalog;
   /** Tasks that run at once; more wait as pending. */
   readonly runningMax: number;
@@ -24,8 +26,8 @@ export interface TaskRunnerNeeds {
   readonly workSource: WorkQueue;
   /** Knows what runs, should one of them never yield. */
   readonly watchdog: Watchdog;
-  /** Tells of cancelled tasks. */
-  readonly feed: Pick<EventFeed, "listen">;
+  /** Publishes the ends of tasks, so that the handler of a cancelled task is interrupted. */
+  readonly notifier: Notifier;
   readonly clock: Clock;
   readonly emit: Emit;
 }
@@ -43,8 +45,8 @@ export class TaskRunner {
   /** By internal id. */
   readonly #running = new Map<string, RunningTask>();
   readonly #stopping = new AbortController();
-  /** Internal ids of tasks that were cancelled since the claim under way was asked for: it may bring them. */
-  readonly #cancelledMeanwhile = new Set<string>();
+  /** During a claim: internal ids of tasks that have ended since it began, which it may return. */
+  #endedMeanwhile: Set<string> | null = null;
   /** The last claim took all there was room for. */
   #moreMayWait = false;
   #stopListening = (): void => {};
@@ -54,9 +56,7 @@ export class TaskRunner {
   }
 
   start(): void {
-    this.#stopListening = this.#needs.feed.listen(({ task, event }) => {
-      if (event.type === "task_cancelled") this.#cancel(task);
-    });
+    this.#stopListening = this.#needs.notifier.onAnyEnd((task) => this.#interrupt(task));
     this.#needs.workSource.start(() => this.pass());
   }
 
@@ -68,11 +68,13 @@ export class TaskRunner {
     const limit = runningMax - this.#running.size;
     if (limit > 0) {
       const roomOf = this.#roomOf();
-      this.#cancelledMeanwhile.clear();
+      const endedMeanwhile = new Set<string>();
+      this.#endedMeanwhile = endedMeanwhile;
       const mayTakePoison = ![...this.#running.values()].some(({ isSuspect }) => isSuspect);
       const claimed = await store.claimRunnableTasks({ limit, now, roomOf, mayTakePoison });
       this.#moreMayWait = claimed.length === limit;
-      for (const task of claimed) if (!this.#cancelledMeanwhile.has(task.id)) this.#begin(task);
+      this.#endedMeanwhile = null;
+      for (const task of claimed) if (!endedMeanwhile.has(task.id)) this.#begin(task);
     }
     return store.nextTaskDueAt(now);
   }
@@ -104,9 +106,9 @@ export class TaskRunner {
     };
   }
 
-  /** The task has ended already, so whatever its handler still returns is dropped. */
-  #cancel(id: string): void {
-    this.#cancelledMeanwhile.add(id);
+  /** The task has ended, so what its handler still returns is dropped. A run that has ended the task itself is over already. */
+  #interrupt(id: string): void {
+    this.#endedMeanwhile?.add(id);
     this.#running.get(id)?.interrupt.abort();
   }
 
@@ -158,7 +160,7 @@ export class TaskRunner {
   /** Interrupted by our stop it waits for the next start; by its cancelling it has ended already. */
   async #settle(task: Task, end: RunEnd): Promise<void> {
     const { tasks } = this.#needs;
-    if (end === null) await tasks.giveBack(task);
+    if (end === null) await tasks.release(task);
     else if (end.kind === "retry") await tasks.retry(task, end.error, end.waitMs);
     else await tasks.finish(task, end.outcome);
   }
@@ -166,7 +168,7 @@ export class TaskRunner {
   /** One that cannot be kept is not worth failing for: the next one is newer. */
   async #keep(task: Task, progress: Progress): Promise<void> {
     try {
-      await this.#needs.tasks.progress(task, progress);
+      await this.#needs.progress.record(task, progress);
     } catch (error) {
       this.#needs.emit({ kind: "internal.failed", where: `progress of task ${task.taskId}`, error });
     }
