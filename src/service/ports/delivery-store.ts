@@ -3,6 +3,7 @@ import type { Outcome } from "../../domain/attempt.ts";
 import type { BodyFormat } from "../../domain/payload.ts";
 import type { DisablePolicy } from "../../domain/callback-health.ts";
 import type { DeliveryReason } from "../../domain/delivery.ts";
+import type { LimitKey } from "../../domain/limit-key.ts";
 import type { Event, EventName, EventType } from "../../domain/event.ts";
 import type { CallbackChange } from "./callback-store.ts";
 
@@ -37,11 +38,11 @@ export interface NextDeliveryTimes {
 }
 
 /**
- * Takes a slot for one delivery to this origin. False: none is free. For a store that claims deliveries in the transaction that ends their
+ * Takes a slot for one delivery with this key. False: none is free. For a store that claims deliveries in the transaction that ends their
  * task. Never throws. A store calls it in the first run of a transaction only: slots of a run that is rolled back stay taken until the
  * reservation is released.
  */
-export type ReserveSlot = (origin: string) => boolean;
+export type ReserveSlot = (key: LimitKey) => boolean;
 
 /**
  * Slots for the deliveries of one task's end: what the store claims with them is sent without a claim of its own. The service opens one
@@ -75,7 +76,7 @@ export interface ClaimDeliveries {
   /** The most for one origin… */
   readonly perOrigin: number;
   /** …but for these, which have room for this many (0: none). */
-  readonly roomOf: ReadonlyMap<string, number>;
+  readonly roomOf: ReadonlyMap<LimitKey, number>;
 }
 export interface DeliveryClaim {
   readonly deliveryId: string;
