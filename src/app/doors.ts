@@ -30,7 +30,7 @@ export async function openDoors(platform: Platform, services: Services): Promise
   url = config.publicUrl ?? `http://localhost:${server.port}`;
   lifecycle.add("http", async () => {
     mcp.endStreams();
-    services.workerQueue.dismiss();
+    services.workerQueue.close();
     await server.stop(STOP_GRACE_MS);
     await mcp.close();
   });

@@ -1,7 +1,7 @@
 import type { LimitKey } from "../domain/limit-key.ts";
 import { limitKeyOf } from "../domain/limit-key.ts";
 import type { ClaimedDelivery, SlotReservation } from "../service/ports/delivery-store.ts";
-import type { Store, WorkSource } from "../service/ports/store.ts";
+import type { WorkQueue } from "../service/ports/work-queue.ts";
 import { earlier, ConcurrencyLimiter } from "./concurrency.ts";
 import { createDeliver } from "./deliver.ts";
 import type { Deliver, DeliverNeeds } from "./deliver.ts";
@@ -13,8 +13,7 @@ import { emitExpiry } from "./telemetry.ts";
 const EXPIRED_PER_PASS_MAX = 500;
 
 export interface DispatcherNeeds extends DeliverNeeds {
-  readonly store: DeliverNeeds["store"] & Pick<Store, "expireDeliveries" | "claimDueDeliveries" | "nextDeliveryTimes">;
-  readonly workSource: WorkSource;
+  readonly workSource: WorkQueue;
   readonly limits: ConcurrencyLimits;
 }
 
@@ -35,12 +34,10 @@ export class Dispatcher {
   constructor(needs: DispatcherNeeds) {
     this.#needs = needs;
     const { limits, breaker, workSource } = needs;
-    const wake = (): void => workSource.wake();
-    this.#limiter = new ConcurrencyLimiter({ limits, breaker, wake });
+    this.#limiter = new ConcurrencyLimiter({ limits, breaker, wake: () => workSource.wake() });
     this.#deliver = createDeliver(needs, {
       limiter: this.#limiter,
       noPassClaims: () => this.#noPassClaims(),
-      wake,
       stopping: this.#stopping.signal,
       cuttingOff: this.#cuttingOff.signal,
     });

@@ -1,5 +1,5 @@
 import pRetry from "p-retry";
-import type { Clock } from "../service/ports/store.ts";
+import type { Clock } from "../service/ports/clock.ts";
 
 /** A delivery keeps its claim over a wait up to this long. A longer wait is stored with the delivery, where it costs no memory. */
 const SHORT_WAIT_MS = 2000;

@@ -1,7 +1,7 @@
 /** Challenges receivers of MCP Events and notifies them of an end: through the same guard and the same kind of connections as deliveries. */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { endpointFaultOf } from "../domain/subscription.ts";
-import type { EndpointVerifier, ChallengeRequest, ChallengeResult } from "../service/ports/subscription-store.ts";
+import type { EndpointVerifier, ChallengeRequest, ChallengeResult } from "../service/ports/endpoint-verifier.ts";
 import { createSender } from "./sender.ts";
 import type { SenderNeeds } from "./sender.ts";
 
@@ -43,7 +43,7 @@ export function createEndpointVerifier(needs: EndpointVerifierNeeds): ClosableEn
         inFlight--;
       }
     },
-    async tell(post) {
+    async send(post) {
       await sender.send({ ...post, url: new URL(post.url) }, closing.signal);
     },
     async close() {

@@ -2,7 +2,9 @@ import { DomainError } from "../domain/errors.ts";
 import type { Json } from "../domain/json.ts";
 import { hasEnded } from "../domain/task.ts";
 import type { Progress, Task, TaskOutcome, TaskReading } from "../domain/task.ts";
-import type { Clock, ListTasks, StartTask, StartTaskResult, Store, TargetPolicy, TaskPage } from "./ports/store.ts";
+import type { Clock } from "./ports/clock.ts";
+import type { TargetPolicy } from "./ports/target-policy.ts";
+import type { ListTasks, StartTask, StartTaskResult, TaskPage, TaskStore } from "./ports/task-store.ts";
 import { CallbackRefused, refusedRegistration } from "./registration.ts";
 import type { RegisterRequest } from "./registration.ts";
 import { createTaskEnd } from "./task-end.ts";
@@ -27,25 +29,11 @@ export const DEFAULT_TASK_TYPE = "demo";
 const CANCELLED_BY_REQUEST = "The task was cancelled on request.";
 
 export interface TasksNeeds extends TaskEndNeeds {
-  readonly store: Pick<
-    Store,
-    | "startTask"
-    | "findTask"
-    | "readTask"
-    | "findTaskById"
-    | "listTasks"
-    | "finishTask"
-    | "cancelTask"
-    | "retryTask"
-    | "releaseTask"
-  >;
+  readonly store: TaskStore;
   readonly clock: Pick<Clock, "now">;
   readonly catalog: TaskCatalog;
   readonly targetPolicy: TargetPolicy;
   readonly progress: Pick<TaskProgress, "record" | "listen">;
-  readonly wakeRunner: () => void;
-  /** After the start of a task that is done outside. */
-  readonly wakeWorkers: () => void;
 }
 
 export interface TaskStart {
@@ -80,7 +68,6 @@ export type Tasks = ReturnType<typeof createTasks>;
 
 export function createTasks(needs: TasksNeeds) {
   const { store, clock, catalog, targetPolicy, emit, feed, progress } = needs;
-  const { wakeRunner, wakeWorkers, wakeDispatcher } = needs;
   const waits = createTaskWaits(feed);
   const end = createTaskEnd(needs);
 
@@ -130,13 +117,7 @@ export function createTasks(needs: TasksNeeds) {
       if (!result.isSame) throw anotherStart(result.task, request);
       const { kind, task } = result;
       if (completion !== undefined && !result.hasCompletion && !hasEnded(task)) throw noMoreCompletions(task);
-      if (kind === "started") {
-        emit({ kind: "task.started", taskId: task.taskId, taskType, clientId });
-        if (executor === "handler") wakeRunner();
-        else wakeWorkers();
-      }
-      // A task that had ended before may owe its event to those that are new.
-      if (kind === "existing" && callbacks.length > 0) wakeDispatcher();
+      if (kind === "started") emit({ kind: "task.started", taskId: task.taskId, taskType, clientId });
       return { ...result, expectedMs: type.expectedMs };
     },
 
@@ -182,9 +163,7 @@ export function createTasks(needs: TasksNeeds) {
      */
     async retry({ id, taskId, taskType, runCount }: Task, error: string, waitMs: number): Promise<void> {
       const isWaiting = await store.retryTask({ id, runCount, error, dueAt: clock.now() + waitMs });
-      if (!isWaiting) return;
-      emit({ kind: "task.retrying", taskId, taskType, runCount, error, waitMs });
-      wakeRunner();
+      if (isWaiting) emit({ kind: "task.retrying", taskId, taskType, runCount, error, waitMs });
     },
 
     /** A run that our own stop has interrupted: the task waits in the store for the next start. */

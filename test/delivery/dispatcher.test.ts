@@ -15,12 +15,11 @@ import { createTaskEnd } from "../../src/service/task-end.ts";
 import type { EndTask } from "../../src/service/task-end.ts";
 import type { ClaimedDelivery } from "../../src/service/ports/delivery-store.ts";
 import type { Store } from "../../src/service/ports/store.ts";
-import { createWorkSource } from "../../src/store/sqlite/queue.ts";
 import { A_SECRET, aRegistration, aStart } from "../support/builders.ts";
 import { createFakeClock } from "../support/clock.ts";
 import { startReceiver } from "../support/receiver.ts";
 import type { Receiver } from "../support/receiver.ts";
-import { openTestStore } from "../support/sqlite-store.ts";
+import { openTestStoreAndQueues } from "../support/sqlite-store.ts";
 import { until } from "../support/until.ts";
 
 interface Options {
@@ -39,10 +38,10 @@ async function setUp({
   storeSeen = (it) => it,
 }: Options = {}) {
   const clock = createFakeClock(Date.now());
-  const store = await openTestStore();
   const receiver = await startReceiver();
   const announcements: TelemetryEvent[] = [];
   const emit = (announcement: TelemetryEvent) => void announcements.push(announcement);
+  const { store, queues } = await openTestStoreAndQueues({ clock, emit });
   const guard = createAddressGuard({ allow: "loopback" });
   const sender = createSender({
     guard,
@@ -51,13 +50,12 @@ async function setUp({
     connectionsPerOrigin: limits.perOrigin,
     userAgent: "test",
   });
-  const workSource = createWorkSource({ clock, emit, name: "dispatcher" });
   const retryPolicy = { waitsMs, jitter: 0 };
   const breaker = new CircuitBreaker();
   const dispatcher = new Dispatcher({
     store: storeSeen(store),
     sender,
-    workSource,
+    workSource: queues.deliveries,
     clock,
     random: () => 0.5,
     retryPolicies: { standard: retryPolicy, cloudevents: retryPolicy, "mcp-events": retryPolicy },
@@ -91,7 +89,6 @@ async function setUp({
       outcome: { status: "completed", result: "done" },
       now: clock.now(),
     });
-    workSource.wake();
     return finished!.event;
   }
   const said = <Kind extends TelemetryEvent["kind"]>(kind: Kind) =>
@@ -100,7 +97,7 @@ async function setUp({
   async function delivery(taskId = "task-1") {
     return (await store.deliveryHistory("local", taskId))[0]!.deliveries[0]!;
   }
-  return { clock, store, receiver, dispatcher, workSource, emit, announcements, finishTask, said, attempts, delivery };
+  return { clock, store, receiver, dispatcher, emit, announcements, finishTask, said, attempts, delivery };
 }
 
 test("a finished task is POSTed to each callback, signed, and the event is settled once", async () => {
@@ -302,7 +299,7 @@ test.each([
   ["near", 100],
   ["parked", 5000],
 ])("a callback unregistered during a wait that is %s gets nothing more", async (_, waitMs) => {
-  const { dispatcher, receiver, finishTask, attempts, delivery, clock, store, workSource, said } = await setUp({
+  const { dispatcher, receiver, finishTask, attempts, delivery, clock, store, said } = await setUp({
     waitsMs: [waitMs, waitMs],
   });
   receiver.respondWith(503);
@@ -316,7 +313,6 @@ test.each([
   receiver.respondWith(204);
   await finishTask({ taskId: "task-2", url: `${receiver.url}/other` });
   await receiver.waitFor(({ path }) => path === "/other");
-  workSource.wake();
   await attempts(2);
   expect(receiver.requests.map(({ path }) => path)).toEqual(["/hook", "/other"]);
   expect(await delivery()).toMatchObject({ status: "cancelled", attemptCount: 1 });
@@ -339,7 +335,7 @@ test("an attempt under way when its callback is unregistered is recorded, and fo
 });
 
 test("a redelivered one has its whole schedule again, attempt numbers going on, id and body the same", async () => {
-  const { dispatcher, receiver, finishTask, attempts, delivery, clock, store, workSource, said } = await setUp({
+  const { dispatcher, receiver, finishTask, attempts, delivery, clock, store, said } = await setUp({
     waitsMs: [5000],
   });
   receiver.respondWith(500);
@@ -355,7 +351,6 @@ test("a redelivered one has its whole schedule again, attempt numbers going on, 
   expect(await delivery()).toMatchObject({ status: "exhausted", attemptCount: 2 });
   const { id: deliveryId } = await delivery();
   await store.redeliver({ principal: "local", selection: { deliveryId }, now: clock.now() });
-  workSource.wake();
   await attempts(3);
   expect(await delivery()).toMatchObject({ status: "pending", nextAttemptAt: clock.now() + 5000 });
   await advanceTo(4);
@@ -374,7 +369,7 @@ test("a redelivered one has its whole schedule again, attempt numbers going on, 
 });
 
 test("redelivering one that waits uses up nothing of its schedule, however often its owner tries", async () => {
-  const { dispatcher, receiver, finishTask, attempts, delivery, clock, store, workSource } = await setUp({
+  const { dispatcher, receiver, finishTask, attempts, delivery, clock, store } = await setUp({
     waitsMs: [5000, 60_000],
   });
   receiver.respondWith(500);
@@ -385,7 +380,6 @@ test("redelivering one that waits uses up nothing of its schedule, however often
     expect(await delivery()).toMatchObject({ status: "pending", nextAttemptAt: clock.now() + 5000 });
     const { id: deliveryId } = await delivery();
     await store.redeliver({ principal: "local", selection: { deliveryId }, now: clock.now() });
-    workSource.wake();
   }
 });
 
@@ -675,7 +669,7 @@ describe("the deliveries of a task's end", () => {
       },
     });
     const all = await setUp({ ...options, storeSeen });
-    const { store, clock, receiver, dispatcher, emit, workSource } = all;
+    const { store, clock, receiver, dispatcher, emit } = all;
     const rest = () => until("it sleeps", () => clock.sleeping === 1);
     dispatcher.start();
     await rest();
@@ -683,7 +677,6 @@ describe("the deliveries of a task's end", () => {
       emit,
       feed: createEventFeed(),
       openReservation: () => dispatcher.openReservation(),
-      wakeDispatcher: () => workSource.wake(),
     });
     async function running(taskId: string, clients: readonly string[], url = `${receiver.url}/hook`): Promise<Task> {
       for (const clientId of clients) await store.registerCallback(aRegistration({ taskId, clientId, url }));
@@ -933,7 +926,7 @@ test.each([
 
 test("a callback that fails for long is disabled and told once; what waits for it is not sent until it is enabled", async () => {
   const disablePolicy = { forMs: 9000, failuresMin: 2 };
-  const { dispatcher, receiver, finishTask, said, attempts, delivery, clock, store, workSource } = await setUp({
+  const { dispatcher, receiver, finishTask, said, attempts, delivery, clock, store } = await setUp({
     waitsMs: [5000, 5000, 5000, 5000],
     disablePolicy,
   });
@@ -961,7 +954,6 @@ test("a callback that fails for long is disabled and told once; what waits for i
 
   const { callbackId } = said("callback.disabled")[0]!;
   await store.enableCallback({ principal: "local", callbackId, now: clock.now() });
-  workSource.wake();
   await attempts(5);
   expect(await delivery()).toMatchObject({ status: "delivered", attemptCount: 4 });
   expect(new Set(receiver.requests.map(({ headers }) => headers["webhook-id"])).size).toBe(2);

@@ -8,6 +8,7 @@ import { parseCallbackUrl } from "../../src/domain/callback.ts";
 import { createCallbacks } from "../../src/service/callbacks.ts";
 import type { Store } from "../../src/service/ports/store.ts";
 import { T0 } from "../support/builders.ts";
+import { createFakeClock } from "../support/clock.ts";
 import type { Resolve } from "../../src/outbound/address-guard.ts";
 import type { Sender } from "../../src/service/ports/sender.ts";
 import type { OpenSocket } from "../../src/outbound/pinned-connect.ts";
@@ -151,11 +152,12 @@ test.each(TRICK_URLS)("%j is refused as it is written: it is not resolved, store
       registerCallback,
       unregisterCallback: vi.fn<Store["unregisterCallback"]>(),
       enableCallback: vi.fn<Store["enableCallback"]>(),
+      findCallback: vi.fn<Store["findCallback"]>(),
+      rotateSecret: vi.fn<Store["rotateSecret"]>(),
     },
-    clock: { now: () => T0 },
+    clock: createFakeClock(T0),
     targetPolicy: createAddressGuard({ allow: "none", resolve }),
     emit: () => undefined,
-    wakeDispatcher: () => undefined,
   });
   const request = { taskId: "t", clientId: "c", url };
   await expect(callbacks.register("local", request)).rejects.toMatchObject({ code: "invalid" });

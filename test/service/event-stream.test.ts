@@ -36,9 +36,6 @@ async function setUp() {
   const cursorOf = createEventCursors(await store.eventLog()).of;
   const silence = {
     emit: () => {},
-    wakeRunner: () => {},
-    wakeWorkers: () => {},
-    wakeDispatcher: () => {},
     openReservation: () => aReservation(0),
   };
   const catalog = createTaskRegistry([aTaskType({ expectedMs: 0 })]);

@@ -59,8 +59,8 @@ test("all subscriptions of those who are gone end, each is told once, signed, an
   await subscribe("gone", { taskId: "a" });
   await subscribe("gone", { taskId: "b" });
   await (
-    await revocation.revokeOthers(["ann"])
-  ).told;
+    await revocation.revokeAllExcept(["ann"])
+  ).messagesSent;
   expect([await statusOf("ann"), await statusOf("gone")]).toEqual([["active"], ["ended", "ended"]]);
   const url = `${receiver.url}/hook`;
   const ids = ["a", "b"].map((taskId) => aSubscription({ principal: "gone", url, taskId }).id);
@@ -79,8 +79,8 @@ test("all subscriptions of those who are gone end, each is told once, signed, an
     ["subscription.ended", "revoked"],
   ]);
   await (
-    await revocation.revokeOthers(["ann"])
-  ).told;
+    await revocation.revokeAllExcept(["ann"])
+  ).messagesSent;
   expect(receiver.requests).toHaveLength(2);
 });
 
@@ -89,8 +89,8 @@ test("with both secrets during an overlap, and by the numbers of the settings", 
   await subscribe("gone");
   await subscribe("gone", { secret: ANOTHER_SECRET });
   await (
-    await revocation.revokeOthers([])
-  ).told;
+    await revocation.revokeAllExcept([])
+  ).messagesSent;
   const [request] = receiver.requests;
   expect(request!.body).toContain('"code":-32024');
   expect(request!.headers["webhook-signature"]).toBe(
@@ -105,8 +105,8 @@ test("what they are owed is not sent any more, and a later subscribe is a new on
   const [task] = await store.claimRunnableTasks({ limit: 1, now: T0 });
   await store.finishTask({ id: task!.id, outcome: { status: "completed", result: 1 }, now: T0 });
   await (
-    await revocation.revokeOthers([])
-  ).told;
+    await revocation.revokeAllExcept([])
+  ).messagesSent;
   expect(await store.claimDueDeliveries(aClaim({ now: T0 + HOUR_MS - 1 }))).toEqual([]);
   expect(await subscribe("gone")).toMatchObject({ kind: "created" });
   expect(await statusOf("gone")).toEqual(["active"]);
@@ -123,10 +123,10 @@ test("nobody waits for receivers that do not answer, and none of them keeps the 
   const { url } = await listenRaw((socket) => socket.once("data", () => asked++));
   for (let index = 0; index < 8; index++) await subscribe("gone", { url: `${url}/${index}` });
   await subscribe("gone", { name: "task_failed" });
-  const { told } = await revocation.revokeOthers([]);
+  const { messagesSent } = await revocation.revokeAllExcept([]);
   expect(new Set(await statusOf("gone"))).toEqual(new Set(["ended"]));
   let isOver = false;
-  void told.then(() => (isOver = true));
+  void messagesSent.then(() => (isOver = true));
   await until("all are told", () => {
     // The time of those under way is over, once each of them has been asked.
     if (asked + receiver.requests.length === deadlines.length) for (const ring of deadlines) ring();
@@ -139,8 +139,8 @@ test("nobody is told where the settings say so, and more than one step's worth o
   const { revocation, receiver, subscribe, statusOf } = await setUp({ sendsTerminated: false });
   for (let index = 0; index < 201; index++) await subscribe("gone", { taskId: `task-${index}`, ownMax: 999 });
   await (
-    await revocation.revokeOthers([])
-  ).told;
+    await revocation.revokeAllExcept([])
+  ).messagesSent;
   expect(new Set(await statusOf("gone"))).toEqual(new Set(["ended"]));
   expect(receiver.connections).toBe(0);
 });

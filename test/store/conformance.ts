@@ -1,8 +1,10 @@
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import type { Callback } from "../../src/domain/callback.ts";
-import type { PruneHistory, RotateSecret } from "../../src/service/ports/maintenance-store.ts";
+import type { RotateSecret } from "../../src/service/ports/callback-store.ts";
+import type { PruneHistory } from "../../src/service/ports/maintenance-store.ts";
 import type { ClaimedDelivery, ReserveSlot } from "../../src/service/ports/delivery-store.ts";
-import type { FinishTaskResult, Store, TaskFilter } from "../../src/service/ports/store.ts";
+import type { Store } from "../../src/service/ports/store.ts";
+import type { FinishTaskResult, TaskFilter } from "../../src/service/ports/task-store.ts";
 import { CRASHES_MAX } from "../../src/domain/task.ts";
 import type { Task } from "../../src/domain/task.ts";
 import { A_SECRET, aClaim, aRecord, aRegistration, aStart, FAILED_503, T0 } from "../support/builders.ts";

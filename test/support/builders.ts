@@ -7,7 +7,8 @@ import { END_TYPES } from "../../src/domain/event.ts";
 import { idOfSubscription } from "../../src/domain/subscription.ts";
 import type { SubscriptionKey } from "../../src/domain/subscription.ts";
 import type { ClaimDeliveries, SlotReservation, RecordAttempt } from "../../src/service/ports/delivery-store.ts";
-import type { RegisterCallback, StartTask } from "../../src/service/ports/store.ts";
+import type { RegisterCallback } from "../../src/service/ports/callback-store.ts";
+import type { StartTask } from "../../src/service/ports/task-store.ts";
 import type { PutSubscription } from "../../src/service/ports/subscription-store.ts";
 import { createTaskProgress } from "../../src/service/task-progress.ts";
 import type { TaskProgressNeeds } from "../../src/service/task-progress.ts";
@@ -88,7 +89,6 @@ export const PROGRESS_INTERVAL_MS = 5000;
 export function aTaskProgress(needs: Pick<TaskProgressNeeds, "store" | "clock" | "feed"> & Partial<TaskProgressNeeds>) {
   return createTaskProgress({
     emit: () => {},
-    wakeDispatcher: () => {},
     intervalMs: PROGRESS_INTERVAL_MS,
     ...needs,
   });

@@ -2,24 +2,26 @@ import { CRASHES_MAX, failedWith, POISON_CRASHES } from "../../domain/task.ts";
 import type { Progress, Task } from "../../domain/task.ts";
 import type { Emit } from "../../service/ports/telemetry.ts";
 import type { EventFeed } from "../../service/event-feed.ts";
-import type { Clock, Store, WorkSource } from "../../service/ports/store.ts";
+import type { Clock } from "../../service/ports/clock.ts";
+import type { TaskStore } from "../../service/ports/task-store.ts";
 import type { TaskCatalog } from "../../service/ports/task-types.ts";
+import type { WorkQueue } from "../../service/ports/work-queue.ts";
 import type { Tasks } from "../../service/tasks.ts";
-import { untilStored } from "../../service/until-stored.ts";
+import { retryUntilStored } from "../../service/retry-until-stored.ts";
 import { createProgressThrottle } from "./progress-throttle.ts";
 import { runTask } from "./run.ts";
 import type { RunEnd } from "./run.ts";
 import type { Watchdog } from "./watchdog.ts";
 
 export interface TaskRunnerNeeds {
-  readonly store: Pick<Store, "claimRunnableTasks" | "nextTaskDueAt">;
+  readonly store: TaskStore;
   readonly tasks: Pick<Tasks, "finish" | "retry" | "giveBack" | "progress">;
   readonly catalog: TaskCatalog;
   /** Tasks that run at once; others stay pending. */
   readonly runningMax: number;
   /** How many tasks of a type run at once. The type may be unknown: a task may be older than this process. Null: only `runningMax` applies. */
   readonly concurrencyOf: (taskType: string) => number | null;
-  readonly workSource: WorkSource;
+  readonly workSource: WorkQueue;
   /** Ends the process when a handler blocks the event loop. */
   readonly watchdog: Watchdog;
   /** For cancelled tasks. */
@@ -124,7 +126,7 @@ export class TaskRunner {
     const { taskId } = task;
     const end = task.crashes < CRASHES_MAX ? await this.#runHandler(task, signal) : gaveUp(task);
     try {
-      await untilStored(() => this.#settle(task, end), {
+      await retryUntilStored(() => this.#settle(task, end), {
         clock,
         emit,
         where: "finishTask",

@@ -2,7 +2,8 @@ import type { CallToolResult } from "@modelcontextprotocol/client";
 import type { Json } from "../../domain/json.ts";
 import type { Upstream } from "../../domain/upstream.ts";
 import type { Emit } from "../../service/ports/telemetry.ts";
-import type { Clock } from "../../service/ports/store.ts";
+import type { Clock } from "../../service/ports/clock.ts";
+
 import { untilAborted } from "../until-aborted.ts";
 import { createLineLimiter } from "./line-limiter.ts";
 import { callErrorKindOf, UpstreamCallError } from "./call-error.ts";

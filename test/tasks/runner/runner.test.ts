@@ -4,14 +4,13 @@ import { createEventFeed } from "../../../src/service/event-feed.ts";
 import type { Store } from "../../../src/service/ports/store.ts";
 import type { TaskType } from "../../../src/service/ports/task-types.ts";
 import { createTasks } from "../../../src/service/tasks.ts";
-import { createWorkSource } from "../../../src/store/sqlite/queue.ts";
 import { createDemoTask } from "../../../src/tasks/builtin/demo.ts";
 import { createTaskRegistry } from "../../../src/tasks/runner/registry.ts";
 import { TaskRunner } from "../../../src/tasks/runner/runner.ts";
 import { NO_WATCHDOG } from "../../../src/tasks/runner/watchdog.ts";
 import { aReservation, aTaskContext, aTaskProgress, aTaskType } from "../../support/builders.ts";
 import { createFakeClock } from "../../support/clock.ts";
-import { openTestStore } from "../../support/sqlite-store.ts";
+import { openTestStoreAndQueues } from "../../support/sqlite-store.ts";
 import { until } from "../../support/until.ts";
 
 const anyTarget = { check: async () => ({ allowed: true }) as const };
@@ -19,28 +18,22 @@ const anyTarget = { check: async () => ({ allowed: true }) as const };
 async function setUp(
   run: TaskType["run"],
   more: readonly TaskType[] = [],
-  claimsOf: (store: Store) => Pick<Store, "claimRunnableTasks" | "nextTaskDueAt"> = (store) => store,
+  claimsOf: (store: Store) => Store = (store) => store,
 ) {
   const clock = createFakeClock();
-  const store = await openTestStore();
   const announcements: TelemetryEvent[] = [];
   const emit = (one: TelemetryEvent) => void announcements.push(one);
   const catalog = createTaskRegistry([aTaskType({ run }), ...more]);
-  const workSource = createWorkSource({ clock, emit, name: "task runner" });
+  const { store, queues } = await openTestStoreAndQueues({ clock, emit });
   const reservations: ReturnType<typeof aReservation>[] = [];
-  const wakes = {
-    wakeRunner: () => workSource.wake(),
-    wakeWorkers: () => {},
-    wakeDispatcher: () => {},
-    openReservation: () => {
-      const reservation = aReservation(1);
-      reservations.push(reservation);
-      return reservation;
-    },
+  const openReservation = () => {
+    const reservation = aReservation(1);
+    reservations.push(reservation);
+    return reservation;
   };
   const feed = createEventFeed();
   const progress = aTaskProgress({ store, clock, feed });
-  const tasks = createTasks({ store, clock, catalog, targetPolicy: anyTarget, emit, feed, progress, ...wakes });
+  const tasks = createTasks({ store, clock, catalog, targetPolicy: anyTarget, emit, feed, progress, openReservation });
   const runner = new TaskRunner({
     store: claimsOf(store),
     tasks,
@@ -48,7 +41,7 @@ async function setUp(
     runningMax: 1000,
     watchdog: NO_WATCHDOG,
     concurrencyOf: (taskType) => more.find(({ name }) => name === taskType)?.concurrency ?? null,
-    workSource,
+    workSource: queues.tasks,
     feed,
     clock,
     emit,
@@ -168,7 +161,7 @@ test("a task that is cancelled during its claim is not started", async () => {
   const cancelled = Promise.withResolvers<void>();
   // A store with slow answers, e.g. behind a network.
   const slowly = (store: Store) => ({
-    nextTaskDueAt: (now: number) => store.nextTaskDueAt(now),
+    ...store,
     async claimRunnableTasks(command: Parameters<Store["claimRunnableTasks"]>[0]) {
       const tasks = await store.claimRunnableTasks(command);
       if (tasks.length > 0) claimed.resolve();

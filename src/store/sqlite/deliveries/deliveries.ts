@@ -1,7 +1,12 @@
 import { and, eq, lte, sql } from "../engine/drizzle.ts";
 import { CRASHES_MAX } from "../../../domain/task.ts";
-import type { DeliveryClaim, RecordAttempt, RecordAttemptResult } from "../../../service/ports/delivery-store.ts";
-import type { Store } from "../../../service/ports/store.ts";
+import type {
+  DeliveryClaim,
+  DeliveryStore,
+  RecordAttempt,
+  RecordAttemptResult,
+} from "../../../service/ports/delivery-store.ts";
+import type { MaintenanceStore } from "../../../service/ports/maintenance-store.ts";
 import type { SecretCipher } from "../../secret-cipher.ts";
 import { asNeeded } from "../engine/as-needed.ts";
 import { prepareRecording } from "./attempts.ts";
@@ -12,10 +17,8 @@ import { deliveryIsOpen, deliveryIsPending, deliveryIsSending, taskIsOpen } from
 import { deliveries, tasks } from "../schema/tables.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
 
-type DeliveryVerbs = Pick<
-  Store,
-  "claimDueDeliveries" | "resumeClaim" | "recordAttempt" | "releaseClaim" | "recoverOrphans"
->;
+type DeliveryVerbs = Pick<DeliveryStore, "claimDueDeliveries" | "resumeClaim" | "recordAttempt" | "releaseClaim"> &
+  Pick<MaintenanceStore, "recoverOrphans">;
 
 const bound = sql.placeholder;
 

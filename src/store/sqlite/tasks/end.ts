@@ -4,7 +4,7 @@ import type { EndEvent, Event } from "../../../domain/event.ts";
 import type { NewId } from "../../../domain/ids.ts";
 import type { Task, TaskOutcome } from "../../../domain/task.ts";
 import type { ReserveSlot } from "../../../service/ports/delivery-store.ts";
-import type { CancelTask, FinishTask, FinishTaskResult, Store } from "../../../service/ports/store.ts";
+import type { CancelTask, FinishTask, FinishTaskResult, TaskStore } from "../../../service/ports/task-store.ts";
 import type { SecretCipher } from "../../secret-cipher.ts";
 import { prepareUseOfCompletion } from "./completions.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
@@ -18,7 +18,7 @@ import { callbackIsRegistered, taskIsOpen } from "../schema/conditions.ts";
 import { callbacks, counters, tasks } from "../schema/tables.ts";
 import { equals } from "../engine/parameters.ts";
 
-type TaskEndVerbs = Pick<Store, "finishTask" | "cancelTask">;
+type TaskEndVerbs = Pick<TaskStore, "finishTask" | "cancelTask">;
 type EndedTask = Pick<Task, "id" | "principal" | "taskId" | "clientId"> & { readonly eventCount: number };
 
 const bound = sql.placeholder;
