@@ -39,7 +39,7 @@ function builtInTypes({ config, clock }: Platform, client: HttpClient): readonly
     createDemoTask({ clock, workMs: config.demoTaskMs }),
     externalTask,
     ...(config.testFixtures ? createFixtureTasks({ clock }) : []),
-    ...(config.httpTasks ? [createHttpRequestTask({ requester: client })] : []),
+    ...(config.httpTasks ? [createHttpRequestTask({ client })] : []),
   ];
 }
 

@@ -1,6 +1,6 @@
 import type { TaskType } from "../../service/ports/task-types.ts";
 
-/** Whatever somebody outside does: a worker, who claims it, or whoever holds its completion URL. */
+/** Work that is done outside: by a worker that claims it over HTTP, or through the completion URL of the task. */
 export const externalTask: TaskType = {
   name: "external",
   title: "Work done outside",

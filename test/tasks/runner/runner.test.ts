@@ -103,7 +103,7 @@ test.each([
   },
 );
 
-test("stopping interrupts the handler, and one that does not heed it too; the task is not failed", async () => {
+test("a stop interrupts the handler, also one that ignores its signal, and the task does not fail", async () => {
   const begun = Promise.withResolvers<AbortSignal>();
   const { start, runner, tasks } = await setUp((_, { signal }) => {
     begun.resolve(signal);
@@ -116,7 +116,7 @@ test("stopping interrupts the handler, and one that does not heed it too; the ta
   expect(await tasks.find("local", "t1")).toMatchObject({ status: "pending", crashes: 0, error: null });
 });
 
-test("cancelling interrupts the handler, and one that does not heed it keeps nothing waiting; what it returns is dropped", async () => {
+test("cancelling interrupts the handler; one that ignores its signal holds up nothing, and its result is dropped", async () => {
   const begun = Promise.withResolvers<AbortSignal>();
   const late = Promise.withResolvers<string>();
   const fine = aTaskType({ name: "fine" });
@@ -139,7 +139,7 @@ test("cancelling interrupts the handler, and one that does not heed it keeps not
   expect(announcements.map(({ kind }) => kind)).not.toContain("internal.failed");
 });
 
-test("a handler that ends at the moment of the cancelling does not end the task a second time", async () => {
+test("a handler that ends while its task is cancelled does not end the task again", async () => {
   const begun = Promise.withResolvers<void>();
   const { start, tasks, announcements } = await setUp((_, { signal }) => {
     begun.resolve();
@@ -152,11 +152,11 @@ test("a handler that ends at the moment of the cancelling does not end the task 
   expect(announcements.filter(({ kind }) => kind === "task.finished")).toHaveLength(1);
 });
 
-test("a task that is cancelled while its claim is on its way is not begun", async () => {
+test("a task that is cancelled during its claim is not started", async () => {
   const run: string[] = [];
   const claimed = Promise.withResolvers<void>();
   const cancelled = Promise.withResolvers<void>();
-  // A store whose answers take their time, as one behind a network would.
+  // A store with slow answers, e.g. behind a network.
   const slowly = (store: Store) => ({
     ...store,
     async claimRunnableTasks(command: Parameters<Store["claimRunnableTasks"]>[0]) {
@@ -177,7 +177,7 @@ test("a task that is cancelled while its claim is on its way is not begun", asyn
   expect(await tasks.find("local", "t1")).toMatchObject({ status: "cancelled" });
 });
 
-test("a task whose type is no longer offered fails with a word about it", async () => {
+test("a task whose type is no longer offered fails with that reason", async () => {
   const { store, ended, clock, start } = await setUp(async () => "ok");
   const request = { clientId: "c", taskType: "gone", executor: "handler", input: null, startAfter: null } as const;
   await store.startTask({ principal: "local", taskId: "t1", request, now: clock.now() });
@@ -189,7 +189,7 @@ test("a task whose type is no longer offered fails with a word about it", async 
   expect(await ended("t2")).toMatchObject({ status: "completed" });
 });
 
-test("the demo works for its time, says what it did, and fails when asked to", async () => {
+test("the demo works for its time, returns its result, and fails on request", async () => {
   const clock = createFakeClock();
   const demo = createDemoTask({ clock, workMs: 10_000 });
   const result = demo.run(null, aTaskContext({ taskId: "demo_task_123" }));
