@@ -98,7 +98,7 @@ export function createWorkerQueue(needs: WorkerQueueNeeds) {
   async function endLapse({ task, worker, leaseUntil }: LapsedLease): Promise<void> {
     const { id, taskId, taskType, runCount, executor } = task;
     const right = { kind: "lapse", leaseUntil } as const;
-    if (executor === "holder") {
+    if (executor === "completion_url") {
       await tasks.finish(task, failedWith("Nobody completed the task before its completion URL expired."), right);
       return;
     }

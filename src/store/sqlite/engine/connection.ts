@@ -1,12 +1,12 @@
-import { closeSync, mkdirSync, openSync, readFileSync, realpathSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { closeSync, mkdirSync, openSync, realpathSync, statSync } from "node:fs";
+import { dirname } from "node:path";
 import Database from "better-sqlite3";
-import { drizzle, migrate } from "./drizzle.ts";
 import { StartError } from "../../../domain/errors.ts";
 import { createDatabase } from "./prepared-statements.ts";
 import type { PreparedDatabase } from "./prepared-statements.ts";
 import { createGroupCommit, isBusy } from "./group-commit.ts";
 import type { GroupCommit } from "./group-commit.ts";
+import { migrateDatabase } from "./migrations.ts";
 import { createCheckpointer } from "./checkpointer.ts";
 import { createWalSync } from "./wal-sync.ts";
 import { createSharedReads } from "./shared-reads.ts";
@@ -39,7 +39,7 @@ export interface SqliteConnection {
 
 /**
  * Opens the file for this process alone, made and migrated if need be. Throws a `StartError` when it cannot be had: another server
- * uses it, it is newer than this code, it is no database, the folder cannot be written.
+ * uses it, another version made it, it is no database, the folder cannot be written.
  */
 export function openConnection(
   file: string,
@@ -133,11 +133,7 @@ function openDatabase(path: string, migrationsFolder: string, timeout: number): 
     client.pragma("synchronous = NORMAL");
     // What is removed or replaced is overwritten: old results, and secrets that were in clear.
     client.pragma("secure_delete = ON");
-    if (isBehind(client, path, migrationsFolder)) {
-      // A migration may rebuild a table that others refer to.
-      client.pragma("foreign_keys = OFF");
-      migrate(drizzle({ client }), { migrationsFolder });
-    }
+    migrateDatabase(client, path, migrationsFolder);
     client.pragma("foreign_keys = ON");
     client.pragma(`busy_timeout = ${BUSY_WAIT_MS}`);
     return client;
@@ -145,33 +141,6 @@ function openDatabase(path: string, migrationsFolder: string, timeout: number): 
     client.close();
     throw error;
   }
-}
-
-/** Whether there are migrations to apply. They are not even read otherwise. Refuses a file that is newer than they are. */
-function isBehind(client: Database.Database, path: string, migrationsFolder: string): boolean {
-  const applied = lastMigration(client);
-  const newest = newestMigration(migrationsFolder);
-  if (applied > newest) {
-    throw new StartError(
-      `The database ${path} was written by a newer mcp-callbacks; install that version, or restore a backup made before the upgrade.`,
-    );
-  }
-  return applied < newest;
-}
-
-/** When the last one that was applied had been made, which is what Drizzle goes by; 0: none was. */
-function lastMigration(client: Database.Database): number {
-  const table = client.prepare("select 1 from sqlite_master where name = '__drizzle_migrations'").get();
-  if (table === undefined) return 0;
-  return (
-    client.prepare<[], { at: number | null }>("select max(created_at) as at from __drizzle_migrations").get()?.at ?? 0
-  );
-}
-
-function newestMigration(migrationsFolder: string): number {
-  const journal: unknown = JSON.parse(readFileSync(join(migrationsFolder, "meta", "_journal.json"), "utf8"));
-  const entries = (journal as { entries: readonly { when: number }[] }).entries;
-  return Math.max(...entries.map((entry) => entry.when));
 }
 
 /** What the operator can mend, as a `StartError` that says how. */

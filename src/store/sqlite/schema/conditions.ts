@@ -6,10 +6,10 @@ import { POISON_CRASHES } from "../../../domain/task.ts";
  * literals, so queries take it from here.
  */
 export const taskIsOpen = sql.raw(`"status" in ('pending', 'running')`);
-export const AWAITS_HANDLER = `"status" = 'pending' and "done_by" = 'handler'`;
+export const AWAITS_HANDLER = `"status" = 'pending' and "executor" = 'handler'`;
 export const taskAwaitsHandler = sql.raw(AWAITS_HANDLER);
 export const taskIsPoison = sql.raw(`${AWAITS_HANDLER} and "crashes" >= ${POISON_CRASHES}`);
-export const taskAwaitsWorker = sql.raw(`"status" = 'pending' and "done_by" = 'worker'`);
+export const taskAwaitsWorker = sql.raw(`"status" = 'pending' and "executor" = 'worker'`);
 export const taskIsLeased = sql.raw(`"status" = 'running' and "lease_until" is not null`);
 export const taskIsOfMcp = sql.raw(`"mcp_task" = 1`);
 export const taskHasEnded = sql.raw(`"finished_at" is not null`);

@@ -41,7 +41,7 @@ export function progressOf(text: string | null): Progress | null {
 }
 
 /** The columns that a callback is made of. */
-export type CallbackRow = Omit<InferSelectModel<typeof callbacks>, "awaitsTask">;
+export type CallbackRow = Omit<InferSelectModel<typeof callbacks>, "awaitsTask" | "expiresAt">;
 
 /** Throws when the secret cannot be read. */
 export function toCallback(row: CallbackRow, cipher: SecretCipher): Callback {

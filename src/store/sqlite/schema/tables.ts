@@ -40,7 +40,7 @@ export const tasks = sqliteTable(
     taskId: text("task_id").notNull(),
     clientId: text("client_id").notNull(),
     taskType: text("task_type").notNull(),
-    executor: text("done_by").$type<Executor>().notNull().default("handler"),
+    executor: text().$type<Executor>().notNull().default("handler"),
     /** Canonical JSON, or null. */
     input: text(),
     status: text().$type<TaskStatus>().notNull(),
@@ -67,14 +67,14 @@ export const tasks = sqliteTable(
     worker: text(),
   },
   (table) => [
-    unique("tasks_principal_task_id").on(table.principal, table.taskId),
+    unique("tasks_identity").on(table.principal, table.taskId),
     index("tasks_of_principal").on(table.principal, table.id),
     index("tasks_of_mcp").on(table.principal, table.id).where(taskIsOfMcp),
     index("tasks_open").on(table.status, table.executor, table.createdAt).where(taskIsOpen),
     index("tasks_of_principal_by_status").on(table.principal, table.status, table.id),
     index("tasks_for_handlers").on(table.taskType, table.dueAt, table.id).where(taskAwaitsHandler),
     index("tasks_for_handlers_due").on(table.dueAt).where(taskAwaitsHandler),
-    index("tasks_suspect").on(table.dueAt, table.id).where(taskIsPoison),
+    index("tasks_poison").on(table.dueAt, table.id).where(taskIsPoison),
     index("tasks_for_workers").on(table.taskType, table.dueAt).where(taskAwaitsWorker),
     index("tasks_for_workers_due").on(table.dueAt).where(taskAwaitsWorker),
     index("tasks_leased").on(table.leaseUntil).where(taskIsLeased),
@@ -106,8 +106,10 @@ export const callbacks = sqliteTable(
     /** 1 until the task ends: what health counts without looking at history. */
     awaitsTask: integer("awaits_task", { mode: "boolean" }).notNull(),
     registeredAt: integer("registered_at").notNull(),
-    /** From then on no attempt is begun; null: the schedule alone decides. A subscription ends then unless it is refreshed before. */
+    /** Of a registered callback: no attempt begins from this time on. Null: the retry schedule alone decides. */
     notAfter: integer("not_after"),
+    /** Of a subscription: when it ends unless it is refreshed. Null: never. */
+    expiresAt: integer("expires_at"),
     /** The end of the first failed attempt since the last success; null: in order. */
     failingSince: integer("failing_since"),
     /** In a row. */
@@ -124,10 +126,12 @@ export const callbacks = sqliteTable(
       .where(callbackIsRegistered),
     // Partial, or SQLite takes it for the question which callbacks have no such id, and reads them all.
     uniqueIndex("callbacks_subscription_id").on(table.subscriptionId).where(callbackIsSubscription),
-    index("callbacks_subscriptions").on(table.principal, table.registeredAt, table.id).where(callbackIsSubscription),
-    index("callbacks_subscribed").on(table.principal, table.taskId).where(subscriptionIsUp),
-    index("callbacks_hearing_progress").on(table.principal, table.taskId).where(callbackHearsProgress),
-    index("callbacks_awaiting").on(table.id).where(callbackIsAwaiting),
+    index("callbacks_subscriptions_by_time")
+      .on(table.principal, table.registeredAt, table.id)
+      .where(callbackIsSubscription),
+    index("callbacks_subscriptions_by_task").on(table.principal, table.taskId).where(subscriptionIsUp),
+    index("callbacks_with_progress").on(table.principal, table.taskId).where(callbackHearsProgress),
+    index("callbacks_awaiting_task").on(table.id).where(callbackIsAwaiting),
     index("callbacks_disabled").on(table.id).where(callbackIsDisabled),
   ],
 );
@@ -179,7 +183,7 @@ export const deliveries = sqliteTable(
     cursor: text(),
     createdAt: integer("created_at").notNull(),
     settledAt: integer("settled_at"),
-    /** The callback's, here so that what expires can be found among what is open. */
+    /** No attempt begins from this time on: the callback's not_after or the subscription's expires_at, copied so that an index of open deliveries finds what expires. */
     notAfter: integer("not_after"),
     /** Why it ended, where its attempts do not tell. While being sent: why it ends after this attempt, even if that fails. */
     reason: text().$type<DeliveryReason>(),
@@ -189,12 +193,12 @@ export const deliveries = sqliteTable(
     foreignKey({ name: "deliveries_of_callback", columns: [table.callbackId], foreignColumns: [callbacks.id] }),
     unique("deliveries_identity").on(table.callbackId, table.eventId),
     // Without it each event that is removed would have SQLite look for its deliveries in all of them.
-    index("deliveries_event").on(table.eventId),
+    index("deliveries_event_id").on(table.eventId),
     index("deliveries_due").on(table.nextAttemptAt, table.origin).where(deliveryIsPending),
     index("deliveries_due_of_origin").on(table.origin, table.nextAttemptAt).where(deliveryIsPending),
     index("deliveries_expiring").on(table.notAfter).where(deliveryMayExpire),
     index("deliveries_open").on(table.eventId, table.callbackId).where(deliveryIsOpen),
-    index("deliveries_owed").on(table.callbackId, table.eventSeq).where(subscriptionIsPending),
+    index("deliveries_open_of_subscription").on(table.callbackId, table.eventSeq).where(subscriptionIsPending),
   ],
 );
 

@@ -26,7 +26,10 @@ export function prepareSubscriptionOutbox(db: SqliteConnection["db"]) {
       .filter((subscription) => toEventTypes(subscription.events).includes(event.type))
       .toSorted((left, right) => (left.id < right.id ? -1 : 1));
     for (const subscription of selected)
-      enqueueDelivery(subscription, { seq, cursor: watermarkOf.once(subscription.id, seq) });
+      enqueueDelivery(
+        { ...subscription, notAfter: subscription.expiresAt },
+        { seq, cursor: watermarkOf.once(subscription.id, seq) },
+      );
   };
 }
 

@@ -11,11 +11,11 @@ type Row = InferSelectModel<typeof callbacks>;
 const bound = sql.placeholder;
 
 /** One whose time is over is as one that is not there, whether or not it has been swept up. */
-export function isLive({ status, notAfter }: Pick<Row, "status" | "notAfter">, now: number): boolean {
-  return status !== "removed" && (notAfter === null || notAfter > now);
+export function isLive({ status, expiresAt }: Pick<Row, "status" | "expiresAt">, now: number): boolean {
+  return status !== "removed" && (expiresAt === null || expiresAt > now);
 }
 
-export const isInTime = sql`(${callbacks.notAfter} is null or ${callbacks.notAfter} > ${bound("now")})`;
+export const isInTime = sql`(${callbacks.expiresAt} is null or ${callbacks.expiresAt} > ${bound("now")})`;
 
 export function prepareSubscriptions(db: SqliteConnection["db"]) {
   return { ...prepareLooking(db), ...prepareCreating(db), ...prepareChanging(db), ...prepareDeliveries(db) };
@@ -40,7 +40,7 @@ function prepareCreating(db: SqliteConnection["db"]) {
         status: "active",
         awaitsTask: false,
         registeredAt: bound("now"),
-        notAfter: bound("expiresAt"),
+        expiresAt: bound("expiresAt"),
       })
       .returning()
       .prepare(),
@@ -51,7 +51,7 @@ function prepareCreating(db: SqliteConnection["db"]) {
         signingSecret: sql`${bound("signingSecret")}`,
         olderSecrets: null,
         registeredAt: sql`${bound("now")}`,
-        notAfter: sql`${bound("expiresAt")}`,
+        expiresAt: sql`${bound("expiresAt")}`,
         lastDeliveryAt: null,
         ...IN_ORDER,
       })
@@ -66,7 +66,7 @@ function prepareChanging(db: SqliteConnection["db"]) {
   return {
     extend: db
       .update(callbacks)
-      .set({ notAfter: sql`${bound("expiresAt")}` })
+      .set({ expiresAt: sql`${bound("expiresAt")}` })
       .where(isCallback)
       .prepare(),
     extendDeliveries: db

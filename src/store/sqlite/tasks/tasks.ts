@@ -45,7 +45,7 @@ export function taskVerbs({ db, write, read }: SqliteConnection, newId: NewId, c
     const isSame = isSameStart(task, request);
     const registered = isSame ? registerAll(command) : [];
     if (existing !== undefined && isSame && isMcpTask) statements.becomeMcpTask.run({ id: task.id });
-    const isCompletable = isSame && task.executor === "holder" && !hasEnded(task);
+    const isCompletable = isSame && task.executor === "completion_url" && !hasEnded(task);
     const hasCompletion = completion !== null && isCompletable && addCompletion(task.id, completion);
     return { kind, isSame, task, callbacks: registered, callbackCount: countOf(principal, task.taskId), hasCompletion };
   }
@@ -63,7 +63,7 @@ export function taskVerbs({ db, write, read }: SqliteConnection, newId: NewId, c
   function insert({ principal, taskId, request, isMcpTask = false, now }: StartTask) {
     const id = newId("tsk");
     const state =
-      request.executor === "holder"
+      request.executor === "completion_url"
         ? { status: "running", runCount: 1, startedAt: now }
         : { status: "pending", runCount: 0, startedAt: null };
     return statements.insert.get({
