@@ -46,7 +46,7 @@ export interface SlotReservation {
   /** Takes a place for one delivery to this origin; false: there is none, and it waits in line. */
   reserve(origin: string): boolean;
   /**
-   * Called once it is committed, at the answer at the latest: what was claimed, in the order in which places were taken, and how many
+   * Called once it is committed, before the answer: what was claimed, in the order in which places were taken, and how many
    * wait in line (nobody else wakes the dispatcher for them). Nothing may be sent before `close`.
    */
   filled(claimed: readonly ClaimedDelivery[], waitingCount: number): void;

@@ -8,11 +8,8 @@ const BUSY_RETRY_MS = 25;
 /** Runs synchronous work in a transaction; what it throws rolls back. */
 export type RunInTransaction = (work: () => void) => void;
 
-/**
- * Resolves once everything that was committed before the call is on disk. Never rejects: a disk that loses writes is the end. `begun` is
- * called when the wait for the disk has begun, so that work no longer holds it up.
- */
-export type Sync = (begun?: () => void) => Promise<void>;
+/** Resolves once everything that was committed before the call is on disk. Never rejects: a disk that loses writes ends the process. */
+export type Sync = () => Promise<void>;
 
 /**
  * When a write is answered. `fact`: once it is on disk; others may build on it. `record`: likewise, but nothing builds on it. `claim`:
@@ -24,8 +21,8 @@ export interface GroupCommit {
   /**
    * Runs `work` in a transaction that it may share with others of the same moment, and resolves as its kind says. `work` must not
    * await, and is run a second time, on a rolled-back database, when the transaction it shared fails. Rejects with what `work` threw, or
-   * with StoreUnavailable. `committed` is called before that, once it is committed and the wait for the disk has begun: what can be done
-   * during that wait belongs there. It must not throw.
+   * with StoreUnavailable. `committed` is called as soon as it is committed, before the answer: what can be done while the disk is
+   * written belongs there. It must not throw.
    */
   write<T>(work: () => T, kind?: WriteKind, committed?: () => void): Promise<T>;
   /** Commits what is waiting, now; what another program keeps from being written goes on waiting. */
@@ -65,12 +62,13 @@ export function createGroupCommit(
 
   function commit(group: readonly Waiting[]): void {
     try {
-      let committed: (() => void)[] = [];
+      let answers: (() => void)[] = [];
       inTransaction(() => {
-        committed = group.map(({ run }) => run());
+        answers = group.map(({ run }) => run());
       });
       busySince = null;
-      disk.add(group.map(({ kind, committed: hook }, index) => ({ kind, committed: hook, tell: committed[index]! })));
+      disk.add(group.map(({ kind }, index) => ({ kind, tell: answers[index]! })));
+      for (const { committed } of group) committed?.();
     } catch (error) {
       if (isBusy(error)) waitForOthers(group, error);
       else if (group.length === 1 || isUnavailable(error)) failAll(group, error);
@@ -110,7 +108,7 @@ export function createGroupCommit(
   };
 }
 
-interface Committed extends Pick<Waiting, "kind" | "committed"> {
+interface Committed extends Pick<Waiting, "kind"> {
   readonly tell: () => void;
 }
 
@@ -129,9 +127,7 @@ function createDiskQueue(sync: Sync) {
       queue = [];
       syncingFacts = queuedFacts;
       queuedFacts = 0;
-      const begin = beginningOf(batch);
-      await sync(begin);
-      begin?.();
+      await sync();
       syncingFacts = 0;
       for (const { tell } of batch) tell();
       // A turn later, so that the facts are told before what was claimed of them.
@@ -144,7 +140,6 @@ function createDiskQueue(sync: Sync) {
 
   function addOne(one: Committed): void {
     if (one.kind === "claim" && queuedFacts === 0) {
-      one.committed?.();
       if (syncingFacts === 0) one.tell();
       else riding.push(one);
       return;
@@ -161,17 +156,6 @@ function createDiskQueue(sync: Sync) {
     settled: async () => {
       await loop;
     },
-  };
-}
-
-/** Tells each once, whoever comes first: the beginning of the wait, or its end. */
-function beginningOf(batch: readonly Committed[]): (() => void) | undefined {
-  let untold = batch.flatMap(({ committed }) => committed ?? []);
-  if (untold.length === 0) return undefined;
-  return () => {
-    const all = untold;
-    untold = [];
-    for (const tell of all) tell();
   };
 }
 
