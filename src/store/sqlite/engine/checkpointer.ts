@@ -14,10 +14,9 @@ export interface Checkpointer {
 
 /**
  * Moves the write-ahead log into the file when there is a moment without work. SQLite does it in the midst of a commit, which then waits
- * for the disk twice while everything else stands still: every hundredth task that ended waited for that. `endReads` ends a read that is
- * under way, in the midst of which it could not be done.
+ * for the disk twice while everything else stands still: every hundredth task that ended waited for that.
  */
-export function createCheckpointer(client: Database.Database, endReads: () => void): Checkpointer {
+export function createCheckpointer(client: Database.Database): Checkpointer {
   client.pragma(`wal_autocheckpoint = ${PAGES_MAX}`);
   let commits = 0;
   let timer: NodeJS.Timeout | null = null;
@@ -25,7 +24,6 @@ export function createCheckpointer(client: Database.Database, endReads: () => vo
   function checkpoint(): void {
     if (commits < COMMITS) return;
     commits = 0;
-    endReads();
     try {
       client.pragma("wal_checkpoint(PASSIVE)");
     } catch {

@@ -9,8 +9,6 @@ import type { GroupCommit } from "./group-commit.ts";
 import { migrateDatabase } from "./migrations.ts";
 import { createCheckpointer } from "./checkpointer.ts";
 import { createWalSync } from "./wal-sync.ts";
-import { createSharedReads } from "./shared-reads.ts";
-import type { SharedReads } from "./shared-reads.ts";
 
 /** How long the opening waits. */
 export interface OpenTimeouts {
@@ -29,8 +27,6 @@ export interface SqliteConnection {
   readonly db: PreparedDatabase;
   /** Runs synchronous `work` in an immediate transaction. See group-commit.ts for when it resolves. */
   readonly write: GroupCommit["write"];
-  /** Runs synchronous `work`, which only reads, in a transaction that it shares with others of the same moment. Not within `write`. */
-  readonly read: SharedReads["read"];
   /** Moves the write-ahead log into the file and cuts it to nothing, unless another program is reading. */
   emptyLog(): void;
   /** Commits what is waiting, if the file lets us, then closes. */
@@ -53,10 +49,8 @@ export function openConnection(
     const db = createDatabase(client);
     const transaction = client.transaction((work: () => void) => work());
     const log = createWalSync(`${path}-wal`);
-    const reads = createSharedReads(client);
-    const checkpoints = createCheckpointer(client, reads.end);
+    const checkpoints = createCheckpointer(client);
     const inTransaction = (work: () => void): void => {
-      reads.end();
       transaction.immediate(work);
       checkpoints.committed();
     };
@@ -64,15 +58,12 @@ export function openConnection(
     return {
       db,
       write,
-      read: reads.read,
       emptyLog() {
-        reads.end();
         client.pragma("wal_checkpoint(TRUNCATE)");
       },
       async close() {
         flush();
         await settled();
-        reads.end();
         checkpoints.stop();
         log.close();
         client.close();

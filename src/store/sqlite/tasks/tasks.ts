@@ -30,7 +30,7 @@ const LOOK_AT_MAX = 1000;
 /** Greater than every internal id. */
 const AFTER_ALL_IDS = "tsk_~";
 
-export function taskVerbs({ db, write, read }: SqliteConnection, newId: NewId, cipher: SecretCipher): TaskVerbs {
+export function taskVerbs({ db, write }: SqliteConnection, newId: NewId, cipher: SecretCipher): TaskVerbs {
   const statements = { ...prepareTasks(db), ...prepareReads(db) };
   const find = prepareFind(db);
   const countOf = prepareCallbackCount(db);
@@ -110,7 +110,7 @@ export function taskVerbs({ db, write, read }: SqliteConnection, newId: NewId, c
       return row === undefined ? null : taskOf(row);
     },
     async readTask(principal, taskId) {
-      const row = read(() => find.reading.get({ principal, taskId }));
+      const row = find.reading.get({ principal, taskId });
       return row === undefined ? null : readingOf(row);
     },
     async findTaskById(principal, id) {
