@@ -1,8 +1,9 @@
 import Database from "better-sqlite3";
-import { eq, sql } from "drizzle-orm";
+import { eq, inArray, sql } from "drizzle-orm";
 import { integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
-import { expect, onTestFinished, test } from "vitest";
-import { createDatabase } from "../../src/store/sqlite/engine/prepared-statements.ts";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { createDatabase, PreparedSession } from "../../src/store/sqlite/engine/prepared-statements.ts";
+import type { PreparedStatement } from "../../src/store/sqlite/engine/prepared-statements.ts";
 
 const people = sqliteTable("people", {
   id: integer().primaryKey(),
@@ -86,4 +87,33 @@ test("what is not supported is refused when it is prepared", () => {
     .from(people)
     .leftJoin(pets, eq(pets.owner, people.id));
   expect(() => outer.prepare()).toThrow("outer join");
+});
+
+test("a statement is compiled on its first use, or when that is asked for", () => {
+  const { db } = setUp();
+  const strangers = sqliteTable("strangers", { id: integer().primaryKey() });
+  const prepareQuery = vi.spyOn(PreparedSession.prototype, "prepareQuery");
+  onTestFinished(() => prepareQuery.mockRestore());
+  const find = db.select().from(strangers).prepare();
+  const [prepared] = prepareQuery.mock.results;
+  expect(() => (prepared!.value as PreparedStatement).compile()).toThrow("no such table: strangers");
+  expect(() => find.get()).toThrow("no such table: strangers");
+  db.$client.exec("create table strangers (id integer primary key); insert into strangers values (7)");
+  expect(find.get()).toEqual({ id: 7 });
+});
+
+test("a query in a query, and one that is not prepared, have their texts", () => {
+  const { db, insert } = setUp();
+  insert.run(ada);
+  insert.run(nobody);
+  db.insert(pets).values({ owner: 2, name: "Rex" }).run();
+  const owners = () => db.select({ id: pets.owner }).from(pets);
+  const known = db.select({ id: people.id }).from(people).where(eq(people.isKnown, true));
+  const both = db
+    .select({ id: sql<number>`owner` })
+    .from(owners().union(known).as("both"))
+    .orderBy(sql`owner`);
+  expect(both.prepare().all()).toEqual([{ id: 1 }, { id: 2 }]);
+  expect(db.delete(people).where(inArray(people.id, owners())).run().changes).toBe(1);
+  expect(db.select({ id: people.id }).from(people).all()).toEqual([{ id: 1 }]);
 });

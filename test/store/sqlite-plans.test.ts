@@ -15,6 +15,14 @@ const SMALL_SCANS: readonly RegExp[] = [
   /SCAN secret_keys/, // a row for each key in use, read at the start
 ];
 
+test("every statement of the store compiles", async () => {
+  const prepare = vi.spyOn(Database.prototype, "prepare");
+  onTestFinished(() => prepare.mockRestore());
+  await (await openWholeStore(join(temporaryFolder(), "callbacks.db"))).close();
+  expect(prepare.mock.calls.length).toBeGreaterThan(150);
+  expect(prepare.mock.results.filter(({ type }) => type === "throw")).toEqual([]);
+});
+
 test("no statement of the store walks through history", async () => {
   const file = join(temporaryFolder(), "callbacks.db");
   await (await openTestStore(file)).close();

@@ -30,7 +30,7 @@ export interface SqliteConnection {
   /** Moves the write-ahead log into the file and cuts it to nothing, unless another program is reading. */
   emptyLog(): void;
   /** Commits what is waiting, if the file lets us, then closes. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /**

@@ -5,7 +5,8 @@
 import type Database from "better-sqlite3";
 import type { SQLiteColumn } from "drizzle-orm/sqlite-core";
 import type * as Driver from "drizzle-orm/better-sqlite3";
-import { BetterSQLite3Database, BetterSQLiteSession, SQLiteSyncDialect } from "./drizzle.ts";
+import { BetterSQLite3Database, BetterSQLiteSession } from "./drizzle.ts";
+import { DeferredDialect } from "./deferred-dialect.ts";
 import { Column, is, noopDecoder, noopEncoder, Param, Placeholder, SQL } from "./drizzle.ts";
 
 type NoSchema = Record<string, never>;
@@ -16,18 +17,31 @@ type Row = Record<string, unknown>;
 
 export type PreparedDatabase = Driver.BetterSQLite3Database & { readonly $client: Database.Database };
 
-/** As `drizzle({ client })`. Preparing an outer join or a relational query throws: nothing here uses one. */
+/** As `drizzle({ client })`, with statements that are compiled on their first use. An outer join or a relational query throws when it is prepared: neither is supported. */
 export function createDatabase(client: Database.Database): PreparedDatabase {
-  const dialect = new SQLiteSyncDialect();
+  const dialect = new DeferredDialect();
   const session = new PreparedSession(client, dialect, undefined);
   return Object.assign(new BetterSQLite3Database("sync", dialect, session, undefined), { $client: client });
 }
 
-class PreparedSession extends BetterSQLiteSession<NoSchema, NoSchema> {
+interface CompiledStatement {
+  run(values?: Values): Database.RunResult;
+  get(values?: Values): Row | undefined;
+  all(values?: Values): Row[];
+}
+
+/** Compiled on its first use. */
+export interface PreparedStatement extends CompiledStatement {
+  /** Compiles it now. Throws what SQLite finds wrong with it. */
+  compile(): void;
+}
+
+export class PreparedSession extends BetterSQLiteSession<NoSchema, NoSchema> {
   override prepareQuery<T extends never>(...given: Given) {
-    const prepared = super.prepareQuery<T>(...given);
-    refuseOuterJoins(prepared, given[0].sql);
-    return Object.assign(prepared, compile(prepared["stmt"], given));
+    const statement = onFirstUse(() => compile(this["client"], given));
+    requireInnerJoins(statement, given[0]);
+    // What Drizzle calls of a prepared query: no more than this is used here.
+    return statement as PreparedStatement & ReturnType<typeof this.prepareOneTimeQuery<T>>;
   }
 
   /** Not worth compiling. */
@@ -36,29 +50,39 @@ class PreparedSession extends BetterSQLiteSession<NoSchema, NoSchema> {
   }
 }
 
-/** Drizzle tells of the joins once the query is prepared: of each table, whether it has a row in every result. */
-function refuseOuterJoins(prepared: object, text: string): void {
-  Object.defineProperty(prepared, "joinsNotNullableMap", {
+function onFirstUse(compileNow: () => CompiledStatement): PreparedStatement {
+  let compiled: CompiledStatement | null = null;
+  const ready = (): CompiledStatement => (compiled ??= compileNow());
+  return {
+    run: (values) => ready().run(values),
+    get: (values) => ready().get(values),
+    all: (values) => ready().all(values),
+    compile: () => void ready(),
+  };
+}
+
+/** Drizzle sets this property after preparing a query: for each table, whether it has a row in every result. */
+function requireInnerJoins(statement: object, query: { readonly sql: string }): void {
+  Object.defineProperty(statement, "joinsNotNullableMap", {
     set(tables: Readonly<Record<string, boolean>> = {}) {
-      if (Object.values(tables).includes(false)) throw new Error(`Not supported: an outer join (${text})`);
+      if (Object.values(tables).includes(false)) throw new Error(`Not supported: an outer join (${query.sql})`);
     },
   });
 }
 
-function compile(statement: Database.Statement, [query, fields, , , customMapper]: Given) {
+function compile(client: Database.Database, [query, fields, , , customMapper]: Given): CompiledStatement {
   if (customMapper !== undefined) throw new Error(`Not supported: a relational query (${query.sql})`);
+  const statement = client.prepare(query.sql);
   const bind = compileParameters(query.params);
-  const run = (values: Values = {}) => statement.run(...bind(values));
-  if (fields === undefined) return { run };
-  const toObject = compileRow(fields);
-  statement.raw();
+  const toObject = compileRow(fields ?? []);
+  if (fields !== undefined) statement.raw();
   return {
-    run,
-    get(values: Values = {}) {
+    run: (values = {}) => statement.run(...bind(values)),
+    get(values = {}) {
       const row = statement.get(...bind(values)) as unknown[] | undefined;
       return row === undefined ? undefined : toObject(row);
     },
-    all: (values: Values = {}) => (statement.all(...bind(values)) as unknown[][]).map(toObject),
+    all: (values = {}) => (statement.all(...bind(values)) as unknown[][]).map(toObject),
   };
 }
 

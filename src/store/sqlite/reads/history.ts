@@ -7,7 +7,6 @@ import type { Delivery } from "../../../domain/delivery.ts";
 import type { DeliveryFilter, HistoryPage } from "../../../service/ports/callback-store.ts";
 import type { CallbackHistory, Counts, Store } from "../../../service/ports/store.ts";
 import { healthColumns } from "../callbacks/health.ts";
-import { asNeeded } from "../engine/as-needed.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
 import { deliveryMatches, filterParameters, statusShown } from "../deliveries/outbox.ts";
@@ -25,11 +24,11 @@ const bound = sql.placeholder;
 const FIRST_PAGE: HistoryPage = { after: null, limit: CALLBACKS_PER_TASK_MAX, statuses: null, since: null };
 
 export function historyVerbs({ db }: SqliteConnection): Pick<Store, "deliveryHistory" | "callbackCount" | "counts"> {
-  const prepared = asNeeded({
-    history: () => prepareHistory(db),
-    number: () => prepareNumber(db),
-    totals: () => prepareTotals(db),
-  });
+  const prepared = {
+    history: prepareHistory(db),
+    number: prepareNumber(db),
+    totals: prepareTotals(db),
+  };
 
   function historyOf(principal: string, taskId: string, page: HistoryPage): CallbackHistory[] {
     const { history } = prepared;
