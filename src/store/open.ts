@@ -14,21 +14,21 @@ export interface OpenStoreOptions {
   /** The folder that holds `sqlite/`. */
   readonly migrationsFolder: string;
   readonly newId: NewId;
-  /** How secrets are written into it: see secret-cipher.ts. */
+  /** Encrypts secrets: see secret-cipher.ts. */
   readonly cipher: SecretCipher;
 }
 
 export interface OpenedStore {
   readonly store: Store;
-  /** Where work on this store comes from; one for each worker. */
+  /** Makes the loop that runs one worker's passes over this store. */
   readonly createWorkSource: (needs: WorkSourceNeeds) => WorkSource;
 }
 
-/** Opens the store that the URL names, at the newest schema. Throws a `StartError` that says what is in the way. */
+/** Opens the store that the URL names and applies pending migrations. Throws a `StartError` that says why it cannot be opened. */
 export async function openStore(options: OpenStoreOptions): Promise<OpenedStore> {
   const { databaseUrl, newId, cipher } = options;
   if (!databaseUrl.startsWith("file:")) {
-    throw new StartError(`DATABASE_URL must start with "file:"; this version stores in SQLite only.`);
+    throw new StartError(`DATABASE_URL must start with "file:"; this version supports SQLite only.`);
   }
   const file = filePath(databaseUrl);
   const folder = join(options.migrationsFolder, "sqlite");

@@ -3,7 +3,7 @@ import Database from "better-sqlite3";
 import { expect, onTestFinished, test } from "vitest";
 import { StoreUnavailable } from "../../src/domain/errors.ts";
 import { createGroupCommit } from "../../src/store/sqlite/engine/group-commit.ts";
-import type { Sync, WriteKind } from "../../src/store/sqlite/engine/group-commit.ts";
+import type { Sync, Durability } from "../../src/store/sqlite/engine/group-commit.ts";
 import { aRegistration, temporaryFolder } from "../support/builders.ts";
 import { openTestStore } from "../support/sqlite-store.ts";
 import { until } from "../support/until.ts";
@@ -21,8 +21,8 @@ function setUp(sync: Sync = () => Promise.resolve(), busyTimeoutMs = 600_000) {
     transaction.immediate(work);
   };
   const group = createGroupCommit(inTransaction, sync, busyTimeoutMs);
-  const insert = (n: number, kind?: WriteKind) =>
-    group.write(() => db.prepare("insert into numbers values (?)").run(n).changes, kind);
+  const insert = (n: number, durability?: Durability) =>
+    group.write(() => db.prepare("insert into numbers values (?)").run(n).changes, durability);
   const numbers = () => db.prepare("select n from numbers order by n").pluck().all();
   return { db, group, insert, numbers, transactions: () => transactions };
 }
@@ -53,14 +53,14 @@ function aSlowDisk() {
   return { sync, syncs };
 }
 
-test("a fact and a record are answered once they are on disk, and the disk stops no other commit", async () => {
+test("a durable write and a record are answered once they are on disk, and the disk stops no other commit", async () => {
   const disk = aSlowDisk();
   const { insert, numbers } = setUp(disk.sync);
   const answered: number[] = [];
-  const answer = (n: number, kind: WriteKind) => insert(n, kind).then(() => answered.push(n));
-  const first = [answer(1, "fact"), answer(2, "record")];
+  const answer = (n: number, durability: Durability) => insert(n, durability).then(() => answered.push(n));
+  const first = [answer(1, "durable"), answer(2, "record")];
   await until("the first sync", () => disk.syncs.length === 1);
-  const later = [answer(3, "fact"), answer(4, "record")];
+  const later = [answer(3, "durable"), answer(4, "record")];
   await until("the second commit", () => numbers().length === 4);
   expect([answered, disk.syncs.length]).toEqual([[], 1]);
   disk.syncs[0]?.();
@@ -72,13 +72,13 @@ test("a fact and a record are answered once they are on disk, and the disk stops
   expect(answered).toEqual([1, 2, 3, 4]);
 });
 
-test("a claim waits for the disk only as long as a fact does, since it may build on it", async () => {
+test("a claim waits for the disk only as long as a durable write does, since it may depend on it", async () => {
   const disk = aSlowDisk();
   const { insert } = setUp(disk.sync);
   const record = insert(1, "record");
   await insert(2, "claim");
   expect(disk.syncs).toHaveLength(1);
-  const fact = insert(3, "fact");
+  const durable = insert(3, "durable");
   let isClaimed = false;
   const claim = insert(4, "claim").then(() => (isClaimed = true));
   disk.syncs[0]?.();
@@ -86,22 +86,22 @@ test("a claim waits for the disk only as long as a fact does, since it may build
   await until("the second sync", () => disk.syncs.length === 2);
   expect(isClaimed).toBe(false);
   disk.syncs[1]?.();
-  await Promise.all([claim, fact]);
+  await Promise.all([claim, durable]);
 });
 
 test("a claim of what is being put on disk waits for that wait, and is answered after it", async () => {
   const disk = aSlowDisk();
   const { group } = setUp(disk.sync);
   const answered: string[] = [];
-  const fact = group.write(() => null, "fact").then(() => answered.push("fact"));
+  const durable = group.write(() => null, "durable").then(() => answered.push("durable"));
   await until("the sync", () => disk.syncs.length === 1);
   const isCommitted = Promise.withResolvers<void>();
   const claim = group.write(() => null, "claim", isCommitted.resolve).then(() => answered.push("claim"));
   await isCommitted.promise;
   expect(answered).toEqual([]);
   disk.syncs[0]?.();
-  await Promise.all([fact, claim]);
-  expect([answered, disk.syncs.length]).toEqual([["fact", "claim"], 1]);
+  await Promise.all([durable, claim]);
+  expect([answered, disk.syncs.length]).toEqual([["durable", "claim"], 1]);
 });
 
 test("a commit is announced once, without waiting for the disk, and before its answer", async () => {
@@ -112,7 +112,7 @@ test("a commit is announced once, without waiting for the disk, and before its a
     group
       .write(
         () => null,
-        "fact",
+        "durable",
         () => seen.push(name),
       )
       .then(() => seen.push(`${name} is answered`));

@@ -163,6 +163,6 @@ test("a folder that cannot be made is named", async () => {
   const folder = temporaryFolder();
   writeFileSync(join(folder, "file"), "");
   await expect(openTestStore(join(folder, "file", "callbacks.db"))).rejects.toThrow(
-    /cannot be opened \(EEXIST\); see that .* is a folder/,
+    /cannot be opened \(EEXIST\); make sure that .* is a folder/,
   );
 });

@@ -61,7 +61,7 @@ export function secretVerbs(connection: SqliteConnection, cipher: SecretCipher, 
       position = step.isDone ? "" : last;
       unreadableSoFar = step.isDone ? 0 : unreadableSoFar + step.unreadable;
       // What was in clear is still in the write-ahead log.
-      if (step.isDone) connection.emptyLog();
+      if (step.isDone) connection.truncateWal();
       return step;
     },
   };

@@ -28,9 +28,9 @@ export class DeferredDialect extends SQLiteSyncDialect {
     return deferredSql(() => super.buildDeleteQuery(config));
   }
 
-  override sqlToQuery(...given: Parameters<Dialect["sqlToQuery"]>): QueryWithTypings {
+  override sqlToQuery(...args: Parameters<Dialect["sqlToQuery"]>): QueryWithTypings {
     let query: QueryWithTypings | null = null;
-    const built = (): QueryWithTypings => (query ??= super.sqlToQuery(...given));
+    const built = (): QueryWithTypings => (query ??= super.sqlToQuery(...args));
     return {
       get sql() {
         return built().sql;

@@ -5,7 +5,7 @@ import type { Task } from "../../../domain/task.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import type { EnqueueDelivery } from "../deliveries/fan-out.ts";
 import { toEventTypes } from "../schema/rows.ts";
-import { subscriptionIsUp } from "../schema/conditions.ts";
+import { subscriptionIsNotRemoved } from "../schema/conditions.ts";
 import { callbacks } from "../schema/tables.ts";
 import { isInTime } from "./statements.ts";
 import { prepareWatermark } from "./watermark.ts";
@@ -39,7 +39,7 @@ function prepareListening(db: SqliteConnection["db"]) {
     db
       .select()
       .from(callbacks)
-      .where(and(subscriptionIsUp, equals(callbacks.principal, "principal"), task, isInTime))
+      .where(and(subscriptionIsNotRemoved, equals(callbacks.principal, "principal"), task, isInTime))
       .prepare();
   return {
     toTask: listeningTo(equals(callbacks.taskId, "taskId")),

@@ -3,7 +3,7 @@ import type { InferSelectModel } from "drizzle-orm";
 import { IN_ORDER } from "../callbacks/health.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
-import { deliveryIsOpen, subscriptionIsPending, subscriptionIsUp } from "../schema/conditions.ts";
+import { deliveryIsOpen, subscriptionIsPending, subscriptionIsNotRemoved } from "../schema/conditions.ts";
 import { attempts, callbacks, deliveries, verifiedUrls } from "../schema/tables.ts";
 
 type Row = InferSelectModel<typeof callbacks>;
@@ -132,9 +132,9 @@ function prepareLooking(db: SqliteConnection["db"]) {
     countOwn: db
       .select({ own: count() })
       .from(callbacks)
-      .where(and(subscriptionIsUp, isOwn, isInTime))
+      .where(and(subscriptionIsNotRemoved, isOwn, isInTime))
       .prepare(),
-    countAll: db.select({ all: count() }).from(callbacks).where(and(subscriptionIsUp, isInTime)).prepare(),
+    countAll: db.select({ all: count() }).from(callbacks).where(and(subscriptionIsNotRemoved, isInTime)).prepare(),
     verified: db
       .select({ until: verifiedUrls.until })
       .from(verifiedUrls)
@@ -150,8 +150,8 @@ function prepareLooking(db: SqliteConnection["db"]) {
     nextPrincipal: db
       .select({ principal: sql<string | null>`min(${callbacks.principal})` })
       .from(callbacks)
-      .where(and(subscriptionIsUp, sql`${callbacks.principal} > ${bound("after")}`))
+      .where(and(subscriptionIsNotRemoved, sql`${callbacks.principal} > ${bound("after")}`))
       .prepare(),
-    allOf: db.select().from(callbacks).where(and(subscriptionIsUp, isOwn)).limit(limitTo("limit")).prepare(),
+    allOf: db.select().from(callbacks).where(and(subscriptionIsNotRemoved, isOwn)).limit(limitTo("limit")).prepare(),
   };
 }

@@ -88,7 +88,7 @@ export function taskEndVerbs({ db, write }: SqliteConnection, newId: NewId, ciph
       ended = work();
       return ended?.result ?? null;
     };
-    return write(run, "fact", () => {
+    return write(run, "durable", () => {
       if (ended !== null) reservation?.filled(ended.owed.claimed, ended.owed.waitingCount);
     });
   }
