@@ -1,7 +1,7 @@
 import { newNonce } from "../domain/ids.ts";
 import type { Task } from "../domain/task.ts";
 import type { CircuitBreaker } from "../delivery/circuit-breaker.ts";
-import type { Config } from "../config/load.ts";
+import type { Config } from "../config/config.ts";
 import type { Dispatcher } from "../delivery/dispatcher.ts";
 import { createCallbacks } from "../service/callbacks.ts";
 import { createCompletions } from "../service/completions.ts";

@@ -1,5 +1,5 @@
 import { pathToFileURL } from "node:url";
-import type { Config } from "../config/load.ts";
+import type { Config } from "../config/config.ts";
 import type { CircuitBreaker } from "../delivery/circuit-breaker.ts";
 import { Dispatcher } from "../delivery/dispatcher.ts";
 import { Maintenance } from "../delivery/maintenance.ts";

@@ -78,14 +78,14 @@ test("a start that others can reach through a proxy, without tokens, is warned o
   await server.waitForLine(warning);
 });
 
-test("a key that is none ends the start with exit code 2, and is not repeated", async () => {
+test("a key that is not valid ends the start with exit code 2, and is not repeated", async () => {
   const { code, stdout, stderr } = await run([sources, "serve"], { SECRETS_KEY: "bXkgZmF2b3VyaXRlIHBhc3N3b3Jk" });
   expect([code, stdout]).toEqual([2, ""]);
   expect(stderr).toMatch(/SECRETS_KEY must be keys of 32 random bytes in base64/);
   expect(stderr).not.toContain("bXkg");
 });
 
-test("all bad settings are told at once, with exit code 2", async () => {
+test("all bad settings are reported at once, with exit code 2", async () => {
   const { code, stderr } = await run([cli, "serve"], {
     PORT: "99999",
     LOG_FORMAT: "xml",

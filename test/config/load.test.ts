@@ -13,7 +13,7 @@ test("every setting has the contract's default", async () => {
   expect(await read()).toEqual({
     host: "127.0.0.1",
     port: 8011,
-    isOpenUnawares: false,
+    isExposedWithoutTokens: false,
     isTerminal: false,
     tasksStallMs: 60_000,
     progressEventIntervalMs: 5000,
@@ -106,7 +106,9 @@ test("the host of PUBLIC_URL, HOST and the lists are accepted, whatever way they
 
 describe("listening where others can reach it", () => {
   test("is refused without tokens, unless it is said", async () => {
-    await expect(read({ HOST: "0.0.0.0" })).rejects.toThrow(/HOST=0.0.0.0 can be reached by others: set AUTH_TOKENS/);
+    await expect(read({ HOST: "0.0.0.0" })).rejects.toThrow(
+      /HOST=0.0.0.0 accepts connections from other machines: set AUTH_TOKENS/,
+    );
     expect(await read({ HOST: "0.0.0.0", ALLOW_ANONYMOUS: "true" })).toMatchObject({
       principalWithoutTokens: "anonymous",
       privateTargets: "none",
@@ -118,18 +120,18 @@ describe("listening where others can reach it", () => {
 
   test("through a proxy is warned of without tokens, unless it is said", async () => {
     const PUBLIC_URL = "https://callbacks.example.com";
-    const isOpenUnawares = async (env: Record<string, string>) => (await read(env)).isOpenUnawares;
-    expect(await isOpenUnawares({ PUBLIC_URL })).toBe(true);
-    expect(await isOpenUnawares({ PUBLIC_URL, AUTH_TOKENS: "ann:x1" })).toBe(false);
-    expect(await isOpenUnawares({ PUBLIC_URL, ALLOW_ANONYMOUS: "true" })).toBe(false);
+    const isExposedWithoutTokens = async (env: Record<string, string>) => (await read(env)).isExposedWithoutTokens;
+    expect(await isExposedWithoutTokens({ PUBLIC_URL })).toBe(true);
+    expect(await isExposedWithoutTokens({ PUBLIC_URL, AUTH_TOKENS: "ann:x1" })).toBe(false);
+    expect(await isExposedWithoutTokens({ PUBLIC_URL, ALLOW_ANONYMOUS: "true" })).toBe(false);
     for (const own of ["http://localhost:1", "http://127.0.0.1", "http://[::1]:2/x"])
-      expect(await isOpenUnawares({ PUBLIC_URL: own })).toBe(false);
+      expect(await isExposedWithoutTokens({ PUBLIC_URL: own })).toBe(false);
   });
 
   test("is refused with the fixtures of the conformance suite, whatever is said", async () => {
     expect((await read({ TEST_FIXTURES: "true" })).testFixtures).toBe(true);
     const exposed = { HOST: "0.0.0.0", TEST_FIXTURES: "true", ALLOW_ANONYMOUS: "true" };
-    await expect(read(exposed)).rejects.toThrow(/^TEST_FIXTURES=true serves tools that are made for tests/);
+    await expect(read(exposed)).rejects.toThrow(/^TEST_FIXTURES=true offers tools that are made for tests/);
   });
 
   test.each(["localhost", "LOCALHOST", "127.0.0.1", "127.9.9.9", "::1", "[::1]"])(
@@ -155,12 +157,12 @@ describe("CALLBACK_CA_FILE", () => {
 
   test.each([
     ["a file that is not there", () => join(temporaryFolder(), "none.pem"), "ENOENT"],
-    ["a folder", () => temporaryFolder(), "it is no regular file"],
-    ["an empty file", () => fileWith(""), "it holds no certificate"],
-    ["a key alone", () => fileWith(selfSigned("one.test").key), "it holds no certificate"],
+    ["a folder", () => temporaryFolder(), "it is not a regular file"],
+    ["an empty file", () => fileWith(""), "it contains no certificate"],
+    ["a key alone", () => fileWith(selfSigned("one.test").key), "it contains no certificate"],
     ["a certificate in DER", () => fileWith(new X509Certificate(selfSigned("one.test").cert).raw), "no certificate"],
     ["a damaged certificate", () => fileWith(selfSigned("one.test").cert.replaceAll("A", "B")), "PEM certificates"],
-    ["more than a megabyte", () => fileWith("x".repeat(1_048_577)), "more than 1048576 bytes"],
+    ["more than a megabyte", () => fileWith("x".repeat(1_048_577)), "larger than 1048576 bytes"],
   ])("with %s is refused by name, and says why", async (_what, file, why) => {
     const settings = { CALLBACK_CA_FILE: file() };
     await expect(read(settings)).rejects.toThrow(ConfigError);
@@ -249,7 +251,7 @@ test.each([
   await expect(read({ SIGNING_KEY: value })).rejects.not.toThrow(keyOf(7).slice(0, 12));
 });
 
-test("all problems are told at once, and no token is repeated", async () => {
+test("all problems are reported at once, and no token is repeated", async () => {
   const problems = () =>
     read({ PORT: "x", LOG_LEVEL: "loud", AUTH_TOKENS: "secret-without-name", ALLOW_ANONYMOUS: "maybe" });
   await expect(problems()).rejects.toThrow(/PORT[^]*AUTH_TOKENS[^]*ALLOW_ANONYMOUS[^]*LOG_LEVEL/);
@@ -260,7 +262,7 @@ test.each(["ALLOWED_HOSTS", "ALLOWED_ORIGINS"])(
   "%s has no wildcard: one would accept nothing in silence",
   async (name) => {
     for (const value of ["*", "*.example.com", "a.example.com,*", "a.example.com b.example.com"])
-      await expect(read({ [name]: value })).rejects.toThrow(`${name} must name each host by itself`);
+      await expect(read({ [name]: value })).rejects.toThrow(`${name} must list each host by its full name`);
     await expect(read({ [name]: "https://a.example.com:8443, b.example.com" })).resolves.toBeDefined();
   },
 );

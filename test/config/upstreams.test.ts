@@ -17,7 +17,7 @@ test("without a file there are none", () => {
   expect(readUpstreams("", {})).toEqual({ upstreams: [], problems: [] });
 });
 
-test("a file that is not there is told with the folder in which it was looked for", () => {
+test("a missing file is reported with its full path", () => {
   const { problems } = readUpstreams("no/such.json", {});
   expect(problems.join()).toContain(`ENOENT: no such file or directory, stat '${join(process.cwd(), "no/such.json")}'`);
 });
@@ -77,16 +77,16 @@ test("a file that is missing, no JSON or of another shape is one problem, and no
   const file = join(temporaryFolder(), "mcp.json");
   expect(readUpstreams(file, {}).problems).toEqual([expect.stringContaining("must name a JSON file of MCP servers")]);
   writeFileSync(file, '{ "token": "tok-0123456789" oops');
-  expect(readUpstreams(file, {}).problems).toEqual([expect.stringMatching(/: it is no JSON$/)]);
+  expect(readUpstreams(file, {}).problems).toEqual([expect.stringMatching(/: it is not JSON$/)]);
   writeFileSync(file, '{ "servers": {} }');
   expect(readUpstreams(file, {}).problems).toEqual(["UPSTREAMS mcpServers is missing"]);
 });
 
 test.each([
   [{ url: "ftp://x", callbacks }, "url must be an http(s) URL"],
-  [{ type: "sse", url: "http://x", callbacks }, "is of type sse"],
-  [{ command: "x", args: "-y", callbacks }, "args: must be a list of texts"],
-  [{ command: "x", env: { A: 1 }, callbacks }, "env.A: must be a text"],
+  [{ type: "sse", url: "http://x", callbacks }, "has the type sse"],
+  [{ command: "x", args: "-y", callbacks }, "args: must be a list of strings"],
+  [{ command: "x", env: { A: 1 }, callbacks }, "env.A: must be a string"],
   [{ url: "http://x", headers: { "no name": "x" }, callbacks }, "headers must be names and values that HTTP can carry"],
   [{ command: "x", callbacks: {} }, "callbacks.allow is missing"],
   [{ command: "x", callbacks: { allow: "*" } }, 'allow: must be a list of tool names, or ["*"] for all'],

@@ -53,6 +53,8 @@ test("a text of another callback, an altered one, a cut one and one under a miss
   );
   expect(() => cipher.open("cb_1", `${mark}.${keyId}.${altered.toString("base64url")}`)).toThrow(/altered/);
   expect(() => cipher.open("cb_1", `${mark}.${keyId}.AAAA`)).toThrow(/altered/);
-  expect(() => createSecretCipher([older]).open("cb_1", sealed)).toThrow(/encrypted with a key that SECRETS_KEY does not have/);
+  expect(() => createSecretCipher([older]).open("cb_1", sealed)).toThrow(
+    /encrypted with a key that SECRETS_KEY does not have/,
+  );
   expect(() => createSecretCipher([]).open("cb_1", sealed)).toThrow(/SECRETS_KEY/);
 });
