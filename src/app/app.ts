@@ -51,7 +51,7 @@ export async function createApp(config: Config): Promise<App> {
       url,
       port,
       stop() {
-        log.say("👋 Stopping: what is under way may finish, the rest waits for the next start");
+        log.info("👋 Stopping: work under way may finish, everything else waits for the next start");
         return lifecycle.stop();
       },
     };
@@ -89,8 +89,8 @@ async function start(platform: Platform) {
 
 /** What the last process left running or sending goes back into its queue. */
 async function recoverOrphans(store: Store, { clock, emit }: Platform): Promise<void> {
-  const left = await store.recoverOrphans(clock.now());
-  if (left.tasks + left.deliveries > 0) emit({ kind: "work.reclaimed", ...left });
+  const recovered = await store.recoverOrphans(clock.now());
+  if (recovered.tasks + recovered.deliveries > 0) emit({ kind: "work.recovered", ...recovered });
 }
 
 function warn(log: Log, config: Config, url: string): void {

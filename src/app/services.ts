@@ -101,7 +101,7 @@ function subscriptionSettings({ events, privateTargets }: Config) {
 export async function revokeRemovedTokens({ config, lifecycle }: Platform, revocation: Revocation): Promise<void> {
   if (config.accessTokens.length === 0) return;
   const { told } = await revocation.revokeOthers(config.accessTokens.map(({ name }) => name));
-  lifecycle.addBeside("revocation", () => told);
+  lifecycle.addParallel("revocation", () => told);
 }
 
 /** Recorded beside the answer: a report is not refused for it. */

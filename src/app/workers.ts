@@ -80,12 +80,12 @@ export async function startWorkers(parts: WorkersParts): Promise<void> {
   const { platform, store, services, queues, dispatcher } = parts;
   const { config, clock, emit, lifecycle } = platform;
   dispatcher.start();
-  lifecycle.addBeside("dispatcher", () => dispatcher.stop(STOP_GRACE_MS));
+  lifecycle.addParallel("dispatcher", () => dispatcher.stop(STOP_GRACE_MS));
 
   await startRunner(parts);
 
   queues.leases.start(() => services.workerQueue.pass());
-  lifecycle.addBeside("leases", () => queues.leases.stop());
+  lifecycle.addParallel("leases", () => queues.leases.stop());
 
   const { retentionMs } = config;
   const maintenance = new Maintenance({
@@ -97,13 +97,13 @@ export async function startWorkers(parts: WorkersParts): Promise<void> {
     termination: services.termination,
   });
   maintenance.start();
-  lifecycle.addBeside("maintenance", () => maintenance.stop());
+  lifecycle.addParallel("maintenance", () => maintenance.stop());
 }
 
 async function startRunner({ platform, store, services, taskTypes, queues, feed }: WorkersParts): Promise<void> {
   const { config, clock, emit, lifecycle } = platform;
   const watchdog = await startWatchdog(config);
-  lifecycle.addBeside("watchdog", () => watchdog.stop());
+  lifecycle.addParallel("watchdog", () => watchdog.stop());
   const runner = new TaskRunner({
     store,
     watchdog,
@@ -117,7 +117,7 @@ async function startRunner({ platform, store, services, taskTypes, queues, feed 
     emit,
   });
   runner.start();
-  lifecycle.addBeside("task runner", () => runner.stop(config.tasksStopGraceMs));
+  lifecycle.addParallel("task runner", () => runner.stop(config.tasksStopGraceMs));
 }
 
 /** Only for the operator's own handlers: those built in do yield. What it needs (the inspector) is loaded only then. */

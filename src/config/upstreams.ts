@@ -65,9 +65,9 @@ export function readUpstreams(path: string | undefined, env: NodeJS.ProcessEnv):
   }
 }
 
-function readText(file: string): string {
+function readText(name: string): string {
   // The full path, so that the message about a missing file shows it.
-  const path = resolve(file);
+  const path = resolve(name);
   const stats = statSync(path);
   // Reading a pipe or a device could block the start.
   if (!stats.isFile()) throw new Error("it is not a regular file");

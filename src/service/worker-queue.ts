@@ -114,7 +114,7 @@ export function createWorkerQueue(needs: WorkerQueueNeeds) {
     }
     const waitMs = retryWaitMs(runCount);
     const isTakenBack = await store.expireLease({ id, leaseUntil, dueAt: clock.now() + waitMs });
-    if (isTakenBack) emit({ kind: "task.given_back", taskId, taskType, worker: worker ?? "", runCount, waitMs });
+    if (isTakenBack) emit({ kind: "task.released", taskId, taskType, worker: worker ?? "", runCount, waitMs });
   }
 
   return {

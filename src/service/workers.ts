@@ -78,7 +78,7 @@ export function createWorkers(needs: WorkersNeeds) {
     const now = clock.now();
     const isGivenBack = await store.releaseLease({ ...keyOf(lease), dueAt: now + waitMs, now });
     if (!isGivenBack) return notRunning(await find(lease));
-    emit({ kind: "task.given_back", taskId, taskType, worker: lease.worker, runCount, waitMs });
+    emit({ kind: "task.released", taskId, taskType, worker: lease.worker, runCount, waitMs });
     wake();
     return find(lease);
   }

@@ -90,7 +90,7 @@ export type WorkerTelemetry =
   | { readonly kind: "task.lease_lost"; readonly taskId: string; readonly taskType: string; readonly worker: string }
   /** Its worker said that this run has failed; `waitMs` until another gets it. */
   | {
-      readonly kind: "task.given_back";
+      readonly kind: "task.released";
       readonly taskId: string;
       readonly taskType: string;
       readonly worker: string;

@@ -101,7 +101,7 @@ export type MaintenanceTelemetry =
   /** Once for each pass that removed something. `before`: epoch ms. */
   | ({ readonly kind: "history.pruned"; readonly before: number; readonly durationMs: number } & RemovedRows)
   /** Once after a start that found secrets which were not under the newest key. */
-  | { readonly kind: "secrets.sealed"; readonly sealed: number; readonly unreadable: number }
+  | { readonly kind: "secrets.reencrypted"; readonly callbacks: number; readonly unreadable: number }
   | {
       readonly kind: "callback.secret_rotated";
       readonly callbackId: string;

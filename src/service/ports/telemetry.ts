@@ -36,7 +36,7 @@ export type TelemetryEvent =
     }
   /** In the words of the handler. */
   | {
-      readonly kind: "task.said";
+      readonly kind: "task.logged";
       readonly level: "info" | "warn" | "error";
       readonly taskId: string;
       readonly taskType: string;
@@ -73,7 +73,7 @@ export type TelemetryEvent =
     }
   /** Clients add some to every call; the names are of a fixed list. */
   | { readonly kind: "tool.arguments_ignored"; readonly tool: string; readonly names: readonly string[] }
-  | { readonly kind: "work.reclaimed"; readonly tasks: number; readonly deliveries: number }
+  | { readonly kind: "work.recovered"; readonly tasks: number; readonly deliveries: number }
   | {
       readonly kind: "http.request";
       readonly remoteAddress: string;

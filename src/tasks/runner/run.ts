@@ -52,7 +52,7 @@ async function runAs(type: TaskType, task: Task, interrupted: AbortSignal, needs
 function contextOf(task: Task, signal: AbortSignal, { emit, tell }: RunNeeds): TaskContext {
   const { taskId, taskType, runCount } = task;
   const say = (level: "info" | "warn" | "error") => (message: string) =>
-    emit({ kind: "task.said", taskId, taskType, level, message });
+    emit({ kind: "task.logged", taskId, taskType, level, message });
   return {
     taskId,
     attempt: runCount,

@@ -129,14 +129,14 @@ export class UpstreamConnection {
     const { signal } = this.#stopping;
     signal.throwIfAborted();
     const say = (line: string): void =>
-      emit({ kind: "upstream.said", upstream: upstream.name, line: this.redactor.text(line) });
+      emit({ kind: "upstream.logged", upstream: upstream.name, line: this.redactor.text(line) });
     const said = createLineLimiter(() => clock.now(), say);
     const startedAt = clock.now();
     try {
       const session = await openSession({ ...this.#needs, redactor: this.redactor, said, signal });
-      const { tools, left } = await session.chosen(signal);
+      const { tools, skipped } = await session.chosen(signal);
       const durationMs = clock.now() - startedAt;
-      emit({ kind: "upstream.started", upstream: upstream.name, toolCount: tools.size, left, durationMs });
+      emit({ kind: "upstream.started", upstream: upstream.name, toolCount: tools.size, skipped, durationMs });
       this.#known = tools;
       this.#current = session;
       this.#sessions.add(session);
