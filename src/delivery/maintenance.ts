@@ -108,7 +108,8 @@ export class Maintenance {
   /** Beside the pass, which does not wait for it: receivers that have failed for so long may be slow to fail again. */
   #tellOf(givenUp: readonly EndedSubscription[]): void {
     const { emit, termination } = this.#needs;
-    for (const { id } of givenUp) emit({ kind: "subscription.ended", subscriptionId: id, why: "given up" });
+    for (const { principal, id } of givenUp)
+      emit({ kind: "subscription.ended", principal, subscriptionId: id, why: "given up" });
     void termination.send(givenUp, ({ lastError }) => {
       const reason = lastError === null ? "timeout" : endpointFaultOf(lastError);
       return new EventsError("CallbackEndpointError", { reason });
