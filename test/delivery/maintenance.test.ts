@@ -42,8 +42,8 @@ async function setUp({
 }: Options = {}) {
   const clock = createFakeClock();
   const store = await openTestStore(file);
-  const announced: TelemetryEvent[] = [];
-  const emit = (one: TelemetryEvent): void => void announced.push(one);
+  const emitted: TelemetryEvent[] = [];
+  const emit = (one: TelemetryEvent): void => void emitted.push(one);
   const workSource = createWorkQueue({ clock, emit, name: "maintenance" });
   const endpointVerifier = createEndpointVerifier({
     guard: createAddressGuard({ allow: "loopback" }),
@@ -89,17 +89,17 @@ async function setUp({
     return over;
   }
   const has = async (taskId: string) => (await store.findTask("local", taskId)) !== null;
-  return { clock, store, maintenance, announced, endTasks, pass, has };
+  return { clock, store, maintenance, emitted, endTasks, pass, has };
 }
 
 test("history goes once it is older than the retention, and one event tells how much", async () => {
-  const { clock, announced, endTasks, pass, has } = await setUp();
+  const { clock, emitted, endTasks, pass, has } = await setUp();
   await endTasks(450, "old");
   clock.advance(DAY_MS);
   await endTasks(1, "young");
   clock.advance(30 * DAY_MS - HOUR_MS);
   const next = await pass();
-  expect(announced).toEqual([
+  expect(emitted).toEqual([
     {
       kind: "history.pruned",
       before: expect.any(Number),
@@ -114,7 +114,7 @@ test("history goes once it is older than the retention, and one event tells how 
   expect([await has("old0"), await has("old449"), await has("young0")]).toEqual([false, false, true]);
   expect(next! - clock.now()).toBeGreaterThan(HOUR_MS - 1000);
   await pass();
-  expect(announced).toHaveLength(1);
+  expect(emitted).toHaveLength(1);
 });
 
 test("nothing is removed when history is to be kept for ever", async () => {
@@ -146,7 +146,7 @@ test("it looks by itself at the start and every hour, and sleeps between", async
 });
 
 test("the event loop is free between the steps, and a stop ends the pass after its step", async () => {
-  const { clock, maintenance, announced, endTasks, has } = await setUp({ retentionMs: HOUR_MS });
+  const { clock, maintenance, emitted, endTasks, has } = await setUp({ retentionMs: HOUR_MS });
   await endTasks(450);
   const ids = Array.from({ length: 450 }, (_, index) => `t${index}`);
   const left = async () => (await Promise.all(ids.map(has))).filter(Boolean).length;
@@ -156,12 +156,12 @@ test("the event loop is free between the steps, and a stop ends the pass after i
   expect(await left()).toBe(250);
   await maintenance.stop();
   expect(await left()).toBe(250);
-  expect(announced).toMatchObject([{ kind: "history.pruned", tasks: 200 }]);
+  expect(emitted).toMatchObject([{ kind: "history.pruned", tasks: 200 }]);
 });
 
 test("a pass that fails half-way tells what it removed, and is made again", async () => {
   let calls = 0;
-  const { clock, maintenance, announced, endTasks } = await setUp({
+  const { clock, maintenance, emitted, endTasks } = await setUp({
     retentionMs: HOUR_MS,
     storeSeen: (store) => ({
       ...store,
@@ -173,14 +173,14 @@ test("a pass that fails half-way tells what it removed, and is made again", asyn
   maintenance.start();
   await until("it pauses", () => calls === 1 && clock.sleeping === 1);
   clock.advance(20);
-  await until("it failed", () => announced.length === 2 && clock.sleeping === 1);
-  expect(announced).toMatchObject([
+  await until("it failed", () => emitted.length === 2 && clock.sleeping === 1);
+  expect(emitted).toMatchObject([
     { kind: "history.pruned", tasks: 200 },
     { kind: "internal.failed", where: "maintenance" },
   ]);
   clock.advance(1000);
-  await until("the rest is gone", () => announced.length === 3);
-  expect(announced[2]).toMatchObject({ kind: "history.pruned", tasks: 100 });
+  await until("the rest is gone", () => emitted.length === 3);
+  expect(emitted[2]).toMatchObject({ kind: "history.pruned", tasks: 100 });
 });
 
 /** Of the database, whatever of it is still in the log. */
@@ -219,7 +219,7 @@ async function suspendEndless(store: Store, urls: readonly string[], now: number
 }
 
 test("one without an end that is given up is told so once, signed, and by why it was", async () => {
-  const { clock, store, announced, pass } = await setUp();
+  const { clock, store, emitted, pass } = await setUp();
   const receiver = await receiverWith();
   await suspendEndless(store, [`${receiver.url}/a`, `${receiver.url}/b`], clock.now());
   // An hour early: a pass moves the clock on while it goes.
@@ -240,7 +240,7 @@ test("one without an end that is given up is told so once, signed, and by why it
     type: "terminated",
     error: { code: -32027, message: "CallbackEndpointError", data: { reason: "http_5xx" } },
   });
-  expect(announced).toContainEqual({
+  expect(emitted).toContainEqual({
     kind: "subscription.ended",
     principal: "local",
     subscriptionId: id,
@@ -251,22 +251,22 @@ test("one without an end that is given up is told so once, signed, and by why it
 });
 
 test("it is not told where the settings say so, and ends all the same", async () => {
-  const { clock, store, announced, pass } = await setUp({ sendsTerminated: false });
+  const { clock, store, emitted, pass } = await setUp({ sendsTerminated: false });
   const receiver = await receiverWith();
   await suspendEndless(store, [receiver.url], clock.now());
   clock.advance(31 * DAY_MS);
   await pass();
-  expect(announced).toContainEqual(expect.objectContaining({ kind: "subscription.ended", why: "given up" }));
+  expect(emitted).toContainEqual(expect.objectContaining({ kind: "subscription.ended", why: "given up" }));
   expect(receiver.connections).toBe(0);
 });
 
 test("maintenance does not wait for receivers that do not answer, and neither does its stop", async () => {
-  const { clock, store, maintenance, announced, pass } = await setUp();
+  const { clock, store, maintenance, emitted, pass } = await setUp();
   const { url } = await listenRaw(() => undefined);
   const urls = Array.from({ length: 20 }, (_, index) => `${url}/${index}`);
   await suspendEndless(store, urls, clock.now());
   clock.advance(31 * DAY_MS);
   await pass();
-  expect(announced.filter(({ kind }) => kind === "subscription.ended")).toHaveLength(20);
+  expect(emitted.filter(({ kind }) => kind === "subscription.ended")).toHaveLength(20);
   await maintenance.stop();
 });
