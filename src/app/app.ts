@@ -6,7 +6,8 @@ import type { Log } from "../observability/log.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { Lifecycle } from "../runtime/lifecycle.ts";
 import { nodeVersionWarning } from "../runtime/node-version.ts";
-import type { Store, Clock } from "../service/ports/store.ts";
+import type { Clock } from "../service/ports/clock.ts";
+import type { Store } from "../service/ports/store.ts";
 import type { Emit } from "../service/ports/telemetry.ts";
 import { createEventFeed } from "../service/event-feed.ts";
 import { openDoors } from "./doors.ts";
@@ -14,7 +15,7 @@ import { createOutbound } from "./outbound.ts";
 import { createServices, revokeRemovedTokens } from "./services.ts";
 import { openMigratedStore } from "./store.ts";
 import { loadTaskTypes } from "./task-types.ts";
-import { createDispatcher, createQueues, startWorkers } from "./workers.ts";
+import { createDispatcher, startWorkers } from "./workers.ts";
 
 export { readConfig } from "../config/load.ts";
 
@@ -64,18 +65,17 @@ export async function createApp(config: Config): Promise<App> {
 async function start(platform: Platform) {
   const { config, clock, emit, lifecycle } = platform;
 
-  const { store, createWorkSource } = await openMigratedStore(config);
+  const { store, queues } = await openMigratedStore(config, emit);
   lifecycle.add("store", () => store.close());
   await recoverOrphans(store, platform);
-  const queues = createQueues(createWorkSource, { clock, emit });
 
   const outbound = createOutbound(config);
   lifecycle.add("outbound", () => outbound.close());
 
   const taskTypes = await loadTaskTypes(platform, outbound.client);
 
-  const breaker = new CircuitBreaker();
-  const dispatcher = createDispatcher({ platform, store, outbound, queue: queues.delivery, breaker });
+  const breaker = new CircuitBreaker(() => queues.deliveries.wake());
+  const dispatcher = createDispatcher({ platform, store, outbound, queue: queues.deliveries, breaker });
   const feed = createEventFeed();
   const services = createServices({ platform, store, outbound, taskTypes, queues, feed, dispatcher, breaker });
   await revokeRemovedTokens(platform, services.revocation);

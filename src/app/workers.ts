@@ -5,8 +5,8 @@ import { Dispatcher } from "../delivery/dispatcher.ts";
 import { Maintenance } from "../delivery/maintenance.ts";
 import { SUSPEND_POLICY } from "../domain/subscription.ts";
 import type { EventFeed } from "../service/event-feed.ts";
-import type { Store, WorkSource } from "../service/ports/store.ts";
-import type { OpenedStore } from "../store/open.ts";
+import type { Store } from "../service/ports/store.ts";
+import type { WorkQueue, WorkQueues } from "../service/ports/work-queue.ts";
 import { TaskRunner } from "../tasks/runner/runner.ts";
 import { NO_WATCHDOG } from "../tasks/runner/watchdog.ts";
 import type { Watchdog } from "../tasks/runner/watchdog.ts";
@@ -21,28 +21,11 @@ export const STOP_GRACE_MS = 8000;
 /** Requests of deliveries under way, in all and to one origin. */
 export const CONCURRENCY = { total: 64, perOrigin: 16 };
 
-/** One for each loop of work. */
-export interface Queues {
-  readonly delivery: WorkSource;
-  readonly tasks: WorkSource;
-  readonly leases: WorkSource;
-  readonly maintenance: WorkSource;
-}
-
-export function createQueues(create: OpenedStore["createWorkSource"], needs: Pick<Platform, "clock" | "emit">): Queues {
-  return {
-    delivery: create({ ...needs, name: "dispatcher" }),
-    tasks: create({ ...needs, name: "task runner" }),
-    leases: create({ ...needs, name: "workers" }),
-    maintenance: create({ ...needs, name: "maintenance" }),
-  };
-}
-
 export interface DispatcherParts {
   readonly platform: Platform;
   readonly store: Store;
   readonly outbound: Outbound;
-  readonly queue: WorkSource;
+  readonly queue: WorkQueue;
   readonly breaker: CircuitBreaker;
 }
 
@@ -70,7 +53,7 @@ export interface WorkersParts {
   readonly store: Store;
   readonly services: Services;
   readonly taskTypes: TaskTypes;
-  readonly queues: Queues;
+  readonly queues: WorkQueues;
   readonly dispatcher: Dispatcher;
   readonly feed: EventFeed;
 }

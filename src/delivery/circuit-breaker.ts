@@ -1,5 +1,5 @@
 import type { Outcome } from "../domain/attempt.ts";
-import type { SlowLane, SlowStay } from "../service/ports/delivery-store.ts";
+import type { OriginBreaker, OpenCircuit } from "../service/ports/origin-breaker.ts";
 
 /** When an origin goes to the slow lane: more than this share of at least so many attempts within the window has failed. */
 const FAILURE_SHARE = 0.95;
@@ -30,9 +30,15 @@ export type Change = "slowed" | "recovered" | null;
  * Which origins keep failing. Such an origin goes to the slow lane, where one probe at a time looks whether it is back, so that a dead
  * receiver costs next to nothing. Its deliveries wait; their schedules stand still meanwhile. Kept in memory: a restart starts in order.
  */
-export class CircuitBreaker implements SlowLane {
+export class CircuitBreaker implements OriginBreaker {
   /** Only origins that have failed within the window. */
   readonly #origins = new Map<string, Origin>();
+  readonly #recovered: () => void;
+
+  /** `recovered`: called when an answer that is no delivery's brings an origin back. */
+  constructor(recovered: () => void = () => {}) {
+    this.#recovered = recovered;
+  }
 
   get slowOrigins(): readonly string[] {
     return [...this.#origins].filter(([, { slow }]) => slow !== null).map(([origin]) => origin);
@@ -42,7 +48,7 @@ export class CircuitBreaker implements SlowLane {
     return (this.#origins.get(origin)?.slow ?? null) !== null;
   }
 
-  stayOf(origin: string): SlowStay | null {
+  openCircuit(origin: string): OpenCircuit | null {
     const slow = this.#origins.get(origin)?.slow ?? null;
     return slow === null ? null : { since: slow.since, probeAt: slow.probeAt };
   }
@@ -71,9 +77,11 @@ export class CircuitBreaker implements SlowLane {
   }
 
   /** A failure proves nothing here: whoever asks may do so as often as they like, long before the next probe. */
-  leave(origin: string, outcome: Pick<Outcome, "statusCode" | "error">): boolean {
+  recordTest(origin: string, outcome: Pick<Outcome, "statusCode" | "error">): boolean {
     if (outcome.statusCode === null || speaksAgainstOrigin(outcome) || !this.isSlow(origin)) return false;
-    return this.#origins.delete(origin);
+    this.#origins.delete(origin);
+    this.#recovered();
+    return true;
   }
 
   #recordInOrder(origin: string, entry: Origin, failed: boolean, now: number): Change {

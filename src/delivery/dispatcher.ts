@@ -5,18 +5,19 @@ import type { NextStep } from "../domain/delivery.ts";
 import { isExpired } from "../domain/not-after.ts";
 import type { RetryPolicy } from "../domain/retry.ts";
 import type { Emit } from "../service/ports/telemetry.ts";
-import type { ClaimedDelivery, SlotReservation, RecordedStep } from "../service/ports/delivery-store.ts";
-import type { Clock, Store, WorkSource } from "../service/ports/store.ts";
+import type { ClaimedDelivery, SlotReservation, RecordedStep, DeliveryStore } from "../service/ports/delivery-store.ts";
+import type { Clock } from "../service/ports/clock.ts";
+import type { WorkQueue } from "../service/ports/work-queue.ts";
 import { untilStored } from "../service/until-stored.ts";
 import type { CircuitBreaker } from "./circuit-breaker.ts";
 import { createSlotReservation } from "./slot-reservation.ts";
 import type { ConcurrencyLimits, Slot } from "./slots.ts";
 import type { Sender } from "../service/ports/sender.ts";
 import { ShortRetries } from "./short-retries.ts";
+import { postOf } from "./signed-request.ts";
 import type { PostNeeds } from "./signed-request.ts";
-import { ReadyPosts } from "./ready-posts.ts";
 import { earlier, ConcurrencyLimiter } from "./concurrency.ts";
-import { emitAttempt, emitExpiry, emitOrigin } from "./telemetry.ts";
+import { emitAttempt, emitExpiry, emitOrigin, identityOf } from "./telemetry.ts";
 
 /** When sending failed through a fault of ours, the receiver's schedule is untouched and we try again after this. */
 const OWN_FAILURE_WAIT_MS = 60_000;
@@ -24,12 +25,9 @@ const OWN_FAILURE_WAIT_MS = 60_000;
 const EXPIRED_PER_PASS_MAX = 500;
 
 export interface DispatcherNeeds extends PostNeeds {
-  readonly store: Pick<
-    Store,
-    "expireDeliveries" | "claimDueDeliveries" | "resumeClaim" | "recordAttempt" | "releaseClaim" | "nextDeliveryTimes"
-  >;
+  readonly store: DeliveryStore;
   readonly sender: Pick<Sender, "send">;
-  readonly workSource: WorkSource;
+  readonly workSource: WorkQueue;
   readonly clock: Clock;
   /** In [0, 1). */
   readonly random: () => number;
@@ -50,7 +48,6 @@ export class Dispatcher {
   readonly #needs: DispatcherNeeds;
   readonly #room: ConcurrencyLimiter;
   readonly #underWay = new Set<Promise<void>>();
-  readonly #ready: ReadyPosts;
   readonly #near: ShortRetries;
   /** While a pass claims: until it has entered what it has counted places for. */
   #claiming: Promise<void> | null = null;
@@ -63,7 +60,6 @@ export class Dispatcher {
     this.#needs = needs;
     const { limits, breaker, workSource } = needs;
     this.#room = new ConcurrencyLimiter({ limits, breaker, wake: () => workSource.wake() });
-    this.#ready = new ReadyPosts(needs);
     this.#near = new ShortRetries(needs.clock, this.#stopping.signal);
   }
 
@@ -71,15 +67,12 @@ export class Dispatcher {
     this.#needs.workSource.start(() => this.pass());
   }
 
-  /** For the end of a task: what it owes goes out at once where nobody waits for the same place. */
+  /** For the end of a task: its deliveries are sent at once where no earlier one waits for the same slot. */
   openReservation(): SlotReservation {
-    const { clock, workSource } = this.#needs;
     return createSlotReservation({
-      enter: (origin) => this.#enterAtOnce(origin),
-      leave: (place) => this.#room.leave(place),
-      prepare: (claimed) => this.#ready.prepare(claimed, clock.now()),
-      begin: (delivery, place) => this.#beginAtOnce(delivery, place),
-      wake: () => workSource.wake(),
+      acquire: (origin) => this.#enterAtOnce(origin),
+      release: (slot) => this.#room.leave(slot),
+      begin: (delivery, slot) => this.#beginAtOnce(delivery, slot),
     });
   }
 
@@ -115,13 +108,12 @@ export class Dispatcher {
 
   /** Begins what it has claimed; returns how many those are. */
   async #claim(limit: number, now: number): Promise<number> {
-    const { store, clock, limits } = this.#needs;
+    const { store, limits } = this.#needs;
     const roomOf = this.#room.ofOrigins(now);
-    const chosen = (those: readonly ClaimedDelivery[]): void => this.#ready.prepare(those, clock.now());
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#claiming = promise;
     try {
-      const claimed = await store.claimDueDeliveries({ now, limit, perOrigin: limits.perOrigin, roomOf, chosen });
+      const claimed = await store.claimDueDeliveries({ now, limit, perOrigin: limits.perOrigin, roomOf });
       for (const delivery of claimed) this.#begin(delivery, this.#room.enter(delivery.origin, now));
       return claimed.length;
     } finally {
@@ -136,16 +128,12 @@ export class Dispatcher {
 
   /** Once stopped, what was claimed stays as it is: `recoverOrphans` brings it back. */
   #beginAtOnce(delivery: ClaimedDelivery, slot: Slot): void {
-    if (!this.#stopping.signal.aborted) return this.#begin(delivery, slot);
-    this.#ready.forget(delivery);
-    this.#room.leave(slot);
+    if (this.#stopping.signal.aborted) this.#room.leave(slot);
+    else this.#begin(delivery, slot);
   }
 
   #begin(delivery: ClaimedDelivery, slot: Slot): void {
-    const work = this.#deliver(delivery, slot).finally(() => {
-      this.#ready.forget(delivery);
-      this.#underWay.delete(work);
-    });
+    const work = this.#deliver(delivery, slot).finally(() => this.#underWay.delete(work));
     this.#underWay.add(work);
   }
 
@@ -160,7 +148,6 @@ export class Dispatcher {
       const due = clock.now() + OWN_FAILURE_WAIT_MS;
       const needs = { clock, emit, where: "release", signal: this.#stopping.signal };
       await untilStored(() => store.releaseClaim(delivery, due), needs);
-      this.#needs.workSource.wake();
     }
   }
 
@@ -170,7 +157,7 @@ export class Dispatcher {
     const slot = claimed ?? (await this.#enterAgain(delivery.origin));
     if (slot === null) return this.#giveBack(delivery);
     try {
-      if (claimed === null && !(await store.resumeClaim(delivery))) return this.#leaveToOthers();
+      if (claimed === null && !(await store.resumeClaim(delivery))) return null;
       // Its time was over while it waited for room or for the claim's commit: given back, it is ended by the next pass.
       if (isExpired(delivery.notAfter, clock.now())) return await this.#giveBack(delivery);
       return await this.#attempt(delivery, delivery.attemptCount + tryNumber, slot);
@@ -185,16 +172,9 @@ export class Dispatcher {
     return this.#room.enterAgain(origin, this.#needs.clock.now());
   }
 
-  /** The claim was withdrawn over its wait, by whom the end of that was none of their business: if the delivery is due, it is claimed anew. */
-  #leaveToOthers(): null {
-    this.#needs.workSource.wake();
-    return null;
-  }
-
   async #giveBack(delivery: ClaimedDelivery): Promise<null> {
-    const { store, clock, workSource } = this.#needs;
+    const { store, clock } = this.#needs;
     await store.releaseClaim(delivery, clock.now());
-    workSource.wake();
     return null;
   }
 
@@ -202,7 +182,8 @@ export class Dispatcher {
   async #attempt(delivery: ClaimedDelivery, number: number, slot: Slot): Promise<number | null> {
     const { clock, store, emit, retryPolicies, random } = this.#needs;
     const startedAt = clock.now();
-    const { identity, post } = this.#ready.take(delivery, startedAt);
+    const post = postOf(delivery, startedAt, this.#needs);
+    const identity = identityOf(delivery, post.url);
     emit({ kind: "delivery.sending", attempt: number, ...identity });
     const outcome = await this.#needs.sender.send(post, this.#cuttingOff.signal);
     // Others may be sent while this one is recorded.
@@ -233,9 +214,6 @@ export class Dispatcher {
     emitAttempt(emit, identity, { callbackId: callback.id, number, durationMs, outcome, next, recorded });
     const keepsClaim = recorded.claimHeld && recorded.isHeld !== true && recorded.isDueAgain !== true;
     if (keepsClaim && step.status === "pending" && step.keepClaim) return step.nextAttemptAt - endedAt;
-    const isQuiet = step.status !== "pending" && recorded.isDueAgain !== true && recorded.callbackChange === undefined;
-    // Something may have become due, now or later.
-    if (!isQuiet) this.#needs.workSource.wake();
     return null;
   }
 

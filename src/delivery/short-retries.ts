@@ -1,5 +1,5 @@
 import pRetry from "p-retry";
-import type { Clock } from "../service/ports/store.ts";
+import type { Clock } from "../service/ports/clock.ts";
 
 /** A wait up to this long keeps the claim; a longer one is parked in the store, where it costs no memory. */
 const SHORT_WAIT_MS = 2000;

@@ -12,32 +12,18 @@ export interface PostNeeds {
   readonly signingKeys: readonly SigningKey[];
 }
 
-export interface SignedPost extends SendRequest {
-  /** What it was signed with (Unix seconds). */
-  readonly timestamp: number;
-}
-
 /** The POST of a delivery: the same bytes on every attempt, under a timestamp and signatures of this one. `startedAt`: epoch ms. */
-export function postOf(delivery: ClaimedDelivery, startedAt: number, needs: PostNeeds): SignedPost {
+export function postOf(delivery: ClaimedDelivery, startedAt: number, needs: PostNeeds): SendRequest {
   const { event, callback, cursor, profile } = delivery;
   const body = renderBody(event, { ...callback, cursor }, delivery);
-  const timestamp = timestampOf(startedAt);
+  const timestamp = Math.floor(startedAt / 1000);
   const message = { id: webhookIdOf(delivery, needs.subscriptionWebhookId), body, timestamp };
   const headers = {
     "content-type": contentTypeOf(profile),
     ...signatureHeaders(message, callback.signingSecrets, needs.signingKeys),
     ...(callback.subscriptionId !== null && { "x-mcp-subscription-id": callback.subscriptionId }),
   };
-  return { url: new URL(callback.url), headers, body, timestamp };
-}
-
-/** Whether it was made in the second of an attempt that begins at `startedAt` (epoch ms), and so is that attempt's too. */
-export function isOfTime(post: SignedPost, startedAt: number): boolean {
-  return post.timestamp === timestampOf(startedAt);
-}
-
-function timestampOf(startedAt: number): number {
-  return Math.floor(startedAt / 1000);
+  return { url: new URL(callback.url), headers, body };
 }
 
 /** The same on every attempt. Clients of MCP Events are not of one mind what it should be, so it is a setting. */

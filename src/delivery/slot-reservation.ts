@@ -2,43 +2,37 @@ import type { ClaimedDelivery, SlotReservation } from "../service/ports/delivery
 import type { Slot } from "./slots.ts";
 
 export interface SlotReservationNeeds {
-  /** A place for one more to this origin; null: it has to wait in line. */
-  readonly enter: (origin: string) => Slot | null;
-  readonly leave: (place: Slot) => void;
-  readonly prepare: (claimed: readonly ClaimedDelivery[]) => void;
-  readonly begin: (delivery: ClaimedDelivery, place: Slot) => void;
-  readonly wake: () => void;
+  /** A slot for one more request to this origin; null: none is free, or earlier deliveries wait for it. */
+  readonly acquire: (origin: string) => Slot | null;
+  readonly release: (slot: Slot) => void;
+  /** Starts the delivery, which releases the slot when it is over. */
+  readonly begin: (delivery: ClaimedDelivery, slot: Slot) => void;
 }
 
-/** Of one task's end: see the port. */
-export function createSlotReservation({ enter, leave, prepare, begin, wake }: SlotReservationNeeds): SlotReservation {
-  let places: Slot[] = [];
-  let claimed: readonly ClaimedDelivery[] = [];
+/** For one task's end: see the port. */
+export function createSlotReservation({ acquire, release, begin }: SlotReservationNeeds): SlotReservation {
+  const slots: Slot[] = [];
 
-  function giveBack(): void {
-    const unused = places;
-    places = [];
-    for (const place of unused) leave(place);
+  /** A reserved slot for this origin, which is then no longer part of the reservation. */
+  function take(origin: string): Slot | undefined {
+    const index = slots.findIndex((slot) => slot.origin === origin);
+    return index === -1 ? undefined : slots.splice(index, 1)[0];
   }
 
   return {
-    restart: giveBack,
     reserve(origin) {
-      const place = enter(origin);
-      if (place !== null) places.push(place);
-      return place !== null;
+      const slot = acquire(origin);
+      if (slot !== null) slots.push(slot);
+      return slot !== null;
     },
-    filled(those, waitingCount) {
-      claimed = those;
-      prepare(those);
-      if (waitingCount > 0) wake();
-    },
-    close() {
+    committed(claimed) {
       for (const delivery of claimed) {
-        const place = places.shift();
-        if (place !== undefined) begin(delivery, place);
+        const slot = take(delivery.origin);
+        if (slot !== undefined) begin(delivery, slot);
       }
-      giveBack();
+    },
+    release() {
+      for (const slot of slots.splice(0)) release(slot);
     },
   };
 }

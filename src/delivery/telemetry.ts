@@ -1,8 +1,13 @@
 import type { Outcome } from "../domain/attempt.ts";
 import type { NextStep } from "../domain/delivery.ts";
-import type { Emit, DeliveryIdentity } from "../service/ports/telemetry.ts";
-import type { CallbackChange } from "../service/ports/callback-store.ts";
-import type { ClaimedDelivery, ExpiredDelivery, RecordAttemptResult } from "../service/ports/delivery-store.ts";
+import type { DeliveryIdentity } from "../service/ports/telemetry-deliveries.ts";
+import type { Emit } from "../service/ports/telemetry.ts";
+import type {
+  CallbackChange,
+  ClaimedDelivery,
+  ExpiredDelivery,
+  RecordAttemptResult,
+} from "../service/ports/delivery-store.ts";
 import type { Change } from "./circuit-breaker.ts";
 
 /** Which delivery it is, for the listeners. */

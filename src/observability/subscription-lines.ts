@@ -1,4 +1,4 @@
-import type { SubscriptionTelemetry } from "../service/ports/subscription-store.ts";
+import type { SubscriptionTelemetry } from "../service/ports/telemetry-subscriptions.ts";
 
 export function subscriptionLine(event: SubscriptionTelemetry): string {
   const { subscriptionId } = event;

@@ -1,4 +1,4 @@
-import type { UpstreamTelemetry } from "../service/ports/upstream-telemetry.ts";
+import type { UpstreamTelemetry } from "../service/ports/telemetry-upstreams.ts";
 
 export function upstreamLines(event: UpstreamTelemetry): readonly string[] {
   const { upstream } = event;

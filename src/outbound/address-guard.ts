@@ -4,7 +4,7 @@
  */
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
-import type { TargetPolicy } from "../service/ports/store.ts";
+import type { TargetPolicy } from "../service/ports/target-policy.ts";
 import { judgeAddress } from "./address-ranges.ts";
 import type { PrivateTargets } from "./address-ranges.ts";
 import { withTimeout } from "./timeout.ts";

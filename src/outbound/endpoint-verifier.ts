@@ -1,7 +1,7 @@
 /** Asks receivers for an echo, and tells them of an end: over the same guard and the same kind of connections as real deliveries. */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { endpointFaultOf } from "../domain/subscription.ts";
-import type { EndpointVerifier, ChallengeRequest, ChallengeResult } from "../service/ports/subscription-store.ts";
+import type { EndpointVerifier, ChallengeRequest, ChallengeResult } from "../service/ports/endpoint-verifier.ts";
 import { createSender } from "./sender.ts";
 import type { SenderNeeds } from "./sender.ts";
 

@@ -3,7 +3,7 @@ import { isIP } from "node:net";
 import type { Socket } from "node:net";
 import type { AttemptError } from "../domain/attempt.ts";
 import type { DiagnosisStep, DiagnosisStepName } from "../domain/diagnosis.ts";
-import type { ReceiverTester, ProbePost, ProbeResult } from "../service/ports/callback-store.ts";
+import type { ReceiverTester, ProbePost, ProbeResult } from "../service/ports/receiver-tester.ts";
 import type { AddressGuard } from "./address-guard.ts";
 import { attemptErrorOf } from "./attempt-error.ts";
 import { createSender } from "./sender.ts";

@@ -21,17 +21,18 @@ import { createEvents } from "../../src/service/events.ts";
 import { createSubscriptions } from "../../src/service/subscriptions.ts";
 import { createVerification } from "../../src/service/verification.ts";
 import type { Store } from "../../src/service/ports/store.ts";
+import type { WorkQueues } from "../../src/service/ports/work-queue.ts";
 import { createPrincipalOf } from "../../src/service/principals.ts";
 import type { AccessToken } from "../../src/service/principals.ts";
 import { createProbes } from "../../src/service/probes.ts";
 import { createSecrets } from "../../src/service/secrets.ts";
 import { createTasks } from "../../src/service/tasks.ts";
 import { createTaskRegistry } from "../../src/tasks/runner/registry.ts";
-import { aHandover, aTaskProgress, aTaskType } from "../support/builders.ts";
+import { aReservation, aTaskProgress, aTaskType } from "../support/builders.ts";
 import { createFakeClock } from "../support/clock.ts";
 import type { FakeClock } from "../support/clock.ts";
 import { failingWith } from "../support/resolve.ts";
-import { openTestStore } from "../support/sqlite-store.ts";
+import { openTestStoreAndQueues } from "../support/sqlite-store.ts";
 
 const LOOPBACK = ["localhost", "127.0.0.1", "[::1]"];
 const SERVER_INFO = { name: "mcp-callbacks", version: "1.2.3" };
@@ -48,6 +49,8 @@ export interface ServedMcp {
   readonly port: number;
   readonly clock: FakeClock;
   readonly store: Store;
+  /** Of the store; without a dispatcher nothing is ever sent. */
+  readonly queues: WorkQueues;
   /** What the tools tell of origins that keep failing. */
   readonly breaker: CircuitBreaker;
   readonly announced: readonly TelemetryEvent[];
@@ -67,8 +70,6 @@ export interface ServeOptions {
   readonly tokens?: readonly AccessToken[];
   readonly allowedHosts?: readonly string[];
   readonly allowedOrigins?: readonly string[];
-  /** Told when something is due; without it nothing is ever sent. */
-  readonly wakeDispatcher?: () => void;
   /** MCP Events: what the settings of these names choose. */
   readonly events?: Partial<EventsOptions>;
   readonly toolSet?: McpNeeds["toolSet"];
@@ -94,16 +95,15 @@ const EVENTS: EventsOptions = {
 /** The MCP handler behind a plain HTTP server, over the real services and a store of the test's own. */
 export async function serveMcp(options: ServeOptions = {}): Promise<ServedMcp> {
   const { tokens = [], allowedHosts = LOOPBACK, allowedOrigins = LOOPBACK, testFixtures = false } = options;
-  const store = await openTestStore();
-  onTestFinished(() => store.close());
   const clock = createFakeClock();
   const announced: TelemetryEvent[] = [];
   const emit = (announcement: TelemetryEvent): void => void announced.push(announcement);
+  const { store, queues } = await openTestStoreAndQueues({ clock, emit });
+  onTestFinished(() => store.close());
   const chosen = { ...EVENTS, ...options.events };
-  const { wakeDispatcher = () => undefined } = options;
-  const breaker = new CircuitBreaker();
+  const breaker = new CircuitBreaker(() => queues.deliveries.wake());
   const { attemptTimeoutMs = 60_000 } = options;
-  const services = createServices({ store, slowLane: breaker, clock, emit, wakeDispatcher, attemptTimeoutMs }, chosen);
+  const services = createServices({ store, breaker, clock, emit, attemptTimeoutMs }, chosen);
   const principalOf = createPrincipalOf(tokens, "local");
   const mcp = createMcp({
     ...services,
@@ -128,6 +128,7 @@ export async function serveMcp(options: ServeOptions = {}): Promise<ServedMcp> {
     port,
     clock,
     store,
+    queues,
     breaker,
     announced,
     toolNames: mcp.toolNames,
@@ -148,20 +149,13 @@ export async function serveMcp(options: ServeOptions = {}): Promise<ServedMcp> {
 function createServices(
   needs: {
     store: Store;
-    slowLane: CircuitBreaker;
+    breaker: CircuitBreaker;
     clock: FakeClock;
     emit: McpNeeds["emit"];
-    wakeDispatcher: () => void;
     attemptTimeoutMs: number;
   },
   { lifetime, ownMax, allow, retryPolicy }: EventsOptions,
 ) {
-  const wakes = {
-    wakeRunner: () => {},
-    wakeWorkers: () => {},
-    wakeDispatcher: needs.wakeDispatcher,
-    openReservation: () => aHandover(0, needs.wakeDispatcher),
-  };
   const catalog = createTaskRegistry(TASK_TYPES);
   const targetPolicy = createAddressGuard({ allow, resolve: failingWith("ENOTFOUND") });
   const { attemptTimeoutMs } = needs;
@@ -173,10 +167,10 @@ function createServices(
   let nonces = 0;
   const newNonce = (): string => `nonce-${++nonces}`;
   onTestFinished(() => receiverTester.close());
-  const callbacks = createCallbacks({ ...needs, ...wakes, targetPolicy });
+  const callbacks = createCallbacks({ ...needs, targetPolicy });
   const tasks = createTasks({
     ...needs,
-    ...wakes,
+    openReservation: () => aReservation(0),
     catalog,
     targetPolicy,
     feed,
@@ -186,13 +180,12 @@ function createServices(
     tasks,
     completions: createCompletions({ ...needs, tasks, catalog, newNonce, ttlMs: 60_000 }),
     callbacks,
-    deliveries: createDeliveries({ ...needs, ...wakes }),
+    deliveries: createDeliveries(needs),
     probes: createProbes({ ...needs, callbacks, receiverTester, newId: createNewId(needs.clock.now), signingKeys: [] }),
-    secrets: createSecrets({ ...needs, ...wakes }),
+    secrets: createSecrets(needs),
     events: createEvents({ ...needs, feed }),
     subscriptions: createSubscriptions({
       ...needs,
-      ...wakes,
       targetPolicy,
       verification: createVerification({ ...needs, endpointVerifier, newNonce, signingKeys: [] }),
       lifetime,

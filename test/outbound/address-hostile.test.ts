@@ -153,11 +153,12 @@ test.each(TRICK_URLS)(
         registerCallback,
         unregisterCallback: vi.fn<Store["unregisterCallback"]>(),
         enableCallback: vi.fn<Store["enableCallback"]>(),
+        findCallback: vi.fn<Store["findCallback"]>(),
+        rotateSecret: vi.fn<Store["rotateSecret"]>(),
       },
       clock: { now: () => T0 },
       targetPolicy: createAddressGuard({ allow: "none", resolve }),
       emit: () => undefined,
-      wakeDispatcher: () => undefined,
     });
     const request = { taskId: "t", clientId: "c", url };
     await expect(callbacks.register("local", request)).rejects.toMatchObject({ code: "invalid" });

@@ -1,7 +1,7 @@
 /** A task in the words of the two protocols that have tasks. Both are told the internal id, which cannot be guessed. */
 import type { Task, TaskStatus } from "../../domain/task.ts";
 import { hasEnded } from "../../domain/task.ts";
-import type { TaskSummary } from "../../service/ports/store.ts";
+import type { TaskSummary } from "../../service/ports/task-store.ts";
 import { isoOf } from "../tools/schemas/answers.ts";
 import { RpcError } from "../errors.ts";
 import type { ToolResult } from "../tools/define-tool.ts";

@@ -1,6 +1,6 @@
 import { hasEnded } from "../../domain/task.ts";
 import type { Progress, Task } from "../../domain/task.ts";
-import type { Clock } from "../../service/ports/store.ts";
+import type { Clock } from "../../service/ports/clock.ts";
 import type { Tasks } from "../../service/tasks.ts";
 import type { Call } from "../protocol/request.ts";
 import type { WaitSlots } from "./wait-slots.ts";

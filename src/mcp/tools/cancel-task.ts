@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Clock } from "../../service/ports/store.ts";
+import type { Clock } from "../../service/ports/clock.ts";
 import type { CancelledTask, Tasks } from "../../service/tasks.ts";
 import { timestamp, timestampOf } from "./schemas/answers.ts";
 import { clientGivenId } from "./schemas/arguments.ts";

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { CALLBACK_URL_CHARS_MAX } from "../../domain/callback.ts";
 import { adviceOn } from "../../domain/diagnosis.ts";
 import { DomainError } from "../../domain/errors.ts";
-import type { Clock } from "../../service/ports/store.ts";
+import type { Clock } from "../../service/ports/clock.ts";
 import type { Diagnosis, Probes } from "../../service/probes.ts";
 import { count, timestamp, timestampOf } from "./schemas/answers.ts";
 import { ownId } from "./schemas/arguments.ts";

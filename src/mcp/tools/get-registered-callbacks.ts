@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { CallbackRecord } from "../../domain/callback-health.ts";
 import { DELIVERY_STATUSES } from "../../domain/delivery.ts";
 import type { Deliveries, ListedCallback } from "../../service/deliveries.ts";
-import type { Clock } from "../../service/ports/store.ts";
+import type { Clock } from "../../service/ports/clock.ts";
 import { count, isoOf, isoTime, notAfterOf, timestamp, timestampOf } from "./schemas/answers.ts";
 import { clientGivenId, pageCursor, pageLimit, pointInTime } from "./schemas/arguments.ts";
 import { deliveryAnswer, presentDelivery, presentSlowLane, slowLaneAnswer } from "./schemas/delivery.ts";
@@ -85,7 +85,7 @@ function showCallback(history: ListedCallback): z.input<typeof callback> {
     status,
     ...notAfterOf(history.callback),
     ...showTrouble(history.callback.health),
-    ...presentSlowLane(history.slowStay),
+    ...presentSlowLane(history.openCircuit),
     deliveries: history.deliveries.map(presentDelivery),
   };
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { EVENT_NAMES } from "../../domain/event.ts";
 import { endpointFaultOf } from "../../domain/subscription.ts";
-import type { Clock } from "../../service/ports/store.ts";
+import type { Clock } from "../../service/ports/clock.ts";
 import { DELIVERIES_LISTED } from "../../service/subscriptions.ts";
 import type { ListedEntry, Subscriptions } from "../../service/subscriptions.ts";
 import { count, isoOf, isoTime, timestamp, timestampOf } from "./schemas/answers.ts";
@@ -74,7 +74,7 @@ export function createListSubscriptions({
   });
 }
 
-function show({ subscription: listed, slowStay }: ListedEntry): z.input<typeof subscription> {
+function show({ subscription: listed, openCircuit }: ListedEntry): z.input<typeof subscription> {
   const { lastDeliveryAt, failingSince, lastError } = listed.health;
   return {
     subscription_id: listed.id,
@@ -88,7 +88,7 @@ function show({ subscription: listed, slowStay }: ListedEntry): z.input<typeof s
     last_delivery_at: lastDeliveryAt === null ? null : isoOf(lastDeliveryAt),
     ...(failingSince !== null && { failing_since: isoOf(failingSince) }),
     ...(lastError !== null && { last_error: endpointFaultOf(lastError) }),
-    ...presentSlowLane(slowStay),
+    ...presentSlowLane(openCircuit),
     deliveries: listed.deliveries.map(presentDelivery),
   };
 }

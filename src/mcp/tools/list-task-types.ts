@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Clock } from "../../service/ports/store.ts";
+import type { Clock } from "../../service/ports/clock.ts";
 import type { JsonSchema, TaskType } from "../../service/ports/task-types.ts";
 import type { Tasks } from "../../service/tasks.ts";
 import { count, timestamp, timestampOf } from "./schemas/answers.ts";

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { DELIVERY_STATUSES } from "../../domain/delivery.ts";
 import { REDELIVER_MAX } from "../../service/deliveries.ts";
 import type { Deliveries, Redelivered } from "../../service/deliveries.ts";
-import type { Clock } from "../../service/ports/store.ts";
+import type { Clock } from "../../service/ports/clock.ts";
 import { count, timestamp, timestampOf } from "./schemas/answers.ts";
 import { clientGivenId, ownId, pageCursor, pointInTime } from "./schemas/arguments.ts";
 import { defineTool } from "./define-tool.ts";

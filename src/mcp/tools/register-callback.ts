@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Callback } from "../../domain/callback.ts";
 import { WHY_DISABLED } from "../../service/callbacks.ts";
 import type { Callbacks, Registered } from "../../service/callbacks.ts";
-import type { Clock } from "../../service/ports/store.ts";
+import type { Clock } from "../../service/ports/clock.ts";
 import { count, isoTime, notAfterOf, timestamp, timestampOf } from "./schemas/answers.ts";
 import { clientGivenId } from "./schemas/arguments.ts";
 import { callbackArguments, registrationOf } from "./schemas/callback-arguments.ts";

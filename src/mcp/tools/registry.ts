@@ -3,7 +3,7 @@ import type { Callbacks } from "../../service/callbacks.ts";
 import type { Completions } from "../../service/completions.ts";
 import type { Deliveries } from "../../service/deliveries.ts";
 import type { Emit } from "../../service/ports/telemetry.ts";
-import type { Clock } from "../../service/ports/store.ts";
+import type { Clock } from "../../service/ports/clock.ts";
 import type { Probes } from "../../service/probes.ts";
 import type { Secrets } from "../../service/secrets.ts";
 import type { Subscriptions } from "../../service/subscriptions.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Clock } from "../../service/ports/store.ts";
+import type { Clock } from "../../service/ports/clock.ts";
 import { OVERLAP_HOURS_DEFAULT, OVERLAP_HOURS_MAX } from "../../service/secrets.ts";
 import type { Rotated, Secrets } from "../../service/secrets.ts";
 import { isoOf, isoTime, timestamp, timestampOf } from "./schemas/answers.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Clock } from "../../service/ports/store.ts";
+import type { Clock } from "../../service/ports/clock.ts";
 import type { Probes, TestEventSent } from "../../service/probes.ts";
 import { count, timestamp, timestampOf } from "./schemas/answers.ts";
 import { ownId } from "./schemas/arguments.ts";

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { DomainError } from "../../domain/errors.ts";
 import type { CallbackKey } from "../../service/ports/callback-store.ts";
 import type { Callbacks } from "../../service/callbacks.ts";
-import type { Clock } from "../../service/ports/store.ts";
+import type { Clock } from "../../service/ports/clock.ts";
 import { count, timestamp, timestampOf } from "./schemas/answers.ts";
 import { callbackUrl, clientGivenId, ownId } from "./schemas/arguments.ts";
 import { defineTool } from "./define-tool.ts";

@@ -1,5 +1,9 @@
 import type { NewId } from "../../domain/ids.ts";
+import type { Clock } from "../../service/ports/clock.ts";
 import type { Store } from "../../service/ports/store.ts";
+import type { Emit } from "../../service/ports/telemetry.ts";
+import type { WorkQueues } from "../../service/ports/work-queue.ts";
+import { wakeQueues } from "../due-work.ts";
 import type { SecretCipher } from "../secret-cipher.ts";
 import { callbackVerbs } from "./callbacks/callbacks.ts";
 import { completionVerbs } from "./tasks/completions.ts";
@@ -24,6 +28,7 @@ import { taskRunVerbs } from "./tasks/runs.ts";
 import { taskVerbs } from "./tasks/tasks.ts";
 import { unregisterVerbs } from "./callbacks/callback-status.ts";
 import { workerLeaseVerbs } from "./tasks/leases.ts";
+import { createWorkQueues } from "./work-queue.ts";
 
 export interface SqliteStoreOptions {
   readonly file: string;
@@ -31,16 +36,26 @@ export interface SqliteStoreOptions {
   readonly migrationsFolder: string;
   readonly newId: NewId;
   readonly cipher: SecretCipher;
+  /** For the timers of the queues. */
+  readonly clock: Clock;
+  /** For passes that throw. */
+  readonly emit: Emit;
 }
 
-/** Opens (makes, migrates) the file for this process alone; throws a `StartError` that says what is in the way. */
-export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
-  const { file, migrationsFolder, newId, cipher } = options;
+export interface SqliteStore {
+  readonly store: Store;
+  readonly queues: WorkQueues;
+}
+
+/** Opens (creates, migrates) the file for this process alone. Throws a `StartError` that says what is in the way. */
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<SqliteStore> {
+  const { file, migrationsFolder, newId, cipher, clock, emit } = options;
   const connection = openConnection(file, migrationsFolder);
   try {
     nameLog(connection.db);
     const keys = openSecretKeys(connection, cipher, file);
-    return verbsOf(connection, newId, cipher, keys);
+    const queues = createWorkQueues({ clock, emit });
+    return { store: wakeQueues(verbsOf(connection, newId, cipher, keys), queues), queues };
   } catch (error) {
     await connection.close();
     throw asStartError(file, error);

@@ -4,7 +4,7 @@ import { completedWith, failedWith, progressOf } from "../../domain/task.ts";
 import type { Progress, Task, TaskOutcome } from "../../domain/task.ts";
 import { retryWaitMs } from "../../domain/task-retry.ts";
 import type { Emit } from "../../service/ports/telemetry.ts";
-import type { Clock } from "../../service/ports/store.ts";
+import type { Clock } from "../../service/ports/clock.ts";
 import type { TaskCatalog, TaskContext, TaskType } from "../../service/ports/task-types.ts";
 
 /** Null: it was interrupted, which is no failure. */

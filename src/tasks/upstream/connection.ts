@@ -2,7 +2,7 @@ import type { CallToolResult } from "@modelcontextprotocol/client";
 import type { Json } from "../../domain/json.ts";
 import type { Upstream } from "../../domain/upstream.ts";
 import type { Emit } from "../../service/ports/telemetry.ts";
-import type { Clock } from "../../service/ports/store.ts";
+import type { Clock } from "../../service/ports/clock.ts";
 import { createLineLimiter } from "./line-limiter.ts";
 import { faultOf, UpstreamCallError } from "./call-fault.ts";
 import type { CallFault } from "./call-fault.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Json } from "../../../domain/json.ts";
-import type { Clock } from "../../../service/ports/store.ts";
+import type { Clock } from "../../../service/ports/clock.ts";
 
 /** Any JSON value. Flat, unlike z.json(): what lies inside is the task's business, and a deep value must not exhaust the stack. */
 export const anyJson: z.ZodType<Json> = z.any().meta({

@@ -4,7 +4,7 @@ import type { Attempt } from "../../../domain/attempt.ts";
 import { DELIVERY_STATUSES } from "../../../domain/delivery.ts";
 import type { Delivery } from "../../../domain/delivery.ts";
 import { EVENT_TYPES } from "../../../domain/event.ts";
-import type { SlowStay } from "../../../service/ports/delivery-store.ts";
+import type { OpenCircuit } from "../../../service/ports/origin-breaker.ts";
 import { count, isoOf, isoTime } from "./answers.ts";
 
 const attempt = z.object({
@@ -43,7 +43,7 @@ export const slowLaneAnswer = z
   );
 
 /** Nothing for an origin that is in order. */
-export function presentSlowLane(stay: SlowStay | null): { slow_lane?: z.input<typeof slowLaneAnswer> } {
+export function presentSlowLane(stay: OpenCircuit | null): { slow_lane?: z.input<typeof slowLaneAnswer> } {
   return stay === null ? {} : { slow_lane: { since: isoOf(stay.since), next_probe_at: isoOf(stay.probeAt) } };
 }
 

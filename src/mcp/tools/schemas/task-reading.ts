@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { isEnd } from "../../../domain/task.ts";
 import type { TaskStatus } from "../../../domain/task.ts";
-import type { Clock } from "../../../service/ports/store.ts";
+import type { Clock } from "../../../service/ports/clock.ts";
 import type { Tasks } from "../../../service/tasks.ts";
 import { anyJson, timestamp, timestampOf } from "./answers.ts";
 

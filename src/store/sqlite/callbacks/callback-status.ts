@@ -8,8 +8,8 @@ import type {
   FoundCallback,
   UnregisterCallback,
   UnregisterCallbackResult,
+  CallbackStore,
 } from "../../../service/ports/callback-store.ts";
-import type { Store } from "../../../service/ports/store.ts";
 import type { SecretCipher } from "../../secret-cipher.ts";
 import { IN_ORDER, prepareEnable } from "./health.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
@@ -23,7 +23,7 @@ import { equals } from "../engine/parameters.ts";
 export function unregisterVerbs(
   { db, write }: SqliteConnection,
   cipher: SecretCipher,
-): Pick<Store, "findCallback" | "unregisterCallback" | "enableCallback"> {
+): Pick<CallbackStore, "findCallback" | "unregisterCallback" | "enableCallback"> {
   const statements = prepare(db);
   const withdraw = prepareWithdraw(db);
   const setActive = prepareEnable(db);

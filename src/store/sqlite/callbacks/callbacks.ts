@@ -3,7 +3,7 @@ import { CALLBACKS_PER_TASK_MAX, differenceOf, selectionOf } from "../../../doma
 import type { Callback } from "../../../domain/callback.ts";
 import type { EndType } from "../../../domain/event.ts";
 import type { NewId } from "../../../domain/ids.ts";
-import type { RegisterCallback, RegisterCallbackResult, Store } from "../../../service/ports/store.ts";
+import type { RegisterCallback, RegisterCallbackResult, CallbackStore } from "../../../service/ports/callback-store.ts";
 import type { SecretCipher } from "../../secret-cipher.ts";
 import { IN_ORDER } from "./health.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
@@ -20,7 +20,7 @@ export function callbackVerbs(
   { db, write }: SqliteConnection,
   newId: NewId,
   cipher: SecretCipher,
-): Pick<Store, "registerCallback"> {
+): Pick<CallbackStore, "registerCallback"> {
   const register = prepareRegister(db, newId, cipher);
   return {
     async registerCallback(command) {

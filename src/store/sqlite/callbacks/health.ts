@@ -3,7 +3,7 @@ import { and, eq, sql } from "../engine/drizzle.ts";
 import type { AttemptError } from "../../../domain/attempt.ts";
 import { shouldDisable } from "../../../domain/callback-health.ts";
 import type { DisabledReason, DisablePolicy } from "../../../domain/callback-health.ts";
-import type { CallbackChange } from "../../../service/ports/callback-store.ts";
+import type { CallbackChange } from "../../../service/ports/delivery-store.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { prepareHold, prepareResume, prepareWithdraw } from "../deliveries/outbox.ts";
 import { callbacks, deliveries } from "../schema/tables.ts";

@@ -2,8 +2,8 @@ import { and, asc, gt, isNotNull, sql } from "../engine/drizzle.ts";
 import type { InferSelectModel } from "drizzle-orm";
 import { overlapEnd, rotate } from "../../../domain/signing-secrets.ts";
 import type { OlderSecret, SigningSecrets } from "../../../domain/signing-secrets.ts";
-import type { RotateSecret, RotateSecretResult, ReencryptedStep } from "../../../service/ports/maintenance-store.ts";
-import type { Store } from "../../../service/ports/store.ts";
+import type { RotateSecret, RotateSecretResult, CallbackStore } from "../../../service/ports/callback-store.ts";
+import type { ReencryptedStep, MaintenanceStore } from "../../../service/ports/maintenance-store.ts";
 import type { SecretCipher } from "../../secret-cipher.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import type { SecretKeys } from "./secret-keys.ts";
@@ -12,7 +12,7 @@ import { toCallback } from "../schema/rows.ts";
 import { deliveryIsSending } from "../schema/conditions.ts";
 import { callbacks, deliveries } from "../schema/tables.ts";
 
-type SecretVerbs = Pick<Store, "rotateSecret" | "reencryptSecrets">;
+type SecretVerbs = Pick<CallbackStore, "rotateSecret"> & Pick<MaintenanceStore, "reencryptSecrets">;
 type SecretColumns = Pick<InferSelectModel<typeof callbacks>, "id" | "signingSecret" | "olderSecrets">;
 
 const bound = sql.placeholder;

@@ -1,12 +1,12 @@
 import { and, eq, lte, sql } from "../engine/drizzle.ts";
 import { CRASHES_MAX } from "../../../domain/task.ts";
 import type {
-  ClaimedDelivery,
   DeliveryClaim,
+  DeliveryStore,
   RecordAttempt,
   RecordAttemptResult,
 } from "../../../service/ports/delivery-store.ts";
-import type { Store } from "../../../service/ports/store.ts";
+import type { MaintenanceStore } from "../../../service/ports/maintenance-store.ts";
 import type { SecretCipher } from "../../secret-cipher.ts";
 import { prepareRecording } from "./attempts.ts";
 import { prepareClaiming } from "./claiming.ts";
@@ -16,10 +16,8 @@ import { deliveryIsOpen, deliveryIsPending, deliveryIsSending, taskIsOpen } from
 import { deliveries, tasks } from "../schema/tables.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
 
-type DeliveryVerbs = Pick<
-  Store,
-  "claimDueDeliveries" | "resumeClaim" | "recordAttempt" | "releaseClaim" | "recoverOrphans"
->;
+type DeliveryVerbs = Pick<DeliveryStore, "claimDueDeliveries" | "resumeClaim" | "recordAttempt" | "releaseClaim"> &
+  Pick<MaintenanceStore, "recoverOrphans">;
 
 const bound = sql.placeholder;
 
@@ -37,9 +35,7 @@ export function deliveryVerbs({ db, write }: SqliteConnection, cipher: SecretCip
       // A claim that a power cut takes back is what `recoverOrphans` would have taken back: no need to wait for the disk before sending.
       // Asked after each attempt, and in vain where there is little to do: then a look at a small index, and no transaction.
       if (prepared.anyDue.get({ now: command.now }) === undefined) return [];
-      let claimed: readonly ClaimedDelivery[] = [];
-      const claim = () => (claimed = prepared.claimDue(command));
-      return write(claim, "claim", () => command.chosen?.(claimed));
+      return write(() => prepared.claimDue(command), "claim");
     },
     async resumeClaim(claim: DeliveryClaim) {
       return write(() => prepared.holding.resume.run({ ...claim }).changes > 0, "claim");

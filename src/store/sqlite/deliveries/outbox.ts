@@ -2,7 +2,7 @@
 import { and, eq, isNotNull, sql } from "../engine/drizzle.ts";
 import type { SQL } from "drizzle-orm";
 import type { DeliveryReason, DeliveryStatus } from "../../../domain/delivery.ts";
-import type { DeliveryFilter } from "../../../service/ports/callback-store.ts";
+import type { DeliveryFilter } from "../../../service/ports/delivery-store.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
 import { deliveryIsOpen } from "../schema/conditions.ts";

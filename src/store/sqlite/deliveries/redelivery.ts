@@ -6,8 +6,8 @@ import type {
   RedeliverResult,
   RedeliverSelection,
   RedeliveryRefusal,
-} from "../../../service/ports/callback-store.ts";
-import type { Store } from "../../../service/ports/store.ts";
+  DeliveryStore,
+} from "../../../service/ports/delivery-store.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
 import { deadlineOfCallback, deliveryMatches, filterParameters, prepareReopen } from "./outbox.ts";
@@ -18,7 +18,7 @@ const bound = sql.placeholder;
 
 type Selection<Key extends string> = Extract<RedeliverSelection, { [name in Key]: string }>;
 
-export function redeliveryVerbs({ db, write }: SqliteConnection): Pick<Store, "redeliver"> {
+export function redeliveryVerbs({ db, write }: SqliteConnection): Pick<DeliveryStore, "redeliver"> {
   const statements = { ...prepareChecks(db), ...prepareMatches(db) };
   const reopen = prepareReopen(db);
 

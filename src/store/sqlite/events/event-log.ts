@@ -1,6 +1,5 @@
 import { and, asc, desc, gt, gte, inArray, lt, sql } from "../engine/drizzle.ts";
-import type { EventsPage, EventsQuery } from "../../../service/ports/subscription-store.ts";
-import type { Store } from "../../../service/ports/store.ts";
+import type { EventsPage, EventsQuery, EventStore } from "../../../service/ports/event-store.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
 import { toEndEvent } from "../schema/rows.ts";
@@ -15,7 +14,7 @@ const bound = sql.placeholder;
 const LOG_NAMES = 2 ** 48;
 
 /** The log of events as readers and new subscriptions see it: the ends of tasks, and not their progress. */
-export function eventLogVerbs({ db }: SqliteConnection): Pick<Store, "eventsAfter" | "lastEventSeq" | "eventLog"> {
+export function eventLogVerbs({ db }: SqliteConnection): Pick<EventStore, "eventsAfter" | "lastEventSeq" | "eventLog"> {
   const read = prepareEventReading(db);
   const lastSeq = prepareLastSeq(db);
   return {

@@ -1,6 +1,11 @@
 import { and, asc, gte, inArray, lt, or, sql } from "../engine/drizzle.ts";
-import type { PruneCursor, PrunedStep, PruneHistory, RemovedRows } from "../../../service/ports/maintenance-store.ts";
-import type { Store } from "../../../service/ports/store.ts";
+import type {
+  PruneCursor,
+  PrunedStep,
+  PruneHistory,
+  RemovedRows,
+  MaintenanceStore,
+} from "../../../service/ports/maintenance-store.ts";
 import { completionTokens } from "../schema/completions.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { lostEventsOf } from "../events/event-log.ts";
@@ -22,7 +27,7 @@ interface EndedTask {
   readonly taskId: string;
 }
 
-export function pruningVerbs({ db, write }: SqliteConnection): Pick<Store, "pruneHistory"> {
+export function pruningVerbs({ db, write }: SqliteConnection): Pick<MaintenanceStore, "pruneHistory"> {
   const looking = prepareLooking(db);
   const removing = prepareRemoving(db);
 

@@ -1,6 +1,9 @@
 import { and, asc, eq, gt, isNull, lte, notExists, sql } from "../engine/drizzle.ts";
-import type { PrunedSubscriptions, PruneSubscriptions } from "../../../service/ports/maintenance-store.ts";
-import type { Store } from "../../../service/ports/store.ts";
+import type {
+  PrunedSubscriptions,
+  PruneSubscriptions,
+  MaintenanceStore,
+} from "../../../service/ports/maintenance-store.ts";
 import type { SecretCipher } from "../../secret-cipher.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
@@ -13,7 +16,7 @@ const bound = sql.placeholder;
 export function subscriptionPruningVerbs(
   { db, write }: SqliteConnection,
   cipher: SecretCipher,
-): Pick<Store, "pruneSubscriptions"> {
+): Pick<MaintenanceStore, "pruneSubscriptions"> {
   const statements = prepare(db);
   const withdraw = prepareWithdraw(db);
 

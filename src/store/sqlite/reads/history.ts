@@ -4,8 +4,13 @@ import { ATTEMPTS_LISTED_MAX } from "../../../domain/attempt.ts";
 import type { Attempt } from "../../../domain/attempt.ts";
 import { CALLBACKS_PER_TASK_MAX } from "../../../domain/callback.ts";
 import type { Delivery } from "../../../domain/delivery.ts";
-import type { DeliveryFilter, HistoryPage } from "../../../service/ports/callback-store.ts";
-import type { CallbackHistory, Counts, Store } from "../../../service/ports/store.ts";
+import type {
+  DeliveryFilter,
+  HistoryPage,
+  CallbackHistory,
+  DeliveryStore,
+} from "../../../service/ports/delivery-store.ts";
+import type { Counts, MaintenanceStore } from "../../../service/ports/maintenance-store.ts";
 import { healthColumns } from "../callbacks/health.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
@@ -23,7 +28,9 @@ const bound = sql.placeholder;
 
 const FIRST_PAGE: HistoryPage = { after: null, limit: CALLBACKS_PER_TASK_MAX, statuses: null, since: null };
 
-export function historyVerbs({ db }: SqliteConnection): Pick<Store, "deliveryHistory" | "callbackCount" | "counts"> {
+export function historyVerbs({
+  db,
+}: SqliteConnection): Pick<DeliveryStore, "deliveryHistory" | "callbackCount"> & Pick<MaintenanceStore, "counts"> {
   const prepared = {
     history: prepareHistory(db),
     number: prepareNumber(db),

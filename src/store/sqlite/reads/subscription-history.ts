@@ -2,8 +2,11 @@ import { and, asc, desc, eq, sql } from "../engine/drizzle.ts";
 import type { InferSelectModel } from "drizzle-orm";
 import { ATTEMPTS_LISTED_MAX } from "../../../domain/attempt.ts";
 import type { Delivery } from "../../../domain/delivery.ts";
-import type { Store } from "../../../service/ports/store.ts";
-import type { ListedSubscription, SubscriptionPage } from "../../../service/ports/subscription-store.ts";
+import type {
+  ListedSubscription,
+  SubscriptionPage,
+  SubscriptionStore,
+} from "../../../service/ports/subscription-store.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { toDelivery } from "./history.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
@@ -17,7 +20,7 @@ type Row = InferSelectModel<typeof callbacks>;
 
 const bound = sql.placeholder;
 
-export function subscriptionHistoryVerbs({ db }: SqliteConnection): Pick<Store, "listSubscriptions"> {
+export function subscriptionHistoryVerbs({ db }: SqliteConnection): Pick<SubscriptionStore, "listSubscriptions"> {
   const statements = prepare(db);
 
   function deliveriesOf(callbackId: string, limit: number): Delivery[] {

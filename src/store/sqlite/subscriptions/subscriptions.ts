@@ -5,12 +5,12 @@ import type { NewId } from "../../../domain/ids.ts";
 import { rotate } from "../../../domain/signing-secrets.ts";
 import type { WaitingDelivery } from "../../../domain/throttle.ts";
 import type { SubscriptionHealth } from "../../../domain/subscription.ts";
-import type { Store } from "../../../service/ports/store.ts";
 import type {
   EndedSubscription,
   PutSubscription,
   PutSubscriptionResult,
   Replay,
+  SubscriptionStore,
 } from "../../../service/ports/subscription-store.ts";
 import type { SecretCipher } from "../../secret-cipher.ts";
 import { prepareEnable } from "../callbacks/health.ts";
@@ -28,7 +28,7 @@ type Row = InferSelectModel<typeof callbacks>;
 /** Waiting deliveries that a refresh looks at. */
 const WAITING_MAX = 100;
 type SubscriptionVerbs = Pick<
-  Store,
+  SubscriptionStore,
   "lookUpSubscription" | "recordVerified" | "putSubscription" | "removeSubscription" | "revokeSubscriptions"
 >;
 

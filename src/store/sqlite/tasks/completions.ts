@@ -1,5 +1,5 @@
 import { and, count, eq, gt, isNull, sql } from "../engine/drizzle.ts";
-import type { NewCompletion, WorkerVerbs } from "../../../service/ports/lease-store.ts";
+import type { NewCompletion, LeaseStore } from "../../../service/ports/lease-store.ts";
 import { completionTokens } from "../schema/completions.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { toTask } from "../schema/rows.ts";
@@ -11,7 +11,7 @@ const COMPLETIONS_PER_TASK_MAX = 10;
 
 const bound = sql.placeholder;
 
-export function completionVerbs({ db }: SqliteConnection): Pick<WorkerVerbs, "findCompletion"> {
+export function completionVerbs({ db }: SqliteConnection): Pick<LeaseStore, "findCompletion"> {
   const find = db
     .select({ completion: completionTokens, task: tasks })
     .from(completionTokens)

@@ -3,14 +3,14 @@ import { eventDataOf, eventTypeOf } from "../../../domain/event.ts";
 import type { EndEvent, Event } from "../../../domain/event.ts";
 import type { NewId } from "../../../domain/ids.ts";
 import type { Task, TaskOutcome } from "../../../domain/task.ts";
-import type { SlotReservation } from "../../../service/ports/delivery-store.ts";
-import type { CancelTask, FinishTask, FinishTaskResult, Store } from "../../../service/ports/store.ts";
+import type { ReserveSlot } from "../../../service/ports/delivery-store.ts";
+import type { CancelTask, FinishTask, FinishTaskResult, TaskStore } from "../../../service/ports/task-store.ts";
 import type { SecretCipher } from "../../secret-cipher.ts";
 import { prepareUseOfCompletion } from "./completions.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { prepareEventInsert } from "../events/event-log.ts";
 import { fanOutEventColumns, prepareFanOut } from "../deliveries/fan-out.ts";
-import type { EnqueueDelivery, FanOut } from "../deliveries/fan-out.ts";
+import type { EnqueueDelivery } from "../deliveries/fan-out.ts";
 import { prepareSupersede } from "./progress.ts";
 import { toEventTypes } from "../schema/rows.ts";
 import { prepareSubscriptionOutbox } from "../subscriptions/fan-out.ts";
@@ -18,25 +18,19 @@ import { callbackIsRegistered, taskIsOpen } from "../schema/conditions.ts";
 import { callbacks, counters, tasks } from "../schema/tables.ts";
 import { equals } from "../engine/parameters.ts";
 
-type TaskEndVerbs = Pick<Store, "finishTask" | "cancelTask">;
+type TaskEndVerbs = Pick<TaskStore, "finishTask" | "cancelTask">;
 type EndedTask = Pick<Task, "id" | "principal" | "taskId" | "clientId"> & { readonly eventCount: number };
 
 const bound = sql.placeholder;
 
-/** An end, and what it owes. */
-interface Ended {
-  readonly result: FinishTaskResult;
-  readonly owed: FanOut;
-}
-
 export function taskEndVerbs({ db, write }: SqliteConnection, newId: NewId, cipher: SecretCipher): TaskEndVerbs {
   const statements = { ...prepareEnds(db), ...prepareNews(db) };
-  const owing = prepareFanOut(db, newId, cipher);
+  const openFanOut = prepareFanOut(db, newId, cipher);
   const completions = prepareUseOfCompletion(db);
   const supersedeProgress = prepareSupersede(db);
   const tellSubscriptions = prepareSubscriptionOutbox(db);
 
-  function finish({ id, outcome, now, right, reservation }: FinishTask): Ended | null {
+  function finish({ id, outcome, now, right }: FinishTask, reserveSlot?: ReserveSlot): FinishTaskResult | null {
     if (right?.kind === "completion" && !completions.isUsable(right.digest, now)) return null;
     const lease = {
       leaseDigest: right?.kind === "lease" ? right.leaseDigest : null,
@@ -45,17 +39,17 @@ export function taskEndVerbs({ db, write }: SqliteConnection, newId: NewId, ciph
     const task = statements.finish.get({ id, now, ...lease, ...endColumns(outcome) });
     if (task === undefined) return null;
     if (right?.kind === "completion") completions.use(right.digest, now);
-    return tell(task, outcome, now, reservation);
+    return tell(task, outcome, now, reserveSlot);
   }
 
-  function cancel({ id, error, now, reservation }: CancelTask): Ended | null {
+  function cancel({ id, error, now }: CancelTask, reserveSlot?: ReserveSlot): FinishTaskResult | null {
     const outcome = { status: "cancelled", error } as const;
     const task = statements.cancel.get({ id, now, ...endColumns(outcome) });
-    return task === undefined ? null : tell(task, outcome, now, reservation);
+    return task === undefined ? null : tell(task, outcome, now, reserveSlot);
   }
 
   /** What every end brings about, in the transaction that ends the task. */
-  function tell(task: EndedTask, outcome: TaskOutcome, now: number, reservation: SlotReservation | undefined): Ended {
+  function tell(task: EndedTask, outcome: TaskOutcome, now: number, reserveSlot?: ReserveSlot): FinishTaskResult {
     const event: EndEvent = {
       id: newId("evt"),
       type: eventTypeOf(outcome.status),
@@ -67,10 +61,10 @@ export function taskEndVerbs({ db, write }: SqliteConnection, newId: NewId, ciph
     const data = JSON.stringify(event.data);
     const { seq } = statements.insertEvent.get({ ...event, principal: task.principal, task: task.id, data });
     if (outcome.status === "completed") statements.countCompleted.run();
-    const { enqueueDelivery, owed } = owing(event, data, now, reservation);
+    const { enqueueDelivery, fanOut } = openFanOut(event, data, now, reserveSlot);
     tellCallbacks(task, event, enqueueDelivery);
     tellSubscriptions(task, { seq, event }, now, enqueueDelivery);
-    return { result: { event, deliveryCount: owed.claimed.length + owed.waitingCount }, owed };
+    return { event, ...fanOut };
   }
 
   function tellCallbacks({ principal, taskId }: EndedTask, event: Event, enqueueDelivery: EnqueueDelivery): void {
@@ -81,21 +75,22 @@ export function taskEndVerbs({ db, write }: SqliteConnection, newId: NewId, ciph
       .forEach((callback) => enqueueDelivery(callback));
   }
 
-  function end(work: () => Ended | null, reservation: SlotReservation | undefined): Promise<FinishTaskResult | null> {
-    let ended: Ended | null = null;
-    const run = (): FinishTaskResult | null => {
-      reservation?.restart();
-      ended = work();
-      return ended?.result ?? null;
-    };
-    return write(run, "durable", () => {
-      if (ended !== null) reservation?.filled(ended.owed.claimed, ended.owed.waitingCount);
+  /** A run after a rollback reserves no slots: its deliveries are pending and due. */
+  function end(
+    work: (reserveSlot: ReserveSlot | undefined) => FinishTaskResult | null,
+    reserveSlot: ReserveSlot | undefined,
+  ): Promise<FinishTaskResult | null> {
+    let reserveInThisRun = reserveSlot;
+    return write(() => {
+      const reserve = reserveInThisRun;
+      reserveInThisRun = undefined;
+      return work(reserve);
     });
   }
 
   return {
-    finishTask: (command) => end(() => finish(command), command.reservation),
-    cancelTask: (command) => end(() => cancel(command), command.reservation),
+    finishTask: (command) => end((reserveSlot) => finish(command, reserveSlot), command.reserveSlot),
+    cancelTask: (command) => end((reserveSlot) => cancel(command, reserveSlot), command.reserveSlot),
   };
 }
 

@@ -1,5 +1,5 @@
 import { and, asc, eq, gt, lte, min, sql } from "../engine/drizzle.ts";
-import type { ClaimWorkerTask, LeaseState, WorkerVerbs } from "../../../service/ports/lease-store.ts";
+import type { ClaimWorkerTask, LeaseState, LeaseStore } from "../../../service/ports/lease-store.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
 import { toTask } from "../schema/rows.ts";
@@ -10,7 +10,7 @@ type TaskRow = typeof tasks.$inferSelect;
 
 const bound = sql.placeholder;
 
-export function workerLeaseVerbs({ db, write }: SqliteConnection): Omit<WorkerVerbs, "findCompletion"> {
+export function workerLeaseVerbs({ db, write }: SqliteConnection): Omit<LeaseStore, "findCompletion"> {
   const claiming = prepareClaiming(db);
   const holding = prepareHolding(db);
   const lapsing = prepareLapsing(db);

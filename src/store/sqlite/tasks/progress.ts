@@ -5,7 +5,7 @@ import type { ProgressData, ProgressEvent } from "../../../domain/event.ts";
 import type { NewId } from "../../../domain/ids.ts";
 import { isExpired } from "../../../domain/not-after.ts";
 import type { Progress, Task } from "../../../domain/task.ts";
-import type { Store, TellProgress, ToldProgress } from "../../../service/ports/store.ts";
+import type { TellProgress, ToldProgress, TaskStore } from "../../../service/ports/task-store.ts";
 import { fanOutColumns, prepareDeliveryInsert } from "../deliveries/insert.ts";
 import type { FanOutCallback } from "../deliveries/insert.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
@@ -29,7 +29,7 @@ const bound = sql.placeholder;
 export function progressVerbs(
   { db, write }: SqliteConnection,
   newId: NewId,
-): Pick<Store, "recordProgress" | "tellProgress"> {
+): Pick<TaskStore, "recordProgress" | "tellProgress"> {
   const runs = prepareRuns(db);
   const told = prepareTold(db);
   const forgetOldest = prepareForgetting(db);

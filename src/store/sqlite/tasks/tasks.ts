@@ -7,10 +7,10 @@ import type {
   ListTasks,
   StartTask,
   StartTaskResult,
-  Store,
   TaskPage,
   TaskSummary,
-} from "../../../service/ports/store.ts";
+  TaskStore,
+} from "../../../service/ports/task-store.ts";
 import { CallbackRefused } from "../../../service/registration.ts";
 import type { SecretCipher } from "../../secret-cipher.ts";
 import { prepareCallbackCount, prepareRegister } from "../callbacks/callbacks.ts";
@@ -21,7 +21,7 @@ import { progressOf, readingOf, taskOf, toTask } from "../schema/rows.ts";
 import { taskIsOfMcp } from "../schema/conditions.ts";
 import { tasks } from "../schema/tables.ts";
 
-type TaskVerbs = Pick<Store, "startTask" | "findTask" | "readTask" | "findTaskById" | "listTasks">;
+type TaskVerbs = Pick<TaskStore, "startTask" | "findTask" | "readTask" | "findTaskById" | "listTasks">;
 
 const bound = sql.placeholder;
 

@@ -1,4 +1,4 @@
-/** What happens to upstream servers. Their tokens have been taken out of every text. */
+/** Events of upstream servers. Their tokens are removed from every text. */
 export type UpstreamTelemetry =
   | {
       readonly kind: "upstream.started";
@@ -8,14 +8,14 @@ export type UpstreamTelemetry =
       readonly skipped: readonly string[];
       readonly durationMs: number;
     }
-  /** It could not be started or reached; it is not tried again before `waitMs` have passed. */
+  /** It could not be started or reached. The next try follows after `waitMs`. */
   | {
       readonly kind: "upstream.unavailable";
       readonly upstream: string;
       readonly reason: string;
       readonly waitMs: number;
     }
-  /** It was there and is gone, by itself. */
+  /** It was connected and has ended by itself. */
   | { readonly kind: "upstream.ended"; readonly upstream: string; readonly reason: string; readonly waitMs: number }
   /** A line of its stderr, or what is wrong with its messages. */
   | { readonly kind: "upstream.logged"; readonly upstream: string; readonly line: string };

@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from "vitest";
 import type { TelemetryEvent } from "../../src/service/ports/telemetry.ts";
-import { createWorkSource } from "../../src/store/sqlite/queue.ts";
+import { createWorkQueue } from "../../src/store/sqlite/work-queue.ts";
 import { createFakeClock } from "../support/clock.ts";
 import type { FakeClock } from "../support/clock.ts";
 import { until } from "../support/until.ts";
@@ -11,23 +11,23 @@ const DAY_MS = 86_400_000;
 function setUp(nextDue: (clock: FakeClock, pass: number) => number | null = () => null) {
   const clock = createFakeClock();
   const announcements: TelemetryEvent[] = [];
-  const source = createWorkSource({ clock, emit: (one) => void announcements.push(one), name: "test" });
+  const queue = createWorkQueue({ clock, emit: (one) => void announcements.push(one), name: "test" });
   let passes = 0;
-  source.start(async () => {
+  queue.start(async () => {
     passes++;
     return nextDue(clock, passes);
   });
-  onTestFinished(() => source.stop());
+  onTestFinished(() => queue.stop());
   const passesAre = (count: number) => until(`pass ${count}`, () => passes === count && clock.sleeping === 1);
-  return { clock, source, announcements, passesAre, passes: () => passes };
+  return { clock, queue, announcements, passesAre, passes: () => passes };
 }
 
 test("a pass follows each wake, and a wake during a pass is not lost", async () => {
-  const { source, passesAre } = setUp();
-  source.wake();
+  const { queue, passesAre } = setUp();
+  queue.wake();
   await passesAre(2);
-  source.wake();
-  source.wake();
+  queue.wake();
+  queue.wake();
   await passesAre(3);
 });
 
@@ -62,10 +62,10 @@ test("a pass that throws is announced and made again after a second", async () =
 });
 
 test("stopping twice is stopping once, and no pass follows", async () => {
-  const { source, passesAre, passes } = setUp();
+  const { queue, passesAre, passes } = setUp();
   await passesAre(1);
-  await Promise.all([source.stop(), source.stop()]);
-  source.wake();
-  await source.stop();
+  await Promise.all([queue.stop(), queue.stop()]);
+  queue.wake();
+  await queue.stop();
   expect(passes()).toBe(1);
 });
