@@ -184,7 +184,10 @@ describe("other paths", () => {
   });
 
   test("an unknown path is 404, a wrong method 405 with what is allowed", async () => {
-    expect(await answerOf(await fetch(`${url}/nothing`))).toMatchObject({ status: 404, body: { status: "error" } });
+    expect(await answerOf(await fetch(`${url}/nothing`))).toMatchObject({
+      status: 404,
+      body: { error: { code: "not_found" } },
+    });
     const response = await fetch(`${url}/webhook/c`, { method: "DELETE" });
     expect([response.status, response.headers.get("allow")]).toEqual([405, expect.stringContaining("POST")]);
     expect(await response.json()).toMatchObject({ status: "error", message: expect.stringContaining("POST") });
@@ -207,13 +210,19 @@ describe("other paths", () => {
     const { port } = new URL(url);
     const outgoing = request({ port, path: "http://[::1" }).end();
     const [response] = (await once(outgoing, "response")) as [IncomingMessage];
-    expect([response.statusCode, JSON.parse(await text(response))]).toMatchObject([400, { status: "error" }]);
+    expect([response.statusCode, JSON.parse(await text(response))]).toMatchObject([
+      400,
+      { error: { code: "invalid" } },
+    ]);
   });
 
   test("a failure of ours is logged in full and shown as nothing", async () => {
     await store.close();
     const { status, body } = await answerOf(await post("/webhook/c", JSON.stringify(WEBHOOK)));
-    expect([status, body]).toEqual([500, { status: "error", message: "Internal error" }]);
+    expect([status, body]).toEqual([
+      500,
+      { status: "error", message: "Internal error; the server's log has the cause." },
+    ]);
     expect(announcements).toContainEqual(
       expect.objectContaining({ kind: "internal.failed", where: "POST /webhook/c" }),
     );
