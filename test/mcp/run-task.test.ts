@@ -131,7 +131,7 @@ describe.each(WIRE_ERAS)("waiting for a task ($era)", ({ requestOf }) => {
     served.clock.advance(20);
     served.clock.advance(980);
     const { params: told } = await stream.waitFor("notifications/progress");
-    expect(told).toMatchObject({ progressToken: "p1", progress: 1, message: "Task t1 has been under way for 1 s" });
+    expect(told).toMatchObject({ progressToken: "p1", progress: 1, message: "Task t1 was started 1 s ago" });
     await runNext(served, COMPLETED);
     const { result } = await stream.waitFor("result");
     expect(result).toMatchObject({ structuredContent: { status: "completed" } });

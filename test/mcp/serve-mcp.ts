@@ -9,9 +9,10 @@ import { createNewId } from "../../src/domain/ids.ts";
 import type { RetryPolicy } from "../../src/domain/retry.ts";
 import type { LifetimePolicy } from "../../src/domain/subscription.ts";
 import type { Progress, Task, TaskOutcome } from "../../src/domain/task.ts";
-import type { EventsMethodsNeeds } from "../../src/mcp/events/methods.ts";
 import { createMcp } from "../../src/mcp/endpoint.ts";
 import type { McpNeeds } from "../../src/mcp/endpoint.ts";
+import { authenticateByToken } from "../../src/mcp/request-guard.ts";
+import type { Authenticate } from "../../src/mcp/request-guard.ts";
 import { createCallbacks } from "../../src/service/callbacks.ts";
 import { createCompletions } from "../../src/service/completions.ts";
 import { createDeliveries } from "../../src/service/deliveries.ts";
@@ -65,6 +66,8 @@ export interface ServeOptions {
   /** Of a challenge or a test event; left out: more than any needs that is answered. */
   readonly attemptTimeoutMs?: number;
   readonly tokens?: readonly AccessToken[];
+  /** Instead of `tokens`. */
+  readonly authenticate?: Authenticate;
   readonly allowedHosts?: readonly string[];
   readonly allowedOrigins?: readonly string[];
   /** Told when something is due; without it nothing is ever sent. */
@@ -75,7 +78,7 @@ export interface ServeOptions {
   readonly testFixtures?: boolean;
 }
 
-export interface EventsOptions extends Pick<EventsMethodsNeeds, "errorCodes" | "unknownUnsubscribe"> {
+export interface EventsOptions extends Pick<McpNeeds, "errorCodes" | "unknownUnsubscribe"> {
   readonly lifetime: LifetimePolicy;
   readonly ownMax: number;
   readonly allow: PrivateTargets;
@@ -104,7 +107,7 @@ export async function serveMcp(options: ServeOptions = {}): Promise<ServedMcp> {
   const breaker = new CircuitBreaker();
   const { attemptTimeoutMs = 60_000 } = options;
   const services = createServices({ store, slowLane: breaker, clock, emit, wakeDispatcher, attemptTimeoutMs }, chosen);
-  const principalOf = createPrincipalOf(tokens, "local");
+  const { authenticate = authenticateByToken(createPrincipalOf(tokens, "local")) } = options;
   const mcp = createMcp({
     ...services,
     ...chosen,
@@ -113,7 +116,7 @@ export async function serveMcp(options: ServeOptions = {}): Promise<ServedMcp> {
     completionUrlOf: (token) => `http://callbacks.example/complete/${token}`,
     runTaskWaitMs: options.runTaskWaitMs ?? 50_000,
     taskTtlMs: 86_400_000,
-    principalOf,
+    authenticate,
     serverInfo: SERVER_INFO,
     allowedHosts,
     allowedOrigins,

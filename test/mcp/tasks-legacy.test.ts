@@ -206,6 +206,6 @@ describe("tasks of 2025-11-25", () => {
     const stream = await waitingFor(served, taskId);
     served.endStreams();
     const answer = await until("an answer", () => stream.messages[0]);
-    expect(answer).toMatchObject({ error: { code: -32603, message: "The server stops; ask again when it is back" } });
+    expect(answer).toMatchObject({ error: { code: -32603, message: "The server is stopping; ask again later" } });
   });
 });

@@ -124,8 +124,8 @@ describe.each(WIRE_ERAS)("a wait for a task, in $era", ({ requestOf }) => {
 describe("the slots of waits", () => {
   it("are bounded in all and for each principal, and free again when a wait ends", () => {
     const slots = createWaitSlots(3, 2);
-    const first = slots.take("ann");
-    expect([first, slots.take("ann"), slots.take("ann"), slots.take("bob"), slots.take("bob")]).toEqual([
+    const first = slots.acquire("ann");
+    expect([first, slots.acquire("ann"), slots.acquire("ann"), slots.acquire("bob"), slots.acquire("bob")]).toEqual([
       expect.any(Function),
       expect.any(Function),
       null,
@@ -133,7 +133,7 @@ describe("the slots of waits", () => {
       null,
     ]);
     first?.();
-    expect([slots.take("bob"), slots.take("ann")]).toEqual([expect.any(Function), null]);
+    expect([slots.acquire("bob"), slots.acquire("ann")]).toEqual([expect.any(Function), null]);
   });
 
   it("are shared by wait_for_task and run_task, and a call that gets none answers at once", async () => {

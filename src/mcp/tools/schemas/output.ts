@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Json } from "../../../domain/json.ts";
 import type { Clock } from "../../../service/ports/store.ts";
 
-/** Any JSON value. Flat, unlike z.json(): what lies inside is the task's business, and a deep value must not exhaust the stack. */
+/** Any JSON value. Flat, unlike z.json(): a deep value must not exhaust the stack. */
 export const anyJson: z.ZodType<Json> = z.any().meta({
   anyOf: [
     { type: "string" },
@@ -14,7 +14,7 @@ export const anyJson: z.ZodType<Json> = z.any().meta({
   ],
 });
 
-/** A number of things. Without the largest safe integer, which zod would add as its maximum. */
+/** A whole number from 0. Without the maximum that zod would add, the largest safe integer. */
 export const count = z.int().min(0).meta({ maximum: undefined });
 
 /** ISO 8601, UTC. */
@@ -22,16 +22,12 @@ export const isoTime = z.string().meta({ format: "date-time" });
 
 export const timestamp = isoTime.describe("When this answer was made, ISO 8601 UTC.");
 
-let lastAsked = { epochMs: 0, text: new Date(0).toISOString() };
-
-/** A time that is asked for again, as several answers of one millisecond do, is not written anew. */
 export function isoOf(epochMs: number): string {
-  if (epochMs !== lastAsked.epochMs) lastAsked = { epochMs, text: new Date(epochMs).toISOString() };
-  return lastAsked.text;
+  return new Date(epochMs).toISOString();
 }
 
-/** The key is there only when there is something to say: most callbacks have no not_after. */
-export function notAfterOf({ notAfter }: { readonly notAfter: number | null }): { not_after?: string } {
+/** No key for a callback without not_after, as most are. */
+export function presentNotAfter({ notAfter }: { readonly notAfter: number | null }): { not_after?: string } {
   return notAfter === null ? {} : { not_after: isoOf(notAfter) };
 }
 
