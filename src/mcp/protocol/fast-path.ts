@@ -80,7 +80,7 @@ export async function answerFastPath(
   { tools, methods, closing }: FastPathNeeds,
 ): Promise<void> {
   const { id, method } = message;
-  const request = new FastPathRequest(message, principal, res, closing);
+  const request = requestOf(message, principal, res, closing);
   let response: string;
   try {
     const result = await (method === "tools/call" ? tools.call(request) : methods.answer(method, request));
@@ -95,38 +95,33 @@ export async function answerFastPath(
   writeJson(res, 200, response);
 }
 
-/** A class, so that its methods are not made anew for each request. */
-class FastPathRequest implements McpRequest {
-  readonly protocolVersion = "2025-11-25";
-  readonly progressToken = null;
-  readonly id: FastPathMessage["id"];
-  readonly params: FastPathMessage["params"];
-  readonly principal: string;
-  readonly closing: AbortSignal;
-  readonly #res: ServerResponse;
-  #gone: AbortSignal | null = null;
+function requestOf(
+  { id, params }: FastPathMessage,
+  principal: string,
+  res: ServerResponse,
+  closing: AbortSignal,
+): McpRequest {
+  let gone: AbortSignal | undefined;
+  return {
+    protocolVersion: "2025-11-25",
+    id,
+    principal,
+    params,
+    progressToken: null,
+    declares: declaresNothing,
+    notify: dropNotification,
+    signal: () => (gone ??= abortedOnClose(res)),
+    closing,
+  };
+}
 
-  constructor({ id, params }: FastPathMessage, principal: string, res: ServerResponse, closing: AbortSignal) {
-    this.id = id;
-    this.params = params;
-    this.principal = principal;
-    this.closing = closing;
-    this.#res = res;
-  }
+function declaresNothing(): boolean {
+  return false;
+}
 
-  signal(): AbortSignal {
-    this.#gone ??= abortedOnClose(this.#res);
-    return this.#gone;
-  }
-
-  declares(): boolean {
-    return false;
-  }
-
-  /** The answer is one JSON text, which has no place for a notification. */
-  notify(): Promise<void> {
-    return Promise.resolve();
-  }
+/** The answer is one JSON text, which has no place for a notification. */
+function dropNotification(): Promise<void> {
+  return Promise.resolve();
 }
 
 function abortedOnClose(res: ServerResponse): AbortSignal {
