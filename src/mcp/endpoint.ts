@@ -95,7 +95,8 @@ export function createMcp(needs: McpNeeds): Mcp {
     let isRead = false;
     let id: MessageId = null;
     try {
-      const admission = guard(req, res);
+      const admitted = guard(req, res);
+      const admission = admitted instanceof Promise ? await admitted : admitted;
       if (admission === null) return;
       const body = await readRequestBody(req);
       isRead = body.kind === "bytes";

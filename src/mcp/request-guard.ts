@@ -14,8 +14,11 @@ export interface Admission {
   readonly scopes?: readonly string[];
 }
 
-/** Judges an Authorization header. Null: the answer is 401. */
-export type Authenticate = (authorization: string | undefined) => Admission | null;
+/**
+ * Judges an Authorization header. Null: the answer is 401. Only an authenticator that has to wait (for keys, for another server) returns
+ * a promise: a promise for each request would cost as much as parsing a small message.
+ */
+export type Authenticate = (authorization: string | undefined) => Admission | null | Promise<Admission | null>;
 
 /** Authentication by static tokens. */
 export function authenticateByToken(principalOf: PrincipalOf): Authenticate {
@@ -29,7 +32,7 @@ export interface RequestGuardNeeds extends OriginPolicyNeeds {
   readonly authenticate: Authenticate;
 }
 
-/** Judges a request by its headers alone. Null: the request was answered. */
+/** Judges a request by its headers alone. Null: the request was answered. A promise only where `authenticate` returns one. */
 export type RequestGuard = (req: IncomingMessage, res: ServerResponse) => ReturnType<Authenticate>;
 
 export function createRequestGuard({ authenticate, ...needs }: RequestGuardNeeds): RequestGuard {
@@ -40,7 +43,10 @@ export function createRequestGuard({ authenticate, ...needs }: RequestGuardNeeds
     if (forbidden !== null) return writeHttpError(res, { status: 403, code: HTTP_ERROR, message: forbidden });
     if (origin !== undefined && origins.admitPage(req, res)) return null;
     if (req.method === "OPTIONS") return answerOptions(res);
-    return checkRequest(authenticate(authorization), req, res);
+    const admission = authenticate(authorization);
+    return admission instanceof Promise
+      ? admission.then((late) => checkRequest(late, req, res))
+      : checkRequest(admission, req, res);
   };
 }
 
