@@ -1,10 +1,9 @@
 import type { IncomingMessage } from "node:http";
-import { z } from "zod";
+import type { z } from "zod";
 import { lostNumberIn } from "../domain/json-numbers.ts";
+import { problemSentence } from "../domain/schema-problems.ts";
 import { discardRest, readRequestBody, REQUEST_BODY_BYTES_MAX, unsupportedEncoding } from "../runtime/request-body.ts";
 import { ApiError } from "./api-error.ts";
-
-const PROBLEMS_MAX = 5;
 
 /** It passes over a byte order mark, as some programs write it. */
 const UTF8 = new TextDecoder("utf-8", { fatal: true });
@@ -17,7 +16,7 @@ export async function readJsonBody<Schema extends z.ZodType>(
   const bytes = await readBytes(request);
   const parsed = schema.safeParse(bytes.length === 0 ? {} : jsonOf(bytes, request.headers["content-type"]));
   if (parsed.success) return parsed.data;
-  throw new ApiError("invalid", problemsOf(parsed.error));
+  throw new ApiError("invalid", problemSentence(parsed.error.issues, { whole: "The body", key: "member" }));
 }
 
 /** The whole body, whatever JSON it is. Throws an `ApiError`. */
@@ -62,12 +61,4 @@ function parsedOf(text: string): unknown {
   } catch {
     throw new ApiError("invalid", "The body is not JSON; send JSON.");
   }
-}
-
-function problemsOf({ issues }: z.ZodError): string {
-  const clauses = issues.slice(0, PROBLEMS_MAX).map(({ path, message }) => {
-    const name = z.core.toDotPath(path);
-    return name === "" ? message : `${name}: ${message}`;
-  });
-  return `${clauses.join("; ")}.`;
 }

@@ -193,11 +193,11 @@ describe.each(ERAS)("the arguments of a tool, sent by a client of $era", ({ conn
       { toString: null },
     ])
       expect((await fail("register_callback", { ...REGISTRATION, ...extra }))?.message).toBe(
-        `"${Object.keys(extra)[0]}" is no argument of this tool, leave it out.`,
+        `unknown argument "${Object.keys(extra)[0]}", leave it out.`,
       );
     const callbacks = [{ ...CALLBACK, sessionId: "x" }];
     expect((await fail("start_task_with_callbacks", { ...START, callbacks }))?.message).toBe(
-      '"sessionId" is no argument of this tool, leave it out.',
+      'unknown argument "sessionId" in callbacks[0], leave it out.',
     );
   });
 });
@@ -226,7 +226,7 @@ describe.each(WIRE_ERAS)("arguments that no client library would send, in $era",
     "a prototype lends no argument: %s",
     async (given) => {
       const { result } = await callWith(await serveMcp(), "start_task_with_callbacks", given);
-      expect(result?.content[0]?.text).toContain('"__proto__" is no argument of this tool, leave it out.');
+      expect(result?.content[0]?.text).toContain('unknown argument "__proto__", leave it out.');
       expect(result?.content[0]?.text).toContain("client_id is missing, give a string");
       expect(Object.prototype).not.toHaveProperty("client_id");
     },
@@ -252,7 +252,7 @@ describe.each(WIRE_ERAS)("arguments that no client library would send, in $era",
     const inside = await callWith(served, "start_task_with_callbacks", JSON.stringify(nested));
     expect(inside.result).toMatchObject({
       isError: true,
-      content: [{ text: expect.stringContaining("more are") }, {}],
+      content: [{ text: expect.stringContaining("more in callbacks[0], leave them out") }, {}],
     });
     // An input is no list of arguments.
     const data = await callWith(served, "start_task_with_callbacks", JSON.stringify({ ...START, input: many(5000) }));

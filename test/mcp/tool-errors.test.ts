@@ -17,7 +17,7 @@ const INVALID = [
     {},
     "task_id is missing, give a string; client_id is missing, give a string; callback_url is missing, give a string.",
   ],
-  ["an unknown argument", { ...REGISTRATION, event: "x" }, '"event" is no argument of this tool, leave it out.'],
+  ["an unknown argument", { ...REGISTRATION, event: "x" }, 'unknown argument "event", leave it out.'],
   ["an argument of the wrong type", { ...REGISTRATION, task_id: 5 }, "task_id must be a string."],
   ["null", { ...REGISTRATION, client_id: null }, "client_id must be a string."],
   ["an empty id", { ...REGISTRATION, task_id: "" }, `task_id ${ID_RULE}.`],

@@ -68,7 +68,7 @@ describe.each(ERAS)("wait_for_task, called by a client of $era", ({ connect }) =
     [{ wait_ms: -1 }, "invalid", "wait_ms must be a whole number between 0 and 3600000; it is -1."],
     [{ wait_ms: 3_600_001 }, "invalid", "wait_ms must be a whole number between 0 and 3600000; it is 3600001."],
     [{ wait_ms: "soon" }, "invalid", 'wait_ms must be a whole number between 0 and 3600000; it is "soon".'],
-    [{ timeout: 5 }, "invalid", '"timeout" is no argument of this tool, leave it out.'],
+    [{ timeout: 5 }, "invalid", 'unknown argument "timeout", leave it out.'],
   ])("%j is %s", async (given, code, message) => {
     const { error } = await wait(given);
     expect(error).toEqual({ code, message: expect.stringMatching(message) });

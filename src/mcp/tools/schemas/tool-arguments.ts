@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import { DomainError } from "../../../domain/errors.ts";
+import { problemSentence } from "../../../domain/schema-problems.ts";
 import { converted } from "./argument-conversion.ts";
-import { problemsOf } from "./arguments.ts";
 import { objectSchemaOf } from "./object-schema.ts";
 import type { ObjectSchema } from "./object-schema.ts";
 
@@ -34,9 +34,9 @@ export function createToolArguments<Input extends z.ZodObject>(input: Input): To
       if (asGiven.success) return asGiven.data;
       const { kept, ignored } = withoutAdded(Object(given), input);
       if (ignored.length > 0) onIgnored(ignored);
-      const parsed = input.safeParse(converted(kept, schema()), { reportInput: true });
+      const parsed = input.safeParse(converted(kept, schema()));
       if (parsed.success) return parsed.data;
-      throw new DomainError("invalid", problemsOf(parsed.error));
+      throw new DomainError("invalid", problemSentence(parsed.error.issues, { key: "argument" }));
     },
   };
 }
