@@ -35,7 +35,7 @@ export interface ServedHttp {
   readonly url: string;
   readonly store: Store;
   readonly clock: FakeClock;
-  readonly announcements: readonly TelemetryEvent[];
+  readonly emitted: readonly TelemetryEvent[];
   /** What workers said of how far they are. */
   readonly reported: readonly (Progress & { readonly taskId: string })[];
   readonly tasks: Tasks;
@@ -63,8 +63,8 @@ export async function serveHttp({
   const store = await openTestStore();
   const reported: (Progress & { readonly taskId: string })[] = [];
   const clock = createFakeClock(T0);
-  const announcements: TelemetryEvent[] = [];
-  const emit = (one: TelemetryEvent): void => void announcements.push(one);
+  const emitted: TelemetryEvent[] = [];
+  const emit = (one: TelemetryEvent): void => void emitted.push(one);
   const work = createWorkSource({ clock, emit, name: "workers" });
   const wake = (): void => work.wake();
   const catalog = createTaskRegistry([aTaskType(), externalTask, ...types]);
@@ -114,5 +114,5 @@ export async function serveHttp({
   const start: ServedHttp["start"] = (taskId, more = {}, principal = "local") =>
     tasks.start(principal, { taskId, clientId: "starter", taskType: "external", ...more });
   const url = `http://127.0.0.1:${server.port}`;
-  return { url, store, clock, reported, announcements, tasks, completions, queue, start };
+  return { url, store, clock, reported, emitted, tasks, completions, queue, start };
 }

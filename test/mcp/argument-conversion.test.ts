@@ -2,16 +2,16 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { A_SECRET } from "../support/builders.ts";
 import { REGISTRATION, START } from "./asking.ts";
-import { ERAS } from "./clients.ts";
+import { VERSIONS } from "./clients.ts";
 import type { TestClient } from "./clients.ts";
 import { serveMcp } from "./serve-mcp.ts";
 import type { ServedMcp } from "./serve-mcp.ts";
-import { modernRequest, legacyRequest, rpc, send, WIRE_ERAS } from "./wire.ts";
+import { modernRequest, legacyRequest, rpc, send, WIRE_VERSIONS } from "./wire.ts";
 
 const CALLBACK = { client_id: "c", callback_url: REGISTRATION.callback_url };
 const LIMIT_RULE = "limit must be a whole number between 1 and 1000; it is";
 
-describe.each(ERAS)("the arguments of a tool, sent by a client of $era", ({ connect }) => {
+describe.each(VERSIONS)("the arguments of a tool, sent by a client of $version", ({ connect }) => {
   let served: ServedMcp;
   let client: TestClient;
 
@@ -174,7 +174,7 @@ describe.each(ERAS)("the arguments of a tool, sent by a client of $era", ({ conn
     const added = { toolCallId: "x", sessionId: null, task_progress: "- [x] done", random_string: { a: 1 } };
     await call("start_task_with_callbacks", { ...START, ...added });
     await call("list_task_types", { random_string: "dummy" });
-    expect(served.announced.filter(({ kind }) => kind === "tool.arguments_ignored")).toEqual([
+    expect(served.emitted.filter(({ kind }) => kind === "tool.arguments_ignored")).toEqual([
       {
         kind: "tool.arguments_ignored",
         tool: "start_task_with_callbacks",
@@ -202,7 +202,7 @@ describe.each(ERAS)("the arguments of a tool, sent by a client of $era", ({ conn
   });
 });
 
-describe.each(WIRE_ERAS)("arguments that no client library would send, in $era", ({ requestOf }) => {
+describe.each(WIRE_VERSIONS)("arguments that no client library would send, in $version", ({ requestOf }) => {
   const callWith = async ({ port }: ServedMcp, name: string, given: string) => {
     const { body = "", ...rest } = requestOf("tools/call", { name, arguments: {} });
     const { text } = await send(port, {

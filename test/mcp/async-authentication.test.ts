@@ -6,7 +6,7 @@ import type { Admission } from "../../src/mcp/request-guard.ts";
 import { createPrincipalOf } from "../../src/service/principals.ts";
 import { until } from "../support/until.ts";
 import { serveMcp } from "./serve-mcp.ts";
-import { legacyRequest, rpc, send, WIRE_ERAS } from "./wire.ts";
+import { legacyRequest, rpc, send, WIRE_VERSIONS } from "./wire.ts";
 import type { WireRequest } from "./wire.ts";
 
 const START = { name: "start_task_with_callbacks", arguments: { task_id: "t", client_id: "c" } };
@@ -38,7 +38,7 @@ async function serveWithDecisions() {
 const ALICE: Admission = { principal: "alice", scopes: ["tasks"] };
 const BOB: Admission = { principal: "bob" };
 
-describe.each(WIRE_ERAS)("an authenticator that waits, in $era", ({ requestOf }) => {
+describe.each(WIRE_VERSIONS)("an authenticator that waits, in $version", ({ requestOf }) => {
   it("admits the request as its principal once it has decided", async () => {
     const { decided } = await serveWithDecisions();
     expect(await decided(requestOf("tools/call", START), ALICE)).toMatchObject({ status: 200 });
@@ -57,18 +57,18 @@ describe.each(WIRE_ERAS)("an authenticator that waits, in $era", ({ requestOf })
   });
 
   it("refuses the request with 401 when it decides so", async () => {
-    const { decided, announced } = await serveWithDecisions();
+    const { decided, emitted } = await serveWithDecisions();
     const answer = await decided(requestOf("tools/call", START), null);
     expect(answer).toMatchObject({ status: 401, headers: { "www-authenticate": "Bearer" } });
-    expect(announced).toEqual([]);
+    expect(emitted).toEqual([]);
   });
 
   it("that fails is an internal error, which is logged", async () => {
-    const { decided, announced } = await serveWithDecisions();
+    const { decided, emitted } = await serveWithDecisions();
     const answer = await decided(requestOf("tools/call", START), new Error("no keys"));
     expect([answer.status, answer.text]).toEqual([500, expect.stringContaining("-32603")]);
     expect(answer.text).not.toContain("no keys");
-    expect(announced).toMatchObject([{ kind: "internal.failed", error: { message: "no keys" } }]);
+    expect(emitted).toMatchObject([{ kind: "internal.failed", error: { message: "no keys" } }]);
   });
 });
 
@@ -93,7 +93,7 @@ it("405 and 415 wait for the authenticator too, other hosts do not", async () =>
 });
 
 it("a client that disconnects while the authenticator waits is no error", async () => {
-  const { port, nextDecision, decided, announced } = await serveWithDecisions();
+  const { port, nextDecision, decided, emitted } = await serveWithDecisions();
   const socket = connect(port, "127.0.0.1");
   socket.write(
     "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{",
@@ -105,7 +105,7 @@ it("a client that disconnects while the authenticator waits is no error", async 
   await closed;
   decide(ALICE);
   expect(await decided(legacyRequest("tools/list"), ALICE)).toMatchObject({ status: 200 });
-  expect(announced).toEqual([]);
+  expect(emitted).toEqual([]);
 });
 
 it("static tokens are judged without a promise", () => {

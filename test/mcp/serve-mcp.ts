@@ -51,7 +51,7 @@ export interface ServedMcp {
   readonly store: Store;
   /** What the tools tell of origins that keep failing. */
   readonly breaker: CircuitBreaker;
-  readonly announced: readonly TelemetryEvent[];
+  readonly emitted: readonly TelemetryEvent[];
   readonly toolNames: readonly string[];
   readonly endStreams: () => void;
   readonly close: () => Promise<void>;
@@ -100,8 +100,8 @@ export async function serveMcp(options: ServeOptions = {}): Promise<ServedMcp> {
   const store = await openTestStore();
   onTestFinished(() => store.close());
   const clock = createFakeClock();
-  const announced: TelemetryEvent[] = [];
-  const emit = (announcement: TelemetryEvent): void => void announced.push(announcement);
+  const emitted: TelemetryEvent[] = [];
+  const emit = (event: TelemetryEvent): void => void emitted.push(event);
   const chosen = { ...EVENTS, ...options.events };
   const { wakeDispatcher = () => undefined } = options;
   const breaker = new CircuitBreaker();
@@ -132,7 +132,7 @@ export async function serveMcp(options: ServeOptions = {}): Promise<ServedMcp> {
     clock,
     store,
     breaker,
-    announced,
+    emitted,
     toolNames: mcp.toolNames,
     endStreams: () => mcp.endStreams(),
     close: () => mcp.close(),

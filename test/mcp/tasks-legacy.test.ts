@@ -197,7 +197,7 @@ describe("tasks of 2025-11-25", () => {
     expect((await rpc(served.port, legacyRequest("tasks/get", { taskId }))).result).toMatchObject({
       status: "completed",
     });
-    expect(served.announced.filter(({ kind }) => kind === "internal.failed")).toEqual([]);
+    expect(served.emitted.filter(({ kind }) => kind === "internal.failed")).toEqual([]);
   });
 
   it("a result that is waited for when the server stops is to be asked for again", async () => {

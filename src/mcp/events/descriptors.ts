@@ -6,7 +6,7 @@ const DESCRIPTIONS: Record<EventName, string> = {
   task_completed: "A task of yours has completed. Read its result with get_task_result.",
   task_failed: "A task of yours has failed. Read its whole error with get_task_result.",
   task_cancelled: "A task of yours was cancelled.",
-  task_finished: "A task of yours has ended: completed, failed or cancelled.",
+  task_finished: "A task of yours has ended, whichever way: completed, failed or cancelled.",
 };
 
 const inputSchema = {
@@ -17,7 +17,7 @@ const inputSchema = {
       type: "string",
       minLength: 1,
       maxLength: CLIENT_GIVEN_ID_CHARS_MAX,
-      description: "Only this task, which need not exist yet. Default: every task of yours.",
+      description: "Only this task, which need not exist yet. Left out: every task of yours.",
     },
   },
 };
@@ -39,7 +39,7 @@ function payloadSchemaOf(name: EventName) {
       task_id: { type: "string" },
       started_by: {
         type: "string",
-        description: "The client that started the task.",
+        description: "The client that started the task: tells your own tasks from others.",
       },
       status: { type: "string", enum: typesOf(name).map((type) => type.slice("task_".length)) },
       sequence: { type: "integer", minimum: 1, description: "Counts the events of this task." },
