@@ -34,7 +34,7 @@ export interface ServedHttp {
   readonly url: string;
   readonly store: Store;
   readonly clock: FakeClock;
-  readonly announcements: readonly TelemetryEvent[];
+  readonly emitted: readonly TelemetryEvent[];
   /** What workers said of how far they are. */
   readonly reported: readonly (Progress & { readonly taskId: string })[];
   readonly tasks: Tasks;
@@ -61,8 +61,8 @@ export async function serveHttp({
 }: ServeHttpOptions = {}): Promise<ServedHttp> {
   const reported: (Progress & { readonly taskId: string })[] = [];
   const clock = createFakeClock(T0);
-  const announcements: TelemetryEvent[] = [];
-  const emit = (one: TelemetryEvent): void => void announcements.push(one);
+  const emitted: TelemetryEvent[] = [];
+  const emit = (one: TelemetryEvent): void => void emitted.push(one);
   const { store, queues } = await openTestStoreAndQueues({ clock, emit });
   const catalog = createTaskRegistry([aTaskType(), externalTask, ...types]);
   const openReservation = () => aReservation(0);
@@ -115,5 +115,5 @@ export async function serveHttp({
   const start: ServedHttp["start"] = (taskId, more = {}, principal = "local") =>
     tasks.start(principal, { taskId, clientId: "starter", taskType: "external", ...more });
   const url = `http://127.0.0.1:${server.port}`;
-  return { url, store, clock, reported, announcements, tasks, completions, queue, start };
+  return { url, store, clock, reported, emitted, tasks, completions, queue, start };
 }
