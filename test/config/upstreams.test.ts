@@ -84,9 +84,9 @@ test("a file that is missing, no JSON or of another shape is one problem, and no
 
 test.each([
   [{ url: "ftp://x", callbacks }, "url must be an http(s) URL"],
-  [{ type: "sse", url: "http://x", callbacks }, "is of type sse"],
-  [{ command: "x", args: "-y", callbacks }, "args must be a list of texts"],
-  [{ command: "x", env: { A: 1 }, callbacks }, "env.A must be a text"],
+  [{ type: "sse", url: "http://x", callbacks }, "has the type sse"],
+  [{ command: "x", args: "-y", callbacks }, "args must be a list of strings"],
+  [{ command: "x", env: { A: 1 }, callbacks }, "env.A must be a string"],
   [{ url: "http://x", headers: { "no name": "x" }, callbacks }, "headers must be names and values that HTTP can carry"],
   [{ command: "x", callbacks: {} }, "callbacks.allow must be a list of tool names"],
   [{ command: "x", callbacks: { allow: "*" } }, 'allow must be a list of tool names, or ["*"] for all'],
