@@ -3,7 +3,7 @@ import { createAddressGuard } from "../outbound/address-guard.ts";
 import type { AddressGuard } from "../outbound/address-guard.ts";
 import { createHttpClient } from "../outbound/client.ts";
 import { createEndpointVerifier } from "../outbound/endpoint-verifier.ts";
-import { createReceiverTester } from "../outbound/prober.ts";
+import { createReceiverTester } from "../outbound/receiver-tester.ts";
 import { createSender } from "../outbound/sender.ts";
 import type { Sender } from "../service/ports/sender.ts";
 import type { ReceiverTester } from "../service/ports/receiver-tester.ts";

@@ -23,8 +23,8 @@ interface Origin {
   slow: { readonly since: number; probeAt: number; intervalMs: number } | null;
 }
 
-/** What changed with an attempt; null: nothing. */
-export type Change = "slowed" | "recovered" | null;
+/** What an attempt did to a circuit; null: nothing. */
+export type CircuitChange = "opened" | "closed" | null;
 
 /**
  * Which origins keep failing. Such an origin goes to the slow lane, where one probe at a time looks whether it is back, so that a dead
@@ -65,7 +65,7 @@ export class CircuitBreaker implements OriginBreaker {
     return times.length === 0 ? null : Math.min(...times);
   }
 
-  record(origin: string, outcome: Pick<Outcome, "statusCode" | "error">, now: number): Change {
+  record(origin: string, outcome: Pick<Outcome, "statusCode" | "error">, now: number): CircuitChange {
     const failed = speaksAgainstOrigin(outcome);
     const known = this.#origins.get(origin);
     if (known === undefined && !failed) return null;
@@ -84,7 +84,7 @@ export class CircuitBreaker implements OriginBreaker {
     return true;
   }
 
-  #recordInOrder(origin: string, entry: Origin, failed: boolean, now: number): Change {
+  #recordInOrder(origin: string, entry: Origin, failed: boolean, now: number): CircuitChange {
     entry.steps = entry.steps.filter(({ startedAt }) => startedAt > now - WINDOW_MS);
     const last = entry.steps.at(-1);
     const step =
@@ -97,13 +97,13 @@ export class CircuitBreaker implements OriginBreaker {
     if (failures === 0) this.#origins.delete(origin);
     if (attempts < ATTEMPTS_MIN || failures <= attempts * FAILURE_SHARE) return null;
     entry.slow = { since: now, probeAt: now + FIRST_PROBE_MS, intervalMs: FIRST_PROBE_MS };
-    return "slowed";
+    return "opened";
   }
 
-  #recordProbe(origin: string, slow: NonNullable<Origin["slow"]>, failed: boolean, now: number): Change {
+  #recordProbe(origin: string, slow: NonNullable<Origin["slow"]>, failed: boolean, now: number): CircuitChange {
     if (!failed) {
       this.#origins.delete(origin);
-      return "recovered";
+      return "closed";
     }
     // Requests that were under way when the origin was slowed come in here too, and are no probes.
     if (slow.probeAt > now) return null;

@@ -1,9 +1,11 @@
+import type { LimitKey } from "../domain/limit-key.ts";
+import { limitKeyOf } from "../domain/limit-key.ts";
 import type { ClaimedDelivery, SlotReservation } from "../service/ports/delivery-store.ts";
 import type { Slot } from "./slots.ts";
 
 export interface SlotReservationNeeds {
-  /** A slot for one more request to this origin; null: none is free, or earlier deliveries wait for it. */
-  readonly acquire: (origin: string) => Slot | null;
+  /** A slot for one more request; null: none is free, or due deliveries wait for it. */
+  readonly acquire: (key: LimitKey) => Slot | null;
   readonly release: (slot: Slot) => void;
   /** Starts the delivery, which releases the slot when it is over. */
   readonly begin: (delivery: ClaimedDelivery, slot: Slot) => void;
@@ -13,21 +15,21 @@ export interface SlotReservationNeeds {
 export function createSlotReservation({ acquire, release, begin }: SlotReservationNeeds): SlotReservation {
   const slots: Slot[] = [];
 
-  /** A reserved slot for this origin, which is then no longer part of the reservation. */
-  function take(origin: string): Slot | undefined {
-    const index = slots.findIndex((slot) => slot.origin === origin);
+  /** A reserved slot with this key, which then leaves the reservation. */
+  function take(key: LimitKey): Slot | undefined {
+    const index = slots.findIndex((slot) => slot.key === key);
     return index === -1 ? undefined : slots.splice(index, 1)[0];
   }
 
   return {
-    reserve(origin) {
-      const slot = acquire(origin);
+    reserve(key) {
+      const slot = acquire(key);
       if (slot !== null) slots.push(slot);
       return slot !== null;
     },
     committed(claimed) {
       for (const delivery of claimed) {
-        const slot = take(delivery.origin);
+        const slot = take(limitKeyOf(delivery));
         if (slot !== undefined) begin(delivery, slot);
       }
     },

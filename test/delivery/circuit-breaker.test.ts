@@ -17,7 +17,7 @@ describe("an origin goes to the slow lane", () => {
   test("with the hundredth failure, and not before", () => {
     const { breaker, changes } = failing(99);
     expect([changes.every((change) => change === null), breaker.isSlow(ORIGIN)]).toEqual([true, false]);
-    expect(breaker.record(ORIGIN, DOWN, T0)).toBe("slowed");
+    expect(breaker.record(ORIGIN, DOWN, T0)).toBe("opened");
     expect(breaker.slowOrigins).toEqual([ORIGIN]);
   });
 
@@ -75,7 +75,7 @@ describe("in the slow lane", () => {
 
   test("one success brings it back, with a clean slate", () => {
     const { breaker } = failing(100);
-    expect(breaker.record(ORIGIN, OK, T0 + 30_000)).toBe("recovered");
+    expect(breaker.record(ORIGIN, OK, T0 + 30_000)).toBe("closed");
     expect([breaker.isSlow(ORIGIN), breaker.record(ORIGIN, DOWN, T0 + 30_001)]).toEqual([false, null]);
   });
 
@@ -111,7 +111,7 @@ describe("an answer to what is no delivery", () => {
   test("speaks for no origin that is in order, and leaves what it has failed", () => {
     const { breaker } = failing(99);
     expect(breaker.recordTest(ORIGIN, OK)).toBe(false);
-    expect(breaker.record(ORIGIN, DOWN, T0)).toBe("slowed");
+    expect(breaker.record(ORIGIN, DOWN, T0)).toBe("opened");
   });
 
   test("calls `recovered` once when it brings the origin back, so that what is due is claimed", () => {

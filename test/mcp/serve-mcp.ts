@@ -4,7 +4,7 @@ import { createAddressGuard } from "../../src/outbound/address-guard.ts";
 import type { PrivateTargets } from "../../src/outbound/address-ranges.ts";
 import { CircuitBreaker } from "../../src/delivery/circuit-breaker.ts";
 import { createEndpointVerifier } from "../../src/outbound/endpoint-verifier.ts";
-import { createReceiverTester } from "../../src/outbound/prober.ts";
+import { createReceiverTester } from "../../src/outbound/receiver-tester.ts";
 import { createNewId } from "../../src/domain/ids.ts";
 import type { RetryPolicy } from "../../src/domain/retry.ts";
 import type { LifetimePolicy } from "../../src/domain/subscription.ts";

@@ -3,6 +3,7 @@ import type { BodyFormat } from "../../domain/payload.ts";
 import type { CallbackRecord, DisabledReason, DisablePolicy } from "../../domain/callback-health.ts";
 import type { CallbackStatus } from "../../domain/callback.ts";
 import type { Delivery, DeliveryReason, DeliveryStatus } from "../../domain/delivery.ts";
+import type { LimitKey } from "../../domain/limit-key.ts";
 import type { Event, EventName, EventType } from "../../domain/event.ts";
 
 /**
@@ -48,11 +49,11 @@ export interface NextDeliveryTimes {
 }
 
 /**
- * Takes a slot for one delivery to this origin. False: none is free. For a store that claims deliveries in the transaction that ends their
+ * Takes a slot for one delivery with this key. False: none is free. For a store that claims deliveries in the transaction that ends their
  * task. Never throws. A store calls it in the first run of a transaction only: slots of a run that is rolled back stay taken until the
  * reservation is released.
  */
-export type ReserveSlot = (origin: string) => boolean;
+export type ReserveSlot = (key: LimitKey) => boolean;
 
 /**
  * Slots for the deliveries of one task's end: what the store claims with them is sent without a claim of its own. The service opens one
@@ -72,7 +73,7 @@ export interface ClaimDeliveries {
   /** The slots of an origin that is not in `roomOf`. */
   readonly perOrigin: number;
   /** The free slots of these origins (0: none). */
-  readonly roomOf: ReadonlyMap<string, number>;
+  readonly roomOf: ReadonlyMap<LimitKey, number>;
 }
 export interface DeliveryClaim {
   readonly deliveryId: string;

@@ -3,6 +3,8 @@ import type { Json } from "../../domain/json.ts";
 import type { Upstream } from "../../domain/upstream.ts";
 import type { Emit } from "../../service/ports/telemetry.ts";
 import type { Clock } from "../../service/ports/clock.ts";
+
+import { untilAborted } from "../until-aborted.ts";
 import { createLineLimiter } from "./line-limiter.ts";
 import { faultOf, UpstreamCallError } from "./call-fault.ts";
 import type { CallFault } from "./call-fault.ts";
@@ -189,18 +191,5 @@ export class UpstreamConnection {
     const message = error instanceof Error ? error.message : String(error);
     const cause = error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : "";
     return this.redactor.text(`${message}${cause}`).slice(0, REASON_CHARS_MAX);
-  }
-}
-
-/** The work goes on for others who wait for it. */
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const abort = (): void => reject(signal.reason);
-  signal.addEventListener("abort", abort, { once: true });
-  if (signal.aborted) abort();
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    signal.removeEventListener("abort", abort);
   }
 }

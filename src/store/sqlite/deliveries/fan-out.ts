@@ -1,5 +1,6 @@
 import { BODY_PROFILE_VERSION } from "../../../domain/payload.ts";
 import type { EndEvent, Event } from "../../../domain/event.ts";
+import { limitKeyOf } from "../../../domain/limit-key.ts";
 import type { NewId } from "../../../domain/ids.ts";
 import { isExpired } from "../../../domain/not-after.ts";
 import type { ClaimedDelivery, ReserveSlot } from "../../../service/ports/delivery-store.ts";
@@ -34,7 +35,8 @@ export function prepareFanOut(db: SqliteConnection["db"], newId: NewId, cipher: 
 
     const enqueueDelivery: EnqueueDelivery = (callback, place) => {
       const { origin, profile, notAfter, status } = callback;
-      const isClaimed = status === "active" && !isExpired(notAfter, now) && reserveSlot?.(origin) === true;
+      const isClaimed =
+        status === "active" && !isExpired(notAfter, now) && reserveSlot?.(limitKeyOf(callback)) === true;
       const deliveryId = insertDelivery(end.id, callback, now, { ...(place && { place }), isClaimed });
       fanOut.deliveryCount++;
       if (!isClaimed) return;

@@ -1,4 +1,4 @@
-/** Tries a receiver outside the outbox, over the same guard and the same kind of connections as real deliveries. */
+/** Tests a receiver without the outbox, through the same guard and the same kind of connections as deliveries. */
 import { isIP } from "node:net";
 import type { Socket } from "node:net";
 import type { AttemptError } from "../domain/attempt.ts";
@@ -8,37 +8,37 @@ import type { AddressGuard } from "./address-guard.ts";
 import { attemptErrorOf } from "./attempt-error.ts";
 import { createSender } from "./sender.ts";
 import type { SenderNeeds } from "./sender.ts";
-import { TOO_SLOW, withTimeout } from "./timeout.ts";
+import { TIMED_OUT, withTimeout } from "./timeout.ts";
 import { createOpenSocket, createPinnedConnect } from "./pinned-connect.ts";
 
-/** Probes under way at once. They have connections of their own, so that they neither wait for deliveries nor hold them up. */
-const PROBES_MAX = 16;
-/** For guard, DNS, connect and TLS together; each POST after them has the time of an attempt. */
-const CONNECTING_MS_MAX = 10_000;
+/** Tests in flight. They have connections of their own: tests and deliveries do not wait for each other. */
+const TESTS_MAX = 16;
+/** For guard, DNS, connect and TLS together. Each POST after them has the timeout of an attempt. */
+const CONNECT_TIMEOUT_MS = 10_000;
 
 const STEPS: readonly DiagnosisStepName[] = ["guard", "dns", "connect", "tls", "post", "signature"];
 
 export type ReceiverTesterNeeds = Omit<SenderNeeds, "connectionsPerOrigin">;
 
 export interface ClosableReceiverTester extends ReceiverTester {
-  /** Cuts off what is under way, which then rejects. May be called twice. */
+  /** Cuts off the tests in flight, which then reject. May be called twice. */
   close(): Promise<void>;
 }
 
 export function createReceiverTester(needs: ReceiverTesterNeeds): ClosableReceiverTester {
   const { guard, attemptTimeoutMs, ca } = needs;
   const closing = new AbortController();
-  const sender = createSender({ ...needs, connectionsPerOrigin: PROBES_MAX });
+  const sender = createSender({ ...needs, connectionsPerOrigin: TESTS_MAX });
   const open = needs.connect ?? createOpenSocket({ ca, signal: closing.signal });
-  let underWay = 0;
+  let inFlight = 0;
 
-  async function whileThereIsRoom<T>(probe: () => Promise<T>): Promise<T | "busy"> {
-    if (underWay >= PROBES_MAX) return "busy";
-    underWay++;
+  async function withinLimit<T>(test: () => Promise<T>): Promise<T | "busy"> {
+    if (inFlight >= TESTS_MAX) return "busy";
+    inFlight++;
     try {
-      return await probe();
+      return await test();
     } finally {
-      underWay--;
+      inFlight--;
     }
   }
 
@@ -51,19 +51,19 @@ export function createReceiverTester(needs: ReceiverTesterNeeds): ClosableReceiv
   async function diagnose(request: ProbePost, badSignature: ProbePost | null): Promise<readonly DiagnosisStep[]> {
     const url = new URL(request.url);
     const startedAt = performance.now();
-    const allowedMs = Math.min(CONNECTING_MS_MAX, attemptTimeoutMs);
-    const leftMs = (): number => Math.max(1, allowedMs - (performance.now() - startedAt));
-    const found = [...(await judge(guard, url.hostname, leftMs()))];
+    const timeoutMs = Math.min(CONNECT_TIMEOUT_MS, attemptTimeoutMs);
+    const remainingMs = (): number => Math.max(1, timeoutMs - (performance.now() - startedAt));
+    const found = [...(await vet(guard, url.hostname, remainingMs()))];
     const hasFailed = (): boolean => found.some(({ status }) => status === "failed");
-    if (!hasFailed()) found.push(await tryConnection("connect", url, leftMs()));
+    if (!hasFailed()) found.push(await tryConnection("connect", url, remainingMs()));
     if (!hasFailed())
-      found.push(url.protocol === "https:" ? await tryConnection("tls", url, leftMs()) : skipped("tls"));
+      found.push(url.protocol === "https:" ? await tryConnection("tls", url, remainingMs()) : skipped("tls"));
     if (!hasFailed()) found.push(stepOf(await post(request)));
     if (!hasFailed() && badSignature !== null) found.push(signatureStepOf(await post(badSignature)));
     return [...found, ...STEPS.slice(found.length).map(skipped)];
   }
 
-  /** TCP alone for `connect`, and the handshake as well for `tls`: two connections, both vetted and pinned like an attempt's. */
+  /** `connect`: TCP only. `tls`: TCP and the handshake. Each opens a connection, vetted and pinned as for an attempt. */
   async function tryConnection(step: "connect" | "tls", url: URL, timeoutMs: number): Promise<DiagnosisStep> {
     const startedAt = performance.now();
     const { promise, resolve, reject } = Promise.withResolvers<Socket | null>();
@@ -85,8 +85,8 @@ export function createReceiverTester(needs: ReceiverTesterNeeds): ClosableReceiv
   }
 
   return {
-    post: (request) => whileThereIsRoom(() => post(request)),
-    diagnose: (request, badSignature) => whileThereIsRoom(() => diagnose(request, badSignature)),
+    post: (request) => withinLimit(() => post(request)),
+    diagnose: (request, badSignature) => withinLimit(() => diagnose(request, badSignature)),
     async close() {
       closing.abort(new Error("The receiver tester is closed"));
       await sender.close();
@@ -94,13 +94,13 @@ export function createReceiverTester(needs: ReceiverTesterNeeds): ClosableReceiv
   };
 }
 
-/** Guard and DNS are one question, answered in two steps: a refusal is the guard's, everything else the resolver's. */
-async function judge(guard: AddressGuard, hostname: string, ms: number): Promise<readonly DiagnosisStep[]> {
+/** One call to the guard gives two steps: a refusal is a failed `guard`, an error of the resolver a failed `dns`. */
+async function vet(guard: AddressGuard, hostname: string, timeoutMs: number): Promise<readonly DiagnosisStep[]> {
   const startedAt = performance.now();
   const guardStep: DiagnosisStep = { ...skipped("guard"), status: "ok" };
   try {
-    const addresses = await withTimeout(ms, guard.vet(hostname));
-    if (addresses === TOO_SLOW) return [guardStep, failed("dns", "timeout", startedAt)];
+    const addresses = await withTimeout(timeoutMs, guard.vet(hostname));
+    if (addresses === TIMED_OUT) return [guardStep, failed("dns", "timeout", startedAt)];
     return [guardStep, isIP(bareHost(hostname)) === 0 ? ok("dns", startedAt) : skipped("dns")];
   } catch (error) {
     const category = categoryOf(error);
@@ -110,7 +110,7 @@ async function judge(guard: AddressGuard, hostname: string, ms: number): Promise
   }
 }
 
-/** Throws what is no doing of the receiver's. */
+/** Throws an error that has no category: it is an internal failure. */
 function categoryOf(error: unknown): AttemptError {
   const category = attemptErrorOf(error);
   if (category === null) throw error;
@@ -121,7 +121,7 @@ function stepOf({ outcome: { statusCode, error }, durationMs }: ProbeResult): Di
   return { step: "post", status: error === null ? "ok" : "failed", error, statusCode, durationMs };
 }
 
-/** Of the answer to a POST that is to be refused. A receiver that redirects it, or does not answer, may have had no look at it. */
+/** From the response to a POST with a bad signature: a 2xx is a warning. After a redirect or without a response nothing is known. */
 function signatureStepOf({ outcome: { statusCode, error }, durationMs }: ProbeResult): DiagnosisStep {
   const answered = { ...skipped("signature"), statusCode, durationMs };
   if (error === null) return { ...answered, status: "warning" };

@@ -3,8 +3,8 @@ import { createAddressGuard } from "../../src/outbound/address-guard.ts";
 import type { Resolve } from "../../src/outbound/address-guard.ts";
 import { createOpenSocket } from "../../src/outbound/pinned-connect.ts";
 import type { OpenSocket } from "../../src/outbound/pinned-connect.ts";
-import { createReceiverTester } from "../../src/outbound/prober.ts";
-import type { ReceiverTesterNeeds } from "../../src/outbound/prober.ts";
+import { createReceiverTester } from "../../src/outbound/receiver-tester.ts";
+import type { ReceiverTesterNeeds } from "../../src/outbound/receiver-tester.ts";
 import { failingWith, resolvingTo } from "../support/resolve.ts";
 import { selfSigned } from "../support/self-signed.ts";
 import { listenRaw, receiverWith } from "../support/sender.ts";
@@ -12,7 +12,7 @@ import { heldDeadlines } from "./deadlines.ts";
 
 const CERTIFICATE = selfSigned("receiver.example");
 
-function proberWith(resolve: Resolve = resolvingTo("127.0.0.1"), settings: Partial<ReceiverTesterNeeds> = {}) {
+function testerWith(resolve: Resolve = resolvingTo("127.0.0.1"), settings: Partial<ReceiverTesterNeeds> = {}) {
   const guard = createAddressGuard({ allow: "loopback", resolve });
   const receiverTester = createReceiverTester({
     guard,
@@ -24,9 +24,9 @@ function proberWith(resolve: Resolve = resolvingTo("127.0.0.1"), settings: Parti
   return receiverTester;
 }
 
-async function diagnosed(url: string, receiverTester = proberWith(), forgedId: string | null = null) {
+async function diagnosed(url: string, receiverTester = testerWith(), badId: string | null = null) {
   const post = (id: string) => ({ url, headers: { "webhook-id": id }, body: "{}" });
-  const steps = await receiverTester.diagnose(post("evt_1"), forgedId === null ? null : post(forgedId));
+  const steps = await receiverTester.diagnose(post("evt_1"), badId === null ? null : post(badId));
   if (steps === "busy") throw new Error("busy");
   return steps.map(({ step, status, error, statusCode }) => [step, status, error ?? statusCode].join(" ").trim());
 }
@@ -34,7 +34,7 @@ async function diagnosed(url: string, receiverTester = proberWith(), forgedId: s
 describe("a diagnosis", () => {
   test("of a receiver behind a name and TLS goes through every step", async () => {
     const receiver = await receiverWith(undefined, { tls: CERTIFICATE });
-    const receiverTester = proberWith(undefined, { ca: CERTIFICATE.cert });
+    const receiverTester = testerWith(undefined, { ca: CERTIFICATE.cert });
     expect(await diagnosed(`https://receiver.example:${receiver.port}/hook`, receiverTester)).toEqual([
       "guard ok",
       "dns ok",
@@ -46,9 +46,9 @@ describe("a diagnosis", () => {
     expect(receiver.requests).toMatchObject([{ method: "POST", path: "/hook", headers: { "webhook-id": "evt_1" } }]);
   });
 
-  test("stops at the guard: nobody is connected to", async () => {
+  test("stops at the guard, without a connection", async () => {
     const receiver = await receiverWith();
-    const receiverTester = proberWith(async () => [
+    const receiverTester = testerWith(async () => [
       { address: "127.0.0.1", family: 4 },
       { address: "10.0.0.1", family: 4 },
     ]);
@@ -63,18 +63,18 @@ describe("a diagnosis", () => {
     expect(receiver.connections).toBe(0);
   });
 
-  test("stops at a name that does not resolve, or takes too long to", async () => {
+  test("stops at a name that does not resolve in time", async () => {
     const failed = ["connect skipped", "tls skipped", "post skipped", "signature skipped"];
-    expect(await diagnosed("http://receiver.example/", proberWith(failingWith("ENOTFOUND")))).toEqual([
+    expect(await diagnosed("http://receiver.example/", testerWith(failingWith("ENOTFOUND")))).toEqual([
       "guard ok",
       "dns failed dns_error",
       ...failed,
     ]);
-    const never = proberWith(() => new Promise(() => {}), { attemptTimeoutMs: 50 });
+    const never = testerWith(() => new Promise(() => {}), { attemptTimeoutMs: 50 });
     expect(await diagnosed("http://receiver.example/", never)).toEqual(["guard ok", "dns failed timeout", ...failed]);
   });
 
-  test("stops at a port where nobody listens", async () => {
+  test("stops at a port without a listener", async () => {
     const receiver = await receiverWith();
     await receiver.close();
     const found = await diagnosed(`${receiver.url}/`);
@@ -99,24 +99,24 @@ describe("a diagnosis", () => {
     expect(receiver.requests).toEqual([]);
   });
 
-  test("of a receiver that never answers the handshake or the POST ends: each step has at most what is left of the time", async () => {
-    const given: number[] = [];
+  test("of a receiver that never answers the handshake or the POST ends: each step has the remaining time at most", async () => {
+    const timeoutsMs: number[] = [];
     const open = createOpenSocket({ signal: new AbortController().signal });
-    /** Has TCP all the time that it needs, and TLS none. */
+    /** No limit for TCP, and no time for TLS. */
     const connect: OpenSocket = (target, addresses, timeoutMs) => {
-      given.push(timeoutMs);
+      timeoutsMs.push(timeoutMs);
       return open(target, addresses, target.protocol === "https:" ? 50 : 60_000);
     };
-    const { startDeadline, ring } = heldDeadlines();
-    const receiverTester = proberWith(undefined, { attemptTimeoutMs: 5000, connect, startDeadline });
+    const { startDeadline, pass } = heldDeadlines();
+    const receiverTester = testerWith(undefined, { attemptTimeoutMs: 5000, connect, startDeadline });
     const { port } = await listenRaw((socket) => {
-      socket.once("data", (hello) => void (String(hello).startsWith("POST ") && ring()));
+      socket.once("data", (hello) => void (String(hello).startsWith("POST ") && pass()));
     });
     const silentTls = await diagnosed(`https://receiver.example:${port}/`, receiverTester);
     expect(silentTls.slice(2)).toEqual(["connect ok", "tls failed timeout", "post skipped", "signature skipped"]);
     const silent = await diagnosed(`http://receiver.example:${port}/`, receiverTester);
     expect(silent.slice(2)).toEqual(["connect ok", "tls skipped", "post failed timeout", "signature skipped"]);
-    const [tcpMs, tlsMs] = given;
+    const [tcpMs, tlsMs] = timeoutsMs;
     expect([tcpMs! <= 5000, tlsMs! <= tcpMs!]).toEqual([true, true]);
   });
 
@@ -126,7 +126,7 @@ describe("a diagnosis", () => {
     [500, "http_5xx"],
   ])("tells a POST answered with %i by its status, and by none of the receiver's words", async (status, category) => {
     const receiver = await receiverWith((_, response) => response.writeHead(status, { location: "/x" }).end("words"));
-    const receiverTester = proberWith();
+    const receiverTester = testerWith();
     expect((await diagnosed(receiver.url, receiverTester, "evt_2")).slice(-2)).toEqual([
       `post failed ${category}`,
       "signature skipped",
@@ -145,36 +145,36 @@ describe("a diagnosis", () => {
     const receiver = await receiverWith(({ headers }, response) =>
       response.writeHead(headers["webhook-id"] === "evt_2" ? status : 204).end(),
     );
-    expect((await diagnosed(receiver.url, proberWith(), "evt_2")).slice(-2)).toEqual(["post ok 204", found]);
+    expect((await diagnosed(receiver.url, testerWith(), "evt_2")).slice(-2)).toEqual(["post ok 204", found]);
     expect(receiver.requests.map(({ headers }) => headers["webhook-id"])).toEqual(["evt_1", "evt_2"]);
   });
 
-  test("that ends with a forged POST, not answered: it is not known whether that was its signature's doing", async () => {
-    const { startDeadline, given, ring } = heldDeadlines();
+  test("whose POST with a bad signature gets no response says nothing of the signature", async () => {
+    const { startDeadline, timeoutsMs, pass } = heldDeadlines();
     const receiver = await receiverWith(({ headers }, response) => {
       if (headers["webhook-id"] === "evt_1") response.writeHead(204).end();
-      else ring();
+      else pass();
     });
-    const receiverTester = proberWith(undefined, { startDeadline });
+    const receiverTester = testerWith(undefined, { startDeadline });
     expect((await diagnosed(receiver.url, receiverTester, "evt_2")).slice(-2)).toEqual([
       "post ok 204",
       "signature skipped",
     ]);
-    expect(given).toEqual([60_000, 60_000]);
+    expect(timeoutsMs).toEqual([60_000, 60_000]);
   });
 });
 
-test("a test POST is made once and its outcome told", async () => {
+test("a test POST is made once and its outcome returned", async () => {
   const receiver = await receiverWith((_, response) => response.writeHead(503).end("busy"));
-  const result = await proberWith().post({ url: receiver.url, headers: {}, body: "{}" });
+  const result = await testerWith().post({ url: receiver.url, headers: {}, body: "{}" });
   expect(result).toEqual({ outcome: { statusCode: 503, error: "http_5xx" }, durationMs: expect.any(Number) });
   expect(receiver.requests).toHaveLength(1);
 });
 
-test("as many probes as may be under way at once, and the next is told so", async () => {
+test("beyond the limit of tests in flight the answer is busy", async () => {
   const held: (() => void)[] = [];
   const receiver = await receiverWith((_, response) => void held.push(() => response.end()));
-  const receiverTester = proberWith();
+  const receiverTester = testerWith();
   const post = () => receiverTester.post({ url: receiver.url, headers: {}, body: "{}" });
   const underWay = Array.from({ length: 16 }, post);
   await receiver.waitFor(16);
