@@ -50,7 +50,7 @@ test("arguments that are not a JSON object, a URL that is not valid and a missin
   });
 });
 
-test("lists, objects and empty values are indented lines, and no value steers the terminal", () => {
+test("lists, objects and empty values are indented lines, and no value controls the terminal", () => {
   const answer = {
     message: "Two of them",
     none: [],

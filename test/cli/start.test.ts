@@ -22,7 +22,7 @@ async function run(args: readonly string[], env: Record<string, string> = {}, co
 
 const someFile = () => join(temporaryFolder(), "callbacks.db");
 
-test("--help, --version, and what is no command", async () => {
+test("--help, --version and an unknown command", async () => {
   expect(await run([sources, "--help"])).toMatchObject({ code: 0, stdout: expect.stringContaining("serve") });
   expect(await run([sources, "--version"])).toMatchObject({
     code: 0,
@@ -69,7 +69,7 @@ test("migrate only migrates, serve then starts on it, and both may be repeated",
   expect(await server.stop()).toBe(0);
 });
 
-test("a start that others can reach through a proxy, without tokens, is warned of", async () => {
+test("a start behind a proxy without tokens prints a warning", async () => {
   const warning = "⚠️ PUBLIC_URL is https://callbacks.example.com, and there are no AUTH_TOKENS";
   const server = await startServer({
     env: { PUBLIC_URL: "https://callbacks.example.com/", LOG_LEVEL: "warn" },

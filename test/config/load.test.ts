@@ -65,7 +65,7 @@ test("an empty variable counts as not set, except the empty schedule, which mean
   expect((await read({ RETRY_SCHEDULE_MS: "100, 200" })).retryPolicy).toEqual({ waitsMs: [100, 200], jitter: 0 });
 });
 
-test("how long subscriptions live is three numbers in order, and their retries are a schedule of their own", async () => {
+test("the lifetime of subscriptions is three numbers in order, and they have their own retry schedule", async () => {
   const { events } = await read({
     EVENTS_TTL_MS: "5000, 1000, 9000",
     EVENTS_RETRY_SCHEDULE_MS: "",
@@ -90,7 +90,7 @@ test("a callback is disabled after days that may be fractions, and 0 is never", 
   expect([await policyAfter("0.5"), await policyAfter("0")]).toEqual([{ forMs: 43_200_000, failuresMin: 10 }, null]);
 });
 
-test("the host of PUBLIC_URL, HOST and the lists are accepted, whatever way they are written", async () => {
+test("the host of PUBLIC_URL, HOST and the lists are accepted, in every notation", async () => {
   const config = await read({
     HOST: "::1",
     PUBLIC_URL: "https://callbacks.example.com:8443/base/",
@@ -104,8 +104,8 @@ test("the host of PUBLIC_URL, HOST and the lists are accepted, whatever way they
   expect(config.allowedOrigins).toEqual(expect.arrayContaining(["callbacks.example.com", "app.example", "c.example"]));
 });
 
-describe("listening where others can reach it", () => {
-  test("is refused without tokens, unless it is said", async () => {
+describe("listening on an address other than loopback", () => {
+  test("is refused without tokens and without ALLOW_ANONYMOUS", async () => {
     await expect(read({ HOST: "0.0.0.0" })).rejects.toThrow(
       /HOST=0.0.0.0 accepts connections from other machines: set AUTH_TOKENS/,
     );
@@ -118,7 +118,7 @@ describe("listening where others can reach it", () => {
     });
   });
 
-  test("through a proxy is warned of without tokens, unless it is said", async () => {
+  test("through a proxy gets a warning without tokens and without ALLOW_ANONYMOUS", async () => {
     const PUBLIC_URL = "https://callbacks.example.com";
     const isExposedWithoutTokens = async (env: Record<string, string>) => (await read(env)).isExposedWithoutTokens;
     expect(await isExposedWithoutTokens({ PUBLIC_URL })).toBe(true);
@@ -128,7 +128,7 @@ describe("listening where others can reach it", () => {
       expect(await isExposedWithoutTokens({ PUBLIC_URL: own })).toBe(false);
   });
 
-  test("is refused with the fixtures of the conformance suite, whatever is said", async () => {
+  test("is always refused with the fixtures of the conformance suite", async () => {
     expect((await read({ TEST_FIXTURES: "true" })).testFixtures).toBe(true);
     const exposed = { HOST: "0.0.0.0", TEST_FIXTURES: "true", ALLOW_ANONYMOUS: "true" };
     await expect(read(exposed)).rejects.toThrow(/^TEST_FIXTURES=true offers tools that are made for tests/);
@@ -149,9 +149,9 @@ describe("CALLBACK_CA_FILE", () => {
     return file;
   }
 
-  test("is read at start: all its certificates, and no key that lies beside them", async () => {
+  test("is read at start: all its certificates, and no private key", async () => {
     const [one, other] = [selfSigned("one.test"), selfSigned("other.test")];
-    const file = fileWith(`# ours\n${one.cert}${one.key}${other.cert}`);
+    const file = fileWith(`# comment\n${one.cert}${one.key}${other.cert}`);
     expect((await read({ CALLBACK_CA_FILE: file })).callbackCa).toBe(one.cert + other.cert);
   });
 
@@ -210,7 +210,7 @@ test.each([
   [{ LOG_FORMAT: "xml" }, "LOG_FORMAT must be pretty or json"],
   [{ LOG_LEVEL: "loud" }, "LOG_LEVEL must be debug, info, warn, error or silent"],
   [{ RETENTION_DAYS: "x" }, 'RETENTION_DAYS must be a number of days from 0 (for ever) to 36500, not "x"'],
-])("%j is answered with what is wanted", async (settings, message) => {
+])("%j is refused with what the setting must be", async (settings, message) => {
   await expect(read(settings)).rejects.toThrow(new ConfigError(message));
 });
 
@@ -259,7 +259,7 @@ test("all problems are reported at once, and no token is repeated", async () => 
 });
 
 test.each(["ALLOWED_HOSTS", "ALLOWED_ORIGINS"])(
-  "%s has no wildcard: one would accept nothing in silence",
+  "%s has no wildcard: one would match nothing, unnoticed",
   async (name) => {
     for (const value of ["*", "*.example.com", "a.example.com,*", "a.example.com b.example.com"])
       await expect(read({ [name]: value })).rejects.toThrow(`${name} must list each host by its full name`);

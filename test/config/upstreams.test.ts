@@ -12,7 +12,7 @@ function read(mcpServers: object, env: Record<string, string> = {}) {
   return readUpstreams(file, env);
 }
 
-test("without a file there are none", () => {
+test("without a file there are no upstreams", () => {
   expect(readUpstreams(undefined, {})).toEqual({ upstreams: [], problems: [] });
   expect(readUpstreams("", {})).toEqual({ upstreams: [], problems: [] });
 });
@@ -22,7 +22,7 @@ test("a missing file is reported with its full path", () => {
   expect(problems.join()).toContain(`ENOENT: no such file or directory, stat '${join(process.cwd(), "no/such.json")}'`);
 });
 
-test("nothing is offered but what is listed: servers without callbacks are passed over, whatever they hold", () => {
+test("only servers with callbacks are offered; the entries of other servers are not even checked", () => {
   const others = { theirs: { command: 7, autoApprove: [] }, off: { command: "x", disabled: true, callbacks } };
   const { upstreams, problems } = read({ ...others, ours: { command: "x", alwaysAllow: ["a"], callbacks } });
   expect(problems).toEqual([]);
@@ -39,7 +39,7 @@ test("nothing is offered but what is listed: servers without callbacks are passe
   ]);
 });
 
-test("variables stand for their values, and those that are tokens are remembered as such", () => {
+test("variables are replaced by their values, and values that are tokens are collected as secrets", () => {
   const env = { HOME: "/home/me", GITHUB_TOKEN: "ghp_123456", ANY_NAME: "pg://user:pw", API_KEY: "key-123456" };
   const stdio = {
     command: "${HOME}/bin/server",
@@ -73,7 +73,7 @@ test("variables stand for their values, and those that are tokens are remembered
   expect(upstreams[1]?.secrets).not.toContain("Bearer");
 });
 
-test("a file that is missing, no JSON or of another shape is one problem, and nothing of it is repeated", () => {
+test("a file that is missing, is not JSON or has another shape is one problem, which repeats nothing of the file", () => {
   const file = join(temporaryFolder(), "mcp.json");
   expect(readUpstreams(file, {}).problems).toEqual([expect.stringContaining("must name a JSON file of MCP servers")]);
   writeFileSync(file, '{ "token": "tok-0123456789" oops');

@@ -8,7 +8,7 @@ import { aRegistration, temporaryFolder } from "../support/builders.ts";
 import { openTestStore } from "../support/sqlite-store.ts";
 import { until } from "../support/until.ts";
 
-/** `busyTimeoutMs`: by itself no test waits so long for a file that is written to. */
+/** `busyTimeoutMs`: so long that no test reaches it by itself. */
 function setUp(sync: Sync = () => Promise.resolve(), busyTimeoutMs = 600_000) {
   const db = new Database(join(temporaryFolder(), "group.db"), { timeout: 10 });
   onTestFinished(() => void db.close());
@@ -27,7 +27,7 @@ function setUp(sync: Sync = () => Promise.resolve(), busyTimeoutMs = 600_000) {
   return { db, group, insert, numbers, transactions: () => transactions };
 }
 
-test("what is asked for in one turn shares one commit, in the order it was asked for", async () => {
+test("all writes of one turn share one commit, in the order of their calls", async () => {
   const { group, insert, numbers, transactions } = setUp();
   const order: number[] = [];
   await Promise.all([1, 2, 3].map((n) => insert(n).then(() => order.push(n))));
@@ -35,14 +35,14 @@ test("what is asked for in one turn shares one commit, in the order it was asked
   expect(await group.write(() => "the result of the work")).toBe("the result of the work");
 });
 
-test("nothing is answered before its commit", async () => {
+test("no write is answered before its commit", async () => {
   const { insert, numbers } = setUp();
   const answered = insert(1).then(() => numbers());
   expect(numbers()).toEqual([]);
   expect(await answered).toEqual([1]);
 });
 
-/** A disk that takes what it is given when the test says so. */
+/** A disk that completes a sync when the test says so. */
 function aSlowDisk() {
   const syncs: (() => void)[] = [];
   const sync: Sync = () => {
@@ -129,28 +129,28 @@ test("a commit is announced once, without waiting for the disk, and before its a
   expect(seen).toEqual(["first", "second", "first is answered", "second is answered"]);
 });
 
-test("one that fails, fails alone", async () => {
+test("a write that fails does not fail the other writes of its turn", async () => {
   const { insert, numbers } = setUp();
   const results = await Promise.allSettled([insert(1), insert(1), insert(2)]);
   expect(results.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
   expect(numbers()).toEqual([1, 2]);
 });
 
-test("a file that another program writes to is waited for, without stopping the process", async () => {
+test("a write waits for a file that another program has locked, without blocking the process", async () => {
   const { db, insert, numbers, transactions } = setUp();
   const other = new Database(db.name);
   onTestFinished(() => void other.close());
   other.exec("begin immediate");
   const written = Promise.all([insert(1), insert(2)]);
   const seen = new Set<number>();
-  await until("this test has its turn between the tries", () => seen.add(transactions()).size >= 4);
+  await until("this test runs between the tries", () => seen.add(transactions()).size >= 4);
   expect(numbers()).toEqual([]);
   other.exec("commit");
   await Promise.all([written, insert(3)]);
   expect(numbers()).toEqual([1, 2, 3]);
 });
 
-test("when another program never lets go, all that waited fails at once, and what is asked for later is waited for anew", async () => {
+test("when another program never releases the file, all waiting writes fail at once, and a later write waits again", async () => {
   const { db, insert, numbers, transactions } = setUp(undefined, 50);
   const other = new Database(db.name);
   onTestFinished(() => void other.close());
@@ -163,7 +163,7 @@ test("when another program never lets go, all that waited fails at once, and wha
   );
   expect([...triesAtFailures]).toEqual([transactions()]);
   const later = insert(1000);
-  // The turn in which it is tried; the next try comes after the other has let go, however late that is.
+  // In this turn it is tried once. The next try comes after the other program has released the file, however late that is.
   await new Promise(setImmediate);
   expect([...triesAtFailures]).toEqual([transactions() - 1]);
   other.exec("commit");
@@ -171,7 +171,7 @@ test("when another program never lets go, all that waited fails at once, and wha
   expect(numbers()).toEqual([1000]);
 });
 
-test("what waits when the store is closed is committed first", async () => {
+test("waiting writes are committed before the store is closed", async () => {
   const file = join(temporaryFolder(), "callbacks.db");
   const store = await openTestStore(file);
   const registered = store.registerCallback(aRegistration());

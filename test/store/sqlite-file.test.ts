@@ -9,14 +9,14 @@ import { until } from "../support/until.ts";
 
 const someFile = () => join(temporaryFolder(), "callbacks.db");
 
-test("the folder is made, and the file with its secrets is its owner's alone", async () => {
+test("the folder is made, and only its owner may read the file with the secrets", async () => {
   const file = join(temporaryFolder(), "a", "b", "callbacks.db");
   const store = await openTestStore(file);
   onTestFinished(() => store.close());
   expect(statSync(file).mode & 0o777).toBe(0o600);
 });
 
-/** Opens it as a server does that waits for nobody. */
+/** Opens it without waiting for another process. */
 const openAtOnce = (file: string) =>
   openConnection(file, join(migrationsFolder, "sqlite"), { serverMs: 0, programMs: 0 });
 
@@ -29,7 +29,7 @@ test("a second server on the same file is refused, and may start once the first 
   await second.close();
 });
 
-test("a file with a second name (a hard link) is refused by either: the lock of one would not be seen by the other", async () => {
+test("a file with a second name (a hard link) is refused under both names: their locks would be independent", async () => {
   const file = someFile();
   await (await openTestStore(file)).close();
   const other = join(dirname(file), "other.db");
@@ -39,7 +39,7 @@ test("a file with a second name (a hard link) is refused by either: the lock of 
   await (await openTestStore(file)).close();
 });
 
-test("what was written is moved from the log into the file in a moment without work, long before the log has grown large", async () => {
+test("the write-ahead log is moved into the file in an idle moment, long before it is large", async () => {
   const file = someFile();
   const store = await openTestStore(file);
   onTestFinished(() => store.close());
@@ -51,7 +51,7 @@ test("what was written is moved from the log into the file in a moment without w
   expect(copy.prepare("select count(*) from tasks").pluck().get()).toBe(150);
 });
 
-test("a moment without work in which the log cannot be moved does no harm", async () => {
+test("an idle moment in which the log cannot be moved does no harm", async () => {
   const file = someFile();
   const store = await openTestStore(file);
   onTestFinished(() => store.close());
@@ -141,7 +141,7 @@ test("attempts are stored in the order of their primary key: WITHOUT ROWID, whic
   expect(attempts).toMatch(/PRIMARY KEY\(`delivery_id`, `number`\).*\) WITHOUT ROWID$/s);
 });
 
-test("a file locked by another program is refused with a word about it", async () => {
+test("a file locked by another program is refused with a sentence that says so", async () => {
   const file = someFile();
   await (await openTestStore(file)).close();
   const other = new Database(file);
@@ -151,7 +151,7 @@ test("a file locked by another program is refused with a word about it", async (
   expect(() => openAtOnce(file)).toThrow(/locked by another program/);
 });
 
-test("a file that is no database is refused and not touched", async () => {
+test("a file that is no database is refused and left as it is", async () => {
   const file = someFile();
   writeFileSync(file, "my holiday pictures, all of them, for years and years and years and years and years and years");
   const { size } = statSync(file);
