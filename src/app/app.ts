@@ -9,7 +9,6 @@ import { nodeVersionWarning } from "../runtime/node-version.ts";
 import type { Clock } from "../service/ports/clock.ts";
 import type { Store } from "../service/ports/store.ts";
 import type { Emit } from "../service/ports/telemetry.ts";
-import { createEventFeed } from "../service/event-feed.ts";
 import { openDoors } from "./doors.ts";
 import { createOutbound } from "./outbound.ts";
 import { createServices, revokeRemovedTokens } from "./services.ts";
@@ -65,7 +64,8 @@ export async function createApp(config: Config): Promise<App> {
 async function start(platform: Platform) {
   const { config, clock, emit, lifecycle } = platform;
 
-  const { store, queues } = await openMigratedStore(config, emit);
+  const storage = await openMigratedStore(config, emit);
+  const { store, queues } = storage;
   lifecycle.add("store", () => store.close());
   await recoverOrphans(store, platform);
 
@@ -76,14 +76,13 @@ async function start(platform: Platform) {
 
   const breaker = new CircuitBreaker(() => queues.deliveries.wake());
   const dispatcher = createDispatcher({ platform, store, outbound, queue: queues.deliveries, breaker });
-  const feed = createEventFeed();
-  const services = createServices({ platform, store, outbound, taskTypes, queues, feed, dispatcher, breaker });
+  const services = createServices({ platform, storage, outbound, taskTypes, dispatcher, breaker });
   await revokeRemovedTokens(platform, services.revocation);
 
   // Workers outside can renew their leases from now on.
   await store.prolongLeases(clock.now() + config.workerLeaseMs);
   const doors = await openDoors(platform, services);
-  await startWorkers({ platform, store, services, taskTypes, queues, dispatcher, feed });
+  await startWorkers({ platform, storage, services, taskTypes, dispatcher });
   return doors;
 }
 

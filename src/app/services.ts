@@ -8,15 +8,13 @@ import { createCompletions } from "../service/completions.ts";
 import type { Completions } from "../service/completions.ts";
 import { createDeliveries } from "../service/deliveries.ts";
 import type { Deliveries } from "../service/deliveries.ts";
-import type { EventFeed } from "../service/event-feed.ts";
 import { createEvents } from "../service/events.ts";
 import type { Events } from "../service/events.ts";
 import { createHealth } from "../service/health.ts";
 import type { Health } from "../service/health.ts";
 import { createInbox } from "../service/inbox.ts";
 import type { Inbox } from "../service/inbox.ts";
-import type { Store } from "../service/ports/store.ts";
-import type { WorkQueues } from "../service/ports/work-queue.ts";
+import type { OpenedStore } from "../store/open.ts";
 import { createProbes } from "../service/probes.ts";
 import type { Probes } from "../service/probes.ts";
 import { createRevocation } from "../service/revocation.ts";
@@ -25,8 +23,10 @@ import { createSecrets } from "../service/secrets.ts";
 import type { Secrets } from "../service/secrets.ts";
 import { createSubscriptions } from "../service/subscriptions.ts";
 import type { Subscriptions, SubscriptionSettings } from "../service/subscriptions.ts";
+import { createTaskEnd } from "../service/task-end.ts";
 import { createTaskProgress } from "../service/task-progress.ts";
 import type { TaskProgress } from "../service/task-progress.ts";
+import { createTaskWaits } from "../service/task-waits.ts";
 import { createTermination } from "../service/termination.ts";
 import type { Termination } from "../service/termination.ts";
 import { createTasks } from "../service/tasks.ts";
@@ -43,11 +43,9 @@ import type { TaskTypes } from "./task-types.ts";
 
 export interface ServicesParts {
   readonly platform: Platform;
-  readonly store: Store;
+  readonly storage: OpenedStore;
   readonly outbound: Outbound;
   readonly taskTypes: TaskTypes;
-  readonly queues: WorkQueues;
-  readonly feed: EventFeed;
   readonly dispatcher: Dispatcher;
   readonly breaker: CircuitBreaker;
 }
@@ -55,6 +53,7 @@ export interface ServicesParts {
 /** What the doors and the workers ask for. */
 export interface Services {
   readonly tasks: Tasks;
+  readonly progress: TaskProgress;
   readonly workerQueue: WorkerQueue;
   readonly workers: Workers;
   readonly completions: Completions;
@@ -71,8 +70,9 @@ export interface Services {
 }
 
 export function createServices(parts: ServicesParts): Services {
-  const { platform, store, outbound, taskTypes, queues, feed, dispatcher, breaker } = parts;
+  const { platform, storage, outbound, taskTypes, dispatcher, breaker } = parts;
   const { config, clock, emit } = platform;
+  const { store, queues, notifier } = storage;
   const { guard: targetPolicy, receiverTester, endpointVerifier } = outbound;
   const { signingKeys, events } = config;
   const { catalog } = taskTypes;
@@ -80,8 +80,9 @@ export function createServices(parts: ServicesParts): Services {
   const control = { endpointVerifier, clock, newNonce, signingKeys };
 
   const progress = startProgress(parts);
-  const openReservation = () => dispatcher.openReservation();
-  const tasks = createTasks({ ...base, catalog, targetPolicy, feed, progress, openReservation });
+  const waits = createTaskWaits({ store, notifier, emit });
+  const endTask = createTaskEnd({ emit, openReservation: () => dispatcher.openReservation() });
+  const tasks = createTasks({ ...base, catalog, targetPolicy, waits, endTask });
   const lease = { newToken: newNonce, durationMs: config.workerLeaseMs };
   const workerQueue = createWorkerQueue({ ...base, tasks, catalog, queue: queues.leases, lease });
   const callbacks = createCallbacks({ ...base, targetPolicy });
@@ -90,15 +91,16 @@ export function createServices(parts: ServicesParts): Services {
   const settings = subscriptionSettings(config);
   return {
     tasks,
+    progress,
     workerQueue,
-    workers: createWorkers({ ...base, tasks, catalog, queue: workerQueue }),
+    workers: createWorkers({ ...base, tasks, progress, catalog, queue: workerQueue }),
     completions: createCompletions({ store, clock, tasks, catalog, newNonce, ttlMs: config.completionUrlTtlMs }),
     callbacks,
     secrets: createSecrets(base),
     deliveries: createDeliveries({ ...base, breaker }),
     probes: createProbes({ callbacks, receiverTester, breaker, clock, newId, signingKeys, emit }),
     subscriptions: createSubscriptions({ ...base, breaker, targetPolicy, verification, settings }),
-    events: createEvents({ store, feed, clock }),
+    events: createEvents({ store, notifier, clock }),
     termination,
     revocation: createRevocation({ ...base, termination }),
     inbox: createInbox(base),
@@ -106,10 +108,11 @@ export function createServices(parts: ServicesParts): Services {
   };
 }
 
-function startProgress({ platform, store, feed }: ServicesParts): TaskProgress {
+function startProgress({ platform, storage }: ServicesParts): TaskProgress {
   const { config, clock, emit, lifecycle } = platform;
+  const { store, notifier } = storage;
   const intervalMs = config.progressEventIntervalMs;
-  const progress = createTaskProgress({ store, clock, emit, feed, intervalMs });
+  const progress = createTaskProgress({ store, clock, notifier, emit, intervalMs });
   lifecycle.add("progress", async () => progress.stop());
   return progress;
 }

@@ -4,9 +4,9 @@ import type { CircuitBreaker } from "../delivery/circuit-breaker.ts";
 import { Dispatcher } from "../delivery/dispatcher.ts";
 import { Maintenance } from "../delivery/maintenance.ts";
 import { SUSPEND_POLICY } from "../domain/subscription.ts";
-import type { EventFeed } from "../service/event-feed.ts";
 import type { Store } from "../service/ports/store.ts";
-import type { WorkQueue, WorkQueues } from "../service/ports/work-queue.ts";
+import type { WorkQueue } from "../service/ports/work-queue.ts";
+import type { OpenedStore } from "../store/open.ts";
 import { TaskRunner } from "../tasks/runner/runner.ts";
 import { NO_WATCHDOG } from "../tasks/runner/watchdog.ts";
 import type { Watchdog } from "../tasks/runner/watchdog.ts";
@@ -50,18 +50,17 @@ export function createDispatcher({ platform, store, outbound, queue, breaker }: 
 
 export interface WorkersParts {
   readonly platform: Platform;
-  readonly store: Store;
+  readonly storage: OpenedStore;
   readonly services: Services;
   readonly taskTypes: TaskTypes;
-  readonly queues: WorkQueues;
   readonly dispatcher: Dispatcher;
-  readonly feed: EventFeed;
 }
 
 /** Starts the loops that work without being asked: deliveries, tasks, leases, maintenance. They stop together with the doors. */
 export async function startWorkers(parts: WorkersParts): Promise<void> {
-  const { platform, store, services, queues, dispatcher } = parts;
+  const { platform, storage, services, dispatcher } = parts;
   const { config, clock, emit, lifecycle } = platform;
+  const { store, queues } = storage;
   dispatcher.start();
   lifecycle.addBeside("dispatcher", () => dispatcher.stop(STOP_GRACE_MS));
 
@@ -83,19 +82,21 @@ export async function startWorkers(parts: WorkersParts): Promise<void> {
   lifecycle.addBeside("maintenance", () => maintenance.stop());
 }
 
-async function startRunner({ platform, store, services, taskTypes, queues, feed }: WorkersParts): Promise<void> {
+async function startRunner({ platform, storage, services, taskTypes }: WorkersParts): Promise<void> {
   const { config, clock, emit, lifecycle } = platform;
+  const { store, queues, notifier } = storage;
   const watchdog = await startWatchdog(config);
   lifecycle.addBeside("watchdog", () => watchdog.stop());
   const runner = new TaskRunner({
     store,
     watchdog,
     tasks: services.tasks,
+    progress: services.progress,
     catalog: taskTypes.catalog,
     concurrencyOf: taskTypes.concurrencyOf,
     runningMax: config.tasksRunningMax,
     workSource: queues.tasks,
-    feed,
+    notifier,
     clock,
     emit,
   });

@@ -5,6 +5,7 @@ import { retryWaitMs } from "../domain/task-retry.ts";
 import type { Emit } from "./ports/telemetry.ts";
 import type { Clock } from "./ports/clock.ts";
 import type { TaskCatalog } from "./ports/task-types.ts";
+import type { TaskProgress } from "./task-progress.ts";
 import type { Tasks } from "./tasks.ts";
 import { endOfRun, leaseDigestOf } from "./worker-queue.ts";
 import type { LeasedTask, WorkerQueue, ClaimRequest } from "./worker-queue.ts";
@@ -19,6 +20,7 @@ export interface WorkersParts {
   readonly queue: WorkerQueue;
   readonly store: LeaseStore;
   readonly tasks: Tasks;
+  readonly progress: TaskProgress;
   readonly catalog: TaskCatalog;
   readonly clock: Clock;
   readonly emit: Emit;
@@ -70,7 +72,7 @@ export interface Failure {
   readonly permanent: boolean;
 }
 
-export function createWorkers({ queue, store, tasks, catalog, clock, emit }: WorkersParts): Workers {
+export function createWorkers({ queue, store, tasks, catalog, clock, emit, ...parts }: WorkersParts): Workers {
   const find = async (lease: Lease): Promise<Standing> => standingOf(await store.findLease(keyOf(lease)));
 
   /** Ends the task by the lease. Returns the state afterwards. */
@@ -104,7 +106,7 @@ export function createWorkers({ queue, store, tasks, catalog, clock, emit }: Wor
   function recordProgress(task: Task, progress: Progress): void {
     const { taskId } = task;
     emit({ kind: "task.progress", taskId, done: progress.done, total: progress.total });
-    tasks.progress(task, progress).catch((error: unknown) => {
+    parts.progress.record(task, progress).catch((error: unknown) => {
       emit({ kind: "internal.failed", where: `progress of task ${taskId}`, error });
     });
   }

@@ -1,7 +1,7 @@
 import type { CallbackChange } from "../service/ports/delivery-store.ts";
 import type { Store } from "../service/ports/store.ts";
 import type { FinishTaskResult } from "../service/ports/task-store.ts";
-import type { QueueName, WorkQueues } from "../service/ports/work-queue.ts";
+import type { QueueName } from "../service/ports/work-queue.ts";
 
 /** The verbs that change nothing. */
 type ReadVerb =
@@ -25,10 +25,10 @@ type ReadVerb =
   | "lastEventSeq"
   | "eventLog"
   | "listReceived";
-type WriteVerb = Exclude<keyof Store, ReadVerb | "close">;
+export type WriteVerb = Exclude<keyof Store, ReadVerb | "close">;
 
 /** What a call of a verb has made due, by its result and its arguments. */
-type DueWork<Verb extends WriteVerb> = (
+export type DueWork<Verb extends WriteVerb> = (
   result: Awaited<ReturnType<Store[Verb]>>,
   ...given: Parameters<Store[Verb]>
 ) => readonly QueueName[];
@@ -106,20 +106,13 @@ const DUE_WORK: { readonly [Verb in WriteVerb]: DueWork<Verb> } = {
   recordReceived: nothing,
 };
 
-/** The store, waking its queues: right before a verb resolves, so never before its commit is certain, and never after one that rejects. */
-export function wakeQueues(store: Store, queues: WorkQueues): Store {
-  const wakingVerb = <Verb extends WriteVerb>(verb: Verb) => {
-    const call = store[verb] as (...given: Parameters<Store[Verb]>) => Promise<Awaited<ReturnType<Store[Verb]>>>;
-    const dueWork = DUE_WORK[verb] as DueWork<Verb>;
-    return async (...given: Parameters<Store[Verb]>) => {
-      const result = await call(...given);
-      for (const queue of dueWork(result, ...given)) queues[queue].wake();
-      return result;
-    };
-  };
-  const verbs = (Object.keys(DUE_WORK) as WriteVerb[]).filter((verb) => DUE_WORK[verb] !== nothing);
-  return { ...store, ...Object.fromEntries(verbs.map((verb) => [verb, wakingVerb(verb)])) };
+/** The queues in which a call of a verb has made something due. */
+export function dueWorkOf<Verb extends WriteVerb>(verb: Verb): DueWork<Verb> | null {
+  const dueWork = DUE_WORK[verb] as DueWork<Verb>;
+  return dueWork === nothing ? null : dueWork;
 }
+
+export const WRITE_VERBS = Object.keys(DUE_WORK) as readonly WriteVerb[];
 
 /** Whether some of its deliveries wait for a claim. */
 function hasPending(ended: FinishTaskResult | null): boolean {

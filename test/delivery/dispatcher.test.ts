@@ -10,7 +10,6 @@ import { createSender } from "../../src/outbound/sender.ts";
 import type { DisablePolicy } from "../../src/domain/callback-health.ts";
 import type { TelemetryEvent } from "../../src/service/ports/telemetry.ts";
 import type { Task } from "../../src/domain/task.ts";
-import { createEventFeed } from "../../src/service/event-feed.ts";
 import { createTaskEnd } from "../../src/service/task-end.ts";
 import type { EndTask } from "../../src/service/task-end.ts";
 import type { ClaimedDelivery } from "../../src/service/ports/delivery-store.ts";
@@ -19,7 +18,7 @@ import { A_SECRET, aRegistration, aStart } from "../support/builders.ts";
 import { createFakeClock } from "../support/clock.ts";
 import { startReceiver } from "../support/receiver.ts";
 import type { Receiver } from "../support/receiver.ts";
-import { openTestStoreAndQueues } from "../support/sqlite-store.ts";
+import { openTestStorage } from "../support/sqlite-store.ts";
 import { until } from "../support/until.ts";
 
 interface Options {
@@ -41,7 +40,7 @@ async function setUp({
   const receiver = await startReceiver();
   const announcements: TelemetryEvent[] = [];
   const emit = (announcement: TelemetryEvent) => void announcements.push(announcement);
-  const { store, queues } = await openTestStoreAndQueues({ clock, emit });
+  const { store, queues } = await openTestStorage({ clock, emit });
   const guard = createAddressGuard({ allow: "loopback" });
   const sender = createSender({
     guard,
@@ -675,7 +674,6 @@ describe("the deliveries of a task's end", () => {
     await rest();
     const endTask = createTaskEnd({
       emit,
-      feed: createEventFeed(),
       openReservation: () => dispatcher.openReservation(),
     });
     async function running(taskId: string, clients: readonly string[], url = `${receiver.url}/hook`): Promise<Task> {

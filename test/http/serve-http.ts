@@ -5,14 +5,12 @@ import { listen } from "../../src/http/server.ts";
 import { newNonce } from "../../src/domain/ids.ts";
 import type { TelemetryEvent } from "../../src/service/ports/telemetry.ts";
 import { createCompletions } from "../../src/service/completions.ts";
-import { createEventFeed } from "../../src/service/event-feed.ts";
 import { createHealth } from "../../src/service/health.ts";
 import { createInbox } from "../../src/service/inbox.ts";
 import type { Store } from "../../src/service/ports/store.ts";
 import { createPrincipalOf } from "../../src/service/principals.ts";
 import type { AccessToken } from "../../src/service/principals.ts";
 import type { TaskType } from "../../src/service/ports/task-types.ts";
-import { createTasks } from "../../src/service/tasks.ts";
 import type { TaskStart, Tasks } from "../../src/service/tasks.ts";
 import { createWorkerQueue } from "../../src/service/worker-queue.ts";
 import type { WorkerQueue } from "../../src/service/worker-queue.ts";
@@ -21,10 +19,11 @@ import type { Completions } from "../../src/service/completions.ts";
 import { externalTask } from "../../src/tasks/builtin/external.ts";
 import { parseSigningKey } from "../../src/domain/signing-keys.ts";
 import { createTaskRegistry } from "../../src/tasks/runner/registry.ts";
-import { T0, aReservation, aTaskProgress, aTaskType } from "../support/builders.ts";
+import { T0, aTaskType } from "../support/builders.ts";
 import { createFakeClock } from "../support/clock.ts";
 import type { FakeClock } from "../support/clock.ts";
-import { openTestStoreAndQueues } from "../support/sqlite-store.ts";
+import { openTestStorage } from "../support/sqlite-store.ts";
+import { createTestTasks } from "../support/tasks.ts";
 
 export const LEASE_MS = 60_000;
 export const COMPLETION_TTL_MS = 604_800_000;
@@ -59,22 +58,11 @@ export async function serveHttp({
   const clock = createFakeClock(T0);
   const announcements: TelemetryEvent[] = [];
   const emit = (one: TelemetryEvent): void => void announcements.push(one);
-  const { store, queues } = await openTestStoreAndQueues({ clock, emit });
+  const storage = await openTestStorage({ clock, emit });
+  const { store, queues } = storage;
   const catalog = createTaskRegistry([aTaskType(), externalTask, ...types]);
-  const openReservation = () => aReservation(0);
   const targetPolicy = createAddressGuard({ allow: "loopback" });
-  const feed = createEventFeed();
-  const taskProgress = aTaskProgress({ store, clock, feed });
-  const tasks = createTasks({
-    store,
-    clock,
-    catalog,
-    targetPolicy,
-    emit,
-    feed,
-    progress: taskProgress,
-    openReservation,
-  });
+  const { tasks, progress } = createTestTasks({ storage, clock, catalog, targetPolicy, emit });
   const outside = { store, tasks, catalog, clock, emit };
   const lease = { newToken: newNonce, durationMs: LEASE_MS };
   const queue = createWorkerQueue({ ...outside, queue: queues.leases, lease });
@@ -85,7 +73,7 @@ export async function serveHttp({
     mcp: async (_, response) => void response.end("mcp was here"),
     inbox: createInbox({ store, clock, emit }),
     health,
-    workers: createWorkers({ ...outside, queue }),
+    workers: createWorkers({ ...outside, progress, queue }),
     workerOf: workerTokens.length === 0 ? null : createPrincipalOf(workerTokens, "anonymous"),
     completions,
     openApi: () => ({ title: "Test", version: "1.2.3", url: "http://callbacks.example" }),

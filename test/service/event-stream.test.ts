@@ -1,15 +1,14 @@
 /** `events/stream` below the wire: with a clock of the test's own, since its heartbeat is 20 seconds. */
 import { expect, onTestFinished, test } from "vitest";
 import { createEventCursors } from "../../src/domain/event-cursor.ts";
-import { createEventFeed } from "../../src/service/event-feed.ts";
 import { createEvents } from "../../src/service/events.ts";
 import type { EventsRequest } from "../../src/service/events.ts";
+import type { Notifier } from "../../src/service/ports/notifier.ts";
 import { createTaskRegistry } from "../../src/tasks/runner/registry.ts";
-import { aReservation, aTaskProgress, aTaskType } from "../support/builders.ts";
-import { createAddressGuard } from "../../src/outbound/address-guard.ts";
-import { createTasks } from "../../src/service/tasks.ts";
+import { aTaskType } from "../support/builders.ts";
 import { createFakeClock } from "../support/clock.ts";
-import { openTestStore } from "../support/sqlite-store.ts";
+import { openTestStorage } from "../support/sqlite-store.ts";
+import { createTestTasks } from "../support/tasks.ts";
 import { until } from "../support/until.ts";
 
 const HEARTBEAT_MS = 20_000;
@@ -17,37 +16,25 @@ const STREAMS_MAX = 512;
 const EVERYTHING: EventsRequest = { name: "task_finished", taskId: null, cursor: null, maxAgeMs: null };
 
 async function setUp() {
-  const store = await openTestStore();
-  onTestFinished(() => store.close());
   const clock = createFakeClock();
-  const feed = createEventFeed();
+  const storage = await openTestStorage({ clock, emit: () => {} });
+  const { store, notifier } = storage;
+  onTestFinished(() => store.close());
   let listeners = 0;
-  const countingFeed = {
-    listen(listener: Parameters<typeof feed.listen>[0]) {
-      const end = feed.listen(listener);
+  const countingNotifier: Notifier = {
+    ...notifier,
+    onEventOf(principal, subscriber) {
+      const unsubscribe = notifier.onEventOf(principal, subscriber);
       listeners++;
       return () => {
         listeners--;
-        end();
+        unsubscribe();
       };
     },
   };
-  const events = createEvents({ store, clock, feed: countingFeed });
+  const events = createEvents({ store, clock, notifier: countingNotifier });
   const cursorOf = createEventCursors(await store.eventLog()).of;
-  const silence = {
-    emit: () => {},
-    openReservation: () => aReservation(0),
-  };
-  const catalog = createTaskRegistry([aTaskType({ expectedMs: 0 })]);
-  const tasks = createTasks({
-    store,
-    clock,
-    feed,
-    progress: aTaskProgress({ store, clock, feed }),
-    catalog,
-    targetPolicy: createAddressGuard({ allow: "loopback" }),
-    ...silence,
-  });
+  const { tasks } = createTestTasks({ storage, clock, catalog: createTaskRegistry([aTaskType({ expectedMs: 0 })]) });
 
   return {
     clock,

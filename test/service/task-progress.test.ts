@@ -1,26 +1,21 @@
 import { expect, onTestFinished, test } from "vitest";
 import { EVENT_TYPES } from "../../src/domain/event.ts";
 import type { TelemetryEvent } from "../../src/service/ports/telemetry.ts";
-import { createEventFeed } from "../../src/service/event-feed.ts";
 import type { Store } from "../../src/service/ports/store.ts";
-import { aRegistration, aStart, aTaskProgress, PROGRESS_INTERVAL_MS } from "../support/builders.ts";
+import { createTaskProgress } from "../../src/service/task-progress.ts";
+import { aRegistration, aStart, PROGRESS_INTERVAL_MS } from "../support/builders.ts";
 import { createFakeClock } from "../support/clock.ts";
-import { openTestStore } from "../support/sqlite-store.ts";
+import { openTestStorage } from "../support/sqlite-store.ts";
 import { until } from "../support/until.ts";
 
 async function setUp(changes: (store: Store) => Partial<Store> = () => ({})) {
   const clock = createFakeClock();
-  const opened = await openTestStore();
+  const announced: TelemetryEvent[] = [];
+  const emit = (event: TelemetryEvent): void => void announced.push(event);
+  const { store: opened, notifier } = await openTestStorage({ clock, emit });
   const store = { ...opened, ...changes(opened) };
   onTestFinished(() => opened.close());
-  const feed = createEventFeed();
-  const announced: TelemetryEvent[] = [];
-  const progress = aTaskProgress({
-    store,
-    clock,
-    feed,
-    emit: (one) => void announced.push(one),
-  });
+  const progress = createTaskProgress({ store, clock, notifier, emit, intervalMs: PROGRESS_INTERVAL_MS });
   await store.registerCallback(aRegistration({ events: EVENT_TYPES, now: clock.now() }));
   await store.startTask(aStart({ now: clock.now() }));
   const [task] = await store.claimRunnableTasks({ limit: 1, now: clock.now() });
@@ -37,8 +32,7 @@ async function setUp(changes: (store: Store) => Partial<Store> = () => ({})) {
     report: (done: number) => progress.record(task!, { done, total: 100, message: null }),
     async end() {
       const outcome = { status: "completed", result: null } as const;
-      const finished = await store.finishTask({ id: task!.id, outcome, now: clock.now() });
-      feed.publish({ principal: "local", task: task!.id, event: finished!.event });
+      await store.finishTask({ id: task!.id, outcome, now: clock.now() });
     },
     kept: async () => (await store.findTask("local", "task-1"))!.progress?.done,
   };

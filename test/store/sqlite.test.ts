@@ -4,9 +4,9 @@ import { expect } from "vitest";
 import type { Store } from "../../src/service/ports/store.ts";
 import { T0 } from "../support/builders.ts";
 import { createFakeClock } from "../support/clock.ts";
-import { newFile, openTestStore, openTestStoreAndQueues } from "../support/sqlite-store.ts";
+import { newFile, openTestStore, openTestStorage } from "../support/sqlite-store.ts";
 import { describeStore } from "./conformance.ts";
-import { describeWakes } from "./conformance/wakes.ts";
+import { describeCommits } from "./conformance/after-commit.ts";
 import { describeProgress } from "./progress-conformance.ts";
 import { describeSubscriptions } from "./subscription-conformance.ts";
 import { describeWorkerVerbs } from "./worker-conformance.ts";
@@ -17,8 +17,8 @@ describeSubscriptions("the SQLite store", () => openTestStore());
 describeSubscriptions("the SQLite store with encrypted secrets", openEncrypted);
 describeProgress("the SQLite store, for progress", () => openTestStore());
 describeWorkerVerbs("the SQLite store, for work done outside", () => openTestStore());
-describeWakes("the queues of the SQLite store", () =>
-  openTestStoreAndQueues({ clock: createFakeClock(T0), emit: () => {} }),
+describeCommits("the SQLite store, after its commits", () =>
+  openTestStorage({ clock: createFakeClock(T0), emit: () => {} }),
 );
 
 /** Whatever verbs a test has used, at its end no secret of a callback is in clear. */

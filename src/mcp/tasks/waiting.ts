@@ -52,7 +52,7 @@ async function tellProgress(call: Call, task: Task, needs: TellingNeeds, signal:
   if (progressToken === null) return;
   const { tasks, clock, expectedMs } = needs;
   let newest: Progress | null = null;
-  const stopListening = tasks.onProgress(task.id, (progress) => void (newest = progress));
+  const stopListening = tasks.onProgress(task, (progress) => void (newest = progress));
   // What is told must grow, so that the handler's count goes on where the time has stopped.
   let told = 0;
   let base: number | null = null;

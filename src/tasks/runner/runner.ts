@@ -1,11 +1,12 @@
 import { CRASHES_MAX, failedWith, POISON_CRASHES } from "../../domain/task.ts";
 import type { Progress, Task } from "../../domain/task.ts";
 import type { Emit } from "../../service/ports/telemetry.ts";
-import type { EventFeed } from "../../service/event-feed.ts";
 import type { Clock } from "../../service/ports/clock.ts";
+import type { Notifier } from "../../service/ports/notifier.ts";
 import type { TaskStore } from "../../service/ports/task-store.ts";
 import type { TaskCatalog } from "../../service/ports/task-types.ts";
 import type { WorkQueue } from "../../service/ports/work-queue.ts";
+import type { TaskProgress } from "../../service/task-progress.ts";
 import type { Tasks } from "../../service/tasks.ts";
 import { retryUntilStored } from "../../service/retry-until-stored.ts";
 import { createProgressThrottle } from "./progress-throttle.ts";
@@ -15,7 +16,8 @@ import type { Watchdog } from "./watchdog.ts";
 
 export interface TaskRunnerNeeds {
   readonly store: TaskStore;
-  readonly tasks: Pick<Tasks, "finish" | "retry" | "giveBack" | "progress">;
+  readonly tasks: Tasks;
+  readonly progress: TaskProgress;
   readonly catalog: TaskCatalog;
   /** Tasks that run at once; others stay pending. */
   readonly runningMax: number;
@@ -24,8 +26,8 @@ export interface TaskRunnerNeeds {
   readonly workSource: WorkQueue;
   /** Ends the process when a handler blocks the event loop. */
   readonly watchdog: Watchdog;
-  /** For cancelled tasks. */
-  readonly feed: Pick<EventFeed, "listen">;
+  /** Publishes the ends of tasks: the handler of a cancelled task is interrupted. */
+  readonly notifier: Notifier;
   readonly clock: Clock;
   readonly emit: Emit;
 }
@@ -43,8 +45,8 @@ export class TaskRunner {
   /** By internal id. */
   readonly #running = new Map<string, RunningTask>();
   readonly #stopping = new AbortController();
-  /** Internal ids of tasks that were cancelled during the current claim, which may still return them. */
-  readonly #cancelledDuringClaim = new Set<string>();
+  /** During a claim: internal ids of tasks that have ended since it began. The claim may return them. */
+  #endedDuringClaim: Set<string> | null = null;
   /** The last claim filled its limit. */
   #moreMayBeDue = false;
   #stopListening = (): void => {};
@@ -54,9 +56,7 @@ export class TaskRunner {
   }
 
   start(): void {
-    this.#stopListening = this.#needs.feed.listen(({ task, event }) => {
-      if (event.type === "task_cancelled") this.#cancel(task);
-    });
+    this.#stopListening = this.#needs.notifier.onAnyEnd((task) => this.#interrupt(task));
     this.#needs.workSource.start(() => this.pass());
   }
 
@@ -68,11 +68,13 @@ export class TaskRunner {
     const limit = runningMax - this.#running.size;
     if (limit > 0) {
       const roomOf = this.#roomOf();
-      this.#cancelledDuringClaim.clear();
+      const endedDuringClaim = new Set<string>();
+      this.#endedDuringClaim = endedDuringClaim;
       const mayTakePoison = ![...this.#running.values()].some(({ isPoison }) => isPoison);
       const claimed = await store.claimRunnableTasks({ limit, now, roomOf, mayTakePoison });
       this.#moreMayBeDue = claimed.length === limit;
-      for (const task of claimed) if (!this.#cancelledDuringClaim.has(task.id)) this.#begin(task);
+      this.#endedDuringClaim = null;
+      for (const task of claimed) if (!endedDuringClaim.has(task.id)) this.#begin(task);
     }
     return store.nextTaskDueAt(now);
   }
@@ -101,9 +103,9 @@ export class TaskRunner {
     };
   }
 
-  /** The task has ended, so the result of its handler is dropped. */
-  #cancel(id: string): void {
-    this.#cancelledDuringClaim.add(id);
+  /** The task has ended, so the result of its handler is dropped. After the end that a run makes itself there is no run to interrupt. */
+  #interrupt(id: string): void {
+    this.#endedDuringClaim?.add(id);
     this.#running.get(id)?.interrupt.abort();
   }
 
@@ -155,7 +157,7 @@ export class TaskRunner {
   /** `end` null: a stop interrupted the run, and the task runs again after the restart; or the task was cancelled, and has ended. */
   async #settle(task: Task, end: RunEnd): Promise<void> {
     const { tasks } = this.#needs;
-    if (end === null) await tasks.giveBack(task);
+    if (end === null) await tasks.release(task);
     else if (end.kind === "retry") await tasks.retry(task, end.error, end.waitMs);
     else await tasks.finish(task, end.outcome);
   }
@@ -163,7 +165,7 @@ export class TaskRunner {
   /** A failed record does not fail the task: newer progress follows. */
   async #recordProgress(task: Task, progress: Progress): Promise<void> {
     try {
-      await this.#needs.tasks.progress(task, progress);
+      await this.#needs.progress.record(task, progress);
     } catch (error) {
       this.#needs.emit({ kind: "internal.failed", where: `progress of task ${task.taskId}`, error });
     }

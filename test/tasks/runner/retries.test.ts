@@ -1,15 +1,14 @@
 import { expect, onTestFinished, test } from "vitest";
 import type { TelemetryEvent } from "../../../src/service/ports/telemetry.ts";
-import { createEventFeed } from "../../../src/service/event-feed.ts";
 import type { TaskType } from "../../../src/service/ports/task-types.ts";
 import { PermanentError } from "../../../src/service/ports/task-types.ts";
-import { createTasks } from "../../../src/service/tasks.ts";
 import { createTaskRegistry } from "../../../src/tasks/runner/registry.ts";
 import { TaskRunner } from "../../../src/tasks/runner/runner.ts";
 import { NO_WATCHDOG } from "../../../src/tasks/runner/watchdog.ts";
-import { aReservation, aTaskProgress, aTaskType } from "../../support/builders.ts";
+import { aTaskType } from "../../support/builders.ts";
 import { createFakeClock } from "../../support/clock.ts";
-import { openTestStoreAndQueues } from "../../support/sqlite-store.ts";
+import { openTestStorage } from "../../support/sqlite-store.ts";
+import { createTestTasks } from "../../support/tasks.ts";
 import { until } from "../../support/until.ts";
 
 async function setUp(types: readonly TaskType[], runningMax = 100) {
@@ -17,22 +16,20 @@ async function setUp(types: readonly TaskType[], runningMax = 100) {
   const announced: TelemetryEvent[] = [];
   const emit = (one: TelemetryEvent) => void announced.push(one);
   const catalog = createTaskRegistry(types);
-  const { store, queues } = await openTestStoreAndQueues({ clock, emit });
-  const openReservation = () => aReservation(0);
-  const feed = createEventFeed();
-  const targetPolicy = { check: async () => ({ allowed: true }) as const };
-  const progress = aTaskProgress({ store, clock, feed });
-  const tasks = createTasks({ store, clock, catalog, targetPolicy, emit, feed, progress, openReservation });
+  const storage = await openTestStorage({ clock, emit });
+  const { store, queues, notifier } = storage;
+  const { tasks, progress } = createTestTasks({ storage, clock, catalog, emit });
   const concurrencyOf = (taskType: string) => types.find(({ name }) => name === taskType)?.concurrency ?? null;
   const runner = new TaskRunner({
     store,
     tasks,
+    progress,
     catalog,
     watchdog: NO_WATCHDOG,
     runningMax,
     concurrencyOf,
     workSource: queues.tasks,
-    feed,
+    notifier,
     clock,
     emit,
   });
@@ -172,7 +169,7 @@ test("of a flood of progress the newest is recorded once a second, and the last 
   const { clock, start, find, tasks, untilStatus } = await setUp([aTaskType({ run })]);
   const told: number[] = [];
   const { task } = await start("t");
-  tasks.onProgress(task.id, ({ done }) => told.push(done));
+  tasks.onProgress(task, ({ done }) => told.push(done));
   const isKept = (done: number) =>
     until(`${done} is kept`, async () => (await find("t")).progress?.done === done && clock.sleeping === 2);
   begin.resolve();

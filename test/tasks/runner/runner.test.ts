@@ -1,19 +1,16 @@
 import { expect, onTestFinished, test } from "vitest";
 import type { TelemetryEvent } from "../../../src/service/ports/telemetry.ts";
-import { createEventFeed } from "../../../src/service/event-feed.ts";
 import type { Store } from "../../../src/service/ports/store.ts";
 import type { TaskType } from "../../../src/service/ports/task-types.ts";
-import { createTasks } from "../../../src/service/tasks.ts";
 import { createDemoTask } from "../../../src/tasks/builtin/demo.ts";
 import { createTaskRegistry } from "../../../src/tasks/runner/registry.ts";
 import { TaskRunner } from "../../../src/tasks/runner/runner.ts";
 import { NO_WATCHDOG } from "../../../src/tasks/runner/watchdog.ts";
-import { aReservation, aTaskContext, aTaskProgress, aTaskType } from "../../support/builders.ts";
+import { aReservation, aTaskContext, aTaskType } from "../../support/builders.ts";
 import { createFakeClock } from "../../support/clock.ts";
-import { openTestStoreAndQueues } from "../../support/sqlite-store.ts";
+import { openTestStorage } from "../../support/sqlite-store.ts";
+import { createTestTasks } from "../../support/tasks.ts";
 import { until } from "../../support/until.ts";
-
-const anyTarget = { check: async () => ({ allowed: true }) as const };
 
 async function setUp(
   run: TaskType["run"],
@@ -24,25 +21,25 @@ async function setUp(
   const announcements: TelemetryEvent[] = [];
   const emit = (one: TelemetryEvent) => void announcements.push(one);
   const catalog = createTaskRegistry([aTaskType({ run }), ...more]);
-  const { store, queues } = await openTestStoreAndQueues({ clock, emit });
+  const storage = await openTestStorage({ clock, emit });
+  const { store, queues, notifier } = storage;
   const reservations: ReturnType<typeof aReservation>[] = [];
   const openReservation = () => {
     const reservation = aReservation(1);
     reservations.push(reservation);
     return reservation;
   };
-  const feed = createEventFeed();
-  const progress = aTaskProgress({ store, clock, feed });
-  const tasks = createTasks({ store, clock, catalog, targetPolicy: anyTarget, emit, feed, progress, openReservation });
+  const { tasks, progress } = createTestTasks({ storage, clock, catalog, emit, openReservation });
   const runner = new TaskRunner({
     store: claimsOf(store),
     tasks,
+    progress,
     catalog,
     runningMax: 1000,
     watchdog: NO_WATCHDOG,
     concurrencyOf: (taskType) => more.find(({ name }) => name === taskType)?.concurrency ?? null,
     workSource: queues.tasks,
-    feed,
+    notifier,
     clock,
     emit,
   });

@@ -64,7 +64,7 @@ export function taskEndVerbs({ db, write }: SqliteConnection, newId: NewId, ciph
     const { enqueueDelivery, fanOut } = openFanOut(event, data, now, reserveSlot);
     tellCallbacks(task, event, enqueueDelivery);
     tellSubscriptions(task, { seq, event }, now, enqueueDelivery);
-    return { event, ...fanOut };
+    return { principal: task.principal, event, ...fanOut };
   }
 
   function tellCallbacks({ principal, taskId }: EndedTask, event: Event, enqueueDelivery: EnqueueDelivery): void {
