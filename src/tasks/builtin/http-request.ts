@@ -3,7 +3,7 @@ import type { AttemptError } from "../../domain/attempt.ts";
 import { parseTargetUrl } from "../../domain/callback.ts";
 import { DomainError } from "../../domain/errors.ts";
 import type { Json } from "../../domain/json.ts";
-import { problemTexts } from "../../domain/schema-problems.ts";
+import { problemSentence } from "../../domain/schema-problems.ts";
 import type { HttpRequest, HttpClient } from "../../service/ports/http-client.ts";
 import { PermanentError } from "../../service/ports/task-types.ts";
 import type { TaskType } from "../../service/ports/task-types.ts";
@@ -93,7 +93,7 @@ function parse(given: Json): Input {
     parseTargetUrl("input.url", parsed.data.url);
     return parsed.data;
   }
-  throw new DomainError("invalid", `${problemTexts("input", parsed.error.issues)}.`);
+  throw new DomainError("invalid", problemSentence(parsed.error.issues, { root: "input" }));
 }
 
 function httpRequestOf({ method, url, headers, body }: Input): HttpRequest {

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import type { Json } from "../../domain/json.ts";
 import { DomainError } from "../../domain/errors.ts";
-import { problemTexts } from "../../domain/schema-problems.ts";
+import { problemSentence } from "../../domain/schema-problems.ts";
 import { PermanentError } from "../../service/ports/task-types.ts";
 import type { JsonSchema, TaskContext, TaskType } from "../../service/ports/task-types.ts";
 
@@ -67,15 +67,15 @@ export function defineTask<Input extends z.ZodType, Output extends z.ZodType = z
     parseInput(given) {
       const parsed = input.safeParse(objectOf(given));
       if (parsed.success) return given;
-      const problems = problemTexts("input", parsed.error.issues);
-      throw new DomainError("invalid", `input does not fit the task type ${name}: ${problems}.`);
+      const problems = problemSentence(parsed.error.issues, { root: "input" });
+      throw new DomainError("invalid", `input does not fit the task type ${name}: ${problems}`);
     },
     parseOutput(returned) {
       if (output === undefined) return returned;
       const parsed = output.safeParse(returned);
       if (parsed.success) return parsed.data;
-      const problems = problemTexts("result", parsed.error.issues);
-      throw new PermanentError(`The result does not fit the output schema: ${problems}.`);
+      const problems = problemSentence(parsed.error.issues, { root: "result" });
+      throw new PermanentError(`The result does not fit the output schema: ${problems}`);
     },
     run: async (given, context) => definition.run(input.parse(objectOf(given)), context),
   };
