@@ -1,5 +1,5 @@
 /** The composition root: what the service is made of, in the order in which it starts. Nothing is decided here, only connected. */
-import type { Config } from "../config/load.ts";
+import type { Config } from "../config/config.ts";
 import { CircuitBreaker } from "../delivery/circuit-breaker.ts";
 import { createLog } from "../observability/log.ts";
 import type { Log } from "../observability/log.ts";
@@ -51,7 +51,7 @@ export async function createApp(config: Config): Promise<App> {
       url,
       port,
       stop() {
-        log.say("👋 Stopping: what is under way may finish, the rest waits for the next start");
+        log.info("👋 Stopping: work under way may finish, everything else waits for the next start");
         return lifecycle.stop();
       },
     };
@@ -88,16 +88,16 @@ async function start(platform: Platform) {
 
 /** What the last process left running or sending goes back into its queue. */
 async function recoverOrphans(store: Store, { clock, emit }: Platform): Promise<void> {
-  const left = await store.recoverOrphans(clock.now());
-  if (left.tasks + left.deliveries > 0) emit({ kind: "work.reclaimed", ...left });
+  const recovered = await store.recoverOrphans(clock.now());
+  if (recovered.tasks + recovered.deliveries > 0) emit({ kind: "work.recovered", ...recovered });
 }
 
 function warn(log: Log, config: Config, url: string): void {
   const nodeWarning = nodeVersionWarning(process.versions.node);
   if (nodeWarning !== null) log.warn(nodeWarning);
-  if (config.isOpenUnawares) {
+  if (config.isExposedWithoutTokens) {
     log.warn(
-      `PUBLIC_URL is ${url}, and there are no AUTH_TOKENS: everybody who reaches it may do everything. Set AUTH_TOKENS, or ALLOW_ANONYMOUS=true if that is meant.`,
+      `PUBLIC_URL is ${url}, and there are no AUTH_TOKENS: any client that reaches it has full access. Set AUTH_TOKENS, or ALLOW_ANONYMOUS=true if that is intended.`,
     );
   }
 }

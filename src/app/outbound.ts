@@ -1,4 +1,4 @@
-import type { Config } from "../config/load.ts";
+import type { Config } from "../config/config.ts";
 import { createAddressGuard } from "../outbound/address-guard.ts";
 import type { AddressGuard } from "../outbound/address-guard.ts";
 import { createHttpClient } from "../outbound/client.ts";

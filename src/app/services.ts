@@ -1,6 +1,6 @@
 import { newNonce } from "../domain/ids.ts";
 import type { CircuitBreaker } from "../delivery/circuit-breaker.ts";
-import type { Config } from "../config/load.ts";
+import type { Config } from "../config/config.ts";
 import type { Dispatcher } from "../delivery/dispatcher.ts";
 import { createCallbacks } from "../service/callbacks.ts";
 import type { Callbacks } from "../service/callbacks.ts";
@@ -126,5 +126,5 @@ function subscriptionSettings({ events, privateTargets }: Config): SubscriptionS
 export async function revokeRemovedTokens({ config, lifecycle }: Platform, revocation: Revocation): Promise<void> {
   if (config.accessTokens.length === 0) return;
   const { messagesSent } = await revocation.revokeAllExcept(config.accessTokens.map(({ name }) => name));
-  lifecycle.addBeside("revocation", () => messagesSent);
+  lifecycle.addParallel("revocation", () => messagesSent);
 }

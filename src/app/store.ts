@@ -1,4 +1,4 @@
-import type { Config } from "../config/load.ts";
+import type { Config } from "../config/config.ts";
 import type { Emit } from "../service/ports/telemetry.ts";
 import { createNewId } from "../domain/ids.ts";
 import { systemClock } from "../runtime/clock.ts";

@@ -1,5 +1,5 @@
 import { pathToFileURL } from "node:url";
-import type { Config } from "../config/load.ts";
+import type { Config } from "../config/config.ts";
 import type { CircuitBreaker } from "../delivery/circuit-breaker.ts";
 import { Dispatcher } from "../delivery/dispatcher.ts";
 import { Maintenance } from "../delivery/maintenance.ts";
@@ -62,12 +62,12 @@ export async function startWorkers(parts: WorkersParts): Promise<void> {
   const { config, clock, emit, lifecycle } = platform;
   const { store, queues } = storage;
   dispatcher.start();
-  lifecycle.addBeside("dispatcher", () => dispatcher.stop(STOP_GRACE_MS));
+  lifecycle.addParallel("dispatcher", () => dispatcher.stop(STOP_GRACE_MS));
 
   await startRunner(parts);
 
   queues.leases.start(() => services.workerQueue.pass());
-  lifecycle.addBeside("leases", () => queues.leases.stop());
+  lifecycle.addParallel("leases", () => queues.leases.stop());
 
   const { retentionMs } = config;
   const maintenance = new Maintenance({
@@ -79,14 +79,14 @@ export async function startWorkers(parts: WorkersParts): Promise<void> {
     termination: services.termination,
   });
   maintenance.start();
-  lifecycle.addBeside("maintenance", () => maintenance.stop());
+  lifecycle.addParallel("maintenance", () => maintenance.stop());
 }
 
 async function startRunner({ platform, storage, services, taskTypes }: WorkersParts): Promise<void> {
   const { config, clock, emit, lifecycle } = platform;
   const { store, queues, notifier } = storage;
   const watchdog = await startWatchdog(config);
-  lifecycle.addBeside("watchdog", () => watchdog.stop());
+  lifecycle.addParallel("watchdog", () => watchdog.stop());
   const runner = new TaskRunner({
     store,
     watchdog,
@@ -101,7 +101,7 @@ async function startRunner({ platform, storage, services, taskTypes }: WorkersPa
     emit,
   });
   runner.start();
-  lifecycle.addBeside("task runner", () => runner.stop(config.tasksStopGraceMs));
+  lifecycle.addParallel("task runner", () => runner.stop(config.tasksStopGraceMs));
 }
 
 /** Only for the operator's own handlers: those built in do yield. What it needs (the inspector) is loaded only then. */

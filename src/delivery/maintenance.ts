@@ -68,7 +68,7 @@ export class Maintenance {
       this.#areSecretsEncrypted = step.isDone;
       if (!step.isDone) await clock.sleep(STEP_PAUSE_MS, this.#stopping.signal);
     }
-    if (sealed + unreadable > 0) emit({ kind: "secrets.sealed", sealed, unreadable });
+    if (sealed + unreadable > 0) emit({ kind: "secrets.reencrypted", callbacks: sealed, unreadable });
   }
 
   async #prune(before: number): Promise<void> {

@@ -6,9 +6,6 @@ const PREFIX = "whsec_";
 const SECRET_BYTES_MIN = 24;
 const SECRET_BYTES_MAX = 64;
 const GENERATED_SECRET_BYTES = 32;
-/** Random bytes are asked for by so many secrets at a time, as for ids: each asking costs more than all the rest of a secret. */
-const SECRETS_PER_ASKING = 32;
-let supply: Buffer = Buffer.alloc(0);
 
 export interface SignedMessage {
   /** The event's id: the same on every retry. */
@@ -19,10 +16,7 @@ export interface SignedMessage {
 }
 
 export function generateSecret(): string {
-  if (supply.length === 0) supply = randomBytes(GENERATED_SECRET_BYTES * SECRETS_PER_ASKING);
-  const bytes = supply.subarray(0, GENERATED_SECRET_BYTES);
-  supply = supply.subarray(GENERATED_SECRET_BYTES);
-  return PREFIX + bytes.toString("base64");
+  return PREFIX + randomBytes(GENERATED_SECRET_BYTES).toString("base64");
 }
 
 /** Returns `secret` when it is `whsec_` and the base64 of 24 to 64 bytes (Standard Webhooks 1.0.0, "Signature scheme"); throws `invalid`. */

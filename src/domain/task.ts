@@ -8,10 +8,10 @@ import type { Json } from "./json.ts";
 export type TaskStatus = "pending" | "running" | "completed" | "failed" | "cancelled";
 
 /**
- * handler: a handler in this process. worker: somebody outside, who claims it over HTTP and has it on a lease. holder: whoever holds
- * its completion URL; it is in their hands, and so running, from its start on.
+ * What runs a task. handler: a handler in this process. worker: an external worker, which claims the task over HTTP and holds a lease on
+ * it. completion_url: an external service that has the task's completion URL; such a task is running from its start on.
  */
-export type Executor = "handler" | "worker" | "holder";
+export type Executor = "handler" | "worker" | "completion_url";
 
 export interface Task {
   /** Internal (`tsk_…`); clients know the task by `taskId`. */
@@ -116,7 +116,7 @@ export function isSameStart(task: StartRequest, request: StartRequest): boolean 
 }
 
 export function hasCompletionUrl({ executor }: Pick<Task, "executor">): boolean {
-  return executor === "holder";
+  return executor === "completion_url";
 }
 
 /** The end of a task whose handler returned `value`: completed, or failed when `value` is no JSON or over the limit. */

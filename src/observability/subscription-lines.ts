@@ -14,12 +14,12 @@ export function subscriptionLine(event: SubscriptionTelemetry): string {
   }
 }
 
-type Told = Extract<SubscriptionTelemetry, { name: string }>;
+type WithName = Extract<SubscriptionTelemetry, { name: string }>;
 
-function whatOf({ name, taskId }: Told): string {
+function whatOf({ name, taskId }: WithName): string {
   return taskId === null ? name : `${name} of task ${taskId}`;
 }
 
-function untilOf({ expiresAt }: Told): string {
+function untilOf({ expiresAt }: WithName): string {
   return expiresAt === null ? ", without an end" : `, until ${new Date(expiresAt).toISOString()}`;
 }

@@ -115,7 +115,7 @@ export function createWorkerQueue(parts: WorkerQueueParts): WorkerQueue {
   async function endOne({ task, worker, leaseUntil }: LapsedLease): Promise<void> {
     const { id, taskId, taskType, runCount, executor } = task;
     const right = { kind: "lapse", leaseUntil } as const;
-    if (executor === "holder") {
+    if (executor === "completion_url") {
       await tasks.finish(task, failedWith("Nobody completed the task before its completion URL expired."), right);
       return;
     }
@@ -131,7 +131,7 @@ export function createWorkerQueue(parts: WorkerQueueParts): WorkerQueue {
     }
     const waitMs = retryWaitMs(runCount);
     const isExpired = await store.expireLease({ id, leaseUntil, dueAt: clock.now() + waitMs });
-    if (isExpired) emit({ kind: "task.given_back", taskId, taskType, worker: worker ?? "", runCount, waitMs });
+    if (isExpired) emit({ kind: "task.released", taskId, taskType, worker: worker ?? "", runCount, waitMs });
   }
 
   async function waitFor(request: ClaimRequest, waitMs: number, signal: AbortSignal): Promise<LeasedTask | null> {

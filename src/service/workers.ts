@@ -87,7 +87,7 @@ export function createWorkers({ queue, store, tasks, catalog, clock, emit, ...pa
     const now = clock.now();
     const isReleased = await store.releaseLease({ ...keyOf(lease), dueAt: now + waitMs, now });
     if (!isReleased) return notRunning(await find(lease));
-    emit({ kind: "task.given_back", taskId, taskType, worker: lease.worker, runCount, waitMs });
+    emit({ kind: "task.released", taskId, taskType, worker: lease.worker, runCount, waitMs });
     return find(lease);
   }
 

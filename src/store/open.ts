@@ -16,7 +16,7 @@ export interface OpenStoreOptions {
   /** The folder that holds `sqlite/`. */
   readonly migrationsFolder: string;
   readonly newId: NewId;
-  /** How secrets are written into it: see secret-cipher.ts. */
+  /** Encrypts secrets: see secret-cipher.ts. */
   readonly cipher: SecretCipher;
   /** For the timers of the queues. */
   readonly clock: Clock;
@@ -32,11 +32,11 @@ export interface OpenedStore {
   readonly notifier: Notifier;
 }
 
-/** Opens the store that the URL names, at the newest schema. Throws a `StartError` that says what is in the way. */
+/** Opens the store that the URL names and applies pending migrations. Throws a `StartError` that says why it cannot be opened. */
 export async function openStore(options: OpenStoreOptions): Promise<OpenedStore> {
   const { databaseUrl, migrationsFolder, ...parts } = options;
   if (!databaseUrl.startsWith("file:")) {
-    throw new StartError(`DATABASE_URL must start with "file:"; this version stores in SQLite only.`);
+    throw new StartError(`DATABASE_URL must start with "file:"; this version supports SQLite only.`);
   }
   const file = filePath(databaseUrl);
   return openSqliteStore({ ...parts, file, migrationsFolder: join(migrationsFolder, "sqlite") });

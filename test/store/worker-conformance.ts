@@ -35,7 +35,7 @@ export function describeWorkerVerbs(name: string, open: OpenStore): void {
     const keyOf = ({ id }: Task) => ({ id, leaseDigest: "digest-1" });
     const startForHolder = (digest: string, expiresAt: number, taskId = "task-1") =>
       store.startTask({
-        ...aStart({ taskId, taskType: "external", executor: "holder" }),
+        ...aStart({ taskId, taskType: "external", executor: "completion_url" }),
         completion: { digest, expiresAt },
       });
 
@@ -143,7 +143,7 @@ export function describeWorkerVerbs(name: string, open: OpenStore): void {
       await startForHolder("second", T0 + 10);
       expect(await store.nextWorkerWorkAt(T0)).toBe(T0 + 20);
       const [lapsed] = await store.lapsedLeases({ now: T0 + 20, limit: 10 });
-      expect(lapsed).toMatchObject({ task: { id: task.id, executor: "holder" }, leaseUntil: T0 + 20 });
+      expect(lapsed).toMatchObject({ task: { id: task.id, executor: "completion_url" }, leaseUntil: T0 + 20 });
     });
 
     test("a lapse ends a task only if its time has not been prolonged", async () => {

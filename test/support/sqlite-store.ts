@@ -2,10 +2,13 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { vi } from "vitest";
 import { createNewId } from "../../src/domain/ids.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import type { Store } from "../../src/service/ports/store.ts";
 import { openStore } from "../../src/store/open.ts";
+import { PreparedSession } from "../../src/store/sqlite/engine/prepared-statements.ts";
+import type { PreparedStatement } from "../../src/store/sqlite/engine/prepared-statements.ts";
 import type { OpenedStore, OpenStoreOptions } from "../../src/store/open.ts";
 import { createSecretCipher } from "../../src/store/secret-cipher.ts";
 import { temporaryFolder } from "./builders.ts";
@@ -65,12 +68,11 @@ function open(file: string, { keys = [], ...options }: TestOptions = {}): Promis
   });
 }
 
-/** The same, with all its statements prepared: they are when their verbs are first asked for, whatever comes of it. */
+/** The same, with each of its statements compiled; otherwise the first use does it. */
 export async function openWholeStore(file: string): Promise<Store> {
+  const prepareQuery = vi.spyOn(PreparedSession.prototype, "prepareQuery");
   const store = await openTestStore(file);
-  const { close: _, ...verbs } = store;
-  // Without what they need to be given, most fail.
-  const askedFor = Object.values<(...given: never[]) => unknown>(verbs).map(async (verb) => verb());
-  await Promise.allSettled(askedFor);
+  for (const { value } of prepareQuery.mock.results) (value as PreparedStatement).compile();
+  prepareQuery.mockRestore();
   return store;
 }

@@ -23,7 +23,7 @@ export type TaskTelemetry =
     }
   /** A worker has reported that its run failed. Another claim is possible after `waitMs`. */
   | {
-      readonly kind: "task.given_back";
+      readonly kind: "task.released";
       readonly taskId: string;
       readonly taskType: string;
       readonly worker: string;
@@ -34,7 +34,7 @@ export type TaskTelemetry =
   | { readonly kind: "task.lease_lost"; readonly taskId: string; readonly taskType: string; readonly worker: string }
   /** A log line of the handler. */
   | {
-      readonly kind: "task.said";
+      readonly kind: "task.logged";
       readonly level: "info" | "warn" | "error";
       readonly taskId: string;
       readonly taskType: string;

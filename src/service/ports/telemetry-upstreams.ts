@@ -4,8 +4,8 @@ export type UpstreamTelemetry =
       readonly kind: "upstream.started";
       readonly upstream: string;
       readonly toolCount: number;
-      /** Tools that are allowed but cannot be offered, each with the reason. */
-      readonly left: readonly string[];
+      /** Allowed tools that cannot be offered, each with the reason. */
+      readonly skipped: readonly string[];
       readonly durationMs: number;
     }
   /** It could not be started or reached. The next try follows after `waitMs`. */
@@ -17,5 +17,5 @@ export type UpstreamTelemetry =
     }
   /** It was connected and has ended by itself. */
   | { readonly kind: "upstream.ended"; readonly upstream: string; readonly reason: string; readonly waitMs: number }
-  /** A line of its stderr, or an error in its messages. */
-  | { readonly kind: "upstream.said"; readonly upstream: string; readonly line: string };
+  /** A line of its stderr, or what is wrong with its messages. */
+  | { readonly kind: "upstream.logged"; readonly upstream: string; readonly line: string };

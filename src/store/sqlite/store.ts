@@ -67,74 +67,27 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
   }
 }
 
-const WORKER_LEASE_VERBS = [
-  "claimWorkerTask",
-  "findLease",
-  "renewLease",
-  "releaseLease",
-  "lapsedLeases",
-  "expireLease",
-  "prolongLeases",
-  "nextWorkerWorkAt",
-] as const;
-const DELIVERY_VERBS = [
-  "claimDueDeliveries",
-  "resumeClaim",
-  "recordAttempt",
-  "releaseClaim",
-  "recoverOrphans",
-] as const;
-const SUBSCRIPTION_VERBS = [
-  "lookUpSubscription",
-  "recordVerified",
-  "putSubscription",
-  "removeSubscription",
-  "revokeSubscriptions",
-] as const;
-
 function verbsOf(connection: SqliteConnection, newId: NewId, cipher: SecretCipher, keys: SecretKeys): Store {
   return {
-    ...lazily(() => callbackVerbs(connection, newId, cipher), "registerCallback"),
-    ...lazily(() => unregisterVerbs(connection, cipher), "findCallback", "unregisterCallback", "enableCallback"),
-    ...lazily(
-      () => taskVerbs(connection, newId, cipher),
-      "startTask",
-      "findTask",
-      "readTask",
-      "findTaskById",
-      "listTasks",
-    ),
-    ...lazily(() => taskEndVerbs(connection, newId, cipher), "finishTask", "cancelTask"),
-    ...lazily(() => taskRunVerbs(connection), "claimRunnableTasks", "nextTaskDueAt", "retryTask", "releaseTask"),
-    ...lazily(() => progressVerbs(connection, newId), "recordProgress", "tellProgress"),
-    ...lazily(() => workerLeaseVerbs(connection), ...WORKER_LEASE_VERBS),
-    ...lazily(() => completionVerbs(connection), "findCompletion"),
-    ...lazily(() => deliveryVerbs(connection, cipher), ...DELIVERY_VERBS),
-    ...lazily(() => expiryVerbs(connection), "expireDeliveries", "nextDeliveryTimes"),
-    ...lazily(() => redeliveryVerbs(connection), "redeliver"),
-    ...lazily(() => historyVerbs(connection), "deliveryHistory", "callbackCount", "counts"),
-    ...lazily(() => inboxVerbs(connection), "recordReceived", "listReceived"),
-    ...lazily(() => pruningVerbs(connection), "pruneHistory"),
-    ...lazily(() => subscriptionVerbs(connection, newId, cipher), ...SUBSCRIPTION_VERBS),
-    ...lazily(() => eventLogVerbs(connection), "eventsAfter", "lastEventSeq", "eventLog"),
-    ...lazily(() => subscriptionHistoryVerbs(connection), "listSubscriptions"),
-    ...lazily(() => subscriptionPruningVerbs(connection, cipher), "pruneSubscriptions"),
-    ...lazily(() => secretVerbs(connection, cipher, keys), "rotateSecret", "reencryptSecrets"),
-    async close() {
-      await connection.close();
-    },
+    ...callbackVerbs(connection, newId, cipher),
+    ...unregisterVerbs(connection, cipher),
+    ...taskVerbs(connection, newId, cipher),
+    ...taskEndVerbs(connection, newId, cipher),
+    ...taskRunVerbs(connection),
+    ...progressVerbs(connection, newId),
+    ...workerLeaseVerbs(connection),
+    ...completionVerbs(connection),
+    ...deliveryVerbs(connection, cipher),
+    ...expiryVerbs(connection),
+    ...redeliveryVerbs(connection),
+    ...historyVerbs(connection),
+    ...inboxVerbs(connection),
+    ...pruningVerbs(connection),
+    ...subscriptionVerbs(connection, newId, cipher),
+    ...eventLogVerbs(connection),
+    ...subscriptionHistoryVerbs(connection),
+    ...subscriptionPruningVerbs(connection, cipher),
+    ...secretVerbs(connection, cipher, keys),
+    close: connection.close,
   };
-}
-
-/** Verbs that prepare their statements when one of them is first asked for: all at once would be a sixth of a start. */
-function lazily<Verbs extends Record<Name, (...given: never[]) => unknown>, Name extends string>(
-  make: () => Verbs,
-  ...names: readonly Name[]
-): Pick<Verbs, Name> {
-  let made: Verbs | null = null;
-  const call = (name: Name) => {
-    let verb: Verbs[Name] | null = null;
-    return (...given: never[]) => (verb ??= (made ??= make())[name])(...given);
-  };
-  return Object.fromEntries(names.map((name) => [name, call(name)])) as Pick<Verbs, Name>;
 }

@@ -55,7 +55,7 @@ async function runAs(type: TaskType, task: Task, interrupted: AbortSignal, needs
 function contextOf(task: Task, signal: AbortSignal, { emit, onProgress }: RunNeeds): TaskContext {
   const { taskId, taskType, runCount } = task;
   const logAt = (level: "info" | "warn" | "error") => (message: string) =>
-    emit({ kind: "task.said", taskId, taskType, level, message });
+    emit({ kind: "task.logged", taskId, taskType, level, message });
   return {
     taskId,
     attempt: runCount,

@@ -131,14 +131,14 @@ export class UpstreamConnection {
     const { signal } = this.#stopping;
     signal.throwIfAborted();
     const emitLine = (line: string): void =>
-      emit({ kind: "upstream.said", upstream: upstream.name, line: this.redactor.text(line) });
+      emit({ kind: "upstream.logged", upstream: upstream.name, line: this.redactor.text(line) });
     const log = createLineLimiter(() => clock.now(), emitLine);
     const startedAt = clock.now();
     try {
       const session = await openSession({ ...this.#needs, redactor: this.redactor, log, signal });
       const { tools, skipped } = await session.tools(signal);
       const durationMs = clock.now() - startedAt;
-      emit({ kind: "upstream.started", upstream: upstream.name, toolCount: tools.size, left: skipped, durationMs });
+      emit({ kind: "upstream.started", upstream: upstream.name, toolCount: tools.size, skipped, durationMs });
       this.#known = tools;
       this.#current = session;
       this.#sessions.add(session);

@@ -37,7 +37,7 @@ test("a run that may be repeated fails, and the next run gets a new process", as
   await until("it waits to start the server again", () => clock.sleeping === 1);
   clock.advance(1000);
   expect(await outcome).toEqual([{ type: "text", text: "done at last" }]);
-  const kinds = announced.map(({ kind }) => kind).filter((kind) => kind !== "upstream.said");
+  const kinds = announced.map(({ kind }) => kind).filter((kind) => kind !== "upstream.logged");
   expect(kinds).toEqual(["upstream.started", "upstream.ended", "upstream.started"]);
 });
 
@@ -95,9 +95,9 @@ test("tokens are in no result and no log line, and the log lines of a server are
   const { announced, type } = startCatalog(misbehavingServer());
   const result = await runOnce(await type("bad/tell"), {}).outcome;
   expect(result).toMatchObject({ API_TOKEN: "[hidden]" });
-  const said = () => announced.filter(({ kind }) => kind === "upstream.said");
+  const said = () => announced.filter(({ kind }) => kind === "upstream.logged");
   await until("stderr has come", async () => said().length >= 100);
-  expect(said()[0]).toEqual({ kind: "upstream.said", upstream: "bad", line: "told [hidden]" });
+  expect(said()[0]).toEqual({ kind: "upstream.logged", upstream: "bad", line: "told [hidden]" });
   expect(said()).toHaveLength(100);
   expect(JSON.stringify(announced)).not.toContain(A_TOKEN);
   expect(JSON.stringify(said()[1]).length).toBeLessThan(1200);
@@ -119,7 +119,7 @@ test("a missing server is named with the reason, and tools that the operator nam
     ["gone/work", expect.stringContaining("is not available at the moment")],
   ]);
   const work = await type("gone/work");
-  expect(() => work.parseInput({})).toThrow(/gone cannot be asked.*ENOENT.*later/);
+  expect(() => work.parseInput({})).toThrow(/gone is not available.*ENOENT.*later/);
   expect(announced.at(-1)).toMatchObject({ kind: "upstream.unavailable", upstream: "gone", waitMs: 1000 });
 });
 

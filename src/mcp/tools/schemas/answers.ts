@@ -22,12 +22,8 @@ export const isoTime = z.string().meta({ format: "date-time" });
 
 export const timestamp = isoTime.describe("When this answer was made, ISO 8601 UTC.");
 
-let lastAsked = { epochMs: 0, text: new Date(0).toISOString() };
-
-/** A time that is asked for again, as several answers of one millisecond do, is not written anew. */
 export function isoOf(epochMs: number): string {
-  if (epochMs !== lastAsked.epochMs) lastAsked = { epochMs, text: new Date(epochMs).toISOString() };
-  return lastAsked.text;
+  return new Date(epochMs).toISOString();
 }
 
 /** The key is there only when there is something to say: most callbacks have no not_after. */

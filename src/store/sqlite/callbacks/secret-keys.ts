@@ -26,9 +26,9 @@ export function openSecretKeys({ db }: SqliteConnection, { keyIds }: SecretCiphe
         db.delete(secretKeys).where(eq(secretKeys.keyId, keyId)).run();
       }
       if (newest === undefined) return;
-      db.insert(secretKeys).values({ keyId: newest, isWhole: false }).onConflictDoNothing().run();
+      db.insert(secretKeys).values({ keyId: newest, coversAll: false }).onConflictDoNothing().run();
       // From now on new secrets are under the newest.
-      db.update(secretKeys).set({ isWhole: false }).where(ne(secretKeys.keyId, newest)).run();
+      db.update(secretKeys).set({ coversAll: false }).where(ne(secretKeys.keyId, newest)).run();
     },
     { behavior: "immediate" },
   );
@@ -36,12 +36,12 @@ export function openSecretKeys({ db }: SqliteConnection, { keyIds }: SecretCiphe
   return {
     isWhole() {
       if (newest === undefined) return true;
-      return db.select().from(secretKeys).where(eq(secretKeys.keyId, newest)).get()?.isWhole === true;
+      return db.select().from(secretKeys).where(eq(secretKeys.keyId, newest)).get()?.coversAll === true;
     },
     allIsUnderNewest() {
       if (newest === undefined) return;
       db.delete(secretKeys).where(ne(secretKeys.keyId, newest)).run();
-      db.update(secretKeys).set({ isWhole: true }).where(eq(secretKeys.keyId, newest)).run();
+      db.update(secretKeys).set({ coversAll: true }).where(eq(secretKeys.keyId, newest)).run();
     },
   };
 }

@@ -5,7 +5,6 @@ import type { OlderSecret, SigningSecrets } from "../../../domain/signing-secret
 import type { RotateSecret, RotateSecretResult, CallbackStore } from "../../../service/ports/callback-store.ts";
 import type { ReencryptedStep, MaintenanceStore } from "../../../service/ports/maintenance-store.ts";
 import type { SecretCipher } from "../../secret-cipher.ts";
-import { asNeeded } from "../engine/as-needed.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import type { SecretKeys } from "./secret-keys.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
@@ -62,7 +61,7 @@ export function secretVerbs(connection: SqliteConnection, cipher: SecretCipher, 
       position = step.isDone ? "" : last;
       unreadableSoFar = step.isDone ? 0 : unreadableSoFar + step.unreadable;
       // What was in clear is still in the write-ahead log.
-      if (step.isDone) connection.emptyLog();
+      if (step.isDone) connection.truncateWal();
       return step;
     },
   };
@@ -106,33 +105,29 @@ function isCurrent({ signingSecret, olderSecrets }: SecretColumns, cipher: Secre
 }
 
 function prepare(db: SqliteConnection["db"]) {
-  return asNeeded({
-    find: () =>
-      db
-        .select()
-        .from(callbacks)
-        .where(and(equals(callbacks.id, "callbackId"), equals(callbacks.principal, "principal")))
-        .prepare(),
-    store: () =>
-      db
-        .update(callbacks)
-        .set({ signingSecret: sql`${bound("signingSecret")}`, olderSecrets: sql`${bound("olderSecrets")}` })
-        .where(equals(callbacks.id, "id"))
-        .prepare(),
+  return {
+    find: db
+      .select()
+      .from(callbacks)
+      .where(and(equals(callbacks.id, "callbackId"), equals(callbacks.principal, "principal")))
+      .prepare(),
+    store: db
+      .update(callbacks)
+      .set({ signingSecret: sql`${bound("signingSecret")}`, olderSecrets: sql`${bound("olderSecrets")}` })
+      .where(equals(callbacks.id, "id"))
+      .prepare(),
     // Claims kept over a short wait hold the old secrets in memory: the next try claims anew.
-    giveBack: () =>
-      db
-        .update(deliveries)
-        .set({ status: "pending" })
-        .where(and(equals(deliveries.callbackId, "id"), deliveryIsSending, isNotNull(deliveries.nextAttemptAt)))
-        .prepare(),
-    next: () =>
-      db
-        .select({ id: callbacks.id, signingSecret: callbacks.signingSecret, olderSecrets: callbacks.olderSecrets })
-        .from(callbacks)
-        .where(gt(callbacks.id, bound("position")))
-        .orderBy(asc(callbacks.id))
-        .limit(limitTo("limit"))
-        .prepare(),
-  });
+    giveBack: db
+      .update(deliveries)
+      .set({ status: "pending" })
+      .where(and(equals(deliveries.callbackId, "id"), deliveryIsSending, isNotNull(deliveries.nextAttemptAt)))
+      .prepare(),
+    next: db
+      .select({ id: callbacks.id, signingSecret: callbacks.signingSecret, olderSecrets: callbacks.olderSecrets })
+      .from(callbacks)
+      .where(gt(callbacks.id, bound("position")))
+      .orderBy(asc(callbacks.id))
+      .limit(limitTo("limit"))
+      .prepare(),
+  };
 }

@@ -8,7 +8,6 @@ import type {
 } from "../../../service/ports/delivery-store.ts";
 import type { MaintenanceStore } from "../../../service/ports/maintenance-store.ts";
 import type { SecretCipher } from "../../secret-cipher.ts";
-import { asNeeded } from "../engine/as-needed.ts";
 import { prepareRecording } from "./attempts.ts";
 import { prepareClaiming } from "./claiming.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
@@ -23,13 +22,13 @@ type DeliveryVerbs = Pick<DeliveryStore, "claimDueDeliveries" | "resumeClaim" | 
 const bound = sql.placeholder;
 
 export function deliveryVerbs({ db, write }: SqliteConnection, cipher: SecretCipher): DeliveryVerbs {
-  const prepared = asNeeded({
-    anyDue: () => prepareAnyDue(db),
-    claimDue: () => prepareClaiming(db, cipher),
-    holding: () => prepareHolding(db),
-    reclaiming: () => prepareReclaiming(db),
-    record: () => prepareRecording(db),
-  });
+  const prepared = {
+    anyDue: prepareAnyDue(db),
+    claimDue: prepareClaiming(db, cipher),
+    holding: prepareHolding(db),
+    reclaiming: prepareReclaiming(db),
+    record: prepareRecording(db),
+  };
 
   return {
     async claimDueDeliveries(command) {

@@ -17,6 +17,9 @@ export const isBeingSent = sql`${deliveries.status} = 'sending' and ${deliveries
 /** A claim that is kept over a short wait is nothing a reader should know of: the delivery waits for its next attempt. */
 export const statusShown = sql<DeliveryStatus>`case when ${isKeptOverWait} then 'pending' else ${deliveries.status} end`;
 
+/** A registered callback has a not_after, a subscription an expires_at. */
+export const deadlineOfCallback = sql<number | null>`coalesce(${callbacks.expiresAt}, ${callbacks.notAfter})`;
+
 /** With the parameters of `filterParameters`. */
 export const deliveryMatches = sql`
   (${bound("statuses")} is null or ${statusShown} in (select value from json_each(${bound("statuses")})))
@@ -41,7 +44,7 @@ export function prepareReopen(db: SqliteConnection["db"]): (deliveryId: string, 
       nextAttemptAt: sql`case when ${isBeingSent} then null else ${dueNow} end`,
       reason: null,
       // The callback's, which may have been chosen anew since.
-      notAfter: sql`(select ${callbacks.notAfter} from ${callbacks} where ${callbacks.id} = ${deliveries.callbackId})`,
+      notAfter: sql`(select ${deadlineOfCallback} from ${callbacks} where ${callbacks.id} = ${deliveries.callbackId})`,
       settledAt: null,
     })
     .where(equals(deliveries.id, "deliveryId"))
@@ -106,7 +109,7 @@ export function columnsGivenBack(dueAt: SQL) {
 export function prepareIsSettled(db: SqliteConnection["db"]): (eventId: string) => boolean {
   const anyOpen = db
     .select({ one: sql<number>`1` })
-    // Left to itself SQLite takes deliveries_event and reads all deliveries of the event, the settled ones too.
+    // Left to itself SQLite takes deliveries_event_id and reads all deliveries of the event, the settled ones too.
     .from(sql`${deliveries} indexed by "deliveries_open"`)
     .where(and(deliveryIsOpen, equals(deliveries.eventId, "eventId")))
     .limit(limitTo(1))

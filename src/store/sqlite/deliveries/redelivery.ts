@@ -10,7 +10,7 @@ import type {
 } from "../../../service/ports/delivery-store.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
-import { deliveryMatches, filterParameters, prepareReopen } from "./outbox.ts";
+import { deadlineOfCallback, deliveryMatches, filterParameters, prepareReopen } from "./outbox.ts";
 import { callbackIsRegistered, eventIsEnd } from "../schema/conditions.ts";
 import { callbacks, deliveries, events } from "../schema/tables.ts";
 
@@ -80,7 +80,7 @@ function pageOf(selection: Selection<"callbackId"> | Selection<"taskId">) {
   return { ...filterParameters(selection), afterCallback, afterEvent: after?.eventId ?? "", limit: limit + 1 };
 }
 
-const target = { status: callbacks.status, disabledReason: callbacks.disabledReason, notAfter: callbacks.notAfter };
+const target = { status: callbacks.status, disabledReason: callbacks.disabledReason, notAfter: deadlineOfCallback };
 const isOwn = equals(callbacks.principal, "principal");
 const isOfTask = and(isOwn, equals(callbacks.taskId, "taskId"), callbackIsRegistered);
 const isCallback = and(isOwn, equals(callbacks.id, "callbackId"));

@@ -40,7 +40,7 @@ export function subscriptionPruningVerbs(
 function prepare(db: SqliteConnection["db"]) {
   const told = db.select({ id: deliveries.id }).from(deliveries).where(eq(deliveries.callbackId, callbacks.id));
   // One that was ended does not say when; its making was before that.
-  const hasEnded = sql`(${callbacks.status} = 'removed' or ${callbacks.notAfter} < ${bound("before")})`;
+  const hasEnded = sql`(${callbacks.status} = 'removed' or ${callbacks.expiresAt} < ${bound("before")})`;
   return {
     forget: db
       .delete(verifiedUrls)
@@ -60,7 +60,7 @@ function prepare(db: SqliteConnection["db"]) {
         and(
           equals(callbacks.id, "id"),
           eq(callbacks.status, sql.raw("'disabled'")),
-          isNull(callbacks.notAfter),
+          isNull(callbacks.expiresAt),
           sql`${callbacks.disabledAt} < ${bound("before")}`,
         ),
       )

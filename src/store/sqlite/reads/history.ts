@@ -12,7 +12,6 @@ import type {
 } from "../../../service/ports/delivery-store.ts";
 import type { Counts, MaintenanceStore } from "../../../service/ports/maintenance-store.ts";
 import { healthColumns } from "../callbacks/health.ts";
-import { asNeeded } from "../engine/as-needed.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
 import { deliveryMatches, filterParameters, statusShown } from "../deliveries/outbox.ts";
@@ -32,11 +31,11 @@ const FIRST_PAGE: HistoryPage = { after: null, limit: CALLBACKS_PER_TASK_MAX, st
 export function historyVerbs({
   db,
 }: SqliteConnection): Pick<DeliveryStore, "deliveryHistory" | "callbackCount"> & Pick<MaintenanceStore, "counts"> {
-  const prepared = asNeeded({
-    history: () => prepareHistory(db),
-    number: () => prepareNumber(db),
-    totals: () => prepareTotals(db),
-  });
+  const prepared = {
+    history: prepareHistory(db),
+    number: prepareNumber(db),
+    totals: prepareTotals(db),
+  };
 
   function historyOf(principal: string, taskId: string, page: HistoryPage): CallbackHistory[] {
     const { history } = prepared;

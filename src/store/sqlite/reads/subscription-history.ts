@@ -39,7 +39,7 @@ export function subscriptionHistoryVerbs({ db }: SqliteConnection): Pick<Subscri
     return statements.list.all({ principal, limit, ...from }).flatMap((row) => {
       if (row.subscriptionId === null || row.eventName === null) return [];
       const what = { id: row.subscriptionId, name: row.eventName, taskId: row.taskId, url: row.url };
-      const times = { createdAt: row.registeredAt, expiresAt: row.notAfter };
+      const times = { createdAt: row.registeredAt, expiresAt: row.expiresAt };
       const found = { callbackId: row.id, status: statusOf(row, now), health: healthOf(row) };
       return [{ ...what, ...times, ...found, deliveries: deliveriesOf(row.id, newest) }];
     });

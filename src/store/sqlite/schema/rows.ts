@@ -9,13 +9,13 @@ import type { SecretCipher } from "../../secret-cipher.ts";
 import type { inbox } from "./inbox.ts";
 import type { callbacks, events, tasks } from "./tables.ts";
 
-/** Rows into the domain's nouns. What is parsed here was written by this store. */
+/** Converts rows into domain objects. This store wrote the JSON that is parsed here, so it is not validated. */
 
-/** The columns that a task is made of. */
-export type TaskRow = Omit<InferSelectModel<typeof tasks>, NotOfTask>;
-type NotOfTask = "eventCount" | "leaseDigest" | "leaseUntil" | "worker" | "mcpTask";
+/** The columns of a `Task`. */
+export type TaskRow = Omit<InferSelectModel<typeof tasks>, StoreColumn>;
+type StoreColumn = "eventCount" | "leaseDigest" | "leaseUntil" | "worker" | "mcpTask";
 
-/** Those of them that whoever asks after it is told of. */
+/** The columns of a `TaskReading`. */
 export type TaskReadingRow = Pick<TaskRow, "status" | "result" | "error" | "progress">;
 
 export function toTask(row: InferSelectModel<typeof tasks>): Task {
@@ -40,10 +40,10 @@ export function progressOf(text: string | null): Progress | null {
   return text === null ? null : (JSON.parse(text) as Progress);
 }
 
-/** The columns that a callback is made of. */
-export type CallbackRow = Omit<InferSelectModel<typeof callbacks>, "awaitsTask">;
+/** The columns of a `Callback`. */
+export type CallbackRow = Omit<InferSelectModel<typeof callbacks>, "awaitsTask" | "expiresAt">;
 
-/** Throws when the secret cannot be read. */
+/** Throws when the secret cannot be decrypted. */
 export function toCallback(row: CallbackRow, cipher: SecretCipher): Callback {
   const { id, principal, taskId, clientId, url, status, registeredAt, notAfter } = row;
   const { failingSince, failures, lastError, disabledReason, disabledAt } = row;
@@ -77,7 +77,7 @@ export function toEvent(row: EventRow): Event {
   return { id, type, occurredAt, data: JSON.parse(data) };
 }
 
-/** Of a row that `eventIsEnd` was asked of. */
+/** `row` satisfies `eventIsEnd`. */
 export function toEndEvent(row: EventRow): EndEvent {
   return toEvent(row) as EndEvent;
 }

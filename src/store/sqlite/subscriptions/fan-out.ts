@@ -5,7 +5,7 @@ import type { Task } from "../../../domain/task.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import type { EnqueueDelivery } from "../deliveries/fan-out.ts";
 import { toEventTypes } from "../schema/rows.ts";
-import { subscriptionIsUp } from "../schema/conditions.ts";
+import { subscriptionIsNotRemoved } from "../schema/conditions.ts";
 import { callbacks } from "../schema/tables.ts";
 import { isInTime } from "./statements.ts";
 import { prepareWatermark } from "./watermark.ts";
@@ -26,7 +26,10 @@ export function prepareSubscriptionOutbox(db: SqliteConnection["db"]) {
       .filter((subscription) => toEventTypes(subscription.events).includes(event.type))
       .toSorted((left, right) => (left.id < right.id ? -1 : 1));
     for (const subscription of selected)
-      enqueueDelivery(subscription, { seq, cursor: watermarkOf.once(subscription.id, seq) });
+      enqueueDelivery(
+        { ...subscription, notAfter: subscription.expiresAt },
+        { seq, cursor: watermarkOf.once(subscription.id, seq) },
+      );
   };
 }
 
@@ -36,7 +39,7 @@ function prepareListening(db: SqliteConnection["db"]) {
     db
       .select()
       .from(callbacks)
-      .where(and(subscriptionIsUp, equals(callbacks.principal, "principal"), task, isInTime))
+      .where(and(subscriptionIsNotRemoved, equals(callbacks.principal, "principal"), task, isInTime))
       .prepare();
   return {
     toTask: listeningTo(equals(callbacks.taskId, "taskId")),

@@ -3,7 +3,7 @@ import type { InferSelectModel } from "drizzle-orm";
 import { IN_ORDER } from "../callbacks/health.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
-import { deliveryIsOpen, subscriptionIsPending, subscriptionIsUp } from "../schema/conditions.ts";
+import { deliveryIsOpen, subscriptionIsPending, subscriptionIsNotRemoved } from "../schema/conditions.ts";
 import { attempts, callbacks, deliveries, verifiedUrls } from "../schema/tables.ts";
 
 type Row = InferSelectModel<typeof callbacks>;
@@ -11,11 +11,11 @@ type Row = InferSelectModel<typeof callbacks>;
 const bound = sql.placeholder;
 
 /** One whose time is over is as one that is not there, whether or not it has been swept up. */
-export function isLive({ status, notAfter }: Pick<Row, "status" | "notAfter">, now: number): boolean {
-  return status !== "removed" && (notAfter === null || notAfter > now);
+export function isLive({ status, expiresAt }: Pick<Row, "status" | "expiresAt">, now: number): boolean {
+  return status !== "removed" && (expiresAt === null || expiresAt > now);
 }
 
-export const isInTime = sql`(${callbacks.notAfter} is null or ${callbacks.notAfter} > ${bound("now")})`;
+export const isInTime = sql`(${callbacks.expiresAt} is null or ${callbacks.expiresAt} > ${bound("now")})`;
 
 export function prepareSubscriptions(db: SqliteConnection["db"]) {
   return { ...prepareLooking(db), ...prepareCreating(db), ...prepareChanging(db), ...prepareDeliveries(db) };
@@ -40,7 +40,7 @@ function prepareCreating(db: SqliteConnection["db"]) {
         status: "active",
         awaitsTask: false,
         registeredAt: bound("now"),
-        notAfter: bound("expiresAt"),
+        expiresAt: bound("expiresAt"),
       })
       .returning()
       .prepare(),
@@ -51,7 +51,7 @@ function prepareCreating(db: SqliteConnection["db"]) {
         signingSecret: sql`${bound("signingSecret")}`,
         olderSecrets: null,
         registeredAt: sql`${bound("now")}`,
-        notAfter: sql`${bound("expiresAt")}`,
+        expiresAt: sql`${bound("expiresAt")}`,
         lastDeliveryAt: null,
         ...IN_ORDER,
       })
@@ -66,7 +66,7 @@ function prepareChanging(db: SqliteConnection["db"]) {
   return {
     extend: db
       .update(callbacks)
-      .set({ notAfter: sql`${bound("expiresAt")}` })
+      .set({ expiresAt: sql`${bound("expiresAt")}` })
       .where(isCallback)
       .prepare(),
     extendDeliveries: db
@@ -132,9 +132,9 @@ function prepareLooking(db: SqliteConnection["db"]) {
     countOwn: db
       .select({ own: count() })
       .from(callbacks)
-      .where(and(subscriptionIsUp, isOwn, isInTime))
+      .where(and(subscriptionIsNotRemoved, isOwn, isInTime))
       .prepare(),
-    countAll: db.select({ all: count() }).from(callbacks).where(and(subscriptionIsUp, isInTime)).prepare(),
+    countAll: db.select({ all: count() }).from(callbacks).where(and(subscriptionIsNotRemoved, isInTime)).prepare(),
     verified: db
       .select({ until: verifiedUrls.until })
       .from(verifiedUrls)
@@ -150,8 +150,8 @@ function prepareLooking(db: SqliteConnection["db"]) {
     nextPrincipal: db
       .select({ principal: sql<string | null>`min(${callbacks.principal})` })
       .from(callbacks)
-      .where(and(subscriptionIsUp, sql`${callbacks.principal} > ${bound("after")}`))
+      .where(and(subscriptionIsNotRemoved, sql`${callbacks.principal} > ${bound("after")}`))
       .prepare(),
-    allOf: db.select().from(callbacks).where(and(subscriptionIsUp, isOwn)).limit(limitTo("limit")).prepare(),
+    allOf: db.select().from(callbacks).where(and(subscriptionIsNotRemoved, isOwn)).limit(limitTo("limit")).prepare(),
   };
 }

@@ -168,7 +168,8 @@ function prepareReplay({ db }: SqliteConnection, newId: NewId) {
     for (const { seq, event } of page.events) {
       const cursor = watermarkOf.once(row.id, seq);
       const owed = statements.owed.get({ callbackId: row.id, eventId: event.id });
-      if (owed === undefined) insertDelivery(event.id, row, now, { place: { seq, cursor } });
+      if (owed === undefined)
+        insertDelivery(event.id, { ...row, notAfter: row.expiresAt }, now, { place: { seq, cursor } });
       else {
         statements.place.run({ deliveryId: owed.id, cursor });
         reopen(owed.id, now);

@@ -1,6 +1,5 @@
 import { and, asc, eq, gt, lte, min, sql } from "../engine/drizzle.ts";
 import type { ClaimWorkerTask, LeaseState, LeaseStore } from "../../../service/ports/lease-store.ts";
-import { asNeeded } from "../engine/as-needed.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
 import { toTask } from "../schema/rows.ts";
@@ -64,30 +63,28 @@ function isTime(at: number | null | undefined): at is number {
 }
 
 function prepareClaiming(db: SqliteConnection["db"]) {
-  return asNeeded({
-    head: () =>
-      db
-        .select({ id: tasks.id, dueAt: tasks.dueAt })
-        .from(tasks)
-        .where(and(taskAwaitsWorker, equals(tasks.taskType, "taskType"), lte(tasks.dueAt, bound("now"))))
-        .orderBy(asc(tasks.dueAt))
-        .limit(limitTo(1))
-        .prepare(),
-    claim: () =>
-      db
-        .update(tasks)
-        .set({
-          status: "running",
-          runCount: sql`${tasks.runCount} + 1`,
-          startedAt: sql`${bound("now")}`,
-          leaseDigest: sql`${bound("leaseDigest")}`,
-          leaseUntil: sql`${bound("leaseUntil")}`,
-          worker: sql`${bound("worker")}`,
-        })
-        .where(equals(tasks.id, "id"))
-        .returning()
-        .prepare(),
-  });
+  return {
+    head: db
+      .select({ id: tasks.id, dueAt: tasks.dueAt })
+      .from(tasks)
+      .where(and(taskAwaitsWorker, equals(tasks.taskType, "taskType"), lte(tasks.dueAt, bound("now"))))
+      .orderBy(asc(tasks.dueAt))
+      .limit(limitTo(1))
+      .prepare(),
+    claim: db
+      .update(tasks)
+      .set({
+        status: "running",
+        runCount: sql`${tasks.runCount} + 1`,
+        startedAt: sql`${bound("now")}`,
+        leaseDigest: sql`${bound("leaseDigest")}`,
+        leaseUntil: sql`${bound("leaseUntil")}`,
+        worker: sql`${bound("worker")}`,
+      })
+      .where(equals(tasks.id, "id"))
+      .returning()
+      .prepare(),
+  };
 }
 
 function prepareHolding(db: SqliteConnection["db"]) {
@@ -97,64 +94,57 @@ function prepareHolding(db: SqliteConnection["db"]) {
     equals(tasks.leaseDigest, "leaseDigest"),
     gt(tasks.leaseUntil, bound("now")),
   );
-  return asNeeded({
-    find: () => db.select().from(tasks).where(equals(tasks.id, "id")).prepare(),
-    renew: () =>
-      db
-        .update(tasks)
-        .set({ leaseUntil: sql`${bound("leaseUntil")}` })
-        .where(leaseHolds)
-        .prepare(),
-    giveBack: () =>
-      db
-        .update(tasks)
-        .set({ status: "pending", dueAt: sql`${bound("dueAt")}`, leaseUntil: null })
-        .where(leaseHolds)
-        .prepare(),
-  });
+  return {
+    find: db.select().from(tasks).where(equals(tasks.id, "id")).prepare(),
+    renew: db
+      .update(tasks)
+      .set({ leaseUntil: sql`${bound("leaseUntil")}` })
+      .where(leaseHolds)
+      .prepare(),
+    giveBack: db
+      .update(tasks)
+      .set({ status: "pending", dueAt: sql`${bound("dueAt")}`, leaseUntil: null })
+      .where(leaseHolds)
+      .prepare(),
+  };
 }
 
 function prepareLapsing(db: SqliteConnection["db"]) {
-  return asNeeded({
-    lapsed: () =>
-      db
-        .select()
-        .from(tasks)
-        .where(and(taskIsLeased, lte(tasks.leaseUntil, bound("now"))))
-        .orderBy(asc(tasks.leaseUntil))
-        .limit(limitTo("limit"))
-        .prepare(),
-    takeBack: () =>
-      db
-        .update(tasks)
-        .set({
-          status: "pending",
-          dueAt: sql`${bound("dueAt")}`,
-          leaseDigest: null,
-          leaseUntil: null,
-          worker: null,
-        })
-        .where(
-          and(equals(tasks.id, "id"), eq(tasks.status, sql.raw("'running'")), equals(tasks.leaseUntil, "leaseUntil")),
-        )
-        .prepare(),
-    prolong: () =>
-      db
-        .update(tasks)
-        .set({ leaseUntil: sql`${bound("until")}` })
-        .where(and(taskIsLeased, sql`+${tasks.executor} = 'worker'`, sql`${tasks.leaseUntil} < ${bound("until")}`))
-        .prepare(),
-    nextLapse: () =>
-      db
-        .select({ at: min(tasks.leaseUntil) })
-        .from(tasks)
-        .where(and(taskIsLeased, gt(tasks.leaseUntil, bound("now"))))
-        .prepare(),
-    nextDue: () =>
-      db
-        .select({ at: min(tasks.dueAt) })
-        .from(tasks)
-        .where(and(taskAwaitsWorker, gt(tasks.dueAt, bound("now"))))
-        .prepare(),
-  });
+  return {
+    lapsed: db
+      .select()
+      .from(tasks)
+      .where(and(taskIsLeased, lte(tasks.leaseUntil, bound("now"))))
+      .orderBy(asc(tasks.leaseUntil))
+      .limit(limitTo("limit"))
+      .prepare(),
+    takeBack: db
+      .update(tasks)
+      .set({
+        status: "pending",
+        dueAt: sql`${bound("dueAt")}`,
+        leaseDigest: null,
+        leaseUntil: null,
+        worker: null,
+      })
+      .where(
+        and(equals(tasks.id, "id"), eq(tasks.status, sql.raw("'running'")), equals(tasks.leaseUntil, "leaseUntil")),
+      )
+      .prepare(),
+    prolong: db
+      .update(tasks)
+      .set({ leaseUntil: sql`${bound("until")}` })
+      .where(and(taskIsLeased, sql`+${tasks.executor} = 'worker'`, sql`${tasks.leaseUntil} < ${bound("until")}`))
+      .prepare(),
+    nextLapse: db
+      .select({ at: min(tasks.leaseUntil) })
+      .from(tasks)
+      .where(and(taskIsLeased, gt(tasks.leaseUntil, bound("now"))))
+      .prepare(),
+    nextDue: db
+      .select({ at: min(tasks.dueAt) })
+      .from(tasks)
+      .where(and(taskAwaitsWorker, gt(tasks.dueAt, bound("now"))))
+      .prepare(),
+  };
 }

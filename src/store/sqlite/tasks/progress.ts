@@ -12,7 +12,7 @@ import type { SqliteConnection } from "../engine/connection.ts";
 import { prepareEventInsert } from "../events/event-log.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
 import { isBeingSent } from "../deliveries/outbox.ts";
-import { callbackHearsProgress, deliveryIsOpen } from "../schema/conditions.ts";
+import { callbackSelectsProgress, deliveryIsOpen } from "../schema/conditions.ts";
 import { attempts, callbacks, deliveries, events, tasks } from "../schema/tables.ts";
 import { runIsUnderWay } from "./runs.ts";
 
@@ -159,7 +159,7 @@ function prepareTold(db: Db) {
     hearing: db
       .select(fanOutColumns)
       .from(callbacks)
-      .where(and(callbackHearsProgress, equals(callbacks.principal, "principal"), equals(callbacks.taskId, "taskId")))
+      .where(and(callbackSelectsProgress, equals(callbacks.principal, "principal"), equals(callbacks.taskId, "taskId")))
       .prepare(),
     /** The task runs, so its newest event is one of these. */
     last: db

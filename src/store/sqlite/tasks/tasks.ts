@@ -30,7 +30,7 @@ const LOOK_AT_MAX = 1000;
 /** Greater than every internal id. */
 const AFTER_ALL_IDS = "tsk_~";
 
-export function taskVerbs({ db, write, read }: SqliteConnection, newId: NewId, cipher: SecretCipher): TaskVerbs {
+export function taskVerbs({ db, write }: SqliteConnection, newId: NewId, cipher: SecretCipher): TaskVerbs {
   const statements = { ...prepareTasks(db), ...prepareReads(db) };
   const find = prepareFind(db);
   const countOf = prepareCallbackCount(db);
@@ -45,7 +45,7 @@ export function taskVerbs({ db, write, read }: SqliteConnection, newId: NewId, c
     const isSame = isSameStart(task, request);
     const registered = isSame ? registerAll(command) : [];
     if (existing !== undefined && isSame && isMcpTask) statements.becomeMcpTask.run({ id: task.id });
-    const isCompletable = isSame && task.executor === "holder" && !hasEnded(task);
+    const isCompletable = isSame && task.executor === "completion_url" && !hasEnded(task);
     const hasCompletion = completion !== null && isCompletable && addCompletion(task.id, completion);
     return { kind, isSame, task, callbacks: registered, callbackCount: countOf(principal, task.taskId), hasCompletion };
   }
@@ -63,7 +63,7 @@ export function taskVerbs({ db, write, read }: SqliteConnection, newId: NewId, c
   function insert({ principal, taskId, request, isMcpTask = false, now }: StartTask) {
     const id = newId("tsk");
     const state =
-      request.executor === "holder"
+      request.executor === "completion_url"
         ? { status: "running", runCount: 1, startedAt: now }
         : { status: "pending", runCount: 0, startedAt: null };
     return statements.insert.get({
@@ -110,7 +110,7 @@ export function taskVerbs({ db, write, read }: SqliteConnection, newId: NewId, c
       return row === undefined ? null : taskOf(row);
     },
     async readTask(principal, taskId) {
-      const row = read(() => find.reading.get({ principal, taskId }));
+      const row = find.reading.get({ principal, taskId });
       return row === undefined ? null : readingOf(row);
     },
     async findTaskById(principal, id) {
