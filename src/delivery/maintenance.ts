@@ -18,7 +18,7 @@ const PASS_INTERVAL_MS = 3_600_000;
 
 export interface MaintenanceNeeds {
   readonly store: MaintenanceStore;
-  readonly workSource: WorkQueue;
+  readonly queue: WorkQueue;
   readonly clock: Clock;
   /** How long history is kept after the end of its task; null: for ever. */
   readonly retentionMs: number | null;
@@ -40,7 +40,7 @@ export class Maintenance {
   }
 
   start(): void {
-    this.#needs.workSource.start(() => this.pass());
+    this.#needs.queue.start(() => this.pass());
   }
 
   /** Returns when the next pass is due (epoch ms; null: never). A stop ends the pass after its current step. */
@@ -55,7 +55,7 @@ export class Maintenance {
   async stop(): Promise<void> {
     this.#stopping.abort();
     this.#needs.termination.stop();
-    await this.#needs.workSource.stop();
+    await this.#needs.queue.stop();
   }
 
   async #reencryptSecrets(): Promise<void> {

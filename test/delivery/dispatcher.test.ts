@@ -54,7 +54,7 @@ async function setUp({
   const dispatcher = new Dispatcher({
     store: storeOfDispatcher(store),
     sender,
-    workSource: queues.deliveries,
+    queue: queues.deliveries,
     clock,
     random: () => 0.5,
     retryPolicies: { standard: retryPolicy, cloudevents: retryPolicy, "mcp-events": retryPolicy },

@@ -44,7 +44,7 @@ async function setUp({
   const store = await openTestStore(file);
   const announced: TelemetryEvent[] = [];
   const emit = (one: TelemetryEvent): void => void announced.push(one);
-  const workSource = createWorkQueue({ clock, emit, name: "maintenance" });
+  const queue = createWorkQueue({ clock, emit, name: "maintenance" });
   const endpointVerifier = createEndpointVerifier({
     guard: createAddressGuard({ allow: "loopback" }),
     attemptTimeoutMs: 60_000,
@@ -61,7 +61,7 @@ async function setUp({
   });
   const maintenance = new Maintenance({
     store: storeOfMaintenance(store),
-    workSource,
+    queue,
     clock,
     retentionMs,
     emit,
