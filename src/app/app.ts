@@ -1,6 +1,7 @@
 /** The composition root: what the service is made of, in the order in which it starts. Nothing is decided here, only connected. */
 import type { Config } from "../config/config.ts";
 import { CircuitBreaker } from "../delivery/circuit-breaker.ts";
+import { createFanOut } from "../observability/fan-out.ts";
 import { createLog } from "../observability/log.ts";
 import type { Log } from "../observability/log.ts";
 import { systemClock } from "../runtime/clock.ts";
@@ -41,8 +42,9 @@ export interface Platform {
  */
 export async function createApp(config: Config): Promise<App> {
   const log = createLog(config.logFormat, config.logLevel, { now: config.isTerminal ? systemClock.now : undefined });
+  const emit = createFanOut([log.emit]);
   const lifecycle = new Lifecycle();
-  const platform = { config, clock: systemClock, emit: log.emit, lifecycle };
+  const platform = { config, clock: systemClock, emit, lifecycle };
   try {
     const { url, port, toolNames } = await start(platform);
     log.ready({ url, port, tools: toolNames });

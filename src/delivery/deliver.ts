@@ -132,7 +132,7 @@ export function createDeliver(needs: DeliverNeeds, context: DeliverContext): Del
     emitCircuit(emit, delivery.origin, breaker.record(key, outcome, endedAt));
     const next = nextStep(attempt, needs);
     const step = recordedStep(next, endedAt, !breaker.isOpen(key));
-    const { deliveryId, claim, callback, profile } = delivery;
+    const { deliveryId, claim, profile } = delivery;
     const durationMs = Math.max(0, endedAt - startedAt);
     const disablePolicy = needs.disablePolicies[profile];
     const recorded = await retryUntilStored(
@@ -141,7 +141,7 @@ export function createDeliver(needs: DeliverNeeds, context: DeliverContext): Del
     );
     if (recorded === null) return null;
     const { number, identity } = attempt;
-    emitAttempt(emit, identity, { callbackId: callback.id, number, durationMs, outcome, next, recorded });
+    emitAttempt(emit, identity, { number, durationMs, outcome, next, recorded });
     return keepsClaim(step, recorded) ? step.nextAttemptAt - endedAt : null;
   }
 

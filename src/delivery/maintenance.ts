@@ -109,7 +109,8 @@ export class Maintenance {
   /** The pass does not wait for these messages: such receivers may take long to fail again. */
   #sendTerminated(givenUp: readonly EndedSubscription[]): void {
     const { emit, termination } = this.#needs;
-    for (const { id } of givenUp) emit({ kind: "subscription.ended", subscriptionId: id, why: "given up" });
+    for (const { principal, id } of givenUp)
+      emit({ kind: "subscription.ended", principal, subscriptionId: id, why: "given up" });
     void termination.send(givenUp, ({ lastError }) => {
       const reason = lastError === null ? "timeout" : endpointFaultOf(lastError);
       return new EventsError("CallbackEndpointError", { reason });

@@ -58,7 +58,7 @@ export function createCallbacks({ store, clock, targetPolicy, emit }: CallbacksP
       if (result.kind === "conflict" || result.kind === "limit") throw refusedRegistration(result, taskId);
       const { callback, callbackCount, ended } = result;
       const isNew = result.kind === "registered";
-      if (isNew) emit({ kind: "callback.registered", callbackId: callback.id, taskId, clientId });
+      if (isNew) emit({ kind: "callback.registered", principal, callbackId: callback.id, taskId, clientId });
       const selected = ended !== null && callback.events.includes(ended);
       return { callback, isNew, callbackCount, ended: ended === null ? null : { event: ended, selected } };
     },
@@ -74,7 +74,7 @@ export function createCallbacks({ store, clock, targetPolicy, emit }: CallbacksP
       if (result === null) throw noSuchCallback("callbackId" in key ? key.callbackId : null);
       const { removedNow, cancelledCount } = result;
       const { id: callbackId, taskId, clientId } = result.callback;
-      if (removedNow) emit({ kind: "callback.removed", callbackId, taskId, clientId, cancelledCount });
+      if (removedNow) emit({ kind: "callback.removed", principal, callbackId, taskId, clientId, cancelledCount });
       return result;
     },
 
@@ -86,7 +86,7 @@ export function createCallbacks({ store, clock, targetPolicy, emit }: CallbacksP
       const { taskId, clientId } = callback;
       if (enabled !== null) {
         const { resumedCount } = enabled;
-        emit({ kind: "callback.enabled", callbackId, taskId, clientId, resumedCount });
+        emit({ kind: "callback.enabled", principal, callbackId, taskId, clientId, resumedCount });
       }
       return result;
     },

@@ -112,7 +112,7 @@ export function createDeliveries({ store, breaker, clock, emit }: DeliveriesPart
 
     async redeliver(principal, request) {
       const { deliveryIds, passedOver, next } = await redeliverAll(principal, request);
-      if (deliveryIds.length > 0) emit({ kind: "deliveries.redelivered", count: deliveryIds.length });
+      if (deliveryIds.length > 0) emit({ kind: "deliveries.redelivered", principal, count: deliveryIds.length });
       return { deliveryIds, passedOver, nextCursor: next === null ? null : cursorOf([next.callbackId, next.eventId]) };
     },
   };

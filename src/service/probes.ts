@@ -96,7 +96,8 @@ export function createProbes(parts: ProbesParts): Probes {
       const result = await receiverTester.post(post);
       if (result === "busy") throw tooManyProbes();
       const { outcome, durationMs } = result;
-      emit({ kind: "callback.tested", callbackId, clientId: callback.clientId, ...outcome, durationMs });
+      const { taskId, clientId } = callback;
+      emit({ kind: "callback.tested", principal, callbackId, taskId, clientId, ...outcome, durationMs });
       recordAnswer(callback.url, outcome);
       // The receiver has accepted a signed POST again.
       const isBack = callback.status === "disabled" && outcome.error === null;

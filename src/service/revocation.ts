@@ -28,7 +28,8 @@ export function createRevocation({ store, termination, clock, emit }: Revocation
       const ended: EndedSubscription[] = [];
       for (;;) {
         const step = await store.revokeSubscriptions({ principals, limit: PER_STEP, now: clock.now() });
-        for (const { id } of step) emit({ kind: "subscription.ended", subscriptionId: id, why: "revoked" });
+        for (const { principal, id } of step)
+          emit({ kind: "subscription.ended", principal, subscriptionId: id, why: "revoked" });
         ended.push(...step);
         if (step.length === 0) break;
       }

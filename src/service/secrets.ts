@@ -48,7 +48,7 @@ export function createSecrets({ store, clock, emit }: SecretsParts): Secrets {
       const { kind, callback, overlapEnd } = result;
       if (kind === "rotated") {
         const { taskId, clientId } = callback;
-        emit({ kind: "callback.secret_rotated", callbackId, taskId, clientId, overlapEnd });
+        emit({ kind: "callback.secret_rotated", principal, callbackId, taskId, clientId, overlapEnd });
       }
       return { callback, overlapEnd };
     },

@@ -142,7 +142,7 @@ export function createSubscriptions(parts: SubscriptionsParts): Subscriptions {
       const isNew = result.kind === "created";
       const dueNow = isNew ? result.replayed : result.resumed;
       const kind = isNew ? "subscription.created" : "subscription.refreshed";
-      emit({ kind, subscriptionId: look.id, name, taskId, expiresAt, dueNow });
+      emit({ kind, principal, subscriptionId: look.id, name, taskId, expiresAt, dueNow });
       return {
         id: look.id,
         refreshBefore: expiresAt,
@@ -158,7 +158,7 @@ export function createSubscriptions(parts: SubscriptionsParts): Subscriptions {
       // The name is not checked: a client can remove its subscription to an event that is not offered any more.
       const id = idOfSubscription({ principal, url, name: name as EventName, taskId });
       const removed = await store.removeSubscription({ principal, id, now: clock.now() });
-      if (removed) emit({ kind: "subscription.ended", subscriptionId: id, why: "unsubscribed" });
+      if (removed) emit({ kind: "subscription.ended", principal, subscriptionId: id, why: "unsubscribed" });
       return removed;
     },
 

@@ -16,13 +16,14 @@ export type EndTask = (reserveSlot: ReserveSlot) => Promise<FinishTaskResult | n
 export type TaskEnd = (task: Task, verb: EndTask) => Promise<FinishTaskResult | null>;
 
 export function createTaskEnd({ emit, openReservation }: TaskEndParts): TaskEnd {
-  return async ({ taskId }, verb) => {
+  return async ({ principal, taskId }, verb) => {
     const reservation = openReservation();
     try {
       const ended = await verb(reservation.reserve);
       if (ended === null) return null;
       const { event, deliveryCount, claimed } = ended;
-      emit({ kind: "task.finished", taskId, status: event.data.status, eventId: event.id, deliveryCount });
+      const { id: eventId, data } = event;
+      emit({ kind: "task.finished", principal, taskId, status: data.status, eventId, deliveryCount });
       reservation.committed(claimed);
       return ended;
     } finally {

@@ -138,7 +138,7 @@ export function createTasks(parts: TasksParts): Tasks {
       if (!result.isSame) throw anotherStart(result.task, request);
       const { kind, task } = result;
       if (completion !== undefined && !result.hasCompletion && !hasEnded(task)) throw noMoreCompletions(task);
-      if (kind === "started") emit({ kind: "task.started", taskId: task.taskId, taskType, clientId });
+      if (kind === "started") emit({ kind: "task.started", principal, taskId: task.taskId, taskType, clientId });
       return { ...result, expectedMs: type.expectedMs };
     },
 
@@ -168,9 +168,9 @@ export function createTasks(parts: TasksParts): Tasks {
       return (await endTask(task, (reserveSlot) => store.finishTask({ ...command, reserveSlot }))) !== null;
     },
 
-    async retry({ id, taskId, taskType, runCount }, error, waitMs) {
+    async retry({ id, principal, taskId, taskType, runCount }, error, waitMs) {
       const isWaiting = await store.retryTask({ id, runCount, error, dueAt: clock.now() + waitMs });
-      if (isWaiting) emit({ kind: "task.retrying", taskId, taskType, runCount, error, waitMs });
+      if (isWaiting) emit({ kind: "task.retrying", principal, taskId, taskType, runCount, error, waitMs });
     },
 
     async release({ id, runCount }) {

@@ -101,7 +101,7 @@ export function createVerification(parts: VerificationParts): Verification {
         case "refused":
           throw invalidParam("delivery.url", "address_not_allowed");
         case "failed":
-          emit({ kind: "subscription.refused", why: result.fault, subscriptionId });
+          emit({ kind: "subscription.refused", principal, why: result.fault, subscriptionId });
           throw new EventsError("CallbackEndpointError", { reason: result.fault });
       }
     },

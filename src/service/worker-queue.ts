@@ -81,8 +81,8 @@ export function createWorkerQueue(parts: WorkerQueueParts): WorkerQueue {
     const leaseUntil = now + lease.durationMs;
     const task = await store.claimWorkerTask({ types, worker: name, leaseDigest, leaseUntil, now });
     if (task === null) return null;
-    const { taskId, taskType, runCount } = task;
-    emit({ kind: "task.running", taskId, taskType, runCount });
+    const { principal, taskId, taskType, runCount } = task;
+    emit({ kind: "task.running", principal, taskId, taskType, runCount });
     return { task, leaseToken, leaseUntil };
   }
 
@@ -113,16 +113,17 @@ export function createWorkerQueue(parts: WorkerQueueParts): WorkerQueue {
   }
 
   async function endOne({ task, worker, leaseUntil }: LapsedLease): Promise<void> {
-    const { id, taskId, taskType, runCount, executor } = task;
+    const { id, principal, taskId, taskType, runCount, executor } = task;
     const right = { kind: "lapse", leaseUntil } as const;
     if (executor === "completion_url") {
       await tasks.finish(task, failedWith("Nobody completed the task before its completion URL expired."), right);
       return;
     }
+    const identity = { principal, taskId, taskType };
     const type = await catalog.find(taskType);
     if (type === undefined || leaseUntil < endOfRun(task, type)) {
       const isExpired = await store.expireLease({ id, leaseUntil, dueAt: clock.now() });
-      if (isExpired) emit({ kind: "task.lease_lost", taskId, taskType, worker: worker ?? "" });
+      if (isExpired) emit({ kind: "task.lease_lost", ...identity, worker: worker ?? "" });
       return;
     }
     if (runCount > type.retries) {
@@ -131,7 +132,7 @@ export function createWorkerQueue(parts: WorkerQueueParts): WorkerQueue {
     }
     const waitMs = retryWaitMs(runCount);
     const isExpired = await store.expireLease({ id, leaseUntil, dueAt: clock.now() + waitMs });
-    if (isExpired) emit({ kind: "task.released", taskId, taskType, worker: worker ?? "", runCount, waitMs });
+    if (isExpired) emit({ kind: "task.released", ...identity, worker: worker ?? "", runCount, waitMs });
   }
 
   async function waitFor(request: ClaimRequest, waitMs: number, signal: AbortSignal): Promise<LeasedTask | null> {

@@ -82,12 +82,12 @@ export function createWorkers({ queue, store, tasks, catalog, clock, emit, ...pa
     return isEnded ? { kind: "ended", task: { ...task, status: outcome.status } } : notRunning(await find(lease));
   }
 
-  async function release(lease: Lease, { taskId, taskType, runCount }: Task): Promise<Standing> {
+  async function release(lease: Lease, { principal, taskId, taskType, runCount }: Task): Promise<Standing> {
     const waitMs = retryWaitMs(runCount);
     const now = clock.now();
     const isReleased = await store.releaseLease({ ...keyOf(lease), dueAt: now + waitMs, now });
     if (!isReleased) return notRunning(await find(lease));
-    emit({ kind: "task.released", taskId, taskType, worker: lease.worker, runCount, waitMs });
+    emit({ kind: "task.released", principal, taskId, taskType, worker: lease.worker, runCount, waitMs });
     return find(lease);
   }
 
@@ -104,8 +104,8 @@ export function createWorkers({ queue, store, tasks, catalog, clock, emit, ...pa
 
   /** Stored beside the answer: a failure to store it does not refuse the report. */
   function recordProgress(task: Task, progress: Progress): void {
-    const { taskId } = task;
-    emit({ kind: "task.progress", taskId, done: progress.done, total: progress.total });
+    const { principal, taskId } = task;
+    emit({ kind: "task.progress", principal, taskId, done: progress.done, total: progress.total });
     parts.progress.record(task, progress).catch((error: unknown) => {
       emit({ kind: "internal.failed", where: `progress of task ${taskId}`, error });
     });

@@ -247,7 +247,12 @@ test("a subscription without an end that is given up gets one signed message wit
     type: "terminated",
     error: { code: -32027, message: "CallbackEndpointError", data: { reason: "http_5xx" } },
   });
-  expect(announced).toContainEqual({ kind: "subscription.ended", subscriptionId: id, why: "given up" });
+  expect(announced).toContainEqual({
+    kind: "subscription.ended",
+    principal: "local",
+    subscriptionId: id,
+    why: "given up",
+  });
   await pass();
   expect(receiver.requests).toHaveLength(2);
 });

@@ -50,7 +50,7 @@ test("many deliveries are opened in steps of a bounded size", async () => {
     { limit: 500, after: null },
     { limit: 500, after: { callbackId: expect.any(String) } },
   ]);
-  expect(announced).toEqual([{ kind: "deliveries.redelivered", count: 700 }]);
+  expect(announced).toEqual([{ kind: "deliveries.redelivered", principal: "local", count: 700 }]);
   expect(await store.claimDueDeliveries(aClaim({ limit: 999, perOrigin: 999 }))).toHaveLength(700);
 });
 

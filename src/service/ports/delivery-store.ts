@@ -86,6 +86,7 @@ export interface ClaimedDelivery extends DeliveryClaim, BodyFormat {
   readonly notAfter: number | null;
   /** Attempts before the delivery was last opened again: the retry schedule does not count them. */
   readonly attemptsBefore: number;
+  readonly principal: string;
   readonly origin: string;
   readonly event: Event;
   readonly callback: {
@@ -128,7 +129,9 @@ export interface RecordAttemptResult {
 }
 
 export interface ExpiredDelivery {
+  readonly principal: string;
   readonly deliveryId: string;
+  readonly callbackId: string;
   readonly eventId: string;
   readonly event: EventType;
   /** The client's task id. */

@@ -53,9 +53,9 @@ async function runAs(type: TaskType, task: Task, interrupted: AbortSignal, needs
 }
 
 function contextOf(task: Task, signal: AbortSignal, { emit, onProgress }: RunNeeds): TaskContext {
-  const { taskId, taskType, runCount } = task;
+  const { principal, taskId, taskType, runCount } = task;
   const logAt = (level: "info" | "warn" | "error") => (message: string) =>
-    emit({ kind: "task.logged", taskId, taskType, level, message });
+    emit({ kind: "task.logged", principal, taskId, taskType, level, message });
   return {
     taskId,
     attempt: runCount,

@@ -142,8 +142,8 @@ export class TaskRunner {
 
   async #runHandler(task: Task, signal: AbortSignal): Promise<RunEnd> {
     const { catalog, clock, emit, watchdog } = this.#needs;
-    const { taskId, taskType, runCount } = task;
-    emit({ kind: "task.running", taskId, taskType, runCount });
+    const { principal, taskId, taskType, runCount } = task;
+    emit({ kind: "task.running", principal, taskId, taskType, runCount });
     const throttle = createProgressThrottle(clock, (progress) => this.#recordProgress(task, progress));
     watchdog.begin(taskType);
     try {

@@ -58,8 +58,9 @@ function prepareNext(db: SqliteConnection["db"]) {
   };
 }
 
+const isOfSubscription = sql`${deliveries.eventSeq} is not null`;
+
 function prepareExpiring(db: SqliteConnection["db"]) {
-  const isOfSubscription = sql`${deliveries.eventSeq} is not null`;
   return {
     find: db
       .select({ id: deliveries.id })
@@ -81,7 +82,9 @@ function prepareExpiring(db: SqliteConnection["db"]) {
       .prepare(),
     load: db
       .select({
+        principal: deliveries.principal,
         deliveryId: deliveries.id,
+        callbackId: deliveries.callbackId,
         eventId: deliveries.eventId,
         event: events.type,
         taskId: tasks.taskId,
