@@ -35,7 +35,7 @@ export function createDispatcher({ platform, store, outbound, queue, breaker }: 
   return new Dispatcher({
     store,
     sender: outbound.sender,
-    workSource: queue,
+    queue,
     limits: CONCURRENCY,
     breaker,
     retryPolicies: { standard: retryPolicy, cloudevents: retryPolicy, "mcp-events": events.retryPolicy },
@@ -72,7 +72,7 @@ export async function startWorkers(parts: WorkersParts): Promise<void> {
   const { retentionMs } = config;
   const maintenance = new Maintenance({
     store,
-    workSource: queues.maintenance,
+    queue: queues.maintenance,
     clock,
     retentionMs,
     emit,
@@ -95,7 +95,7 @@ async function startRunner({ platform, storage, services, taskTypes }: WorkersPa
     catalog: taskTypes.catalog,
     concurrencyOf: taskTypes.concurrencyOf,
     runningMax: config.tasksRunningMax,
-    workSource: queues.tasks,
+    queue: queues.tasks,
     notifier,
     clock,
     emit,

@@ -131,7 +131,7 @@ export function createDeliver(needs: DeliverNeeds, context: DeliverContext): Del
     const key = limitKeyOf(delivery);
     emitCircuit(emit, delivery.origin, breaker.record(key, outcome, endedAt));
     const next = nextStep(attempt, needs);
-    const step = recordedStep(next, endedAt, !breaker.isSlow(key));
+    const step = recordedStep(next, endedAt, !breaker.isOpen(key));
     const { deliveryId, claim, profile } = delivery;
     const durationMs = Math.max(0, endedAt - startedAt);
     const disablePolicy = needs.disablePolicies[profile];

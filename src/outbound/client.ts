@@ -84,8 +84,8 @@ function createAnswerCollector() {
       if (status >= 200) head = { status, headers: shownHeaders(headers) };
     },
     onResponseData(_, chunk) {
-      const room = BODY_BYTES_MAX - bytes;
-      if (room > 0) body += decoder.decode(chunk.subarray(0, room), { stream: true });
+      const remaining = BODY_BYTES_MAX - bytes;
+      if (remaining > 0) body += decoder.decode(chunk.subarray(0, remaining), { stream: true });
       bytes += chunk.length;
       if (bytes <= BODY_BYTES_MAX) return;
       end();

@@ -82,8 +82,8 @@ function createReceivedResponse(
   let bytes = 0;
   return {
     add(chunk) {
-      const room = RESPONSE_EXCERPT_BYTES_MAX - bytes;
-      if (decoder !== null && room > 0) excerpt += decoder.decode(chunk.subarray(0, room), { stream: true });
+      const remaining = RESPONSE_EXCERPT_BYTES_MAX - bytes;
+      if (decoder !== null && remaining > 0) excerpt += decoder.decode(chunk.subarray(0, remaining), { stream: true });
       bytes += chunk.length;
       return bytes > RESPONSE_BYTES_MAX ? "too long" : "read";
     },

@@ -31,20 +31,20 @@ interface Options {
   readonly retentionMs?: number | null;
   readonly file?: string;
   readonly sendsTerminated?: boolean;
-  readonly storeSeen?: (store: Store) => Store;
+  readonly storeOfMaintenance?: (store: Store) => Store;
 }
 
 async function setUp({
   retentionMs = 30 * DAY_MS,
   file,
   sendsTerminated = true,
-  storeSeen = (it) => it,
+  storeOfMaintenance = (it) => it,
 }: Options = {}) {
   const clock = createFakeClock();
   const store = await openTestStore(file);
   const emitted: TelemetryEvent[] = [];
   const emit = (one: TelemetryEvent): void => void emitted.push(one);
-  const workSource = createWorkQueue({ clock, emit, name: "maintenance" });
+  const queue = createWorkQueue({ clock, emit, name: "maintenance" });
   const endpointVerifier = createEndpointVerifier({
     guard: createAddressGuard({ allow: "loopback" }),
     attemptTimeoutMs: 60_000,
@@ -59,7 +59,14 @@ async function setUp({
     errorCodes: "sep",
     sendsTerminated,
   });
-  const maintenance = new Maintenance({ store: storeSeen(store), workSource, clock, retentionMs, emit, termination });
+  const maintenance = new Maintenance({
+    store: storeOfMaintenance(store),
+    queue,
+    clock,
+    retentionMs,
+    emit,
+    termination,
+  });
   onTestFinished(async () => {
     await maintenance.stop();
     await endpointVerifier.close();
@@ -78,7 +85,7 @@ async function setUp({
     const claims = await store.claimDueDeliveries(aClaim({ now, limit: count, perOrigin: count }));
     await Promise.all(claims.map((claim) => store.recordAttempt(aRecord(claim, { startedAt: now }))));
   }
-  /** One whole pass, the pauses between its steps skipped. */
+  /** One whole pass; the clock skips the pauses between its steps. */
   async function pass(): Promise<number | null> {
     let isOver = false;
     const over = maintenance.pass().finally(() => (isOver = true));
@@ -92,7 +99,7 @@ async function setUp({
   return { clock, store, maintenance, emitted, endTasks, pass, has };
 }
 
-test("history goes once it is older than the retention, and one event tells how much", async () => {
+test("history older than the retention is removed, and one event has the counts", async () => {
   const { clock, emitted, endTasks, pass, has } = await setUp();
   await endTasks(450, "old");
   clock.advance(DAY_MS);
@@ -117,7 +124,7 @@ test("history goes once it is older than the retention, and one event tells how 
   expect(emitted).toHaveLength(1);
 });
 
-test("nothing is removed when history is to be kept for ever", async () => {
+test("nothing is removed without a retention", async () => {
   const { clock, maintenance, endTasks, has } = await setUp({ retentionMs: null });
   await endTasks(1);
   clock.advance(10_000 * DAY_MS);
@@ -125,7 +132,7 @@ test("nothing is removed when history is to be kept for ever", async () => {
   expect(await has("t0")).toBe(true);
 });
 
-test("it looks by itself at the start and every hour, and sleeps between", async () => {
+test("it passes at the start and every hour, and sleeps between", async () => {
   const { clock, maintenance, endTasks, has } = await setUp({ retentionMs: HOUR_MS });
   maintenance.start();
   await until("it sleeps", () => clock.sleeping === 1);
@@ -145,7 +152,7 @@ test("it looks by itself at the start and every hour, and sleeps between", async
   await until("it is gone", async () => !(await has("t0")));
 });
 
-test("the event loop is free between the steps, and a stop ends the pass after its step", async () => {
+test("the event loop is free between the steps, and a stop ends the pass after its current step", async () => {
   const { clock, maintenance, emitted, endTasks, has } = await setUp({ retentionMs: HOUR_MS });
   await endTasks(450);
   const ids = Array.from({ length: 450 }, (_, index) => `t${index}`);
@@ -159,11 +166,11 @@ test("the event loop is free between the steps, and a stop ends the pass after i
   expect(emitted).toMatchObject([{ kind: "history.pruned", tasks: 200 }]);
 });
 
-test("a pass that fails half-way tells what it removed, and is made again", async () => {
+test("a pass that fails reports what it removed, and runs again", async () => {
   let calls = 0;
   const { clock, maintenance, emitted, endTasks } = await setUp({
     retentionMs: HOUR_MS,
-    storeSeen: (store) => ({
+    storeOfMaintenance: (store) => ({
       ...store,
       pruneHistory: (command) => (++calls === 2 ? Promise.reject(new Error("disk full")) : store.pruneHistory(command)),
     }),
@@ -183,7 +190,7 @@ test("a pass that fails half-way tells what it removed, and is made again", asyn
   expect(emitted[2]).toMatchObject({ kind: "history.pruned", tasks: 100 });
 });
 
-/** Of the database, whatever of it is still in the log. */
+/** Of the database, with the part that is still in the log. */
 function bytesOf(file: string): number {
   const db = new Database(file, { readonly: true });
   const [pages, pageBytes] = ["page_count", "page_size"].map((name) => Number(db.pragma(name, { simple: true })));
@@ -191,7 +198,7 @@ function bytesOf(file: string): number {
   return pages! * pageBytes!;
 }
 
-test("the file's free pages are used again: it does not grow over rounds of filling and pruning", async () => {
+test("free pages are used again: the file does not grow over rounds of filling and pruning", async () => {
   const file = join(temporaryFolder(), "callbacks.db");
   const { clock, endTasks, pass } = await setUp({ file });
   const sizes: number[] = [];
@@ -218,11 +225,11 @@ async function suspendEndless(store: Store, urls: readonly string[], now: number
     await store.recordAttempt(aRecord(claim, { startedAt: now, outcome, step, disablePolicy }));
 }
 
-test("one without an end that is given up is told so once, signed, and by why it was", async () => {
+test("a subscription without an end that is given up gets one signed message with the reason", async () => {
   const { clock, store, emitted, pass } = await setUp();
   const receiver = await receiverWith();
   await suspendEndless(store, [`${receiver.url}/a`, `${receiver.url}/b`], clock.now());
-  // An hour early: a pass moves the clock on while it goes.
+  // An hour early: a pass advances the clock.
   clock.advance(30 * DAY_MS - HOUR_MS);
   await pass();
   expect(receiver.requests).toEqual([]);
@@ -250,7 +257,7 @@ test("one without an end that is given up is told so once, signed, and by why it
   expect(receiver.requests).toHaveLength(2);
 });
 
-test("it is not told where the settings say so, and ends all the same", async () => {
+test("it gets no message when the settings say so, and ends all the same", async () => {
   const { clock, store, emitted, pass } = await setUp({ sendsTerminated: false });
   const receiver = await receiverWith();
   await suspendEndless(store, [receiver.url], clock.now());

@@ -4,7 +4,7 @@ import type { TaskType } from "../../service/ports/task-types.ts";
 export const externalTask: TaskType = {
   name: "external",
   title: "Work done outside",
-  description: "A worker that claims it over HTTP does it, or whoever holds its completion URL. Takes any input.",
+  description: "Done outside: by a worker that claims it over HTTP, or through its completion URL. Takes any input.",
   expectedMs: null,
   inputSchema: { type: "object", additionalProperties: true },
   outputSchema: null,

@@ -67,18 +67,15 @@ export function defineTask<Input extends z.ZodType, Output extends z.ZodType = z
     parseInput(given) {
       const parsed = input.safeParse(objectOf(given));
       if (parsed.success) return given;
-      throw new DomainError(
-        "invalid",
-        `input does not fit the task type ${name}: ${problemSentence(parsed.error.issues, { root: "input" })}`,
-      );
+      const problems = problemSentence(parsed.error.issues, { root: "input" });
+      throw new DomainError("invalid", `input does not fit the task type ${name}: ${problems}`);
     },
     parseOutput(returned) {
       if (output === undefined) return returned;
       const parsed = output.safeParse(returned);
       if (parsed.success) return parsed.data;
-      throw new PermanentError(
-        `The result does not fit the output schema: ${problemSentence(parsed.error.issues, { root: "result" })}`,
-      );
+      const problems = problemSentence(parsed.error.issues, { root: "result" });
+      throw new PermanentError(`The result does not fit the output schema: ${problems}`);
     },
     run: async (given, context) => definition.run(input.parse(objectOf(given)), context),
   };

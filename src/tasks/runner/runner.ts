@@ -23,10 +23,10 @@ export interface TaskRunnerNeeds {
   readonly runningMax: number;
   /** How many tasks of a type run at once. The type may be unknown: a task may be older than this process. Null: only `runningMax` applies. */
   readonly concurrencyOf: (taskType: string) => number | null;
-  readonly workSource: WorkQueue;
+  readonly queue: WorkQueue;
   /** Ends the process when a handler blocks the event loop. */
   readonly watchdog: Watchdog;
-  /** Publishes the ends of tasks, so that the handler of a cancelled task is interrupted. */
+  /** Publishes the ends of tasks: the handler of a cancelled task is interrupted. */
   readonly notifier: Notifier;
   readonly clock: Clock;
   readonly emit: Emit;
@@ -45,7 +45,7 @@ export class TaskRunner {
   /** By internal id. */
   readonly #running = new Map<string, RunningTask>();
   readonly #stopping = new AbortController();
-  /** During a claim: internal ids of tasks that have ended since it began, which it may return. */
+  /** During a claim: internal ids of tasks that have ended since it began. The claim may return them. */
   #endedDuringClaim: Set<string> | null = null;
   /** The last claim filled its limit. */
   #moreMayBeDue = false;
@@ -57,7 +57,7 @@ export class TaskRunner {
 
   start(): void {
     this.#stopListening = this.#needs.notifier.onAnyEnd((task) => this.#interrupt(task));
-    this.#needs.workSource.start(() => this.pass());
+    this.#needs.queue.start(() => this.pass());
   }
 
   /** Claims and starts tasks within the limits; returns when the next one is due (epoch ms; null: none). */
@@ -82,7 +82,7 @@ export class TaskRunner {
   /** Starts no more tasks, and gives running handlers `graceMs` to end. Then it interrupts them: their tasks run again after the restart. */
   async stop(graceMs = 0): Promise<void> {
     this.#stopping.abort();
-    await this.#needs.workSource.stop();
+    await this.#needs.queue.stop();
     const ended = new AbortController();
     const all = this.#allEnded().finally(() => ended.abort("all have ended"));
     await this.#needs.clock.sleep(graceMs, ended.signal);
@@ -103,7 +103,7 @@ export class TaskRunner {
     };
   }
 
-  /** The task has ended, so what its handler still returns is dropped. A run that has ended the task itself is over already. */
+  /** The task has ended, so the result of its handler is dropped. After the end that a run makes itself there is no run to interrupt. */
   #interrupt(id: string): void {
     this.#endedDuringClaim?.add(id);
     this.#running.get(id)?.interrupt.abort();
@@ -118,7 +118,7 @@ export class TaskRunner {
     if (this.#stopping.signal.aborted) interrupt.abort();
     const work = this.#run(task, interrupt.signal).finally(() => {
       this.#running.delete(task.id);
-      if (this.#moreMayBeDue || mayBeWaitedFor) this.#needs.workSource.wake();
+      if (this.#moreMayBeDue || mayBeWaitedFor) this.#needs.queue.wake();
     });
     this.#running.set(task.id, { taskType, isPoison, interrupt, work });
   }

@@ -30,7 +30,7 @@ function check(): void {
 
 /** By the debugger, which can interrupt a loop. */
 function reportStack(): void {
-  setTimeout(end, STACK_WAIT_MS, "in native code, or nowhere that can be told");
+  setTimeout(end, STACK_WAIT_MS, "in native code, or at an unknown place");
   const files = new Map<string, string>();
   const session = new Session();
   session.connectToMainThread();

@@ -136,9 +136,9 @@ export class UpstreamConnection {
     const startedAt = clock.now();
     try {
       const session = await openSession({ ...this.#needs, redactor: this.redactor, log, signal });
-      const { tools, problems } = await session.tools(signal);
+      const { tools, skipped } = await session.tools(signal);
       const durationMs = clock.now() - startedAt;
-      emit({ kind: "upstream.started", upstream: upstream.name, toolCount: tools.size, skipped: problems, durationMs });
+      emit({ kind: "upstream.started", upstream: upstream.name, toolCount: tools.size, skipped, durationMs });
       this.#known = tools;
       this.#current = session;
       this.#sessions.add(session);

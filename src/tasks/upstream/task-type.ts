@@ -36,7 +36,7 @@ class UpstreamUnavailable extends DomainError {
 export function taskTypeOfUnavailable(connection: UpstreamConnection, toolName: string): TaskType {
   const { name } = connection.upstream;
   const why = connection.problem === "" ? "it does not answer yet" : connection.problem;
-  const problem = `The upstream server ${name} cannot be asked at the moment (${why})`;
+  const problem = `The upstream server ${name} is not available at the moment (${why})`;
   return {
     ...commonFields(connection, toolName),
     title: toolName,

@@ -27,7 +27,7 @@ export interface UpstreamTool {
 export interface OfferedTools {
   readonly tools: ReadonlyMap<string, UpstreamTool>;
   /** Tools that are allowed and cannot be offered, each with the reason. */
-  readonly problems: readonly string[];
+  readonly skipped: readonly string[];
 }
 
 /** The tools that the operator allows, of those that the server lists. */
@@ -35,19 +35,19 @@ export function offeredTools(upstream: Upstream, listed: readonly SdkTool[], red
   // One for each list: a validator keeps every schema that it has compiled.
   const validators = new AjvJsonSchemaValidator();
   const tools = new Map<string, UpstreamTool>();
-  const problems: string[] = [];
+  const skipped: string[] = [];
   for (const tool of listed.filter(({ name }) => offersTool(upstream, name))) {
     const taskType = taskTypeOf(upstream, tool.name);
     const isValid = validatorOf(validators, tool);
     if (taskType === null)
-      problems.push(`the tool ${tool.name.slice(0, 100)} has a name that cannot be part of a task type`);
-    else if (isValid === null) problems.push(`the tool ${tool.name} has an input schema that cannot be understood`);
+      skipped.push(`the tool ${tool.name.slice(0, 100)} has a name that cannot be part of a task type`);
+    else if (isValid === null) skipped.push(`the tool ${tool.name} has an input schema that cannot be understood`);
     else tools.set(tool.name, upstreamTool(tool, taskType, isValid, redactor));
   }
   const missing = upstream.allow.filter((name) => name !== "*" && !listed.some((tool) => tool.name === name));
   return {
     tools,
-    problems: [...problems, ...missing.map((name) => `it has no tool ${name}, which is in its allow list`)],
+    skipped: [...skipped, ...missing.map((name) => `it has no tool ${name}, which is in its allow list`)],
   };
 }
 

@@ -130,7 +130,10 @@ const CHECKS: Readonly<Record<string, Covered | Skipped>> = {
   "ttl-omitted-means-default": ["list", "grants a time:"],
   "ttl-long-grant-retained": ["restart", "a subscription, what it is owed, both its secrets"],
   "ttl-no-expiry-persisted": ["store", "removes what has ended, by its time or by its client"],
-  "ttl-no-expiry-gc-terminated": ["maintenance", "one without an end that is given up is told so once"],
+  "ttl-no-expiry-gc-terminated": [
+    "maintenance",
+    "a subscription without an end that is given up gets one signed message",
+  ],
   "unsubscribe-by-key": ["list", "ends what has this key"],
   "unsubscribe-unknown-not-found": ["list", "of what is not there is NotFound where the settings say so"],
   "delivery-status-last-error-category": ["delivery", "anything is told to the subscriber in six words"],

@@ -28,7 +28,7 @@ async function setUp(types: readonly TaskType[], runningMax = 100) {
     watchdog: NO_WATCHDOG,
     runningMax,
     concurrencyOf,
-    workSource: queues.tasks,
+    queue: queues.tasks,
     notifier,
     clock,
     emit,

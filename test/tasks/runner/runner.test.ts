@@ -38,7 +38,7 @@ async function setUp(
     runningMax: 1000,
     watchdog: NO_WATCHDOG,
     concurrencyOf: (taskType) => more.find(({ name }) => name === taskType)?.concurrency ?? null,
-    workSource: queues.tasks,
+    queue: queues.tasks,
     notifier,
     clock,
     emit,

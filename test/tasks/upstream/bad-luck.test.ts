@@ -116,10 +116,10 @@ test("a missing server is named with the reason, and tools that the operator nam
   const way = { kind: "stdio", command: "/no/such/command", args: [], env: {}, cwd: null } as const;
   const { announced, catalog, type } = startCatalog({ ...missing, way });
   expect((await catalog.list()).map(({ name, description }) => [name, description])).toEqual([
-    ["gone/work", expect.stringContaining("cannot be asked at the moment")],
+    ["gone/work", expect.stringContaining("is not available at the moment")],
   ]);
   const work = await type("gone/work");
-  expect(() => work.parseInput({})).toThrow(/gone cannot be asked.*ENOENT.*later/);
+  expect(() => work.parseInput({})).toThrow(/gone is not available.*ENOENT.*later/);
   expect(announced.at(-1)).toMatchObject({ kind: "upstream.unavailable", upstream: "gone", waitMs: 1000 });
 });
 
