@@ -88,6 +88,11 @@ export const CRASHES_MAX = 5;
 /** From so many on it is a suspect: no two of them run at a time, so that the next death tells which one it is. */
 export const POISON_CRASHES = 2;
 
+/** After a death of the process during a run. Not above the maximum: from then on a claimed task is only given up, and did not run. */
+export function recoveredCrashes(crashes: number): number {
+  return Math.min(crashes + 1, CRASHES_MAX);
+}
+
 export const TASK_INPUT_BYTES_MAX = 256 * 1024;
 /** Measured serialised; leaves room for the envelope in an event body of 256 KiB. */
 export const TASK_RESULT_BYTES_MAX = 240 * 1024;

@@ -1,7 +1,8 @@
 import { cursorOf, timeAndIdOf, twoIdsOf } from "../domain/cursor.ts";
 import type { DeliveryStatus } from "../domain/delivery.ts";
 import { DomainError } from "../domain/errors.ts";
-import type { RedeliverPosition, RedeliverSelection, RedeliveryRefusal } from "./ports/callback-store.ts";
+import type { RedeliveryRefusal } from "../domain/redelivery.ts";
+import type { RedeliverPosition, RedeliverSelection } from "./ports/callback-store.ts";
 import { noSuchCallback } from "./callbacks.ts";
 import type { Emit } from "./ports/telemetry.ts";
 import type { SlowLane, SlowStay } from "./ports/delivery-store.ts";

@@ -4,6 +4,7 @@ import type { DisabledReason } from "../../domain/callback-health.ts";
 import type { Callback } from "../../domain/callback.ts";
 import type { DeliveryStatus } from "../../domain/delivery.ts";
 import type { DiagnosisStep } from "../../domain/diagnosis.ts";
+import type { RedeliveryRefusal } from "../../domain/redelivery.ts";
 
 /** Verbs of the Store; what is promised of all of them is promised of these. Another principal's row is as one that is not there. */
 export interface CallbackVerbs {
@@ -113,8 +114,6 @@ export type RedeliverResult =
   | { readonly kind: "not_found" }
   /** The one callback that is meant gets nothing. */
   | { readonly kind: "refused"; readonly callbackId: string; readonly why: RedeliveryRefusal };
-/** gone, failing: it is disabled for this reason. progress: the delivery tells of how far a task was, which is not sent again. */
-export type RedeliveryRefusal = DisabledReason | "removed" | "past_not_after" | "progress";
 
 /** A signed POST outside the outbox: nothing of it is stored, and it is made once. */
 export interface ProbePost {

@@ -2,6 +2,7 @@
 import type { Outcome } from "../../domain/attempt.ts";
 import type { BodyFormat } from "../../domain/payload.ts";
 import type { DisablePolicy } from "../../domain/callback-health.ts";
+import type { RecordedStep } from "../../domain/delivery-state.ts";
 import type { DeliveryReason } from "../../domain/delivery.ts";
 import type { Event, EventName, EventType } from "../../domain/event.ts";
 import type { CallbackChange } from "./callback-store.ts";
@@ -116,11 +117,6 @@ export interface RecordAttempt extends DeliveryClaim {
   /** Null: however long its callback fails, it is not disabled for that. */
   readonly disablePolicy: DisablePolicy | null;
 }
-/** `keepClaim`: the wait is short, so that the claim is held over it (and found by `recoverOrphans` if we die). */
-export type RecordedStep =
-  | { readonly status: "delivered" }
-  | { readonly status: "pending"; readonly nextAttemptAt: number; readonly keepClaim: boolean }
-  | { readonly status: "exhausted"; readonly disablesCallback: boolean; readonly reason?: DeliveryReason };
 export interface RecordAttemptResult {
   /** False: the delivery was withdrawn, overtaken by newer progress or claimed again meanwhile; only the attempt was added. */
   readonly claimHeld: boolean;

@@ -38,7 +38,7 @@ export function unregisterVerbs(
     const row = find(principal, key);
     if (row === undefined) return null;
     const removedNow = statements.remove.run({ id: row.id }).changes > 0;
-    const cancelledCount = withdraw(row.id, now);
+    const cancelledCount = withdraw(row.id, now, null);
     return { removedNow, callback: toCallback({ ...row, status: "removed" }, cipher), cancelledCount };
   }
 

@@ -9,7 +9,7 @@ import { IN_ORDER } from "./health.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { prepareDeliveryInsert } from "../deliveries/insert.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
-import { prepareReopen } from "../deliveries/outbox.ts";
+import { prepareDeliveryStates } from "../deliveries/state.ts";
 import { toCallback, toEventTypes } from "../schema/rows.ts";
 import { callbackIsRegistered, eventIsEnd } from "../schema/conditions.ts";
 import { callbacks, deliveries, events, tasks } from "../schema/tables.ts";
@@ -38,7 +38,7 @@ export function prepareRegister(
   const statements = prepare(db);
   const countOf = prepareCallbackCount(db);
   const insertDelivery = prepareDeliveryInsert(db, newId);
-  const reopen = prepareReopen(db);
+  const states = prepareDeliveryStates(db);
 
   function addCallback({ principal, registration, generatedSecret, now }: RegisterCallback, ended: boolean): Callback {
     const { taskId, clientId, url, events: selected, notAfter, profile } = registration;
@@ -83,7 +83,7 @@ export function prepareRegister(
   function oweEvent(eventId: string, callback: Callback, now: number): void {
     const owed = statements.owed.get({ callbackId: callback.id, eventId });
     if (owed === undefined) insertDelivery(eventId, { ...callback, origin: new URL(callback.url).origin }, now);
-    else reopen(owed.id, now);
+    else states.reopen(owed.id, now);
   }
 
   function register(command: RegisterCallback): RegisterCallbackResult {

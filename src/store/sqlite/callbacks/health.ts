@@ -59,7 +59,7 @@ export function prepareHealth(db: SqliteConnection["db"]): (attempt: AttemptEnd)
   function disable(callbackId: string, reason: DisabledReason, failingSince: number, endedAt: number): HealthAfter {
     statements.disable.run({ callbackId, reason, endedAt });
     const heldCount = reason === "failing" ? hold(callbackId) : 0;
-    if (reason === "gone") withdraw(callbackId, endedAt);
+    if (reason === "gone") withdraw(callbackId, endedAt, null);
     return { isDisabled: true, change: { status: "disabled", reason, failingSince, heldCount } };
   }
 

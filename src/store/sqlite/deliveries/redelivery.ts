@@ -1,16 +1,13 @@
 import { and, asc, eq, sql } from "../engine/drizzle.ts";
-import type { InferSelectModel, SQL } from "drizzle-orm";
-import { isExpired } from "../../../domain/not-after.ts";
-import type {
-  Redeliver,
-  RedeliverResult,
-  RedeliverSelection,
-  RedeliveryRefusal,
-} from "../../../service/ports/callback-store.ts";
+import type { SQL } from "drizzle-orm";
+import { reopened } from "../../../domain/delivery-state.ts";
+import { redeliveryRefusal } from "../../../domain/redelivery.ts";
+import type { Redeliver, RedeliverResult, RedeliverSelection } from "../../../service/ports/callback-store.ts";
 import type { Store } from "../../../service/ports/store.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
-import { deliveryMatches, filterParameters, prepareReopen } from "./outbox.ts";
+import { deliveryMatches, filterParameters } from "./outbox.ts";
+import { prepareDeliveryStates, stateColumns } from "./state.ts";
 import { callbackIsRegistered, eventIsEnd } from "../schema/conditions.ts";
 import { callbacks, deliveries, events } from "../schema/tables.ts";
 
@@ -20,15 +17,15 @@ type Selection<Key extends string> = Extract<RedeliverSelection, { [name in Key]
 
 export function redeliveryVerbs({ db, write }: SqliteConnection): Pick<Store, "redeliver"> {
   const statements = { ...prepareChecks(db), ...prepareMatches(db) };
-  const reopen = prepareReopen(db);
+  const states = prepareDeliveryStates(db);
 
   function one(principal: string, { deliveryId }: Selection<"deliveryId">, now: number): RedeliverResult {
     const row = statements.delivery.get({ principal, deliveryId });
     if (row === undefined) return { kind: "not_found" };
-    const { callbackId } = row;
-    const why = row.event === "task_progress" ? "progress" : whyRefused(row, now);
+    const { callbackId, event } = row.delivery;
+    const why = redeliveryRefusal(row.callback, event, now);
     if (why !== null) return { kind: "refused", callbackId, why };
-    reopen(deliveryId, now);
+    states.write(deliveryId, row.state, reopened(row.state, row.callback.notAfter, now));
     return { kind: "redelivered", deliveryIds: [deliveryId], passedOver: 0, next: null };
   }
 
@@ -36,7 +33,7 @@ export function redeliveryVerbs({ db, write }: SqliteConnection): Pick<Store, "r
     const { callbackId } = selection;
     const row = statements.callback.get({ principal, callbackId });
     if (row === undefined) return { kind: "not_found" };
-    const why = whyRefused(row, now);
+    const why = redeliveryRefusal(row, null, now);
     if (why !== null) return { kind: "refused", callbackId, why };
     return step(statements.ofCallback.all({ principal, callbackId, ...pageOf(selection) }), selection.limit, now);
   }
@@ -47,13 +44,15 @@ export function redeliveryVerbs({ db, write }: SqliteConnection): Pick<Store, "r
     return step(statements.ofTask.all({ principal, taskId, ...pageOf(selection) }), selection.limit, now);
   }
 
-  /** `rows`: up to one more than `limit`, which tells that there is more. */
+  /** `rows`: one more than `limit` if there is another page. */
   function step(rows: ReturnType<typeof statements.ofTask.all>, limit: number, now: number): RedeliverResult {
     const page = rows.slice(0, limit);
     const last = rows.length > limit ? page.at(-1) : undefined;
-    const deliveryIds = page.filter((row) => whyRefused(row, now) === null).map(({ id }) => id);
-    for (const id of deliveryIds) reopen(id, now);
-    const next = last === undefined ? null : { callbackId: last.callbackId, eventId: last.eventId };
+    const allowed = page.filter(({ callback }) => redeliveryRefusal(callback, null, now) === null);
+    for (const { delivery, state, callback } of allowed)
+      states.write(delivery.id, state, reopened(state, callback.notAfter, now));
+    const deliveryIds = allowed.map(({ delivery }) => delivery.id);
+    const next = last === undefined ? null : { callbackId: last.delivery.callbackId, eventId: last.delivery.eventId };
     return { kind: "redelivered", deliveryIds, passedOver: page.length - deliveryIds.length, next };
   }
 
@@ -63,15 +62,6 @@ export function redeliveryVerbs({ db, write }: SqliteConnection): Pick<Store, "r
   }
 
   return { redeliver: (command) => write(() => redeliver(command)) };
-}
-
-type Target = Pick<InferSelectModel<typeof callbacks>, "status" | "disabledReason" | "notAfter">;
-
-/** Why nothing is sent to a callback; null: it may be. */
-function whyRefused({ status, disabledReason, notAfter }: Target, now: number): RedeliveryRefusal | null {
-  if (status === "removed") return "removed";
-  if (status === "disabled") return disabledReason ?? "gone";
-  return isExpired(notAfter, now) ? "past_not_after" : null;
 }
 
 function pageOf(selection: Selection<"callbackId"> | Selection<"taskId">) {
@@ -88,7 +78,7 @@ const isCallback = and(isOwn, equals(callbacks.id, "callbackId"));
 function prepareChecks(db: SqliteConnection["db"]) {
   return {
     delivery: db
-      .select({ callbackId: callbacks.id, event: events.type, ...target })
+      .select({ delivery: { callbackId: callbacks.id, event: events.type }, state: stateColumns, callback: target })
       .from(deliveries)
       .innerJoin(events, eq(events.id, deliveries.eventId))
       .innerJoin(callbacks, eq(callbacks.id, deliveries.callbackId))
@@ -104,10 +94,9 @@ function prepareMatches(db: SqliteConnection["db"]) {
   const matching = (isMeant: SQL | undefined) =>
     db
       .select({
-        id: deliveries.id,
-        callbackId: deliveries.callbackId,
-        eventId: deliveries.eventId,
-        ...target,
+        delivery: { id: deliveries.id, callbackId: deliveries.callbackId, eventId: deliveries.eventId },
+        state: stateColumns,
+        callback: target,
       })
       .from(callbacks)
       .innerJoin(deliveries, eq(deliveries.callbackId, callbacks.id))

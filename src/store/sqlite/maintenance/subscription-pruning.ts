@@ -21,7 +21,7 @@ export function subscriptionPruningVerbs(
     if (after === null) statements.forget.run({ now });
     const looked = statements.next.all({ after: after ?? "", limit });
     const givenUp = looked.flatMap(({ id }) => statements.giveUp.get({ id, before }) ?? []);
-    for (const { id } of givenUp) withdraw(id, now);
+    for (const { id } of givenUp) withdraw(id, now, null);
     const removed = looked.filter(({ id }) => statements.remove.run({ id, before }).changes > 0).length;
     const next = looked.length < limit ? null : (looked.at(-1)?.subscriptionId ?? null);
     return { callbacks: removed, givenUp: givenUp.map((row) => endedOf(row, cipher, now)), next };

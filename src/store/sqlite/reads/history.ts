@@ -3,6 +3,7 @@ import { and, asc, count, eq, exists, or, sql } from "../engine/drizzle.ts";
 import { ATTEMPTS_LISTED_MAX } from "../../../domain/attempt.ts";
 import type { Attempt } from "../../../domain/attempt.ts";
 import { CALLBACKS_PER_TASK_MAX } from "../../../domain/callback.ts";
+import { shownStatus } from "../../../domain/delivery-state.ts";
 import type { Delivery } from "../../../domain/delivery.ts";
 import type { DeliveryFilter, HistoryPage } from "../../../service/ports/callback-store.ts";
 import type { CallbackHistory, Counts, Store } from "../../../service/ports/store.ts";
@@ -10,7 +11,7 @@ import { healthColumns } from "../callbacks/health.ts";
 import { asNeeded } from "../engine/as-needed.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
-import { deliveryMatches, filterParameters, statusShown } from "../deliveries/outbox.ts";
+import { deliveryMatches, filterParameters } from "../deliveries/outbox.ts";
 import {
   callbackIsAwaiting,
   callbackIsRegistered,
@@ -75,6 +76,7 @@ export function toDelivery(row: DeliveryRow, made: readonly (Attempt & { readonl
   const { callbackId: _, ...delivery } = row;
   return {
     ...delivery,
+    status: shownStatus(delivery),
     attempts: made.map(({ deliveryId: __, ...attempt }) => attempt),
   };
 }
@@ -144,7 +146,7 @@ function prepareListed(db: SqliteConnection["db"]) {
         callbackId: deliveries.callbackId,
         eventId: deliveries.eventId,
         event: events.type,
-        status: statusShown,
+        status: deliveries.status,
         attemptCount: deliveries.attemptCount,
         nextAttemptAt: deliveries.nextAttemptAt,
         reason: deliveries.reason,

@@ -7,7 +7,6 @@ import type { ListedSubscription, SubscriptionPage } from "../../../service/port
 import type { SqliteConnection } from "../engine/connection.ts";
 import { toDelivery } from "./history.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
-import { statusShown } from "../deliveries/outbox.ts";
 import { callbackIsSubscription } from "../schema/conditions.ts";
 import { attempts, callbacks, deliveries, events } from "../schema/tables.ts";
 import { isLive } from "../subscriptions/statements.ts";
@@ -79,7 +78,7 @@ function prepareDeliveries(db: SqliteConnection["db"]) {
         callbackId: deliveries.callbackId,
         eventId: deliveries.eventId,
         event: events.type,
-        status: statusShown,
+        status: deliveries.status,
         attemptCount: deliveries.attemptCount,
         nextAttemptAt: deliveries.nextAttemptAt,
         reason: deliveries.reason,

@@ -17,7 +17,8 @@ import { prepareEnable } from "../callbacks/health.ts";
 import { prepareDeliveryInsert } from "../deliveries/insert.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { prepareEventReading } from "../events/event-log.ts";
-import { prepareReopen, prepareWithdraw } from "../deliveries/outbox.ts";
+import { prepareWithdraw } from "../deliveries/outbox.ts";
+import { prepareDeliveryStates } from "../deliveries/state.ts";
 import type { callbacks } from "../schema/tables.ts";
 import { prepareSecretChange, readableSecrets } from "../callbacks/secrets.ts";
 import { isLive, prepareSubscriptions } from "./statements.ts";
@@ -100,7 +101,7 @@ export function subscriptionVerbs(connection: SqliteConnection, newId: NewId, ci
 
   function end(row: Pick<Row, "id">, now: number): void {
     statements.end.run({ callbackId: row.id });
-    withdraw(row.id, now);
+    withdraw(row.id, now, null);
   }
 
   /** The subscriptions of the first principal that is not one of these. */
@@ -159,7 +160,7 @@ function prepareReplay({ db }: SqliteConnection, newId: NewId) {
   const statements = prepareSubscriptions(db);
   const read = prepareEventReading(db);
   const insertDelivery = prepareDeliveryInsert(db, newId);
-  const reopen = prepareReopen(db);
+  const states = prepareDeliveryStates(db);
   const watermarkOf = prepareWatermark(db);
 
   return (row: Row, { key, now }: PutSubscription, { afterSeq, notBefore, max }: Replay) => {
@@ -171,7 +172,7 @@ function prepareReplay({ db }: SqliteConnection, newId: NewId) {
       if (owed === undefined) insertDelivery(event.id, row, now, { place: { seq, cursor } });
       else {
         statements.place.run({ deliveryId: owed.id, cursor });
-        reopen(owed.id, now);
+        states.reopen(owed.id, now);
       }
     }
     return { truncated: page.hasLost, replayed: page.events.length };

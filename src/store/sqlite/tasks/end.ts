@@ -11,7 +11,7 @@ import type { SqliteConnection } from "../engine/connection.ts";
 import { prepareEventInsert } from "../events/event-log.ts";
 import { fanOutEventColumns, prepareFanOut } from "../deliveries/fan-out.ts";
 import type { EnqueueDelivery, FanOut } from "../deliveries/fan-out.ts";
-import { prepareSupersede } from "./progress.ts";
+import { prepareSupersede } from "../deliveries/state.ts";
 import { toEventTypes } from "../schema/rows.ts";
 import { prepareSubscriptionOutbox } from "../subscriptions/fan-out.ts";
 import { callbackIsRegistered, taskIsOpen } from "../schema/conditions.ts";

@@ -11,7 +11,7 @@ import type { FanOutCallback } from "../deliveries/insert.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { prepareEventInsert } from "../events/event-log.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
-import { isBeingSent } from "../deliveries/outbox.ts";
+import { prepareSupersede } from "../deliveries/state.ts";
 import { callbackHearsProgress, deliveryIsOpen } from "../schema/conditions.ts";
 import { attempts, callbacks, deliveries, events, tasks } from "../schema/tables.ts";
 import { runIsUnderWay } from "./runs.ts";
@@ -75,25 +75,6 @@ export function progressVerbs(
         return task.progress === null ? NOTHING_TO_TELL : tell(task, JSON.parse(task.progress) as Progress, command);
       }),
   };
-}
-
-/** Ends what is open of a task's progress, since there is newer or the end; what is being sent ends with its attempt. */
-export function prepareSupersede(db: Db): (task: string, now: number) => void {
-  const ofProgress = db
-    .select({ id: events.id })
-    .from(events)
-    .where(and(equals(events.task, "task"), eq(events.type, sql.raw("'task_progress'"))));
-  const statement = db
-    .update(deliveries)
-    .set({
-      status: sql`case when ${isBeingSent} then 'sending' else 'cancelled' end`,
-      reason: "superseded",
-      settledAt: sql`case when ${isBeingSent} then null else ${bound("now")} end`,
-      nextAttemptAt: null,
-    })
-    .where(and(deliveryIsOpen, inArray(deliveries.eventId, ofProgress)))
-    .prepare();
-  return (task, now) => void statement.run({ task, now });
 }
 
 /** Makes room for one more among those that are kept. */
