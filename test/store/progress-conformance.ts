@@ -215,6 +215,19 @@ export function describeProgress(name: string, open: OpenStore): void {
       expect(await record(2, T0 + INTERVAL_MS + 4)).toEqual({ deliveryCount: 0, dueAt: null });
     });
 
+    test("a callback that was disabled for good before the end does not wait for that once it is enabled", async () => {
+      await register();
+      await record(1);
+      const [claimed] = await claim();
+      const answer = { statusCode: 410, error: "http_4xx", responseExcerpt: null } as const;
+      const step = { status: "exhausted", disablesCallback: true } as const;
+      await store.recordAttempt(aRecord(claimed!, { outcome: answer, step }));
+      expect(await finish()).toMatchObject({ deliveryCount: 0 });
+      const callbackId = (await historyOf("client-1")).callback.id;
+      await store.enableCallback({ principal: "local", callbackId, now: T0 });
+      expect(await store.counts()).toMatchObject({ pendingCallbacks: 0 });
+    });
+
     test("only the newest ten are in the history, however long the task goes on", async () => {
       await register();
       for (let index = 1; index <= 13; index++) {

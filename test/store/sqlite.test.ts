@@ -3,6 +3,7 @@ import Database from "better-sqlite3";
 import { expect } from "vitest";
 import type { Store } from "../../src/service/ports/store.ts";
 import { newFile, openTestStore } from "../support/sqlite-store.ts";
+import { describeBulkChanges } from "./bulk-conformance.ts";
 import { describeStore } from "./conformance.ts";
 import { describeProgress } from "./progress-conformance.ts";
 import { describeSubscriptions } from "./subscription-conformance.ts";
@@ -12,6 +13,7 @@ describeStore("the SQLite store", () => openTestStore());
 describeStore("the SQLite store with encrypted secrets", openEncrypted);
 describeSubscriptions("the SQLite store", () => openTestStore());
 describeSubscriptions("the SQLite store with encrypted secrets", openEncrypted);
+describeBulkChanges("the SQLite store, where one statement changes many rows", () => openTestStore());
 describeProgress("the SQLite store, for progress", () => openTestStore());
 describeWorkerVerbs("the SQLite store, for work done outside", () => openTestStore());
 

@@ -1,4 +1,5 @@
-import { and, ne } from "../engine/drizzle.ts";
+import { and } from "../engine/drizzle.ts";
+import { removed } from "../../../domain/callback-state.ts";
 import { secretsAt } from "../../../domain/signing-secrets.ts";
 import type {
   CallbackKey,
@@ -11,7 +12,7 @@ import type {
 } from "../../../service/ports/callback-store.ts";
 import type { Store } from "../../../service/ports/store.ts";
 import type { SecretCipher } from "../../secret-cipher.ts";
-import { IN_ORDER, prepareEnable } from "./health.ts";
+import { prepareCallbackStates, prepareEnable } from "./state.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { prepareWithdraw } from "../deliveries/outbox.ts";
 import { toCallback } from "../schema/rows.ts";
@@ -27,6 +28,7 @@ export function unregisterVerbs(
   const statements = prepare(db);
   const withdraw = prepareWithdraw(db);
   const setActive = prepareEnable(db);
+  const states = prepareCallbackStates(db);
 
   function find(principal: string, key: CallbackKey) {
     return "callbackId" in key
@@ -37,15 +39,16 @@ export function unregisterVerbs(
   function unregister({ principal, callback: key, now }: UnregisterCallback): UnregisterCallbackResult | null {
     const row = find(principal, key);
     if (row === undefined) return null;
-    const removedNow = statements.remove.run({ id: row.id }).changes > 0;
+    const after = removed(row);
+    states.write(row.id, row, after);
     const cancelledCount = withdraw(row.id, now, null);
-    return { removedNow, callback: toCallback({ ...row, status: "removed" }, cipher), cancelledCount };
+    return { removedNow: after !== row, callback: toCallback(after, cipher), cancelledCount };
   }
 
   function enable({ principal, callbackId, now }: EnableCallback): EnableCallbackResult | null {
     const before = find(principal, { callbackId });
     if (before === undefined) return null;
-    const resumedCount = setActive(callbackId, now);
+    const resumedCount = setActive(callbackId, before, now);
     const after = find(principal, { callbackId }) ?? before;
     const enabled = resumedCount === null ? null : { reason: before.disabledReason ?? "gone", resumedCount };
     return { enabled, callback: toCallback(after, cipher) };
@@ -86,11 +89,6 @@ function prepare(db: SqliteConnection["db"]) {
           callbackIsRegistered,
         ),
       )
-      .prepare(),
-    remove: db
-      .update(callbacks)
-      .set({ status: "removed", ...IN_ORDER })
-      .where(and(equals(callbacks.id, "id"), ne(callbacks.status, "removed")))
       .prepare(),
   };
 }

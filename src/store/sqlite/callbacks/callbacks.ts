@@ -1,11 +1,11 @@
 import { and, count, eq, ne, sql } from "../engine/drizzle.ts";
 import { CALLBACKS_PER_TASK_MAX, differenceOf, selectionOf } from "../../../domain/callback.ts";
 import type { Callback } from "../../../domain/callback.ts";
+import { IN_ORDER } from "../../../domain/callback-state.ts";
 import type { EndType } from "../../../domain/event.ts";
 import type { NewId } from "../../../domain/ids.ts";
 import type { RegisterCallback, RegisterCallbackResult, Store } from "../../../service/ports/store.ts";
 import type { SecretCipher } from "../../secret-cipher.ts";
-import { IN_ORDER } from "./health.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { prepareDeliveryInsert } from "../deliveries/insert.ts";
 import { equals, limitTo } from "../engine/parameters.ts";

@@ -1,5 +1,4 @@
 import { and, isNull, sql } from "../engine/drizzle.ts";
-import { GONE } from "../../../domain/delivery.ts";
 import { recorded } from "../../../domain/delivery-state.ts";
 import type { DeliveryState, Recorded, RecordedAttempt } from "../../../domain/delivery-state.ts";
 import type { RecordAttempt, RecordAttemptResult } from "../../../service/ports/delivery-store.ts";
@@ -49,10 +48,8 @@ export function prepareRecording(db: SqliteConnection["db"]): (command: RecordAt
     if (taken.claim === "void") return CLAIM_VOID;
     const isGone = step.status === "exhausted" && step.disablesCallback;
     const again = taken.isDueAgain ? { isDueAgain: true as const } : {};
-    // A 410 that ends this delivery only says nothing of the callback.
-    if (statusCode === GONE && !isGone) return { claimHeld: true, eventSettled: isSettled(eventId), ...again };
     const isInOrder = taken.isInOrder === 1;
-    const health = noteHealth({ callbackId, isInOrder, error, isGone, endedAt, policy });
+    const health = noteHealth({ callbackId, isInOrder, error, statusCode, isGone, endedAt, policy });
     const changes = { ...again, ...(health.change !== null && { callbackChange: health.change }) };
     if (taken.claim === "superseded") return { ...CLAIM_VOID, ...changes };
     if (step.status !== "pending") return { claimHeld: true, eventSettled: isSettled(eventId), ...changes };

@@ -7,7 +7,7 @@ import { shownStatus } from "../../../domain/delivery-state.ts";
 import type { Delivery } from "../../../domain/delivery.ts";
 import type { DeliveryFilter, HistoryPage } from "../../../service/ports/callback-store.ts";
 import type { CallbackHistory, Counts, Store } from "../../../service/ports/store.ts";
-import { healthColumns } from "../callbacks/health.ts";
+import { healthColumns } from "../callbacks/state.ts";
 import { asNeeded } from "../engine/as-needed.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { equals, limitTo } from "../engine/parameters.ts";

@@ -1,6 +1,6 @@
 import { and, count, desc, eq, sql } from "../engine/drizzle.ts";
 import type { InferSelectModel } from "drizzle-orm";
-import { IN_ORDER } from "../callbacks/health.ts";
+import { IN_ORDER } from "../../../domain/callback-state.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
 import { deliveryIsOpen, subscriptionIsPending, subscriptionIsUp } from "../schema/conditions.ts";
@@ -73,11 +73,6 @@ function prepareChanging(db: SqliteConnection["db"]) {
       .update(deliveries)
       .set({ notAfter: sql`${bound("expiresAt")}` })
       .where(and(deliveryIsOpen, equals(deliveries.callbackId, "callbackId")))
-      .prepare(),
-    end: db
-      .update(callbacks)
-      .set({ status: "removed", ...IN_ORDER })
-      .where(isCallback)
       .prepare(),
     recordVerified: db
       .insert(verifiedUrls)

@@ -1,4 +1,5 @@
 import type { InferSelectModel } from "drizzle-orm";
+import { removed } from "../../../domain/callback-state.ts";
 import { selectionOf } from "../../../domain/callback.ts";
 import { typesOf } from "../../../domain/event.ts";
 import type { NewId } from "../../../domain/ids.ts";
@@ -13,7 +14,7 @@ import type {
   Replay,
 } from "../../../service/ports/subscription-store.ts";
 import type { SecretCipher } from "../../secret-cipher.ts";
-import { prepareEnable } from "../callbacks/health.ts";
+import { prepareCallbackStates, prepareEnable } from "../callbacks/state.ts";
 import { prepareDeliveryInsert } from "../deliveries/insert.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { prepareEventReading } from "../events/event-log.ts";
@@ -38,6 +39,7 @@ export function subscriptionVerbs(connection: SqliteConnection, newId: NewId, ci
   const statements = prepareSubscriptions(db);
   const withdraw = prepareWithdraw(db);
   const enable = prepareEnable(db);
+  const states = prepareCallbackStates(db);
   const changeSecret = prepareSecretChange(db, cipher);
   const watermarkOf = prepareWatermark(db);
   const replayInto = prepareReplay(connection, newId);
@@ -59,7 +61,7 @@ export function subscriptionVerbs(connection: SqliteConnection, newId: NewId, ci
     changeSecret(row.id, rotate(before, secret, now, overlapMs));
     statements.extend.run({ callbackId: row.id, expiresAt });
     statements.extendDeliveries.run({ callbackId: row.id, expiresAt });
-    const resumed = enable(row.id, now) ?? 0;
+    const resumed = enable(row.id, row, now) ?? 0;
     return { kind: "refreshed", watermark: watermarkOf.now(row.id), health: healthOf(row), waiting, resumed };
   }
 
@@ -99,8 +101,8 @@ export function subscriptionVerbs(connection: SqliteConnection, newId: NewId, ci
     return again;
   }
 
-  function end(row: Pick<Row, "id">, now: number): void {
-    statements.end.run({ callbackId: row.id });
+  function end(row: Row, now: number): void {
+    states.write(row.id, row, removed(row));
     withdraw(row.id, now, null);
   }
 

@@ -1,4 +1,5 @@
 import { and, eq, sql } from "../engine/drizzle.ts";
+import { isEnqueuedFor } from "../../../domain/callback-state.ts";
 import { eventDataOf, eventTypeOf } from "../../../domain/event.ts";
 import type { EndEvent, Event } from "../../../domain/event.ts";
 import type { NewId } from "../../../domain/ids.ts";
@@ -76,7 +77,7 @@ export function taskEndVerbs({ db, write }: SqliteConnection, newId: NewId, ciph
   function tellCallbacks({ principal, taskId }: EndedTask, event: Event, enqueueDelivery: EnqueueDelivery): void {
     statements.awaitEnd
       .all({ principal, taskId })
-      .filter((callback) => toEventTypes(callback.events).includes(event.type))
+      .filter((callback) => isEnqueuedFor(callback) && toEventTypes(callback.events).includes(event.type))
       .toSorted((left, right) => (left.id < right.id ? -1 : 1))
       .forEach((callback) => enqueueDelivery(callback));
   }
@@ -137,9 +138,6 @@ function prepareEnds(db: SqliteConnection["db"]) {
 
 /** The event, and which callbacks stop waiting for it. */
 function prepareNews(db: SqliteConnection["db"]) {
-  // One that is disabled for failing may come back, and is then owed what happened meanwhile.
-  const isOwedTheEnd = sql`${callbacks.awaitsTask} = 1
-    and (${callbacks.status} = 'active' or (${callbacks.status} = 'disabled' and ${callbacks.disabledReason} = 'failing'))`;
   return {
     insertEvent: prepareEventInsert(db),
     awaitEnd: db
@@ -150,10 +148,10 @@ function prepareNews(db: SqliteConnection["db"]) {
           equals(callbacks.principal, "principal"),
           equals(callbacks.taskId, "taskId"),
           callbackIsRegistered,
-          isOwedTheEnd,
+          sql`${callbacks.awaitsTask} = 1`,
         ),
       )
-      .returning({ ...fanOutEventColumns, events: callbacks.events })
+      .returning({ ...fanOutEventColumns, events: callbacks.events, disabledReason: callbacks.disabledReason })
       .prepare(),
     countCompleted: db
       .insert(counters)
