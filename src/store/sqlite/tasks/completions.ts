@@ -1,13 +1,11 @@
 import { and, count, eq, gt, isNull, sql } from "../engine/drizzle.ts";
+import { COMPLETIONS_PER_TASK_MAX } from "../../../domain/task-start.ts";
 import type { NewCompletion, WorkerVerbs } from "../../../service/ports/lease-store.ts";
 import { completionTokens } from "../schema/completions.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { toTask } from "../schema/rows.ts";
 import { tasks } from "../schema/tables.ts";
 import { equals } from "../engine/parameters.ts";
-
-/** A start that is repeated gets a URL each time, since nobody can show it the first again. */
-const COMPLETIONS_PER_TASK_MAX = 10;
 
 const bound = sql.placeholder;
 

@@ -2,7 +2,8 @@ import { and, desc, eq, getTableColumns, lt, sql } from "../engine/drizzle.ts";
 import type { SQL } from "drizzle-orm";
 import type { NewId } from "../../../domain/ids.ts";
 import type { Callback } from "../../../domain/callback.ts";
-import { hasEnded, isSameStart } from "../../../domain/task.ts";
+import { startOutcome } from "../../../domain/task-start.ts";
+import type { NewTaskState } from "../../../domain/task-start.ts";
 import type {
   ListTasks,
   StartTask,
@@ -39,14 +40,14 @@ export function taskVerbs({ db, write, read }: SqliteConnection, newId: NewId, c
 
   function start(command: StartTask): StartTaskResult {
     const { principal, taskId, request, completion = null, isMcpTask = false } = command;
-    const existing = taskId === null ? undefined : find.task.get({ principal, taskId });
-    const kind = existing === undefined ? "started" : "existing";
-    const task = existing === undefined ? toTask(insert(command)) : taskOf(existing);
-    const isSame = isSameStart(task, request);
+    const row = taskId === null ? undefined : find.task.get({ principal, taskId });
+    const existing = row === undefined ? null : taskOf(row);
+    const outcome = startOutcome(existing, request, command.now);
+    const { kind, isSame, takesCompletion } = outcome;
+    const task = outcome.kind === "started" ? toTask(insert(command, outcome.state)) : outcome.task;
     const registered = isSame ? registerAll(command) : [];
-    if (existing !== undefined && isSame && isMcpTask) statements.becomeMcpTask.run({ id: task.id });
-    const isCompletable = isSame && task.executor === "holder" && !hasEnded(task);
-    const hasCompletion = completion !== null && isCompletable && addCompletion(task.id, completion);
+    if (kind === "existing" && isSame && isMcpTask) statements.becomeMcpTask.run({ id: task.id });
+    const hasCompletion = completion !== null && takesCompletion && addCompletion(task.id, completion);
     return { kind, isSame, task, callbacks: registered, callbackCount: countOf(principal, task.taskId), hasCompletion };
   }
 
@@ -59,20 +60,14 @@ export function taskVerbs({ db, write, read }: SqliteConnection, newId: NewId, c
     });
   }
 
-  /** What the holder of a completion URL does is in their hands at once. */
-  function insert({ principal, taskId, request, isMcpTask = false, now }: StartTask) {
+  function insert({ principal, taskId, request, isMcpTask = false, now }: StartTask, state: NewTaskState) {
     const id = newId("tsk");
-    const state =
-      request.executor === "holder"
-        ? { status: "running", runCount: 1, startedAt: now }
-        : { status: "pending", runCount: 0, startedAt: null };
     return statements.insert.get({
       id,
       principal,
       taskId: taskId ?? id,
       ...request,
       ...state,
-      dueAt: request.startAfter ?? now,
       mcpTask: isMcpTask ? 1 : 0,
       now,
     });
