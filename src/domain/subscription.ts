@@ -1,9 +1,11 @@
 import type { AttemptError } from "./attempt.ts";
 import type { DisablePolicy } from "./callback-health.ts";
+import type { CallbackStatus } from "./callback.ts";
 import type { EventName } from "./event.ts";
 import type { EndpointFault } from "./events-error.ts";
 import { subscriptionIdOf } from "./ids.ts";
 import { canonicalJson } from "./json.ts";
+import { isExpired } from "./not-after.ts";
 
 /** What names a subscription of MCP Events: a difference in any of them is another subscription. */
 export interface SubscriptionKey {
@@ -67,4 +69,57 @@ export function endpointFaultOf(error: AttemptError): EndpointFault {
     case "blocked":
       return "connection_refused";
   }
+}
+
+/** What decides whether a subscription is live. `expiresAt`: epoch ms; null: no end. */
+export interface SubscriptionState {
+  readonly status: CallbackStatus;
+  readonly expiresAt: number | null;
+}
+
+/** One whose time is over is treated as absent, whether or not maintenance has removed it. */
+export function isLive({ status, expiresAt }: SubscriptionState, now: number): boolean {
+  return status !== "removed" && !isExpired(expiresAt, now);
+}
+
+/** suspended: its receiver has failed, and its next refresh resumes it. expired: its time was over. ended: by its client or by this server. */
+export type SubscriptionStatus = "active" | "suspended" | "expired" | "ended";
+
+export function subscriptionStatus(subscription: SubscriptionState, now: number): SubscriptionStatus {
+  if (subscription.status === "removed") return "ended";
+  if (!isLive(subscription, now)) return "expired";
+  return subscription.status === "active" ? "active" : "suspended";
+}
+
+/** refresh: it is live. create: there was none. recreate: the row of one that has ended begins anew. limit: the principal has as many as it may. */
+export type SubscriptionPut = "refresh" | "create" | "recreate" | "limit";
+
+/** `existing`: the subscription with this id; null: there is none. `own`: the live subscriptions of the principal. */
+export function subscriptionPut(
+  existing: SubscriptionState | null,
+  { own, ownMax }: { readonly own: number; readonly ownMax: number },
+  now: number,
+): SubscriptionPut {
+  if (existing !== null && isLive(existing, now)) return "refresh";
+  if (own >= ownMax) return "limit";
+  return existing === null ? "create" : "recreate";
+}
+
+export interface SubscriptionAge extends SubscriptionState {
+  readonly createdAt: number;
+  readonly disabledAt: number | null;
+}
+
+/**
+ * What retention does with a subscription. end: it has no end of its own, and its receiver has failed since before `before`. remove: it
+ * has ended, is older than `before`, and no delivery of it is kept. The row does not say when a client ended it, so `createdAt` counts.
+ */
+export function subscriptionRetention(
+  { status, expiresAt, createdAt, disabledAt }: SubscriptionAge,
+  hasDeliveries: boolean,
+  before: number,
+): "keep" | "end" | "remove" {
+  if (status === "disabled" && expiresAt === null && disabledAt !== null && disabledAt < before) return "end";
+  const hasEnded = status === "removed" || (expiresAt !== null && expiresAt < before);
+  return hasEnded && createdAt < before && !hasDeliveries ? "remove" : "keep";
 }

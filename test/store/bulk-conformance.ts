@@ -2,9 +2,11 @@ import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { held, resumed, shownStatus, withdrawn } from "../../src/domain/delivery-state.ts";
 import type { DeliveryState } from "../../src/domain/delivery-state.ts";
 import type { DeliveryStatus } from "../../src/domain/delivery.ts";
+import { isExpired } from "../../src/domain/not-after.ts";
+import { isLive } from "../../src/domain/subscription.ts";
 import type { ClaimedDelivery } from "../../src/service/ports/delivery-store.ts";
 import type { Store } from "../../src/service/ports/store.ts";
-import { aClaim, aRecord, aStart, aSubscription, FAILED_503, T0 } from "../support/builders.ts";
+import { aClaim, aRecord, aRegistration, aStart, aSubscription, FAILED_503, T0 } from "../support/builders.ts";
 import type { OpenStore } from "./conformance.ts";
 
 const LATER = T0 + 60_000;
@@ -124,6 +126,40 @@ export function describeBulkChanges(name: string, open: OpenStore): void {
       const wanted = status === "sending" ? [...ids, claimed.get("failing")!.deliveryId] : ids;
       expect(redelivered).toMatchObject({ kind: "redelivered", deliveryIds: expect.arrayContaining(wanted) });
       expect((redelivered as { deliveryIds: readonly string[] }).deliveryIds).toHaveLength(wanted.length);
+    });
+
+    const TIMES = [T0 - 1, T0, T0 + 1, null];
+
+    test("isExpired: what is claimed", async () => {
+      for (const notAfter of TIMES)
+        await store.registerCallback(aRegistration({ taskId: "timed", clientId: String(notAfter), notAfter }));
+      await claimEnds(["timed"]);
+      const history = await store.deliveryHistory("local", "timed");
+      const sending = history.filter(({ deliveries: [delivery] }) => delivery!.status === "sending");
+      const inTime = TIMES.filter((notAfter) => !isExpired(notAfter, T0));
+      expect(sending.map(({ callback }) => callback.clientId).toSorted()).toEqual(inTime.map(String).toSorted());
+    });
+
+    test("isLive: what an event is enqueued for, and what counts as a subscription", async () => {
+      for (const expiresAt of TIMES)
+        await store.putSubscription(
+          aSubscription({
+            principal: "ann",
+            name: "task_finished",
+            url: `https://app.example/${expiresAt}`,
+            expiresAt,
+          }),
+        );
+      const ended = aSubscription({ principal: "ann", url: "https://app.example/ended" });
+      await store.putSubscription(ended);
+      await store.removeSubscription({ principal: "ann", id: ended.id, now: T0 });
+      const { task } = await store.startTask(aStart({ principal: "ann" }));
+      const cancelled = await store.cancelTask({ id: task.id, error: "enough", now: T0 });
+      const live = TIMES.filter((expiresAt) => isLive({ status: "active", expiresAt }, T0));
+      expect(cancelled).toMatchObject({ deliveryCount: live.length });
+      expect(await store.lookUpSubscription({ key: ended.key, id: ended.id, now: T0 })).toMatchObject({
+        own: live.length,
+      });
     });
   });
 }

@@ -4,7 +4,7 @@ import type { Delivery } from "../../domain/delivery.ts";
 import type { EndEvent, EndType, EventName } from "../../domain/event.ts";
 import type { EndpointFault } from "../../domain/events-error.ts";
 import type { WaitingDelivery } from "../../domain/throttle.ts";
-import type { SubscriptionHealth, SubscriptionKey } from "../../domain/subscription.ts";
+import type { SubscriptionHealth, SubscriptionKey, SubscriptionStatus } from "../../domain/subscription.ts";
 
 /**
  * Verbs of the Store; what is promised of all of them is promised of these. A subscription is a callback of the body profile
@@ -122,8 +122,7 @@ export interface ListedSubscription {
   readonly name: EventName;
   readonly taskId: string | null;
   readonly url: string;
-  /** expired: its time was over. ended: by its client or by this server. */
-  readonly status: "active" | "suspended" | "expired" | "ended";
+  readonly status: SubscriptionStatus;
   readonly createdAt: number;
   readonly expiresAt: number | null;
   readonly health: SubscriptionHealth;

@@ -74,7 +74,7 @@ const CHECKS: Readonly<Record<string, Covered | Skipped>> = {
   "occurrence-cursor-optional": ["read", "shows what came after the cursor"],
   "occurrence-meta-ungoverned": { skipped: "no occurrence has a _meta" },
   "occurrence-event-id-from-upstream": OURS,
-  "cursor-opaque": ["id", "that is %s is none of ours"],
+  "cursor-opaque": ["id", "that is %s was not issued by this log"],
   "cursor-null-starts-from-now": ["read", "with a cursor that is %s starts from now"],
   "cursor-absent-equals-null": ["list", "takes a cursor that is absent for null"],
   "cursor-consistency": ["delivery", "is replayed from a cursor that a body or an answer gave"],

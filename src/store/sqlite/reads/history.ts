@@ -1,10 +1,7 @@
 import type { SQL } from "drizzle-orm";
 import { and, asc, count, eq, exists, or, sql } from "../engine/drizzle.ts";
 import { ATTEMPTS_LISTED_MAX } from "../../../domain/attempt.ts";
-import type { Attempt } from "../../../domain/attempt.ts";
 import { CALLBACKS_PER_TASK_MAX } from "../../../domain/callback.ts";
-import { shownStatus } from "../../../domain/delivery-state.ts";
-import type { Delivery } from "../../../domain/delivery.ts";
 import type { DeliveryFilter, HistoryPage } from "../../../service/ports/callback-store.ts";
 import type { CallbackHistory, Counts, Store } from "../../../service/ports/store.ts";
 import { healthColumns } from "../callbacks/state.ts";
@@ -20,6 +17,7 @@ import {
   taskIsOpen,
 } from "../schema/conditions.ts";
 import { attempts, callbacks, counters, deliveries, events, tasks } from "../schema/tables.ts";
+import { attemptColumns, selectDeliveries, toDelivery } from "./listed-deliveries.ts";
 
 const bound = sql.placeholder;
 
@@ -68,17 +66,6 @@ export function historyVerbs({ db }: SqliteConnection): Pick<Store, "deliveryHis
 
 function callbackFilter(filter: DeliveryFilter) {
   return { ...filterParameters(filter), isFiltered: filter.statuses === null && filter.since === null ? 0 : 1 };
-}
-
-export type DeliveryRow = Omit<Delivery, "attempts"> & { readonly callbackId: string };
-
-export function toDelivery(row: DeliveryRow, made: readonly (Attempt & { readonly deliveryId: string })[]): Delivery {
-  const { callbackId: _, ...delivery } = row;
-  return {
-    ...delivery,
-    status: shownStatus(delivery),
-    attempts: made.map(({ deliveryId: __, ...attempt }) => attempt),
-  };
 }
 
 const isOfTask = and(
@@ -140,31 +127,9 @@ function prepareListed(db: SqliteConnection["db"]) {
   );
   const isAmongNewest = sql`${attempts.number} > ${deliveries.attemptCount} - ${sql.raw(String(ATTEMPTS_LISTED_MAX))}`;
   return {
-    deliveries: db
-      .select({
-        id: deliveries.id,
-        callbackId: deliveries.callbackId,
-        eventId: deliveries.eventId,
-        event: events.type,
-        status: deliveries.status,
-        attemptCount: deliveries.attemptCount,
-        nextAttemptAt: deliveries.nextAttemptAt,
-        reason: deliveries.reason,
-      })
-      .from(deliveries)
-      .innerJoin(events, eq(events.id, deliveries.eventId))
-      .where(isListed)
-      .orderBy(asc(events.seq))
-      .prepare(),
+    deliveries: selectDeliveries(db).where(isListed).orderBy(asc(events.seq)).prepare(),
     attempts: db
-      .select({
-        deliveryId: attempts.deliveryId,
-        number: attempts.number,
-        startedAt: attempts.startedAt,
-        durationMs: attempts.durationMs,
-        statusCode: attempts.statusCode,
-        error: attempts.error,
-      })
+      .select(attemptColumns)
       .from(deliveries)
       .innerJoin(attempts, eq(attempts.deliveryId, deliveries.id))
       .where(and(isListed, isAmongNewest))

@@ -1,20 +1,14 @@
 import { and, count, desc, eq, sql } from "../engine/drizzle.ts";
-import type { InferSelectModel } from "drizzle-orm";
 import { IN_ORDER } from "../../../domain/callback-state.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
 import { deliveryIsOpen, subscriptionIsPending, subscriptionIsUp } from "../schema/conditions.ts";
 import { attempts, callbacks, deliveries, verifiedUrls } from "../schema/tables.ts";
-
-type Row = InferSelectModel<typeof callbacks>;
+import { subscriptionColumns } from "./rows.ts";
 
 const bound = sql.placeholder;
 
-/** One whose time is over is as one that is not there, whether or not it has been swept up. */
-export function isLive({ status, notAfter }: Pick<Row, "status" | "notAfter">, now: number): boolean {
-  return status !== "removed" && (notAfter === null || notAfter > now);
-}
-
+/** The rule `isLive` for many rows, beside `subscriptionIsUp`: what is counted, and what an event is enqueued for. */
 export const isInTime = sql`(${callbacks.notAfter} is null or ${callbacks.notAfter} > ${bound("now")})`;
 
 export function prepareSubscriptions(db: SqliteConnection["db"]) {
@@ -42,9 +36,9 @@ function prepareCreating(db: SqliteConnection["db"]) {
         registeredAt: bound("now"),
         notAfter: bound("expiresAt"),
       })
-      .returning()
+      .returning(subscriptionColumns)
       .prepare(),
-    activate: db
+    recreate: db
       .update(callbacks)
       .set({
         status: "active",
@@ -56,7 +50,7 @@ function prepareCreating(db: SqliteConnection["db"]) {
         ...IN_ORDER,
       })
       .where(equals(callbacks.id, "callbackId"))
-      .returning()
+      .returning(subscriptionColumns)
       .prepare(),
   };
 }
@@ -88,12 +82,12 @@ function prepareChanging(db: SqliteConnection["db"]) {
 /** Of one subscription. */
 function prepareDeliveries(db: SqliteConnection["db"]) {
   return {
-    owed: db
+    deliveryOf: db
       .select({ id: deliveries.id })
       .from(deliveries)
       .where(and(equals(deliveries.callbackId, "callbackId"), equals(deliveries.eventId, "eventId")))
       .prepare(),
-    place: db
+    setCursor: db
       .update(deliveries)
       .set({ cursor: sql`${bound("cursor")}` })
       .where(equals(deliveries.id, "deliveryId"))
@@ -123,7 +117,7 @@ function prepareDeliveries(db: SqliteConnection["db"]) {
 function prepareLooking(db: SqliteConnection["db"]) {
   const isOwn = equals(callbacks.principal, "principal");
   return {
-    find: db.select().from(callbacks).where(equals(callbacks.subscriptionId, "id")).prepare(),
+    find: db.select(subscriptionColumns).from(callbacks).where(equals(callbacks.subscriptionId, "id")).prepare(),
     countOwn: db
       .select({ own: count() })
       .from(callbacks)
@@ -147,6 +141,11 @@ function prepareLooking(db: SqliteConnection["db"]) {
       .from(callbacks)
       .where(and(subscriptionIsUp, sql`${callbacks.principal} > ${bound("after")}`))
       .prepare(),
-    allOf: db.select().from(callbacks).where(and(subscriptionIsUp, isOwn)).limit(limitTo("limit")).prepare(),
+    allOf: db
+      .select(subscriptionColumns)
+      .from(callbacks)
+      .where(and(subscriptionIsUp, isOwn))
+      .limit(limitTo("limit"))
+      .prepare(),
   };
 }

@@ -1,33 +1,25 @@
-import type { InferSelectModel } from "drizzle-orm";
 import { removed } from "../../../domain/callback-state.ts";
 import { selectionOf } from "../../../domain/callback.ts";
 import { typesOf } from "../../../domain/event.ts";
 import type { NewId } from "../../../domain/ids.ts";
 import { rotate } from "../../../domain/signing-secrets.ts";
+import { isLive, subscriptionPut } from "../../../domain/subscription.ts";
 import type { WaitingDelivery } from "../../../domain/throttle.ts";
-import type { SubscriptionHealth } from "../../../domain/subscription.ts";
 import type { Store } from "../../../service/ports/store.ts";
-import type {
-  EndedSubscription,
-  PutSubscription,
-  PutSubscriptionResult,
-  Replay,
-} from "../../../service/ports/subscription-store.ts";
+import type { PutSubscription, PutSubscriptionResult } from "../../../service/ports/subscription-store.ts";
 import type { SecretCipher } from "../../secret-cipher.ts";
+import { prepareSecretChange } from "../callbacks/secrets.ts";
 import { prepareCallbackStates, prepareEnable } from "../callbacks/state.ts";
-import { prepareDeliveryInsert } from "../deliveries/insert.ts";
-import type { SqliteConnection } from "../engine/connection.ts";
-import { prepareEventReading } from "../events/event-log.ts";
 import { prepareWithdraw } from "../deliveries/outbox.ts";
-import { prepareDeliveryStates } from "../deliveries/state.ts";
-import type { callbacks } from "../schema/tables.ts";
-import { prepareSecretChange, readableSecrets } from "../callbacks/secrets.ts";
-import { isLive, prepareSubscriptions } from "./statements.ts";
+import type { SqliteConnection } from "../engine/connection.ts";
+import { prepareReplay } from "./replay.ts";
+import type { Replayed } from "./replay.ts";
+import { endedOf, healthOf, secretsOf } from "./rows.ts";
+import type { SubscriptionRow } from "./rows.ts";
+import { prepareSubscriptions } from "./statements.ts";
 import { prepareWatermark } from "./watermark.ts";
 
-type Row = InferSelectModel<typeof callbacks>;
-
-/** Waiting deliveries that a refresh looks at. */
+/** A refresh reads so many waiting deliveries. */
 const WAITING_MAX = 100;
 type SubscriptionVerbs = Pick<
   Store,
@@ -47,22 +39,30 @@ export function subscriptionVerbs(connection: SqliteConnection, newId: NewId, ci
   function put(command: PutSubscription): PutSubscriptionResult {
     const { id, key, now, ownMax } = command;
     const row = statements.find.get({ id });
-    if (row !== undefined && isLive(row, now)) return refresh(row, command);
-    const { own } = statements.countOwn.get({ principal: key.principal, now }) ?? { own: 0 };
-    if (own >= ownMax) return { kind: "limit" };
-    const created = row === undefined ? insert(command) : activate(row, command);
-    const replayed = command.replay === null ? NOTHING : replayInto(created, command, command.replay);
-    return { kind: "created", watermark: watermarkOf.now(created.id), ...replayed };
+    const own = statements.countOwn.get({ principal: key.principal, now })?.own ?? 0;
+    const outcome = subscriptionPut(row ?? null, { own, ownMax }, now);
+    if (outcome === "limit") return { kind: "limit" };
+    if (row === undefined) return begin(insert(command), command);
+    return outcome === "refresh" ? refresh(row, command) : begin(recreate(row, command), command);
   }
 
-  function refresh(row: Row, { secret, overlapMs, expiresAt, now }: PutSubscription): PutSubscriptionResult {
-    const waiting = waitingOf(row.id, now);
-    const before = readableSecrets(row, cipher) ?? { current: secret, older: [] };
-    changeSecret(row.id, rotate(before, secret, now, overlapMs));
-    statements.extend.run({ callbackId: row.id, expiresAt });
-    statements.extendDeliveries.run({ callbackId: row.id, expiresAt });
-    const resumed = enable(row.id, row, now) ?? 0;
-    return { kind: "refreshed", watermark: watermarkOf.now(row.id), health: healthOf(row), waiting, resumed };
+  function begin(created: SubscriptionRow, command: PutSubscription): PutSubscriptionResult {
+    const replayed = command.replay === null ? NOTHING : replayInto(created, command, command.replay);
+    return { kind: "created", watermark: watermarkOf.now(created.callbackId), ...replayed };
+  }
+
+  function refresh(
+    row: SubscriptionRow,
+    { secret, overlapMs, expiresAt, now }: PutSubscription,
+  ): PutSubscriptionResult {
+    const { callbackId } = row;
+    const waiting = waitingOf(callbackId, now);
+    const before = secretsOf(row, cipher) ?? { current: secret, older: [] };
+    changeSecret(callbackId, rotate(before, secret, now, overlapMs));
+    statements.extend.run({ callbackId, expiresAt });
+    statements.extendDeliveries.run({ callbackId, expiresAt });
+    const resumed = enable(callbackId, row, now) ?? 0;
+    return { kind: "refreshed", watermark: watermarkOf.now(callbackId), health: healthOf(row), waiting, resumed };
   }
 
   function waitingOf(callbackId: string, now: number): WaitingDelivery[] {
@@ -72,7 +72,7 @@ export function subscriptionVerbs(connection: SqliteConnection, newId: NewId, ci
     });
   }
 
-  function insert(command: PutSubscription): Row {
+  function insert(command: PutSubscription): SubscriptionRow {
     const { id, key, secret, expiresAt, now } = command;
     const { principal, url, name, taskId } = key;
     const callbackId = newId("cb");
@@ -91,23 +91,27 @@ export function subscriptionVerbs(connection: SqliteConnection, newId: NewId, ci
     });
   }
 
-  /** The row of one that has ended: its history stays with it, everything else is new. */
-  function activate(row: Row, { secret, expiresAt, now }: PutSubscription): Row {
-    // What expired with it and was not swept up yet.
-    withdraw(row.id, now, "expired");
-    const signingSecret = cipher.seal(row.id, secret);
-    const again = statements.activate.get({ callbackId: row.id, signingSecret, expiresAt, now });
-    if (again === undefined) throw new Error(`Subscription ${row.id} is gone.`);
+  /** The row of one that has ended, and with it the history; everything else is new. */
+  function recreate({ id, callbackId }: SubscriptionRow, { secret, expiresAt, now }: PutSubscription): SubscriptionRow {
+    // What expired with it, by the rule `expired`, and was not ended yet.
+    withdraw(callbackId, now, "expired");
+    const again = statements.recreate.get({
+      callbackId,
+      signingSecret: cipher.seal(callbackId, secret),
+      expiresAt,
+      now,
+    });
+    if (again === undefined) throw new Error(`Subscription ${id} is gone.`);
     return again;
   }
 
-  function end(row: Row, now: number): void {
-    states.write(row.id, row, removed(row));
-    withdraw(row.id, now, null);
+  function end(row: SubscriptionRow, now: number): void {
+    states.write(row.callbackId, row, removed(row));
+    withdraw(row.callbackId, now, null);
   }
 
-  /** The subscriptions of the first principal that is not one of these. */
-  function strangersOf(principals: readonly string[], limit: number): Row[] {
+  /** The subscriptions of the first principal that is not among these. */
+  function firstBesides(principals: readonly string[], limit: number): SubscriptionRow[] {
     let principal = statements.nextPrincipal.get({ after: "" })?.principal ?? null;
     while (principal !== null && principals.includes(principal)) {
       principal = statements.nextPrincipal.get({ after: principal })?.principal ?? null;
@@ -125,7 +129,7 @@ export function subscriptionVerbs(connection: SqliteConnection, newId: NewId, ci
           exists,
           isUrlVerified: statements.verified.get({ principal, url, now }) !== undefined,
           own: statements.countOwn.get({ principal, now })?.own ?? 0,
-          // Only a create may be one too many, and this count is the dearest.
+          // Only a new one may be one too many, and this count takes the longest.
           all: exists ? 0 : (statements.countAll.get({ now })?.all ?? 0),
         };
       });
@@ -146,7 +150,7 @@ export function subscriptionVerbs(connection: SqliteConnection, newId: NewId, ci
     },
     revokeSubscriptions({ principals, limit, now }) {
       return write(() =>
-        strangersOf(principals, limit).map((row) => {
+        firstBesides(principals, limit).map((row) => {
           end(row, now);
           return endedOf(row, cipher, now);
         }),
@@ -155,43 +159,4 @@ export function subscriptionVerbs(connection: SqliteConnection, newId: NewId, ci
   };
 }
 
-const NOTHING = { truncated: false, replayed: 0 };
-
-/** Owes a new subscription the events behind a place; one that it had been owed before is due again. */
-function prepareReplay({ db }: SqliteConnection, newId: NewId) {
-  const statements = prepareSubscriptions(db);
-  const read = prepareEventReading(db);
-  const insertDelivery = prepareDeliveryInsert(db, newId);
-  const states = prepareDeliveryStates(db);
-  const watermarkOf = prepareWatermark(db);
-
-  return (row: Row, { key, now }: PutSubscription, { afterSeq, notBefore, max }: Replay) => {
-    const { principal, name, taskId } = key;
-    const page = read({ principal, afterSeq, types: typesOf(name), taskId, notBefore, limit: max, newest: max });
-    for (const { seq, event } of page.events) {
-      const cursor = watermarkOf.once(row.id, seq);
-      const owed = statements.owed.get({ callbackId: row.id, eventId: event.id });
-      if (owed === undefined) insertDelivery(event.id, row, now, { place: { seq, cursor } });
-      else {
-        statements.place.run({ deliveryId: owed.id, cursor });
-        states.reopen(owed.id, now);
-      }
-    }
-    return { truncated: page.hasLost, replayed: page.events.length };
-  };
-}
-
-/** As it is to be told that it has ended. */
-export function endedOf(row: Row, cipher: SecretCipher, now: number): EndedSubscription {
-  const { current = null, older = [] } = readableSecrets(row, cipher) ?? {};
-  const signing = [current ?? [], ...older.filter(({ until }) => until > now).map(({ secret }) => secret)].flat();
-  const { principal, url, lastError } = row;
-  return { id: row.subscriptionId ?? "", principal, url, signingSecrets: signing, lastError };
-}
-
-export function healthOf(
-  row: Pick<Row, "status" | "lastDeliveryAt" | "lastError" | "failingSince">,
-): SubscriptionHealth {
-  const { lastDeliveryAt, lastError, failingSince } = row;
-  return { isActive: row.status === "active", lastDeliveryAt, lastError, failingSince };
-}
+const NOTHING: Replayed = { truncated: false, replayed: 0 };

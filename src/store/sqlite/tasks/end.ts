@@ -14,7 +14,7 @@ import { fanOutEventColumns, prepareFanOut } from "../deliveries/fan-out.ts";
 import type { EnqueueDelivery, FanOut } from "../deliveries/fan-out.ts";
 import { prepareSupersede } from "../deliveries/state.ts";
 import { toEventTypes } from "../schema/rows.ts";
-import { prepareSubscriptionOutbox } from "../subscriptions/fan-out.ts";
+import { prepareSubscriptionFanOut } from "../subscriptions/fan-out.ts";
 import { callbackIsRegistered, taskIsOpen } from "../schema/conditions.ts";
 import { callbacks, counters, tasks } from "../schema/tables.ts";
 import { equals } from "../engine/parameters.ts";
@@ -35,7 +35,7 @@ export function taskEndVerbs({ db, write }: SqliteConnection, newId: NewId, ciph
   const owing = prepareFanOut(db, newId, cipher);
   const completions = prepareUseOfCompletion(db);
   const supersedeProgress = prepareSupersede(db);
-  const tellSubscriptions = prepareSubscriptionOutbox(db);
+  const tellSubscriptions = prepareSubscriptionFanOut(db);
 
   function finish({ id, outcome, now, right, reservation }: FinishTask): Ended | null {
     if (right?.kind === "completion" && !completions.isUsable(right.digest, now)) return null;
