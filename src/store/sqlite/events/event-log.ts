@@ -1,4 +1,5 @@
 import { and, asc, desc, gt, gte, inArray, lt, sql } from "../engine/drizzle.ts";
+import { eventPage, eventPageStart } from "../../../domain/event-page.ts";
 import type { EventsPage, EventsQuery } from "../../../service/ports/subscription-store.ts";
 import type { Store } from "../../../service/ports/store.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
@@ -68,27 +69,18 @@ export function prepareEventInsert(db: Db) {
 /** Within the caller's transaction. */
 export function prepareEventReading(db: Db): (query: EventsQuery) => EventsPage {
   const statements = prepare(db);
-  const lastSeq = prepareLastSeq(db);
+  const readLastSeq = prepareLastSeq(db);
 
   return ({ principal, afterSeq, types, taskId, notBefore, limit, newest }) => {
     const of = { principal, types: JSON.stringify(types), taskId };
-    const last = lastSeq();
+    const lastSeq = readLastSeq();
     const floor = newest === null ? undefined : statements.floor.get({ ...of, afterSeq, newest });
-    // A place that this log has not come to is of one that was lost, for example when an older copy of the file was put back.
-    const startedAfter = Math.max(Math.min(afterSeq, last), floor?.seq ?? 0);
-    // One more than is shown tells whether there are more.
-    const rows = statements.after.all({ ...of, afterSeq: startedAfter, notBefore, limit: limit + 1 });
-    const hasMore = rows.length > limit;
-    const shown = rows.slice(0, limit);
-    const lost = statements.lost.get({ name: lostEventsOf(principal) })?.value ?? 0;
-    const isTooOld = notBefore > 0 && statements.older.get({ ...of, afterSeq, notBefore }) !== undefined;
-    return {
-      events: shown.map((row) => ({ seq: row.seq, event: toEndEvent(row) })),
-      position: hasMore ? (shown.at(-1)?.seq ?? startedAfter) : last,
-      hasMore,
-      startedAfter,
-      hasLost: lost > afterSeq || startedAfter !== afterSeq || isTooOld,
-    };
+    const startedAfter = eventPageStart(afterSeq, lastSeq, floor?.seq ?? null);
+    const found = statements.after.all({ ...of, afterSeq: startedAfter, notBefore, limit: limit + 1 });
+    const lostSeq = statements.lost.get({ name: lostEventsOf(principal) })?.value ?? 0;
+    const hasOlder = notBefore > 0 && statements.older.get({ ...of, afterSeq, notBefore }) !== undefined;
+    const page = eventPage({ afterSeq, startedAfter, limit, found, lastSeq, lostSeq, hasOlder });
+    return { ...page, events: page.events.map((row) => ({ seq: row.seq, event: toEndEvent(row) })) };
   };
 }
 
