@@ -10,7 +10,7 @@ import type { EventFeed } from "../service/event-feed.ts";
 import { createEvents } from "../service/events.ts";
 import { createHealth } from "../service/health.ts";
 import { createInbox } from "../service/inbox.ts";
-import type { Progress } from "../service/ports/lease-store.ts";
+import type { Progress } from "../domain/task.ts";
 import type { Store } from "../service/ports/store.ts";
 import type { Emit } from "../service/ports/telemetry.ts";
 import { createProbes } from "../service/probes.ts";

@@ -1,11 +1,11 @@
 import type { Progress } from "../domain/task.ts";
 import type { Emit } from "./ports/telemetry.ts";
 import type { EventFeed } from "./event-feed.ts";
-import type { Clock, Store, TaskRun, ToldProgress } from "./ports/store.ts";
+import type { Clock, Store, TaskRun, ProgressEventResult } from "./ports/store.ts";
 import { createProgressFeed } from "./progress-feed.ts";
 
 export interface TaskProgressNeeds {
-  readonly store: Pick<Store, "recordProgress" | "tellProgress">;
+  readonly store: Pick<Store, "recordProgress" | "emitProgressEvent">;
   readonly clock: Clock;
   readonly feed: Pick<EventFeed, "listen">;
   readonly emit: Emit;
@@ -30,7 +30,7 @@ export function createTaskProgress({ store, clock, feed, emit, wakeDispatcher, i
   const stopping = new AbortController();
   feed.listen(({ task }) => untold.get(task)?.over.abort("ended"));
 
-  function settle(run: TaskRun, told: ToldProgress | null): void {
+  function settle(run: TaskRun, told: ProgressEventResult | null): void {
     if (told === null) return;
     if (told.deliveryCount > 0) wakeDispatcher();
     if (told.dueAt === null) untold.get(run.id)?.over.abort("told");
@@ -52,9 +52,9 @@ export function createTaskProgress({ store, clock, feed, emit, wakeDispatcher, i
     untold.delete(run.id);
     if (entry.over.signal.aborted || stopping.signal.aborted) return;
     try {
-      settle(entry.run, await store.tellProgress({ ...entry.run, now: clock.now(), intervalMs }));
+      settle(entry.run, await store.emitProgressEvent({ ...entry.run, now: clock.now(), intervalMs }));
     } catch (error) {
-      emit({ kind: "internal.failed", where: "tellProgress", error });
+      emit({ kind: "internal.failed", where: "emitProgressEvent", error });
     }
   }
 

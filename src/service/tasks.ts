@@ -20,7 +20,8 @@ import {
 import type { TaskCatalog, TaskType } from "./ports/task-types.ts";
 import type { TaskProgress } from "./task-progress.ts";
 import { createTaskWaits } from "./task-waits.ts";
-import type { CompletionGrant, NewCompletion } from "./ports/lease-store.ts";
+import type { CompletionGrant } from "../domain/lease.ts";
+import type { NewCompletion } from "./ports/lease-store.ts";
 
 export const DEFAULT_TASK_TYPE = "demo";
 /** The `error` of a cancelled task. */
@@ -151,9 +152,9 @@ export function createTasks(needs: TasksNeeds) {
     /** The kinds of work on offer. */
     types: (): Promise<readonly TaskType[]> => catalog.list(),
 
-    /** The end of a task that has run: row, event and deliveries commit together, and what there is room for is sent at once. False: it had ended, or the right did not hold. */
-    async finish(task: Task, outcome: TaskOutcome, right?: CompletionGrant): Promise<boolean> {
-      const command = { id: task.id, outcome, now: clock.now(), ...(right && { right }) };
+    /** The end of a task that has run: row, event and deliveries commit together, and what there is room for is sent at once. False: it had ended, or the grant did not hold. */
+    async finish(task: Task, outcome: TaskOutcome, grant?: CompletionGrant): Promise<boolean> {
+      const command = { id: task.id, outcome, now: clock.now(), ...(grant && { grant }) };
       return (await end(task, (reservation) => store.finishTask({ ...command, reservation }))) !== null;
     },
 

@@ -6,13 +6,16 @@ import type { Emit } from "./ports/telemetry.ts";
 import type { Clock, Store } from "./ports/store.ts";
 import type { TaskCatalog, TaskType } from "./ports/task-types.ts";
 import type { Tasks } from "./tasks.ts";
-import type { LapsedLease } from "./ports/lease-store.ts";
+import type { ExpiredLease } from "./ports/lease-store.ts";
 
 /** Lapsed leases that are looked at at once. */
-const LAPSED_AT_ONCE = 100;
+const EXPIRED_AT_ONCE = 100;
 
 export interface WorkerQueueNeeds {
-  readonly store: Pick<Store, "claimWorkerTask" | "releaseLease" | "lapsedLeases" | "expireLease" | "nextWorkerWorkAt">;
+  readonly store: Pick<
+    Store,
+    "claimWorkerTask" | "releaseLease" | "expiredLeases" | "expireLease" | "nextWorkerWorkAt"
+  >;
   readonly tasks: Pick<Tasks, "finish">;
   readonly catalog: Pick<TaskCatalog, "find">;
   readonly clock: Clock;
@@ -87,19 +90,19 @@ export function createWorkerQueue(needs: WorkerQueueNeeds) {
     }
   }
 
-  async function endLapsed(): Promise<void> {
+  async function endExpired(): Promise<void> {
     for (;;) {
-      const lapsed = await store.lapsedLeases({ now: clock.now(), limit: LAPSED_AT_ONCE });
-      for (const lease of lapsed) await endLapse(lease);
-      if (lapsed.length < LAPSED_AT_ONCE) return;
+      const expired = await store.expiredLeases({ now: clock.now(), limit: EXPIRED_AT_ONCE });
+      for (const lease of expired) await endExpiredLease(lease);
+      if (expired.length < EXPIRED_AT_ONCE) return;
     }
   }
 
-  async function endLapse({ task, worker, leaseUntil }: LapsedLease): Promise<void> {
+  async function endExpiredLease({ task, worker, leaseUntil }: ExpiredLease): Promise<void> {
     const { id, taskId, taskType, runCount, executor } = task;
-    const right = { kind: "lapse", leaseUntil } as const;
+    const grant = { kind: "expired_lease", leaseUntil } as const;
     if (executor === "holder") {
-      await tasks.finish(task, failedWith("Nobody completed the task before its completion URL expired."), right);
+      await tasks.finish(task, failedWith("Nobody completed the task before its completion URL expired."), grant);
       return;
     }
     const type = await catalog.find(taskType);
@@ -109,7 +112,7 @@ export function createWorkerQueue(needs: WorkerQueueNeeds) {
       return;
     }
     if (runCount > type.retries) {
-      await tasks.finish(task, failedWith(`The task took longer than ${type.timeoutMs} ms.`), right);
+      await tasks.finish(task, failedWith(`The task took longer than ${type.timeoutMs} ms.`), grant);
       return;
     }
     const waitMs = retryWaitMs(runCount);
@@ -148,7 +151,7 @@ export function createWorkerQueue(needs: WorkerQueueNeeds) {
 
     /** Returns when the next lease runs out or the next task becomes due (epoch ms); null: none is to be waited for. */
     async pass(): Promise<number | null> {
-      await endLapsed();
+      await endExpired();
       await serveWaiting();
       return store.nextWorkerWorkAt(clock.now());
     },

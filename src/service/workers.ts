@@ -8,7 +8,8 @@ import type { TaskCatalog } from "./ports/task-types.ts";
 import type { Tasks } from "./tasks.ts";
 import { endOfRun, leaseDigestOf } from "./worker-queue.ts";
 import type { LeasedTask, WorkerQueue, ClaimRequest } from "./worker-queue.ts";
-import type { LeaseState, Progress } from "./ports/lease-store.ts";
+import type { Progress } from "../domain/task.ts";
+import type { LeaseState } from "./ports/lease-store.ts";
 import { endWith } from "./worker-result.ts";
 import type { RefusedResult } from "./worker-result.ts";
 
@@ -136,7 +137,7 @@ export function createWorkers(needs: WorkersNeeds) {
         const isLast = permanent || task.runCount > retries;
         standing = isLast ? await end(lease, task, failedWith(error)) : await giveBack(lease, task);
       }
-      if (standing.kind === "given_back") return { kind: "taken", task: standing.task, dueAt: standing.dueAt };
+      if (standing.kind === "released") return { kind: "taken", task: standing.task, dueAt: standing.dueAt };
       if (isEnd(standing, "failed")) return { kind: "taken", task: standing.task, dueAt: null };
       return refusalOf(standing);
     },
@@ -146,7 +147,7 @@ export function createWorkers(needs: WorkersNeeds) {
 /** How a lease stands. */
 type Standing =
   | { readonly kind: "running"; readonly task: Task }
-  | { readonly kind: "given_back"; readonly task: Task; readonly dueAt: number }
+  | { readonly kind: "released"; readonly task: Task; readonly dueAt: number }
   | { readonly kind: "ended"; readonly task: Task }
   | { readonly kind: "lost" | "not_found" };
 
@@ -158,7 +159,7 @@ function standingOf(state: LeaseState | null): Standing {
   if (state === null) return { kind: "not_found" };
   const { task, lease, dueAt } = state;
   if (lease === "lost") return { kind: "lost" };
-  if (lease === "given_back") return { kind: "given_back", task, dueAt };
+  if (lease === "released") return { kind: "released", task, dueAt };
   return { kind: hasEnded(task) ? "ended" : "running", task };
 }
 

@@ -16,7 +16,7 @@ import { createTasks } from "../../src/service/tasks.ts";
 import type { TaskStart, Tasks } from "../../src/service/tasks.ts";
 import { createWorkerQueue } from "../../src/service/worker-queue.ts";
 import type { WorkerQueue } from "../../src/service/worker-queue.ts";
-import type { Progress } from "../../src/service/ports/lease-store.ts";
+import type { Progress } from "../../src/domain/task.ts";
 import { createWorkers } from "../../src/service/workers.ts";
 import type { Completions } from "../../src/service/completions.ts";
 import { createWorkSource } from "../../src/store/sqlite/queue.ts";

@@ -94,13 +94,13 @@ test("nothing waits after a stop", async () => {
 });
 
 test("a store that cannot tell what waits is announced, and the next report is told", async () => {
-  const tellProgress = () => Promise.reject(new Error("disk full"));
-  const { clock, report, told, announced } = await setUp(() => ({ tellProgress }));
+  const emitProgressEvent = () => Promise.reject(new Error("disk full"));
+  const { clock, report, told, announced } = await setUp(() => ({ emitProgressEvent }));
   await report(1);
   await report(2);
   clock.advance(PROGRESS_INTERVAL_MS);
   await until("it is announced", () => announced.length === 1);
-  expect(announced).toMatchObject([{ kind: "internal.failed", where: "tellProgress" }]);
+  expect(announced).toMatchObject([{ kind: "internal.failed", where: "emitProgressEvent" }]);
   await report(3);
   expect(await told()).toEqual(["task_progress cancelled", "task_progress pending"]);
 });

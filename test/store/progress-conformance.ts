@@ -36,7 +36,7 @@ export function describeProgress(name: string, open: OpenStore): void {
     const progressOf = (done: number) => ({ done, total: 100, message: null });
     const record = (done: number, now = T0) =>
       store.recordProgress({ id: task.id, runCount: 1, progress: progressOf(done), now, intervalMs: INTERVAL_MS });
-    const tell = (now: number) => store.tellProgress({ id: task.id, runCount: 1, now, intervalMs: INTERVAL_MS });
+    const tell = (now: number) => store.emitProgressEvent({ id: task.id, runCount: 1, now, intervalMs: INTERVAL_MS });
     const finish = (now = T0) => store.finishTask({ id: task.id, outcome: DONE, now });
     const claim = (now = T0) => store.claimDueDeliveries(aClaim({ now }));
     /** By name: those of the same millisecond come in any order. */
@@ -97,7 +97,7 @@ export function describeProgress(name: string, open: OpenStore): void {
       await register();
       const run = { id: task.id, runCount: 2, now: T0, intervalMs: INTERVAL_MS };
       expect(await store.recordProgress({ ...run, progress: progressOf(1) })).toBeNull();
-      expect(await store.tellProgress(run)).toBeNull();
+      expect(await store.emitProgressEvent(run)).toBeNull();
       expect(await tell(T0)).toEqual({ deliveryCount: 0, dueAt: null });
       await finish();
       expect(await record(1)).toBeNull();

@@ -77,7 +77,7 @@ export function describeWorkerVerbs(name: string, open: OpenStore): void {
       await store.registerCallback(aRegistration());
       const task = await claimed();
       const end = (leaseDigest: string, now: number) =>
-        store.finishTask({ id: task.id, outcome: DONE, now, right: { kind: "lease", leaseDigest } });
+        store.finishTask({ id: task.id, outcome: DONE, now, grant: { kind: "lease", leaseDigest } });
       expect(await end("another", T0)).toBeNull();
       expect(await end("digest-1", T0 + LEASE_MS)).toBeNull();
       expect(await end("digest-1", T0)).toMatchObject({ deliveryCount: 1, event: { type: "task_completed" } });
@@ -91,7 +91,7 @@ export function describeWorkerVerbs(name: string, open: OpenStore): void {
       const givenBack = { ...keyOf(task), dueAt: T0 + 1000, now: T0 };
       expect(await store.releaseLease(givenBack)).toBe(true);
       expect(await store.releaseLease(givenBack)).toBe(false);
-      expect(await store.findLease(keyOf(task))).toMatchObject({ lease: "given_back", dueAt: T0 + 1000 });
+      expect(await store.findLease(keyOf(task))).toMatchObject({ lease: "released", dueAt: T0 + 1000 });
       expect(await store.nextWorkerWorkAt(T0)).toBe(T0 + 1000);
       expect(await claim({ now: T0 + 999 })).toBeNull();
       expect(await claim({ now: T0 + 1000, leaseDigest: "digest-2" })).toMatchObject({ runCount: 2 });
@@ -101,9 +101,9 @@ export function describeWorkerVerbs(name: string, open: OpenStore): void {
     test("a lease that has run out is found and taken back, unless it was renewed meanwhile", async () => {
       const task = await claimed();
       const leaseUntil = T0 + LEASE_MS;
-      expect(await store.lapsedLeases({ now: leaseUntil - 1, limit: 10 })).toEqual([]);
-      const lapsed = await store.lapsedLeases({ now: leaseUntil, limit: 10 });
-      expect(lapsed).toMatchObject([{ task: { id: task.id }, worker: "w1", leaseUntil }]);
+      expect(await store.expiredLeases({ now: leaseUntil - 1, limit: 10 })).toEqual([]);
+      const expired = await store.expiredLeases({ now: leaseUntil, limit: 10 });
+      expect(expired).toMatchObject([{ task: { id: task.id }, worker: "w1", leaseUntil }]);
       await store.renewLease({ ...keyOf(task), leaseUntil: leaseUntil + 1, now: T0 });
       expect(await store.expireLease({ id: task.id, leaseUntil, dueAt: leaseUntil })).toBe(false);
       expect(await store.expireLease({ id: task.id, leaseUntil: leaseUntil + 1, dueAt: leaseUntil })).toBe(true);
@@ -115,9 +115,9 @@ export function describeWorkerVerbs(name: string, open: OpenStore): void {
       await startForHolder("secret", T0 + 10, "task-2");
       expect(await store.recoverOrphans(T0)).toMatchObject({ tasks: 0 });
       await store.prolongLeases(T0 + 5 * LEASE_MS);
-      expect(await store.lapsedLeases({ now: T0 + 10, limit: 10 })).toMatchObject([{ task: { taskId: "task-2" } }]);
-      const lapsed = await store.lapsedLeases({ now: T0 + 5 * LEASE_MS, limit: 10 });
-      expect(lapsed.map(({ task: { taskId } }) => taskId)).toEqual(["task-2", "task-1"]);
+      expect(await store.expiredLeases({ now: T0 + 10, limit: 10 })).toMatchObject([{ task: { taskId: "task-2" } }]);
+      const expired = await store.expiredLeases({ now: T0 + 5 * LEASE_MS, limit: 10 });
+      expect(expired.map(({ task: { taskId } }) => taskId)).toEqual(["task-2", "task-1"]);
       await store.prolongLeases(T0 + 1);
       expect(await store.renewLease({ ...keyOf(task), leaseUntil: T0, now: T0 + 5 * LEASE_MS - 1 })).toBe(true);
     });
@@ -127,7 +127,7 @@ export function describeWorkerVerbs(name: string, open: OpenStore): void {
       expect([hasCompletion, task]).toMatchObject([true, { status: "running", runCount: 1, startedAt: T0 }]);
       expect(await startForHolder("second", T0 + 20)).toMatchObject({ kind: "existing", hasCompletion: true });
       const end = (digest: string, now: number) =>
-        store.finishTask({ id: task.id, outcome: DONE, now, right: { kind: "completion", digest } });
+        store.finishTask({ id: task.id, outcome: DONE, now, grant: { kind: "completion", digest } });
       expect(await end("guessed", T0)).toBeNull();
       expect(await end("secret", T0 + 10)).toBeNull();
       expect(await end("second", T0 + 10)).toMatchObject({ event: { type: "task_completed" } });
@@ -142,15 +142,15 @@ export function describeWorkerVerbs(name: string, open: OpenStore): void {
       const { task } = await startForHolder("secret", T0 + 20);
       await startForHolder("second", T0 + 10);
       expect(await store.nextWorkerWorkAt(T0)).toBe(T0 + 20);
-      const [lapsed] = await store.lapsedLeases({ now: T0 + 20, limit: 10 });
-      expect(lapsed).toMatchObject({ task: { id: task.id, executor: "holder" }, leaseUntil: T0 + 20 });
+      const [expired] = await store.expiredLeases({ now: T0 + 20, limit: 10 });
+      expect(expired).toMatchObject({ task: { id: task.id, executor: "holder" }, leaseUntil: T0 + 20 });
     });
 
-    test("a lapse ends a task only if its time has not been prolonged", async () => {
+    test("an expired lease ends a task only if it was not extended", async () => {
       const { task } = await startForHolder("secret", T0 + 20);
       const outcome = { status: "failed", error: "nobody came" } as const;
       const end = (leaseUntil: number) =>
-        store.finishTask({ id: task.id, outcome, now: T0 + 20, right: { kind: "lapse", leaseUntil } });
+        store.finishTask({ id: task.id, outcome, now: T0 + 20, grant: { kind: "expired_lease", leaseUntil } });
       expect(await end(T0 + 10)).toBeNull();
       expect(await end(T0 + 20)).toMatchObject({ event: { type: "task_failed" } });
     });

@@ -1,4 +1,5 @@
 /** What the store does for tasks that are done outside: leases of workers, and the one-time secrets of completion URLs. */
+import type { LeaseStanding } from "../../domain/lease.ts";
 import type { Task } from "../../domain/task.ts";
 
 /** The part of the Store port about work done outside; what `Store` says of its verbs holds for these too. */
@@ -11,14 +12,14 @@ export interface WorkerVerbs {
   renewLease(command: LeaseKey & { readonly leaseUntil: number; readonly now: number }): Promise<boolean>;
   /**
    * Ends the lease: the task is pending again, due at `dueAt`. False: it did not hold any more. Until the next claim `findLease` knows
-   * the lease as given back.
+   * the lease as released.
    */
   releaseLease(command: LeaseKey & { readonly dueAt: number; readonly now: number }): Promise<boolean>;
-  /** What is running outside and whose time has run out by `now`, at most `limit`. */
-  lapsedLeases(query: { readonly now: number; readonly limit: number }): Promise<readonly LapsedLease[]>;
-  /** The task of a lease that has lapsed is pending again, due at `dueAt`; false: the lease was renewed, or is over. */
+  /** The leases and completion URLs of running tasks that have expired by `now`, at most `limit`. */
+  expiredLeases(query: { readonly now: number; readonly limit: number }): Promise<readonly ExpiredLease[]>;
+  /** The task of a lease that has expired is pending again, due at `dueAt`; false: the lease was renewed, or is over. */
   expireLease(
-    command: Pick<LapsedLease, "leaseUntil"> & { readonly id: string; readonly dueAt: number },
+    command: Pick<ExpiredLease, "leaseUntil"> & { readonly id: string; readonly dueAt: number },
   ): Promise<boolean>;
   /** At start: every lease of a worker holds until `until` at least, since nobody could renew it while we were down. */
   prolongLeases(until: number): Promise<void>;
@@ -45,13 +46,12 @@ export interface LeaseKey {
 
 export interface LeaseState {
   readonly task: Task;
-  /** held: it was this lease, whatever has become of the task. given_back: it was, and nobody has claimed the task since. */
-  readonly lease: "held" | "given_back" | "lost";
+  readonly lease: LeaseStanding;
   /** Epoch ms from which a pending task may be claimed. */
   readonly dueAt: number;
 }
 
-export interface LapsedLease {
+export interface ExpiredLease {
   readonly task: Task;
   readonly worker: string | null;
   readonly leaseUntil: number;
@@ -66,22 +66,6 @@ export interface NewCompletion {
 export interface Completion extends NewCompletion {
   readonly task: Task;
   readonly usedAt: number | null;
-}
-
-/**
- * By what right a task is ended from outside: a living lease, a completion secret that is neither used (it is then) nor expired, or
- * that its time has run out and nobody has renewed it.
- */
-export type CompletionGrant =
-  | { readonly kind: "lease"; readonly leaseDigest: string }
-  | { readonly kind: "completion"; readonly digest: string }
-  | { readonly kind: "lapse"; readonly leaseUntil: number };
-
-/** How far a task is; `total` null: nobody knows of how much. */
-export interface Progress {
-  readonly done: number;
-  readonly total: number | null;
-  readonly message: string | null;
 }
 
 export type WorkerTelemetry =

@@ -3,13 +3,14 @@ import type { CallbackRecord } from "../../domain/callback-health.ts";
 import type { Callback, CallbackStatus, Registration, RegistrationDifference } from "../../domain/callback.ts";
 import type { Delivery } from "../../domain/delivery.ts";
 import type { EndEvent, EndType } from "../../domain/event.ts";
+import type { CompletionGrant } from "../../domain/lease.ts";
 import type { Progress, StartRequest, Task, TaskOutcome, TaskReading, TaskStatus } from "../../domain/task.ts";
 import type { DeliveryFilter, CallbackVerbs, HistoryPage } from "./callback-store.ts";
 import type { DeliveryVerbs, SlotReservation } from "./delivery-store.ts";
 import type { InboxVerbs } from "./inbox-store.ts";
 import type { MaintenanceVerbs } from "./maintenance-store.ts";
 import type { SubscriptionVerbs } from "./subscription-store.ts";
-import type { CompletionGrant, NewCompletion, WorkerVerbs } from "./lease-store.ts";
+import type { NewCompletion, WorkerVerbs } from "./lease-store.ts";
 
 export interface Clock {
   /** Epoch milliseconds. */
@@ -67,17 +68,17 @@ export interface Store
   retryTask(command: RetryTask): Promise<boolean>;
   /** After a run that our own stop has interrupted: pending again, and no crash. False: that run is not under way any more. */
   releaseTask(run: TaskRun): Promise<boolean>;
-  /** Keeps how far a run is, and tells of it as `tellProgress` does. Null: it is not under way any more. */
-  recordProgress(command: RecordProgress): Promise<ToldProgress | null>;
+  /** Stores the progress of a run, then does as `emitProgressEvent`. Null: the run is not under way any more. */
+  recordProgress(command: RecordProgress): Promise<ProgressEventResult | null>;
   /**
-   * Makes an event of how far the run is, with one pending delivery for each active callback that selected progress. None when there is no
-   * such callback, when the last event has told it already, or when that one is younger than `intervalMs`. What is open of older ones is
-   * cancelled, and only the newest are kept. Null: the run is not under way any more.
+   * Makes an event of the run's progress, with one pending delivery for each active callback that selects progress. No event without such a
+   * callback, when the last event says the same, or when that one is younger than `intervalMs`. Open deliveries of older progress are
+   * cancelled, and only the newest events are kept. Null: the run is not under way any more.
    */
-  tellProgress(command: TellProgress): Promise<ToldProgress | null>;
+  emitProgressEvent(command: EmitProgressEvent): Promise<ProgressEventResult | null>;
   /**
    * Task row, event and one pending delivery for each active callback that selected the event, a held one for each that is disabled
-   * for failing; what is open of the task's progress is cancelled. Null: no longer running, or the right does not hold.
+   * for failing; what is open of the task's progress is cancelled. Null: no longer running, or the grant does not hold.
    */
   finishTask(command: FinishTask): Promise<FinishTaskResult | null>;
   /** The same for a task that is pending or running, by its internal id: it ends as cancelled. Null: it had ended before. */
@@ -160,17 +161,17 @@ export interface RetryTask extends TaskRun {
   readonly error: string;
   readonly dueAt: number;
 }
-export interface TellProgress extends TaskRun {
+export interface EmitProgressEvent extends TaskRun {
   readonly now: number;
   /** Between two events of one task. */
   readonly intervalMs: number;
 }
-export interface RecordProgress extends TellProgress {
+export interface RecordProgress extends EmitProgressEvent {
   readonly progress: Progress;
 }
-export interface ToldProgress {
+export interface ProgressEventResult {
   readonly deliveryCount: number;
-  /** When the next event may be made, of what no event tells yet (epoch ms); null: there is nothing to tell. */
+  /** When the next event may be made, of progress that no event has yet (epoch ms); null: there is no such progress. */
   readonly dueAt: number | null;
 }
 
@@ -201,7 +202,7 @@ export interface FinishTask {
   readonly outcome: TaskOutcome;
   readonly now: number;
   /** Left out: that of the runner, which has claimed it. */
-  readonly right?: CompletionGrant;
+  readonly grant?: CompletionGrant;
   /** Left out: all that is owed waits in line. */
   readonly reservation?: SlotReservation;
 }

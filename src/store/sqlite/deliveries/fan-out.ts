@@ -11,24 +11,24 @@ import type { TargetRow } from "./claimed-delivery.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { toEvent } from "../schema/rows.ts";
 
-/** The columns of a callback that may be sent at once what it is owed. */
+/** The columns of a callback whose new delivery may be claimed with the end of the task. */
 export const fanOutEventColumns = { ...fanOutColumns, ...targetColumns };
 
 export type EnqueueDelivery = (callback: FanOutCallback & TargetRow, place?: Place) => void;
 
-/** What a task's end owes: what is claimed already, and how much waits in line. */
+/** The deliveries of a task's end: those that it has claimed, and how many wait in the queue. */
 export interface FanOut {
   readonly claimed: ClaimedDelivery[];
   waitingCount: number;
 }
 
-/** Puts a task's end into outboxes, claimed at once where the handover has a place; within the caller's transaction. */
+/** Enqueues a task's end, within the caller's transaction. A delivery for which `reservation` has a slot is claimed at once. */
 export function prepareFanOut(db: SqliteConnection["db"], newId: NewId, cipher: SecretCipher) {
   const insertDelivery = prepareDeliveryInsert(db, newId);
 
   return (end: EndEvent, data: string, now: number, reservation: SlotReservation | undefined) => {
-    const owed: FanOut = { claimed: [], waitingCount: 0 };
-    // As whoever claims it later has it, so that the bytes of every attempt are the same.
+    const fanOut: FanOut = { claimed: [], waitingCount: 0 };
+    // Parsed from the stored text, as a later claim parses it: the body has the same bytes on every attempt.
     let event: Event | null = null;
 
     const enqueueDelivery: EnqueueDelivery = (callback, place) => {
@@ -36,11 +36,11 @@ export function prepareFanOut(db: SqliteConnection["db"], newId: NewId, cipher: 
       const isClaimed = status === "active" && !isExpired(notAfter, now) && reservation?.reserve(origin) === true;
       const deliveryId = insertDelivery(end.id, callback, now, { ...(place && { place }), isClaimed });
       if (!isClaimed) {
-        owed.waitingCount++;
+        fanOut.waitingCount++;
         return;
       }
       event ??= toEvent({ ...end, data });
-      owed.claimed.push({
+      fanOut.claimed.push({
         deliveryId,
         claim: FIRST_CLAIM,
         attemptCount: 0,
@@ -54,6 +54,6 @@ export function prepareFanOut(db: SqliteConnection["db"], newId: NewId, cipher: 
         callback: toDeliveryTarget(callback, cipher, now),
       });
     };
-    return { enqueueDelivery, owed };
+    return { enqueueDelivery, fanOut };
   };
 }

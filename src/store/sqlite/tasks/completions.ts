@@ -1,4 +1,4 @@
-import { and, count, eq, gt, isNull, sql } from "../engine/drizzle.ts";
+import { count, eq, sql } from "../engine/drizzle.ts";
 import { COMPLETIONS_PER_TASK_MAX } from "../../../domain/task-start.ts";
 import type { NewCompletion, WorkerVerbs } from "../../../service/ports/lease-store.ts";
 import { completionTokens } from "../schema/completions.ts";
@@ -26,7 +26,7 @@ export function completionVerbs({ db }: SqliteConnection): Pick<WorkerVerbs, "fi
   };
 }
 
-/** Adds the secret, and the task waits for it to be used as long as it holds; false: the task has as many as it may. */
+/** Adds the secret, and the task waits until it expires; false: the task has as many as it may. */
 export function prepareNewCompletion(db: SqliteConnection["db"]): (task: string, completion: NewCompletion) => boolean {
   const ofTask = db
     .select({ count: count() })
@@ -47,24 +47,5 @@ export function prepareNewCompletion(db: SqliteConnection["db"]): (task: string,
     insert.run({ task, ...completion });
     wait.run({ task, ...completion });
     return true;
-  };
-}
-
-export function prepareUseOfCompletion(db: SqliteConnection["db"]) {
-  const isUsable = and(
-    equals(completionTokens.digest, "digest"),
-    isNull(completionTokens.usedAt),
-    gt(completionTokens.expiresAt, bound("now")),
-  );
-  const find = db.select({ task: completionTokens.task }).from(completionTokens).where(isUsable).prepare();
-  const use = db
-    .update(completionTokens)
-    .set({ usedAt: sql`${bound("now")}` })
-    .where(equals(completionTokens.digest, "digest"))
-    .prepare();
-  return {
-    /** Neither used nor expired. */
-    isUsable: (digest: string, now: number): boolean => find.get({ digest, now }) !== undefined,
-    use: (digest: string, now: number): unknown => use.run({ digest, now }),
   };
 }

@@ -7,7 +7,7 @@ import type { Task, TaskOutcome } from "../../../domain/task.ts";
 import type { SlotReservation } from "../../../service/ports/delivery-store.ts";
 import type { CancelTask, FinishTask, FinishTaskResult, Store } from "../../../service/ports/store.ts";
 import type { SecretCipher } from "../../secret-cipher.ts";
-import { prepareUseOfCompletion } from "./completions.ts";
+import { prepareGrants } from "./grants.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { prepareEventInsert } from "../events/event-log.ts";
 import { fanOutEventColumns, prepareFanOut } from "../deliveries/fan-out.ts";
@@ -24,57 +24,58 @@ type EndedTask = Pick<Task, "id" | "principal" | "taskId" | "clientId"> & { read
 
 const bound = sql.placeholder;
 
-/** An end, and what it owes. */
+/** The end of a task with its deliveries. */
 interface Ended {
   readonly result: FinishTaskResult;
-  readonly owed: FanOut;
+  readonly fanOut: FanOut;
 }
 
 export function taskEndVerbs({ db, write }: SqliteConnection, newId: NewId, cipher: SecretCipher): TaskEndVerbs {
-  const statements = { ...prepareEnds(db), ...prepareNews(db) };
-  const owing = prepareFanOut(db, newId, cipher);
-  const completions = prepareUseOfCompletion(db);
+  const statements = { ...prepareEnds(db), ...prepareEventAndFanOut(db) };
+  const beginFanOut = prepareFanOut(db, newId, cipher);
+  const grants = prepareGrants(db);
   const supersedeProgress = prepareSupersede(db);
-  const tellSubscriptions = prepareSubscriptionFanOut(db);
+  const enqueueForSubscriptions = prepareSubscriptionFanOut(db);
 
-  function finish({ id, outcome, now, right, reservation }: FinishTask): Ended | null {
-    if (right?.kind === "completion" && !completions.isUsable(right.digest, now)) return null;
-    const lease = {
-      leaseDigest: right?.kind === "lease" ? right.leaseDigest : null,
-      lapsedAt: right?.kind === "lapse" ? right.leaseUntil : null,
-    };
-    const task = statements.finish.get({ id, now, ...lease, ...endColumns(outcome) });
+  function finish({ id, outcome, now, grant, reservation }: FinishTask): Ended | null {
+    if (grant !== undefined && !grants.allows(id, grant, now)) return null;
+    const task = statements.finish.get({ id, now, ...endColumns(outcome) });
     if (task === undefined) return null;
-    if (right?.kind === "completion") completions.use(right.digest, now);
-    return tell(task, outcome, now, reservation);
+    grants.use(grant, now);
+    return recordEnd(task, outcome, now, reservation);
   }
 
   function cancel({ id, error, now, reservation }: CancelTask): Ended | null {
     const outcome = { status: "cancelled", error } as const;
     const task = statements.cancel.get({ id, now, ...endColumns(outcome) });
-    return task === undefined ? null : tell(task, outcome, now, reservation);
+    return task === undefined ? null : recordEnd(task, outcome, now, reservation);
   }
 
-  /** What every end brings about, in the transaction that ends the task. */
-  function tell(task: EndedTask, outcome: TaskOutcome, now: number, reservation: SlotReservation | undefined): Ended {
+  /** The event and its deliveries, in the transaction that ends the task. */
+  function recordEnd(
+    task: EndedTask,
+    outcome: TaskOutcome,
+    now: number,
+    reservation: SlotReservation | undefined,
+  ): Ended {
     const event: EndEvent = {
       id: newId("evt"),
       type: eventTypeOf(outcome.status),
       occurredAt: now,
       data: eventDataOf(task, outcome, task.eventCount),
     };
-    // Nothing is told of how far it was once it has ended.
+    // An event before this one is of progress, which the end supersedes.
     if (task.eventCount > 1) supersedeProgress(task.id, now);
     const data = JSON.stringify(event.data);
     const { seq } = statements.insertEvent.get({ ...event, principal: task.principal, task: task.id, data });
     if (outcome.status === "completed") statements.countCompleted.run();
-    const { enqueueDelivery, owed } = owing(event, data, now, reservation);
-    tellCallbacks(task, event, enqueueDelivery);
-    tellSubscriptions(task, { seq, event }, now, enqueueDelivery);
-    return { result: { event, deliveryCount: owed.claimed.length + owed.waitingCount }, owed };
+    const { enqueueDelivery, fanOut } = beginFanOut(event, data, now, reservation);
+    enqueueForCallbacks(task, event, enqueueDelivery);
+    enqueueForSubscriptions(task, { seq, event }, now, enqueueDelivery);
+    return { result: { event, deliveryCount: fanOut.claimed.length + fanOut.waitingCount }, fanOut };
   }
 
-  function tellCallbacks({ principal, taskId }: EndedTask, event: Event, enqueueDelivery: EnqueueDelivery): void {
+  function enqueueForCallbacks({ principal, taskId }: EndedTask, event: Event, enqueueDelivery: EnqueueDelivery): void {
     statements.awaitEnd
       .all({ principal, taskId })
       .filter((callback) => isEnqueuedFor(callback) && toEventTypes(callback.events).includes(event.type))
@@ -90,7 +91,7 @@ export function taskEndVerbs({ db, write }: SqliteConnection, newId: NewId, ciph
       return ended?.result ?? null;
     };
     return write(run, "fact", () => {
-      if (ended !== null) reservation?.filled(ended.owed.claimed, ended.owed.waitingCount);
+      if (ended !== null) reservation?.filled(ended.fanOut.claimed, ended.fanOut.waitingCount);
     });
   }
 
@@ -117,14 +118,11 @@ function prepareEnds(db: SqliteConnection["db"]) {
   };
   const { id, principal, taskId, clientId, eventCount } = tasks;
   const ended = { id, principal, taskId, clientId, eventCount };
-  const rightHolds = sql`(${bound("leaseDigest")} is null
-    or (${tasks.leaseDigest} = +${bound("leaseDigest")} and ${tasks.leaseUntil} > ${bound("now")}))
-    and (${bound("lapsedAt")} is null or ${tasks.leaseUntil} = +${bound("lapsedAt")})`;
   return {
     finish: db
       .update(tasks)
       .set(end)
-      .where(and(equals(tasks.id, "id"), eq(tasks.status, sql.raw("'running'")), rightHolds))
+      .where(and(equals(tasks.id, "id"), eq(tasks.status, sql.raw("'running'"))))
       .returning(ended)
       .prepare(),
     cancel: db
@@ -136,8 +134,8 @@ function prepareEnds(db: SqliteConnection["db"]) {
   };
 }
 
-/** The event, and which callbacks stop waiting for it. */
-function prepareNews(db: SqliteConnection["db"]) {
+/** The event, and the callbacks that have waited for it. */
+function prepareEventAndFanOut(db: SqliteConnection["db"]) {
   return {
     insertEvent: prepareEventInsert(db),
     awaitEnd: db
