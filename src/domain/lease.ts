@@ -43,3 +43,8 @@ export interface CompletionState {
 export function isUsable({ expiresAt, usedAt }: CompletionState, now: number): boolean {
   return usedAt === null && expiresAt > now;
 }
+
+/** Until when a task waits for its completion URLs once it has a further one, which expires at `expiresAt`: until the last of them. */
+export function completionDeadline(leaseUntil: number | null, expiresAt: number): number {
+  return Math.max(leaseUntil ?? 0, expiresAt);
+}

@@ -85,13 +85,8 @@ export function isEnd(status: TaskStatus): status is TaskOutcome["status"] {
 
 /** A task that was running at so many deaths of the process in a row is not run again: it may be what killed it. */
 export const CRASHES_MAX = 5;
-/** From so many on it is a suspect: no two of them run at a time, so that the next death tells which one it is. */
+/** From so many on it may be poison: no two of them run at a time, so that the next death shows which one it is. */
 export const POISON_CRASHES = 2;
-
-/** After a death of the process during a run. Not above the maximum: from then on a claimed task is only given up, and did not run. */
-export function recoveredCrashes(crashes: number): number {
-  return Math.min(crashes + 1, CRASHES_MAX);
-}
 
 export const TASK_INPUT_BYTES_MAX = 256 * 1024;
 /** Measured serialised; leaves room for the envelope in an event body of 256 KiB. */

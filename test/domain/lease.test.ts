@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isStillExpired, isUsable, leaseHolds, leaseStanding } from "../../src/domain/lease.ts";
+import { completionDeadline, isStillExpired, isUsable, leaseHolds, leaseStanding } from "../../src/domain/lease.ts";
 import { T0 } from "../support/builders.ts";
 
 const LEASED = { status: "running", leaseDigest: "mine", leaseUntil: T0 + 1 } as const;
@@ -39,4 +39,12 @@ test.each([
   [{ expiresAt: T0 + 1, usedAt: T0 - 1 }, false],
 ])("a completion URL %o can be used: %s", (completion, usable) => {
   expect(isUsable(completion, T0)).toBe(usable);
+});
+
+test("a task waits for the last of its completion URLs", () => {
+  expect([completionDeadline(null, T0), completionDeadline(T0 + 1, T0), completionDeadline(T0 - 1, T0)]).toEqual([
+    T0,
+    T0 + 1,
+    T0,
+  ]);
 });

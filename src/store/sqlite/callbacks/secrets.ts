@@ -22,7 +22,7 @@ export function secretVerbs(connection: SqliteConnection, cipher: SecretCipher, 
   const { db, write } = connection;
   const statements = prepare(db);
   const change = prepareSecretChange(db, cipher);
-  /** The last callback whose secrets were gone through. Moved on after the commit only: work may run twice. */
+  /** The last callback whose secrets were re-encrypted. It changes after the commit only, since the work of a commit may run twice. */
   let position = "";
   let unreadableSoFar = 0;
 
@@ -68,13 +68,13 @@ export function secretVerbs(connection: SqliteConnection, cipher: SecretCipher, 
   };
 }
 
-/** Writes a callback's secrets, and gives back what was claimed with the old ones. Returns the columns as they are now. */
+/** Writes a callback's secrets and releases the claims that are kept with the old ones. Returns the columns as they are now. */
 export function prepareSecretChange(db: SqliteConnection["db"], cipher: SecretCipher) {
   const statements = prepare(db);
   return (id: string, secrets: SigningSecrets) => {
     const sealed = sealSecretsOf(id, secrets, cipher);
     statements.store.run({ id, ...sealed });
-    statements.giveBack.run({ id });
+    statements.release.run({ id });
     return sealed;
   };
 }
@@ -85,7 +85,7 @@ export function openSecrets({ id, signingSecret, olderSecrets }: SecretColumns, 
   return { current: cipher.open(id, signingSecret), older };
 }
 
-/** Null: they cannot be read. One row that was altered must not hold up all the others. */
+/** Null: they cannot be read. One altered row must not stop the work on all rows. */
 export function readableSecrets(row: SecretColumns, cipher: SecretCipher): SigningSecrets | null {
   try {
     return openSecrets(row, cipher);
@@ -119,8 +119,9 @@ function prepare(db: SqliteConnection["db"]) {
         .set({ signingSecret: sql`${bound("signingSecret")}`, olderSecrets: sql`${bound("olderSecrets")}` })
         .where(equals(callbacks.id, "id"))
         .prepare(),
-    // Claims kept over a short wait hold the old secrets in memory: the next try claims anew.
-    giveBack: () =>
+    // A claim that is kept over a short wait has the old secrets in memory, so it is released to its time. One statement for all of the
+    // callback's; it implements the rule `released`.
+    release: () =>
       db
         .update(deliveries)
         .set({ status: "pending" })

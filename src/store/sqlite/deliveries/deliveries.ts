@@ -1,6 +1,6 @@
 import { and, eq, lte, sql } from "../engine/drizzle.ts";
 import { claimHolds, released } from "../../../domain/delivery-state.ts";
-import { recoveredCrashes } from "../../../domain/task.ts";
+import { recoveredCrashes } from "../../../domain/task-run.ts";
 import type {
   ClaimedDelivery,
   DeliveryClaim,

@@ -1,10 +1,12 @@
 import { count, eq, sql } from "../engine/drizzle.ts";
+import { completionDeadline } from "../../../domain/lease.ts";
 import { COMPLETIONS_PER_TASK_MAX } from "../../../domain/task-start.ts";
 import type { NewCompletion, WorkerVerbs } from "../../../service/ports/lease-store.ts";
 import { completionTokens } from "../schema/completions.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { toTask } from "../schema/rows.ts";
 import { tasks } from "../schema/tables.ts";
+import { prepareLeasedTask } from "./grants.ts";
 import { equals } from "../engine/parameters.ts";
 
 const bound = sql.placeholder;
@@ -37,15 +39,16 @@ export function prepareNewCompletion(db: SqliteConnection["db"]): (task: string,
     .insert(completionTokens)
     .values({ digest: bound("digest"), task: bound("task"), expiresAt: bound("expiresAt") })
     .prepare();
-  const wait = db
+  const leaseOf = prepareLeasedTask(db);
+  const extend = db
     .update(tasks)
-    .set({ leaseUntil: sql`max(coalesce(${tasks.leaseUntil}, 0), ${bound("expiresAt")})` })
+    .set({ leaseUntil: sql`${bound("leaseUntil")}` })
     .where(equals(tasks.id, "task"))
     .prepare();
   return (task, completion) => {
     if ((ofTask.get({ task })?.count ?? 0) >= COMPLETIONS_PER_TASK_MAX) return false;
     insert.run({ task, ...completion });
-    wait.run({ task, ...completion });
+    extend.run({ task, leaseUntil: completionDeadline(leaseOf(task)?.leaseUntil ?? null, completion.expiresAt) });
     return true;
   };
 }
