@@ -33,11 +33,6 @@ export function newNonce(): string {
   return nodeRandomBytes(24).toString("base64url");
 }
 
-/** What is kept of a secret that need only be recognised. */
-export function digestOf(secret: string): string {
-  return createHash("sha256").update(secret).digest("base64url");
-}
-
 /** The id of a subscription: a routing label derived from what names it, so that it is the same whenever that is the same. */
 export function subscriptionIdOf(canonicalKey: string): string {
   return `sub_${createHash("sha256").update(canonicalKey).digest("hex").slice(0, 32)}`;

@@ -1,5 +1,6 @@
 /** This server's own keys, by which anybody can check that a POST is its: what a secret is for one receiver. Standard Webhooks 1.0.0, "v1a". */
-import { createHash, createPrivateKey, createPublicKey, sign } from "node:crypto";
+import { createPrivateKey, createPublicKey, sign } from "node:crypto";
+import { digestOf } from "./digest.ts";
 
 export interface SigningKey {
   /** The signature as it stands in the header: `v1a,` and base64. */
@@ -43,6 +44,6 @@ export function parseSigningKey(text: string): SigningKey | null {
 
 function publicKeyOf(x: string, whpk: string): PublicKey {
   const named = { crv: "Ed25519", kty: "OKP", x } as const;
-  const kid = createHash("sha256").update(JSON.stringify(named)).digest("base64url");
+  const kid = digestOf(JSON.stringify(named));
   return { ...named, alg: "EdDSA", use: "sig", kid, whpk };
 }

@@ -1,5 +1,5 @@
 /** Asks receivers for an echo, and tells them of an end: over the same guard and the same kind of connections as real deliveries. */
-import { createHash, timingSafeEqual } from "node:crypto";
+import { isSameSecret } from "../domain/digest.ts";
 import { endpointFaultOf } from "../domain/subscription.ts";
 import type { EndpointVerifier, ChallengeRequest, ChallengeResult } from "../service/ports/subscription-store.ts";
 import { createSender } from "./sender.ts";
@@ -55,7 +55,7 @@ export function createEndpointVerifier(needs: EndpointVerifierNeeds): ClosableEn
 
 /** In constant time, so that nobody can find the nonce letter by letter: it is what proves that the receiver has read the message. */
 function isEcho(answer: string | null, expected: string): boolean {
-  return timingSafeEqual(digestOf(challengeIn(answer ?? "")), digestOf(expected));
+  return isSameSecret(challengeIn(answer ?? ""), expected);
 }
 
 function challengeIn(text: string): string {
@@ -66,8 +66,4 @@ function challengeIn(text: string): string {
   } catch {
     return "";
   }
-}
-
-function digestOf(text: string): Buffer {
-  return createHash("sha256").update(text).digest();
 }

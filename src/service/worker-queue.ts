@@ -1,7 +1,7 @@
 import { failedWith } from "../domain/task.ts";
 import type { Task } from "../domain/task.ts";
 import { retryWaitMs } from "../domain/task-retry.ts";
-import { digestOf } from "../domain/ids.ts";
+import { digestOf } from "../domain/digest.ts";
 import type { Emit } from "./ports/telemetry.ts";
 import type { Clock, Store } from "./ports/store.ts";
 import type { TaskCatalog, TaskType } from "./ports/task-types.ts";

@@ -22,7 +22,7 @@ import { subscriptionVerbs } from "./subscriptions/subscriptions.ts";
 import { taskEndVerbs } from "./tasks/end.ts";
 import { taskRunVerbs } from "./tasks/runs.ts";
 import { taskVerbs } from "./tasks/tasks.ts";
-import { unregisterVerbs } from "./callbacks/callback-status.ts";
+import { callbackStatusVerbs } from "./callbacks/callback-status.ts";
 import { workerLeaseVerbs } from "./tasks/leases.ts";
 
 export interface SqliteStoreOptions {
@@ -75,7 +75,7 @@ const SUBSCRIPTION_VERBS = [
 function verbsOf(connection: SqliteConnection, newId: NewId, cipher: SecretCipher, keys: SecretKeys): Store {
   return {
     ...lazily(() => callbackVerbs(connection, newId, cipher), "registerCallback"),
-    ...lazily(() => unregisterVerbs(connection, cipher), "findCallback", "unregisterCallback", "enableCallback"),
+    ...lazily(() => callbackStatusVerbs(connection, cipher), "findCallback", "unregisterCallback", "enableCallback"),
     ...lazily(
       () => taskVerbs(connection, newId, cipher),
       "startTask",

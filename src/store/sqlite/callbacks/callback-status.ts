@@ -1,4 +1,3 @@
-import { and } from "../engine/drizzle.ts";
 import { removed } from "../../../domain/callback-state.ts";
 import { secretsAt } from "../../../domain/signing-secrets.ts";
 import type {
@@ -15,25 +14,22 @@ import type { SecretCipher } from "../../secret-cipher.ts";
 import { prepareCallbackStates, prepareEnable } from "./state.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { prepareWithdraw } from "../deliveries/outbox.ts";
-import { toCallback } from "../schema/rows.ts";
-import { callbackIsRegistered } from "../schema/conditions.ts";
-import { callbacks } from "../schema/tables.ts";
+import { prepareFindCallback, toCallback } from "./rows.ts";
 import { openSecrets } from "./secrets.ts";
-import { equals } from "../engine/parameters.ts";
 
-export function unregisterVerbs(
+export function callbackStatusVerbs(
   { db, write }: SqliteConnection,
   cipher: SecretCipher,
 ): Pick<Store, "findCallback" | "unregisterCallback" | "enableCallback"> {
-  const statements = prepare(db);
+  const finding = prepareFindCallback(db);
   const withdraw = prepareWithdraw(db);
   const setActive = prepareEnable(db);
   const states = prepareCallbackStates(db);
 
   function find(principal: string, key: CallbackKey) {
     return "callbackId" in key
-      ? statements.findById.get({ principal, id: key.callbackId })
-      : statements.findByNames.get({ principal, taskId: key.taskId, clientId: key.clientId, url: key.url });
+      ? finding.byId.get({ principal, callbackId: key.callbackId })
+      : finding.byNames.get({ principal, taskId: key.taskId, clientId: key.clientId, url: key.url });
   }
 
   function unregister({ principal, callback: key, now }: UnregisterCallback): UnregisterCallbackResult | null {
@@ -66,29 +62,5 @@ export function unregisterVerbs(
     enableCallback(command) {
       return write(() => enable(command));
     },
-  };
-}
-
-function prepare(db: SqliteConnection["db"]) {
-  const isOwn = equals(callbacks.principal, "principal");
-  return {
-    findById: db
-      .select()
-      .from(callbacks)
-      .where(and(isOwn, equals(callbacks.id, "id")))
-      .prepare(),
-    findByNames: db
-      .select()
-      .from(callbacks)
-      .where(
-        and(
-          isOwn,
-          equals(callbacks.taskId, "taskId"),
-          equals(callbacks.clientId, "clientId"),
-          equals(callbacks.url, "url"),
-          callbackIsRegistered,
-        ),
-      )
-      .prepare(),
   };
 }

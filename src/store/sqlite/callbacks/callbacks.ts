@@ -11,9 +11,9 @@ import type { SqliteConnection } from "../engine/connection.ts";
 import { prepareDeliveryInsert } from "../deliveries/insert.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
 import { prepareDeliveryStates } from "../deliveries/state.ts";
-import { toCallback, toEventTypes } from "../schema/rows.ts";
-import { callbackIsRegistered, eventIsEnd } from "../schema/conditions.ts";
+import { eventIsEnd } from "../schema/conditions.ts";
 import { callbacks, deliveries, events, tasks } from "../schema/tables.ts";
+import { callbackIsOfTask, prepareFindCallback, toCallback, toEventTypes } from "./rows.ts";
 
 const bound = sql.placeholder;
 
@@ -37,6 +37,7 @@ export function prepareRegister(
   cipher: SecretCipher,
 ): (command: RegisterCallback) => RegisterCallbackResult {
   const statements = prepare(db);
+  const find = prepareFindCallback(db);
   const countOf = prepareCallbackCount(db);
   const insertDelivery = prepareDeliveryInsert(db, newId);
   const states = prepareDeliveryStates(db);
@@ -69,7 +70,7 @@ export function prepareRegister(
     const signingSecret = cipher.seal(id, registration.signingSecret ?? generatedSecret);
     const selection = selectionOf(registration.events);
     const { notAfter, profile } = registration;
-    const row = statements.activate.get({
+    const row = statements.reactivate.get({
       id,
       events: selection,
       signingSecret,
@@ -93,7 +94,7 @@ export function prepareRegister(
     const { taskId, clientId, url } = registration;
     const end = statements.endOf.get({ principal, taskId });
     const ended = end?.type ?? null;
-    const row = statements.find.get({ principal, taskId, clientId, url });
+    const row = find.byNames.get({ principal, taskId, clientId, url });
     const existing = row === undefined ? null : row.status === "removed" ? "removed" : toCallback(row, cipher);
     const outcome = registrationOutcome({ existing, callbackCount: countOf(principal, taskId), ended }, registration);
     if (outcome.kind === "conflict" || outcome.kind === "limit") return outcome;
@@ -112,33 +113,13 @@ export function prepareCallbackCount(db: SqliteConnection["db"]): (principal: st
   const statement = db
     .select({ count: count() })
     .from(callbacks)
-    .where(
-      and(
-        equals(callbacks.principal, "principal"),
-        equals(callbacks.taskId, "taskId"),
-        ne(callbacks.status, "removed"),
-        callbackIsRegistered,
-      ),
-    )
+    .where(and(callbackIsOfTask, ne(callbacks.status, "removed")))
     .prepare();
   return (principal, taskId) => statement.get({ principal, taskId })?.count ?? 0;
 }
 
 function prepare(db: SqliteConnection["db"]) {
   return {
-    find: db
-      .select()
-      .from(callbacks)
-      .where(
-        and(
-          equals(callbacks.principal, "principal"),
-          equals(callbacks.taskId, "taskId"),
-          equals(callbacks.clientId, "clientId"),
-          equals(callbacks.url, "url"),
-          callbackIsRegistered,
-        ),
-      )
-      .prepare(),
     ...prepareWrites(db),
     deliveryOf: db
       .select({ id: deliveries.id })
@@ -175,7 +156,7 @@ function prepareWrites(db: SqliteConnection["db"]) {
         notAfter: bound("notAfter"),
       })
       .prepare(),
-    activate: db
+    reactivate: db
       .update(callbacks)
       .set({
         status: "active",

@@ -9,7 +9,7 @@ import { asNeeded } from "../engine/as-needed.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import type { SecretKeys } from "./secret-keys.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
-import { toCallback } from "../schema/rows.ts";
+import { prepareFindCallback, toCallback } from "./rows.ts";
 import { deliveryIsSending } from "../schema/conditions.ts";
 import { callbacks, deliveries } from "../schema/tables.ts";
 
@@ -21,13 +21,14 @@ const bound = sql.placeholder;
 export function secretVerbs(connection: SqliteConnection, cipher: SecretCipher, keys: SecretKeys): SecretVerbs {
   const { db, write } = connection;
   const statements = prepare(db);
+  const find = prepareFindCallback(db);
   const change = prepareSecretChange(db, cipher);
   /** The last callback whose secrets were re-encrypted. It changes after the commit only, since the work of a commit may run twice. */
   let position = "";
   let unreadableSoFar = 0;
 
   function rotateOne({ principal, callbackId, secret, overlapMs, now }: RotateSecret): RotateSecretResult {
-    const row = statements.find.get({ principal, callbackId });
+    const row = find.byId.get({ principal, callbackId });
     if (row === undefined) return { kind: "not_found" };
     if (row.subscriptionId !== null) return { kind: "subscription" };
     if (row.status === "removed") return { kind: "removed" };
@@ -107,12 +108,6 @@ function isCurrent({ signingSecret, olderSecrets }: SecretColumns, cipher: Secre
 
 function prepare(db: SqliteConnection["db"]) {
   return asNeeded({
-    find: () =>
-      db
-        .select()
-        .from(callbacks)
-        .where(and(equals(callbacks.id, "callbackId"), equals(callbacks.principal, "principal")))
-        .prepare(),
     store: () =>
       db
         .update(callbacks)

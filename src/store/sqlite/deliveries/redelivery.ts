@@ -4,11 +4,12 @@ import { reopened } from "../../../domain/delivery-state.ts";
 import { redeliveryRefusal } from "../../../domain/redelivery.ts";
 import type { Redeliver, RedeliverResult, RedeliverSelection } from "../../../service/ports/callback-store.ts";
 import type { Store } from "../../../service/ports/store.ts";
+import { callbackIsOfTask, callbackIsOwn } from "../callbacks/rows.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
 import { deliveryMatches, filterParameters } from "./outbox.ts";
 import { prepareDeliveryStates, stateColumns } from "./state.ts";
-import { callbackIsRegistered, eventIsEnd } from "../schema/conditions.ts";
+import { eventIsEnd } from "../schema/conditions.ts";
 import { callbacks, deliveries, events } from "../schema/tables.ts";
 
 const bound = sql.placeholder;
@@ -71,9 +72,7 @@ function pageOf(selection: Selection<"callbackId"> | Selection<"taskId">) {
 }
 
 const target = { status: callbacks.status, disabledReason: callbacks.disabledReason, notAfter: callbacks.notAfter };
-const isOwn = equals(callbacks.principal, "principal");
-const isOfTask = and(isOwn, equals(callbacks.taskId, "taskId"), callbackIsRegistered);
-const isCallback = and(isOwn, equals(callbacks.id, "callbackId"));
+const isCallback = and(callbackIsOwn, equals(callbacks.id, "callbackId"));
 
 function prepareChecks(db: SqliteConnection["db"]) {
   return {
@@ -82,10 +81,10 @@ function prepareChecks(db: SqliteConnection["db"]) {
       .from(deliveries)
       .innerJoin(events, eq(events.id, deliveries.eventId))
       .innerJoin(callbacks, eq(callbacks.id, deliveries.callbackId))
-      .where(and(isOwn, equals(deliveries.id, "deliveryId")))
+      .where(and(callbackIsOwn, equals(deliveries.id, "deliveryId")))
       .prepare(),
     callback: db.select(target).from(callbacks).where(isCallback).prepare(),
-    anyOfTask: db.select({ id: callbacks.id }).from(callbacks).where(isOfTask).limit(limitTo(1)).prepare(),
+    anyOfTask: db.select({ id: callbacks.id }).from(callbacks).where(callbackIsOfTask).limit(limitTo(1)).prepare(),
   };
 }
 
@@ -105,5 +104,5 @@ function prepareMatches(db: SqliteConnection["db"]) {
       .orderBy(asc(deliveries.callbackId), asc(deliveries.eventId))
       .limit(limitTo("limit"))
       .prepare();
-  return { ofCallback: matching(isCallback), ofTask: matching(isOfTask) };
+  return { ofCallback: matching(isCallback), ofTask: matching(callbackIsOfTask) };
 }

@@ -2,11 +2,12 @@ import { and, asc, inArray, lt, or, sql } from "../engine/drizzle.ts";
 import { isOutdated } from "../../../domain/retention.ts";
 import type { PruneCursor, PrunedStep, PruneHistory, RemovedRows } from "../../../service/ports/maintenance-store.ts";
 import type { Store } from "../../../service/ports/store.ts";
+import { callbackIsOfTask } from "../callbacks/rows.ts";
 import { completionTokens } from "../schema/completions.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { lostEventsOf } from "../events/event-log.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
-import { callbackIsRegistered, deliveryIsOpen, taskHasEnded } from "../schema/conditions.ts";
+import { deliveryIsOpen, taskHasEnded } from "../schema/conditions.ts";
 import { attempts, callbacks, deliveries, events, tasks } from "../schema/tables.ts";
 
 /** A step ends with the task that takes it over this, so that a few tasks with very many callbacks do not make it long. */
@@ -87,12 +88,8 @@ type Db = SqliteConnection["db"];
 /** Deliveries of the task's events, which subscriptions have too, and deliveries to the task's callbacks. */
 function deliveryOfTask(db: Db) {
   const eventsOfTask = db.select({ id: events.id }).from(events).where(equals(events.task, "id"));
-  const callbacksOfTask = db.select({ id: callbacks.id }).from(callbacks).where(callbackOfTask());
+  const callbacksOfTask = db.select({ id: callbacks.id }).from(callbacks).where(callbackIsOfTask);
   return or(inArray(deliveries.eventId, eventsOfTask), inArray(deliveries.callbackId, callbacksOfTask));
-}
-
-function callbackOfTask() {
-  return and(equals(callbacks.principal, "principal"), equals(callbacks.taskId, "taskId"), callbackIsRegistered);
 }
 
 function prepareLooking(db: Db) {
@@ -118,7 +115,7 @@ function prepareLooking(db: Db) {
     newestRegistration: db
       .select({ at: sql<number | null>`max(${callbacks.registeredAt})` })
       .from(callbacks)
-      .where(callbackOfTask())
+      .where(callbackIsOfTask)
       .prepare(),
     deliveries: db
       .select({
@@ -142,7 +139,7 @@ function prepareRemoving(db: Db) {
       insert into "counters" ("name", "value")
         select :name, max("seq") from "events" where "task" = +:id having max("seq") is not null
         on conflict ("name") do update set "value" = max("value", excluded."value")`),
-    callbacks: db.delete(callbacks).where(callbackOfTask()).prepare(),
+    callbacks: db.delete(callbacks).where(callbackIsOfTask).prepare(),
     completionTokens: db.delete(completionTokens).where(equals(completionTokens.task, "id")).prepare(),
     task: db.delete(tasks).where(equals(tasks.id, "id")).prepare(),
   };

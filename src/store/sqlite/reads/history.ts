@@ -4,18 +4,13 @@ import { ATTEMPTS_LISTED_MAX } from "../../../domain/attempt.ts";
 import { CALLBACKS_PER_TASK_MAX } from "../../../domain/callback.ts";
 import type { DeliveryFilter, HistoryPage } from "../../../service/ports/callback-store.ts";
 import type { CallbackHistory, Counts, Store } from "../../../service/ports/store.ts";
+import { callbackIsOfTask } from "../callbacks/rows.ts";
 import { healthColumns } from "../callbacks/state.ts";
 import { asNeeded } from "../engine/as-needed.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
-import { equals, limitTo } from "../engine/parameters.ts";
+import { limitTo } from "../engine/parameters.ts";
 import { deliveryMatches, filterParameters } from "../deliveries/outbox.ts";
-import {
-  callbackIsAwaiting,
-  callbackIsRegistered,
-  callbackIsDisabled,
-  deliveryIsOpen,
-  taskIsOpen,
-} from "../schema/conditions.ts";
+import { callbackIsAwaiting, callbackIsDisabled, deliveryIsOpen, taskIsOpen } from "../schema/conditions.ts";
 import { attempts, callbacks, counters, deliveries, events, tasks } from "../schema/tables.ts";
 import { attemptColumns, selectDeliveries, toDelivery } from "./listed-deliveries.ts";
 
@@ -68,12 +63,6 @@ function callbackFilter(filter: DeliveryFilter) {
   return { ...filterParameters(filter), isFiltered: filter.statuses === null && filter.since === null ? 0 : 1 };
 }
 
-const isOfTask = and(
-  equals(callbacks.principal, "principal"),
-  equals(callbacks.taskId, "taskId"),
-  callbackIsRegistered,
-);
-
 /** Unless there is no filter: whether the callback has such deliveries. */
 function callbackMatches(db: SqliteConnection["db"]) {
   const matching = db
@@ -87,7 +76,7 @@ function prepareNumber(db: SqliteConnection["db"]) {
   return db
     .select({ count: count() })
     .from(callbacks)
-    .where(and(isOfTask, callbackMatches(db)))
+    .where(and(callbackIsOfTask, callbackMatches(db)))
     .prepare();
 }
 
@@ -111,7 +100,7 @@ function prepareHistory(db: SqliteConnection["db"]) {
         health: { ...healthColumns, lastDeliveryAt },
       })
       .from(callbacks)
-      .where(and(isOfTask, isAfter, callbackMatches(db)))
+      .where(and(callbackIsOfTask, isAfter, callbackMatches(db)))
       .orderBy(asc(callbacks.registeredAt), asc(callbacks.id))
       .limit(limitTo("limit"))
       .prepare(),

@@ -5,7 +5,7 @@ import type { Task } from "../../../domain/task.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { fanOutEventColumns } from "../deliveries/fan-out.ts";
 import type { EnqueueDelivery } from "../deliveries/fan-out.ts";
-import { toEventTypes } from "../schema/rows.ts";
+import { toEventTypes } from "../callbacks/rows.ts";
 import { subscriptionIsUp } from "../schema/conditions.ts";
 import { callbacks } from "../schema/tables.ts";
 import { isInTime } from "./statements.ts";

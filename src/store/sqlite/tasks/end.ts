@@ -13,9 +13,9 @@ import { prepareEventInsert } from "../events/event-log.ts";
 import { fanOutEventColumns, prepareFanOut } from "../deliveries/fan-out.ts";
 import type { EnqueueDelivery, FanOut } from "../deliveries/fan-out.ts";
 import { prepareSupersede } from "../deliveries/state.ts";
-import { toEventTypes } from "../schema/rows.ts";
+import { callbackIsOfTask, toEventTypes } from "../callbacks/rows.ts";
 import { prepareSubscriptionFanOut } from "../subscriptions/fan-out.ts";
-import { callbackIsRegistered, taskIsOpen } from "../schema/conditions.ts";
+import { taskIsOpen } from "../schema/conditions.ts";
 import { callbacks, counters, tasks } from "../schema/tables.ts";
 import { equals } from "../engine/parameters.ts";
 
@@ -141,14 +141,7 @@ function prepareEventAndFanOut(db: SqliteConnection["db"]) {
     awaitEnd: db
       .update(callbacks)
       .set({ awaitsTask: false })
-      .where(
-        and(
-          equals(callbacks.principal, "principal"),
-          equals(callbacks.taskId, "taskId"),
-          callbackIsRegistered,
-          sql`${callbacks.awaitsTask} = 1`,
-        ),
-      )
+      .where(and(callbackIsOfTask, sql`${callbacks.awaitsTask} = 1`))
       .returning({ ...fanOutEventColumns, events: callbacks.events, disabledReason: callbacks.disabledReason })
       .prepare(),
     countCompleted: db
