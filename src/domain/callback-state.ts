@@ -78,7 +78,7 @@ export function removed<Callback extends CallbackState>(callback: Callback): Cal
   return callback.status === "removed" ? callback : { ...callback, ...IN_ORDER, status: "removed" };
 }
 
-/** Whether an event is enqueued for it: one that is disabled for failing may be enabled, and gets then what was held for it. */
+/** Whether events are enqueued for the callback. Deliveries to one that is disabled for failing are held until it is enabled. */
 export function isEnqueuedFor({ status, disabledReason }: Pick<CallbackState, "status" | "disabledReason">): boolean {
   return status === "active" || (status === "disabled" && disabledReason === "failing");
 }

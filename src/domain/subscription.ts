@@ -7,7 +7,7 @@ import { subscriptionIdOf } from "./ids.ts";
 import { canonicalJson } from "./json.ts";
 import { isExpired } from "./not-after.ts";
 
-/** What names a subscription of MCP Events: a difference in any of them is another subscription. */
+/** The key of a subscription of MCP Events: any difference makes another subscription. */
 export interface SubscriptionKey {
   readonly principal: string;
   /** Byte for byte as the client gave it. */
@@ -17,19 +17,19 @@ export interface SubscriptionKey {
   readonly taskId: string | null;
 }
 
-/** How long subscriptions live, in milliseconds. */
+/** Lifetimes of subscriptions in milliseconds. */
 export interface LifetimePolicy {
   readonly defaultMs: number;
   readonly minMs: number;
   readonly maxMs: number;
-  /** Whether one that asks for no end gets it. */
+  /** Whether a subscription may have no end. */
   readonly allowsNone: boolean;
 }
 
-/** When a subscription is suspended until its next refresh: it has fewer attempts for each event, and its client comes back soon. */
+/** When a subscription is suspended until its next refresh. It has fewer attempts for each event, and its client refreshes it soon. */
 export const SUSPEND_POLICY: DisablePolicy = { forMs: 3_600_000, failuresMin: 20 };
 
-/** What a subscription's deliveries have come to, as its owner may know. */
+/** How the deliveries of a subscription have gone, as its owner sees it. */
 export interface SubscriptionHealth {
   readonly isActive: boolean;
   readonly lastDeliveryAt: number | null;
@@ -37,15 +37,15 @@ export interface SubscriptionHealth {
   readonly failingSince: number | null;
 }
 
-/** SEP-3415 leaves the recipe open; this is the one other servers use. */
+/** SEP-3415 leaves the derivation open; this is the one that other servers use. */
 export function idOfSubscription({ principal, url, name, taskId }: SubscriptionKey): string {
   const given = taskId === null ? {} : { task_id: taskId };
   return subscriptionIdOf(canonicalJson({ arguments: given, name, principal, url }));
 }
 
 /**
- * When a subscription ends unless it is refreshed (epoch ms); null: never. `asked`: a suggestion in milliseconds, which is clamped and
- * never refused; null asks for no end; undefined is no suggestion.
+ * When a subscription ends unless it is refreshed (epoch ms); null: never. `asked`: a lifetime in milliseconds, which is limited and never
+ * refused; null asks for no end; undefined asks for the default.
  */
 export function grantedUntil(asked: number | null | undefined, policy: LifetimePolicy, now: number): number | null {
   if (asked === null) return policy.allowsNone ? null : now + policy.maxMs;

@@ -8,7 +8,7 @@ import { requireSecret } from "../domain/signature.ts";
 import { grantedUntil, idOfSubscription } from "../domain/subscription.ts";
 import type { LifetimePolicy, SubscriptionHealth, SubscriptionKey } from "../domain/subscription.ts";
 import type { RetryPolicy } from "../domain/retry.ts";
-import { sparedUntil } from "../domain/throttle.ts";
+import { throttledUntil } from "../domain/throttle.ts";
 import type { WaitingDelivery } from "../domain/throttle.ts";
 import type { Emit } from "./ports/telemetry.ts";
 import type { SlowLane, SlowStay } from "./ports/delivery-store.ts";
@@ -99,7 +99,7 @@ export function createSubscriptions(needs: SubscriptionsNeeds) {
 
   /** As the receiver has asked, or while its origin is in the slow lane. */
   function throttledFor(origin: string, waiting: readonly WaitingDelivery[], now: number): number | null {
-    const times = [sparedUntil(waiting, needs.retryPolicy), slowLane.stayOf(origin)?.probeAt ?? null];
+    const times = [throttledUntil(waiting, needs.retryPolicy), slowLane.stayOf(origin)?.probeAt ?? null];
     const known = times.filter((time) => time !== null);
     return known.length === 0 ? null : Math.max(0, ...known.map((time) => time - now));
   }

@@ -55,7 +55,7 @@ export function ofCallback(index: number, { code, message }: DomainError): Domai
 
 export function executorOf({ name, executor }: TaskType, completion: NewCompletion | undefined): Executor {
   if (completion === undefined) return executor;
-  if (executor === "worker") return "holder";
+  if (executor === "worker") return "completion_url";
   throw new DomainError(
     "invalid",
     `completion_url is for tasks that are done outside, and this server does ${name} itself; use task_type external, or leave it out.`,

@@ -101,7 +101,7 @@ export function createWorkerQueue(needs: WorkerQueueNeeds) {
   async function endExpiredLease({ task, worker, leaseUntil }: ExpiredLease): Promise<void> {
     const { id, taskId, taskType, runCount, executor } = task;
     const grant = { kind: "expired_lease", leaseUntil } as const;
-    if (executor === "holder") {
+    if (executor === "completion_url") {
       await tasks.finish(task, failedWith("Nobody completed the task before its completion URL expired."), grant);
       return;
     }

@@ -61,7 +61,7 @@ describe("a cursor", () => {
     expect(seqOf(spelled("41"))).toBe(41);
   });
 
-  test("of another log is none of ours, whatever its number", () => {
+  test("of another log is refused, whatever its number", () => {
     for (const log of ["2k9x3g", "2k9x3", "2k9x3f0"]) expect(seqOf(createEventCursors(log).of(1))).toBeNull();
   });
 

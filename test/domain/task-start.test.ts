@@ -5,7 +5,7 @@ import { aStart, T0 } from "../support/builders.ts";
 
 const NOW = T0 + 9;
 const { request } = aStart();
-const BY_URL: StartRequest = { ...request, taskType: "external", executor: "holder" };
+const BY_URL: StartRequest = { ...request, taskType: "external", executor: "completion_url" };
 
 const aTask = (changes: Partial<Task> = {}): Task => ({
   ...request,
@@ -36,7 +36,7 @@ test.each([
   ],
   ["runs at once if it has a completion URL", BY_URL, { status: "running", runCount: 1, startedAt: NOW, dueAt: NOW }],
 ] as const)("a new task %s", (_, asked, state) => {
-  const takesCompletion = asked.executor === "holder";
+  const takesCompletion = asked.executor === "completion_url";
   expect(startOutcome(null, asked, NOW)).toEqual({ kind: "started", isSame: true, state, takesCompletion });
 });
 

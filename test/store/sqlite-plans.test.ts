@@ -9,7 +9,7 @@ const SMALL_SCANS: readonly RegExp[] = [
   /USING (COVERING )?INDEX (tasks_open|callbacks_awaiting|deliveries_due|deliveries_expiring|deliveries_open)/, // holds open rows only
   /USING COVERING INDEX callbacks_disabled/, // holds disabled callbacks only
   /SCAN json_each/, // the origins that are full: at most the requests in flight
-  /SCAN owed/, // the union of two partial indexes
+  /SCAN pending_callbacks/, // the union of two partial indexes
   /SCAN (inbox|\(subquery-\d+\))/, // the inbox: bounded to 2,000 rows
   /SCAN sqlite_sequence/, // a row for each table that counts
   /SCAN secret_keys/, // a row for each key in use, read at the start

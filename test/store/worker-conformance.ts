@@ -33,9 +33,9 @@ export function describeWorkerVerbs(name: string, open: OpenStore): void {
       return (await claim())!;
     }
     const keyOf = ({ id }: Task) => ({ id, leaseDigest: "digest-1" });
-    const startForHolder = (digest: string, expiresAt: number, taskId = "task-1") =>
+    const startWithUrl = (digest: string, expiresAt: number, taskId = "task-1") =>
       store.startTask({
-        ...aStart({ taskId, taskType: "external", executor: "holder" }),
+        ...aStart({ taskId, taskType: "external", executor: "completion_url" }),
         completion: { digest, expiresAt },
       });
 
@@ -112,7 +112,7 @@ export function describeWorkerVerbs(name: string, open: OpenStore): void {
 
     test("reclaiming leaves what is done outside to those who do it, and their leases can be prolonged", async () => {
       const task = await claimed();
-      await startForHolder("secret", T0 + 10, "task-2");
+      await startWithUrl("secret", T0 + 10, "task-2");
       expect(await store.recoverOrphans(T0)).toMatchObject({ tasks: 0 });
       await store.prolongLeases(T0 + 5 * LEASE_MS);
       expect(await store.expiredLeases({ now: T0 + 10, limit: 10 })).toMatchObject([{ task: { taskId: "task-2" } }]);
@@ -123,9 +123,9 @@ export function describeWorkerVerbs(name: string, open: OpenStore): void {
     });
 
     test("a completion secret ends its task once, while it holds", async () => {
-      const { task, hasCompletion } = await startForHolder("secret", T0 + 10);
+      const { task, hasCompletion } = await startWithUrl("secret", T0 + 10);
       expect([hasCompletion, task]).toMatchObject([true, { status: "running", runCount: 1, startedAt: T0 }]);
-      expect(await startForHolder("second", T0 + 20)).toMatchObject({ kind: "existing", hasCompletion: true });
+      expect(await startWithUrl("second", T0 + 20)).toMatchObject({ kind: "existing", hasCompletion: true });
       const end = (digest: string, now: number) =>
         store.finishTask({ id: task.id, outcome: DONE, now, grant: { kind: "completion", digest } });
       expect(await end("guessed", T0)).toBeNull();
@@ -135,19 +135,19 @@ export function describeWorkerVerbs(name: string, open: OpenStore): void {
       expect(await store.findCompletion("second")).toMatchObject({ usedAt: T0 + 10, task: { status: "completed" } });
       expect(await store.findCompletion("secret")).toMatchObject({ usedAt: null, expiresAt: T0 + 10 });
       expect(await store.findCompletion("guessed")).toBeNull();
-      expect(await startForHolder("third", T0 + 30)).toMatchObject({ kind: "existing", hasCompletion: false });
+      expect(await startWithUrl("third", T0 + 30)).toMatchObject({ kind: "existing", hasCompletion: false });
     });
 
     test("a task waits for its completion as long as one of its secrets holds", async () => {
-      const { task } = await startForHolder("secret", T0 + 20);
-      await startForHolder("second", T0 + 10);
+      const { task } = await startWithUrl("secret", T0 + 20);
+      await startWithUrl("second", T0 + 10);
       expect(await store.nextWorkerWorkAt(T0)).toBe(T0 + 20);
       const [expired] = await store.expiredLeases({ now: T0 + 20, limit: 10 });
-      expect(expired).toMatchObject({ task: { id: task.id, executor: "holder" }, leaseUntil: T0 + 20 });
+      expect(expired).toMatchObject({ task: { id: task.id, executor: "completion_url" }, leaseUntil: T0 + 20 });
     });
 
     test("an expired lease ends a task only if it was not extended", async () => {
-      const { task } = await startForHolder("secret", T0 + 20);
+      const { task } = await startWithUrl("secret", T0 + 20);
       const outcome = { status: "failed", error: "nobody came" } as const;
       const end = (leaseUntil: number) =>
         store.finishTask({ id: task.id, outcome, now: T0 + 20, grant: { kind: "expired_lease", leaseUntil } });
@@ -156,7 +156,7 @@ export function describeWorkerVerbs(name: string, open: OpenStore): void {
     });
 
     test("a task is removed with its completion secrets", async () => {
-      const { task } = await startForHolder("secret", T0 + 20);
+      const { task } = await startWithUrl("secret", T0 + 20);
       await store.cancelTask({ id: task.id, error: "as asked", now: T0 });
       const { removed } = await store.pruneHistory({ before: T0 + 1, limit: 10, after: null });
       expect(removed).toMatchObject({ tasks: 1 });

@@ -60,12 +60,12 @@ export function prepareRegister(
       awaitsTask: awaitsTask ? 1 : 0,
       now,
     });
-    // The same as the row, without a read: that would take as long as the write.
+    // Made here and not read back: reading the row would take as long as the write.
     const state = { status: "active" as const, registeredAt: now, health: IN_ORDER, subscription: null };
     return { id, ...of, events: toEventTypes(selection), signingSecret, ...state };
   }
 
-  /** The row stays, and with it the history; all that a registration chooses is replaced. */
+  /** Keeps the row, and with it the history, and replaces all that a registration chooses. */
   function reactivate(id: string, { registration, generatedSecret }: RegisterCallback, awaitsTask: boolean): Callback {
     const signingSecret = cipher.seal(id, registration.signingSecret ?? generatedSecret);
     const selection = selectionOf(registration.events);
@@ -82,7 +82,7 @@ export function prepareRegister(
     return toCallback(row, cipher);
   }
 
-  /** One that the callback had before it was removed is opened again: an event has one delivery per callback. */
+  /** An event has one delivery for each callback, so one from before the removal is opened again. */
   function enqueueEnd(eventId: string, callback: Callback, now: number): void {
     const before = statements.deliveryOf.get({ callbackId: callback.id, eventId });
     if (before === undefined) insertDelivery(eventId, { ...callback, origin: new URL(callback.url).origin }, now);

@@ -8,7 +8,7 @@ import { prepareHold, prepareResume, prepareWithdraw } from "../deliveries/outbo
 import { callbacks, deliveries } from "../schema/tables.ts";
 import { prepareCallbackStates } from "./state.ts";
 
-/** An attempt whose claim held, its step taken. */
+/** An attempt whose claim held and whose step is taken. */
 export interface AttemptOfCallback extends AttemptResult {
   readonly callbackId: string;
   /** As `callbackIsInOrder` says. */
@@ -24,8 +24,8 @@ export interface NotedHealth {
 const UNCHANGED: NotedHealth = { isDisabled: false, change: null };
 
 /**
- * 1: nothing failed of late, and no reader asks when a delivery last got through (only a subscription keeps that in its row). A success
- * changes nothing of such a callback by the rule `healthAfter`, so it need be neither read nor written: nearly all deliveries are so.
+ * 1: the callback of a delivery has no failure, and is no subscription, whose row has the time of the last success. By the rule
+ * `healthAfter` a success changes nothing of such a row, so it is neither read nor written. Nearly all deliveries are to such callbacks.
  */
 export const callbackIsInOrder = sql<number>`exists (select 1 from ${callbacks} where ${callbacks.id} = ${deliveries.callbackId}
   and ${callbacks.subscriptionId} is null and ${callbacks.failingSince} is null)`;
@@ -37,7 +37,7 @@ export function prepareHealth(db: SqliteConnection["db"]): (attempt: AttemptOfCa
   const withdraw = prepareWithdraw(db);
   const resume = prepareResume(db);
 
-  /** How many deliveries that were. */
+  /** Returns how many deliveries changed. */
   function changeDeliveries(callbackId: string, effect: HealthAfter["deliveries"], endedAt: number): number {
     if (effect === "hold") return hold(callbackId);
     if (effect === "withdraw") return withdraw(callbackId, endedAt, null);

@@ -1,6 +1,6 @@
 /**
- * A registered callback: a view of the rows of `callbacks` without a subscription id. What concerns any callback by its id (its secrets, its
- * health, its deliveries) takes subscriptions too; their own view is in subscriptions/rows.ts.
+ * A registered callback: a view of the rows of `callbacks` without a subscription id. Statements by the id of a callback (on its secrets,
+ * health and deliveries) serve subscriptions too. The view of subscriptions is in subscriptions/rows.ts.
  */
 import { and } from "../engine/drizzle.ts";
 import type { InferSelectModel } from "drizzle-orm";
@@ -31,7 +31,7 @@ export function prepareFindCallback(db: SqliteConnection["db"]) {
   );
   const id = and(callbackIsOwn, equals(callbacks.id, "callbackId"));
   return {
-    /** Also a subscription's. */
+    /** A subscription too. */
     byId: db.select().from(callbacks).where(id).prepare(),
     byNames: db.select().from(callbacks).where(names).prepare(),
   };

@@ -62,7 +62,7 @@ export function secretVerbs(connection: SqliteConnection, cipher: SecretCipher, 
       const { last, ...step } = await write(() => sealNext(limit));
       position = step.isDone ? "" : last;
       unreadableSoFar = step.isDone ? 0 : unreadableSoFar + step.unreadable;
-      // What was in clear is still in the write-ahead log.
+      // The write-ahead log still has the clear texts.
       if (step.isDone) connection.emptyLog();
       return step;
     },
@@ -114,8 +114,8 @@ function prepare(db: SqliteConnection["db"]) {
         .set({ signingSecret: sql`${bound("signingSecret")}`, olderSecrets: sql`${bound("olderSecrets")}` })
         .where(equals(callbacks.id, "id"))
         .prepare(),
-    // A claim that is kept over a short wait has the old secrets in memory, so it is released to its time. One statement for all of the
-    // callback's; it implements the rule `released`.
+    // A claim that is kept over a short wait has the old secrets in memory, so it is released and due at the same time. One statement for
+    // all deliveries of the callback; it implements the rule `released`.
     release: () =>
       db
         .update(deliveries)

@@ -37,7 +37,7 @@ export function prepareCallbackStates(db: Db) {
       if (to === from) return;
       const { status, failingSince, failures, lastError, lastDeliveryAt, disabledReason, disabledAt } = to;
       const health = { callbackId, fromStatus: from.status, failingSince, failures, lastError, lastDeliveryAt };
-      // The status stands in the conditions of five indexes, which a failed attempt need not touch.
+      // The conditions of five indexes use the status; without it in the statement SQLite does not touch them.
       if (status === from.status) updates.health.run(health);
       else updates.status.run({ ...health, status, disabledReason, disabledAt });
     },

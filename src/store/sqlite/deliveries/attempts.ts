@@ -18,7 +18,7 @@ export function prepareRecording(db: SqliteConnection["db"]): (command: RecordAt
   const noteHealth = prepareHealth(db);
   const isSettled = prepareIsSettled(db);
 
-  /** Writes the step on condition of the state that nearly every claimed delivery is in, so that it need not be read before. */
+  /** Writes the step on condition of the state that nearly every claimed delivery has, without a read before it. */
   function takeExpected(deliveryId: string, attempt: RecordedAttempt): Taken | null {
     const { state, ...result } = recorded({ ...EXPECTED, claim: attempt.claim }, attempt, null);
     const { status, nextAttemptAt, reason, settledAt } = state;
@@ -27,7 +27,7 @@ export function prepareRecording(db: SqliteConnection["db"]): (command: RecordAt
     return row === undefined ? null : { ...row, ...result };
   }
 
-  /** Null: the delivery is gone, and its history with it. */
+  /** For any other state: reads it first. Null: retention has removed the delivery. */
   function takeOther(deliveryId: string, attempt: RecordedAttempt): Taken | null {
     const row = states.read(deliveryId);
     if (row === undefined) return null;
@@ -57,7 +57,7 @@ export function prepareRecording(db: SqliteConnection["db"]): (command: RecordAt
   };
 }
 
-/** What the result needs of the delivery. `isInOrder`: as `callbackIsInOrder` says; 0 where that was not asked. */
+/** The parts of the delivery that the result needs. `isInOrder`: as `callbackIsInOrder` gives it; 0: not known. */
 interface Taken extends Omit<Recorded, "state"> {
   readonly eventId: string;
   readonly callbackId: string;
@@ -67,7 +67,7 @@ interface Taken extends Omit<Recorded, "state"> {
 
 const CLAIM_VOID = { claimHeld: false, eventSettled: false } as const;
 
-/** A claimed delivery of which nothing else has happened since. Its counts do not change the step. */
+/** A claimed delivery that no other operation has changed since. Its counts have no effect on the step. */
 const EXPECTED: Omit<DeliveryState, "claim"> = {
   status: "sending",
   attemptCount: 0,
@@ -94,7 +94,7 @@ function prepare(db: SqliteConnection["db"]) {
         responseExcerpt: bound("responseExcerpt"),
       })
       .prepare(),
-    /** Only a delivery in the state EXPECTED. */
+    /** Changes only a delivery in the state EXPECTED. */
     take: db
       .update(deliveries)
       .set({

@@ -96,7 +96,7 @@ function prepareRelease(db: Db): (claim: DeliveryClaim, dueAt: number) => void {
 /** Releases each claim of a process that died, and counts a crash for each task that it ran. */
 function prepareRecovery(db: Db): (now: number) => { readonly tasks: number; readonly deliveries: number } {
   const states = prepareDeliveryStates(db);
-  // Looked for among the open deliveries: an index for a question of the start would cost each delivery two more writes.
+  // By the index of open deliveries: one for this statement alone, which runs at a start, would cost each delivery two more writes.
   const claimed = db
     .select({ id: deliveries.id })
     .from(deliveries)

@@ -11,7 +11,7 @@ import { callbacks, deliveries, events, tasks } from "../schema/tables.ts";
 
 const bound = sql.placeholder;
 
-/** What time does to the outbox: when the next delivery is due or expires, and the end of those that have expired. */
+/** When the next delivery is due or expires, and the end of deliveries that have expired. */
 export function expiryVerbs({ db, write }: SqliteConnection): Pick<Store, "expireDeliveries" | "nextDeliveryTimes"> {
   const next = prepareNext(db);
   const expiring = prepareExpiring(db);
@@ -32,7 +32,7 @@ export function expiryVerbs({ db, write }: SqliteConnection): Pick<Store, "expir
       // Most calls find nothing expired. Those read one small index and open no transaction.
       const find = () => expiring.find.all({ now, limit });
       if (find().length === 0) return [];
-      // Read again in the transaction: an earlier one of the same commit may have ended some, and fewer than `limit` says that these are all.
+      // Read again in the transaction: an earlier one of the same commit may have ended some of them.
       return write(() => find().map(({ id }) => expire(id, now)));
     },
     async nextDeliveryTimes(now) {

@@ -72,7 +72,7 @@ export function prepareResume(db: SqliteConnection["db"]): (callbackId: string, 
 export function prepareIsSettled(db: SqliteConnection["db"]): (eventId: string) => boolean {
   const anyOpen = db
     .select({ one: sql<number>`1` })
-    // Left to itself SQLite takes deliveries_event and reads all deliveries of the event, the settled ones too.
+    // Without the hint SQLite takes deliveries_event and reads the settled deliveries of the event too.
     .from(sql`${deliveries} indexed by "deliveries_open"`)
     .where(and(deliveryIsOpen, equals(deliveries.eventId, "eventId")))
     .limit(limitTo(1))

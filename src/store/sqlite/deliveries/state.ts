@@ -39,7 +39,7 @@ export function prepareDeliveryStates(db: Db) {
     .prepare();
   const update = prepareUpdate(db);
 
-  /** The delivery with what the rules ask of its callback. Undefined: there is none. */
+  /** The state, and the parts of the callback that the rules need. Undefined: there is no such delivery. */
   function read(deliveryId: string) {
     return find.get({ deliveryId });
   }
@@ -51,7 +51,7 @@ export function prepareDeliveryStates(db: Db) {
     update.run({ ...to, ...key, sendAgain: to.sendAgain ? 1 : 0 });
   }
 
-  /** Writes what the rule makes of the delivery, if it is still there. */
+  /** Writes the state that the rule gives; a delivery that is gone is left out. */
   function change(
     deliveryId: string,
     rule: (state: DeliveryState, callback: CallbackOfDelivery) => DeliveryState,
@@ -67,7 +67,7 @@ export function prepareDeliveryStates(db: Db) {
   return { read, write, change, reopen };
 }
 
-/** Ends what is open of a task's progress, by the rule `superseded`. */
+/** Ends the open deliveries of a task's progress, by the rule `superseded`. */
 export function prepareSupersede(db: Db): (task: string, now: number) => void {
   const states = prepareDeliveryStates(db);
   const ofProgress = db

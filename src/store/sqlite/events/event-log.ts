@@ -12,10 +12,10 @@ type Db = SqliteConnection["db"];
 
 const bound = sql.placeholder;
 
-/** So many that no two databases have the same by chance, and small enough to be an exact number. */
+/** So many that no two databases have the same name by chance, and few enough for an exact number. */
 const LOG_NAMES = 2 ** 48;
 
-/** The log of events as readers and new subscriptions see it: the ends of tasks, and not their progress. */
+/** The log of events for readers and new subscriptions: the ends of tasks, without their progress. */
 export function eventLogVerbs({ db }: SqliteConnection): Pick<Store, "eventsAfter" | "lastEventSeq" | "eventLog"> {
   const read = prepareEventReading(db);
   const lastSeq = prepareLastSeq(db);
@@ -32,13 +32,13 @@ export function eventLogVerbs({ db }: SqliteConnection): Pick<Store, "eventsAfte
   };
 }
 
-/** The number last given out; retention takes none back, so a place behind it stays behind it. */
+/** The number of the last event. Retention does not lower it, so a cursor never points at an event that comes later. */
 export function prepareLastSeq(db: Db): () => number {
   const last = db.$client.prepare<[], { seq: number }>(`select "seq" from "sqlite_sequence" where "name" = 'events'`);
   return () => last.get()?.seq ?? 0;
 }
 
-/** Once, when the database is first opened. */
+/** Names the log once, when the database is first opened. */
 export function nameLog(db: Db): void {
   db.$client.exec(
     `insert or ignore into "counters" ("name", "value") values ('event_log', abs(random() % ${LOG_NAMES}))`,
@@ -50,7 +50,7 @@ export function nameOfLog(db: Db): string {
   return (named.get()?.value ?? 0).toString(36);
 }
 
-/** Within the caller's transaction; gives the event's place in the log. */
+/** Within the caller's transaction; returns the event's place in the log. */
 export function prepareEventInsert(db: Db) {
   return db
     .insert(events)
@@ -125,7 +125,7 @@ function prepare(db: Db) {
   };
 }
 
-/** Whether an event is one that the reader asks for. */
+/** The events of the reader's selection. */
 function matching(db: Db) {
   const ofTask = db
     .select({ id: tasks.id })

@@ -48,7 +48,7 @@ export function pruningVerbs({ db, write }: SqliteConnection): Pick<Store, "prun
     return isOutdated({ newestRegistration, newestSettlement, hasOpenDelivery: open > 0 }, before);
   }
 
-  /** In the order of the foreign keys: what refers to something goes before it. */
+  /** In the order of the foreign keys: a row goes after those that refer to it. */
   function remove(task: EndedTask): RemovedRows {
     const key = { ...task };
     removing.markLost.run({ ...key, name: lostEventsOf(task.principal) });

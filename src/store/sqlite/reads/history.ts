@@ -41,7 +41,7 @@ export function historyVerbs({ db }: SqliteConnection): Pick<Store, "deliveryHis
 
   return {
     async deliveryHistory(principal, taskId, page = FIRST_PAGE) {
-      // One transaction, so that the three reads tell of one moment.
+      // One transaction, so that the three reads are of the same state.
       return db.transaction(() => historyOf(principal, taskId, page));
     },
     async callbackCount(principal, taskId, filter) {
@@ -52,7 +52,7 @@ export function historyVerbs({ db }: SqliteConnection): Pick<Store, "deliveryHis
       return db.transaction(() => ({
         completedTasks: totals.completed.get()?.value ?? 0,
         activeTasks: totals.active.get()?.count ?? 0,
-        pendingCallbacks: totals.owed.get()?.count ?? 0,
+        pendingCallbacks: totals.pending.get()?.count ?? 0,
         disabledCallbacks: totals.disabled.get()?.count ?? 0,
       }));
     },
@@ -63,7 +63,7 @@ function callbackFilter(filter: DeliveryFilter) {
   return { ...filterParameters(filter), isFiltered: filter.statuses === null && filter.since === null ? 0 : 1 };
 }
 
-/** Unless there is no filter: whether the callback has such deliveries. */
+/** With a filter: whether the callback has a delivery that matches. */
 function callbackMatches(db: SqliteConnection["db"]) {
   const matching = db
     .select({ id: deliveries.id })
@@ -82,7 +82,7 @@ function prepareNumber(db: SqliteConnection["db"]) {
 
 function prepareHistory(db: SqliteConnection["db"]) {
   const isAfter = sql`(${callbacks.registeredAt}, ${callbacks.id}) > (${bound("afterTime")}, ${bound("afterId")})`;
-  // Read from its attempts, which are few: a column of its own would be one more write for each delivery.
+  // Read from the attempts, which are few: a column would be one more write for each delivery.
   // Raw, since Drizzle leaves out the names of tables here.
   const lastDeliveryAt = sql.raw(`(
     select max("attempts"."started_at" + "attempts"."duration_ms")
@@ -130,7 +130,7 @@ function prepareListed(db: SqliteConnection["db"]) {
 function prepareTotals(db: SqliteConnection["db"]) {
   const disabled = db.select({ id: callbacks.id }).from(callbacks).where(callbackIsDisabled);
   const awaiting = db.select({ id: callbacks.id }).from(callbacks).where(callbackIsAwaiting);
-  // The plus keeps SQLite from walking the index on callback_id, which holds all of history, to find the open ones in order.
+  // The plus keeps SQLite from the index on callback_id, where it would read the whole history to find the open ones in order.
   const undelivered = db
     .select({ id: sql<string>`+${deliveries.callbackId}` })
     .from(deliveries)
@@ -142,8 +142,8 @@ function prepareTotals(db: SqliteConnection["db"]) {
       .where(eq(counters.name, sql.raw("'completed_tasks'")))
       .prepare(),
     active: db.select({ count: count() }).from(tasks).where(taskIsOpen).prepare(),
-    // Open deliveries are those of active callbacks, and of disabled ones for which they are held; all others were withdrawn.
-    owed: db.select({ count: count() }).from(awaiting.union(undelivered).as("owed")).prepare(),
+    // Only active and disabled callbacks have open deliveries; those of a disabled one are held and do not count.
+    pending: db.select({ count: count() }).from(awaiting.union(undelivered).as("pending_callbacks")).prepare(),
     disabled: db.select({ count: count() }).from(callbacks).where(callbackIsDisabled).prepare(),
   };
 }

@@ -70,10 +70,10 @@ function prepare(db: SqliteConnection["db"]) {
   };
 }
 
-/** Of one subscription. */
+/** The deliveries of one subscription. */
 function prepareDeliveries(db: SqliteConnection["db"]) {
   return {
-    // Ids of events sort by time, so the index that names a delivery also finds the newest.
+    // Ids of events sort by time, so the index on callback and event finds the newest.
     deliveries: selectDeliveries(db)
       .where(equals(deliveries.callbackId, "callbackId"))
       .orderBy(desc(deliveries.eventId))

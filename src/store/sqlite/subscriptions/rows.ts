@@ -47,7 +47,7 @@ export function secretsOf(
   return readableSecrets({ id: callbackId, signingSecret, olderSecrets }, cipher);
 }
 
-/** What the last message to its receiver is made of, which says that the subscription has ended. */
+/** The parts of the last message to its receiver, which says that the subscription has ended. */
 export function endedOf(
   row: Pick<
     SubscriptionRow,

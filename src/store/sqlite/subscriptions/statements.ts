@@ -8,7 +8,7 @@ import { subscriptionColumns } from "./rows.ts";
 
 const bound = sql.placeholder;
 
-/** The rule `isLive` for many rows, beside `subscriptionIsUp`: what is counted, and what an event is enqueued for. */
+/** With `subscriptionIsUp` the rule `isLive` for many rows: the subscriptions that count, and that an event is enqueued for. */
 export const isInTime = sql`(${callbacks.notAfter} is null or ${callbacks.notAfter} > ${bound("now")})`;
 
 export function prepareSubscriptions(db: SqliteConnection["db"]) {
@@ -79,7 +79,7 @@ function prepareChanging(db: SqliteConnection["db"]) {
   };
 }
 
-/** Of one subscription. */
+/** The deliveries of one subscription. */
 function prepareDeliveries(db: SqliteConnection["db"]) {
   return {
     deliveryOf: db
@@ -135,7 +135,7 @@ function prepareLooking(db: SqliteConnection["db"]) {
         ),
       )
       .prepare(),
-    /** From one principal to the next by index, whatever number of subscriptions each has. */
+    /** From one principal to the next by index, however many subscriptions each has. */
     nextPrincipal: db
       .select({ principal: sql<string | null>`min(${callbacks.principal})` })
       .from(callbacks)

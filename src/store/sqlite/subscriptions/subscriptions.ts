@@ -91,9 +91,9 @@ export function subscriptionVerbs(connection: SqliteConnection, newId: NewId, ci
     });
   }
 
-  /** The row of one that has ended, and with it the history; everything else is new. */
+  /** Keeps the row of a subscription that has ended, and with it the history; everything else is new. */
   function recreate({ id, callbackId }: SubscriptionRow, { secret, expiresAt, now }: PutSubscription): SubscriptionRow {
-    // What expired with it, by the rule `expired`, and was not ended yet.
+    // Its deliveries that expired with it and are still open, by the rule `expired`.
     withdraw(callbackId, now, "expired");
     const again = statements.recreate.get({
       callbackId,
@@ -129,7 +129,7 @@ export function subscriptionVerbs(connection: SqliteConnection, newId: NewId, ci
           exists,
           isUrlVerified: statements.verified.get({ principal, url, now }) !== undefined,
           own: statements.countOwn.get({ principal, now })?.own ?? 0,
-          // Only a new one may be one too many, and this count takes the longest.
+          // Only a new one can exceed the limit, and this count takes the longest.
           all: exists ? 0 : (statements.countAll.get({ now })?.all ?? 0),
         };
       });

@@ -9,7 +9,7 @@ import { equals } from "../engine/parameters.ts";
 
 const bound = sql.placeholder;
 
-/** The rules of domain/watermark.ts, with what they ask of the store. */
+/** The rules of domain/watermark.ts on the rows of the store. */
 export interface Watermark {
   /** The place up to which all events of a subscription are settled. */
   now(callbackId: string): number;

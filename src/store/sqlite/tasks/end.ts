@@ -107,7 +107,7 @@ function endColumns(outcome: TaskOutcome) {
     : { status: outcome.status, result: null, error: outcome.error };
 }
 
-/** The statements that change the row itself, each only from the states it may come from. */
+/** The statements that end the task, each on condition of the states that it may come from. */
 function prepareEnds(db: SqliteConnection["db"]) {
   const end = {
     status: sql`${bound("status")}`,

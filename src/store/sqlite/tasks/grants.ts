@@ -15,7 +15,7 @@ export function prepareLeasedTask(db: Db): (id: string) => LeasedTask | undefine
   return (id) => find.get({ id });
 }
 
-/** What allows an end from outside, judged within the caller's transaction. */
+/** Whether a grant allows an end from outside, within the caller's transaction. */
 export function prepareGrants(db: Db) {
   const leasedTask = prepareLeasedTask(db);
   const isDigest = equals(completionTokens.digest, "digest");
@@ -37,7 +37,7 @@ export function prepareGrants(db: Db) {
       if (task === undefined) return false;
       return grant.kind === "lease" ? leaseHolds(task, grant.leaseDigest, now) : isStillExpired(task, grant.leaseUntil);
     },
-    /** Once it has ended its task. */
+    /** After the end of its task: a completion URL is used once. */
     use(grant: CompletionGrant | undefined, now: number): void {
       if (grant?.kind === "completion") use.run({ digest: grant.digest, now });
     },

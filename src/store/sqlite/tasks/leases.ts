@@ -17,7 +17,7 @@ export function workerLeaseVerbs({ db, write }: SqliteConnection): Omit<WorkerVe
   const expiring = prepareExpiring(db);
   const leasedTask = prepareLeasedTask(db);
 
-  /** Whether the task is of this lease still, so that it may change. */
+  /** By the rule `leaseHolds`. */
   function holds({ id, leaseDigest }: LeaseKey, now: number): boolean {
     const task = leasedTask(id);
     return task !== undefined && leaseHolds(task, leaseDigest, now);
@@ -31,7 +31,7 @@ export function workerLeaseVerbs({ db, write }: SqliteConnection): Omit<WorkerVe
   }
 
   /** The earliest due task of each type is read by index; of these the one that was due first. */
-  function longestDue({ types, now }: Pick<ClaimWorkerTask, "types" | "now">) {
+  function firstDue({ types, now }: Pick<ClaimWorkerTask, "types" | "now">) {
     const heads = types.flatMap((taskType) => claiming.head.get({ taskType, now }) ?? []);
     return heads.toSorted((left, right) => left.dueAt - right.dueAt || (left.id < right.id ? -1 : 1))[0];
   }
@@ -39,9 +39,9 @@ export function workerLeaseVerbs({ db, write }: SqliteConnection): Omit<WorkerVe
   return {
     async claimWorkerTask({ types, ...command }) {
       // Most calls find nothing due. Those open no transaction.
-      if (longestDue({ types, now: command.now }) === undefined) return null;
+      if (firstDue({ types, now: command.now }) === undefined) return null;
       return write(() => {
-        const head = longestDue({ types, now: command.now });
+        const head = firstDue({ types, now: command.now });
         return head === undefined ? null : toTask(claiming.claim.get({ ...command, id: head.id }));
       });
     },
@@ -55,7 +55,7 @@ export function workerLeaseVerbs({ db, write }: SqliteConnection): Omit<WorkerVe
       write(() => holds(lease, now) && holding.release.run({ id: lease.id, dueAt }).changes > 0),
     async expiredLeases(query) {
       return expiring.expired.all({ ...query }).map((row) => {
-        // The index holds no row without it.
+        // Every row in this index has one.
         return { task: toTask(row), worker: row.worker, leaseUntil: row.leaseUntil ?? 0 };
       });
     },

@@ -21,7 +21,7 @@ import { runIsUnderWay } from "./runs.ts";
 type Db = SqliteConnection["db"];
 type RunningTask = Pick<Task, "id" | "principal" | "taskId" | "clientId">;
 
-/** Of each task: a long one makes thousands, and only the last is of use. */
+/** The events of progress that are kept of each task: a long task makes thousands, and only the last is of use. */
 const EVENTS_KEPT_MAX = 10;
 
 const NO_EVENT: ProgressEventResult = { deliveryCount: 0, dueAt: null };
@@ -83,7 +83,7 @@ export function progressVerbs(
   };
 }
 
-/** Makes room for one more among those that are kept. */
+/** Removes the oldest events of a task's progress, so that one more can be kept. */
 function prepareRemoveOldest(db: Db): (task: string) => void {
   const statements = {
     oldest: db
@@ -148,7 +148,7 @@ function prepareEvents(db: Db) {
       .from(callbacks)
       .where(and(callbackHearsProgress, equals(callbacks.principal, "principal"), equals(callbacks.taskId, "taskId")))
       .prepare(),
-    /** The task runs, so its newest event is one of these. */
+    /** The task is running, so its newest event is of progress. */
     last: db
       .select({ occurredAt: events.occurredAt, data: events.data })
       .from(events)

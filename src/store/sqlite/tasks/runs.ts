@@ -60,6 +60,7 @@ const TYPES_DUE = `
   select type as taskType from types where type is not null
     and (select min("due_at") from "tasks" where ${AWAITS_HANDLER} and "task_type" = types.type) <= :now`;
 
+/** The choice is in SQL: POISON_CRASHES decides in the partial index, so that neither kind of task reads past the other. */
 function prepareClaiming(db: SqliteConnection["db"]) {
   return {
     types: db.$client.prepare<{ now: number }, { taskType: string }>(TYPES_DUE),
