@@ -95,7 +95,7 @@ describe("an input's canonical text", () => {
     expect(canonicalJson([1, 2])).not.toBe(canonicalJson([2, 1]));
   });
 
-  test("a key named __proto__ is a key like others", () => {
+  test("a key named __proto__ is a key like any other", () => {
     expect(canonicalJson(JSON.parse('{"__proto__":1,"a":2}') as Json)).toBe('{"__proto__":1,"a":2}');
   });
 

@@ -23,7 +23,7 @@ test.each([
   expect(throttledUntil([one], POLICY)).toBe(isHeld ? one.nextAttemptAt : null);
 });
 
-test("the last that is held back counts, and others do not", () => {
+test("the delivery that is delayed longest counts, and those that wait by the schedule do not", () => {
   const all = [waiting(5000, 503), waiting(9000, 429), waiting(50_000, null), waiting(20_000, 503, 2)];
   expect(throttledUntil(all, POLICY)).toBe(10_000);
 });

@@ -39,7 +39,7 @@ export function describeWorkerVerbs(name: string, open: OpenStore): void {
         completion: { digest, expiresAt },
       });
 
-    test("what workers do is not claimed by the runner, nor what handlers do by workers", async () => {
+    test("the runner claims no task of workers, and workers claim no task of handlers", async () => {
       await startWorkerTask();
       await store.startTask(aStart({ taskId: "task-2", taskType: "external" }));
       expect(await store.claimRunnableTasks({ limit: 10, now: T0 })).toMatchObject([{ taskId: "task-2" }]);
@@ -47,7 +47,7 @@ export function describeWorkerVerbs(name: string, open: OpenStore): void {
       expect(await claim()).toBeNull();
     });
 
-    test("a claim takes what is due for the longest time of the types that it names", async () => {
+    test("a claim takes the task that was due first of the types that it names", async () => {
       await startWorkerTask("task-1", { taskType: "a", now: T0 + 2 });
       await startWorkerTask("task-2", { taskType: "b", now: T0 + 1 });
       await startWorkerTask("task-3", { taskType: "c", now: T0 });
@@ -86,7 +86,7 @@ export function describeWorkerVerbs(name: string, open: OpenStore): void {
       expect(await store.nextWorkerWorkAt(T0)).toBeNull();
     });
 
-    test("what is given back waits until it is due, and the lease is known until the next claim", async () => {
+    test("a released task waits until it is due, and the lease is found until the next claim", async () => {
       const task = await claimed();
       const givenBack = { ...keyOf(task), dueAt: T0 + 1000, now: T0 };
       expect(await store.releaseLease(givenBack)).toBe(true);
@@ -98,7 +98,7 @@ export function describeWorkerVerbs(name: string, open: OpenStore): void {
       expect(await store.findLease(keyOf(task))).toMatchObject({ lease: "lost" });
     });
 
-    test("a lease that has run out is found and taken back, unless it was renewed meanwhile", async () => {
+    test("an expired lease is found, and its task is pending again unless the lease was renewed meanwhile", async () => {
       const task = await claimed();
       const leaseUntil = T0 + LEASE_MS;
       expect(await store.expiredLeases({ now: leaseUntil - 1, limit: 10 })).toEqual([]);
@@ -110,7 +110,7 @@ export function describeWorkerVerbs(name: string, open: OpenStore): void {
       expect(await store.findLease(keyOf(task))).toMatchObject({ lease: "lost", task: { status: "pending" } });
     });
 
-    test("reclaiming leaves what is done outside to those who do it, and their leases can be prolonged", async () => {
+    test("recoverOrphans leaves tasks that are done outside as they are, and the leases of workers can be extended", async () => {
       const task = await claimed();
       await startWithUrl("secret", T0 + 10, "task-2");
       expect(await store.recoverOrphans(T0)).toMatchObject({ tasks: 0 });
@@ -148,7 +148,7 @@ export function describeWorkerVerbs(name: string, open: OpenStore): void {
 
     test("an expired lease ends a task only if it was not extended", async () => {
       const { task } = await startWithUrl("secret", T0 + 20);
-      const outcome = { status: "failed", error: "nobody came" } as const;
+      const outcome = { status: "failed", error: "not completed in time" } as const;
       const end = (leaseUntil: number) =>
         store.finishTask({ id: task.id, outcome, now: T0 + 20, grant: { kind: "expired_lease", leaseUntil } });
       expect(await end(T0 + 10)).toBeNull();
