@@ -1,10 +1,10 @@
-// Makes the package to publish, in `package/`: the bundle, its types, the migrations, and a manifest of its own.
+// Makes the package to publish in `package/`: the bundle, its types, the migrations, and its manifest.
 import { execFileSync } from "node:child_process";
 import { cpSync, existsSync, readFileSync } from "node:fs";
 import { bundle } from "./bundle.ts";
 
 const OUT = "package";
-/** Only in the published manifest: a checkout runs under the Node that it brings along, whatever Node npm itself runs under. */
+/** Only in the published manifest. A checkout installs its own Node, and npm itself may run under an older one. */
 const ENGINES = { node: ">=24" };
 
 await bundle({ out: OUT, manifest: publishedManifest() });
@@ -30,7 +30,7 @@ for (const name of ["README.md", "CHANGELOG.md", "LICENSE"]) {
   if (existsSync(name)) cpSync(name, `${OUT}/${name}`, { recursive: true });
 }
 
-/** Without our Node (it would get into the user's npm scripts) and without what the bundle holds already. */
+/** Without the dependency on Node (its binary would run the user's npm scripts) and without the packages in the bundle. */
 function publishedManifest(): Record<string, unknown> {
   const manifest = JSON.parse(readFileSync("package.json", "utf8")) as Record<string, unknown> & {
     dependencies: Record<string, string>;

@@ -1,12 +1,13 @@
 /** The composition root: what the service is made of, in the order in which it starts. Nothing is decided here, only connected. */
-import type { Config } from "../config/load.ts";
+import type { Config } from "../config/config.ts";
 import { CircuitBreaker } from "../delivery/circuit-breaker.ts";
 import { createLog } from "../observability/log.ts";
 import type { Log } from "../observability/log.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { Lifecycle } from "../runtime/lifecycle.ts";
 import { nodeVersionWarning } from "../runtime/node-version.ts";
-import type { Store, Clock } from "../service/ports/store.ts";
+import type { Clock } from "../service/ports/clock.ts";
+import type { Store } from "../service/ports/store.ts";
 import type { Emit } from "../service/ports/telemetry.ts";
 import { createEventFeed } from "../service/event-feed.ts";
 import { openDoors } from "./doors.ts";
@@ -14,7 +15,7 @@ import { createOutbound } from "./outbound.ts";
 import { createServices, revokeRemovedTokens } from "./services.ts";
 import { openMigratedStore } from "./store.ts";
 import { loadTaskTypes } from "./task-types.ts";
-import { createDispatcher, createQueues, startWorkers } from "./workers.ts";
+import { createDispatcher, startWorkers } from "./workers.ts";
 
 export { readConfig } from "../config/load.ts";
 
@@ -51,7 +52,7 @@ export async function createApp(config: Config): Promise<App> {
       url,
       port,
       stop() {
-        log.say("👋 Stopping: what is under way may finish, the rest waits for the next start");
+        log.info("👋 Stopping: work under way may finish, everything else waits for the next start");
         return lifecycle.stop();
       },
     };
@@ -64,18 +65,17 @@ export async function createApp(config: Config): Promise<App> {
 async function start(platform: Platform) {
   const { config, clock, emit, lifecycle } = platform;
 
-  const { store, createWorkSource } = await openMigratedStore(config);
+  const { store, queues } = await openMigratedStore(config, emit);
   lifecycle.add("store", () => store.close());
   await recoverOrphans(store, platform);
-  const queues = createQueues(createWorkSource, { clock, emit });
 
   const outbound = createOutbound(config);
   lifecycle.add("outbound", () => outbound.close());
 
   const taskTypes = await loadTaskTypes(platform, outbound.client);
 
-  const breaker = new CircuitBreaker();
-  const dispatcher = createDispatcher({ platform, store, outbound, queue: queues.delivery, breaker });
+  const breaker = new CircuitBreaker(() => queues.deliveries.wake());
+  const dispatcher = createDispatcher({ platform, store, outbound, queue: queues.deliveries, breaker });
   const feed = createEventFeed();
   const services = createServices({ platform, store, outbound, taskTypes, queues, feed, dispatcher, breaker });
   await revokeRemovedTokens(platform, services.revocation);
@@ -89,16 +89,16 @@ async function start(platform: Platform) {
 
 /** What the last process left running or sending goes back into its queue. */
 async function recoverOrphans(store: Store, { clock, emit }: Platform): Promise<void> {
-  const left = await store.recoverOrphans(clock.now());
-  if (left.tasks + left.deliveries > 0) emit({ kind: "work.reclaimed", ...left });
+  const recovered = await store.recoverOrphans(clock.now());
+  if (recovered.tasks + recovered.deliveries > 0) emit({ kind: "work.recovered", ...recovered });
 }
 
 function warn(log: Log, config: Config, url: string): void {
   const nodeWarning = nodeVersionWarning(process.versions.node);
   if (nodeWarning !== null) log.warn(nodeWarning);
-  if (config.isOpenUnawares) {
+  if (config.isExposedWithoutTokens) {
     log.warn(
-      `PUBLIC_URL is ${url}, and there are no AUTH_TOKENS: everybody who reaches it may do everything. Set AUTH_TOKENS, or ALLOW_ANONYMOUS=true if that is meant.`,
+      `PUBLIC_URL is ${url}, and there are no AUTH_TOKENS: any client that reaches it has full access. Set AUTH_TOKENS, or ALLOW_ANONYMOUS=true if that is intended.`,
     );
   }
 }

@@ -2,6 +2,7 @@ import { createHttpApp } from "../http/app.ts";
 import { listen } from "../http/server.ts";
 import { createMcp } from "../mcp/endpoint.ts";
 import type { Mcp } from "../mcp/endpoint.ts";
+import { authenticateByToken } from "../mcp/request-guard.ts";
 import { createPrincipalOf } from "../service/principals.ts";
 import type { PrincipalOf } from "../service/principals.ts";
 import type { Platform } from "./app.ts";
@@ -46,7 +47,7 @@ function createMcpEndpoint(
   const { allowedHosts, allowedOrigins, toolSet, testFixtures, runTaskWaitMs, retentionMs, events } = config;
   return createMcp({
     ...services,
-    principalOf,
+    authenticate: authenticateByToken(principalOf),
     serverInfo: { name: "mcp-callbacks", version },
     allowedHosts,
     allowedOrigins,

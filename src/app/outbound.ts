@@ -1,14 +1,14 @@
-import type { Config } from "../config/load.ts";
+import type { Config } from "../config/config.ts";
 import { createAddressGuard } from "../outbound/address-guard.ts";
 import type { AddressGuard } from "../outbound/address-guard.ts";
 import { createHttpClient } from "../outbound/client.ts";
 import { createEndpointVerifier } from "../outbound/endpoint-verifier.ts";
-import { createReceiverTester } from "../outbound/prober.ts";
+import { createReceiverTester } from "../outbound/receiver-tester.ts";
 import { createSender } from "../outbound/sender.ts";
 import type { Sender } from "../service/ports/sender.ts";
-import type { ReceiverTester } from "../service/ports/callback-store.ts";
+import type { ReceiverTester } from "../service/ports/receiver-tester.ts";
 import type { HttpClient } from "../service/ports/http-client.ts";
-import type { EndpointVerifier } from "../service/ports/subscription-store.ts";
+import type { EndpointVerifier } from "../service/ports/endpoint-verifier.ts";
 import { userAgent } from "./package-root.ts";
 import { CONCURRENCY } from "./workers.ts";
 

@@ -1,7 +1,7 @@
 import { newNonce } from "../domain/ids.ts";
-import type { Task } from "../domain/task.ts";
+import type { Progress, Task } from "../domain/task.ts";
 import type { CircuitBreaker } from "../delivery/circuit-breaker.ts";
-import type { Config } from "../config/load.ts";
+import type { Config } from "../config/config.ts";
 import type { Dispatcher } from "../delivery/dispatcher.ts";
 import { createCallbacks } from "../service/callbacks.ts";
 import { createCompletions } from "../service/completions.ts";
@@ -10,9 +10,9 @@ import type { EventFeed } from "../service/event-feed.ts";
 import { createEvents } from "../service/events.ts";
 import { createHealth } from "../service/health.ts";
 import { createInbox } from "../service/inbox.ts";
-import type { Progress } from "../domain/task.ts";
 import type { Store } from "../service/ports/store.ts";
 import type { Emit } from "../service/ports/telemetry.ts";
+import type { WorkQueues } from "../service/ports/work-queue.ts";
 import { createProbes } from "../service/probes.ts";
 import { createRevocation } from "../service/revocation.ts";
 import type { Revocation } from "../service/revocation.ts";
@@ -30,14 +30,13 @@ import type { Platform } from "./app.ts";
 import type { Outbound } from "./outbound.ts";
 import { newId } from "./store.ts";
 import type { TaskTypes } from "./task-types.ts";
-import type { Queues } from "./workers.ts";
 
 export interface ServicesParts {
   readonly platform: Platform;
   readonly store: Store;
   readonly outbound: Outbound;
   readonly taskTypes: TaskTypes;
-  readonly queues: Queues;
+  readonly queues: WorkQueues;
   readonly feed: EventFeed;
   readonly dispatcher: Dispatcher;
   readonly breaker: CircuitBreaker;
@@ -47,22 +46,19 @@ export type Services = ReturnType<typeof createServices>;
 
 /** What clients can ask for. */
 export function createServices(parts: ServicesParts) {
-  const { platform, store, outbound, taskTypes, queues, feed, dispatcher, breaker: slowLane } = parts;
+  const { platform, store, outbound, taskTypes, queues, feed, dispatcher, breaker } = parts;
   const { config, clock, emit } = platform;
   const { guard: targetPolicy, receiverTester, endpointVerifier } = outbound;
   const { signingKeys, events } = config;
   const { catalog } = taskTypes;
-  const wakeDispatcher = (): void => queues.delivery.wake();
-  const wakeWorkers = (): void => queues.leases.wake();
-  const wakes = { wakeRunner: () => queues.tasks.wake(), wakeDispatcher };
   const base = { store, clock, emit };
 
-  const progress = startProgress(parts, wakeDispatcher);
+  const progress = startProgress(parts);
   const openReservation = () => dispatcher.openReservation();
-  const tasks = createTasks({ ...base, catalog, targetPolicy, feed, progress, ...wakes, wakeWorkers, openReservation });
-  const outside = { ...base, tasks, catalog, newNonce, leaseMs: config.workerLeaseMs, wake: wakeWorkers };
-  const workerQueue = createWorkerQueue(outside);
-  const callbacks = createCallbacks({ ...base, targetPolicy, ...wakes });
+  const tasks = createTasks({ ...base, catalog, targetPolicy, feed, progress, openReservation });
+  const outside = { ...base, tasks, catalog, newNonce, leaseMs: config.workerLeaseMs };
+  const workerQueue = createWorkerQueue({ ...outside, queue: queues.leases });
+  const callbacks = createCallbacks({ ...base, targetPolicy });
   const verification = { ...base, endpointVerifier, newNonce, signingKeys };
   const termination = createTermination({ ...verification, ...events });
   const subscribing = { ...base, ...subscriptionSettings(config), verification: createVerification(verification) };
@@ -71,23 +67,23 @@ export function createServices(parts: ServicesParts) {
     workerQueue,
     workers: createWorkers({ ...outside, queue: workerQueue, report: recordProgress(tasks, emit) }),
     completions: createCompletions({ ...outside, ttlMs: config.completionUrlTtlMs }),
-    secrets: createSecrets({ ...base, wakeDispatcher }),
+    secrets: createSecrets(base),
     callbacks,
-    deliveries: createDeliveries({ ...base, slowLane, ...wakes }),
-    probes: createProbes({ ...base, callbacks, receiverTester, slowLane, newId, signingKeys, ...wakes }),
-    subscriptions: createSubscriptions({ ...subscribing, slowLane, targetPolicy, wakeDispatcher }),
+    deliveries: createDeliveries({ ...base, breaker }),
+    probes: createProbes({ ...base, callbacks, receiverTester, breaker, newId, signingKeys }),
+    subscriptions: createSubscriptions({ ...subscribing, breaker, targetPolicy }),
     events: createEvents({ store, feed, clock }),
     termination,
     revocation: createRevocation({ ...base, termination }),
     inbox: createInbox(base),
-    health: createHealth({ store, slowOrigins: () => slowLane.slowOrigins.length }),
+    health: createHealth({ store, slowOrigins: () => breaker.slowOrigins.length }),
   };
 }
 
-function startProgress({ platform, store, feed }: ServicesParts, wakeDispatcher: () => void): TaskProgress {
+function startProgress({ platform, store, feed }: ServicesParts): TaskProgress {
   const { config, clock, emit, lifecycle } = platform;
   const intervalMs = config.progressEventIntervalMs;
-  const progress = createTaskProgress({ store, clock, emit, feed, wakeDispatcher, intervalMs });
+  const progress = createTaskProgress({ store, clock, emit, feed, intervalMs });
   lifecycle.add("progress", async () => progress.stop());
   return progress;
 }
@@ -101,7 +97,7 @@ function subscriptionSettings({ events, privateTargets }: Config) {
 export async function revokeRemovedTokens({ config, lifecycle }: Platform, revocation: Revocation): Promise<void> {
   if (config.accessTokens.length === 0) return;
   const { told } = await revocation.revokeOthers(config.accessTokens.map(({ name }) => name));
-  lifecycle.addBeside("revocation", () => told);
+  lifecycle.addParallel("revocation", () => told);
 }
 
 /** Recorded beside the answer: a report is not refused for it. */

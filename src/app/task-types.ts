@@ -1,5 +1,5 @@
 import { ConfigError } from "../config/load.ts";
-import type { Config } from "../config/load.ts";
+import type { Config } from "../config/config.ts";
 import { joinCatalogs } from "../service/join-catalogs.ts";
 import type { HttpClient } from "../service/ports/http-client.ts";
 import type { TaskCatalog, TaskType } from "../service/ports/task-types.ts";

@@ -1,12 +1,12 @@
 import { pathToFileURL } from "node:url";
-import type { Config } from "../config/load.ts";
+import type { Config } from "../config/config.ts";
 import type { CircuitBreaker } from "../delivery/circuit-breaker.ts";
 import { Dispatcher } from "../delivery/dispatcher.ts";
 import { Maintenance } from "../delivery/maintenance.ts";
 import { SUSPEND_POLICY } from "../domain/subscription.ts";
 import type { EventFeed } from "../service/event-feed.ts";
-import type { Store, WorkSource } from "../service/ports/store.ts";
-import type { OpenedStore } from "../store/open.ts";
+import type { Store } from "../service/ports/store.ts";
+import type { WorkQueue, WorkQueues } from "../service/ports/work-queue.ts";
 import { TaskRunner } from "../tasks/runner/runner.ts";
 import { NO_WATCHDOG } from "../tasks/runner/watchdog.ts";
 import type { Watchdog } from "../tasks/runner/watchdog.ts";
@@ -21,28 +21,11 @@ export const STOP_GRACE_MS = 8000;
 /** Requests of deliveries under way, in all and to one origin. */
 export const CONCURRENCY = { total: 64, perOrigin: 16 };
 
-/** One for each loop of work. */
-export interface Queues {
-  readonly delivery: WorkSource;
-  readonly tasks: WorkSource;
-  readonly leases: WorkSource;
-  readonly maintenance: WorkSource;
-}
-
-export function createQueues(create: OpenedStore["createWorkSource"], needs: Pick<Platform, "clock" | "emit">): Queues {
-  return {
-    delivery: create({ ...needs, name: "dispatcher" }),
-    tasks: create({ ...needs, name: "task runner" }),
-    leases: create({ ...needs, name: "workers" }),
-    maintenance: create({ ...needs, name: "maintenance" }),
-  };
-}
-
 export interface DispatcherParts {
   readonly platform: Platform;
   readonly store: Store;
   readonly outbound: Outbound;
-  readonly queue: WorkSource;
+  readonly queue: WorkQueue;
   readonly breaker: CircuitBreaker;
 }
 
@@ -70,7 +53,7 @@ export interface WorkersParts {
   readonly store: Store;
   readonly services: Services;
   readonly taskTypes: TaskTypes;
-  readonly queues: Queues;
+  readonly queues: WorkQueues;
   readonly dispatcher: Dispatcher;
   readonly feed: EventFeed;
 }
@@ -80,12 +63,12 @@ export async function startWorkers(parts: WorkersParts): Promise<void> {
   const { platform, store, services, queues, dispatcher } = parts;
   const { config, clock, emit, lifecycle } = platform;
   dispatcher.start();
-  lifecycle.addBeside("dispatcher", () => dispatcher.stop(STOP_GRACE_MS));
+  lifecycle.addParallel("dispatcher", () => dispatcher.stop(STOP_GRACE_MS));
 
   await startRunner(parts);
 
   queues.leases.start(() => services.workerQueue.pass());
-  lifecycle.addBeside("leases", () => queues.leases.stop());
+  lifecycle.addParallel("leases", () => queues.leases.stop());
 
   const { retentionMs } = config;
   const maintenance = new Maintenance({
@@ -97,13 +80,13 @@ export async function startWorkers(parts: WorkersParts): Promise<void> {
     termination: services.termination,
   });
   maintenance.start();
-  lifecycle.addBeside("maintenance", () => maintenance.stop());
+  lifecycle.addParallel("maintenance", () => maintenance.stop());
 }
 
 async function startRunner({ platform, store, services, taskTypes, queues, feed }: WorkersParts): Promise<void> {
   const { config, clock, emit, lifecycle } = platform;
   const watchdog = await startWatchdog(config);
-  lifecycle.addBeside("watchdog", () => watchdog.stop());
+  lifecycle.addParallel("watchdog", () => watchdog.stop());
   const runner = new TaskRunner({
     store,
     watchdog,
@@ -117,7 +100,7 @@ async function startRunner({ platform, store, services, taskTypes, queues, feed 
     emit,
   });
   runner.start();
-  lifecycle.addBeside("task runner", () => runner.stop(config.tasksStopGraceMs));
+  lifecycle.addParallel("task runner", () => runner.stop(config.tasksStopGraceMs));
 }
 
 /** Only for the operator's own handlers: those built in do yield. What it needs (the inspector) is loaded only then. */

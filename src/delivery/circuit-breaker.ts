@@ -1,5 +1,5 @@
 import type { Outcome } from "../domain/attempt.ts";
-import type { SlowLane, SlowStay } from "../service/ports/delivery-store.ts";
+import type { OriginBreaker, OpenCircuit } from "../service/ports/origin-breaker.ts";
 
 /** When an origin goes to the slow lane: more than this share of at least so many attempts within the window has failed. */
 const FAILURE_SHARE = 0.95;
@@ -23,16 +23,22 @@ interface Origin {
   slow: { readonly since: number; probeAt: number; intervalMs: number } | null;
 }
 
-/** What changed with an attempt; null: nothing. */
-export type Change = "slowed" | "recovered" | null;
+/** What an attempt did to a circuit; null: nothing. */
+export type CircuitChange = "opened" | "closed" | null;
 
 /**
  * Which origins keep failing. Such an origin goes to the slow lane, where one probe at a time looks whether it is back, so that a dead
  * receiver costs next to nothing. Its deliveries wait; their schedules stand still meanwhile. Kept in memory: a restart starts in order.
  */
-export class CircuitBreaker implements SlowLane {
+export class CircuitBreaker implements OriginBreaker {
   /** Only origins that have failed within the window. */
   readonly #origins = new Map<string, Origin>();
+  readonly #recovered: () => void;
+
+  /** `recovered`: called when an answer that is no delivery's brings an origin back. */
+  constructor(recovered: () => void = () => {}) {
+    this.#recovered = recovered;
+  }
 
   get slowOrigins(): readonly string[] {
     return [...this.#origins].filter(([, { slow }]) => slow !== null).map(([origin]) => origin);
@@ -42,7 +48,7 @@ export class CircuitBreaker implements SlowLane {
     return (this.#origins.get(origin)?.slow ?? null) !== null;
   }
 
-  stayOf(origin: string): SlowStay | null {
+  openCircuit(origin: string): OpenCircuit | null {
     const slow = this.#origins.get(origin)?.slow ?? null;
     return slow === null ? null : { since: slow.since, probeAt: slow.probeAt };
   }
@@ -59,7 +65,7 @@ export class CircuitBreaker implements SlowLane {
     return times.length === 0 ? null : Math.min(...times);
   }
 
-  record(origin: string, outcome: Pick<Outcome, "statusCode" | "error">, now: number): Change {
+  record(origin: string, outcome: Pick<Outcome, "statusCode" | "error">, now: number): CircuitChange {
     const failed = speaksAgainstOrigin(outcome);
     const known = this.#origins.get(origin);
     if (known === undefined && !failed) return null;
@@ -71,12 +77,14 @@ export class CircuitBreaker implements SlowLane {
   }
 
   /** A failure proves nothing here: whoever asks may do so as often as they like, long before the next probe. */
-  leave(origin: string, outcome: Pick<Outcome, "statusCode" | "error">): boolean {
+  recordTest(origin: string, outcome: Pick<Outcome, "statusCode" | "error">): boolean {
     if (outcome.statusCode === null || speaksAgainstOrigin(outcome) || !this.isSlow(origin)) return false;
-    return this.#origins.delete(origin);
+    this.#origins.delete(origin);
+    this.#recovered();
+    return true;
   }
 
-  #recordInOrder(origin: string, entry: Origin, failed: boolean, now: number): Change {
+  #recordInOrder(origin: string, entry: Origin, failed: boolean, now: number): CircuitChange {
     entry.steps = entry.steps.filter(({ startedAt }) => startedAt > now - WINDOW_MS);
     const last = entry.steps.at(-1);
     const step =
@@ -89,13 +97,13 @@ export class CircuitBreaker implements SlowLane {
     if (failures === 0) this.#origins.delete(origin);
     if (attempts < ATTEMPTS_MIN || failures <= attempts * FAILURE_SHARE) return null;
     entry.slow = { since: now, probeAt: now + FIRST_PROBE_MS, intervalMs: FIRST_PROBE_MS };
-    return "slowed";
+    return "opened";
   }
 
-  #recordProbe(origin: string, slow: NonNullable<Origin["slow"]>, failed: boolean, now: number): Change {
+  #recordProbe(origin: string, slow: NonNullable<Origin["slow"]>, failed: boolean, now: number): CircuitChange {
     if (!failed) {
       this.#origins.delete(origin);
-      return "recovered";
+      return "closed";
     }
     // Requests that were under way when the origin was slowed come in here too, and are no probes.
     if (slow.probeAt > now) return null;

@@ -1,9 +1,10 @@
-import type { PruneCursor, RemovedRows } from "../service/ports/maintenance-store.ts";
+import type { PruneCursor, RemovedRows, MaintenanceStore } from "../service/ports/maintenance-store.ts";
 import { EventsError } from "../domain/events-error.ts";
 import { endpointFaultOf } from "../domain/subscription.ts";
 import type { Emit } from "../service/ports/telemetry.ts";
-import type { Clock, Store, WorkSource } from "../service/ports/store.ts";
+import type { Clock } from "../service/ports/clock.ts";
 import type { EndedSubscription } from "../service/ports/subscription-store.ts";
+import type { WorkQueue } from "../service/ports/work-queue.ts";
 import type { Termination } from "../service/termination.ts";
 
 /** Tasks looked at in one transaction: a few milliseconds. */
@@ -15,8 +16,8 @@ const STEP_PAUSE_MS = 20;
 const LOOK_AGAIN_MS = 3_600_000;
 
 export interface MaintenanceNeeds {
-  readonly store: Pick<Store, "pruneHistory" | "pruneSubscriptions" | "reencryptSecrets">;
-  readonly workSource: WorkSource;
+  readonly store: MaintenanceStore;
+  readonly workSource: WorkQueue;
   readonly clock: Clock;
   /** How long history is kept after a task's end; null: for ever. */
   readonly retentionMs: number | null;
@@ -66,7 +67,7 @@ export class Maintenance {
       this.#areSecretsSealed = step.isDone;
       if (!step.isDone) await clock.sleep(STEP_PAUSE_MS, this.#stopping.signal);
     }
-    if (sealed + unreadable > 0) emit({ kind: "secrets.sealed", sealed, unreadable });
+    if (sealed + unreadable > 0) emit({ kind: "secrets.reencrypted", callbacks: sealed, unreadable });
   }
 
   async #prune(before: number): Promise<void> {

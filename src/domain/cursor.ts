@@ -5,7 +5,7 @@ export type CursorParts = readonly [number, string] | readonly [string, string];
 
 /** The message about any other text, after "cursor ". */
 export const NOT_ISSUED =
-  "was not issued by this tool: repeat a next_cursor of its last answer unchanged, or leave it out to begin again";
+  "is not one that this tool issued: repeat a next_cursor of its last answer unchanged, or leave it out to begin again";
 
 const CURSOR_CHARS_MAX = 200;
 

@@ -9,8 +9,8 @@ import type { Json } from "./json.ts";
 export type TaskStatus = "pending" | "running" | "completed" | "failed" | "cancelled";
 
 /**
- * handler: a function in this process. worker: a program outside, which claims the task over HTTP and holds a lease. completion_url: the
- * job that has the task's completion URL; the task is running from its start on.
+ * What runs a task. handler: a handler in this process. worker: an external worker, which claims the task over HTTP and holds a lease on
+ * it. completion_url: an external service that has the task's completion URL; such a task is running from its start on.
  */
 export type Executor = "handler" | "worker" | "completion_url";
 

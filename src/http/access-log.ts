@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Emit } from "../service/ports/telemetry.ts";
-import type { Clock } from "../service/ports/store.ts";
+import type { Clock } from "../service/ports/clock.ts";
 
 /** What an IPv4 address begins with on a socket that takes both kinds. */
 const MAPPED_IPV4 = "::ffff:";

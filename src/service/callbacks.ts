@@ -3,17 +3,22 @@ import type { DisabledReason } from "../domain/callback-health.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { EndType } from "../domain/event.ts";
 import type { Emit } from "./ports/telemetry.ts";
-import type { CallbackKey, EnableCallbackResult, UnregisterCallbackResult } from "./ports/callback-store.ts";
-import type { Clock, Store, TargetPolicy } from "./ports/store.ts";
+import type {
+  CallbackKey,
+  EnableCallbackResult,
+  UnregisterCallbackResult,
+  CallbackStore,
+} from "./ports/callback-store.ts";
+import type { Clock } from "./ports/clock.ts";
+import type { TargetPolicy } from "./ports/target-policy.ts";
 import { prepareRegistration, refusedRegistration } from "./registration.ts";
 import type { RegisterRequest } from "./registration.ts";
 
 export interface CallbacksNeeds {
-  readonly store: Pick<Store, "registerCallback" | "unregisterCallback" | "enableCallback">;
+  readonly store: CallbackStore;
   readonly clock: Pick<Clock, "now">;
   readonly targetPolicy: TargetPolicy;
   readonly emit: Emit;
-  readonly wakeDispatcher: () => void;
 }
 
 export interface Registered {
@@ -33,7 +38,7 @@ export const WHY_DISABLED: Record<DisabledReason, string> = {
   failing: "its attempts kept failing",
 };
 
-export function createCallbacks({ store, clock, targetPolicy, emit, wakeDispatcher }: CallbacksNeeds) {
+export function createCallbacks({ store, clock, targetPolicy, emit }: CallbacksNeeds) {
   return {
     /** Registers a URL for a task that runs, has ended or does not exist yet. The same again answers the same callback. */
     async register(principal: string, request: RegisterRequest): Promise<Registered> {
@@ -43,12 +48,9 @@ export function createCallbacks({ store, clock, targetPolicy, emit, wakeDispatch
       const result = await store.registerCallback({ principal, ...prepared, now });
       if (result.kind === "conflict" || result.kind === "limit") throw refusedRegistration(result, taskId);
       const { callback, callbackCount, ended } = result;
-      if (result.kind === "registered") {
-        emit({ kind: "callback.registered", callbackId: callback.id, taskId, clientId });
-        if (ended !== null) wakeDispatcher();
-      }
-      const selected = ended !== null && callback.events.includes(ended);
       const isNew = result.kind === "registered";
+      if (isNew) emit({ kind: "callback.registered", callbackId: callback.id, taskId, clientId });
+      const selected = ended !== null && callback.events.includes(ended);
       return { callback, isNew, callbackCount, ended: ended === null ? null : { event: ended, selected } };
     },
 
@@ -72,7 +74,6 @@ export function createCallbacks({ store, clock, targetPolicy, emit, wakeDispatch
       if (enabled !== null) {
         const { resumedCount } = enabled;
         emit({ kind: "callback.enabled", callbackId, taskId, clientId, resumedCount });
-        if (resumedCount > 0) wakeDispatcher();
       }
       return result;
     },

@@ -1,15 +1,15 @@
 import { digestOf } from "../domain/digest.ts";
 import { failedWith, hasEnded } from "../domain/task.ts";
 import type { Task, TaskStatus } from "../domain/task.ts";
-import type { Clock, Store } from "./ports/store.ts";
+import type { Clock } from "./ports/clock.ts";
 import type { TaskCatalog } from "./ports/task-types.ts";
 import type { Tasks } from "./tasks.ts";
-import type { NewCompletion } from "./ports/lease-store.ts";
+import type { NewCompletion, LeaseStore } from "./ports/lease-store.ts";
 import { endWith } from "./worker-result.ts";
 import type { RefusedResult } from "./worker-result.ts";
 
 export interface CompletionsNeeds {
-  readonly store: Pick<Store, "findCompletion">;
+  readonly store: LeaseStore;
   readonly tasks: Pick<Tasks, "finish">;
   readonly catalog: Pick<TaskCatalog, "find">;
   readonly clock: Pick<Clock, "now">;

@@ -1,14 +1,14 @@
+import type { RedeliveryRefusal } from "../domain/redelivery.ts";
 import { cursorOf, timeAndIdOf, twoIdsOf } from "../domain/cursor.ts";
 import type { DeliveryStatus } from "../domain/delivery.ts";
 import { DomainError } from "../domain/errors.ts";
-import type { RedeliveryRefusal } from "../domain/redelivery.ts";
-import type { RedeliverPosition, RedeliverSelection } from "./ports/callback-store.ts";
+import type { RedeliverPosition, RedeliverSelection, CallbackHistory, DeliveryStore } from "./ports/delivery-store.ts";
 import { noSuchCallback } from "./callbacks.ts";
 import type { Emit } from "./ports/telemetry.ts";
-import type { SlowLane, SlowStay } from "./ports/delivery-store.ts";
-import type { CallbackHistory, Clock, Store } from "./ports/store.ts";
+import type { OriginBreaker, OpenCircuit } from "./ports/origin-breaker.ts";
+import type { Clock } from "./ports/clock.ts";
 import { bytesOfDeliveries, readPage } from "./pages.ts";
-import { slowStayOf } from "./slow-lane.ts";
+import { openCircuitOf } from "./open-circuit.ts";
 
 /** Deliveries opened in one transaction: more would hold up other writes. */
 const REDELIVER_STEP = 500;
@@ -20,11 +20,10 @@ const CALLBACK_BYTES = 600;
 const FAILED: readonly DeliveryStatus[] = ["exhausted", "cancelled"];
 
 export interface DeliveriesNeeds {
-  readonly store: Pick<Store, "deliveryHistory" | "callbackCount" | "redeliver">;
-  readonly slowLane: Pick<SlowLane, "stayOf">;
+  readonly store: DeliveryStore;
+  readonly breaker: OriginBreaker;
   readonly clock: Pick<Clock, "now">;
   readonly emit: Emit;
-  readonly wakeDispatcher: () => void;
 }
 
 export interface HistoryRequest {
@@ -36,7 +35,7 @@ export interface HistoryRequest {
   readonly since?: number | undefined;
 }
 export interface ListedCallback extends CallbackHistory {
-  readonly slowStay: SlowStay | null;
+  readonly openCircuit: OpenCircuit | null;
 }
 export interface HistoryAnswer {
   readonly callbacks: readonly ListedCallback[];
@@ -64,26 +63,21 @@ export interface Redelivered {
 
 export type Deliveries = ReturnType<typeof createDeliveries>;
 
-export function createDeliveries({ store, slowLane, clock, emit, wakeDispatcher }: DeliveriesNeeds) {
+export function createDeliveries({ store, breaker, clock, emit }: DeliveriesNeeds) {
   /** Step by step, each durable by itself: after a crash the same call finds what is left. */
   async function redeliverAll(principal: string, request: RedeliverRequest) {
     const deliveryIds: string[] = [];
     let passedOver = 0;
     let next = request.cursor === undefined ? null : positionOf(request.cursor);
-    try {
-      do {
-        const selection = selectionOf(request, next);
-        const result = await store.redeliver({ principal, selection, now: clock.now() });
-        if (result.kind === "not_found") throw nothingThere(request);
-        if (result.kind === "refused") throw notRedelivered(result.callbackId, result.why);
-        deliveryIds.push(...result.deliveryIds);
-        passedOver += result.passedOver;
-        next = result.next;
-      } while (next !== null && deliveryIds.length + passedOver < REDELIVER_MAX);
-    } finally {
-      // A step that fails takes back nothing of those before it.
-      if (deliveryIds.length > 0) wakeDispatcher();
-    }
+    do {
+      const selection = selectionOf(request, next);
+      const result = await store.redeliver({ principal, selection, now: clock.now() });
+      if (result.kind === "not_found") throw nothingThere(request);
+      if (result.kind === "refused") throw notRedelivered(result.callbackId, result.why);
+      deliveryIds.push(...result.deliveryIds);
+      passedOver += result.passedOver;
+      next = result.next;
+    } while (next !== null && deliveryIds.length + passedOver < REDELIVER_MAX);
     return { deliveryIds, passedOver, next };
   }
 
@@ -101,7 +95,7 @@ export function createDeliveries({ store, slowLane, clock, emit, wakeDispatcher 
       });
       const isWhole = start === null && last === null;
       return {
-        callbacks: entries.map((entry) => ({ ...entry, slowStay: slowStayOf(slowLane, entry.callback) })),
+        callbacks: entries.map((entry) => ({ ...entry, openCircuit: openCircuitOf(breaker, entry.callback) })),
         callbackCount: isWhole ? entries.length : await store.callbackCount(principal, taskId, filter),
         nextCursor: last === null ? null : cursorOf([last.callback.registeredAt, last.callback.id]),
       };

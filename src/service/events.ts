@@ -6,8 +6,8 @@ import { EventsError } from "../domain/events-error.ts";
 import { occurrenceOf } from "../domain/occurrence.ts";
 import type { Occurrence } from "../domain/occurrence.ts";
 import type { EventFeed } from "./event-feed.ts";
-import type { Clock, Store } from "./ports/store.ts";
-import type { EventsQuery } from "./ports/subscription-store.ts";
+import type { Clock } from "./ports/clock.ts";
+import type { EventsQuery, EventStore } from "./ports/event-store.ts";
 
 /** SEP-3415 wants a sign of life every 30 seconds at the latest. */
 const HEARTBEAT_MS = 20_000;
@@ -18,7 +18,7 @@ const STREAM_REPLAY_MAX = 10_000;
 const STREAMS_MAX = 512;
 
 export interface EventsNeeds {
-  readonly store: Pick<Store, "eventsAfter" | "lastEventSeq" | "eventLog">;
+  readonly store: EventStore;
   readonly feed: Pick<EventFeed, "listen">;
   readonly clock: Clock;
 }
@@ -165,7 +165,7 @@ function createBell(principal: string, feed: EventsNeeds["feed"], clock: Clock) 
 }
 
 /** The cursors of the store's log, whose name is asked for once. */
-export function cursorsOfStore(store: Pick<Store, "eventLog">): () => Promise<EventCursors> {
+export function cursorsOfStore(store: EventStore): () => Promise<EventCursors> {
   let cursors: EventCursors | null = null;
   return async () => (cursors ??= createEventCursors(await store.eventLog()));
 }

@@ -1,9 +1,9 @@
-import type { Counts, Store } from "./ports/store.ts";
+import type { Counts, MaintenanceStore } from "./ports/maintenance-store.ts";
 
 export type Health = ReturnType<typeof createHealth>;
 
 export interface HealthNeeds {
-  readonly store: Pick<Store, "counts">;
+  readonly store: MaintenanceStore;
   /** How many origins are in the slow lane. */
   readonly slowOrigins: () => number;
 }

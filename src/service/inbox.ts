@@ -1,10 +1,10 @@
 import type { Json } from "../domain/json.ts";
 import type { Emit } from "./ports/telemetry.ts";
-import type { Received } from "./ports/inbox-store.ts";
-import type { Clock, Store } from "./ports/store.ts";
+import type { Received, InboxStore } from "./ports/inbox-store.ts";
+import type { Clock } from "./ports/clock.ts";
 
 export interface InboxNeeds {
-  readonly store: Pick<Store, "recordReceived" | "listReceived">;
+  readonly store: InboxStore;
   readonly clock: Pick<Clock, "now">;
   readonly emit: Emit;
 }

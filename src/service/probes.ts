@@ -7,23 +7,23 @@ import { DomainError } from "../domain/errors.ts";
 import type { NewId } from "../domain/ids.ts";
 import { generateSecret, signatureHeaders } from "../domain/signature.ts";
 import type { SigningKey } from "../domain/signing-keys.ts";
-import type { FoundCallback, ReceiverTester, ProbePost, ProbeResult } from "./ports/callback-store.ts";
+import type { FoundCallback, CallbackStore } from "./ports/callback-store.ts";
+import type { ReceiverTester, ProbePost, ProbeResult } from "./ports/receiver-tester.ts";
 import { noSuchCallback } from "./callbacks.ts";
 import type { Callbacks } from "./callbacks.ts";
 import type { Emit } from "./ports/telemetry.ts";
-import type { SlowLane } from "./ports/delivery-store.ts";
-import type { Clock, Store } from "./ports/store.ts";
+import type { OriginBreaker } from "./ports/origin-breaker.ts";
+import type { Clock } from "./ports/clock.ts";
 
 export interface ProbesNeeds {
-  readonly store: Pick<Store, "findCallback">;
+  readonly store: CallbackStore;
   readonly callbacks: Pick<Callbacks, "enable">;
   readonly receiverTester: ReceiverTester;
-  readonly slowLane: Pick<SlowLane, "leave">;
+  readonly breaker: OriginBreaker;
   readonly clock: Pick<Clock, "now">;
   readonly newId: NewId;
   readonly signingKeys: readonly SigningKey[];
   readonly emit: Emit;
-  readonly wakeDispatcher: () => void;
 }
 
 export interface TestEventSent extends ProbeResult {
@@ -51,7 +51,7 @@ export type Probes = ReturnType<typeof createProbes>;
 
 /** Tries of a receiver that no delivery knows of: made once, now, and stored nowhere. */
 export function createProbes(needs: ProbesNeeds) {
-  const { store, callbacks, receiverTester, slowLane, clock, newId, signingKeys, emit, wakeDispatcher } = needs;
+  const { store, callbacks, receiverTester, breaker, clock, newId, signingKeys, emit } = needs;
 
   /** A disabled callback may be tried, or nobody would learn that its receiver is back. */
   async function findTestable(principal: string, callbackId: string): Promise<FoundCallback> {
@@ -84,9 +84,7 @@ export function createProbes(needs: ProbesNeeds) {
   /** An origin that answers is back, and what is due to it need not wait for its next probe. */
   function noteAnswer(url: string, answer: ProbeResult["outcome"]): void {
     const { origin } = new URL(url);
-    if (!slowLane.leave(origin, answer)) return;
-    emit({ kind: "origin.recovered", origin });
-    wakeDispatcher();
+    if (breaker.recordTest(origin, answer)) emit({ kind: "origin.recovered", origin });
   }
 
   return {

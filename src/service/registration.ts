@@ -7,7 +7,8 @@ import { END_TYPES } from "../domain/event.ts";
 import type { EventType } from "../domain/event.ts";
 import { parseNotAfter } from "../domain/not-after.ts";
 import { generateSecret, requireSecret } from "../domain/signature.ts";
-import type { CallbackRefusal, RegisterCallback, TargetPolicy } from "./ports/store.ts";
+import type { CallbackRefusal, RegisterCallback } from "./ports/callback-store.ts";
+import type { TargetPolicy } from "./ports/target-policy.ts";
 
 export interface RegisterRequest {
   readonly taskId: string;

@@ -1,13 +1,13 @@
 import { EventsError } from "../domain/events-error.ts";
 import type { Emit } from "./ports/telemetry.ts";
-import type { Clock, Store } from "./ports/store.ts";
-import type { EndedSubscription } from "./ports/subscription-store.ts";
+import type { Clock } from "./ports/clock.ts";
+import type { EndedSubscription, SubscriptionStore } from "./ports/subscription-store.ts";
 import type { Termination } from "./termination.ts";
 
 const PER_STEP = 200;
 
 export interface RevocationNeeds {
-  readonly store: Pick<Store, "revokeSubscriptions">;
+  readonly store: SubscriptionStore;
   readonly termination: Pick<Termination, "tell">;
   readonly clock: Pick<Clock, "now">;
   readonly emit: Emit;

@@ -3,17 +3,17 @@ import { DomainError } from "../domain/errors.ts";
 import { generateSecret, requireSecret } from "../domain/signature.ts";
 import { noSuchCallback } from "./callbacks.ts";
 import type { Emit } from "./ports/telemetry.ts";
-import type { Clock, Store } from "./ports/store.ts";
+import type { Clock } from "./ports/clock.ts";
+import type { CallbackStore } from "./ports/callback-store.ts";
 
 const HOUR_MS = 3_600_000;
 export const OVERLAP_HOURS_DEFAULT = 24;
 export const OVERLAP_HOURS_MAX = 168;
 
 export interface SecretsNeeds {
-  readonly store: Pick<Store, "rotateSecret">;
+  readonly store: CallbackStore;
   readonly clock: Pick<Clock, "now">;
   readonly emit: Emit;
-  readonly wakeDispatcher: () => void;
 }
 
 export interface RotateRequest {
@@ -32,7 +32,7 @@ export interface Rotated {
 
 export type Secrets = ReturnType<typeof createSecrets>;
 
-export function createSecrets({ store, clock, emit, wakeDispatcher }: SecretsNeeds) {
+export function createSecrets({ store, clock, emit }: SecretsNeeds) {
   return {
     /** Gives a callback a new signing secret. The same secret again is no second rotation and gets the same answer. */
     async rotate(principal: string, request: RotateRequest): Promise<Rotated> {
@@ -48,8 +48,6 @@ export function createSecrets({ store, clock, emit, wakeDispatcher }: SecretsNee
         const { taskId, clientId } = callback;
         emit({ kind: "callback.secret_rotated", callbackId, taskId, clientId, overlapEnd });
       }
-      // Deliveries that waited under the old secrets were given back.
-      wakeDispatcher();
       return { callback, overlapEnd };
     },
   };

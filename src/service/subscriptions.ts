@@ -11,12 +11,14 @@ import type { RetryPolicy } from "../domain/retry.ts";
 import { throttledUntil } from "../domain/throttle.ts";
 import type { WaitingDelivery } from "../domain/throttle.ts";
 import type { Emit } from "./ports/telemetry.ts";
-import type { SlowLane, SlowStay } from "./ports/delivery-store.ts";
+import type { OriginBreaker, OpenCircuit } from "./ports/origin-breaker.ts";
 import { cursorsOfStore } from "./events.ts";
-import type { Clock, Store, TargetPolicy } from "./ports/store.ts";
+import type { Clock } from "./ports/clock.ts";
+import type { EventStore } from "./ports/event-store.ts";
+import type { TargetPolicy } from "./ports/target-policy.ts";
 import { bytesOfDeliveries, readPage } from "./pages.ts";
-import { slowStayOf } from "./slow-lane.ts";
-import type { ListedSubscription, Replay, SubscriptionLook } from "./ports/subscription-store.ts";
+import { openCircuitOf } from "./open-circuit.ts";
+import type { ListedSubscription, Replay, SubscriptionLook, SubscriptionStore } from "./ports/subscription-store.ts";
 import type { Verification } from "./verification.ts";
 
 /** Of all principals together. */
@@ -31,11 +33,8 @@ export const DELIVERIES_LISTED = 20;
 const SUBSCRIPTION_BYTES = 700;
 
 export interface SubscriptionsNeeds {
-  readonly store: Pick<
-    Store,
-    "lookUpSubscription" | "putSubscription" | "removeSubscription" | "listSubscriptions" | "eventLog"
-  >;
-  readonly slowLane: Pick<SlowLane, "stayOf">;
+  readonly store: SubscriptionStore & EventStore;
+  readonly breaker: OriginBreaker;
   readonly clock: Pick<Clock, "now">;
   readonly targetPolicy: TargetPolicy;
   readonly verification: Verification;
@@ -46,7 +45,6 @@ export interface SubscriptionsNeeds {
   /** By which subscriptions' deliveries are sent again. */
   readonly retryPolicy: RetryPolicy;
   readonly emit: Emit;
-  readonly wakeDispatcher: () => void;
 }
 
 export interface SubscribeRequest {
@@ -74,7 +72,7 @@ export interface Subscribed {
 
 export interface ListedEntry {
   readonly subscription: ListedSubscription;
-  readonly slowStay: SlowStay | null;
+  readonly openCircuit: OpenCircuit | null;
 }
 
 export interface ListedPage {
@@ -87,7 +85,7 @@ export type Subscriptions = ReturnType<typeof createSubscriptions>;
 
 /** Webhook subscriptions of MCP Events (SEP-3415): create and refresh are one call, and everything is named by what it is about. */
 export function createSubscriptions(needs: SubscriptionsNeeds) {
-  const { store, slowLane, clock, verification, lifetime, ownMax, emit, wakeDispatcher } = needs;
+  const { store, breaker, clock, verification, lifetime, ownMax, emit } = needs;
   const cursorsOf = cursorsOfStore(store);
 
   async function requireRoom(look: SubscriptionLook) {
@@ -99,7 +97,7 @@ export function createSubscriptions(needs: SubscriptionsNeeds) {
 
   /** As the receiver has asked, or while its origin is in the slow lane. */
   function throttledFor(origin: string, waiting: readonly WaitingDelivery[], now: number): number | null {
-    const times = [throttledUntil(waiting, needs.retryPolicy), slowLane.stayOf(origin)?.probeAt ?? null];
+    const times = [throttledUntil(waiting, needs.retryPolicy), breaker.openCircuit(origin)?.probeAt ?? null];
     const known = times.filter((time) => time !== null);
     return known.length === 0 ? null : Math.max(0, ...known.map((time) => time - now));
   }
@@ -127,7 +125,6 @@ export function createSubscriptions(needs: SubscriptionsNeeds) {
       const dueNow = isNew ? result.replayed : result.resumed;
       const told = { subscriptionId: look.id, name, taskId, expiresAt, dueNow };
       emit({ kind: isNew ? "subscription.created" : "subscription.refreshed", ...told });
-      if (dueNow > 0) wakeDispatcher();
       return {
         id: look.id,
         refreshBefore: expiresAt,
@@ -162,7 +159,10 @@ export function createSubscriptions(needs: SubscriptionsNeeds) {
         bytesOf: ({ url, deliveries }) => SUBSCRIPTION_BYTES + url.length + bytesOfDeliveries(deliveries),
       });
       return {
-        entries: page.entries.map((subscription) => ({ subscription, slowStay: slowStayOf(slowLane, subscription) })),
+        entries: page.entries.map((subscription) => ({
+          subscription,
+          openCircuit: openCircuitOf(breaker, subscription),
+        })),
         nextCursor: page.last === null ? null : cursorOf([page.last.createdAt, page.last.callbackId]),
       };
     },

@@ -1,22 +1,22 @@
 import type { Task } from "../domain/task.ts";
 import type { Emit } from "./ports/telemetry.ts";
-import type { SlotReservation } from "./ports/delivery-store.ts";
+import type { ReserveSlot, SlotReservation } from "./ports/delivery-store.ts";
 import type { EventFeed } from "./event-feed.ts";
-import type { FinishTaskResult } from "./ports/store.ts";
+import type { FinishTaskResult } from "./ports/task-store.ts";
 
 export interface TaskEndNeeds {
   readonly emit: Emit;
   readonly feed: EventFeed;
-  /** For what the end of a task owes. */
+  /** For the deliveries of one task's end. */
   readonly openReservation: () => SlotReservation;
 }
 
 /** A verb of the store that ends a task; null: it did not. */
-export type EndTask = (reservation: SlotReservation) => Promise<FinishTaskResult | null>;
+export type EndTask = (reserveSlot: ReserveSlot) => Promise<FinishTaskResult | null>;
 
-/** What is done around a task's end, whoever ends it: what it owes is sent as soon as it is on disk and told. */
+/** What every end of a task brings about: it is announced, and its deliveries are sent as soon as it is on disk. */
 export function createTaskEnd({ emit, feed, openReservation }: TaskEndNeeds) {
-  function tell({ id, principal, taskId }: Task, { event, deliveryCount }: FinishTaskResult): void {
+  function announce({ id, principal, taskId }: Task, { event, deliveryCount }: FinishTaskResult): void {
     const { status } = event.data;
     emit({ kind: "task.finished", taskId, status, eventId: event.id, deliveryCount });
     feed.publish({ principal, task: id, event });
@@ -24,12 +24,14 @@ export function createTaskEnd({ emit, feed, openReservation }: TaskEndNeeds) {
 
   return async (task: Task, verb: EndTask): Promise<FinishTaskResult | null> => {
     const reservation = openReservation();
+    let ended: FinishTaskResult | null = null;
     try {
-      const ended = await verb(reservation);
-      if (ended !== null) tell(task, ended);
+      ended = await verb(reservation.reserve);
+      if (ended !== null) announce(task, ended);
       return ended;
     } finally {
-      reservation.close();
+      if (ended !== null) reservation.committed(ended.claimed);
+      reservation.release();
     }
   };
 }

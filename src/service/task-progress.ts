@@ -1,15 +1,15 @@
 import type { Progress } from "../domain/task.ts";
 import type { Emit } from "./ports/telemetry.ts";
 import type { EventFeed } from "./event-feed.ts";
-import type { Clock, Store, TaskRun, ProgressEventResult } from "./ports/store.ts";
+import type { Clock } from "./ports/clock.ts";
+import type { TaskRun, ProgressEventResult, TaskStore } from "./ports/task-store.ts";
 import { createProgressFeed } from "./progress-feed.ts";
 
 export interface TaskProgressNeeds {
-  readonly store: Pick<Store, "recordProgress" | "emitProgressEvent">;
+  readonly store: TaskStore;
   readonly clock: Clock;
   readonly feed: Pick<EventFeed, "listen">;
   readonly emit: Emit;
-  readonly wakeDispatcher: () => void;
   /** Between two events of one task's progress. */
   readonly intervalMs: number;
 }
@@ -23,7 +23,7 @@ interface Untold {
 export type TaskProgress = ReturnType<typeof createTaskProgress>;
 
 /** How far tasks are: kept, told to those who wait in this process, and at most once in a while an event for callbacks. */
-export function createTaskProgress({ store, clock, feed, emit, wakeDispatcher, intervalMs }: TaskProgressNeeds) {
+export function createTaskProgress({ store, clock, feed, emit, intervalMs }: TaskProgressNeeds) {
   const waiting = createProgressFeed();
   /** By internal id. In memory alone: a crash costs the newest event, and whoever goes on with the task tells more. */
   const untold = new Map<string, Untold>();
@@ -32,7 +32,6 @@ export function createTaskProgress({ store, clock, feed, emit, wakeDispatcher, i
 
   function settle(run: TaskRun, told: ProgressEventResult | null): void {
     if (told === null) return;
-    if (told.deliveryCount > 0) wakeDispatcher();
     if (told.dueAt === null) untold.get(run.id)?.over.abort("told");
     else tellLater(run, told.dueAt);
   }

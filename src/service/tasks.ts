@@ -1,8 +1,11 @@
+import type { CompletionGrant } from "../domain/lease.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { Json } from "../domain/json.ts";
 import { hasEnded } from "../domain/task.ts";
 import type { Progress, Task, TaskOutcome, TaskReading } from "../domain/task.ts";
-import type { Clock, ListTasks, StartTask, StartTaskResult, Store, TargetPolicy, TaskPage } from "./ports/store.ts";
+import type { Clock } from "./ports/clock.ts";
+import type { TargetPolicy } from "./ports/target-policy.ts";
+import type { ListTasks, StartTask, StartTaskResult, TaskPage, TaskStore } from "./ports/task-store.ts";
 import { CallbackRefused, refusedRegistration } from "./registration.ts";
 import type { RegisterRequest } from "./registration.ts";
 import { createTaskEnd } from "./task-end.ts";
@@ -20,7 +23,6 @@ import {
 import type { TaskCatalog, TaskType } from "./ports/task-types.ts";
 import type { TaskProgress } from "./task-progress.ts";
 import { createTaskWaits } from "./task-waits.ts";
-import type { CompletionGrant } from "../domain/lease.ts";
 import type { NewCompletion } from "./ports/lease-store.ts";
 
 export const DEFAULT_TASK_TYPE = "demo";
@@ -28,26 +30,11 @@ export const DEFAULT_TASK_TYPE = "demo";
 const CANCELLED_BY_REQUEST = "The task was cancelled on request.";
 
 export interface TasksNeeds extends TaskEndNeeds {
-  readonly store: Pick<
-    Store,
-    | "startTask"
-    | "findTask"
-    | "readTask"
-    | "findTaskById"
-    | "listTasks"
-    | "finishTask"
-    | "cancelTask"
-    | "retryTask"
-    | "releaseTask"
-  >;
+  readonly store: TaskStore;
   readonly clock: Pick<Clock, "now">;
   readonly catalog: TaskCatalog;
   readonly targetPolicy: TargetPolicy;
   readonly progress: Pick<TaskProgress, "record" | "listen">;
-  readonly wakeRunner: () => void;
-  /** After the start of a task that is done outside. */
-  readonly wakeWorkers: () => void;
-  readonly wakeDispatcher: () => void;
 }
 
 export interface TaskStart {
@@ -82,7 +69,6 @@ export type Tasks = ReturnType<typeof createTasks>;
 
 export function createTasks(needs: TasksNeeds) {
   const { store, clock, catalog, targetPolicy, emit, feed, progress } = needs;
-  const { wakeRunner, wakeWorkers, wakeDispatcher } = needs;
   const waits = createTaskWaits(feed);
   const end = createTaskEnd(needs);
 
@@ -93,7 +79,7 @@ export function createTasks(needs: TasksNeeds) {
 
   async function cancelFound(task: Task): Promise<CancelledTask> {
     const command = { id: task.id, error: CANCELLED_BY_REQUEST, now: clock.now() };
-    const cancelled = await end(task, (reservation) => store.cancelTask({ ...command, reservation }));
+    const cancelled = await end(task, (reserveSlot) => store.cancelTask({ ...command, reserveSlot }));
     if (cancelled === null) return { kind: "ended", status: await endOf(task), deliveryCount: 0 };
     return { kind: "cancelled", status: "cancelled", deliveryCount: cancelled.deliveryCount };
   }
@@ -132,13 +118,7 @@ export function createTasks(needs: TasksNeeds) {
       if (!result.isSame) throw anotherStart(result.task, request);
       const { kind, task } = result;
       if (completion !== undefined && !result.hasCompletion && !hasEnded(task)) throw noMoreCompletions(task);
-      if (kind === "started") {
-        emit({ kind: "task.started", taskId: task.taskId, taskType, clientId });
-        if (executor === "handler") wakeRunner();
-        else wakeWorkers();
-      }
-      // A task that had ended before may owe its event to those that are new.
-      if (kind === "existing" && callbacks.length > 0) wakeDispatcher();
+      if (kind === "started") emit({ kind: "task.started", taskId: task.taskId, taskType, clientId });
       return { ...result, expectedMs: type.expectedMs };
     },
 
@@ -155,7 +135,7 @@ export function createTasks(needs: TasksNeeds) {
     /** The end of a task that has run: row, event and deliveries commit together, and what there is room for is sent at once. False: it had ended, or the grant did not hold. */
     async finish(task: Task, outcome: TaskOutcome, grant?: CompletionGrant): Promise<boolean> {
       const command = { id: task.id, outcome, now: clock.now(), ...(grant && { grant }) };
-      return (await end(task, (reservation) => store.finishTask({ ...command, reservation }))) !== null;
+      return (await end(task, (reserveSlot) => store.finishTask({ ...command, reserveSlot }))) !== null;
     },
 
     /**
@@ -184,9 +164,7 @@ export function createTasks(needs: TasksNeeds) {
      */
     async retry({ id, taskId, taskType, runCount }: Task, error: string, waitMs: number): Promise<void> {
       const isWaiting = await store.retryTask({ id, runCount, error, dueAt: clock.now() + waitMs });
-      if (!isWaiting) return;
-      emit({ kind: "task.retrying", taskId, taskType, runCount, error, waitMs });
-      wakeRunner();
+      if (isWaiting) emit({ kind: "task.retrying", taskId, taskType, runCount, error, waitMs });
     },
 
     /** A run that our own stop has interrupted: the task waits in the store for the next start. */

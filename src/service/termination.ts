@@ -3,8 +3,9 @@ import { numberOf } from "../domain/events-error.ts";
 import type { EventsError, EventsErrorCodes } from "../domain/events-error.ts";
 import { signatureHeaders } from "../domain/signature.ts";
 import type { SigningKey } from "../domain/signing-keys.ts";
-import type { Clock } from "./ports/store.ts";
-import type { EndpointVerifier, EndedSubscription } from "./ports/subscription-store.ts";
+import type { Clock } from "./ports/clock.ts";
+import type { EndpointVerifier } from "./ports/endpoint-verifier.ts";
+import type { EndedSubscription } from "./ports/subscription-store.ts";
 
 const AT_ONCE = 8;
 

@@ -1,6 +1,6 @@
 import { StoreUnavailable } from "../domain/errors.ts";
 import type { Emit } from "./ports/telemetry.ts";
-import type { Clock } from "./ports/store.ts";
+import type { Clock } from "./ports/clock.ts";
 
 /** How long a failure of our own store (disk full, file locked) is waited out before the next try. */
 const STORE_RETRY_MS = 1000;

@@ -4,8 +4,9 @@ import { signatureHeaders } from "../domain/signature.ts";
 import type { SigningKey } from "../domain/signing-keys.ts";
 import type { Emit } from "./ports/telemetry.ts";
 import { createRateLimiter } from "./rate-limiter.ts";
-import type { Clock, Store } from "./ports/store.ts";
-import type { EndpointVerifier, ChallengeResult } from "./ports/subscription-store.ts";
+import type { Clock } from "./ports/clock.ts";
+import type { SubscriptionStore } from "./ports/subscription-store.ts";
+import type { EndpointVerifier, ChallengeResult } from "./ports/endpoint-verifier.ts";
 
 /** How long an answered challenge counts for other subscriptions and for refreshes of the same principal and URL. */
 const VERIFIED_MS = 24 * 3_600_000;
@@ -20,7 +21,7 @@ const UNDER_WAY_PER_PRINCIPAL = 16;
 const FAILED_PER_HOST = 240;
 
 export interface VerificationNeeds {
-  readonly store: Pick<Store, "recordVerified">;
+  readonly store: SubscriptionStore;
   readonly endpointVerifier: Pick<EndpointVerifier, "challenge">;
   readonly clock: Pick<Clock, "now">;
   /** Unguessable, of letters that a header may hold. */

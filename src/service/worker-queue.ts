@@ -3,27 +3,25 @@ import type { Task } from "../domain/task.ts";
 import { retryWaitMs } from "../domain/task-retry.ts";
 import { digestOf } from "../domain/digest.ts";
 import type { Emit } from "./ports/telemetry.ts";
-import type { Clock, Store } from "./ports/store.ts";
+import type { Clock } from "./ports/clock.ts";
 import type { TaskCatalog, TaskType } from "./ports/task-types.ts";
 import type { Tasks } from "./tasks.ts";
-import type { ExpiredLease } from "./ports/lease-store.ts";
+import type { ExpiredLease, LeaseStore } from "./ports/lease-store.ts";
+import type { WorkQueue } from "./ports/work-queue.ts";
 
 /** Lapsed leases that are looked at at once. */
 const EXPIRED_AT_ONCE = 100;
 
 export interface WorkerQueueNeeds {
-  readonly store: Pick<
-    Store,
-    "claimWorkerTask" | "releaseLease" | "expiredLeases" | "expireLease" | "nextWorkerWorkAt"
-  >;
+  readonly store: LeaseStore;
   readonly tasks: Pick<Tasks, "finish">;
   readonly catalog: Pick<TaskCatalog, "find">;
   readonly clock: Clock;
   readonly newNonce: () => string;
   readonly emit: Emit;
   readonly leaseMs: number;
-  /** Makes a pass follow. */
-  readonly wake: () => void;
+  /** Runs `pass`. */
+  readonly queue: Pick<WorkQueue, "wake">;
 }
 
 /** Who asks for work, and of which types. */
@@ -52,7 +50,7 @@ export type WorkerQueue = ReturnType<typeof createWorkerQueue>;
 
 /** The workers that wait for tasks and the tasks that wait for workers; and what becomes of tasks whose worker was not heard of again. */
 export function createWorkerQueue(needs: WorkerQueueNeeds) {
-  const { store, tasks, catalog, clock, newNonce, emit, leaseMs, wake } = needs;
+  const { store, tasks, catalog, clock, newNonce, emit, leaseMs, queue } = needs;
   const waiting = new Set<Waiting>();
   let isDismissed = false;
 
@@ -66,8 +64,6 @@ export function createWorkerQueue(needs: WorkerQueueNeeds) {
     if (task === null) return null;
     const { taskId, taskType, runCount } = task;
     emit({ kind: "task.running", taskId, taskType, runCount });
-    // The lease's end is to be waited for.
-    wake();
     return { task, leaseToken, leaseUntil };
   }
 
@@ -75,7 +71,7 @@ export function createWorkerQueue(needs: WorkerQueueNeeds) {
   async function decline({ worker }: ClaimRequest, { task, leaseToken }: LeasedTask): Promise<void> {
     const now = clock.now();
     const leaseDigest = leaseDigestOf(worker, leaseToken);
-    if (await store.releaseLease({ id: task.id, leaseDigest, dueAt: now, now })) wake();
+    await store.releaseLease({ id: task.id, leaseDigest, dueAt: now, now });
   }
 
   /** In the order in which they came. Whoever asks for the same types as one who got nothing gets nothing either. */
@@ -117,7 +113,7 @@ export function createWorkerQueue(needs: WorkerQueueNeeds) {
     }
     const waitMs = retryWaitMs(runCount);
     const isTakenBack = await store.expireLease({ id, leaseUntil, dueAt: clock.now() + waitMs });
-    if (isTakenBack) emit({ kind: "task.given_back", taskId, taskType, worker: worker ?? "", runCount, waitMs });
+    if (isTakenBack) emit({ kind: "task.released", taskId, taskType, worker: worker ?? "", runCount, waitMs });
   }
 
   return {
@@ -137,7 +133,7 @@ export function createWorkerQueue(needs: WorkerQueueNeeds) {
       };
       if (isDismissed) return null;
       waiting.add(entry);
-      wake();
+      queue.wake();
       const until = AbortSignal.any([signal, over.signal]);
       void clock.sleep(waitMs, until).then(() => entry.answer(null));
       const leased = await promise;

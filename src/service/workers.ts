@@ -1,15 +1,14 @@
 import { DomainError } from "../domain/errors.ts";
 import { failedWith, hasEnded } from "../domain/task.ts";
-import type { Task, TaskOutcome, TaskStatus } from "../domain/task.ts";
+import type { Progress, Task, TaskOutcome, TaskStatus } from "../domain/task.ts";
 import { retryWaitMs } from "../domain/task-retry.ts";
 import type { Emit } from "./ports/telemetry.ts";
-import type { Clock, Store } from "./ports/store.ts";
+import type { Clock } from "./ports/clock.ts";
 import type { TaskCatalog } from "./ports/task-types.ts";
 import type { Tasks } from "./tasks.ts";
 import { endOfRun, leaseDigestOf } from "./worker-queue.ts";
 import type { LeasedTask, WorkerQueue, ClaimRequest } from "./worker-queue.ts";
-import type { Progress } from "../domain/task.ts";
-import type { LeaseState } from "./ports/lease-store.ts";
+import type { LeaseState, LeaseStore } from "./ports/lease-store.ts";
 import { endWith } from "./worker-result.ts";
 import type { RefusedResult } from "./worker-result.ts";
 
@@ -18,7 +17,7 @@ const WAITING_MAX = 1000;
 
 export interface WorkersNeeds {
   readonly queue: WorkerQueue;
-  readonly store: Pick<Store, "findLease" | "renewLease" | "releaseLease">;
+  readonly store: LeaseStore;
   readonly tasks: Pick<Tasks, "finish">;
   readonly catalog: Pick<TaskCatalog, "find">;
   readonly clock: Pick<Clock, "now">;
@@ -26,8 +25,6 @@ export interface WorkersNeeds {
   /** Takes in how far a task is that runs outside. */
   readonly report: (task: Task, progress: Progress) => void;
   readonly leaseMs: number;
-  /** After a lease has ended: others may wait for the task. */
-  readonly wake: () => void;
 }
 
 /** What a worker says of a task that it has. */
@@ -64,7 +61,7 @@ export type Workers = ReturnType<typeof createWorkers>;
 
 /** What those who work outside ask for. Each report may be repeated after a lost answer, and is answered the same. */
 export function createWorkers(needs: WorkersNeeds) {
-  const { queue, store, tasks, catalog, clock, emit, report, leaseMs, wake } = needs;
+  const { queue, store, tasks, catalog, clock, emit, report, leaseMs } = needs;
   const find = async (lease: Lease): Promise<Standing> => standingOf(await store.findLease(keyOf(lease)));
 
   /** Ends the task by the lease; what stands when that is over by now. */
@@ -79,8 +76,7 @@ export function createWorkers(needs: WorkersNeeds) {
     const now = clock.now();
     const isGivenBack = await store.releaseLease({ ...keyOf(lease), dueAt: now + waitMs, now });
     if (!isGivenBack) return notRunning(await find(lease));
-    emit({ kind: "task.given_back", taskId, taskType, worker: lease.worker, runCount, waitMs });
-    wake();
+    emit({ kind: "task.released", taskId, taskType, worker: lease.worker, runCount, waitMs });
     return find(lease);
   }
 

@@ -17,7 +17,7 @@ describe("an origin goes to the slow lane", () => {
   test("with the hundredth failure, and not before", () => {
     const { breaker, changes } = failing(99);
     expect([changes.every((change) => change === null), breaker.isSlow(ORIGIN)]).toEqual([true, false]);
-    expect(breaker.record(ORIGIN, DOWN, T0)).toBe("slowed");
+    expect(breaker.record(ORIGIN, DOWN, T0)).toBe("opened");
     expect(breaker.slowOrigins).toEqual([ORIGIN]);
   });
 
@@ -75,26 +75,26 @@ describe("in the slow lane", () => {
 
   test("one success brings it back, with a clean slate", () => {
     const { breaker } = failing(100);
-    expect(breaker.record(ORIGIN, OK, T0 + 30_000)).toBe("recovered");
+    expect(breaker.record(ORIGIN, OK, T0 + 30_000)).toBe("closed");
     expect([breaker.isSlow(ORIGIN), breaker.record(ORIGIN, DOWN, T0 + 30_001)]).toEqual([false, null]);
   });
 
   test("it tells since when, and from when on the next probe may go", () => {
     const { breaker } = failing(99);
-    expect(breaker.stayOf(ORIGIN)).toBeNull();
+    expect(breaker.openCircuit(ORIGIN)).toBeNull();
     breaker.record(ORIGIN, DOWN, T0 + 1);
-    expect(breaker.stayOf(ORIGIN)).toEqual({ since: T0 + 1, probeAt: T0 + 30_001 });
+    expect(breaker.openCircuit(ORIGIN)).toEqual({ since: T0 + 1, probeAt: T0 + 30_001 });
     breaker.record(ORIGIN, DOWN, T0 + 30_001);
-    expect(breaker.stayOf(ORIGIN)).toEqual({ since: T0 + 1, probeAt: T0 + 90_001 });
-    expect(breaker.stayOf("http://other.example")).toBeNull();
+    expect(breaker.openCircuit(ORIGIN)).toEqual({ since: T0 + 1, probeAt: T0 + 90_001 });
+    expect(breaker.openCircuit("http://other.example")).toBeNull();
   });
 });
 
 describe("an answer to what is no delivery", () => {
   test.each([OK, { statusCode: 404, error: "http_4xx" }] as const)("$statusCode brings the origin back", (answer) => {
     const { breaker } = failing(100);
-    expect(breaker.leave(ORIGIN, answer)).toBe(true);
-    expect([breaker.isSlow(ORIGIN), breaker.leave(ORIGIN, answer)]).toEqual([false, false]);
+    expect(breaker.recordTest(ORIGIN, answer)).toBe(true);
+    expect([breaker.isSlow(ORIGIN), breaker.recordTest(ORIGIN, answer)]).toEqual([false, false]);
   });
 
   test.each([
@@ -104,13 +104,21 @@ describe("an answer to what is no delivery", () => {
     { statusCode: null, error: "blocked" },
   ] as const)("$statusCode $error changes nothing, and puts no probe off", (answer) => {
     const { breaker } = failing(100);
-    expect(breaker.leave(ORIGIN, answer)).toBe(false);
-    expect(breaker.stayOf(ORIGIN)).toEqual({ since: T0, probeAt: T0 + 30_000 });
+    expect(breaker.recordTest(ORIGIN, answer)).toBe(false);
+    expect(breaker.openCircuit(ORIGIN)).toEqual({ since: T0, probeAt: T0 + 30_000 });
   });
 
   test("speaks for no origin that is in order, and leaves what it has failed", () => {
     const { breaker } = failing(99);
-    expect(breaker.leave(ORIGIN, OK)).toBe(false);
-    expect(breaker.record(ORIGIN, DOWN, T0)).toBe("slowed");
+    expect(breaker.recordTest(ORIGIN, OK)).toBe(false);
+    expect(breaker.record(ORIGIN, DOWN, T0)).toBe("opened");
+  });
+
+  test("calls `recovered` once when it brings the origin back, so that what is due is claimed", () => {
+    let recovered = 0;
+    const breaker = new CircuitBreaker(() => void recovered++);
+    for (let index = 0; index < 100; index++) breaker.record(ORIGIN, DOWN, T0);
+    for (const answer of [DOWN, OK, OK]) breaker.recordTest(ORIGIN, answer);
+    expect(recovered).toBe(1);
   });
 });

@@ -9,14 +9,17 @@ import { Dispatcher } from "../../src/delivery/dispatcher.ts";
 import { createSender } from "../../src/outbound/sender.ts";
 import type { DisablePolicy } from "../../src/domain/callback-health.ts";
 import type { TelemetryEvent } from "../../src/service/ports/telemetry.ts";
+import type { Task } from "../../src/domain/task.ts";
+import { createEventFeed } from "../../src/service/event-feed.ts";
+import { createTaskEnd } from "../../src/service/task-end.ts";
+import type { EndTask } from "../../src/service/task-end.ts";
 import type { ClaimedDelivery } from "../../src/service/ports/delivery-store.ts";
 import type { Store } from "../../src/service/ports/store.ts";
-import { createWorkSource } from "../../src/store/sqlite/queue.ts";
 import { A_SECRET, aRegistration, aStart } from "../support/builders.ts";
 import { createFakeClock } from "../support/clock.ts";
 import { startReceiver } from "../support/receiver.ts";
 import type { Receiver } from "../support/receiver.ts";
-import { openTestStore } from "../support/sqlite-store.ts";
+import { openTestStoreAndQueues } from "../support/sqlite-store.ts";
 import { until } from "../support/until.ts";
 
 interface Options {
@@ -35,10 +38,10 @@ async function setUp({
   storeSeen = (it) => it,
 }: Options = {}) {
   const clock = createFakeClock(Date.now());
-  const store = await openTestStore();
   const receiver = await startReceiver();
   const announcements: TelemetryEvent[] = [];
   const emit = (announcement: TelemetryEvent) => void announcements.push(announcement);
+  const { store, queues } = await openTestStoreAndQueues({ clock, emit });
   const guard = createAddressGuard({ allow: "loopback" });
   const sender = createSender({
     guard,
@@ -47,13 +50,12 @@ async function setUp({
     connectionsPerOrigin: limits.perOrigin,
     userAgent: "test",
   });
-  const workSource = createWorkSource({ clock, emit, name: "dispatcher" });
   const retryPolicy = { waitsMs, jitter: 0 };
   const breaker = new CircuitBreaker();
   const dispatcher = new Dispatcher({
     store: storeSeen(store),
     sender,
-    workSource,
+    workSource: queues.deliveries,
     clock,
     random: () => 0.5,
     retryPolicies: { standard: retryPolicy, cloudevents: retryPolicy, "mcp-events": retryPolicy },
@@ -87,7 +89,6 @@ async function setUp({
       outcome: { status: "completed", result: "done" },
       now: clock.now(),
     });
-    workSource.wake();
     return finished!.event;
   }
   const said = <Kind extends TelemetryEvent["kind"]>(kind: Kind) =>
@@ -96,7 +97,7 @@ async function setUp({
   async function delivery(taskId = "task-1") {
     return (await store.deliveryHistory("local", taskId))[0]!.deliveries[0]!;
   }
-  return { clock, store, receiver, dispatcher, workSource, finishTask, said, attempts, delivery };
+  return { clock, store, receiver, dispatcher, emit, announcements, finishTask, said, attempts, delivery };
 }
 
 test("a finished task is POSTed to each callback, signed, and the event is settled once", async () => {
@@ -298,7 +299,7 @@ test.each([
   ["near", 100],
   ["parked", 5000],
 ])("a callback unregistered during a wait that is %s gets nothing more", async (_, waitMs) => {
-  const { dispatcher, receiver, finishTask, attempts, delivery, clock, store, workSource, said } = await setUp({
+  const { dispatcher, receiver, finishTask, attempts, delivery, clock, store, said } = await setUp({
     waitsMs: [waitMs, waitMs],
   });
   receiver.respondWith(503);
@@ -312,7 +313,6 @@ test.each([
   receiver.respondWith(204);
   await finishTask({ taskId: "task-2", url: `${receiver.url}/other` });
   await receiver.waitFor(({ path }) => path === "/other");
-  workSource.wake();
   await attempts(2);
   expect(receiver.requests.map(({ path }) => path)).toEqual(["/hook", "/other"]);
   expect(await delivery()).toMatchObject({ status: "cancelled", attemptCount: 1 });
@@ -335,7 +335,7 @@ test("an attempt under way when its callback is unregistered is recorded, and fo
 });
 
 test("a redelivered one has its whole schedule again, attempt numbers going on, id and body the same", async () => {
-  const { dispatcher, receiver, finishTask, attempts, delivery, clock, store, workSource, said } = await setUp({
+  const { dispatcher, receiver, finishTask, attempts, delivery, clock, store, said } = await setUp({
     waitsMs: [5000],
   });
   receiver.respondWith(500);
@@ -351,7 +351,6 @@ test("a redelivered one has its whole schedule again, attempt numbers going on, 
   expect(await delivery()).toMatchObject({ status: "exhausted", attemptCount: 2 });
   const { id: deliveryId } = await delivery();
   await store.redeliver({ principal: "local", selection: { deliveryId }, now: clock.now() });
-  workSource.wake();
   await attempts(3);
   expect(await delivery()).toMatchObject({ status: "pending", nextAttemptAt: clock.now() + 5000 });
   await advanceTo(4);
@@ -370,7 +369,7 @@ test("a redelivered one has its whole schedule again, attempt numbers going on, 
 });
 
 test("redelivering one that waits uses up nothing of its schedule, however often its owner tries", async () => {
-  const { dispatcher, receiver, finishTask, attempts, delivery, clock, store, workSource } = await setUp({
+  const { dispatcher, receiver, finishTask, attempts, delivery, clock, store } = await setUp({
     waitsMs: [5000, 60_000],
   });
   receiver.respondWith(500);
@@ -381,7 +380,6 @@ test("redelivering one that waits uses up nothing of its schedule, however often
     expect(await delivery()).toMatchObject({ status: "pending", nextAttemptAt: clock.now() + 5000 });
     const { id: deliveryId } = await delivery();
     await store.redeliver({ principal: "local", selection: { deliveryId }, now: clock.now() });
-    workSource.wake();
   }
 });
 
@@ -656,99 +654,141 @@ function hold(receiver: Receiver): { release(): void } {
   };
 }
 
-describe("a handover", () => {
-  /** A dispatcher at rest, and how a task ends whose deliveries are handed over to it. */
+describe("the deliveries of a task's end", () => {
+  type Ended = Awaited<ReturnType<EndTask>>;
+
+  /** A dispatcher at rest, and how a task ends whose deliveries may be sent without a pass. `held`: called once the store has ended it. */
   async function atRest(options: Options = {}) {
-    let claims = 0;
+    let passClaims = 0;
     const storeSeen = (store: Store): Store => ({
       ...store,
       async claimDueDeliveries(command) {
         const claimed = await store.claimDueDeliveries(command);
-        claims += claimed.length;
+        passClaims += claimed.length;
         return claimed;
       },
     });
     const all = await setUp({ ...options, storeSeen });
-    const { store, clock, receiver, dispatcher } = all;
+    const { store, clock, receiver, dispatcher, emit } = all;
     const rest = () => until("it sleeps", () => clock.sleeping === 1);
     dispatcher.start();
     await rest();
-    async function end(taskId: string, clients: readonly string[], url = `${receiver.url}/hook`) {
+    const endTask = createTaskEnd({
+      emit,
+      feed: createEventFeed(),
+      openReservation: () => dispatcher.openReservation(),
+    });
+    async function running(taskId: string, clients: readonly string[], url = `${receiver.url}/hook`): Promise<Task> {
       for (const clientId of clients) await store.registerCallback(aRegistration({ taskId, clientId, url }));
-      const started = await store.startTask(aStart({ taskId }));
-      await store.claimRunnableTasks({ limit: 1, now: clock.now() });
-      const reservation = dispatcher.openReservation();
+      await store.startTask(aStart({ taskId }));
+      const [task] = await store.claimRunnableTasks({ limit: 1, now: clock.now() });
+      return task!;
+    }
+    function end(task: Task, beforeAnswer = async (ended: Ended): Promise<Ended> => ended) {
       const outcome = { status: "completed", result: "done" } as const;
-      await store.finishTask({ id: started.task.id, outcome, now: clock.now(), reservation });
-      return reservation;
+      const command = { id: task.id, outcome, now: clock.now() };
+      return endTask(task, async (reserveSlot) => beforeAnswer(await store.finishTask({ ...command, reserveSlot })));
     }
     const settled = (count: number) => until(`${count} events`, () => all.said("event.settled").length >= count);
-    return { ...all, rest, end, settled, claims: () => claims };
+    return { ...all, rest, running, end, endTask, settled, passClaims: () => passClaims };
   }
 
-  test("sends without a claim of its own, signed, and not before it is closed", async () => {
-    const { end, receiver, settled, claims, delivery } = await atRest();
-    const reservation = await end("task-1", ["a", "b"]);
-    expect(await delivery()).toMatchObject({ status: "sending", attemptCount: 0 });
-    expect(receiver.requests).toEqual([]);
-    reservation.close();
+  test("are sent without a claim of their own, signed, after the store has answered and the end is announced", async () => {
+    const { running, end, receiver, settled, passClaims, delivery, announcements } = await atRest();
+    const task = await running("task-1", ["a", "b"]);
+    await end(task, async (ended) => {
+      expect(await delivery()).toMatchObject({ status: "sending", attemptCount: 0 });
+      expect([receiver.connections, announcements.length]).toEqual([0, 0]);
+      return ended;
+    });
     for (const { headers, body } of await receiver.waitFor(2))
       expect(new Webhook(A_SECRET).verify(body, headers as Record<string, string>)).toBeTruthy();
     await settled(1);
-    expect([claims(), receiver.requests.length]).toEqual([0, 2]);
+    expect([passClaims(), receiver.requests.length]).toEqual([0, 2]);
+    expect(announcements[0]).toMatchObject({ kind: "task.finished", deliveryCount: 2 });
   });
 
-  test("takes what there is room for; the rest is claimed as others leave", async () => {
-    const { end, receiver, settled, claims } = await atRest({ limits: { total: 8, perOrigin: 4 } });
+  test("take the free slots; the others are claimed by passes as slots are released", async () => {
+    const { running, end, receiver, settled, passClaims } = await atRest({ limits: { total: 8, perOrigin: 4 } });
     const clients = Array.from({ length: 10 }, (_, index) => `c${index}`);
-    (await end("task-1", clients)).close();
+    await end(await running("task-1", clients));
     await settled(1);
-    expect([receiver.requests.length, claims()]).toEqual([10, 6]);
+    expect([receiver.requests.length, passClaims()]).toEqual([10, 6]);
   });
 
-  test("is stopped by those who wait for the same origin, and by no others", async () => {
-    const { rest, end, receiver, settled, claims } = await atRest({ limits: { total: 8, perOrigin: 1 } });
+  test("wait behind earlier deliveries to the same origin, and behind no others", async () => {
+    const { rest, running, end, receiver, settled, passClaims } = await atRest({ limits: { total: 8, perOrigin: 1 } });
     const other = await startReceiver();
     onTestFinished(() => other.close());
     const held = hold(receiver);
-    (await end("task-1", ["a", "b"])).close();
+    await end(await running("task-1", ["a", "b"]));
     await receiver.waitFor(1);
     await rest();
-    (await end("task-2", ["c"], other.url)).close();
-    (await end("task-3", ["d"])).close();
+    await end(await running("task-2", ["c"], other.url));
+    await end(await running("task-3", ["d"]));
     await settled(1);
-    expect([other.requests.length, receiver.requests.length, claims()]).toEqual([1, 1, 0]);
+    expect([other.requests.length, receiver.requests.length, passClaims()]).toEqual([1, 1, 0]);
     held.release();
     await settled(3);
     const taskIds = receiver.requests.map(
       ({ body }) => (JSON.parse(body) as { data: { task_id: string } }).data.task_id,
     );
-    expect([taskIds, claims()]).toEqual([["task-1", "task-1", "task-3"], 2]);
+    expect([taskIds, passClaims()]).toEqual([["task-1", "task-1", "task-3"], 2]);
   });
 
-  test("of an end that failed gives its places back", async () => {
-    const { dispatcher, end, receiver, settled, claims } = await atRest({ limits: { total: 8, perOrigin: 1 } });
-    const failed = dispatcher.openReservation();
-    const { origin } = new URL(receiver.url);
-    expect([failed.reserve(origin), failed.reserve(origin)]).toEqual([true, false]);
-    failed.restart();
-    expect(failed.reserve(origin)).toBe(true);
-    failed.close();
-    (await end("task-1", ["a"])).close();
+  const ONE_SLOT = { limits: { total: 1, perOrigin: 1 } };
+
+  test.each<[string, () => Ended]>([
+    [
+      "whose commit fails",
+      () => {
+        throw new StoreUnavailable("disk full");
+      },
+    ],
+    ["of a task that had ended before", () => null],
+  ])("of an end %s leave no slot taken", async (_, answer) => {
+    const { running, end, endTask, receiver, settled, passClaims } = await atRest(ONE_SLOT);
+    const [first, second] = [await running("task-1", ["a"]), await running("task-2", ["b"])];
+    const failing = endTask(first, async (reserveSlot) => {
+      expect([reserveSlot(receiver.url), reserveSlot(receiver.url)]).toEqual([true, false]);
+      return answer();
+    });
+    await Promise.allSettled([failing]);
+    await end(second);
     await settled(1);
-    expect(claims()).toBe(0);
+    expect([receiver.requests.length, passClaims()]).toEqual([1, 0]);
   });
 
-  test("takes nothing once the dispatcher stops, and what was taken before is found by the next start", async () => {
-    const { dispatcher, end, receiver, store, clock, delivery } = await atRest();
-    const reservation = await end("task-1", ["a"]);
-    await dispatcher.stop(0);
-    reservation.close();
-    expect(dispatcher.openReservation().reserve(new URL(receiver.url).origin)).toBe(false);
-    expect(await delivery()).toMatchObject({ status: "sending", attemptCount: 0 });
+  test("hold one slot after a transaction that was rolled back for another command and run again", async () => {
+    const { store, running, end, receiver, settled, rest } = await atRest(ONE_SLOT);
+    const [first, second] = [await running("task-1", ["a"]), await running("task-2", ["b"])];
+    await store.registerCallback(aRegistration({ taskId: "task-3", events: ["task_failed"] }));
+    const ended = end(first);
+    const refused = store.startTask({
+      ...aStart({ taskId: "task-3" }),
+      callbacks: [aRegistration({ taskId: "task-3" })],
+    });
+    await expect(refused).rejects.toMatchObject({ index: 0 });
+    await ended;
+    await settled(1);
+    await end(second);
+    await settled(2);
+    await rest();
+    expect(receiver.requests).toHaveLength(2);
+  });
+
+  test("are not sent once the dispatcher stops, and the next start finds those that were claimed", async () => {
+    const { dispatcher, running, end, receiver, store, clock, delivery } = await atRest();
+    await end(await running("task-1", ["a"]), async (ended) => {
+      await dispatcher.stop(0);
+      return ended;
+    });
+    await end(await running("task-2", ["b"]));
+    expect(await delivery("task-1")).toMatchObject({ status: "sending", attemptCount: 0 });
+    expect(await delivery("task-2")).toMatchObject({ status: "pending", attemptCount: 0 });
     await store.recoverOrphans(clock.now());
-    expect(await delivery()).toMatchObject({ status: "pending", attemptCount: 0 });
-    expect(receiver.requests).toEqual([]);
+    expect(await delivery("task-1")).toMatchObject({ status: "pending", attemptCount: 0 });
+    expect(receiver.connections).toBe(0);
   });
 });
 
@@ -765,15 +805,14 @@ test("a delivery that was asked for again while it was being sent is sent again 
   await until("both are recorded", () => said("delivery.attempted").length === 2);
 });
 
-describe("what is made ready while the claim waits for the disk", () => {
-  /** Claims whose answers wait; `chosen` is called at once. */
+describe("a claimed delivery", () => {
+  /** The answers to claims wait for `disk`. */
   async function withSlowDisk(changed: (delivery: ClaimedDelivery) => ClaimedDelivery = (it) => it) {
     const disk = Promise.withResolvers<void>();
     const storeSeen = (store: Store): Store => ({
       ...store,
-      async claimDueDeliveries({ chosen, ...command }) {
+      async claimDueDeliveries(command) {
         const claimed = (await store.claimDueDeliveries(command)).map(changed);
-        chosen?.(claimed);
         if (claimed.length > 0) await disk.promise;
         return claimed;
       },
@@ -786,34 +825,21 @@ describe("what is made ready while the claim waits for the disk", () => {
       return callback?.deliveries[0]?.status === "sending";
     });
   }
-  function verify({ headers, body }: { readonly headers: object; readonly body: string }): void {
-    new Webhook(A_SECRET).verify(body, headers as Record<string, string>);
-  }
 
-  test("is sent once the disk has answered, and not before", async () => {
-    const { dispatcher, receiver, finishTask, store, disk } = await withSlowDisk();
-    dispatcher.start();
-    await finishTask();
-    await whenClaimed(store);
-    expect(receiver.requests).toEqual([]);
-    disk.resolve();
-    const [request] = await receiver.waitFor(1);
-    verify(request!);
-  });
-
-  test("is signed anew for a later second", async () => {
+  test("is sent after the store has answered, signed with the time of the attempt", async () => {
     const { dispatcher, receiver, finishTask, store, disk, clock } = await withSlowDisk();
     dispatcher.start();
     await finishTask();
     await whenClaimed(store);
+    expect(receiver.requests).toEqual([]);
     clock.advance(2000);
     disk.resolve();
     const [request] = await receiver.waitFor(1);
     expect(request!.headers["webhook-timestamp"]).toBe(String(Math.floor(clock.now() / 1000)));
-    verify(request!);
+    new Webhook(A_SECRET).verify(request!.body, request!.headers as Record<string, string>);
   });
 
-  test("is a fault of ours when it cannot be made, told by the attempt, and keeps no other waiting", async () => {
+  test("without a readable secret is reported as an internal failure, and holds up no other delivery", async () => {
     const unreadable = (it: ClaimedDelivery): ClaimedDelivery =>
       it.callback.clientId === "a" ? { ...it, callback: { ...it.callback, signingSecrets: [] } } : it;
     const { dispatcher, receiver, finishTask, said, disk } = await withSlowDisk(unreadable);
@@ -821,7 +847,7 @@ describe("what is made ready while the claim waits for the disk", () => {
     dispatcher.start();
     await finishTask({ clients: ["a", "b"] });
     await receiver.waitFor(1);
-    await until("the fault is told", () => said("internal.failed").length === 1);
+    await until("the failure is reported", () => said("internal.failed").length === 1);
     expect(String(said("internal.failed")[0]?.error)).toContain("no readable secret");
     expect(receiver.requests).toHaveLength(1);
   });
@@ -900,7 +926,7 @@ test.each([
 
 test("a callback that fails for long is disabled and told once; what waits for it is not sent until it is enabled", async () => {
   const disablePolicy = { forMs: 9000, failuresMin: 2 };
-  const { dispatcher, receiver, finishTask, said, attempts, delivery, clock, store, workSource } = await setUp({
+  const { dispatcher, receiver, finishTask, said, attempts, delivery, clock, store } = await setUp({
     waitsMs: [5000, 5000, 5000, 5000],
     disablePolicy,
   });
@@ -928,7 +954,6 @@ test("a callback that fails for long is disabled and told once; what waits for i
 
   const { callbackId } = said("callback.disabled")[0]!;
   await store.enableCallback({ principal: "local", callbackId, now: clock.now() });
-  workSource.wake();
   await attempts(5);
   expect(await delivery()).toMatchObject({ status: "delivered", attemptCount: 4 });
   expect(new Set(receiver.requests.map(({ headers }) => headers["webhook-id"])).size).toBe(2);

@@ -8,7 +8,7 @@ import { Maintenance } from "../../src/delivery/maintenance.ts";
 import type { TelemetryEvent } from "../../src/service/ports/telemetry.ts";
 import type { Store } from "../../src/service/ports/store.ts";
 import { createTermination } from "../../src/service/termination.ts";
-import { createWorkSource } from "../../src/store/sqlite/queue.ts";
+import { createWorkQueue } from "../../src/store/sqlite/work-queue.ts";
 import {
   A_SECRET,
   aClaim,
@@ -31,7 +31,7 @@ interface Options {
   readonly retentionMs?: number | null;
   readonly file?: string;
   readonly sendsTerminated?: boolean;
-  readonly storeSeen?: (store: Store) => Pick<Store, "pruneHistory" | "pruneSubscriptions" | "reencryptSecrets">;
+  readonly storeSeen?: (store: Store) => Store;
 }
 
 async function setUp({
@@ -44,7 +44,7 @@ async function setUp({
   const store = await openTestStore(file);
   const announced: TelemetryEvent[] = [];
   const emit = (one: TelemetryEvent): void => void announced.push(one);
-  const workSource = createWorkSource({ clock, emit, name: "janitor" });
+  const workSource = createWorkQueue({ clock, emit, name: "maintenance" });
   const endpointVerifier = createEndpointVerifier({
     guard: createAddressGuard({ allow: "loopback" }),
     attemptTimeoutMs: 60_000,
@@ -164,8 +164,7 @@ test("a pass that fails half-way tells what it removed, and is made again", asyn
   const { clock, maintenance, announced, endTasks } = await setUp({
     retentionMs: HOUR_MS,
     storeSeen: (store) => ({
-      reencryptSecrets: (command) => store.reencryptSecrets(command),
-      pruneSubscriptions: (command) => store.pruneSubscriptions(command),
+      ...store,
       pruneHistory: (command) => (++calls === 2 ? Promise.reject(new Error("disk full")) : store.pruneHistory(command)),
     }),
   });
@@ -177,7 +176,7 @@ test("a pass that fails half-way tells what it removed, and is made again", asyn
   await until("it failed", () => announced.length === 2 && clock.sleeping === 1);
   expect(announced).toMatchObject([
     { kind: "history.pruned", tasks: 200 },
-    { kind: "internal.failed", where: "janitor" },
+    { kind: "internal.failed", where: "maintenance" },
   ]);
   clock.advance(1000);
   await until("the rest is gone", () => announced.length === 3);

@@ -16,9 +16,9 @@ test.each([
   Buffer.from('{"length":2}').toString("base64url"),
   "x".repeat(10_000),
 ])("a cursor that was not issued is invalid: %s", (cursor) => {
-  expect(() => timeAndIdOf(cursor)).toThrow("cursor was not issued by this tool");
+  expect(() => timeAndIdOf(cursor)).toThrow("cursor is not one that this tool issued");
 });
 
 test("a cursor of another tool is invalid", () => {
-  expect(() => twoIdsOf(cursorOf([1, "cb_1"]))).toThrow("cursor was not issued by this tool");
+  expect(() => twoIdsOf(cursorOf([1, "cb_1"]))).toThrow("cursor is not one that this tool issued");
 });

@@ -105,7 +105,7 @@ test("a receiver verifies with either secret during the overlap, over a restart 
   const second = await startServer({ file, env: { SECRETS_KEY: oldKey } });
   await second.waitForLine("🔐 Encrypted the secrets of 1 callbacks under the newest key");
   await callTool(second.url, "rotate_callback_secret", { callback_id, secret: next });
-  await second.waitForLine(`🔑 New secret for callback ${String(callback_id)} of c1, the old one holds until`);
+  await second.waitForLine(`🔑 New secret for callback ${String(callback_id)} of c1, the old one is valid until`);
   await second.stop();
   const third = await startServer({ file, env: { SECRETS_KEY: `${newKey},${oldKey}` } });
   await third.waitForLine("🔐 Encrypted the secrets of 1 callbacks under the newest key");

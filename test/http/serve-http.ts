@@ -19,14 +19,13 @@ import type { WorkerQueue } from "../../src/service/worker-queue.ts";
 import type { Progress } from "../../src/domain/task.ts";
 import { createWorkers } from "../../src/service/workers.ts";
 import type { Completions } from "../../src/service/completions.ts";
-import { createWorkSource } from "../../src/store/sqlite/queue.ts";
 import { externalTask } from "../../src/tasks/builtin/external.ts";
 import { parseSigningKey } from "../../src/domain/signing-keys.ts";
 import { createTaskRegistry } from "../../src/tasks/runner/registry.ts";
-import { T0, aHandover, aTaskProgress, aTaskType } from "../support/builders.ts";
+import { T0, aReservation, aTaskProgress, aTaskType } from "../support/builders.ts";
 import { createFakeClock } from "../support/clock.ts";
 import type { FakeClock } from "../support/clock.ts";
-import { openTestStore } from "../support/sqlite-store.ts";
+import { openTestStoreAndQueues } from "../support/sqlite-store.ts";
 
 export const LEASE_MS = 60_000;
 export const COMPLETION_TTL_MS = 604_800_000;
@@ -35,7 +34,7 @@ export interface ServedHttp {
   readonly url: string;
   readonly store: Store;
   readonly clock: FakeClock;
-  readonly announcements: readonly TelemetryEvent[];
+  readonly emitted: readonly TelemetryEvent[];
   /** What workers said of how far they are. */
   readonly reported: readonly (Progress & { readonly taskId: string })[];
   readonly tasks: Tasks;
@@ -60,26 +59,28 @@ export async function serveHttp({
   types = [],
   allowedOrigins = ["localhost"],
 }: ServeHttpOptions = {}): Promise<ServedHttp> {
-  const store = await openTestStore();
   const reported: (Progress & { readonly taskId: string })[] = [];
   const clock = createFakeClock(T0);
-  const announcements: TelemetryEvent[] = [];
-  const emit = (one: TelemetryEvent): void => void announcements.push(one);
-  const work = createWorkSource({ clock, emit, name: "workers" });
-  const wake = (): void => work.wake();
+  const emitted: TelemetryEvent[] = [];
+  const emit = (one: TelemetryEvent): void => void emitted.push(one);
+  const { store, queues } = await openTestStoreAndQueues({ clock, emit });
   const catalog = createTaskRegistry([aTaskType(), externalTask, ...types]);
-  const wakes = {
-    wakeRunner: () => {},
-    wakeWorkers: wake,
-    wakeDispatcher: () => {},
-    openReservation: () => aHandover(0),
-  };
+  const openReservation = () => aReservation(0);
   const targetPolicy = createAddressGuard({ allow: "loopback" });
   const feed = createEventFeed();
   const taskProgress = aTaskProgress({ store, clock, feed });
-  const tasks = createTasks({ store, clock, catalog, targetPolicy, emit, feed, progress: taskProgress, ...wakes });
-  const outside = { store, tasks, catalog, clock, emit, newNonce, wake, leaseMs: LEASE_MS };
-  const queue = createWorkerQueue(outside);
+  const tasks = createTasks({
+    store,
+    clock,
+    catalog,
+    targetPolicy,
+    emit,
+    feed,
+    progress: taskProgress,
+    openReservation,
+  });
+  const outside = { store, tasks, catalog, clock, emit, newNonce, leaseMs: LEASE_MS };
+  const queue = createWorkerQueue({ ...outside, queue: queues.leases });
   const completions = createCompletions({ ...outside, ttlMs: COMPLETION_TTL_MS });
   const health = createHealth({ store, slowOrigins: () => 0 });
   const handle = createHttpApp({
@@ -103,16 +104,16 @@ export async function serveHttp({
     needsToken: tokens.length > 0,
     publicKeys: [parseSigningKey(`whsk_${Buffer.alloc(32, 1).toString("base64")}`)!.publicKey],
   });
-  work.start(() => queue.pass());
+  queues.leases.start(() => queue.pass());
   const server = await listen(handle, "127.0.0.1", 0);
   onTestFinished(async () => {
     queue.dismiss();
     await server.stop(0);
-    await work.stop();
+    await queues.leases.stop();
     await store.close().catch(() => {});
   });
   const start: ServedHttp["start"] = (taskId, more = {}, principal = "local") =>
     tasks.start(principal, { taskId, clientId: "starter", taskType: "external", ...more });
   const url = `http://127.0.0.1:${server.port}`;
-  return { url, store, clock, reported, announcements, tasks, completions, queue, start };
+  return { url, store, clock, reported, emitted, tasks, completions, queue, start };
 }

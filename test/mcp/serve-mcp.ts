@@ -4,14 +4,15 @@ import { createAddressGuard } from "../../src/outbound/address-guard.ts";
 import type { PrivateTargets } from "../../src/outbound/address-ranges.ts";
 import { CircuitBreaker } from "../../src/delivery/circuit-breaker.ts";
 import { createEndpointVerifier } from "../../src/outbound/endpoint-verifier.ts";
-import { createReceiverTester } from "../../src/outbound/prober.ts";
+import { createReceiverTester } from "../../src/outbound/receiver-tester.ts";
 import { createNewId } from "../../src/domain/ids.ts";
 import type { RetryPolicy } from "../../src/domain/retry.ts";
 import type { LifetimePolicy } from "../../src/domain/subscription.ts";
 import type { Progress, Task, TaskOutcome } from "../../src/domain/task.ts";
-import type { EventsMethodsNeeds } from "../../src/mcp/events/methods.ts";
 import { createMcp } from "../../src/mcp/endpoint.ts";
 import type { McpNeeds } from "../../src/mcp/endpoint.ts";
+import { authenticateByToken } from "../../src/mcp/request-guard.ts";
+import type { Authenticate } from "../../src/mcp/request-guard.ts";
 import { createCallbacks } from "../../src/service/callbacks.ts";
 import { createCompletions } from "../../src/service/completions.ts";
 import { createDeliveries } from "../../src/service/deliveries.ts";
@@ -21,17 +22,18 @@ import { createEvents } from "../../src/service/events.ts";
 import { createSubscriptions } from "../../src/service/subscriptions.ts";
 import { createVerification } from "../../src/service/verification.ts";
 import type { Store } from "../../src/service/ports/store.ts";
+import type { WorkQueues } from "../../src/service/ports/work-queue.ts";
 import { createPrincipalOf } from "../../src/service/principals.ts";
 import type { AccessToken } from "../../src/service/principals.ts";
 import { createProbes } from "../../src/service/probes.ts";
 import { createSecrets } from "../../src/service/secrets.ts";
 import { createTasks } from "../../src/service/tasks.ts";
 import { createTaskRegistry } from "../../src/tasks/runner/registry.ts";
-import { aHandover, aTaskProgress, aTaskType } from "../support/builders.ts";
+import { aReservation, aTaskProgress, aTaskType } from "../support/builders.ts";
 import { createFakeClock } from "../support/clock.ts";
 import type { FakeClock } from "../support/clock.ts";
 import { failingWith } from "../support/resolve.ts";
-import { openTestStore } from "../support/sqlite-store.ts";
+import { openTestStoreAndQueues } from "../support/sqlite-store.ts";
 
 const LOOPBACK = ["localhost", "127.0.0.1", "[::1]"];
 const SERVER_INFO = { name: "mcp-callbacks", version: "1.2.3" };
@@ -48,9 +50,11 @@ export interface ServedMcp {
   readonly port: number;
   readonly clock: FakeClock;
   readonly store: Store;
+  /** Of the store; without a dispatcher nothing is ever sent. */
+  readonly queues: WorkQueues;
   /** What the tools tell of origins that keep failing. */
   readonly breaker: CircuitBreaker;
-  readonly announced: readonly TelemetryEvent[];
+  readonly emitted: readonly TelemetryEvent[];
   readonly toolNames: readonly string[];
   readonly endStreams: () => void;
   readonly close: () => Promise<void>;
@@ -65,17 +69,17 @@ export interface ServeOptions {
   /** Of a challenge or a test event; left out: more than any needs that is answered. */
   readonly attemptTimeoutMs?: number;
   readonly tokens?: readonly AccessToken[];
+  /** Instead of `tokens`. */
+  readonly authenticate?: Authenticate;
   readonly allowedHosts?: readonly string[];
   readonly allowedOrigins?: readonly string[];
-  /** Told when something is due; without it nothing is ever sent. */
-  readonly wakeDispatcher?: () => void;
   /** MCP Events: what the settings of these names choose. */
   readonly events?: Partial<EventsOptions>;
   readonly toolSet?: McpNeeds["toolSet"];
   readonly testFixtures?: boolean;
 }
 
-export interface EventsOptions extends Pick<EventsMethodsNeeds, "errorCodes" | "unknownUnsubscribe"> {
+export interface EventsOptions extends Pick<McpNeeds, "errorCodes" | "unknownUnsubscribe"> {
   readonly lifetime: LifetimePolicy;
   readonly ownMax: number;
   readonly allow: PrivateTargets;
@@ -94,17 +98,16 @@ const EVENTS: EventsOptions = {
 /** The MCP handler behind a plain HTTP server, over the real services and a store of the test's own. */
 export async function serveMcp(options: ServeOptions = {}): Promise<ServedMcp> {
   const { tokens = [], allowedHosts = LOOPBACK, allowedOrigins = LOOPBACK, testFixtures = false } = options;
-  const store = await openTestStore();
-  onTestFinished(() => store.close());
   const clock = createFakeClock();
-  const announced: TelemetryEvent[] = [];
-  const emit = (announcement: TelemetryEvent): void => void announced.push(announcement);
+  const emitted: TelemetryEvent[] = [];
+  const emit = (event: TelemetryEvent): void => void emitted.push(event);
+  const { store, queues } = await openTestStoreAndQueues({ clock, emit });
+  onTestFinished(() => store.close());
   const chosen = { ...EVENTS, ...options.events };
-  const { wakeDispatcher = () => undefined } = options;
-  const breaker = new CircuitBreaker();
+  const breaker = new CircuitBreaker(() => queues.deliveries.wake());
   const { attemptTimeoutMs = 60_000 } = options;
-  const services = createServices({ store, slowLane: breaker, clock, emit, wakeDispatcher, attemptTimeoutMs }, chosen);
-  const principalOf = createPrincipalOf(tokens, "local");
+  const services = createServices({ store, breaker, clock, emit, attemptTimeoutMs }, chosen);
+  const { authenticate = authenticateByToken(createPrincipalOf(tokens, "local")) } = options;
   const mcp = createMcp({
     ...services,
     ...chosen,
@@ -113,7 +116,7 @@ export async function serveMcp(options: ServeOptions = {}): Promise<ServedMcp> {
     completionUrlOf: (token) => `http://callbacks.example/complete/${token}`,
     runTaskWaitMs: options.runTaskWaitMs ?? 50_000,
     taskTtlMs: 86_400_000,
-    principalOf,
+    authenticate,
     serverInfo: SERVER_INFO,
     allowedHosts,
     allowedOrigins,
@@ -128,8 +131,9 @@ export async function serveMcp(options: ServeOptions = {}): Promise<ServedMcp> {
     port,
     clock,
     store,
+    queues,
     breaker,
-    announced,
+    emitted,
     toolNames: mcp.toolNames,
     endStreams: () => mcp.endStreams(),
     close: () => mcp.close(),
@@ -148,20 +152,13 @@ export async function serveMcp(options: ServeOptions = {}): Promise<ServedMcp> {
 function createServices(
   needs: {
     store: Store;
-    slowLane: CircuitBreaker;
+    breaker: CircuitBreaker;
     clock: FakeClock;
     emit: McpNeeds["emit"];
-    wakeDispatcher: () => void;
     attemptTimeoutMs: number;
   },
   { lifetime, ownMax, allow, retryPolicy }: EventsOptions,
 ) {
-  const wakes = {
-    wakeRunner: () => {},
-    wakeWorkers: () => {},
-    wakeDispatcher: needs.wakeDispatcher,
-    openReservation: () => aHandover(0, needs.wakeDispatcher),
-  };
   const catalog = createTaskRegistry(TASK_TYPES);
   const targetPolicy = createAddressGuard({ allow, resolve: failingWith("ENOTFOUND") });
   const { attemptTimeoutMs } = needs;
@@ -173,10 +170,10 @@ function createServices(
   let nonces = 0;
   const newNonce = (): string => `nonce-${++nonces}`;
   onTestFinished(() => receiverTester.close());
-  const callbacks = createCallbacks({ ...needs, ...wakes, targetPolicy });
+  const callbacks = createCallbacks({ ...needs, targetPolicy });
   const tasks = createTasks({
     ...needs,
-    ...wakes,
+    openReservation: () => aReservation(0),
     catalog,
     targetPolicy,
     feed,
@@ -186,13 +183,12 @@ function createServices(
     tasks,
     completions: createCompletions({ ...needs, tasks, catalog, newNonce, ttlMs: 60_000 }),
     callbacks,
-    deliveries: createDeliveries({ ...needs, ...wakes }),
+    deliveries: createDeliveries(needs),
     probes: createProbes({ ...needs, callbacks, receiverTester, newId: createNewId(needs.clock.now), signingKeys: [] }),
-    secrets: createSecrets({ ...needs, ...wakes }),
+    secrets: createSecrets(needs),
     events: createEvents({ ...needs, feed }),
     subscriptions: createSubscriptions({
       ...needs,
-      ...wakes,
       targetPolicy,
       verification: createVerification({ ...needs, endpointVerifier, newNonce, signingKeys: [] }),
       lifetime,

@@ -33,25 +33,25 @@ const CASES: readonly [TelemetryEvent, readonly string[]][] = [
   ],
   [
     { kind: "request.refused", header: "Host", name: "proxy.example", setting: "ALLOWED_HOSTS", isLast: false },
-    ["⛔ Refused a request for its Host proxy.example; if it is meant, add it to ALLOWED_HOSTS"],
+    ["⛔ Refused a request because of its Host proxy.example; to accept it, add it to ALLOWED_HOSTS"],
   ],
   [
     { kind: "request.refused", header: "Origin", name: "app.example", setting: "ALLOWED_ORIGINS", isLast: true },
     [
-      "⛔ Refused a request for its Origin app.example; if it is meant, add it to ALLOWED_ORIGINS (other names are not logged any more)",
+      "⛔ Refused a request because of its Origin app.example; to accept it, add it to ALLOWED_ORIGINS (further names are not logged)",
     ],
   ],
   [
     { kind: "tool.arguments_ignored", tool: "run_task", names: ["toolCallId", "sessionId"] },
-    ["🙈 run_task: ignored toolCallId, sessionId, which its client adds"],
+    ["🙈 run_task: ignored toolCallId, sessionId, which the client adds to each call"],
   ],
   [{ kind: "task.progress", taskId: "t1", done: 3, total: null }, ["📈 Task t1 is at 3 of ?"]],
   [
     { kind: "task.lease_lost", taskId: "t1", taskType: "external", worker: "w1/host-7" },
-    ["⌛ Worker w1/host-7 was not heard of again: task t1 goes to another"],
+    ["⌛ Worker w1/host-7 lost its lease: task t1 goes to another worker"],
   ],
   [
-    { kind: "task.given_back", taskId: "t1", taskType: "again", worker: "w1", runCount: 1, waitMs: 1000 },
+    { kind: "task.released", taskId: "t1", taskType: "again", worker: "w1", runCount: 1, waitMs: 1000 },
     ["⚠️ Run 1 of task t1 failed at worker w1, next run in 1 s"],
   ],
   [{ kind: "delivery.sending", attempt: 1, ...delivery }, ["📤 Sending callback to x at http://r.example/hook"]],
@@ -90,7 +90,7 @@ const CASES: readonly [TelemetryEvent, readonly string[]][] = [
     { ...attempted, outcome: { statusCode: 503, error: "http_5xx" }, next: "held", waitMs: 5000 },
     ["⚠️ Callback to x returned status 503, next attempt when it is enabled"],
   ],
-  [{ kind: "deliveries.redelivered", count: 3 }, ["🔁 Sending 3 deliveries again, as asked"]],
+  [{ kind: "deliveries.redelivered", count: 3 }, ["🔁 Sending 3 deliveries again, as requested"]],
   [
     { kind: "callback.tested", callbackId: "cb_1", clientId: "x", statusCode: 200, error: null, durationMs: 3 },
     ["🧪 Test event delivered to x"],
@@ -121,14 +121,14 @@ const CASES: readonly [TelemetryEvent, readonly string[]][] = [
   ],
   [
     { kind: "callback.secret_rotated", callbackId: "cb_1", taskId: "t1", clientId: "x", overlapEnd: 0 },
-    ["🔑 New secret for callback cb_1 of x, the old one holds until 1970-01-01T00:00:00.000Z"],
+    ["🔑 New secret for callback cb_1 of x, the old one is valid until 1970-01-01T00:00:00.000Z"],
   ],
   [
     { kind: "callback.secret_rotated", callbackId: "cb_1", taskId: "t1", clientId: "x", overlapEnd: null },
-    ["🔑 New secret for callback cb_1 of x, the old one is void"],
+    ["🔑 New secret for callback cb_1 of x, the old one is not valid any more"],
   ],
   [
-    { kind: "secrets.sealed", sealed: 7, unreadable: 0 },
+    { kind: "secrets.reencrypted", callbacks: 7, unreadable: 0 },
     ["🔐 Encrypted the secrets of 7 callbacks under the newest key"],
   ],
   [
@@ -137,11 +137,11 @@ const CASES: readonly [TelemetryEvent, readonly string[]][] = [
   ],
 ];
 
-test.each(CASES)("%o is told in the contract's words", (announcement, lines) => {
-  expect(linesOf(announcement)).toEqual(lines);
+test.each(CASES)("%o is logged in the contract's words", (event, lines) => {
+  expect(linesOf(event)).toEqual(lines);
 });
 
-test("what a stranger sent is bounded", () => {
+test("text from outside is shortened", () => {
   const [line] = linesOf({ kind: "inbox.received", clientId: "x", type: "a".repeat(5000), taskId: null });
   expect(line!.length).toBeLessThan(300);
 });

@@ -5,7 +5,7 @@ import { createEventFeed } from "../../src/service/event-feed.ts";
 import { createEvents } from "../../src/service/events.ts";
 import type { EventsRequest } from "../../src/service/events.ts";
 import { createTaskRegistry } from "../../src/tasks/runner/registry.ts";
-import { aHandover, aTaskProgress, aTaskType } from "../support/builders.ts";
+import { aReservation, aTaskProgress, aTaskType } from "../support/builders.ts";
 import { createAddressGuard } from "../../src/outbound/address-guard.ts";
 import { createTasks } from "../../src/service/tasks.ts";
 import { createFakeClock } from "../support/clock.ts";
@@ -36,10 +36,7 @@ async function setUp() {
   const cursorOf = createEventCursors(await store.eventLog()).of;
   const silence = {
     emit: () => {},
-    wakeRunner: () => {},
-    wakeWorkers: () => {},
-    wakeDispatcher: () => {},
-    openReservation: () => aHandover(0),
+    openReservation: () => aReservation(0),
   };
   const catalog = createTaskRegistry([aTaskType({ expectedMs: 0 })]);
   const tasks = createTasks({

@@ -1,11 +1,13 @@
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import type { Callback } from "../../src/domain/callback.ts";
-import type { PruneHistory, RotateSecret } from "../../src/service/ports/maintenance-store.ts";
-import type { ClaimedDelivery, SlotReservation } from "../../src/service/ports/delivery-store.ts";
-import type { Store, TaskFilter } from "../../src/service/ports/store.ts";
+import type { RotateSecret } from "../../src/service/ports/callback-store.ts";
+import type { PruneHistory } from "../../src/service/ports/maintenance-store.ts";
+import type { ClaimedDelivery, ReserveSlot } from "../../src/service/ports/delivery-store.ts";
+import type { Store } from "../../src/service/ports/store.ts";
+import type { FinishTaskResult, TaskFilter } from "../../src/service/ports/task-store.ts";
 import { CRASHES_MAX } from "../../src/domain/task.ts";
 import type { Task } from "../../src/domain/task.ts";
-import { A_SECRET, aClaim, aHandover, aRecord, aRegistration, aStart, FAILED_503, T0 } from "../support/builders.ts";
+import { A_SECRET, aClaim, aRecord, aRegistration, aStart, FAILED_503, T0 } from "../support/builders.ts";
 
 const PROGRESS = { progress: { done: 1, total: null, message: null }, now: T0, intervalMs: 5000 };
 
@@ -418,52 +420,82 @@ export function describeStore(name: string, open: OpenStore): void {
 
     describe("deliveries", () => {
       describe.each(["finishTask", "cancelTask"] as const)("of a task that ends by %s", (verb) => {
-        async function end(reservation: SlotReservation, id?: string) {
+        async function end(reserveSlot?: ReserveSlot, id?: string) {
           const task = id ?? (await runningTask()).id;
           const outcome = { status: "completed", result: { of: ["a", 1] } } as const;
-          if (verb === "finishTask") return store.finishTask({ id: task, outcome, now: T0, reservation });
-          return store.cancelTask({ id: task, error: "enough", now: T0, reservation });
+          const changes = { id: task, now: T0, ...(reserveSlot && { reserveSlot }) };
+          return verb === "finishTask"
+            ? store.finishTask({ ...changes, outcome })
+            : store.cancelTask({ ...changes, error: "enough" });
         }
 
-        test("are claimed at once where there is a slot, with the same content as by a claim, and wait in the queue where there is none", async () => {
+        /** This many slots. `origins`: of each slot that was asked for. */
+        function slots(count: number) {
+          const origins: string[] = [];
+          const reserve: ReserveSlot = (origin) => origins.push(origin) <= count;
+          return { reserve, origins };
+        }
+
+        test("are claimed where a slot can be reserved, exactly as a claim reads them, and are pending where none can", async () => {
           for (const clientId of ["a", "b", "c"]) await store.registerCallback(aRegistration({ clientId }));
-          const reservation = aHandover(2);
-          const ended = await end(reservation);
-          expect(ended).toMatchObject({ deliveryCount: 3 });
-          const origin = "http://receiver.example";
-          const filled = { claimed: [expect.anything(), expect.anything()], waitingCount: 1 };
-          expect(reservation.told).toEqual(["restart", origin, origin, origin, filled]);
-          const { claimed } = reservation.told.at(-1) as { claimed: readonly ClaimedDelivery[] };
-          const [waiting, ...others] = await store.claimDueDeliveries(aClaim());
+          const { reserve, origins } = slots(2);
+          const ended = await end(reserve);
+          expect(ended).toMatchObject({ deliveryCount: 3, claimed: [expect.anything(), expect.anything()] });
+          expect(origins).toEqual(Array.from({ length: 3 }, () => "http://receiver.example"));
+          const { claimed } = ended!;
+          const [pending, ...others] = await store.claimDueDeliveries(aClaim());
           expect(others).toEqual([]);
-          const { deliveryId: _, callback, ...rest } = waiting!;
+          const { deliveryId: _, callback, ...rest } = pending!;
           const { id: _id, clientId: _client, ...target } = callback;
           const same = { ...rest, callback: expect.objectContaining(target) };
           expect(claimed.map((one) => ({ ...one }))).toMatchObject([same, same]);
-          const clients = [...claimed, waiting!].map((one) => one.callback.clientId);
+          const clients = [...claimed, pending!].map((one) => one.callback.clientId);
           expect(clients.toSorted()).toEqual(["a", "b", "c"]);
-          // Claimed as by claimDueDeliveries: its attempt can be recorded, and recoverOrphans releases it.
+          // A full claim: it can be recorded, and recoverOrphans finds it.
           expect(await store.recordAttempt(aRecord(claimed[0]!))).toMatchObject({ claimHeld: true });
           expect(await store.recoverOrphans(T0)).toEqual({ tasks: 0, deliveries: 2 });
           expect(await store.recordAttempt(aRecord(claimed[1]!))).toMatchObject({ claimHeld: false });
         });
 
-        test("take no slot for a callback that is expired or has not selected the event", async () => {
+        test("are pending and due without slots to reserve", async () => {
+          await store.registerCallback(aRegistration());
+          expect(await end()).toMatchObject({ deliveryCount: 1, claimed: [] });
+          expect(await store.claimDueDeliveries(aClaim())).toHaveLength(1);
+        });
+
+        test("reserve no slot for a callback that gets nothing", async () => {
           const { id } = await runningTask();
           await store.registerCallback(aRegistration({ clientId: "too-late", notAfter: T0 }));
           await store.registerCallback(aRegistration({ clientId: "other", events: ["task_failed"] }));
-          const reservation = aHandover(9);
-          expect(await end(reservation, id)).toMatchObject({ deliveryCount: 1 });
-          expect(reservation.told).toEqual(["restart", { claimed: [], waitingCount: 1 }]);
+          const { reserve, origins } = slots(9);
+          expect(await end(reserve, id)).toMatchObject({ deliveryCount: 1, claimed: [] });
+          expect(origins).toEqual([]);
         });
 
-        test("are claimed once: a second end claims none", async () => {
+        test("are claimed once: a second end reserves no slot", async () => {
           await store.registerCallback(aRegistration());
           const { id } = await runningTask();
-          await end(aHandover(9), id);
-          const reservation = aHandover(9);
-          expect(await end(reservation, id)).toBeNull();
-          expect(reservation.told).toEqual(["restart"]);
+          await end(slots(9).reserve, id);
+          const { reserve, origins } = slots(9);
+          expect(await end(reserve, id)).toBeNull();
+          expect(origins).toEqual([]);
+        });
+
+        test("take no more slots when their transaction is rolled back for another command and run again", async () => {
+          await store.registerCallback(aRegistration());
+          const { id } = await runningTask();
+          const { reserve, origins } = slots(9);
+          const conflicting = aRegistration({ taskId: "task-2" });
+          await store.registerCallback(aRegistration({ taskId: "task-2", events: ["task_failed"] }));
+          const [ended, refused] = await Promise.allSettled([
+            end(reserve, id),
+            store.startTask({ ...aStart({ taskId: "task-2" }), callbacks: [conflicting] }),
+          ]);
+          expect(refused.status).toBe("rejected");
+          expect(origins.length).toBeLessThanOrEqual(1);
+          const { deliveryCount, claimed } = (ended as PromiseFulfilledResult<FinishTaskResult>).value;
+          expect(deliveryCount).toBe(1);
+          expect([...claimed, ...(await store.claimDueDeliveries(aClaim()))]).toHaveLength(1);
         });
       });
 
@@ -477,17 +509,6 @@ export function describeStore(name: string, open: OpenStore): void {
           callback: { clientId: "client-1", url: "http://receiver.example/hook", signingSecrets: [A_SECRET] },
         });
         expect((await onlyDelivery()).delivery).toMatchObject({ status: "sending", nextAttemptAt: null });
-      });
-
-      test("a claim says what it has chosen before its answer", async () => {
-        await store.registerCallback(aRegistration());
-        await complete(await runningTask());
-        const steps: unknown[] = [];
-        const chosen = (deliveries: readonly ClaimedDelivery[]): void => void steps.push(deliveries);
-        steps.push(await store.claimDueDeliveries({ ...aClaim(), chosen }));
-        expect(steps).toEqual([[expect.objectContaining({ claim: 1 })], steps[0]]);
-        expect(await store.claimDueDeliveries({ ...aClaim(), chosen })).toEqual([]);
-        expect(steps).toHaveLength(2);
       });
 
       test("what is claimed is not claimed again", async () => {

@@ -162,18 +162,18 @@ async function planned(pattern: RegExp): Promise<readonly { readonly statement: 
 test.each([
   [
     "whom a task's end is told, among those who want to hear of it",
-    /^select "id".* from "callbacks" where .*"callbacks"."principal" = \+\? and "callbacks"."task_id" = \+\? and \("callbacks"."not_after"/,
-    /SEARCH callbacks USING INDEX callbacks_subscribed \(principal=\? AND task_id=\?\)/,
+    /^select "id".* from "callbacks" where .*"callbacks"."principal" = \+\? and "callbacks"."task_id" = \+\? and \("callbacks"."expires_at"/,
+    /SEARCH callbacks USING INDEX callbacks_subscriptions_by_task \(principal=\? AND task_id=\?\)/,
   ],
   [
     "whom any task's end is told, likewise",
     /^select "id".* from "callbacks" where .*"callbacks"."principal" = \+\? and "callbacks"."task_id" is null/,
-    /SEARCH callbacks USING INDEX callbacks_subscribed \(principal=\? AND task_id=\?\)/,
+    /SEARCH callbacks USING INDEX callbacks_subscriptions_by_task \(principal=\? AND task_id=\?\)/,
   ],
   [
     "where a subscription's watermark is, among what it is owed",
     /^select min\("event_seq"\) from "deliveries"/,
-    /SEARCH deliveries USING INDEX deliveries_owed \(callback_id=\?/,
+    /SEARCH deliveries USING INDEX deliveries_open_of_subscription \(callback_id=\?/,
   ],
   [
     "what comes after a place, among a principal's events from there on",
@@ -183,12 +183,12 @@ test.each([
   [
     "a page of a principal's subscriptions, among them",
     /^select .* from "callbacks" where \("subscription_id" is not null and .*"id"\) > \(\?, \?\)/,
-    /SEARCH callbacks USING INDEX callbacks_subscriptions \(principal=\?/,
+    /SEARCH callbacks USING INDEX callbacks_subscriptions_by_time \(principal=\?/,
   ],
   [
     "how many subscriptions a principal has, among the live ones",
     /^select count\(\*\) from "callbacks" where \("subscription_id" is not null.* and "callbacks"."principal" = \+\?/,
-    /SEARCH callbacks USING INDEX callbacks_subscribed \(principal=\?/,
+    /SEARCH callbacks USING INDEX callbacks_subscriptions_by_task \(principal=\?/,
   ],
   [
     "a subscription, by its id",

@@ -2,9 +2,12 @@ import { randomBytes } from "node:crypto";
 import Database from "better-sqlite3";
 import { expect } from "vitest";
 import type { Store } from "../../src/service/ports/store.ts";
-import { newFile, openTestStore } from "../support/sqlite-store.ts";
+import { T0 } from "../support/builders.ts";
+import { createFakeClock } from "../support/clock.ts";
+import { newFile, openTestStore, openTestStoreAndQueues } from "../support/sqlite-store.ts";
 import { describeBulkChanges } from "./bulk-conformance.ts";
 import { describeStore } from "./conformance.ts";
+import { describeWakes } from "./conformance/wakes.ts";
 import { describeProgress } from "./progress-conformance.ts";
 import { describeSubscriptions } from "./subscription-conformance.ts";
 import { describeWorkerVerbs } from "./worker-conformance.ts";
@@ -16,6 +19,9 @@ describeSubscriptions("the SQLite store with encrypted secrets", openEncrypted);
 describeBulkChanges("the SQLite store, where one statement changes many rows", () => openTestStore());
 describeProgress("the SQLite store, for progress", () => openTestStore());
 describeWorkerVerbs("the SQLite store, for work done outside", () => openTestStore());
+describeWakes("the queues of the SQLite store", () =>
+  openTestStoreAndQueues({ clock: createFakeClock(T0), emit: () => {} }),
+);
 
 /** Whatever verbs a test has used, at its end no secret of a callback is in clear. */
 async function openEncrypted(): Promise<Store> {

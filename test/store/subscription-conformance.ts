@@ -5,7 +5,8 @@ import type { EndType } from "../../src/domain/event.ts";
 import type { PruneSubscriptions } from "../../src/service/ports/maintenance-store.ts";
 import type { ClaimedDelivery } from "../../src/service/ports/delivery-store.ts";
 import type { Store } from "../../src/service/ports/store.ts";
-import type { EventsQuery, PutSubscription } from "../../src/service/ports/subscription-store.ts";
+import type { EventsQuery } from "../../src/service/ports/event-store.ts";
+import type { PutSubscription } from "../../src/service/ports/subscription-store.ts";
 import type { TaskOutcome } from "../../src/domain/task.ts";
 import {
   A_SECRET,

@@ -1,5 +1,5 @@
 import type { Emit } from "../../service/ports/telemetry.ts";
-import type { Clock } from "../../service/ports/store.ts";
+import type { Clock } from "../../service/ports/clock.ts";
 import type { Health } from "../../service/health.ts";
 
 export interface HealthNeeds {

@@ -1,5 +1,5 @@
 import type { Json } from "../../domain/json.ts";
-import type { Clock } from "../../service/ports/store.ts";
+import type { Clock } from "../../service/ports/clock.ts";
 import type { TaskType } from "../../service/ports/task-types.ts";
 
 /**

@@ -3,6 +3,7 @@ import type { AttemptError } from "../../domain/attempt.ts";
 import { parseTargetUrl } from "../../domain/callback.ts";
 import { DomainError } from "../../domain/errors.ts";
 import type { Json } from "../../domain/json.ts";
+import { problemSentence } from "../../domain/schema-problems.ts";
 import type { HttpRequest, HttpClient } from "../../service/ports/http-client.ts";
 import { PermanentError } from "../../service/ports/task-types.ts";
 import type { TaskType } from "../../service/ports/task-types.ts";
@@ -92,10 +93,7 @@ function parse(given: Json): Input {
     parseTargetUrl("input.url", parsed.data.url);
     return parsed.data;
   }
-  const problems = parsed.error.issues
-    .slice(0, 5)
-    .map(({ path, message }) => `${["input", ...path].join(".")} ${message}`);
-  throw new DomainError("invalid", `${problems.join("; ")}.`);
+  throw new DomainError("invalid", problemSentence(parsed.error.issues, { root: "input" }));
 }
 
 function httpRequestOf({ method, url, headers, body }: Input): HttpRequest {

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { Json } from "../../domain/json.ts";
 import { DomainError } from "../../domain/errors.ts";
+import { problemSentence } from "../../domain/schema-problems.ts";
 import { PermanentError } from "../../service/ports/task-types.ts";
 import type { JsonSchema, TaskContext, TaskType } from "../../service/ports/task-types.ts";
 
@@ -16,8 +17,6 @@ const NAME = /^[A-Za-z0-9_./-]{1,100}$/;
 const TIMEOUT_MS_MAX = 24 * 86_400_000;
 const RETRIES_MAX = 100;
 const CONCURRENCY_MAX = 10_000;
-/** Problems of an input or output that are named at once. */
-const PROBLEMS_MAX = 5;
 
 /** A kind of work. `run` is called with what `input` made of the input, and gives what `output` takes. */
 export interface TaskDefinition<Input extends z.ZodType, Output extends z.ZodType> {
@@ -70,14 +69,16 @@ export function defineTask<Input extends z.ZodType, Output extends z.ZodType = z
       if (parsed.success) return given;
       throw new DomainError(
         "invalid",
-        `input does not fit the task type ${name}: ${reasonsOf("input", parsed.error)}.`,
+        `input does not fit the task type ${name}: ${problemSentence(parsed.error.issues, { root: "input" })}`,
       );
     },
     parseOutput(returned) {
       if (output === undefined) return returned;
       const parsed = output.safeParse(returned);
       if (parsed.success) return parsed.data;
-      throw new PermanentError(`The result does not fit the output schema: ${reasonsOf("result", parsed.error)}.`);
+      throw new PermanentError(
+        `The result does not fit the output schema: ${problemSentence(parsed.error.issues, { root: "result" })}`,
+      );
     },
     run: async (given, context) => definition.run(input.parse(objectOf(given)), context),
   };
@@ -129,13 +130,4 @@ function schemaOf(schema: z.ZodType, io: "input" | "output"): JsonSchema | null 
   } catch {
     return null;
   }
-}
-
-/** Each with the path to what is wrong. */
-function reasonsOf(root: string, { issues }: z.ZodError): string {
-  const reasons = issues
-    .slice(0, PROBLEMS_MAX)
-    .map(({ path, message }) => `${z.core.toDotPath([root, ...path])}: ${message}`);
-  const more = issues.length - reasons.length;
-  return [...reasons, ...(more > 0 ? [`and ${more} more problems`] : [])].join("; ");
 }

@@ -1,5 +1,5 @@
 import type { Progress } from "../../domain/task.ts";
-import type { Clock } from "../../service/ports/store.ts";
+import type { Clock } from "../../service/ports/clock.ts";
 
 /** Between two writes of one task's progress. */
 const INTERVAL_MS = 1000;

@@ -4,8 +4,9 @@ import { completedWith, failedWith, progressOf } from "../../domain/task.ts";
 import type { Progress, Task, TaskOutcome } from "../../domain/task.ts";
 import { retryWaitMs } from "../../domain/task-retry.ts";
 import type { Emit } from "../../service/ports/telemetry.ts";
-import type { Clock } from "../../service/ports/store.ts";
+import type { Clock } from "../../service/ports/clock.ts";
 import type { TaskCatalog, TaskContext, TaskType } from "../../service/ports/task-types.ts";
+import { untilAborted } from "../until-aborted.ts";
 
 /** Null: it was interrupted, which is no failure. */
 export type RunEnd =
@@ -36,8 +37,10 @@ async function runAs(type: TaskType, task: Task, interrupted: AbortSignal, needs
   const signal = AbortSignal.any([interrupted, limit.signal]);
   try {
     const input = task.input === null ? null : (JSON.parse(task.input) as Json);
-    // Stored long ago perhaps, under another schema.
-    const output = await untilAborted(type.run(type.parseInput(input), contextOf(task, signal, needs)), signal);
+    // The input may have been stored under an older schema.
+    const run = type.run(type.parseInput(input), contextOf(task, signal, needs));
+    // A handler that ignores its signal holds up neither the shutdown nor the next task.
+    const output = await untilAborted(run, signal);
     return ended(completedWith(type.parseOutput(output)));
   } catch (error) {
     if (interrupted.aborted) return null;
@@ -52,7 +55,7 @@ async function runAs(type: TaskType, task: Task, interrupted: AbortSignal, needs
 function contextOf(task: Task, signal: AbortSignal, { emit, tell }: RunNeeds): TaskContext {
   const { taskId, taskType, runCount } = task;
   const say = (level: "info" | "warn" | "error") => (message: string) =>
-    emit({ kind: "task.said", taskId, taskType, level, message });
+    emit({ kind: "task.logged", taskId, taskType, level, message });
   return {
     taskId,
     attempt: runCount,
@@ -84,17 +87,4 @@ function ended(outcome: TaskOutcome): RunEnd {
 /** By their names: a handler may have another copy of the class. A DomainError is about the input, which stays as it is. */
 function isPermanent(error: unknown): boolean {
   return error instanceof Error && (error.name === "PermanentError" || error.name === "DomainError");
-}
-
-/** A handler that does not heed its signal must neither hold up the shutdown nor keep its slot. */
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const abort = (): void => reject(signal.reason);
-  signal.addEventListener("abort", abort, { once: true });
-  if (signal.aborted) abort();
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    signal.removeEventListener("abort", abort);
-  }
 }

@@ -2,8 +2,10 @@ import { CRASHES_MAX, failedWith, POISON_CRASHES } from "../../domain/task.ts";
 import type { Progress, Task } from "../../domain/task.ts";
 import type { Emit } from "../../service/ports/telemetry.ts";
 import type { EventFeed } from "../../service/event-feed.ts";
-import type { Clock, Store, WorkSource } from "../../service/ports/store.ts";
+import type { Clock } from "../../service/ports/clock.ts";
+import type { TaskStore } from "../../service/ports/task-store.ts";
 import type { TaskCatalog } from "../../service/ports/task-types.ts";
+import type { WorkQueue } from "../../service/ports/work-queue.ts";
 import type { Tasks } from "../../service/tasks.ts";
 import { untilStored } from "../../service/until-stored.ts";
 import { createProgressThrottle } from "./progress-throttle.ts";
@@ -12,14 +14,14 @@ import type { RunEnd } from "./run.ts";
 import type { Watchdog } from "./watchdog.ts";
 
 export interface TaskRunnerNeeds {
-  readonly store: Pick<Store, "claimRunnableTasks" | "nextTaskDueAt">;
+  readonly store: TaskStore;
   readonly tasks: Pick<Tasks, "finish" | "retry" | "giveBack" | "progress">;
   readonly catalog: TaskCatalog;
   /** Tasks that run at once; more wait as pending. */
   readonly runningMax: number;
   /** How many of a type run at once, known or not: a task may be older than this process. Null: only the bound for all. */
   readonly concurrencyOf: (taskType: string) => number | null;
-  readonly workSource: WorkSource;
+  readonly workSource: WorkQueue;
   /** Knows what runs, should one of them never yield. */
   readonly watchdog: Watchdog;
   /** Tells of cancelled tasks. */

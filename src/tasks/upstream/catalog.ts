@@ -1,6 +1,6 @@
 import { ALL_TOOLS, offersTool, taskTypeOf } from "../../domain/upstream.ts";
 import type { Upstream } from "../../domain/upstream.ts";
-import type { Clock } from "../../service/ports/store.ts";
+import type { Clock } from "../../service/ports/clock.ts";
 import type { TaskCatalog, TaskType } from "../../service/ports/task-types.ts";
 import { UpstreamConnection } from "./connection.ts";
 import type { ConnectionNeeds } from "./connection.ts";

@@ -2,7 +2,9 @@ import type { CallToolResult } from "@modelcontextprotocol/client";
 import type { Json } from "../../domain/json.ts";
 import type { Upstream } from "../../domain/upstream.ts";
 import type { Emit } from "../../service/ports/telemetry.ts";
-import type { Clock } from "../../service/ports/store.ts";
+import type { Clock } from "../../service/ports/clock.ts";
+
+import { untilAborted } from "../until-aborted.ts";
 import { createLineLimiter } from "./line-limiter.ts";
 import { faultOf, UpstreamCallError } from "./call-fault.ts";
 import type { CallFault } from "./call-fault.ts";
@@ -129,14 +131,14 @@ export class UpstreamConnection {
     const { signal } = this.#stopping;
     signal.throwIfAborted();
     const say = (line: string): void =>
-      emit({ kind: "upstream.said", upstream: upstream.name, line: this.redactor.text(line) });
+      emit({ kind: "upstream.logged", upstream: upstream.name, line: this.redactor.text(line) });
     const said = createLineLimiter(() => clock.now(), say);
     const startedAt = clock.now();
     try {
       const session = await openSession({ ...this.#needs, redactor: this.redactor, said, signal });
-      const { tools, left } = await session.chosen(signal);
+      const { tools, skipped } = await session.chosen(signal);
       const durationMs = clock.now() - startedAt;
-      emit({ kind: "upstream.started", upstream: upstream.name, toolCount: tools.size, left, durationMs });
+      emit({ kind: "upstream.started", upstream: upstream.name, toolCount: tools.size, skipped, durationMs });
       this.#known = tools;
       this.#current = session;
       this.#sessions.add(session);
@@ -189,18 +191,5 @@ export class UpstreamConnection {
     const message = error instanceof Error ? error.message : String(error);
     const cause = error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : "";
     return this.redactor.text(`${message}${cause}`).slice(0, REASON_CHARS_MAX);
-  }
-}
-
-/** The work goes on for others who wait for it. */
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const abort = (): void => reject(signal.reason);
-  signal.addEventListener("abort", abort, { once: true });
-  if (signal.aborted) abort();
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    signal.removeEventListener("abort", abort);
   }
 }

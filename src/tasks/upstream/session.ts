@@ -3,7 +3,7 @@ import { Client } from "@modelcontextprotocol/client";
 import type { CallToolResult } from "@modelcontextprotocol/client";
 import type { Json } from "../../domain/json.ts";
 import type { Upstream } from "../../domain/upstream.ts";
-import type { Clock } from "../../service/ports/store.ts";
+import type { Clock } from "../../service/ports/clock.ts";
 import type { LineLimiter } from "./line-limiter.ts";
 import type { Redactor } from "./redactor.ts";
 import { chooseTools } from "./tool.ts";

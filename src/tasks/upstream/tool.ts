@@ -27,7 +27,7 @@ export interface UpstreamTool {
 export interface ChosenTools {
   readonly tools: ReadonlyMap<string, UpstreamTool>;
   /** Allowed, but not to be offered: each with the reason. */
-  readonly left: readonly string[];
+  readonly skipped: readonly string[];
 }
 
 /** Those that the operator has listed. */
@@ -35,17 +35,20 @@ export function chooseTools(upstream: Upstream, listed: readonly SdkTool[], reda
   // One for each listing, since it keeps every schema that it has seen.
   const validators = new AjvJsonSchemaValidator();
   const tools = new Map<string, UpstreamTool>();
-  const left: string[] = [];
+  const skipped: string[] = [];
   for (const tool of listed.filter(({ name }) => offersTool(upstream, name))) {
     const taskType = taskTypeOf(upstream, tool.name);
     const isValid = validatorOf(validators, tool);
     if (taskType === null)
-      left.push(`the tool ${tool.name.slice(0, 100)} has a name that cannot be part of a task type`);
-    else if (isValid === null) left.push(`the tool ${tool.name} has an input schema that cannot be understood`);
+      skipped.push(`the tool ${tool.name.slice(0, 100)} has a name that cannot be part of a task type`);
+    else if (isValid === null) skipped.push(`the tool ${tool.name} has an input schema that cannot be understood`);
     else tools.set(tool.name, upstreamTool(tool, taskType, isValid, redactor));
   }
   const missing = upstream.allow.filter((name) => name !== "*" && !listed.some((tool) => tool.name === name));
-  return { tools, left: [...left, ...missing.map((name) => `it has no tool ${name}, which is in its allow list`)] };
+  return {
+    tools,
+    skipped: [...skipped, ...missing.map((name) => `it has no tool ${name}, which is in its allow list`)],
+  };
 }
 
 type Validator = ReturnType<AjvJsonSchemaValidator["getValidator"]>;

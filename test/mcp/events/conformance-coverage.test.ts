@@ -146,7 +146,7 @@ const CHECKS: Readonly<Record<string, Covered | Skipped>> = {
   "delivery-retries-bounded": ["delivery", "500 for ever means the schedule's attempts"],
   "ssrf-validate-callback-url": ["list", "%s: nothing is stored, no challenge is sent"],
   "ssrf-reject-non-routable": ["challenge", "the answer is one and the same for private"],
-  "ssrf-validate-at-delivery-time": ["guard", "what DNS answers counts at each connection"],
+  "ssrf-validate-at-delivery-time": ["guard", "DNS is judged at each connection"],
   "ssrf-no-redirects": ["delivery", "302 is a failure like 4xx"],
   "verification-required-before-delivery": ["challenge", "is one signed POST"],
   "verification-challenge-echo": ["challenge", "is one signed POST"],

@@ -7,7 +7,6 @@ import { createSender } from "../../../src/outbound/sender.ts";
 import type { DisablePolicy } from "../../../src/domain/callback-health.ts";
 import type { TaskOutcome } from "../../../src/domain/task.ts";
 import type { TelemetryEvent } from "../../../src/service/ports/telemetry.ts";
-import { createWorkSource } from "../../../src/store/sqlite/queue.ts";
 import { A_SECRET, aStart } from "../../support/builders.ts";
 import type { Handler, ReceivedRequest, Receiver } from "../../support/receiver.ts";
 import { failingWith } from "../../support/resolve.ts";
@@ -16,9 +15,9 @@ import { until } from "../../support/until.ts";
 import { serveMcp } from "../serve-mcp.ts";
 import type { ServedMcp, ServeOptions } from "../serve-mcp.ts";
 import { rpc } from "../wire.ts";
-import type { WIRE_ERAS } from "../wire.ts";
+import type { WIRE_VERSIONS } from "../wire.ts";
 
-export type RequestOf = (typeof WIRE_ERAS)[number]["requestOf"];
+export type RequestOf = (typeof WIRE_VERSIONS)[number]["requestOf"];
 
 export interface ServeEventsOptions extends ServeOptions {
   /** The retry schedule of subscriptions; default: a second, a minute. */
@@ -34,7 +33,7 @@ export interface RpcFailure {
 }
 
 export interface ServedEvents extends ServedMcp {
-  /** The result, without what the era adds to every one. */
+  /** The result, without what the protocol version adds to every result. */
   readonly ask: (method: string, params?: object, token?: string) => Promise<Record<string, unknown>>;
   readonly fail: (method: string, params?: object, token?: string) => Promise<RpcFailure>;
   /** Starts a task and lets it end. */
@@ -49,15 +48,12 @@ export interface ServedEvents extends ServedMcp {
 const COMPLETED: TaskOutcome = { status: "completed", result: "done" };
 
 export async function serveEvents(requestOf: RequestOf, options: ServeEventsOptions = {}): Promise<ServedEvents> {
-  let wake = (): void => undefined;
   const retryPolicy = { waitsMs: options.waitsMs ?? [5000, 60_000], jitter: 0 };
   const events = { retryPolicy, ...options.events };
-  const served = await serveMcp({ ...options, events, wakeDispatcher: () => wake() });
-  const emit = (announcement: TelemetryEvent): void => void said.push(announcement);
+  const served = await serveMcp({ ...options, events });
+  const emit = (event: TelemetryEvent): void => void said.push(event);
   const said: TelemetryEvent[] = [];
-  const workSource = createWorkSource({ clock: served.clock, emit, name: "dispatcher" });
-  wake = () => workSource.wake();
-  startDispatcher(served, workSource, emit, options);
+  startDispatcher(served, emit, options);
 
   const send = (method: string, params: object, token?: string) => {
     const request = requestOf(method, { ...params });
@@ -94,9 +90,8 @@ export async function serveEvents(requestOf: RequestOf, options: ServeEventsOpti
 }
 
 function startDispatcher(
-  { clock, store, breaker }: ServedMcp,
-  workSource: ReturnType<typeof createWorkSource>,
-  emit: (announcement: TelemetryEvent) => void,
+  { clock, store, queues, breaker }: ServedMcp,
+  emit: (event: TelemetryEvent) => void,
   { waitsMs = [5000, 60_000], suspendPolicy = null, webhookId = "event" }: ServeEventsOptions,
 ): void {
   const guard = createAddressGuard({ allow: "loopback", resolve: failingWith("ENOTFOUND") });
@@ -105,7 +100,7 @@ function startDispatcher(
   const dispatcher = new Dispatcher({
     store,
     sender,
-    workSource,
+    workSource: queues.deliveries,
     clock,
     random: () => 0.5,
     retryPolicies: { standard: policy, cloudevents: policy, "mcp-events": policy },

@@ -71,14 +71,14 @@ test.each(
 });
 
 test.each([
-  [{}, "input.url must be given, as a string"],
+  [{}, "input.url: must be given, as a string"],
   [{ url: "file:///etc/passwd" }, "input.url must be an absolute http:// or https:// URL"],
   [{ url: "http://a@127.0.0.1/" }, "input.url must not contain user information"],
-  [{ url: "http://x/", method: "TRACE" }, "input.method must be one of GET, HEAD, POST, PUT, PATCH, DELETE"],
+  [{ url: "http://x/", method: "TRACE" }, "input.method: must be one of GET, HEAD, POST, PUT, PATCH, DELETE"],
   [{ url: "http://x/", headers: { Host: "other" } }, "input.headers.Host"],
-  [{ url: "http://x/", headers: { "content-length": "1" } }, "input.headers.content-length"],
-  [{ url: "http://x/", headers: { a: "b\r\nc: d" } }, "input.headers.a must be printable ASCII"],
-  [{ url: "http://x/", body: {} }, "input.body must be left out with GET and HEAD"],
+  [{ url: "http://x/", headers: { "content-length": "1" } }, 'input.headers["content-length"]'],
+  [{ url: "http://x/", headers: { a: "b\r\nc: d" } }, "input.headers.a: must be printable ASCII"],
+  [{ url: "http://x/", body: {} }, "input.body: must be left out with GET and HEAD"],
 ])("%j is refused with the path", (input, problem) => {
   expect(() => httpRequest().parseInput(input)).toThrow(problem);
 });

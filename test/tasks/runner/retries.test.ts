@@ -4,32 +4,25 @@ import { createEventFeed } from "../../../src/service/event-feed.ts";
 import type { TaskType } from "../../../src/service/ports/task-types.ts";
 import { PermanentError } from "../../../src/service/ports/task-types.ts";
 import { createTasks } from "../../../src/service/tasks.ts";
-import { createWorkSource } from "../../../src/store/sqlite/queue.ts";
 import { createTaskRegistry } from "../../../src/tasks/runner/registry.ts";
 import { TaskRunner } from "../../../src/tasks/runner/runner.ts";
 import { NO_WATCHDOG } from "../../../src/tasks/runner/watchdog.ts";
-import { aHandover, aTaskProgress, aTaskType } from "../../support/builders.ts";
+import { aReservation, aTaskProgress, aTaskType } from "../../support/builders.ts";
 import { createFakeClock } from "../../support/clock.ts";
-import { openTestStore } from "../../support/sqlite-store.ts";
+import { openTestStoreAndQueues } from "../../support/sqlite-store.ts";
 import { until } from "../../support/until.ts";
 
 async function setUp(types: readonly TaskType[], runningMax = 100) {
   const clock = createFakeClock();
-  const store = await openTestStore();
   const announced: TelemetryEvent[] = [];
   const emit = (one: TelemetryEvent) => void announced.push(one);
   const catalog = createTaskRegistry(types);
-  const workSource = createWorkSource({ clock, emit, name: "task runner" });
-  const wakes = {
-    wakeRunner: () => workSource.wake(),
-    wakeWorkers: () => {},
-    wakeDispatcher: () => {},
-    openReservation: () => aHandover(0),
-  };
+  const { store, queues } = await openTestStoreAndQueues({ clock, emit });
+  const openReservation = () => aReservation(0);
   const feed = createEventFeed();
   const targetPolicy = { check: async () => ({ allowed: true }) as const };
   const progress = aTaskProgress({ store, clock, feed });
-  const tasks = createTasks({ store, clock, catalog, targetPolicy, emit, feed, progress, ...wakes });
+  const tasks = createTasks({ store, clock, catalog, targetPolicy, emit, feed, progress, openReservation });
   const concurrencyOf = (taskType: string) => types.find(({ name }) => name === taskType)?.concurrency ?? null;
   const runner = new TaskRunner({
     store,
@@ -38,7 +31,7 @@ async function setUp(types: readonly TaskType[], runningMax = 100) {
     watchdog: NO_WATCHDOG,
     runningMax,
     concurrencyOf,
-    workSource,
+    workSource: queues.tasks,
     feed,
     clock,
     emit,

@@ -4,14 +4,13 @@ import { createEventFeed } from "../../../src/service/event-feed.ts";
 import type { Store } from "../../../src/service/ports/store.ts";
 import type { TaskType } from "../../../src/service/ports/task-types.ts";
 import { createTasks } from "../../../src/service/tasks.ts";
-import { createWorkSource } from "../../../src/store/sqlite/queue.ts";
 import { createDemoTask } from "../../../src/tasks/builtin/demo.ts";
 import { createTaskRegistry } from "../../../src/tasks/runner/registry.ts";
 import { TaskRunner } from "../../../src/tasks/runner/runner.ts";
 import { NO_WATCHDOG } from "../../../src/tasks/runner/watchdog.ts";
-import { aHandover, aTaskContext, aTaskProgress, aTaskType } from "../../support/builders.ts";
+import { aReservation, aTaskContext, aTaskProgress, aTaskType } from "../../support/builders.ts";
 import { createFakeClock } from "../../support/clock.ts";
-import { openTestStore } from "../../support/sqlite-store.ts";
+import { openTestStoreAndQueues } from "../../support/sqlite-store.ts";
 import { until } from "../../support/until.ts";
 
 const anyTarget = { check: async () => ({ allowed: true }) as const };
@@ -19,28 +18,22 @@ const anyTarget = { check: async () => ({ allowed: true }) as const };
 async function setUp(
   run: TaskType["run"],
   more: readonly TaskType[] = [],
-  claimsOf: (store: Store) => Pick<Store, "claimRunnableTasks" | "nextTaskDueAt"> = (store) => store,
+  claimsOf: (store: Store) => Store = (store) => store,
 ) {
   const clock = createFakeClock();
-  const store = await openTestStore();
   const announcements: TelemetryEvent[] = [];
   const emit = (one: TelemetryEvent) => void announcements.push(one);
   const catalog = createTaskRegistry([aTaskType({ run }), ...more]);
-  const workSource = createWorkSource({ clock, emit, name: "task runner" });
-  const handovers: ReturnType<typeof aHandover>[] = [];
-  const wakes = {
-    wakeRunner: () => workSource.wake(),
-    wakeWorkers: () => {},
-    wakeDispatcher: () => {},
-    openReservation: () => {
-      const reservation = aHandover(1);
-      handovers.push(reservation);
-      return reservation;
-    },
+  const { store, queues } = await openTestStoreAndQueues({ clock, emit });
+  const reservations: ReturnType<typeof aReservation>[] = [];
+  const openReservation = () => {
+    const reservation = aReservation(1);
+    reservations.push(reservation);
+    return reservation;
   };
   const feed = createEventFeed();
   const progress = aTaskProgress({ store, clock, feed });
-  const tasks = createTasks({ store, clock, catalog, targetPolicy: anyTarget, emit, feed, progress, ...wakes });
+  const tasks = createTasks({ store, clock, catalog, targetPolicy: anyTarget, emit, feed, progress, openReservation });
   const runner = new TaskRunner({
     store: claimsOf(store),
     tasks,
@@ -48,7 +41,7 @@ async function setUp(
     runningMax: 1000,
     watchdog: NO_WATCHDOG,
     concurrencyOf: (taskType) => more.find(({ name }) => name === taskType)?.concurrency ?? null,
-    workSource,
+    workSource: queues.tasks,
     feed,
     clock,
     emit,
@@ -65,11 +58,11 @@ async function setUp(
       const task = await tasks.find("local", taskId);
       return ["completed", "failed"].includes(task.status) ? task : null;
     });
-  return { clock, store, runner, tasks, start, ended, announcements, handovers };
+  return { clock, store, runner, tasks, start, ended, announcements, reservations };
 }
 
-test("a started task is run with its input and ends with its result; what it owes is handed over, and closed after the end is told", async () => {
-  const { start, ended, handovers, announcements } = await setUp(async (input, { taskId }) => ({
+test("a started task is run with its input and ends with its result; the slots that its end reserved are used and released", async () => {
+  const { start, ended, reservations, announcements } = await setUp(async (input, { taskId }) => ({
     echo: input,
     taskId,
   }));
@@ -79,9 +72,9 @@ test("a started task is run with its input and ends with its result; what it owe
     result: { echo: { a: "b" }, taskId: "t1" },
     runCount: 1,
   });
-  await until("the handover is closed", () => handovers[0]?.told.at(-1) === "close");
-  expect(handovers).toHaveLength(1);
-  expect(handovers[0]!.told).toEqual(["restart", { claimed: [], waitingCount: 0 }, "close"]);
+  await until("its slots are released", () => reservations[0]?.calls.length === 2);
+  expect(reservations).toHaveLength(1);
+  expect(reservations[0]!.calls).toEqual([["committed"], ["release"]]);
   expect(announcements.map(({ kind }) => kind)).toContain("task.finished");
 });
 
@@ -168,7 +161,7 @@ test("a task that is cancelled while its claim is on its way is not begun", asyn
   const cancelled = Promise.withResolvers<void>();
   // A store whose answers take their time, as one behind a network would.
   const slowly = (store: Store) => ({
-    nextTaskDueAt: (now: number) => store.nextTaskDueAt(now),
+    ...store,
     async claimRunnableTasks(command: Parameters<Store["claimRunnableTasks"]>[0]) {
       const tasks = await store.claimRunnableTasks(command);
       if (tasks.length > 0) claimed.resolve();

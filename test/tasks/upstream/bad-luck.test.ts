@@ -37,7 +37,7 @@ test("a task that may be repeated fails for now, and its next run finds a new pr
   await until("it waits to start the server again", () => clock.sleeping === 1);
   clock.advance(1000);
   expect(await outcome).toEqual([{ type: "text", text: "done at last" }]);
-  const kinds = announced.map(({ kind }) => kind).filter((kind) => kind !== "upstream.said");
+  const kinds = announced.map(({ kind }) => kind).filter((kind) => kind !== "upstream.logged");
   expect(kinds).toEqual(["upstream.started", "upstream.ended", "upstream.started"]);
 });
 
@@ -95,9 +95,9 @@ test("tokens are in no result and no log, and what a server says there is bounde
   const { announced, type } = startCatalog(misbehavingServer());
   const result = await runOnce(await type("bad/tell"), {}).outcome;
   expect(result).toMatchObject({ API_TOKEN: "[hidden]" });
-  const said = () => announced.filter(({ kind }) => kind === "upstream.said");
+  const said = () => announced.filter(({ kind }) => kind === "upstream.logged");
   await until("stderr has come", async () => said().length >= 100);
-  expect(said()[0]).toEqual({ kind: "upstream.said", upstream: "bad", line: "told [hidden]" });
+  expect(said()[0]).toEqual({ kind: "upstream.logged", upstream: "bad", line: "told [hidden]" });
   expect(said()).toHaveLength(100);
   expect(JSON.stringify(announced)).not.toContain(A_TOKEN);
   expect(JSON.stringify(said()[1]).length).toBeLessThan(1200);

@@ -8,8 +8,8 @@ import type {
   FoundCallback,
   UnregisterCallback,
   UnregisterCallbackResult,
+  CallbackStore,
 } from "../../../service/ports/callback-store.ts";
-import type { Store } from "../../../service/ports/store.ts";
 import type { SecretCipher } from "../../secret-cipher.ts";
 import { prepareCallbackStates, prepareEnable } from "./state.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
@@ -20,7 +20,7 @@ import { openSecrets } from "./secrets.ts";
 export function callbackStatusVerbs(
   { db, write }: SqliteConnection,
   cipher: SecretCipher,
-): Pick<Store, "findCallback" | "unregisterCallback" | "enableCallback"> {
+): Pick<CallbackStore, "findCallback" | "unregisterCallback" | "enableCallback"> {
   const finding = prepareFindCallback(db);
   const withdraw = prepareWithdraw(db);
   const setActive = prepareEnable(db);

@@ -5,7 +5,7 @@ import { IN_ORDER } from "../../../domain/callback-state.ts";
 import type { EndType } from "../../../domain/event.ts";
 import type { NewId } from "../../../domain/ids.ts";
 import { registrationOutcome } from "../../../domain/registration.ts";
-import type { RegisterCallback, RegisterCallbackResult, Store } from "../../../service/ports/store.ts";
+import type { CallbackStore, RegisterCallback, RegisterCallbackResult } from "../../../service/ports/callback-store.ts";
 import type { SecretCipher } from "../../secret-cipher.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { prepareDeliveryInsert } from "../deliveries/insert.ts";
@@ -21,7 +21,7 @@ export function callbackVerbs(
   { db, write }: SqliteConnection,
   newId: NewId,
   cipher: SecretCipher,
-): Pick<Store, "registerCallback"> {
+): Pick<CallbackStore, "registerCallback"> {
   const register = prepareRegister(db, newId, cipher);
   return {
     async registerCallback(command) {

@@ -2,7 +2,7 @@ import { sql } from "../engine/drizzle.ts";
 import { healthAfter } from "../../../domain/callback-state.ts";
 import type { AttemptResult, HealthAfter } from "../../../domain/callback-state.ts";
 import type { DisablePolicy } from "../../../domain/callback-health.ts";
-import type { CallbackChange } from "../../../service/ports/callback-store.ts";
+import type { CallbackChange } from "../../../service/ports/delivery-store.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { prepareHold, prepareResume, prepareWithdraw } from "../deliveries/outbox.ts";
 import { callbacks, deliveries } from "../schema/tables.ts";

@@ -14,7 +14,7 @@ import { callbackIsRegistered } from "../schema/conditions.ts";
 import { callbacks } from "../schema/tables.ts";
 
 /** The columns that a callback is made of. */
-export type CallbackRow = Omit<InferSelectModel<typeof callbacks>, "awaitsTask">;
+export type CallbackRow = Omit<InferSelectModel<typeof callbacks>, "awaitsTask" | "expiresAt">;
 
 /** Parameter: principal. */
 export const callbackIsOwn = equals(callbacks.principal, "principal");

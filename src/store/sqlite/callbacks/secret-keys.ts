@@ -10,9 +10,9 @@ import { callbacks } from "../schema/tables.ts";
 /** The keys that the secrets in the file are encrypted with, so that a start need not read every secret. */
 export interface SecretKeys {
   /** Whether all secrets are encrypted with the newest key (or clear, without a key). */
-  isWhole(): boolean;
+  coversAll(): boolean;
   /** Call it in the transaction that encrypted the last one. */
-  allIsUnderNewest(): void;
+  markCoversAll(): void;
 }
 
 /** Throws a `StartError` if a secret in the file is encrypted with a key that is not given. */
@@ -26,22 +26,22 @@ export function openSecretKeys({ db }: SqliteConnection, { keyIds }: SecretCiphe
         db.delete(secretKeys).where(eq(secretKeys.keyId, keyId)).run();
       }
       if (newest === undefined) return;
-      db.insert(secretKeys).values({ keyId: newest, isWhole: false }).onConflictDoNothing().run();
+      db.insert(secretKeys).values({ keyId: newest, coversAll: false }).onConflictDoNothing().run();
       // From now on the newest key encrypts every new secret.
-      db.update(secretKeys).set({ isWhole: false }).where(ne(secretKeys.keyId, newest)).run();
+      db.update(secretKeys).set({ coversAll: false }).where(ne(secretKeys.keyId, newest)).run();
     },
     { behavior: "immediate" },
   );
 
   return {
-    isWhole() {
+    coversAll() {
       if (newest === undefined) return true;
-      return db.select().from(secretKeys).where(eq(secretKeys.keyId, newest)).get()?.isWhole === true;
+      return db.select().from(secretKeys).where(eq(secretKeys.keyId, newest)).get()?.coversAll === true;
     },
-    allIsUnderNewest() {
+    markCoversAll() {
       if (newest === undefined) return;
       db.delete(secretKeys).where(ne(secretKeys.keyId, newest)).run();
-      db.update(secretKeys).set({ isWhole: true }).where(eq(secretKeys.keyId, newest)).run();
+      db.update(secretKeys).set({ coversAll: true }).where(eq(secretKeys.keyId, newest)).run();
     },
   };
 }

@@ -2,10 +2,9 @@ import { and, asc, gt, isNotNull, sql } from "../engine/drizzle.ts";
 import type { InferSelectModel } from "drizzle-orm";
 import { overlapEnd, rotate } from "../../../domain/signing-secrets.ts";
 import type { OlderSecret, SigningSecrets } from "../../../domain/signing-secrets.ts";
-import type { RotateSecret, RotateSecretResult, ReencryptedStep } from "../../../service/ports/maintenance-store.ts";
-import type { Store } from "../../../service/ports/store.ts";
+import type { CallbackStore, RotateSecret, RotateSecretResult } from "../../../service/ports/callback-store.ts";
+import type { MaintenanceStore, ReencryptedStep } from "../../../service/ports/maintenance-store.ts";
 import type { SecretCipher } from "../../secret-cipher.ts";
-import { asNeeded } from "../engine/as-needed.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import type { SecretKeys } from "./secret-keys.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
@@ -13,7 +12,7 @@ import { prepareFindCallback, toCallback } from "./rows.ts";
 import { deliveryIsSending } from "../schema/conditions.ts";
 import { callbacks, deliveries } from "../schema/tables.ts";
 
-type SecretVerbs = Pick<Store, "rotateSecret" | "reencryptSecrets">;
+type SecretVerbs = Pick<CallbackStore, "rotateSecret"> & Pick<MaintenanceStore, "reencryptSecrets">;
 type SecretColumns = Pick<InferSelectModel<typeof callbacks>, "id" | "signingSecret" | "olderSecrets">;
 
 const bound = sql.placeholder;
@@ -49,7 +48,7 @@ export function secretVerbs(connection: SqliteConnection, cipher: SecretCipher, 
       else statements.store.run({ id: row.id, ...sealSecretsOf(row.id, secrets, cipher) });
     }
     const isDone = rows.length < limit;
-    if (isDone && unreadableSoFar + unreadable === 0) keys.allIsUnderNewest();
+    if (isDone && unreadableSoFar + unreadable === 0) keys.markCoversAll();
     return { sealed: outdated.length - unreadable, unreadable, isDone, last: rows.at(-1)?.id ?? position };
   }
 
@@ -58,12 +57,12 @@ export function secretVerbs(connection: SqliteConnection, cipher: SecretCipher, 
       return write(() => rotateOne(command));
     },
     async reencryptSecrets({ limit }) {
-      if (keys.isWhole()) return { sealed: 0, unreadable: 0, isDone: true };
+      if (keys.coversAll()) return { sealed: 0, unreadable: 0, isDone: true };
       const { last, ...step } = await write(() => sealNext(limit));
       position = step.isDone ? "" : last;
       unreadableSoFar = step.isDone ? 0 : unreadableSoFar + step.unreadable;
       // The write-ahead log still has the clear texts.
-      if (step.isDone) connection.emptyLog();
+      if (step.isDone) connection.truncateWal();
       return step;
     },
   };
@@ -107,28 +106,25 @@ function isCurrent({ signingSecret, olderSecrets }: SecretColumns, cipher: Secre
 }
 
 function prepare(db: SqliteConnection["db"]) {
-  return asNeeded({
-    store: () =>
-      db
-        .update(callbacks)
-        .set({ signingSecret: sql`${bound("signingSecret")}`, olderSecrets: sql`${bound("olderSecrets")}` })
-        .where(equals(callbacks.id, "id"))
-        .prepare(),
+  return {
+    store: db
+      .update(callbacks)
+      .set({ signingSecret: sql`${bound("signingSecret")}`, olderSecrets: sql`${bound("olderSecrets")}` })
+      .where(equals(callbacks.id, "id"))
+      .prepare(),
     // A claim that is kept over a short wait has the old secrets in memory, so it is released and due at the same time. One statement for
     // all deliveries of the callback; it implements the rule `released`.
-    release: () =>
-      db
-        .update(deliveries)
-        .set({ status: "pending" })
-        .where(and(equals(deliveries.callbackId, "id"), deliveryIsSending, isNotNull(deliveries.nextAttemptAt)))
-        .prepare(),
-    next: () =>
-      db
-        .select({ id: callbacks.id, signingSecret: callbacks.signingSecret, olderSecrets: callbacks.olderSecrets })
-        .from(callbacks)
-        .where(gt(callbacks.id, bound("position")))
-        .orderBy(asc(callbacks.id))
-        .limit(limitTo("limit"))
-        .prepare(),
-  });
+    release: db
+      .update(deliveries)
+      .set({ status: "pending" })
+      .where(and(equals(deliveries.callbackId, "id"), deliveryIsSending, isNotNull(deliveries.nextAttemptAt)))
+      .prepare(),
+    next: db
+      .select({ id: callbacks.id, signingSecret: callbacks.signingSecret, olderSecrets: callbacks.olderSecrets })
+      .from(callbacks)
+      .where(gt(callbacks.id, bound("position")))
+      .orderBy(asc(callbacks.id))
+      .limit(limitTo("limit"))
+      .prepare(),
+  };
 }

@@ -2,14 +2,13 @@ import { and, eq, lte, sql } from "../engine/drizzle.ts";
 import { claimHolds, released } from "../../../domain/delivery-state.ts";
 import { recoveredCrashes } from "../../../domain/task-run.ts";
 import type {
-  ClaimedDelivery,
   DeliveryClaim,
+  DeliveryStore,
   RecordAttempt,
   RecordAttemptResult,
 } from "../../../service/ports/delivery-store.ts";
-import type { Store } from "../../../service/ports/store.ts";
+import type { MaintenanceStore } from "../../../service/ports/maintenance-store.ts";
 import type { SecretCipher } from "../../secret-cipher.ts";
-import { asNeeded } from "../engine/as-needed.ts";
 import { prepareRecording } from "./attempts.ts";
 import { prepareClaiming } from "./claiming.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
@@ -18,33 +17,29 @@ import { deliveryIsOpen, deliveryIsPending, deliveryIsSending, taskIsOpen } from
 import { deliveries, tasks } from "../schema/tables.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
 
-type DeliveryVerbs = Pick<
-  Store,
-  "claimDueDeliveries" | "resumeClaim" | "recordAttempt" | "releaseClaim" | "recoverOrphans"
->;
+type DeliveryVerbs = Pick<DeliveryStore, "claimDueDeliveries" | "resumeClaim" | "recordAttempt" | "releaseClaim"> &
+  Pick<MaintenanceStore, "recoverOrphans">;
 
 type Db = SqliteConnection["db"];
 
 const bound = sql.placeholder;
 
 export function deliveryVerbs({ db, write }: SqliteConnection, cipher: SecretCipher): DeliveryVerbs {
-  const prepared = asNeeded({
-    anyDue: () => prepareAnyDue(db),
-    claimDue: () => prepareClaiming(db, cipher),
-    resumeClaim: () => prepareResumeClaim(db),
-    release: () => prepareRelease(db),
-    recovery: () => prepareRecovery(db),
-    record: () => prepareRecording(db),
-  });
+  const prepared = {
+    anyDue: prepareAnyDue(db),
+    claimDue: prepareClaiming(db, cipher),
+    resumeClaim: prepareResumeClaim(db),
+    release: prepareRelease(db),
+    recovery: prepareRecovery(db),
+    record: prepareRecording(db),
+  };
 
   return {
     async claimDueDeliveries(command) {
       // Most calls find nothing due. Those read one small index and open no transaction.
       if (prepared.anyDue.get({ now: command.now }) === undefined) return [];
       // A power cut may undo the claim, as `recoverOrphans` would: the sending need not wait for the disk.
-      let claimed: readonly ClaimedDelivery[] = [];
-      const claim = () => (claimed = prepared.claimDue(command));
-      return write(claim, "claim", () => command.chosen?.(claimed));
+      return write(() => prepared.claimDue(command), "claim");
     },
     async resumeClaim(claim: DeliveryClaim) {
       return write(() => prepared.resumeClaim.run({ ...claim }).changes > 0, "claim");

@@ -1,7 +1,6 @@
 import { and, asc, eq, gt, lte, min, sql } from "../engine/drizzle.ts";
 import { expired } from "../../../domain/delivery-state.ts";
-import type { ExpiredDelivery } from "../../../service/ports/delivery-store.ts";
-import type { Store } from "../../../service/ports/store.ts";
+import type { DeliveryStore, ExpiredDelivery } from "../../../service/ports/delivery-store.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
 import { prepareIsSettled } from "./outbox.ts";
@@ -12,7 +11,10 @@ import { callbacks, deliveries, events, tasks } from "../schema/tables.ts";
 const bound = sql.placeholder;
 
 /** When the next delivery is due or expires, and the end of deliveries that have expired. */
-export function expiryVerbs({ db, write }: SqliteConnection): Pick<Store, "expireDeliveries" | "nextDeliveryTimes"> {
+export function expiryVerbs({
+  db,
+  write,
+}: SqliteConnection): Pick<DeliveryStore, "expireDeliveries" | "nextDeliveryTimes"> {
   const next = prepareNext(db);
   const expiring = prepareExpiring(db);
   const states = prepareDeliveryStates(db);

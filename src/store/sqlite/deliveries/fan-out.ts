@@ -1,8 +1,9 @@
 import { BODY_PROFILE_VERSION } from "../../../domain/payload.ts";
 import type { EndEvent, Event } from "../../../domain/event.ts";
+import { limitKeyOf } from "../../../domain/limit-key.ts";
 import type { NewId } from "../../../domain/ids.ts";
 import { isExpired } from "../../../domain/not-after.ts";
-import type { ClaimedDelivery, SlotReservation } from "../../../service/ports/delivery-store.ts";
+import type { ClaimedDelivery, ReserveSlot } from "../../../service/ports/delivery-store.ts";
 import type { SecretCipher } from "../../secret-cipher.ts";
 import { FIRST_CLAIM, fanOutColumns, prepareDeliveryInsert } from "./insert.ts";
 import type { FanOutCallback, Place } from "./insert.ts";
@@ -16,29 +17,29 @@ export const fanOutEventColumns = { ...fanOutColumns, ...targetColumns };
 
 export type EnqueueDelivery = (callback: FanOutCallback & TargetRow, place?: Place) => void;
 
-/** The deliveries of a task's end: those that it has claimed, and how many wait in the queue. */
+/** The deliveries of one task's end. */
 export interface FanOut {
+  /** Of all of them. */
+  deliveryCount: number;
   readonly claimed: ClaimedDelivery[];
-  waitingCount: number;
 }
 
-/** Enqueues a task's end, within the caller's transaction. A delivery for which `reservation` has a slot is claimed at once. */
+/** Adds the deliveries of a task's end, claimed where a slot can be reserved; within the caller's transaction. */
 export function prepareFanOut(db: SqliteConnection["db"], newId: NewId, cipher: SecretCipher) {
   const insertDelivery = prepareDeliveryInsert(db, newId);
 
-  return (end: EndEvent, data: string, now: number, reservation: SlotReservation | undefined) => {
-    const fanOut: FanOut = { claimed: [], waitingCount: 0 };
-    // Parsed from the stored text, as a later claim parses it: the body has the same bytes on every attempt.
+  return (end: EndEvent, data: string, now: number, reserveSlot: ReserveSlot | undefined) => {
+    const fanOut: FanOut = { deliveryCount: 0, claimed: [] };
+    // Read back from its row, as a later claim does: the bytes of every attempt are the same.
     let event: Event | null = null;
 
     const enqueueDelivery: EnqueueDelivery = (callback, place) => {
       const { origin, profile, notAfter, status } = callback;
-      const isClaimed = status === "active" && !isExpired(notAfter, now) && reservation?.reserve(origin) === true;
+      const isClaimed =
+        status === "active" && !isExpired(notAfter, now) && reserveSlot?.(limitKeyOf(callback)) === true;
       const deliveryId = insertDelivery(end.id, callback, now, { ...(place && { place }), isClaimed });
-      if (!isClaimed) {
-        fanOut.waitingCount++;
-        return;
-      }
+      fanOut.deliveryCount++;
+      if (!isClaimed) return;
       event ??= toEvent({ ...end, data });
       fanOut.claimed.push({
         deliveryId,

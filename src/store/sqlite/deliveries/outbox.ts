@@ -1,11 +1,11 @@
 /** What several verbs do to the deliveries of one callback or event, each within its caller's transaction. */
 import { and, eq, isNotNull, sql } from "../engine/drizzle.ts";
 import type { DeliveryReason } from "../../../domain/delivery.ts";
-import type { DeliveryFilter } from "../../../service/ports/callback-store.ts";
+import type { DeliveryFilter } from "../../../service/ports/delivery-store.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
 import { deliveryIsOpen } from "../schema/conditions.ts";
-import { deliveries } from "../schema/tables.ts";
+import { callbacks, deliveries } from "../schema/tables.ts";
 
 const bound = sql.placeholder;
 
@@ -14,6 +14,9 @@ const isPending = eq(deliveries.status, sql.raw("'pending'"));
 /** The rule `shownStatus` for a filter in SQL. The conformance suite compares both. */
 const shownStatus = sql`case when ${deliveries.status} = 'sending' and ${deliveries.nextAttemptAt} is not null
   then 'pending' else ${deliveries.status} end`;
+
+/** From when on no attempt begins: a registered callback has a not_after, a subscription an expires_at. */
+export const deadlineOfCallback = sql<number | null>`coalesce(${callbacks.expiresAt}, ${callbacks.notAfter})`;
 
 /** With the parameters of `filterParameters`. */
 export const deliveryMatches = sql`
@@ -72,7 +75,7 @@ export function prepareResume(db: SqliteConnection["db"]): (callbackId: string, 
 export function prepareIsSettled(db: SqliteConnection["db"]): (eventId: string) => boolean {
   const anyOpen = db
     .select({ one: sql<number>`1` })
-    // Without the hint SQLite takes deliveries_event and reads the settled deliveries of the event too.
+    // Without the hint SQLite takes deliveries_event_id and reads the settled deliveries of the event too.
     .from(sql`${deliveries} indexed by "deliveries_open"`)
     .where(and(deliveryIsOpen, equals(deliveries.eventId, "eventId")))
     .limit(limitTo(1))

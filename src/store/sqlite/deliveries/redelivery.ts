@@ -2,12 +2,16 @@ import { and, asc, eq, sql } from "../engine/drizzle.ts";
 import type { SQL } from "drizzle-orm";
 import { reopened } from "../../../domain/delivery-state.ts";
 import { redeliveryRefusal } from "../../../domain/redelivery.ts";
-import type { Redeliver, RedeliverResult, RedeliverSelection } from "../../../service/ports/callback-store.ts";
-import type { Store } from "../../../service/ports/store.ts";
+import type {
+  DeliveryStore,
+  Redeliver,
+  RedeliverResult,
+  RedeliverSelection,
+} from "../../../service/ports/delivery-store.ts";
 import { callbackIsOfTask, callbackIsOwn } from "../callbacks/rows.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
-import { deliveryMatches, filterParameters } from "./outbox.ts";
+import { deadlineOfCallback, deliveryMatches, filterParameters } from "./outbox.ts";
 import { prepareDeliveryStates, stateColumns } from "./state.ts";
 import { eventIsEnd } from "../schema/conditions.ts";
 import { callbacks, deliveries, events } from "../schema/tables.ts";
@@ -16,7 +20,7 @@ const bound = sql.placeholder;
 
 type Selection<Key extends string> = Extract<RedeliverSelection, { [name in Key]: string }>;
 
-export function redeliveryVerbs({ db, write }: SqliteConnection): Pick<Store, "redeliver"> {
+export function redeliveryVerbs({ db, write }: SqliteConnection): Pick<DeliveryStore, "redeliver"> {
   const statements = { ...prepareChecks(db), ...prepareMatches(db) };
   const states = prepareDeliveryStates(db);
 
@@ -71,7 +75,7 @@ function pageOf(selection: Selection<"callbackId"> | Selection<"taskId">) {
   return { ...filterParameters(selection), afterCallback, afterEvent: after?.eventId ?? "", limit: limit + 1 };
 }
 
-const target = { status: callbacks.status, disabledReason: callbacks.disabledReason, notAfter: callbacks.notAfter };
+const target = { status: callbacks.status, disabledReason: callbacks.disabledReason, notAfter: deadlineOfCallback };
 const isCallback = and(callbackIsOwn, equals(callbacks.id, "callbackId"));
 
 function prepareChecks(db: SqliteConnection["db"]) {

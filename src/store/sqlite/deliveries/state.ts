@@ -4,6 +4,7 @@ import type { InferSelectModel } from "drizzle-orm";
 import { reopened, superseded } from "../../../domain/delivery-state.ts";
 import type { DeliveryState } from "../../../domain/delivery-state.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
+import { deadlineOfCallback } from "./outbox.ts";
 import { equals } from "../engine/parameters.ts";
 import { deliveryIsOpen } from "../schema/conditions.ts";
 import { callbacks, deliveries, events } from "../schema/tables.ts";
@@ -31,7 +32,7 @@ export function prepareDeliveryStates(db: Db) {
     .select({
       delivery: { eventId: deliveries.eventId, callbackId: deliveries.callbackId },
       state: stateColumns,
-      callback: { status: callbacks.status, notAfter: callbacks.notAfter },
+      callback: { status: callbacks.status, notAfter: deadlineOfCallback },
     })
     .from(deliveries)
     .innerJoin(callbacks, eq(callbacks.id, deliveries.callbackId))

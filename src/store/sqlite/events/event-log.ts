@@ -1,7 +1,6 @@
 import { and, asc, desc, gt, gte, inArray, lt, sql } from "../engine/drizzle.ts";
 import { eventPage, eventPageStart } from "../../../domain/event-page.ts";
-import type { EventsPage, EventsQuery } from "../../../service/ports/subscription-store.ts";
-import type { Store } from "../../../service/ports/store.ts";
+import type { EventsPage, EventsQuery, EventStore } from "../../../service/ports/event-store.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
 import { toEndEvent } from "../schema/rows.ts";
@@ -16,7 +15,7 @@ const bound = sql.placeholder;
 const LOG_NAMES = 2 ** 48;
 
 /** The log of events for readers and new subscriptions: the ends of tasks, without their progress. */
-export function eventLogVerbs({ db }: SqliteConnection): Pick<Store, "eventsAfter" | "lastEventSeq" | "eventLog"> {
+export function eventLogVerbs({ db }: SqliteConnection): Pick<EventStore, "eventsAfter" | "lastEventSeq" | "eventLog"> {
   const read = prepareEventReading(db);
   const lastSeq = prepareLastSeq(db);
   return {

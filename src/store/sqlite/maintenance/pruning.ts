@@ -1,7 +1,12 @@
 import { and, asc, inArray, lt, or, sql } from "../engine/drizzle.ts";
 import { isOutdated } from "../../../domain/retention.ts";
-import type { PruneCursor, PrunedStep, PruneHistory, RemovedRows } from "../../../service/ports/maintenance-store.ts";
-import type { Store } from "../../../service/ports/store.ts";
+import type {
+  MaintenanceStore,
+  PruneCursor,
+  PrunedStep,
+  PruneHistory,
+  RemovedRows,
+} from "../../../service/ports/maintenance-store.ts";
 import { callbackIsOfTask } from "../callbacks/rows.ts";
 import { completionTokens } from "../schema/completions.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
@@ -24,7 +29,7 @@ interface EndedTask {
   readonly taskId: string;
 }
 
-export function pruningVerbs({ db, write }: SqliteConnection): Pick<Store, "pruneHistory"> {
+export function pruningVerbs({ db, write }: SqliteConnection): Pick<MaintenanceStore, "pruneHistory"> {
   const looking = prepareLooking(db);
   const removing = prepareRemoving(db);
 

@@ -2,8 +2,11 @@ import { asc, gt, lte, sql } from "../engine/drizzle.ts";
 import type { SQL } from "drizzle-orm";
 import { removed } from "../../../domain/callback-state.ts";
 import { subscriptionRetention } from "../../../domain/subscription.ts";
-import type { PrunedSubscriptions, PruneSubscriptions } from "../../../service/ports/maintenance-store.ts";
-import type { Store } from "../../../service/ports/store.ts";
+import type {
+  MaintenanceStore,
+  PrunedSubscriptions,
+  PruneSubscriptions,
+} from "../../../service/ports/maintenance-store.ts";
 import type { SecretCipher } from "../../secret-cipher.ts";
 import { prepareCallbackStates } from "../callbacks/state.ts";
 import { prepareWithdraw } from "../deliveries/outbox.ts";
@@ -18,7 +21,7 @@ const bound = sql.placeholder;
 export function subscriptionPruningVerbs(
   { db, write }: SqliteConnection,
   cipher: SecretCipher,
-): Pick<Store, "pruneSubscriptions"> {
+): Pick<MaintenanceStore, "pruneSubscriptions"> {
   const statements = prepare(db);
   const states = prepareCallbackStates(db);
   const withdraw = prepareWithdraw(db);

@@ -2,11 +2,15 @@ import type { SQL } from "drizzle-orm";
 import { and, asc, count, eq, exists, or, sql } from "../engine/drizzle.ts";
 import { ATTEMPTS_LISTED_MAX } from "../../../domain/attempt.ts";
 import { CALLBACKS_PER_TASK_MAX } from "../../../domain/callback.ts";
-import type { DeliveryFilter, HistoryPage } from "../../../service/ports/callback-store.ts";
-import type { CallbackHistory, Counts, Store } from "../../../service/ports/store.ts";
+import type {
+  CallbackHistory,
+  DeliveryFilter,
+  DeliveryStore,
+  HistoryPage,
+} from "../../../service/ports/delivery-store.ts";
+import type { Counts, MaintenanceStore } from "../../../service/ports/maintenance-store.ts";
 import { callbackIsOfTask } from "../callbacks/rows.ts";
 import { healthColumns } from "../callbacks/state.ts";
-import { asNeeded } from "../engine/as-needed.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { limitTo } from "../engine/parameters.ts";
 import { deliveryMatches, filterParameters } from "../deliveries/outbox.ts";
@@ -18,12 +22,14 @@ const bound = sql.placeholder;
 
 const FIRST_PAGE: HistoryPage = { after: null, limit: CALLBACKS_PER_TASK_MAX, statuses: null, since: null };
 
-export function historyVerbs({ db }: SqliteConnection): Pick<Store, "deliveryHistory" | "callbackCount" | "counts"> {
-  const prepared = asNeeded({
-    history: () => prepareHistory(db),
-    number: () => prepareNumber(db),
-    totals: () => prepareTotals(db),
-  });
+export function historyVerbs({
+  db,
+}: SqliteConnection): Pick<DeliveryStore, "deliveryHistory" | "callbackCount"> & Pick<MaintenanceStore, "counts"> {
+  const prepared = {
+    history: prepareHistory(db),
+    number: prepareNumber(db),
+    totals: prepareTotals(db),
+  };
 
   function historyOf(principal: string, taskId: string, page: HistoryPage): CallbackHistory[] {
     const { history } = prepared;

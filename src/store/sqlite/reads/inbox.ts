@@ -1,5 +1,5 @@
 import { desc, sql } from "../engine/drizzle.ts";
-import type { Store } from "../../../service/ports/store.ts";
+import type { InboxStore } from "../../../service/ports/inbox-store.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
 import { toReceived } from "../schema/rows.ts";
@@ -13,7 +13,7 @@ const BYTES_IN_ALL_MAX = 64 * 1024 * 1024;
 
 const bound = sql.placeholder;
 
-export function inboxVerbs({ db, write }: SqliteConnection): Pick<Store, "recordReceived" | "listReceived"> {
+export function inboxVerbs({ db, write }: SqliteConnection): Pick<InboxStore, "recordReceived" | "listReceived"> {
   const statements = prepare(db);
   return {
     async recordReceived({ clientId, receivedAt, headers, body }) {

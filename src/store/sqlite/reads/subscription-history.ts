@@ -2,8 +2,11 @@ import { and, asc, desc, sql } from "../engine/drizzle.ts";
 import { ATTEMPTS_LISTED_MAX } from "../../../domain/attempt.ts";
 import type { Delivery } from "../../../domain/delivery.ts";
 import { subscriptionStatus } from "../../../domain/subscription.ts";
-import type { Store } from "../../../service/ports/store.ts";
-import type { ListedSubscription, SubscriptionPage } from "../../../service/ports/subscription-store.ts";
+import type {
+  ListedSubscription,
+  SubscriptionPage,
+  SubscriptionStore,
+} from "../../../service/ports/subscription-store.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
 import { callbackIsSubscription } from "../schema/conditions.ts";
@@ -13,7 +16,7 @@ import { attemptColumns, selectDeliveries, toDelivery } from "./listed-deliverie
 
 const bound = sql.placeholder;
 
-export function subscriptionHistoryVerbs({ db }: SqliteConnection): Pick<Store, "listSubscriptions"> {
+export function subscriptionHistoryVerbs({ db }: SqliteConnection): Pick<SubscriptionStore, "listSubscriptions"> {
   const statements = prepare(db);
 
   function deliveriesOf(callbackId: string, limit: number): Delivery[] {

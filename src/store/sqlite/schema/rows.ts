@@ -6,13 +6,13 @@ import type { Received } from "../../../service/ports/inbox-store.ts";
 import type { inbox } from "./inbox.ts";
 import type { events, tasks } from "./tables.ts";
 
-/** Rows into the domain's nouns. What is parsed here was written by this store. */
+/** Converts rows into domain objects. This store wrote the JSON that is parsed here, so it is not validated. */
 
-/** The columns that a task is made of. */
-export type TaskRow = Omit<InferSelectModel<typeof tasks>, NotOfTask>;
-type NotOfTask = "eventCount" | "leaseDigest" | "leaseUntil" | "worker" | "mcpTask";
+/** The columns of a `Task`. */
+export type TaskRow = Omit<InferSelectModel<typeof tasks>, StoreColumn>;
+type StoreColumn = "eventCount" | "leaseDigest" | "leaseUntil" | "worker" | "mcpTask";
 
-/** Those of them that whoever asks after it is told of. */
+/** The columns of a `TaskReading`. */
 export type TaskReadingRow = Pick<TaskRow, "status" | "result" | "error" | "progress">;
 
 export function toTask(row: InferSelectModel<typeof tasks>): Task {
@@ -44,7 +44,7 @@ export function toEvent(row: EventRow): Event {
   return { id, type, occurredAt, data: JSON.parse(data) };
 }
 
-/** Of a row that `eventIsEnd` was asked of. */
+/** `row` satisfies `eventIsEnd`. */
 export function toEndEvent(row: EventRow): EndEvent {
   return toEvent(row) as EndEvent;
 }

@@ -6,7 +6,7 @@ import type { SqliteConnection } from "../engine/connection.ts";
 import { fanOutEventColumns } from "../deliveries/fan-out.ts";
 import type { EnqueueDelivery } from "../deliveries/fan-out.ts";
 import { toEventTypes } from "../callbacks/rows.ts";
-import { subscriptionIsUp } from "../schema/conditions.ts";
+import { subscriptionIsNotRemoved } from "../schema/conditions.ts";
 import { callbacks } from "../schema/tables.ts";
 import { isInTime } from "./statements.ts";
 import { prepareWatermark } from "./watermark.ts";
@@ -35,9 +35,9 @@ export function prepareSubscriptionFanOut(db: SqliteConnection["db"]) {
 function prepareSubscribed(db: SqliteConnection["db"]) {
   const subscribedTo = (task: SQL) =>
     db
-      .select({ ...fanOutEventColumns, events: callbacks.events })
+      .select({ ...fanOutEventColumns, notAfter: callbacks.expiresAt, events: callbacks.events })
       .from(callbacks)
-      .where(and(subscriptionIsUp, equals(callbacks.principal, "principal"), task, isInTime))
+      .where(and(subscriptionIsNotRemoved, equals(callbacks.principal, "principal"), task, isInTime))
       .prepare();
   return {
     toTask: subscribedTo(equals(callbacks.taskId, "taskId")),

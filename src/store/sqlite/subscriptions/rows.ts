@@ -23,7 +23,7 @@ export const subscriptionColumns = {
   olderSecrets: callbacks.olderSecrets,
   status: callbacks.status,
   createdAt: callbacks.registeredAt,
-  expiresAt: callbacks.notAfter,
+  expiresAt: callbacks.expiresAt,
   lastDeliveryAt: callbacks.lastDeliveryAt,
   ...healthColumns,
 };

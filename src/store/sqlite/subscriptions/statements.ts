@@ -2,14 +2,14 @@ import { and, count, desc, eq, sql } from "../engine/drizzle.ts";
 import { IN_ORDER } from "../../../domain/callback-state.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
-import { deliveryIsOpen, subscriptionIsPending, subscriptionIsUp } from "../schema/conditions.ts";
+import { deliveryIsOpen, subscriptionIsPending, subscriptionIsNotRemoved } from "../schema/conditions.ts";
 import { attempts, callbacks, deliveries, verifiedUrls } from "../schema/tables.ts";
 import { subscriptionColumns } from "./rows.ts";
 
 const bound = sql.placeholder;
 
-/** With `subscriptionIsUp` the rule `isLive` for many rows: the subscriptions that count, and that an event is enqueued for. */
-export const isInTime = sql`(${callbacks.notAfter} is null or ${callbacks.notAfter} > ${bound("now")})`;
+/** With `subscriptionIsNotRemoved` the rule `isLive` for many rows: the subscriptions that count, and that an event is enqueued for. */
+export const isInTime = sql`(${callbacks.expiresAt} is null or ${callbacks.expiresAt} > ${bound("now")})`;
 
 export function prepareSubscriptions(db: SqliteConnection["db"]) {
   return { ...prepareLooking(db), ...prepareCreating(db), ...prepareChanging(db), ...prepareDeliveries(db) };
@@ -34,7 +34,7 @@ function prepareCreating(db: SqliteConnection["db"]) {
         status: "active",
         awaitsTask: false,
         registeredAt: bound("now"),
-        notAfter: bound("expiresAt"),
+        expiresAt: bound("expiresAt"),
       })
       .returning(subscriptionColumns)
       .prepare(),
@@ -45,7 +45,7 @@ function prepareCreating(db: SqliteConnection["db"]) {
         signingSecret: sql`${bound("signingSecret")}`,
         olderSecrets: null,
         registeredAt: sql`${bound("now")}`,
-        notAfter: sql`${bound("expiresAt")}`,
+        expiresAt: sql`${bound("expiresAt")}`,
         lastDeliveryAt: null,
         ...IN_ORDER,
       })
@@ -60,7 +60,7 @@ function prepareChanging(db: SqliteConnection["db"]) {
   return {
     extend: db
       .update(callbacks)
-      .set({ notAfter: sql`${bound("expiresAt")}` })
+      .set({ expiresAt: sql`${bound("expiresAt")}` })
       .where(isCallback)
       .prepare(),
     extendDeliveries: db
@@ -121,9 +121,9 @@ function prepareLooking(db: SqliteConnection["db"]) {
     countOwn: db
       .select({ own: count() })
       .from(callbacks)
-      .where(and(subscriptionIsUp, isOwn, isInTime))
+      .where(and(subscriptionIsNotRemoved, isOwn, isInTime))
       .prepare(),
-    countAll: db.select({ all: count() }).from(callbacks).where(and(subscriptionIsUp, isInTime)).prepare(),
+    countAll: db.select({ all: count() }).from(callbacks).where(and(subscriptionIsNotRemoved, isInTime)).prepare(),
     verified: db
       .select({ until: verifiedUrls.until })
       .from(verifiedUrls)
@@ -139,12 +139,12 @@ function prepareLooking(db: SqliteConnection["db"]) {
     nextPrincipal: db
       .select({ principal: sql<string | null>`min(${callbacks.principal})` })
       .from(callbacks)
-      .where(and(subscriptionIsUp, sql`${callbacks.principal} > ${bound("after")}`))
+      .where(and(subscriptionIsNotRemoved, sql`${callbacks.principal} > ${bound("after")}`))
       .prepare(),
     allOf: db
       .select(subscriptionColumns)
       .from(callbacks)
-      .where(and(subscriptionIsUp, isOwn))
+      .where(and(subscriptionIsNotRemoved, isOwn))
       .limit(limitTo("limit"))
       .prepare(),
   };

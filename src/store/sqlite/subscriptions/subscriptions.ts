@@ -5,8 +5,11 @@ import type { NewId } from "../../../domain/ids.ts";
 import { rotate } from "../../../domain/signing-secrets.ts";
 import { isLive, subscriptionPut } from "../../../domain/subscription.ts";
 import type { WaitingDelivery } from "../../../domain/throttle.ts";
-import type { Store } from "../../../service/ports/store.ts";
-import type { PutSubscription, PutSubscriptionResult } from "../../../service/ports/subscription-store.ts";
+import type {
+  PutSubscription,
+  PutSubscriptionResult,
+  SubscriptionStore,
+} from "../../../service/ports/subscription-store.ts";
 import type { SecretCipher } from "../../secret-cipher.ts";
 import { prepareSecretChange } from "../callbacks/secrets.ts";
 import { prepareCallbackStates, prepareEnable } from "../callbacks/state.ts";
@@ -22,7 +25,7 @@ import { prepareWatermark } from "./watermark.ts";
 /** A refresh reads so many waiting deliveries. */
 const WAITING_MAX = 100;
 type SubscriptionVerbs = Pick<
-  Store,
+  SubscriptionStore,
   "lookUpSubscription" | "recordVerified" | "putSubscription" | "removeSubscription" | "revokeSubscriptions"
 >;
 

@@ -1,7 +1,7 @@
 import { count, eq, sql } from "../engine/drizzle.ts";
 import { completionDeadline } from "../../../domain/lease.ts";
 import { COMPLETIONS_PER_TASK_MAX } from "../../../domain/task-start.ts";
-import type { NewCompletion, WorkerVerbs } from "../../../service/ports/lease-store.ts";
+import type { LeaseStore, NewCompletion } from "../../../service/ports/lease-store.ts";
 import { completionTokens } from "../schema/completions.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { toTask } from "../schema/rows.ts";
@@ -11,7 +11,7 @@ import { equals } from "../engine/parameters.ts";
 
 const bound = sql.placeholder;
 
-export function completionVerbs({ db }: SqliteConnection): Pick<WorkerVerbs, "findCompletion"> {
+export function completionVerbs({ db }: SqliteConnection): Pick<LeaseStore, "findCompletion"> {
   const find = db
     .select({ completion: completionTokens, task: tasks })
     .from(completionTokens)

@@ -4,14 +4,14 @@ import { eventDataOf, eventTypeOf } from "../../../domain/event.ts";
 import type { EndEvent, Event } from "../../../domain/event.ts";
 import type { NewId } from "../../../domain/ids.ts";
 import type { Task, TaskOutcome } from "../../../domain/task.ts";
-import type { SlotReservation } from "../../../service/ports/delivery-store.ts";
-import type { CancelTask, FinishTask, FinishTaskResult, Store } from "../../../service/ports/store.ts";
+import type { ReserveSlot } from "../../../service/ports/delivery-store.ts";
+import type { CancelTask, FinishTask, FinishTaskResult, TaskStore } from "../../../service/ports/task-store.ts";
 import type { SecretCipher } from "../../secret-cipher.ts";
 import { prepareGrants } from "./grants.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { prepareEventInsert } from "../events/event-log.ts";
 import { fanOutEventColumns, prepareFanOut } from "../deliveries/fan-out.ts";
-import type { EnqueueDelivery, FanOut } from "../deliveries/fan-out.ts";
+import type { EnqueueDelivery } from "../deliveries/fan-out.ts";
 import { prepareSupersede } from "../deliveries/state.ts";
 import { callbackIsOfTask, toEventTypes } from "../callbacks/rows.ts";
 import { prepareSubscriptionFanOut } from "../subscriptions/fan-out.ts";
@@ -19,16 +19,10 @@ import { taskIsOpen } from "../schema/conditions.ts";
 import { callbacks, counters, tasks } from "../schema/tables.ts";
 import { equals } from "../engine/parameters.ts";
 
-type TaskEndVerbs = Pick<Store, "finishTask" | "cancelTask">;
+type TaskEndVerbs = Pick<TaskStore, "finishTask" | "cancelTask">;
 type EndedTask = Pick<Task, "id" | "principal" | "taskId" | "clientId"> & { readonly eventCount: number };
 
 const bound = sql.placeholder;
-
-/** The end of a task with its deliveries. */
-interface Ended {
-  readonly result: FinishTaskResult;
-  readonly fanOut: FanOut;
-}
 
 export function taskEndVerbs({ db, write }: SqliteConnection, newId: NewId, cipher: SecretCipher): TaskEndVerbs {
   const statements = { ...prepareEnds(db), ...prepareEventAndFanOut(db) };
@@ -37,27 +31,22 @@ export function taskEndVerbs({ db, write }: SqliteConnection, newId: NewId, ciph
   const supersedeProgress = prepareSupersede(db);
   const enqueueForSubscriptions = prepareSubscriptionFanOut(db);
 
-  function finish({ id, outcome, now, grant, reservation }: FinishTask): Ended | null {
+  function finish({ id, outcome, now, grant }: FinishTask, reserveSlot?: ReserveSlot): FinishTaskResult | null {
     if (grant !== undefined && !grants.allows(id, grant, now)) return null;
     const task = statements.finish.get({ id, now, ...endColumns(outcome) });
     if (task === undefined) return null;
     grants.use(grant, now);
-    return recordEnd(task, outcome, now, reservation);
+    return recordEnd(task, outcome, now, reserveSlot);
   }
 
-  function cancel({ id, error, now, reservation }: CancelTask): Ended | null {
+  function cancel({ id, error, now }: CancelTask, reserveSlot?: ReserveSlot): FinishTaskResult | null {
     const outcome = { status: "cancelled", error } as const;
     const task = statements.cancel.get({ id, now, ...endColumns(outcome) });
-    return task === undefined ? null : recordEnd(task, outcome, now, reservation);
+    return task === undefined ? null : recordEnd(task, outcome, now, reserveSlot);
   }
 
   /** The event and its deliveries, in the transaction that ends the task. */
-  function recordEnd(
-    task: EndedTask,
-    outcome: TaskOutcome,
-    now: number,
-    reservation: SlotReservation | undefined,
-  ): Ended {
+  function recordEnd(task: EndedTask, outcome: TaskOutcome, now: number, reserveSlot?: ReserveSlot): FinishTaskResult {
     const event: EndEvent = {
       id: newId("evt"),
       type: eventTypeOf(outcome.status),
@@ -69,10 +58,10 @@ export function taskEndVerbs({ db, write }: SqliteConnection, newId: NewId, ciph
     const data = JSON.stringify(event.data);
     const { seq } = statements.insertEvent.get({ ...event, principal: task.principal, task: task.id, data });
     if (outcome.status === "completed") statements.countCompleted.run();
-    const { enqueueDelivery, fanOut } = beginFanOut(event, data, now, reservation);
+    const { enqueueDelivery, fanOut } = beginFanOut(event, data, now, reserveSlot);
     enqueueForCallbacks(task, event, enqueueDelivery);
     enqueueForSubscriptions(task, { seq, event }, now, enqueueDelivery);
-    return { result: { event, deliveryCount: fanOut.claimed.length + fanOut.waitingCount }, fanOut };
+    return { event, ...fanOut };
   }
 
   function enqueueForCallbacks({ principal, taskId }: EndedTask, event: Event, enqueueDelivery: EnqueueDelivery): void {
@@ -83,21 +72,22 @@ export function taskEndVerbs({ db, write }: SqliteConnection, newId: NewId, ciph
       .forEach((callback) => enqueueDelivery(callback));
   }
 
-  function end(work: () => Ended | null, reservation: SlotReservation | undefined): Promise<FinishTaskResult | null> {
-    let ended: Ended | null = null;
-    const run = (): FinishTaskResult | null => {
-      reservation?.restart();
-      ended = work();
-      return ended?.result ?? null;
-    };
-    return write(run, "fact", () => {
-      if (ended !== null) reservation?.filled(ended.fanOut.claimed, ended.fanOut.waitingCount);
+  /** A run after a rollback reserves no slots: its deliveries are pending and due. */
+  function end(
+    work: (reserveSlot: ReserveSlot | undefined) => FinishTaskResult | null,
+    reserveSlot: ReserveSlot | undefined,
+  ): Promise<FinishTaskResult | null> {
+    let reserveInThisRun = reserveSlot;
+    return write(() => {
+      const reserve = reserveInThisRun;
+      reserveInThisRun = undefined;
+      return work(reserve);
     });
   }
 
   return {
-    finishTask: (command) => end(() => finish(command), command.reservation),
-    cancelTask: (command) => end(() => cancel(command), command.reservation),
+    finishTask: (command) => end((reserveSlot) => finish(command, reserveSlot), command.reserveSlot),
+    cancelTask: (command) => end((reserveSlot) => cancel(command, reserveSlot), command.reserveSlot),
   };
 }
 

@@ -1,7 +1,6 @@
 import { and, asc, eq, gt, lte, min, sql } from "../engine/drizzle.ts";
 import { isStillExpired, leaseHolds, leaseStanding } from "../../../domain/lease.ts";
-import type { ClaimWorkerTask, LeaseKey, WorkerVerbs } from "../../../service/ports/lease-store.ts";
-import { asNeeded } from "../engine/as-needed.ts";
+import type { ClaimWorkerTask, LeaseKey, LeaseStore } from "../../../service/ports/lease-store.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
 import { toTask } from "../schema/rows.ts";
@@ -11,7 +10,7 @@ import { prepareLeasedTask } from "./grants.ts";
 
 const bound = sql.placeholder;
 
-export function workerLeaseVerbs({ db, write }: SqliteConnection): Omit<WorkerVerbs, "findCompletion"> {
+export function workerLeaseVerbs({ db, write }: SqliteConnection): Omit<LeaseStore, "findCompletion"> {
   const claiming = prepareClaiming(db);
   const holding = prepareHolding(db);
   const expiring = prepareExpiring(db);
@@ -75,90 +74,81 @@ function isTime(at: number | null | undefined): at is number {
 }
 
 function prepareClaiming(db: SqliteConnection["db"]) {
-  return asNeeded({
-    head: () =>
-      db
-        .select({ id: tasks.id, dueAt: tasks.dueAt })
-        .from(tasks)
-        .where(and(taskAwaitsWorker, equals(tasks.taskType, "taskType"), lte(tasks.dueAt, bound("now"))))
-        .orderBy(asc(tasks.dueAt))
-        .limit(limitTo(1))
-        .prepare(),
-    claim: () =>
-      db
-        .update(tasks)
-        .set({
-          status: "running",
-          runCount: sql`${tasks.runCount} + 1`,
-          startedAt: sql`${bound("now")}`,
-          leaseDigest: sql`${bound("leaseDigest")}`,
-          leaseUntil: sql`${bound("leaseUntil")}`,
-          worker: sql`${bound("worker")}`,
-        })
-        .where(equals(tasks.id, "id"))
-        .returning()
-        .prepare(),
-  });
+  return {
+    head: db
+      .select({ id: tasks.id, dueAt: tasks.dueAt })
+      .from(tasks)
+      .where(and(taskAwaitsWorker, equals(tasks.taskType, "taskType"), lte(tasks.dueAt, bound("now"))))
+      .orderBy(asc(tasks.dueAt))
+      .limit(limitTo(1))
+      .prepare(),
+    claim: db
+      .update(tasks)
+      .set({
+        status: "running",
+        runCount: sql`${tasks.runCount} + 1`,
+        startedAt: sql`${bound("now")}`,
+        leaseDigest: sql`${bound("leaseDigest")}`,
+        leaseUntil: sql`${bound("leaseUntil")}`,
+        worker: sql`${bound("worker")}`,
+      })
+      .where(equals(tasks.id, "id"))
+      .returning()
+      .prepare(),
+  };
 }
 
 function prepareHolding(db: SqliteConnection["db"]) {
   const isRunning = and(equals(tasks.id, "id"), eq(tasks.status, sql.raw("'running'")));
-  return asNeeded({
-    find: () => db.select().from(tasks).where(equals(tasks.id, "id")).prepare(),
-    renew: () =>
-      db
-        .update(tasks)
-        .set({ leaseUntil: sql`${bound("leaseUntil")}` })
-        .where(isRunning)
-        .prepare(),
-    release: () =>
-      db
-        .update(tasks)
-        .set({ status: "pending", dueAt: sql`${bound("dueAt")}`, leaseUntil: null })
-        .where(isRunning)
-        .prepare(),
-  });
+  return {
+    find: db.select().from(tasks).where(equals(tasks.id, "id")).prepare(),
+    renew: db
+      .update(tasks)
+      .set({ leaseUntil: sql`${bound("leaseUntil")}` })
+      .where(isRunning)
+      .prepare(),
+    release: db
+      .update(tasks)
+      .set({ status: "pending", dueAt: sql`${bound("dueAt")}`, leaseUntil: null })
+      .where(isRunning)
+      .prepare(),
+  };
 }
 
 function prepareExpiring(db: SqliteConnection["db"]) {
-  return asNeeded({
-    expired: () =>
-      db
-        .select()
-        .from(tasks)
-        .where(and(taskIsLeased, lte(tasks.leaseUntil, bound("now"))))
-        .orderBy(asc(tasks.leaseUntil))
-        .limit(limitTo("limit"))
-        .prepare(),
-    expire: () =>
-      db
-        .update(tasks)
-        .set({
-          status: "pending",
-          dueAt: sql`${bound("dueAt")}`,
-          leaseDigest: null,
-          leaseUntil: null,
-          worker: null,
-        })
-        .where(and(equals(tasks.id, "id"), eq(tasks.status, sql.raw("'running'"))))
-        .prepare(),
-    prolong: () =>
-      db
-        .update(tasks)
-        .set({ leaseUntil: sql`${bound("until")}` })
-        .where(and(taskIsLeased, sql`+${tasks.executor} = 'worker'`, sql`${tasks.leaseUntil} < ${bound("until")}`))
-        .prepare(),
-    nextExpiry: () =>
-      db
-        .select({ at: min(tasks.leaseUntil) })
-        .from(tasks)
-        .where(and(taskIsLeased, gt(tasks.leaseUntil, bound("now"))))
-        .prepare(),
-    nextDue: () =>
-      db
-        .select({ at: min(tasks.dueAt) })
-        .from(tasks)
-        .where(and(taskAwaitsWorker, gt(tasks.dueAt, bound("now"))))
-        .prepare(),
-  });
+  return {
+    expired: db
+      .select()
+      .from(tasks)
+      .where(and(taskIsLeased, lte(tasks.leaseUntil, bound("now"))))
+      .orderBy(asc(tasks.leaseUntil))
+      .limit(limitTo("limit"))
+      .prepare(),
+    expire: db
+      .update(tasks)
+      .set({
+        status: "pending",
+        dueAt: sql`${bound("dueAt")}`,
+        leaseDigest: null,
+        leaseUntil: null,
+        worker: null,
+      })
+      .where(and(equals(tasks.id, "id"), eq(tasks.status, sql.raw("'running'"))))
+      .prepare(),
+    prolong: db
+      .update(tasks)
+      .set({ leaseUntil: sql`${bound("until")}` })
+      .where(and(taskIsLeased, sql`+${tasks.executor} = 'worker'`, sql`${tasks.leaseUntil} < ${bound("until")}`))
+      .prepare(),
+    nextExpiry: db
+      .select({ at: min(tasks.leaseUntil) })
+      .from(tasks)
+      .where(and(taskIsLeased, gt(tasks.leaseUntil, bound("now"))))
+      .prepare(),
+    nextDue: db
+      .select({ at: min(tasks.dueAt) })
+      .from(tasks)
+      .where(and(taskAwaitsWorker, gt(tasks.dueAt, bound("now"))))
+      .prepare(),
+  };
 }

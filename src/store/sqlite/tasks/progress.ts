@@ -7,14 +7,14 @@ import type { LastProgressEvent } from "../../../domain/progress-event.ts";
 import type { NewId } from "../../../domain/ids.ts";
 import { isExpired } from "../../../domain/not-after.ts";
 import type { Progress, Task } from "../../../domain/task.ts";
-import type { Store, EmitProgressEvent, ProgressEventResult } from "../../../service/ports/store.ts";
+import type { EmitProgressEvent, ProgressEventResult, TaskStore } from "../../../service/ports/task-store.ts";
 import { fanOutColumns, prepareDeliveryInsert } from "../deliveries/insert.ts";
 import type { FanOutCallback } from "../deliveries/insert.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { prepareEventInsert } from "../events/event-log.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
 import { prepareSupersede } from "../deliveries/state.ts";
-import { callbackHearsProgress, deliveryIsOpen } from "../schema/conditions.ts";
+import { callbackSelectsProgress, deliveryIsOpen } from "../schema/conditions.ts";
 import { attempts, callbacks, deliveries, events, tasks } from "../schema/tables.ts";
 import { runIsUnderWay } from "./runs.ts";
 
@@ -31,7 +31,7 @@ const bound = sql.placeholder;
 export function progressVerbs(
   { db, write }: SqliteConnection,
   newId: NewId,
-): Pick<Store, "recordProgress" | "emitProgressEvent"> {
+): Pick<TaskStore, "recordProgress" | "emitProgressEvent"> {
   const runs = prepareRuns(db);
   const statements = prepareEvents(db);
   const removeOldest = prepareRemoveOldest(db);
@@ -146,7 +146,7 @@ function prepareEvents(db: Db) {
     selecting: db
       .select(fanOutColumns)
       .from(callbacks)
-      .where(and(callbackHearsProgress, equals(callbacks.principal, "principal"), equals(callbacks.taskId, "taskId")))
+      .where(and(callbackSelectsProgress, equals(callbacks.principal, "principal"), equals(callbacks.taskId, "taskId")))
       .prepare(),
     /** The task is running, so its newest event is of progress. */
     last: db

@@ -2,14 +2,14 @@ import { and, asc, eq, gt, lt, lte, min, sql } from "../engine/drizzle.ts";
 import { POISON_CRASHES } from "../../../domain/task.ts";
 import type { Task } from "../../../domain/task.ts";
 import { isUnderWay, retried } from "../../../domain/task-run.ts";
-import type { ClaimTasks, RetryTask, Store } from "../../../service/ports/store.ts";
+import type { ClaimTasks, RetryTask, TaskStore } from "../../../service/ports/task-store.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
 import { toTask } from "../schema/rows.ts";
 import { AWAITS_HANDLER, taskAwaitsHandler, taskIsPoison } from "../schema/conditions.ts";
 import { tasks } from "../schema/tables.ts";
 
-type TaskRunVerbs = Pick<Store, "claimRunnableTasks" | "nextTaskDueAt" | "retryTask" | "releaseTask">;
+type TaskRunVerbs = Pick<TaskStore, "claimRunnableTasks" | "nextTaskDueAt" | "retryTask" | "releaseTask">;
 
 const bound = sql.placeholder;
 

@@ -8,10 +8,10 @@ import type {
   ListTasks,
   StartTask,
   StartTaskResult,
-  Store,
   TaskPage,
+  TaskStore,
   TaskSummary,
-} from "../../../service/ports/store.ts";
+} from "../../../service/ports/task-store.ts";
 import { CallbackRefused } from "../../../service/registration.ts";
 import type { SecretCipher } from "../../secret-cipher.ts";
 import { prepareCallbackCount, prepareRegister } from "../callbacks/callbacks.ts";
@@ -22,7 +22,7 @@ import { progressOf, readingOf, taskOf, toTask } from "../schema/rows.ts";
 import { taskIsOfMcp } from "../schema/conditions.ts";
 import { tasks } from "../schema/tables.ts";
 
-type TaskVerbs = Pick<Store, "startTask" | "findTask" | "readTask" | "findTaskById" | "listTasks">;
+type TaskVerbs = Pick<TaskStore, "startTask" | "findTask" | "readTask" | "findTaskById" | "listTasks">;
 
 const bound = sql.placeholder;
 
@@ -31,7 +31,7 @@ const READ_MAX = 1000;
 /** Sorts after every internal id. */
 const AFTER_ALL_IDS = "tsk_~";
 
-export function taskVerbs({ db, write, read }: SqliteConnection, newId: NewId, cipher: SecretCipher): TaskVerbs {
+export function taskVerbs({ db, write }: SqliteConnection, newId: NewId, cipher: SecretCipher): TaskVerbs {
   const statements = { ...prepareTasks(db), ...prepareReads(db) };
   const find = prepareFind(db);
   const countOf = prepareCallbackCount(db);
@@ -105,7 +105,7 @@ export function taskVerbs({ db, write, read }: SqliteConnection, newId: NewId, c
       return row === undefined ? null : taskOf(row);
     },
     async readTask(principal, taskId) {
-      const row = read(() => find.reading.get({ principal, taskId }));
+      const row = find.reading.get({ principal, taskId });
       return row === undefined ? null : readingOf(row);
     },
     async findTaskById(principal, id) {

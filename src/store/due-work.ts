@@ -1,0 +1,131 @@
+import type { CallbackChange } from "../service/ports/delivery-store.ts";
+import type { Store } from "../service/ports/store.ts";
+import type { FinishTaskResult } from "../service/ports/task-store.ts";
+import type { QueueName, WorkQueues } from "../service/ports/work-queue.ts";
+
+/** The verbs that change nothing. */
+type ReadVerb =
+  | "findTask"
+  | "readTask"
+  | "findTaskById"
+  | "listTasks"
+  | "nextTaskDueAt"
+  | "findCallback"
+  | "deliveryHistory"
+  | "callbackCount"
+  | "counts"
+  | "nextDeliveryTimes"
+  | "findLease"
+  | "expiredLeases"
+  | "nextWorkerWorkAt"
+  | "findCompletion"
+  | "lookUpSubscription"
+  | "listSubscriptions"
+  | "eventsAfter"
+  | "lastEventSeq"
+  | "eventLog"
+  | "listReceived";
+type WriteVerb = Exclude<keyof Store, ReadVerb | "close">;
+
+/** What a call of a verb has made due, by its result and its arguments. */
+type DueWork<Verb extends WriteVerb> = (
+  result: Awaited<ReturnType<Store[Verb]>>,
+  ...given: Parameters<Store[Verb]>
+) => readonly QueueName[];
+
+const NOTHING: readonly QueueName[] = [];
+const DELIVERIES: readonly QueueName[] = ["deliveries"];
+const TASKS: readonly QueueName[] = ["tasks"];
+const LEASES: readonly QueueName[] = ["leases"];
+
+const nothing = (): readonly QueueName[] => NOTHING;
+const deliveriesIf = (isDue: boolean): readonly QueueName[] => (isDue ? DELIVERIES : NOTHING);
+const tasksIf = (isDue: boolean): readonly QueueName[] => (isDue ? TASKS : NOTHING);
+const leasesIf = (isDue: boolean): readonly QueueName[] => (isDue ? LEASES : NOTHING);
+
+/**
+ * For each verb that writes: the queues in which it made something due, or brought a deadline forward. A verb that is not listed does not
+ * compile. Where a result does not tell exactly, the queue is woken: a wake too many costs one pass, a missing one costs the delivery its time.
+ */
+const DUE_WORK: { readonly [Verb in WriteVerb]: DueWork<Verb> } = {
+  startTask({ kind, task, callbacks }) {
+    if (kind === "started") return task.executor === "handler" ? TASKS : LEASES;
+    // A new callback of a task that has ended gets its event now.
+    return deliveriesIf(callbacks.length > 0 && task.finishedAt !== null);
+  },
+  claimRunnableTasks: nothing,
+  retryTask: tasksIf,
+  releaseTask: tasksIf,
+  recordProgress: (told) => deliveriesIf((told?.deliveryCount ?? 0) > 0),
+  emitProgressEvent: (told) => deliveriesIf((told?.deliveryCount ?? 0) > 0),
+  finishTask: (ended) => deliveriesIf(hasPending(ended)),
+  cancelTask: (ended) => deliveriesIf(hasPending(ended)),
+  recoverOrphans: ({ tasks, deliveries }) => [...tasksIf(tasks > 0), ...deliveriesIf(deliveries > 0)],
+
+  claimWorkerTask: (task) => leasesIf(task !== null),
+  // A lease may end earlier than before: a run has a time limit.
+  renewLease: leasesIf,
+  releaseLease: leasesIf,
+  expireLease: leasesIf,
+  prolongLeases: nothing,
+
+  registerCallback(result) {
+    if (result.kind !== "registered") return NOTHING;
+    return deliveriesIf(result.ended !== null && result.callback.events.includes(result.ended));
+  },
+  unregisterCallback: nothing,
+  enableCallback: (result) => deliveriesIf((result?.enabled?.resumedCount ?? 0) > 0),
+  redeliver: (result) => deliveriesIf(result.kind === "redelivered" && result.deliveryIds.length > 0),
+  // Claims that were kept over a short wait were released.
+  rotateSecret: ({ kind }) => deliveriesIf(kind === "rotated" || kind === "unchanged"),
+
+  claimDueDeliveries: nothing,
+  resumeClaim: nothing,
+  recordAttempt: ({ claimHeld, isHeld, isDueAgain, callbackChange }, { step }) =>
+    deliveriesIf(
+      isDueAgain === true ||
+        hasResumed(callbackChange) ||
+        (claimHeld && isHeld !== true && step.status === "pending" && !step.keepClaim),
+    ),
+  releaseClaim: () => DELIVERIES,
+  expireDeliveries: nothing,
+
+  recordVerified: nothing,
+  putSubscription(result) {
+    if (result.kind === "limit") return NOTHING;
+    if (result.kind === "created") return deliveriesIf(result.replayed > 0);
+    // Deliveries that wait may expire earlier than before.
+    return deliveriesIf(result.resumed > 0 || result.waiting.length > 0);
+  },
+  removeSubscription: nothing,
+  revokeSubscriptions: nothing,
+
+  pruneHistory: nothing,
+  pruneSubscriptions: nothing,
+  reencryptSecrets: nothing,
+  recordReceived: nothing,
+};
+
+/** The store, waking its queues: right before a verb resolves, so never before its commit is certain, and never after one that rejects. */
+export function wakeQueues(store: Store, queues: WorkQueues): Store {
+  const wakingVerb = <Verb extends WriteVerb>(verb: Verb) => {
+    const call = store[verb] as (...given: Parameters<Store[Verb]>) => Promise<Awaited<ReturnType<Store[Verb]>>>;
+    const dueWork = DUE_WORK[verb] as DueWork<Verb>;
+    return async (...given: Parameters<Store[Verb]>) => {
+      const result = await call(...given);
+      for (const queue of dueWork(result, ...given)) queues[queue].wake();
+      return result;
+    };
+  };
+  const verbs = (Object.keys(DUE_WORK) as WriteVerb[]).filter((verb) => DUE_WORK[verb] !== nothing);
+  return { ...store, ...Object.fromEntries(verbs.map((verb) => [verb, wakingVerb(verb)])) };
+}
+
+/** Whether some of its deliveries wait for a claim. */
+function hasPending(ended: FinishTaskResult | null): boolean {
+  return ended !== null && ended.claimed.length < ended.deliveryCount;
+}
+
+function hasResumed(change: CallbackChange | undefined): boolean {
+  return change?.status === "active" && change.resumedCount > 0;
+}
