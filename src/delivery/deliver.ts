@@ -1,3 +1,4 @@
+import type { RecordedStep } from "../domain/delivery-state.ts";
 import type { Outcome } from "../domain/attempt.ts";
 import type { DisablePolicy } from "../domain/callback-health.ts";
 import { afterAttempt } from "../domain/delivery.ts";
@@ -7,12 +8,7 @@ import { isExpired } from "../domain/not-after.ts";
 import type { BodyProfile } from "../domain/payload.ts";
 import type { RetryPolicy } from "../domain/retry.ts";
 import type { Clock } from "../service/ports/clock.ts";
-import type {
-  ClaimedDelivery,
-  DeliveryStore,
-  RecordAttemptResult,
-  RecordedStep,
-} from "../service/ports/delivery-store.ts";
+import type { ClaimedDelivery, DeliveryStore, RecordAttemptResult } from "../service/ports/delivery-store.ts";
 import type { Sender } from "../service/ports/sender.ts";
 import type { DeliveryIdentity } from "../service/ports/telemetry-deliveries.ts";
 import type { Emit } from "../service/ports/telemetry.ts";

@@ -1,6 +1,6 @@
 /**
- * What a caller did that we cannot carry out. The codes are the contract's and closed; every other error is a fault of ours,
- * which the doors log in full and show as nothing.
+ * A request that cannot be carried out as asked. The contract has these codes and no others. Every other error is internal: the MCP
+ * endpoint and the HTTP routes log it in full and show no detail.
  */
 export type DomainErrorCode = "invalid" | "not_found" | "conflict" | "forbidden" | "limit";
 
@@ -15,7 +15,7 @@ export class DomainError extends Error {
   }
 }
 
-/** The store cannot write at the moment (disk full, file held by another program): a trouble that passes, so trying again helps. */
+/** The store cannot write at the moment (disk full, file locked by another program). The caller may try again. */
 export class StoreUnavailable extends Error {
   override readonly name = "StoreUnavailable";
 }

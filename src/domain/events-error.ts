@@ -7,7 +7,7 @@ export type EventsErrorName =
   | "Unsupported"
   | "CallbackEndpointError";
 
-/** Why a callback endpoint did not pass: six words and no others, so that nobody can look into a network through us. */
+/** Why a callback endpoint failed. Six words only: more would show a client what is in the server's network. */
 export type EndpointFault =
   | "connection_refused"
   | "timeout"
@@ -17,8 +17,8 @@ export type EndpointFault =
   | "challenge_failed";
 
 /**
- * sketch: the numbers of the draft that the first clients implement, ChatGPT among them. sep: those of SEP-3415. What clients should go
- * by, `data`, is the same in both.
+ * sketch: the numbers of the draft that the first clients implement, ChatGPT among them. sep: those of SEP-3415. `data`, by which clients
+ * should decide, is the same in both.
  */
 export type EventsErrorCodes = "sketch" | "sep";
 
@@ -47,7 +47,7 @@ export function numberOf(kind: EventsErrorName, codes: EventsErrorCodes): number
 
 export type EventsErrorData = { readonly [key: string]: string | number };
 
-/** What a client of MCP Events did that cannot be carried out. `data` never repeats the values of arguments. */
+/** A request of MCP Events that cannot be carried out. `data` never repeats the values of arguments. */
 export class EventsError extends Error {
   override readonly name = "EventsError";
   readonly kind: EventsErrorName;

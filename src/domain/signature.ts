@@ -31,7 +31,7 @@ export function requireSecret(secret: string): string {
   );
 }
 
-/** The three Standard Webhooks headers: one signature for each secret, the newest first, and one for each key of this server's own. */
+/** The three Standard Webhooks headers: a signature for each secret, the newest first, and one for each key of this server. */
 export function signatureHeaders(
   message: SignedMessage,
   secrets: readonly string[],
@@ -39,7 +39,7 @@ export function signatureHeaders(
 ): Record<string, string> {
   if (secrets.length === 0) throw new Error("There is no readable secret to sign with.");
   const content = `${message.id}.${message.timestamp}.${message.body}`;
-  // A key object: with the bare bytes Node 24 takes four times as long.
+  // With a key object it takes a quarter of the time that it takes with the bytes.
   const signatures = secrets.map(
     (secret) =>
       `v1,${createHmac("sha256", createSecretKey(keyOf(secret)))

@@ -1,5 +1,5 @@
 /** Challenges receivers of MCP Events and notifies them of an end: through the same guard and the same kind of connections as deliveries. */
-import { createHash, timingSafeEqual } from "node:crypto";
+import { isSameSecret } from "../domain/digest.ts";
 import { endpointFaultOf } from "../domain/subscription.ts";
 import type { EndpointVerifier, ChallengeRequest, ChallengeResult } from "../service/ports/endpoint-verifier.ts";
 import { createSender } from "./sender.ts";
@@ -55,7 +55,7 @@ export function createEndpointVerifier(needs: EndpointVerifierNeeds): ClosableEn
 
 /** In constant time, so that no receiver can find the nonce letter by letter: the nonce proves that it has read the message. */
 function isEcho(answer: string | null, expected: string): boolean {
-  return timingSafeEqual(digestOf(challengeIn(answer ?? "")), digestOf(expected));
+  return isSameSecret(challengeIn(answer ?? ""), expected);
 }
 
 function challengeIn(text: string): string {
@@ -66,8 +66,4 @@ function challengeIn(text: string): string {
   } catch {
     return "";
   }
-}
-
-function digestOf(text: string): Buffer {
-  return createHash("sha256").update(text).digest();
 }

@@ -1,4 +1,4 @@
-import { digestOf } from "../domain/ids.ts";
+import { digestOf } from "../domain/digest.ts";
 import { failedWith, hasEnded } from "../domain/task.ts";
 import type { Task, TaskStatus } from "../domain/task.ts";
 import type { Clock } from "./ports/clock.ts";

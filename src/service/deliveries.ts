@@ -1,13 +1,8 @@
+import type { RedeliveryRefusal } from "../domain/redelivery.ts";
 import { cursorOf, timeAndIdOf, twoIdsOf } from "../domain/cursor.ts";
 import type { DeliveryStatus } from "../domain/delivery.ts";
 import { DomainError } from "../domain/errors.ts";
-import type {
-  RedeliverPosition,
-  RedeliverSelection,
-  RedeliveryRefusal,
-  CallbackHistory,
-  DeliveryStore,
-} from "./ports/delivery-store.ts";
+import type { RedeliverPosition, RedeliverSelection, CallbackHistory, DeliveryStore } from "./ports/delivery-store.ts";
 import { noSuchCallback } from "./callbacks.ts";
 import type { Emit } from "./ports/telemetry.ts";
 import type { OriginBreaker, OpenCircuit } from "./ports/origin-breaker.ts";

@@ -1,4 +1,5 @@
-import { createHash, timingSafeEqual } from "node:crypto";
+import { timingSafeEqual } from "node:crypto";
+import { digestBytes } from "../domain/digest.ts";
 
 export interface AccessToken {
   /** The principal of the token's bearer. */
@@ -17,17 +18,13 @@ export function createPrincipalOf(
   tokens: readonly AccessToken[],
   principalWithoutTokens: "local" | "anonymous",
 ): PrincipalOf {
-  const known = tokens.map(({ name, token }) => ({ name, digest: sha256(token) }));
+  const known = tokens.map(({ name, token }) => ({ name, digest: digestBytes(token) }));
   return (authorization) => {
     if (known.length === 0) return principalWithoutTokens;
-    const given = sha256(/^Bearer +(\S+) *$/i.exec(authorization ?? "")?.[1] ?? "");
+    const given = digestBytes(/^Bearer +(\S+) *$/i.exec(authorization ?? "")?.[1] ?? "");
     let name: string | null = null;
     // Not `find`: it would stop at the first match.
     for (const { name: owner, digest } of known) if (timingSafeEqual(digest, given)) name = owner;
     return name;
   };
-}
-
-function sha256(text: string): Buffer {
-  return createHash("sha256").update(text).digest();
 }

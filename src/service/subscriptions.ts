@@ -8,7 +8,7 @@ import { requireSecret } from "../domain/signature.ts";
 import { grantedUntil, idOfSubscription } from "../domain/subscription.ts";
 import type { LifetimePolicy, SubscriptionHealth, SubscriptionKey } from "../domain/subscription.ts";
 import type { RetryPolicy } from "../domain/retry.ts";
-import { sparedUntil } from "../domain/throttle.ts";
+import { throttledUntil } from "../domain/throttle.ts";
 import type { WaitingDelivery } from "../domain/throttle.ts";
 import type { Emit } from "./ports/telemetry.ts";
 import type { OriginBreaker, OpenCircuit } from "./ports/origin-breaker.ts";
@@ -116,7 +116,7 @@ export function createSubscriptions(parts: SubscriptionsParts): Subscriptions {
 
   /** The longer of two waits: the one that the receiver has asked for, and the one of its origin's open circuit. */
   function throttledFor(origin: string, waiting: readonly WaitingDelivery[], now: number): number | null {
-    const times = [sparedUntil(waiting, settings.retryPolicy), breaker.openCircuit(origin)?.probeAt ?? null];
+    const times = [throttledUntil(waiting, settings.retryPolicy), breaker.openCircuit(origin)?.probeAt ?? null];
     const known = times.filter((time) => time !== null);
     return known.length === 0 ? null : Math.max(0, ...known.map((time) => time - now));
   }

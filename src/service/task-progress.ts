@@ -1,7 +1,7 @@
 import type { Progress } from "../domain/task.ts";
 import type { Clock } from "./ports/clock.ts";
 import type { Notifier } from "./ports/notifier.ts";
-import type { TaskRun, TaskStore, ToldProgress } from "./ports/task-store.ts";
+import type { TaskRun, TaskStore, ProgressEventResult } from "./ports/task-store.ts";
 import type { Emit } from "./ports/telemetry.ts";
 
 export interface TaskProgressParts {
@@ -32,7 +32,7 @@ export function createTaskProgress({ store, clock, notifier, emit, intervalMs }:
   const waiting = new Map<string, WaitingRun>();
   const stopping = new AbortController();
 
-  function settle(run: TaskRun, result: ToldProgress | null): void {
+  function settle(run: TaskRun, result: ProgressEventResult | null): void {
     if (result === null) return;
     if (result.dueAt === null) waiting.get(run.id)?.over.abort("the event has the newest progress");
     else wait(run, result.dueAt);
@@ -55,9 +55,9 @@ export function createTaskProgress({ store, clock, notifier, emit, intervalMs }:
     waiting.delete(run.id);
     if (entry.over.signal.aborted || stopping.signal.aborted) return;
     try {
-      settle(entry.run, await store.tellProgress({ ...entry.run, now: clock.now(), intervalMs }));
+      settle(entry.run, await store.emitProgressEvent({ ...entry.run, now: clock.now(), intervalMs }));
     } catch (error) {
-      emit({ kind: "internal.failed", where: "tellProgress", error });
+      emit({ kind: "internal.failed", where: "emitProgressEvent", error });
     }
   }
 

@@ -1,3 +1,4 @@
+import type { CompletionGrant } from "../domain/lease.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { Json } from "../domain/json.ts";
 import { hasEnded } from "../domain/task.ts";
@@ -21,7 +22,7 @@ import {
 } from "./task-start.ts";
 import type { TaskCatalog, TaskType } from "./ports/task-types.ts";
 import type { TaskWaits } from "./task-waits.ts";
-import type { CompletionGrant, NewCompletion } from "./ports/lease-store.ts";
+import type { NewCompletion } from "./ports/lease-store.ts";
 
 export const DEFAULT_TASK_TYPE = "demo";
 /** The `error` of a cancelled task. */
@@ -59,7 +60,7 @@ export interface Tasks extends TaskWaits {
   /** As `cancel`, by the internal id. */
   cancelById(principal: string, id: string): Promise<CancelledTask | null>;
   /** Ends a running task: row, event and deliveries commit together. False: it had ended, or the grant does not hold. */
-  finish(task: Task, outcome: TaskOutcome, right?: CompletionGrant): Promise<boolean>;
+  finish(task: Task, outcome: TaskOutcome, grant?: CompletionGrant): Promise<boolean>;
   /** After a failed run: the task is pending again, due after `waitMs`. Nothing happens when the run is over. */
   retry(task: Task, error: string, waitMs: number): Promise<void>;
   /** After a run that the stop of this server has interrupted: the task is pending again. */
@@ -163,8 +164,8 @@ export function createTasks(parts: TasksParts): Tasks {
       return task === null ? null : cancelFound(task);
     },
 
-    async finish(task, outcome, right) {
-      const command = { id: task.id, outcome, now: clock.now(), ...(right && { right }) };
+    async finish(task, outcome, grant) {
+      const command = { id: task.id, outcome, now: clock.now(), ...(grant && { grant }) };
       return (await endTask(task, (reserveSlot) => store.finishTask({ ...command, reserveSlot }))) !== null;
     },
 

@@ -1,16 +1,16 @@
 import { failedWith } from "../domain/task.ts";
 import type { Task } from "../domain/task.ts";
 import { retryWaitMs } from "../domain/task-retry.ts";
-import { digestOf } from "../domain/ids.ts";
+import { digestOf } from "../domain/digest.ts";
 import type { Emit } from "./ports/telemetry.ts";
 import type { Clock } from "./ports/clock.ts";
 import type { TaskCatalog, TaskType } from "./ports/task-types.ts";
 import type { Tasks } from "./tasks.ts";
-import type { LapsedLease, LeaseStore } from "./ports/lease-store.ts";
+import type { ExpiredLease, LeaseStore } from "./ports/lease-store.ts";
 import type { WorkQueue } from "./ports/work-queue.ts";
 
 /** Expired leases that are read at once. */
-const LAPSED_PER_STEP = 100;
+const EXPIRED_PER_STEP = 100;
 
 export interface WorkerQueueParts {
   readonly store: LeaseStore;
@@ -106,17 +106,17 @@ export function createWorkerQueue(parts: WorkerQueueParts): WorkerQueue {
 
   async function endExpired(): Promise<void> {
     for (;;) {
-      const lapsed = await store.lapsedLeases({ now: clock.now(), limit: LAPSED_PER_STEP });
-      for (const one of lapsed) await endOne(one);
-      if (lapsed.length < LAPSED_PER_STEP) return;
+      const expired = await store.expiredLeases({ now: clock.now(), limit: EXPIRED_PER_STEP });
+      for (const one of expired) await endOne(one);
+      if (expired.length < EXPIRED_PER_STEP) return;
     }
   }
 
-  async function endOne({ task, worker, leaseUntil }: LapsedLease): Promise<void> {
+  async function endOne({ task, worker, leaseUntil }: ExpiredLease): Promise<void> {
     const { id, principal, taskId, taskType, runCount, executor } = task;
-    const right = { kind: "lapse", leaseUntil } as const;
+    const grant = { kind: "expired_lease", leaseUntil } as const;
     if (executor === "completion_url") {
-      await tasks.finish(task, failedWith("Nobody completed the task before its completion URL expired."), right);
+      await tasks.finish(task, failedWith("Nobody completed the task before its completion URL expired."), grant);
       return;
     }
     const identity = { principal, taskId, taskType };
@@ -127,7 +127,7 @@ export function createWorkerQueue(parts: WorkerQueueParts): WorkerQueue {
       return;
     }
     if (runCount > type.retries) {
-      await tasks.finish(task, failedWith(`The task took longer than ${type.timeoutMs} ms.`), right);
+      await tasks.finish(task, failedWith(`The task took longer than ${type.timeoutMs} ms.`), grant);
       return;
     }
     const waitMs = retryWaitMs(runCount);

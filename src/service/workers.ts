@@ -148,7 +148,7 @@ export function createWorkers({ queue, store, tasks, catalog, clock, emit, ...pa
         const isLast = permanent || task.runCount > retries;
         standing = isLast ? await end(lease, task, failedWith(error)) : await release(lease, task);
       }
-      if (standing.kind === "given_back") return { kind: "taken", task: standing.task, dueAt: standing.dueAt };
+      if (standing.kind === "released") return { kind: "taken", task: standing.task, dueAt: standing.dueAt };
       if (isEnd(standing, "failed")) return { kind: "taken", task: standing.task, dueAt: null };
       return refusalOf(standing);
     },
@@ -158,7 +158,7 @@ export function createWorkers({ queue, store, tasks, catalog, clock, emit, ...pa
 /** The state of a lease. */
 type Standing =
   | { readonly kind: "running"; readonly task: Task }
-  | { readonly kind: "given_back"; readonly task: Task; readonly dueAt: number }
+  | { readonly kind: "released"; readonly task: Task; readonly dueAt: number }
   | { readonly kind: "ended"; readonly task: Task }
   | { readonly kind: "lost" | "not_found" };
 
@@ -170,7 +170,7 @@ function standingOf(state: LeaseState | null): Standing {
   if (state === null) return { kind: "not_found" };
   const { task, lease, dueAt } = state;
   if (lease === "lost") return { kind: "lost" };
-  if (lease === "given_back") return { kind: "given_back", task, dueAt };
+  if (lease === "released") return { kind: "released", task, dueAt };
   return { kind: hasEnded(task) ? "ended" : "running", task };
 }
 

@@ -16,7 +16,7 @@ type ReadVerb =
   | "counts"
   | "nextDeliveryTimes"
   | "findLease"
-  | "lapsedLeases"
+  | "expiredLeases"
   | "nextWorkerWorkAt"
   | "findCompletion"
   | "lookUpSubscription"
@@ -58,7 +58,7 @@ const DUE_WORK: { readonly [Verb in WriteVerb]: DueWork<Verb> } = {
   retryTask: tasksIf,
   releaseTask: tasksIf,
   recordProgress: (result) => deliveriesIf((result?.deliveryCount ?? 0) > 0),
-  tellProgress: (result) => deliveriesIf((result?.deliveryCount ?? 0) > 0),
+  emitProgressEvent: (result) => deliveriesIf((result?.deliveryCount ?? 0) > 0),
   finishTask: (ended) => deliveriesIf(hasPending(ended)),
   cancelTask: (ended) => deliveriesIf(hasPending(ended)),
   recoverOrphans: ({ tasks, deliveries }) => [...tasksIf(tasks > 0), ...deliveriesIf(deliveries > 0)],

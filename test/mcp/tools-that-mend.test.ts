@@ -415,7 +415,7 @@ describe.each(VERSIONS)("the tools that mend, asked by a client of $version", ({
         status: "failed",
         steps: [
           { step: "guard", status: "failed", error: "blocked" },
-          { status: "skipped", message: "Not come to: mend the step that failed first." },
+          { status: "skipped", message: "Not tried: fix the step that failed first." },
           { status: "skipped" },
           { status: "skipped" },
           { status: "skipped" },
@@ -494,7 +494,8 @@ describe.each(VERSIONS)("the tools that mend, asked by a client of $version", ({
       async (cursor) => {
         expect(await fail("list_tasks", { cursor })).toEqual({
           code: "invalid",
-          message: "cursor is none of ours: repeat a next_cursor of this tool as it was, or leave it out.",
+          message:
+            "cursor is not one that this tool issued: repeat a next_cursor of its last answer unchanged, or leave it out to begin again.",
         });
       },
     );

@@ -84,13 +84,13 @@ test("no run waits after a stop", async () => {
 });
 
 test("a failure of the store is emitted, and the next report is an event", async () => {
-  const tellProgress = () => Promise.reject(new Error("disk full"));
-  const { clock, report, events, emitted } = await setUp(() => ({ tellProgress }));
+  const emitProgressEvent = () => Promise.reject(new Error("disk full"));
+  const { clock, report, events, emitted } = await setUp(() => ({ emitProgressEvent }));
   await report(1);
   await report(2);
   clock.advance(PROGRESS_INTERVAL_MS);
   await until("it is emitted", () => emitted.length === 1);
-  expect(emitted).toMatchObject([{ kind: "internal.failed", where: "tellProgress" }]);
+  expect(emitted).toMatchObject([{ kind: "internal.failed", where: "emitProgressEvent" }]);
   await report(3);
   expect(await events()).toEqual(["task_progress cancelled", "task_progress pending"]);
 });

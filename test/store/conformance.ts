@@ -138,7 +138,7 @@ export function describeStore(name: string, open: OpenStore): void {
         expect(await store.findTask("local", "task-1")).toEqual(result.task);
       });
 
-      test("what is read of a task is what is told of it, by its own principal alone", async () => {
+      test("readTask gives status, result, error and progress, to the task's principal only", async () => {
         await store.startTask(aStart());
         const read = () => store.readTask("local", "task-1");
         expect(await read()).toEqual({ status: "pending", result: null, error: null, progress: null });
@@ -152,7 +152,7 @@ export function describeStore(name: string, open: OpenStore): void {
         expect(await store.readTask("local", "task-2")).toBeNull();
       });
 
-      test("what is read of a task that failed is why", async () => {
+      test("readTask gives the error of a task that failed", async () => {
         const { id } = await runningTask();
         await store.finishTask({ id, outcome: { status: "failed", error: "no luck" }, now: T0 });
         expect(await store.readTask("local", "task-1")).toMatchObject({
@@ -221,7 +221,7 @@ export function describeStore(name: string, open: OpenStore): void {
         expect(again).toMatchObject({ kind: "existing", isSame: true, callbackCount: 2, callbacks: first.callbacks });
       });
 
-      test("a start with a callback that cannot be registered leaves nothing behind, and others of its moment are stored", async () => {
+      test("a start with a callback that cannot be registered stores nothing, and other starts of the same commit are stored", async () => {
         await store.registerCallback(aRegistration({ clientId: "b", events: ["task_failed"] }));
         const callbacks = [aRegistration({ clientId: "a" }), aRegistration({ clientId: "b" })];
         const [refused, other] = await Promise.allSettled([
@@ -319,7 +319,7 @@ export function describeStore(name: string, open: OpenStore): void {
         expect(await idsOf()).toEqual(newestFirst);
         const first = await store.listTasks({ ...query, limit: 1 });
         expect(await idsOf({ before: first.next })).toEqual(newestFirst.slice(1));
-        // A second start that does not ask for one takes nothing back.
+        // A second start that asks for no MCP task does not undo it.
         await start("asked", false);
         await store.claimRunnableTasks({ limit: 9, now: T0 });
         expect(await idsOf({ status: "running" })).toEqual(newestFirst);
@@ -529,7 +529,7 @@ export function describeStore(name: string, open: OpenStore): void {
         expect(rest).toHaveLength(3);
       });
 
-      test("a full origin does not stand in the way of the others", async () => {
+      test("an origin without free slots does not delay other origins", async () => {
         for (let index = 0; index < 50; index++) {
           await store.registerCallback(aRegistration({ clientId: `c${index}`, url: "http://slow.example/" }));
         }
@@ -543,9 +543,9 @@ export function describeStore(name: string, open: OpenStore): void {
         ]);
       });
 
-      // As many as the others have due, and more.
+      // As many as the other origins have due, and more.
       test.each([2, 10])(
-        "an origin without room does not hide %i of the others, however much of it is due",
+        "an origin without free slots does not hide %i deliveries to other origins, however much of it is due",
         async (limit) => {
           await registerMany(200, { url: "http://dead.example/" });
           await complete(await runningTask());
@@ -630,7 +630,7 @@ export function describeStore(name: string, open: OpenStore): void {
         });
       });
 
-      test("a receiver that is gone disables its callback and withdraws what else it was owed", async () => {
+      test("a receiver that is gone disables its callback, and its open deliveries are cancelled", async () => {
         const delivery = await oneClaimed();
         const gone = { statusCode: 410, error: "http_4xx", responseExcerpt: null } as const;
         await store.recordAttempt(
@@ -649,7 +649,7 @@ export function describeStore(name: string, open: OpenStore): void {
 
       async function twoCallbacks() {
         await store.registerCallback(aRegistration({ clientId: "expiring", notAfter: EXPIRY }));
-        await store.registerCallback(aRegistration({ clientId: "patient" }));
+        await store.registerCallback(aRegistration({ clientId: "lasting" }));
         await complete(await runningTask());
       }
 
@@ -658,7 +658,7 @@ export function describeStore(name: string, open: OpenStore): void {
         return history.find(({ callback }) => callback.clientId === clientId)!.deliveries[0]!;
       }
 
-      test("ends as many as asked for, whatever becomes of some of them at that very moment", async () => {
+      test("ends as many as asked for, also when some of them are cancelled in the same commit", async () => {
         for (const clientId of ["a", "b", "c"])
           await store.registerCallback(aRegistration({ clientId, notAfter: EXPIRY }));
         await complete(await runningTask());
@@ -672,7 +672,7 @@ export function describeStore(name: string, open: OpenStore): void {
         await Promise.all(unregisterAll);
       });
 
-      test("ends a pending delivery from its not_after on, without an attempt, and leaves the others", async () => {
+      test("ends a pending delivery from its not_after on, without an attempt, and no other delivery", async () => {
         await twoCallbacks();
         expect(await expire(EXPIRY - 1)).toEqual([]);
         const { id, eventId } = await deliveryOf("expiring");
@@ -697,7 +697,7 @@ export function describeStore(name: string, open: OpenStore): void {
           nextAttemptAt: null,
           attempts: [],
         });
-        expect(await deliveryOf("patient")).toMatchObject({ status: "pending", reason: null });
+        expect(await deliveryOf("lasting")).toMatchObject({ status: "pending", reason: null });
         expect(await store.counts()).toMatchObject({ pendingCallbacks: 1 });
         expect(await expire(EXPIRY + 1e9)).toEqual([]);
       });
@@ -713,10 +713,10 @@ export function describeStore(name: string, open: OpenStore): void {
         expect((await onlyDelivery()).delivery).toMatchObject({ status: "exhausted", attempts: [{ statusCode: 503 }] });
       });
 
-      test("is not beaten by a claim: what has expired is not claimed", async () => {
+      test("comes before a claim: an expired delivery is not claimed", async () => {
         await twoCallbacks();
         const claimed = await store.claimDueDeliveries(aClaim({ now: EXPIRY }));
-        expect(claimed.map(({ callback }) => callback.clientId)).toEqual(["patient"]);
+        expect(claimed.map(({ callback }) => callback.clientId)).toEqual(["lasting"]);
       });
 
       test("leaves what is being sent alone, until its claim is released", async () => {
@@ -741,15 +741,15 @@ export function describeStore(name: string, open: OpenStore): void {
         for (const [index, clientId] of ["c", "a", "b"].entries())
           await store.registerCallback(aRegistration({ clientId, notAfter: EXPIRY + index }));
         await complete(await runningTask());
-        const told = (await expire(T0 + 1e6, 2)).map(({ clientId, eventSettled }) => [clientId, eventSettled]);
-        expect(told).toEqual([
+        const ended = (await expire(T0 + 1e6, 2)).map(({ clientId, eventSettled }) => [clientId, eventSettled]);
+        expect(ended).toEqual([
           ["c", false],
           ["a", false],
         ]);
         expect(await expire(T0 + 1e6, 2)).toMatchObject([{ clientId: "b", eventSettled: true }]);
       });
 
-      test("has its time in the outlook, also of deliveries that are due already", async () => {
+      test("is among the next delivery times, also for deliveries that are due already", async () => {
         await twoCallbacks();
         expect(await store.nextDeliveryTimes(T0)).toEqual({ anyDue: true, nextAt: EXPIRY });
         expect(await store.nextDeliveryTimes(EXPIRY)).toEqual({ anyDue: true, nextAt: null });
@@ -820,8 +820,8 @@ export function describeStore(name: string, open: OpenStore): void {
         expect(await crashes()).toBe(0);
       });
 
-      test("of tasks that were running at two deaths in a row only one runs at a time, while all others run", async () => {
-        // One after the other: those that are due in the same millisecond come in any order.
+      test("of tasks that were running at two deaths of the process in a row one runs at a time, and every other task runs", async () => {
+        // One after another: tasks that are due in the same millisecond come in any order.
         await store.startTask(aStart({ taskId: "a", now: T0 - 3 }));
         await store.startTask(aStart({ taskId: "b", now: T0 - 2 }));
         await store.startTask(aStart({ taskId: "full", taskType: "full", now: T0 - 1 }));
@@ -878,7 +878,7 @@ export function describeStore(name: string, open: OpenStore): void {
     }
 
     describe("unregisterCallback", () => {
-      test("removes a callback that waits for its task: nothing is owed, counted or written for it any more", async () => {
+      test("removes a callback that waits for its task: it gets no delivery and does not count any more", async () => {
         const registered = await store.registerCallback(aRegistration());
         expect(await unregister()).toMatchObject({
           removedNow: true,
@@ -926,13 +926,13 @@ export function describeStore(name: string, open: OpenStore): void {
         expect((await onlyDelivery()).delivery.status).toBe("delivered");
       });
 
-      test("a stranger's callback is as one that is not there, by whatever name", async () => {
+      test("a callback of another principal is not found, by its id or by its names", async () => {
         const registered = await store.registerCallback(aRegistration());
         const callbackId = registered.kind === "registered" ? registered.callback.id : "";
-        expect(await unregister("stranger")).toBeNull();
+        expect(await unregister("another")).toBeNull();
         const byId = { callback: { callbackId }, now: T0 };
-        expect(await store.unregisterCallback({ principal: "stranger", ...byId })).toBeNull();
-        expect(await store.findCallback({ principal: "stranger", callbackId, now: T0 })).toBeNull();
+        expect(await store.unregisterCallback({ principal: "another", ...byId })).toBeNull();
+        expect(await store.findCallback({ principal: "another", callbackId, now: T0 })).toBeNull();
         expect(await store.findCallback({ principal: "local", callbackId, now: T0 })).toMatchObject({
           callback: { status: "active" },
         });
@@ -999,7 +999,7 @@ export function describeStore(name: string, open: OpenStore): void {
         expect(await store.claimDueDeliveries(aClaim())).toHaveLength(1);
       });
 
-      test("leaves a removed one removed, and knows no stranger's", async () => {
+      test("leaves a removed callback removed, and finds none of another principal", async () => {
         const claimed = await oneClaimed();
         await unregister();
         const callbackId = claimed.callback.id;
@@ -1007,7 +1007,7 @@ export function describeStore(name: string, open: OpenStore): void {
           enabled: null,
           callback: { status: "removed" },
         });
-        expect(await enable(callbackId, T0, "stranger")).toBeNull();
+        expect(await enable(callbackId, T0, "another")).toBeNull();
       });
     });
 
@@ -1087,7 +1087,7 @@ export function describeStore(name: string, open: OpenStore): void {
         });
       });
 
-      test("without a policy is active, however long it fails", async () => {
+      test("without a policy stays active, however long it fails", async () => {
         const claimed = await oneClaimed();
         await store.recordAttempt(aRecord(claimed, { outcome: FAILED_503, step: PARKED, startedAt: T0 + 1e12 }));
         expect((await onlyDelivery()).callback.status).toBe("active");
@@ -1165,7 +1165,7 @@ export function describeStore(name: string, open: OpenStore): void {
         expect((await onlyDelivery()).delivery).toMatchObject({ status: "pending", nextAttemptAt: null });
       });
 
-      test("does not stand in the way of others at its origin", async () => {
+      test("does not delay other callbacks at its origin", async () => {
         await disabled();
         await store.registerCallback(aRegistration({ taskId: "task-2" }));
         await complete(await runningTask("task-2"));
@@ -1275,7 +1275,7 @@ export function describeStore(name: string, open: OpenStore): void {
         expect((await onlyDelivery()).delivery.status).toBe("exhausted");
       });
 
-      test("knows nothing of a stranger's deliveries, callbacks and tasks", async () => {
+      test("finds no delivery, callback or task of another principal", async () => {
         const claimed = await oneClaimed();
         const bulk = { ...FAILED, after: null, limit: 9 };
         const selections = [
@@ -1284,7 +1284,7 @@ export function describeStore(name: string, open: OpenStore): void {
           { taskId: "task-1", ...bulk },
         ];
         for (const selection of selections)
-          expect(await store.redeliver({ principal: "stranger", selection, now: T0 })).toEqual({ kind: "not_found" });
+          expect(await store.redeliver({ principal: "another", selection, now: T0 })).toEqual({ kind: "not_found" });
       });
 
       test("opens all of a task that match, in bounded steps, and the second time none is left", async () => {
@@ -1490,7 +1490,7 @@ export function describeStore(name: string, open: OpenStore): void {
         expect(await prune({ after: first.next })).toMatchObject({ removed: { tasks: 1 }, next: null });
       });
 
-      test("an attempt that comes in for a delivery that is gone is dropped without a word", async () => {
+      test("an attempt of a delivery that retention has removed is dropped", async () => {
         const delivery = await oneClaimed();
         const gone = { status: "exhausted", disablesCallback: false } as const;
         await store.recordAttempt(aRecord(delivery, { outcome: FAILED_503, step: gone }));
@@ -1568,7 +1568,7 @@ export function describeStore(name: string, open: OpenStore): void {
     });
 
     describe("counts", () => {
-      test("follow tasks and owed callbacks through their life", async () => {
+      test("count tasks and the callbacks that wait for a POST", async () => {
         expect(await store.counts()).toEqual({
           completedTasks: 0,
           activeTasks: 0,

@@ -36,7 +36,7 @@ export function describeProgress(name: string, open: OpenStore): void {
     const progressOf = (done: number) => ({ done, total: 100, message: null });
     const record = (done: number, now = T0) =>
       store.recordProgress({ id: task.id, runCount: 1, progress: progressOf(done), now, intervalMs: INTERVAL_MS });
-    const tell = (now: number) => store.tellProgress({ id: task.id, runCount: 1, now, intervalMs: INTERVAL_MS });
+    const emit = (now: number) => store.emitProgressEvent({ id: task.id, runCount: 1, now, intervalMs: INTERVAL_MS });
     const finish = (now = T0) => store.finishTask({ id: task.id, outcome: DONE, now });
     const claim = (now = T0) => store.claimDueDeliveries(aClaim({ now }));
     /** By name: those of the same millisecond come in any order. */
@@ -47,7 +47,7 @@ export function describeProgress(name: string, open: OpenStore): void {
     const deliveries = async (clientId = "client-1") => (await historyOf(clientId)).deliveries;
     const states = async () => (await deliveries()).map(({ event, status, reason }) => [event, status, reason]);
 
-    test("goes as an event to the callbacks that chose it, and to no others", async () => {
+    test("goes as an event to the callbacks that select it, and to no other", async () => {
       await register();
       await register({ clientId: "ends-only", events: END_TYPES });
       expect(await record(7)).toEqual({ deliveryCount: 1, dueAt: null });
@@ -64,7 +64,7 @@ export function describeProgress(name: string, open: OpenStore): void {
       expect(await deliveries("ends-only")).toEqual([]);
     });
 
-    test("is only kept when no callback chose it", async () => {
+    test("is only stored when no callback selects it", async () => {
       await register({ events: END_TYPES });
       expect(await record(7)).toEqual({ deliveryCount: 0, dueAt: null });
       expect(await store.findTask("local", "task-1")).toMatchObject({ progress: progressOf(7), progressAt: T0 });
@@ -74,20 +74,20 @@ export function describeProgress(name: string, open: OpenStore): void {
       expect((await finish())?.event.data.sequence).toBe(1);
     });
 
-    test("is an event at most once in the interval; the newest is told when its time comes, and once", async () => {
+    test("is an event at most once in the interval; the newest becomes an event when its time comes, and once", async () => {
       await register();
       await record(1);
       expect(await record(2, T0 + 10)).toEqual({ deliveryCount: 0, dueAt: T0 + INTERVAL_MS });
       expect(await record(3, T0 + 20)).toEqual({ deliveryCount: 0, dueAt: T0 + INTERVAL_MS });
-      expect(await tell(T0 + INTERVAL_MS - 1)).toEqual({ deliveryCount: 0, dueAt: T0 + INTERVAL_MS });
-      expect(await tell(T0 + INTERVAL_MS)).toEqual({ deliveryCount: 1, dueAt: null });
-      expect(await tell(T0 + 9 * INTERVAL_MS)).toEqual({ deliveryCount: 0, dueAt: null });
+      expect(await emit(T0 + INTERVAL_MS - 1)).toEqual({ deliveryCount: 0, dueAt: T0 + INTERVAL_MS });
+      expect(await emit(T0 + INTERVAL_MS)).toEqual({ deliveryCount: 1, dueAt: null });
+      expect(await emit(T0 + 9 * INTERVAL_MS)).toEqual({ deliveryCount: 0, dueAt: null });
       expect(await record(3, T0 + 9 * INTERVAL_MS)).toEqual({ deliveryCount: 0, dueAt: null });
       const [claimed] = await claim(T0 + INTERVAL_MS);
       expect(claimed!.event.data).toMatchObject({ sequence: 2, progress: { done: 3 } });
     });
 
-    test("a clock that was set back holds nothing up", async () => {
+    test("after the clock was set back, an event in the future delays none", async () => {
       await register();
       await record(1, T0 + 3_600_000);
       expect(await record(2)).toEqual({ deliveryCount: 1, dueAt: null });
@@ -97,11 +97,11 @@ export function describeProgress(name: string, open: OpenStore): void {
       await register();
       const run = { id: task.id, runCount: 2, now: T0, intervalMs: INTERVAL_MS };
       expect(await store.recordProgress({ ...run, progress: progressOf(1) })).toBeNull();
-      expect(await store.tellProgress(run)).toBeNull();
-      expect(await tell(T0)).toEqual({ deliveryCount: 0, dueAt: null });
+      expect(await store.emitProgressEvent(run)).toBeNull();
+      expect(await emit(T0)).toEqual({ deliveryCount: 0, dueAt: null });
       await finish();
       expect(await record(1)).toBeNull();
-      expect(await tell(T0)).toBeNull();
+      expect(await emit(T0)).toBeNull();
       expect(await states()).toEqual([["task_completed", "pending", null]]);
     });
 
@@ -161,7 +161,7 @@ export function describeProgress(name: string, open: OpenStore): void {
       expect((await historyOf("fails")).callback.health.failures).toBe(1);
     });
 
-    test("one that a dead process was sending, or that could not be sent, is not sent once it is overtaken", async () => {
+    test("one that a dead process was sending, or whose claim was released, is not sent after it was superseded", async () => {
       await register();
       await register({ clientId: "client-2" });
       await record(1);
@@ -182,7 +182,7 @@ export function describeProgress(name: string, open: OpenStore): void {
       expect(await claim(T0 + 10)).toMatchObject([{ event: { type: "task_progress" } }]);
     });
 
-    test("ends nobody's waiting: the callback is owed the end before and after", async () => {
+    test("changes nothing for the end: the callback waits for it before and after", async () => {
       await register();
       await record(1);
       const [claimed] = await claim();
@@ -191,7 +191,7 @@ export function describeProgress(name: string, open: OpenStore): void {
       expect(await finish()).toMatchObject({ deliveryCount: 1, event: { data: { sequence: 2 } } });
     });
 
-    test("a callback that is registered while progress was told hears of no end, and of the end when it has come", async () => {
+    test("a callback that is registered after an event of progress gets the end when it comes, and not before", async () => {
       await register();
       await record(1);
       expect(await register({ clientId: "during" })).toMatchObject({ kind: "registered", ended: null });
@@ -201,7 +201,7 @@ export function describeProgress(name: string, open: OpenStore): void {
       expect((await deliveries("after")).map(({ event }) => event)).toEqual(["task_completed"]);
     });
 
-    test("goes to no callback that is removed, disabled, or of no use any more", async () => {
+    test("goes to no callback that is removed, disabled or expired", async () => {
       await register({ notAfter: T0 + 5 });
       await register({ clientId: "gone" });
       await register({ clientId: "left", url: "http://receiver.example/left" });
@@ -215,6 +215,19 @@ export function describeProgress(name: string, open: OpenStore): void {
       expect(await record(2, T0 + INTERVAL_MS + 4)).toEqual({ deliveryCount: 0, dueAt: null });
     });
 
+    test("a callback that was disabled for good before the end does not wait for that once it is enabled", async () => {
+      await register();
+      await record(1);
+      const [claimed] = await claim();
+      const answer = { statusCode: 410, error: "http_4xx", responseExcerpt: null } as const;
+      const step = { status: "exhausted", disablesCallback: true } as const;
+      await store.recordAttempt(aRecord(claimed!, { outcome: answer, step }));
+      expect(await finish()).toMatchObject({ deliveryCount: 0 });
+      const callbackId = (await historyOf("client-1")).callback.id;
+      await store.enableCallback({ principal: "local", callbackId, now: T0 });
+      expect(await store.counts()).toMatchObject({ pendingCallbacks: 0 });
+    });
+
     test("only the newest ten are in the history, however long the task goes on", async () => {
       await register();
       for (let index = 1; index <= 13; index++) {
@@ -226,7 +239,7 @@ export function describeProgress(name: string, open: OpenStore): void {
       expect((await finish(T0 + 14 * INTERVAL_MS))?.event.data.sequence).toBe(14);
     });
 
-    test("one that is still being sent stays in the history until it is over", async () => {
+    test("one that is still being sent stays in the history until its attempt is over", async () => {
       await register();
       const slow: string[] = [];
       for (let index = 1; index <= 12; index++) {
@@ -256,7 +269,7 @@ export function describeProgress(name: string, open: OpenStore): void {
       expect((await deliveries())[0]).toMatchObject({ status: "cancelled" });
     });
 
-    test("subscriptions of MCP Events hear of ends alone, and the log that is polled has no progress", async () => {
+    test("subscriptions of MCP Events get ends only, and the log that is polled has no progress", async () => {
       await store.putSubscription(aSubscription({ name: "task_finished", secret: A_SECRET }));
       await register();
       const before = await store.lastEventSeq();

@@ -38,7 +38,7 @@ async function inTurn(first: (store: Store) => Promise<unknown>, second: (store:
   }
 }
 
-test("a subscription, what it is owed, both its secrets and its URL's answer survive a restart", async () => {
+test("a subscription, its deliveries, both its secrets and its verified URL survive a restart", async () => {
   const { id, key } = aSubscription();
   await inTurn(
     async (store) => {
@@ -72,7 +72,7 @@ test("a subscription, what it is owed, both its secrets and its URL's answer sur
   );
 });
 
-test("what was under way when the process died is owed again, until the end that it had then", async () => {
+test("a delivery that was under way when the process died is sent again, until the end that the subscription had then", async () => {
   await inTurn(
     async (store) => {
       await store.putSubscription(aSubscription());
@@ -130,7 +130,7 @@ test("a create that fails half-way through its replay leaves nothing", async () 
   expect(await store.putSubscription(aSubscription({ replay }))).toMatchObject({ kind: "created", replayed: 2 });
 });
 
-test("one who takes the last place at the same moment gets it, and only one", async () => {
+test("of two subscriptions that take the last place at the same moment one gets it", async () => {
   const store = await openTestStore();
   onTestFinished(() => store.close());
   const results = await Promise.all(

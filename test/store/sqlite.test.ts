@@ -5,6 +5,7 @@ import type { Store } from "../../src/service/ports/store.ts";
 import { T0 } from "../support/builders.ts";
 import { createFakeClock } from "../support/clock.ts";
 import { newFile, openTestStore, openTestStorage } from "../support/sqlite-store.ts";
+import { describeBulkChanges } from "./bulk-conformance.ts";
 import { describeStore } from "./conformance.ts";
 import { describeCommits } from "./conformance/after-commit.ts";
 import { describeProgress } from "./progress-conformance.ts";
@@ -15,6 +16,7 @@ describeStore("the SQLite store", () => openTestStore());
 describeStore("the SQLite store with encrypted secrets", openEncrypted);
 describeSubscriptions("the SQLite store", () => openTestStore());
 describeSubscriptions("the SQLite store with encrypted secrets", openEncrypted);
+describeBulkChanges("the SQLite store, where one statement changes many rows", () => openTestStore());
 describeProgress("the SQLite store, for progress", () => openTestStore());
 describeWorkerVerbs("the SQLite store, for work done outside", () => openTestStore());
 describeCommits("the SQLite store, after its commits", () =>

@@ -104,7 +104,7 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
     });
 
     describe("putSubscription creates", () => {
-      test("from now on: what happens later is owed with all that an attempt needs, what happened before is not", async () => {
+      test("from now on: later events have deliveries with all that an attempt needs, earlier events have none", async () => {
         const before = await end("before");
         expect(await put()).toEqual({ kind: "created", watermark: before, truncated: false, replayed: 0 });
         const seq = await end("after");
@@ -127,7 +127,7 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
         ]);
       });
 
-      test("finishTask counts what is owed to subscriptions and to callbacks together", async () => {
+      test("finishTask counts the deliveries to subscriptions and to callbacks together", async () => {
         await put();
         await store.registerCallback(aRegistration());
         await store.startTask(aStart());
@@ -145,22 +145,22 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
           "one, completed": { taskId: "a" },
           "any, completed": {},
           "one, failed": { taskId: "a", name: "task_failed" },
-          "any, whichever way": { name: "task_finished" },
-          "another, whichever way": { taskId: "z", name: "task_finished" },
+          "any, every end": { name: "task_finished" },
+          "another, every end": { taskId: "z", name: "task_finished" },
         } as const;
         for (const [path, changes] of Object.entries(wanted))
           await put({ url: `https://app.example/${path}`, ...changes });
-        const told = async (taskId: string, outcome: TaskOutcome) => {
+        const receivers = async (taskId: string, outcome: TaskOutcome) => {
           await end(taskId, { outcome });
           return (await claim()).map(({ callback }) => decodeURI(new URL(callback.url).pathname.slice(1))).toSorted();
         };
-        expect(await told("a", COMPLETED)).toEqual(["any, completed", "any, whichever way", "one, completed"]);
-        expect(await told("b", { status: "failed", error: "no disk" })).toEqual(["any, whichever way"]);
-        expect(await told("c", { status: "cancelled", error: "stop" })).toEqual(["any, whichever way"]);
-        expect(await told("d", COMPLETED)).toEqual(["any, completed", "any, whichever way"]);
+        expect(await receivers("a", COMPLETED)).toEqual(["any, completed", "any, every end", "one, completed"]);
+        expect(await receivers("b", { status: "failed", error: "no disk" })).toEqual(["any, every end"]);
+        expect(await receivers("c", { status: "cancelled", error: "stop" })).toEqual(["any, every end"]);
+        expect(await receivers("d", COMPLETED)).toEqual(["any, completed", "any, every end"]);
       });
 
-      test("an event of another principal's task is nobody else's, though the task has the same name", async () => {
+      test("an event of another principal's task has no delivery, though the task has the same name", async () => {
         await put({ taskId: "task-1" });
         await put({ principal: "bob" });
         await end("task-1", { principal: "ann" });
@@ -186,7 +186,7 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
     });
 
     describe("putSubscription refreshes", () => {
-      test("what is there: nothing is owed twice, its end moves, and a cursor changes nothing", async () => {
+      test("a live subscription: no event has a second delivery, its end moves, and a cursor changes nothing", async () => {
         await put();
         await end("a");
         const expiresAt = END + HOUR_MS;
@@ -199,7 +199,7 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
         expect(await look(aSubscription(), END)).toMatchObject({ exists: true, own: 1 });
       });
 
-      test("and tells which deliveries wait for another attempt, the longest waits first, 100 at most", async () => {
+      test("and gives the deliveries that wait for another attempt, the longest waits first, 100 at most", async () => {
         await put();
         for (const taskId of ["a", "b", "c"]) await end(taskId);
         const [soon, late] = await claim();
@@ -224,7 +224,7 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
         expect(refreshed.kind === "refreshed" && refreshed.waiting.length).toBe(100);
       });
 
-      test("and what is owed may be sent until the new end, waiting and held deliveries too", async () => {
+      test("and its deliveries may be sent until the new end, waiting and held ones too", async () => {
         await put();
         await end("a");
         const [claimed] = await claim();
@@ -252,7 +252,7 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
         expect(await claim(T0 + HOUR_MS)).toMatchObject([{ callback: { signingSecrets: [ANOTHER_SECRET] } }]);
       });
 
-      test("tells how it was before, and its last success and failure", async () => {
+      test("gives its health before the refresh, and its last success and failure", async () => {
         await put();
         await end("a");
         const [first] = await claim();
@@ -267,7 +267,7 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
     });
 
     describe("a subscription whose time is over", () => {
-      test("is owed nothing more, and what it was owed is cancelled as expired, without an attempt", async () => {
+      test("gets no more deliveries, and its open ones are cancelled as expired, without an attempt", async () => {
         await put();
         await end("in-time");
         await end("too-late", { now: END });
@@ -312,7 +312,7 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
         return { result, tasks: tasksOf(await claim()) };
       };
 
-      test("owes what came after the place and was selected, the oldest first, each with its own place", async () => {
+      test("enqueues the selected events after the place, the oldest first, each with its own cursor", async () => {
         const first = await end("a");
         await end("b", { outcome: { status: "failed", error: "no disk" } });
         await end("theirs", { principal: "bob" });
@@ -326,7 +326,7 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
         expect(await put({ taskId: "c", replay: REPLAY_ALL })).toMatchObject({ replayed: 1, truncated: false });
       });
 
-      test("owes the newest only when there are more than the ceiling, and says so", async () => {
+      test("enqueues only the newest when there are more than the limit, and says so", async () => {
         for (const taskId of ["a", "b", "c"]) await end(taskId);
         const { result, tasks } = await deliveredAgain({ replay: { ...REPLAY_ALL, max: 2 } });
         expect(result).toMatchObject({ truncated: true, replayed: 2 });
@@ -337,7 +337,7 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
         });
       });
 
-      test("owes nothing that is older than asked for, and says so; of that very age it is owed", async () => {
+      test("enqueues no event that is older than asked for, and says so; one of exactly that age is enqueued", async () => {
         await end("a");
         await end("b", { now: T0 + 10 });
         const { result, tasks } = await deliveredAgain({ replay: { ...REPLAY_ALL, notBefore: T0 + 10 } });
@@ -359,13 +359,13 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
         expect(await put({ principal: "bob", replay: REPLAY_ALL })).toMatchObject({ truncated: false, replayed: 0 });
       });
 
-      test("from a place that this log has not come to begins now, and says so", async () => {
+      test("from a place that this log has not reached begins now, and says so", async () => {
         const last = await end("a");
         const replay = { ...REPLAY_ALL, afterSeq: last + 1000 };
         expect(await put({ replay })).toEqual({ kind: "created", watermark: last, truncated: true, replayed: 0 });
       });
 
-      test("after it was removed owes again what it had got, with the attempts that were made", async () => {
+      test("after it was removed sends again what it had got, with the attempts that were made", async () => {
         await put();
         const seq = await end("a");
         const [first] = await claim();
@@ -395,7 +395,7 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
       /** In the order of their events. */
       const cursors = (claimed: readonly ClaimedDelivery[]) => claimed.map(({ cursor }) => cursor);
 
-      test("moves with the log while there is nothing to tell", async () => {
+      test("moves with the log while no event is enqueued", async () => {
         await put({ taskId: "never" });
         const seq = await end("a");
         expect(await put({ taskId: "never" })).toMatchObject({ watermark: seq });
@@ -432,7 +432,7 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
         expect(two!.cursor).toBe(cursorOf(first - 1));
       });
 
-      test("of one is not held back by what another is owed", async () => {
+      test("of one subscription is not held back by the deliveries of another", async () => {
         await put({ url: "https://slow.example/" });
         await put();
         const seq = await end("a");
@@ -451,7 +451,7 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
         return store.recordAttempt(aRecord(claimed!, failed));
       }
 
-      test("is suspended: what it is owed and what comes is held, and counts as nothing that is due", async () => {
+      test("is suspended: its open and new deliveries are held, and none of them is due", async () => {
         expect(await suspended()).toMatchObject({
           isHeld: true,
           callbackChange: { status: "disabled", reason: "failing" },
@@ -468,7 +468,7 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
         });
       });
 
-      test("is resumed by the next refresh, which tells how it was, and what was held is due", async () => {
+      test("is resumed by the next refresh, which gives its health before, and held deliveries are due", async () => {
         await suspended();
         await end("b");
         expect(await put({ now: T0 + 20 })).toMatchObject({
@@ -501,7 +501,7 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
     });
 
     describe("removeSubscription", () => {
-      test("withdraws what it is owed, retries and claims included; the second time there is none", async () => {
+      test("cancels its open deliveries, retries and claims included; the second time there is no subscription", async () => {
         await put();
         for (const taskId of ["a", "b"]) await end(taskId);
         const [retried, claimed] = await claim();
@@ -524,7 +524,7 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
       });
     });
 
-    test("revokeSubscriptions ends those of unknown principals, in steps, and tells whom to tell and how to sign", async () => {
+    test("revokeSubscriptions ends those of unknown principals, in steps, and returns their receivers and secrets", async () => {
       await put();
       for (const taskId of ["a", "b"]) await put({ principal: "gone", taskId });
       await put({ principal: "gone", taskId: "b", secret: ANOTHER_SECRET });
@@ -688,7 +688,7 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
         expect(await read({ afterSeq: last })).toMatchObject({ tasks: ["c"], hasLost: false });
       });
 
-      test("behind a place that this log has not come to begins now, and says that something is lost", async () => {
+      test("behind a place that this log has not reached begins now, and says that events are lost", async () => {
         const last = await end("a");
         const page = await read({ afterSeq: last + 7 });
         expect(page).toEqual({ tasks: [], position: last, hasMore: false, startedAfter: last, hasLost: true });
@@ -702,7 +702,7 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
       const prune = (changes: Partial<PruneSubscriptions> = {}) =>
         store.pruneSubscriptions({ before: LATER, now: LATER, limit: 100, after: null, ...changes });
 
-      test("removes what has ended, by its time or by its client, and leaves what lives", async () => {
+      test("removes subscriptions that have ended, by their time or by their client, and leaves live ones", async () => {
         await put({ taskId: "lapsed" });
         await put({ taskId: "removed", expiresAt: null });
         await put({ taskId: "lives", expiresAt: LATER + 1 });
@@ -715,7 +715,7 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
         expect(await prune()).toEqual({ callbacks: 0, givenUp: [], next: null });
       });
 
-      test("leaves what has ended since the moment it is asked for, and callbacks that are no subscription", async () => {
+      test("leaves subscriptions that have ended since then, and callbacks that are no subscription", async () => {
         await put();
         await store.registerCallback(aRegistration({ notAfter: T0 + 1 }));
         expect(await prune({ before: END })).toMatchObject({ callbacks: 0 });
@@ -723,7 +723,7 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
         expect(await store.deliveryHistory("local", "task-1")).toHaveLength(1);
       });
 
-      test("leaves one while a delivery tells of it, and takes it when retention has removed that", async () => {
+      test("leaves one that has a delivery, and removes it when retention has removed that", async () => {
         await put();
         await end("a");
         const [claimed] = await claim();
@@ -746,7 +746,7 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
         expect(steps).toEqual([2, 2, 1]);
       });
 
-      test("gives up one without an end that has been suspended since before, and what it is owed with it", async () => {
+      test("ends one without an end that has been suspended since before, and cancels its deliveries", async () => {
         await put({ expiresAt: null });
         await end("a");
         const [claimed] = await claim();
@@ -754,8 +754,8 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
         expect((await prune({ before: T0 + 12 })).givenUp).toEqual([]);
         expect(await only()).toMatchObject({ status: "suspended" });
         const { id, key } = aSubscription();
-        const told = { id, principal: "local", url: key.url, signingSecrets: [A_SECRET], lastError: "http_5xx" };
-        expect((await prune({ before: T0 + 13 })).givenUp).toMatchObject([told]);
+        const givenUp = { id, principal: "local", url: key.url, signingSecrets: [A_SECRET], lastError: "http_5xx" };
+        expect((await prune({ before: T0 + 13 })).givenUp).toMatchObject([givenUp]);
         expect((await prune({ before: T0 + 13 })).givenUp).toEqual([]);
         expect(await only()).toMatchObject({ status: "ended", deliveries: [{ status: "cancelled" }] });
         expect(await put({ expiresAt: null })).toMatchObject({ kind: "created" });
@@ -776,7 +776,7 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
       expect(await store.rotateSecret({ ...command, principal: "bob" })).toEqual({ kind: "not_found" });
     });
 
-    test("retention keeps a task while a subscription is owed its event, and then removes it with its deliveries", async () => {
+    test("retention keeps a task while a subscription has an open delivery of its event, and then removes it with its deliveries", async () => {
       await put();
       await end("a");
       const prune = () => store.pruneHistory({ before: T0 + HOUR_MS, limit: 9, after: null });

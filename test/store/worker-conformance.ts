@@ -33,13 +33,13 @@ export function describeWorkerVerbs(name: string, open: OpenStore): void {
       return (await claim())!;
     }
     const keyOf = ({ id }: Task) => ({ id, leaseDigest: "digest-1" });
-    const startForHolder = (digest: string, expiresAt: number, taskId = "task-1") =>
+    const startWithUrl = (digest: string, expiresAt: number, taskId = "task-1") =>
       store.startTask({
         ...aStart({ taskId, taskType: "external", executor: "completion_url" }),
         completion: { digest, expiresAt },
       });
 
-    test("what workers do is not claimed by the runner, nor what handlers do by workers", async () => {
+    test("the runner claims no task of workers, and workers claim no task of handlers", async () => {
       await startWorkerTask();
       await store.startTask(aStart({ taskId: "task-2", taskType: "external" }));
       expect(await store.claimRunnableTasks({ limit: 10, now: T0 })).toMatchObject([{ taskId: "task-2" }]);
@@ -47,7 +47,7 @@ export function describeWorkerVerbs(name: string, open: OpenStore): void {
       expect(await claim()).toBeNull();
     });
 
-    test("a claim takes what is due for the longest time of the types that it names", async () => {
+    test("a claim takes the task that was due first of the types that it names", async () => {
       await startWorkerTask("task-1", { taskType: "a", now: T0 + 2 });
       await startWorkerTask("task-2", { taskType: "b", now: T0 + 1 });
       await startWorkerTask("task-3", { taskType: "c", now: T0 });
@@ -77,7 +77,7 @@ export function describeWorkerVerbs(name: string, open: OpenStore): void {
       await store.registerCallback(aRegistration());
       const task = await claimed();
       const end = (leaseDigest: string, now: number) =>
-        store.finishTask({ id: task.id, outcome: DONE, now, right: { kind: "lease", leaseDigest } });
+        store.finishTask({ id: task.id, outcome: DONE, now, grant: { kind: "lease", leaseDigest } });
       expect(await end("another", T0)).toBeNull();
       expect(await end("digest-1", T0 + LEASE_MS)).toBeNull();
       expect(await end("digest-1", T0)).toMatchObject({ deliveryCount: 1, event: { type: "task_completed" } });
@@ -86,48 +86,48 @@ export function describeWorkerVerbs(name: string, open: OpenStore): void {
       expect(await store.nextWorkerWorkAt(T0)).toBeNull();
     });
 
-    test("what is given back waits until it is due, and the lease is known until the next claim", async () => {
+    test("a released task waits until it is due, and the lease is found until the next claim", async () => {
       const task = await claimed();
       const givenBack = { ...keyOf(task), dueAt: T0 + 1000, now: T0 };
       expect(await store.releaseLease(givenBack)).toBe(true);
       expect(await store.releaseLease(givenBack)).toBe(false);
-      expect(await store.findLease(keyOf(task))).toMatchObject({ lease: "given_back", dueAt: T0 + 1000 });
+      expect(await store.findLease(keyOf(task))).toMatchObject({ lease: "released", dueAt: T0 + 1000 });
       expect(await store.nextWorkerWorkAt(T0)).toBe(T0 + 1000);
       expect(await claim({ now: T0 + 999 })).toBeNull();
       expect(await claim({ now: T0 + 1000, leaseDigest: "digest-2" })).toMatchObject({ runCount: 2 });
       expect(await store.findLease(keyOf(task))).toMatchObject({ lease: "lost" });
     });
 
-    test("a lease that has run out is found and taken back, unless it was renewed meanwhile", async () => {
+    test("an expired lease is found, and its task is pending again unless the lease was renewed meanwhile", async () => {
       const task = await claimed();
       const leaseUntil = T0 + LEASE_MS;
-      expect(await store.lapsedLeases({ now: leaseUntil - 1, limit: 10 })).toEqual([]);
-      const lapsed = await store.lapsedLeases({ now: leaseUntil, limit: 10 });
-      expect(lapsed).toMatchObject([{ task: { id: task.id }, worker: "w1", leaseUntil }]);
+      expect(await store.expiredLeases({ now: leaseUntil - 1, limit: 10 })).toEqual([]);
+      const expired = await store.expiredLeases({ now: leaseUntil, limit: 10 });
+      expect(expired).toMatchObject([{ task: { id: task.id }, worker: "w1", leaseUntil }]);
       await store.renewLease({ ...keyOf(task), leaseUntil: leaseUntil + 1, now: T0 });
       expect(await store.expireLease({ id: task.id, leaseUntil, dueAt: leaseUntil })).toBe(false);
       expect(await store.expireLease({ id: task.id, leaseUntil: leaseUntil + 1, dueAt: leaseUntil })).toBe(true);
       expect(await store.findLease(keyOf(task))).toMatchObject({ lease: "lost", task: { status: "pending" } });
     });
 
-    test("reclaiming leaves what is done outside to those who do it, and their leases can be prolonged", async () => {
+    test("recoverOrphans leaves tasks that are done outside as they are, and the leases of workers can be extended", async () => {
       const task = await claimed();
-      await startForHolder("secret", T0 + 10, "task-2");
+      await startWithUrl("secret", T0 + 10, "task-2");
       expect(await store.recoverOrphans(T0)).toMatchObject({ tasks: 0 });
       await store.prolongLeases(T0 + 5 * LEASE_MS);
-      expect(await store.lapsedLeases({ now: T0 + 10, limit: 10 })).toMatchObject([{ task: { taskId: "task-2" } }]);
-      const lapsed = await store.lapsedLeases({ now: T0 + 5 * LEASE_MS, limit: 10 });
-      expect(lapsed.map(({ task: { taskId } }) => taskId)).toEqual(["task-2", "task-1"]);
+      expect(await store.expiredLeases({ now: T0 + 10, limit: 10 })).toMatchObject([{ task: { taskId: "task-2" } }]);
+      const expired = await store.expiredLeases({ now: T0 + 5 * LEASE_MS, limit: 10 });
+      expect(expired.map(({ task: { taskId } }) => taskId)).toEqual(["task-2", "task-1"]);
       await store.prolongLeases(T0 + 1);
       expect(await store.renewLease({ ...keyOf(task), leaseUntil: T0, now: T0 + 5 * LEASE_MS - 1 })).toBe(true);
     });
 
     test("a completion secret ends its task once, while it holds", async () => {
-      const { task, hasCompletion } = await startForHolder("secret", T0 + 10);
+      const { task, hasCompletion } = await startWithUrl("secret", T0 + 10);
       expect([hasCompletion, task]).toMatchObject([true, { status: "running", runCount: 1, startedAt: T0 }]);
-      expect(await startForHolder("second", T0 + 20)).toMatchObject({ kind: "existing", hasCompletion: true });
+      expect(await startWithUrl("second", T0 + 20)).toMatchObject({ kind: "existing", hasCompletion: true });
       const end = (digest: string, now: number) =>
-        store.finishTask({ id: task.id, outcome: DONE, now, right: { kind: "completion", digest } });
+        store.finishTask({ id: task.id, outcome: DONE, now, grant: { kind: "completion", digest } });
       expect(await end("guessed", T0)).toBeNull();
       expect(await end("secret", T0 + 10)).toBeNull();
       expect(await end("second", T0 + 10)).toMatchObject({ event: { type: "task_completed" } });
@@ -135,28 +135,28 @@ export function describeWorkerVerbs(name: string, open: OpenStore): void {
       expect(await store.findCompletion("second")).toMatchObject({ usedAt: T0 + 10, task: { status: "completed" } });
       expect(await store.findCompletion("secret")).toMatchObject({ usedAt: null, expiresAt: T0 + 10 });
       expect(await store.findCompletion("guessed")).toBeNull();
-      expect(await startForHolder("third", T0 + 30)).toMatchObject({ kind: "existing", hasCompletion: false });
+      expect(await startWithUrl("third", T0 + 30)).toMatchObject({ kind: "existing", hasCompletion: false });
     });
 
     test("a task waits for its completion as long as one of its secrets holds", async () => {
-      const { task } = await startForHolder("secret", T0 + 20);
-      await startForHolder("second", T0 + 10);
+      const { task } = await startWithUrl("secret", T0 + 20);
+      await startWithUrl("second", T0 + 10);
       expect(await store.nextWorkerWorkAt(T0)).toBe(T0 + 20);
-      const [lapsed] = await store.lapsedLeases({ now: T0 + 20, limit: 10 });
-      expect(lapsed).toMatchObject({ task: { id: task.id, executor: "completion_url" }, leaseUntil: T0 + 20 });
+      const [expired] = await store.expiredLeases({ now: T0 + 20, limit: 10 });
+      expect(expired).toMatchObject({ task: { id: task.id, executor: "completion_url" }, leaseUntil: T0 + 20 });
     });
 
-    test("a lapse ends a task only if its time has not been prolonged", async () => {
-      const { task } = await startForHolder("secret", T0 + 20);
-      const outcome = { status: "failed", error: "nobody came" } as const;
+    test("an expired lease ends a task only if it was not extended", async () => {
+      const { task } = await startWithUrl("secret", T0 + 20);
+      const outcome = { status: "failed", error: "not completed in time" } as const;
       const end = (leaseUntil: number) =>
-        store.finishTask({ id: task.id, outcome, now: T0 + 20, right: { kind: "lapse", leaseUntil } });
+        store.finishTask({ id: task.id, outcome, now: T0 + 20, grant: { kind: "expired_lease", leaseUntil } });
       expect(await end(T0 + 10)).toBeNull();
       expect(await end(T0 + 20)).toMatchObject({ event: { type: "task_failed" } });
     });
 
     test("a task is removed with its completion secrets", async () => {
-      const { task } = await startForHolder("secret", T0 + 20);
+      const { task } = await startWithUrl("secret", T0 + 20);
       await store.cancelTask({ id: task.id, error: "as asked", now: T0 });
       const { removed } = await store.pruneHistory({ before: T0 + 1, limit: 10, after: null });
       expect(removed).toMatchObject({ tasks: 1 });

@@ -1,7 +1,7 @@
 /** What a client may read before it connects: a Server Card (SEP-2127) and the catalog that leads to it. */
 import { isIP } from "node:net";
 import { z } from "zod";
-import { digestOf } from "../../domain/ids.ts";
+import { digestOf } from "../../domain/digest.ts";
 import type { OpenApiInfo } from "../openapi/document.ts";
 import type { Operation } from "../openapi/operation.ts";
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { NOT_OURS } from "../../domain/cursor.ts";
+import { NOT_ISSUED } from "../../domain/cursor.ts";
 import { isTaskId } from "../../domain/ids.ts";
 import { PAGE_BYTES_MAX } from "../../service/pages.ts";
 import type { Clock } from "../../service/ports/clock.ts";
@@ -25,7 +25,7 @@ const input = z.strictObject({
   client_id: clientGivenId().optional().describe("Only tasks started by it."),
   limit: pageLimit("Tasks"),
   cursor: pageCursor()
-    .refine(isTaskId, { error: NOT_OURS })
+    .refine(isTaskId, { error: NOT_ISSUED })
     .optional()
     .describe("next_cursor of the page before; other arguments as before."),
 });

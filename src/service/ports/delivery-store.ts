@@ -2,8 +2,10 @@ import type { Outcome } from "../../domain/attempt.ts";
 import type { BodyFormat } from "../../domain/payload.ts";
 import type { CallbackRecord, DisabledReason, DisablePolicy } from "../../domain/callback-health.ts";
 import type { CallbackStatus } from "../../domain/callback.ts";
+import type { RecordedStep } from "../../domain/delivery-state.ts";
 import type { Delivery, DeliveryReason, DeliveryStatus } from "../../domain/delivery.ts";
 import type { LimitKey } from "../../domain/limit-key.ts";
+import type { RedeliveryRefusal } from "../../domain/redelivery.ts";
 import type { Event, EventName, EventType } from "../../domain/event.ts";
 
 /**
@@ -111,11 +113,6 @@ export interface RecordAttempt extends DeliveryClaim {
   /** Null: a callback is not disabled for failing. */
   readonly disablePolicy: DisablePolicy | null;
 }
-/** `keepClaim`: the wait is short, and the claim is kept over it. `recoverOrphans` releases it after a kill. */
-export type RecordedStep =
-  | { readonly status: "delivered" }
-  | { readonly status: "pending"; readonly nextAttemptAt: number; readonly keepClaim: boolean }
-  | { readonly status: "exhausted"; readonly disablesCallback: boolean; readonly reason?: DeliveryReason };
 export interface RecordAttemptResult {
   /** False: the delivery was cancelled, superseded by newer progress or claimed again meanwhile; only the attempt was added. */
   readonly claimHeld: boolean;
@@ -209,5 +206,3 @@ export type RedeliverResult =
   | { readonly kind: "not_found" }
   /** The one callback of the selection gets no deliveries. */
   | { readonly kind: "refused"; readonly callbackId: string; readonly why: RedeliveryRefusal };
-/** gone, failing: the callback is disabled for this reason. progress: the delivery is of a progress event, which is not sent again. */
-export type RedeliveryRefusal = DisabledReason | "removed" | "past_not_after" | "progress";

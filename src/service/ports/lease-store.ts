@@ -1,3 +1,4 @@
+import type { LeaseStanding } from "../../domain/lease.ts";
 import type { Task } from "../../domain/task.ts";
 
 /**
@@ -17,10 +18,10 @@ export interface LeaseStore {
    */
   releaseLease(command: LeaseKey & { readonly dueAt: number; readonly now: number }): Promise<boolean>;
   /** Running tasks whose lease or completion URL has expired by `now`, at most `limit`. */
-  lapsedLeases(query: { readonly now: number; readonly limit: number }): Promise<readonly LapsedLease[]>;
+  expiredLeases(query: { readonly now: number; readonly limit: number }): Promise<readonly ExpiredLease[]>;
   /** Makes the task of an expired lease pending again, due at `dueAt`. False: the lease was renewed or is over. */
   expireLease(
-    command: Pick<LapsedLease, "leaseUntil"> & { readonly id: string; readonly dueAt: number },
+    command: Pick<ExpiredLease, "leaseUntil"> & { readonly id: string; readonly dueAt: number },
   ): Promise<boolean>;
   /** At start: every lease of a worker holds until `until` at least, because no worker could renew it while the server was down. */
   prolongLeases(until: number): Promise<void>;
@@ -47,13 +48,12 @@ export interface LeaseKey {
 
 export interface LeaseState {
   readonly task: Task;
-  /** held: the task's last lease, also after the task's end. given_back: its last lease, and the task waits for the next claim. lost: another lease followed. */
-  readonly lease: "held" | "given_back" | "lost";
+  readonly lease: LeaseStanding;
   /** From when on a pending task may be claimed. */
   readonly dueAt: number;
 }
 
-export interface LapsedLease {
+export interface ExpiredLease {
   readonly task: Task;
   /** Null: the task is completed by its completion URL. */
   readonly worker: string | null;
@@ -70,12 +70,3 @@ export interface Completion extends NewCompletion {
   /** Null: not used. */
   readonly usedAt: number | null;
 }
-
-/**
- * What allows an external caller to end a task. lease: it holds. completion: the secret is neither used (it is then) nor expired. lapse: the
- * task's time ended at `leaseUntil` and was not renewed.
- */
-export type CompletionGrant =
-  | { readonly kind: "lease"; readonly leaseDigest: string }
-  | { readonly kind: "completion"; readonly digest: string }
-  | { readonly kind: "lapse"; readonly leaseUntil: number };

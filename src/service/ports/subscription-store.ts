@@ -2,7 +2,7 @@ import type { AttemptError } from "../../domain/attempt.ts";
 import type { Delivery } from "../../domain/delivery.ts";
 import type { EventName } from "../../domain/event.ts";
 import type { WaitingDelivery } from "../../domain/throttle.ts";
-import type { SubscriptionHealth, SubscriptionKey } from "../../domain/subscription.ts";
+import type { SubscriptionHealth, SubscriptionKey, SubscriptionStatus } from "../../domain/subscription.ts";
 
 /**
  * Subscriptions of MCP Events. A subscription is a callback with the body profile `mcp-events`, and its deliveries are like those of any
@@ -117,8 +117,7 @@ export interface ListedSubscription {
   readonly name: EventName;
   readonly taskId: string | null;
   readonly url: string;
-  /** expired: its time is over. ended: its client or this server has ended it. */
-  readonly status: "active" | "suspended" | "expired" | "ended";
+  readonly status: SubscriptionStatus;
   readonly createdAt: number;
   readonly expiresAt: number | null;
   readonly health: SubscriptionHealth;

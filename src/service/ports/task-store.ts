@@ -1,9 +1,10 @@
 import type { Callback } from "../../domain/callback.ts";
 import type { EndEvent } from "../../domain/event.ts";
+import type { CompletionGrant } from "../../domain/lease.ts";
 import type { Progress, StartRequest, Task, TaskOutcome, TaskReading, TaskStatus } from "../../domain/task.ts";
 import type { RegisterCallback } from "./callback-store.ts";
 import type { ClaimedDelivery, ReserveSlot } from "./delivery-store.ts";
-import type { CompletionGrant, NewCompletion } from "./lease-store.ts";
+import type { NewCompletion } from "./lease-store.ts";
 
 /**
  * Tasks from their start to their end. Each verb is one atomic unit of work: when its promise resolves, its changes survive kill -9; when it
@@ -36,14 +37,14 @@ export interface TaskStore {
   retryTask(command: RetryTask): Promise<boolean>;
   /** After a run that the stop of the server has interrupted: pending again, with no crash more. False: that run is over. */
   releaseTask(run: TaskRun): Promise<boolean>;
-  /** Stores the run's progress, and makes an event of it as `tellProgress` does. Null: the run is over. */
-  recordProgress(command: RecordProgress): Promise<ToldProgress | null>;
+  /** Stores the run's progress, and makes an event of it as `emitProgressEvent` does. Null: the run is over. */
+  recordProgress(command: RecordProgress): Promise<ProgressEventResult | null>;
   /**
    * Makes an event of the stored progress, with one pending delivery for each active callback that selected progress. No event is made
    * when there is no such callback, when the last event has the same progress, or when that event is younger than `intervalMs`. Open deliveries
    * of older progress are cancelled, and only the newest events are kept. Null: the run is over.
    */
-  tellProgress(command: TellProgress): Promise<ToldProgress | null>;
+  emitProgressEvent(command: EmitProgressEvent): Promise<ProgressEventResult | null>;
   /**
    * Ends a running task: task row, event and one delivery for each callback that selected the event, in one transaction. The delivery is held
    * if the callback is disabled for failing. Open deliveries of the task's progress are cancelled. Null: the task is not running, or the
@@ -98,15 +99,15 @@ export interface RetryTask extends TaskRun {
   readonly error: string;
   readonly dueAt: number;
 }
-export interface TellProgress extends TaskRun {
+export interface EmitProgressEvent extends TaskRun {
   readonly now: number;
   /** The least time between two progress events of one task. */
   readonly intervalMs: number;
 }
-export interface RecordProgress extends TellProgress {
+export interface RecordProgress extends EmitProgressEvent {
   readonly progress: Progress;
 }
-export interface ToldProgress {
+export interface ProgressEventResult {
   readonly deliveryCount: number;
   /** When the next event may be made, of progress that no event has yet (epoch ms). Null: the last event has the newest progress, or no callback selected it. */
   readonly dueAt: number | null;
@@ -139,7 +140,7 @@ export interface FinishTask {
   readonly outcome: TaskOutcome;
   readonly now: number;
   /** Left out: the task runner's, which has claimed the task. */
-  readonly right?: CompletionGrant;
+  readonly grant?: CompletionGrant;
   /** A store may claim a delivery for which this returns true. Without it, and in a store that does not use it, all deliveries are pending and due. */
   readonly reserveSlot?: ReserveSlot;
 }

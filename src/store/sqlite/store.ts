@@ -27,7 +27,7 @@ import { subscriptionVerbs } from "./subscriptions/subscriptions.ts";
 import { taskEndVerbs } from "./tasks/end.ts";
 import { taskRunVerbs } from "./tasks/runs.ts";
 import { taskVerbs } from "./tasks/tasks.ts";
-import { unregisterVerbs } from "./callbacks/callback-status.ts";
+import { callbackStatusVerbs } from "./callbacks/callback-status.ts";
 import { workerLeaseVerbs } from "./tasks/leases.ts";
 import { createNotifier } from "./notifier.ts";
 import { createWorkQueues } from "./work-queue.ts";
@@ -70,7 +70,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
 function verbsOf(connection: SqliteConnection, newId: NewId, cipher: SecretCipher, keys: SecretKeys): Store {
   return {
     ...callbackVerbs(connection, newId, cipher),
-    ...unregisterVerbs(connection, cipher),
+    ...callbackStatusVerbs(connection, cipher),
     ...taskVerbs(connection, newId, cipher),
     ...taskEndVerbs(connection, newId, cipher),
     ...taskRunVerbs(connection),

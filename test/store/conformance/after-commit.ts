@@ -152,8 +152,8 @@ export function describeCommits(name: string, open: () => Promise<OpenedStore>):
       expect(await wokenBy(() => record(1))).toEqual({ deliveries: 1 });
       expect(await wokenBy(() => record(2))).toEqual({});
       const later = { id, runCount, now: T0 + INTERVAL_MS, intervalMs: INTERVAL_MS };
-      expect(await wokenBy(() => store.tellProgress(later))).toEqual({ deliveries: 1 });
-      expect(await wokenBy(() => store.tellProgress(later))).toEqual({});
+      expect(await wokenBy(() => store.emitProgressEvent(later))).toEqual({ deliveries: 1 });
+      expect(await wokenBy(() => store.emitProgressEvent(later))).toEqual({});
     });
 
     test.each(["finishTask", "cancelTask"] as const)(
@@ -343,9 +343,9 @@ export function describeCommits(name: string, open: () => Promise<OpenedStore>):
       const { id } = await runningTask();
       let calls = 0;
       notifier.onAnyEnd(() => void calls++);
-      const right = { kind: "completion", digest: "none" } as const;
+      const grant = { kind: "completion", digest: "none" } as const;
       const outcome = { status: "completed", result: null } as const;
-      expect(await store.finishTask({ id, outcome, now: T0, right })).toBeNull();
+      expect(await store.finishTask({ id, outcome, now: T0, grant })).toBeNull();
       expect(calls).toBe(0);
     });
 

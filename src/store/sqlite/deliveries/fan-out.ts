@@ -12,7 +12,7 @@ import type { TargetRow } from "./claimed-delivery.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { toEvent } from "../schema/rows.ts";
 
-/** The columns of a callback that may be sent at once what it is owed. */
+/** The columns of a callback whose new delivery may be claimed with the end of the task. */
 export const fanOutEventColumns = { ...fanOutColumns, ...targetColumns };
 
 export type EnqueueDelivery = (callback: FanOutCallback & TargetRow, place?: Place) => void;

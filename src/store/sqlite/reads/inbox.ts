@@ -7,7 +7,7 @@ import { inbox } from "../schema/inbox.ts";
 
 const RECEIVED_PER_CLIENT_MAX = 100;
 const BYTES_PER_CLIENT_MAX = 8 * 1024 * 1024;
-/** Anybody who reaches the test receiver can write to it, under any client_id, so all of it is bounded too. */
+/** Any client that reaches the test receiver can write under any client_id, so there are limits for all of them together. */
 const RECEIVED_IN_ALL_MAX = 2000;
 const BYTES_IN_ALL_MAX = 64 * 1024 * 1024;
 

@@ -1,20 +1,14 @@
 import { and, count, desc, eq, sql } from "../engine/drizzle.ts";
-import type { InferSelectModel } from "drizzle-orm";
-import { IN_ORDER } from "../callbacks/health.ts";
+import { IN_ORDER } from "../../../domain/callback-state.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
 import { deliveryIsOpen, subscriptionIsPending, subscriptionIsNotRemoved } from "../schema/conditions.ts";
 import { attempts, callbacks, deliveries, verifiedUrls } from "../schema/tables.ts";
-
-type Row = InferSelectModel<typeof callbacks>;
+import { subscriptionColumns } from "./rows.ts";
 
 const bound = sql.placeholder;
 
-/** One whose time is over is as one that is not there, whether or not it has been swept up. */
-export function isLive({ status, expiresAt }: Pick<Row, "status" | "expiresAt">, now: number): boolean {
-  return status !== "removed" && (expiresAt === null || expiresAt > now);
-}
-
+/** With `subscriptionIsNotRemoved` the rule `isLive` for many rows: the subscriptions that count, and that an event is enqueued for. */
 export const isInTime = sql`(${callbacks.expiresAt} is null or ${callbacks.expiresAt} > ${bound("now")})`;
 
 export function prepareSubscriptions(db: SqliteConnection["db"]) {
@@ -42,9 +36,9 @@ function prepareCreating(db: SqliteConnection["db"]) {
         registeredAt: bound("now"),
         expiresAt: bound("expiresAt"),
       })
-      .returning()
+      .returning(subscriptionColumns)
       .prepare(),
-    activate: db
+    recreate: db
       .update(callbacks)
       .set({
         status: "active",
@@ -56,7 +50,7 @@ function prepareCreating(db: SqliteConnection["db"]) {
         ...IN_ORDER,
       })
       .where(equals(callbacks.id, "callbackId"))
-      .returning()
+      .returning(subscriptionColumns)
       .prepare(),
   };
 }
@@ -74,11 +68,6 @@ function prepareChanging(db: SqliteConnection["db"]) {
       .set({ notAfter: sql`${bound("expiresAt")}` })
       .where(and(deliveryIsOpen, equals(deliveries.callbackId, "callbackId")))
       .prepare(),
-    end: db
-      .update(callbacks)
-      .set({ status: "removed", ...IN_ORDER })
-      .where(isCallback)
-      .prepare(),
     recordVerified: db
       .insert(verifiedUrls)
       .values({ principal: bound("principal"), url: bound("url"), until: bound("until") })
@@ -90,15 +79,15 @@ function prepareChanging(db: SqliteConnection["db"]) {
   };
 }
 
-/** Of one subscription. */
+/** The deliveries of one subscription. */
 function prepareDeliveries(db: SqliteConnection["db"]) {
   return {
-    owed: db
+    deliveryOf: db
       .select({ id: deliveries.id })
       .from(deliveries)
       .where(and(equals(deliveries.callbackId, "callbackId"), equals(deliveries.eventId, "eventId")))
       .prepare(),
-    place: db
+    setCursor: db
       .update(deliveries)
       .set({ cursor: sql`${bound("cursor")}` })
       .where(equals(deliveries.id, "deliveryId"))
@@ -128,7 +117,7 @@ function prepareDeliveries(db: SqliteConnection["db"]) {
 function prepareLooking(db: SqliteConnection["db"]) {
   const isOwn = equals(callbacks.principal, "principal");
   return {
-    find: db.select().from(callbacks).where(equals(callbacks.subscriptionId, "id")).prepare(),
+    find: db.select(subscriptionColumns).from(callbacks).where(equals(callbacks.subscriptionId, "id")).prepare(),
     countOwn: db
       .select({ own: count() })
       .from(callbacks)
@@ -146,12 +135,17 @@ function prepareLooking(db: SqliteConnection["db"]) {
         ),
       )
       .prepare(),
-    /** From one principal to the next by index, whatever number of subscriptions each has. */
+    /** From one principal to the next by index, however many subscriptions each has. */
     nextPrincipal: db
       .select({ principal: sql<string | null>`min(${callbacks.principal})` })
       .from(callbacks)
       .where(and(subscriptionIsNotRemoved, sql`${callbacks.principal} > ${bound("after")}`))
       .prepare(),
-    allOf: db.select().from(callbacks).where(and(subscriptionIsNotRemoved, isOwn)).limit(limitTo("limit")).prepare(),
+    allOf: db
+      .select(subscriptionColumns)
+      .from(callbacks)
+      .where(and(subscriptionIsNotRemoved, isOwn))
+      .limit(limitTo("limit"))
+      .prepare(),
   };
 }
