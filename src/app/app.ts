@@ -1,4 +1,4 @@
-/** The composition root: what the service is made of, in the order in which it starts. Nothing is decided here, only connected. */
+/** The composition root: the parts of the service, in the order in which they start. It connects them and decides nothing. */
 import type { Config } from "../config/config.ts";
 import { CircuitBreaker } from "../delivery/circuit-breaker.ts";
 import { createFanOut } from "../observability/fan-out.ts";
@@ -23,11 +23,11 @@ export interface App {
   /** How clients reach it, without a slash at the end. */
   readonly url: string;
   readonly port: number;
-  /** Resolves when everything has stopped. May be called twice. */
+  /** Resolves when every part has stopped. May be called twice. */
   stop(): Promise<void>;
 }
 
-/** What every part is built with. */
+/** What every part gets. */
 export interface Platform {
   readonly config: Config;
   readonly clock: Clock;
@@ -38,7 +38,7 @@ export interface Platform {
 
 /**
  * Starts the service: telemetry, store, outbound, task types, services, doors, workers. Resolves when it listens and MCP answers.
- * Rejects with a `StartError` or `ConfigError` that says what is in the way; what had started has stopped by then.
+ * Rejects with a `StartError` or `ConfigError` that says what prevents the start, after the parts that had started have stopped.
  */
 export async function createApp(config: Config): Promise<App> {
   const log = createLog(config.logFormat, config.logLevel, { now: config.isTerminal ? systemClock.now : undefined });
@@ -81,14 +81,14 @@ async function start(platform: Platform) {
   const services = createServices({ platform, storage, outbound, taskTypes, dispatcher, breaker });
   await revokeRemovedTokens(platform, services.revocation);
 
-  // Workers outside can renew their leases from now on.
+  // External workers can renew their leases from now on.
   await store.prolongLeases(clock.now() + config.workerLeaseMs);
   const doors = await openDoors(platform, services);
   await startWorkers({ platform, storage, services, taskTypes, dispatcher });
   return doors;
 }
 
-/** What the last process left running or sending goes back into its queue. */
+/** Tasks and deliveries that the last process left running or sending are pending again. */
 async function recoverOrphans(store: Store, { clock, emit }: Platform): Promise<void> {
   const recovered = await store.recoverOrphans(clock.now());
   if (recovered.tasks + recovered.deliveries > 0) emit({ kind: "work.recovered", ...recovered });

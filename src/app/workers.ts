@@ -16,9 +16,9 @@ import { watchdogThread } from "./package-root.ts";
 import type { Services } from "./services.ts";
 import type { TaskTypes } from "./task-types.ts";
 
-/** After a stop, answers and attempts under way may take this long: less than the ten seconds that containers are given. */
+/** How long running answers and attempts may take after a stop: less than the ten seconds that a container gets. */
 export const STOP_GRACE_MS = 8000;
-/** Requests of deliveries under way, in all and to one origin. */
+/** Slots for requests of deliveries, in all and for one origin. */
 export const CONCURRENCY = { total: 64, perOrigin: 16 };
 
 export interface DispatcherParts {
@@ -56,7 +56,7 @@ export interface WorkersParts {
   readonly dispatcher: Dispatcher;
 }
 
-/** Starts the loops that work without being asked: deliveries, tasks, leases, maintenance. They stop together with the doors. */
+/** Starts the loops of the queues: deliveries, tasks, leases, maintenance. They stop together with the doors. */
 export async function startWorkers(parts: WorkersParts): Promise<void> {
   const { platform, storage, services, dispatcher } = parts;
   const { config, clock, emit, lifecycle } = platform;
@@ -104,7 +104,7 @@ async function startRunner({ platform, storage, services, taskTypes }: WorkersPa
   lifecycle.addParallel("task runner", () => runner.stop(config.tasksStopGraceMs));
 }
 
-/** Only for the operator's own handlers: those built in do yield. What it needs (the inspector) is loaded only then. */
+/** Only for modules of the operator: the built-in handlers do not block the event loop. The inspector that it needs is loaded only then. */
 async function startWatchdog({ taskModules, tasksStallMs }: Config): Promise<Watchdog> {
   if (tasksStallMs === null || taskModules.length === 0) return NO_WATCHDOG;
   const { startWatchdog: start } = await import("../tasks/runner/start-watchdog.ts");

@@ -2,6 +2,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { z } from "zod";
+import { problemsOf } from "../domain/schema-problems.ts";
 import { UPSTREAM_NAME } from "../domain/upstream.ts";
 import type { Upstream, UpstreamWay } from "../domain/upstream.ts";
 import { createExpander } from "./upstream-secrets.ts";
@@ -48,8 +49,8 @@ export interface ReadUpstreams {
 export function readUpstreams(path: string | undefined, env: NodeJS.ProcessEnv): ReadUpstreams {
   if (path === undefined || path === "") return { upstreams: [], problems: [] };
   try {
-    const parsed = file.safeParse(JSON.parse(readText(path)), { reportInput: true });
-    if (!parsed.success) return problem(describe(parsed.error, "").join("; "));
+    const parsed = file.safeParse(JSON.parse(readText(path)));
+    if (!parsed.success) return problem(problemsOf(parsed.error.issues, { whole: "the file" }).join("; "));
     const read = Object.entries(parsed.data.mcpServers)
       .filter(([, entry]) => entry["callbacks"] !== undefined && entry["disabled"] !== true)
       .map(([name, entry]) => readServer(name, entry, env));
@@ -80,8 +81,12 @@ function readServer(name: string, entry: object, env: NodeJS.ProcessEnv): ReadUp
   const problems = UPSTREAM_NAME.test(name)
     ? []
     : [`${at} must have a name of 1 to 40 letters, digits and _ . - to be part of a task type`];
-  const parsed = server.safeParse(entry, { reportInput: true });
-  if (!parsed.success) return { upstreams: [], problems: [...problems, ...describe(parsed.error, at)] };
+  const parsed = server.safeParse(entry);
+  if (!parsed.success)
+    return {
+      upstreams: [],
+      problems: [...problems, ...problemsOf(parsed.error.issues, { root: at, key: "setting" })],
+    };
   const expander = createExpander(at, env);
   const way = wayOf(parsed.data, expander);
   problems.push(...expander.problems);
@@ -119,16 +124,6 @@ function canBeSent(headers: Record<string, string>): boolean {
   } catch {
     return false;
   }
-}
-
-function describe({ issues }: z.ZodError, at: string): readonly string[] {
-  return issues.map((issue) => {
-    const path = [at, ...issue.path.map(String)].filter((part) => part !== "").join(".") || "the file";
-    if (issue.code === "unrecognized_keys") return `${path} has no setting ${issue.keys.join(", ")}`;
-    return issue.code === "invalid_type" && issue.input === undefined
-      ? `${path} is missing`
-      : `${path}: ${issue.message}`;
-  });
 }
 
 function problem(text: string): ReadUpstreams {

@@ -23,7 +23,7 @@ export interface EventsParts {
   readonly clock: Clock;
 }
 
-/** Reads the log of events: what happened, whoever else was sent it. */
+/** Reads the log of events, independently of callbacks and subscriptions. */
 export interface Events {
   /** A page of events after the cursor. Without a cursor, or with one of another log: no events and the current cursor. */
   poll(principal: string, request: EventsRequest, maxEvents: number): Promise<Polled>;

@@ -9,7 +9,7 @@ export interface RefusedResult {
   readonly reason: string;
 }
 
-/** The end that a result from outside makes. Of a type that is no longer offered, any result is accepted. */
+/** The end that an external result makes. Of a type that is no longer offered, any result is accepted. */
 export function endWith(
   type: TaskType | undefined,
   result: unknown,

@@ -14,8 +14,8 @@ export interface AfterCommit {
  * The store, which publishes its commits and wakes its queues right before a verb resolves: never before the commit is as certain as the verb
  * promises, and never after a verb that rejects.
  */
-export function announceCommits(store: Store, { queues, notifier }: AfterCommit): Store {
-  function announcing<Verb extends WriteVerb>(verb: Verb) {
+export function publishCommits(store: Store, { queues, notifier }: AfterCommit): Store {
+  function publishing<Verb extends WriteVerb>(verb: Verb) {
     type Given = Parameters<Store[Verb]>;
     type Result = Awaited<ReturnType<Store[Verb]>>;
     const call = store[verb] as (...given: Given) => Promise<Result>;
@@ -30,7 +30,7 @@ export function announceCommits(store: Store, { queues, notifier }: AfterCommit)
       return result;
     };
   }
-  return { ...store, ...Object.fromEntries(WRITE_VERBS.map((verb) => [verb, announcing(verb)])) };
+  return { ...store, ...Object.fromEntries(WRITE_VERBS.map((verb) => [verb, publishing(verb)])) };
 }
 
 function noticeRule(verb: WriteVerb): unknown {

@@ -44,8 +44,9 @@ const tasksIf = (isDue: boolean): readonly QueueName[] => (isDue ? TASKS : NOTHI
 const leasesIf = (isDue: boolean): readonly QueueName[] => (isDue ? LEASES : NOTHING);
 
 /**
- * For each verb that writes: the queues in which it made something due, or brought a deadline forward. A verb that is not listed does not
- * compile. Where a result does not tell exactly, the queue is woken: a wake too many costs one pass, a missing one costs the delivery its time.
+ * For each verb that writes: the queues in which it made something due, or moved a deadline. A new verb does not compile before it is listed
+ * here. Where the result is not exact, the queue is woken: a needless wake costs one pass, a missing wake delays a delivery. A store with
+ * several processes applies this table within its transaction.
  */
 const DUE_WORK: { readonly [Verb in WriteVerb]: DueWork<Verb> } = {
   startTask({ kind, task, callbacks }) {
@@ -56,8 +57,8 @@ const DUE_WORK: { readonly [Verb in WriteVerb]: DueWork<Verb> } = {
   claimRunnableTasks: nothing,
   retryTask: tasksIf,
   releaseTask: tasksIf,
-  recordProgress: (told) => deliveriesIf((told?.deliveryCount ?? 0) > 0),
-  tellProgress: (told) => deliveriesIf((told?.deliveryCount ?? 0) > 0),
+  recordProgress: (result) => deliveriesIf((result?.deliveryCount ?? 0) > 0),
+  tellProgress: (result) => deliveriesIf((result?.deliveryCount ?? 0) > 0),
   finishTask: (ended) => deliveriesIf(hasPending(ended)),
   cancelTask: (ended) => deliveriesIf(hasPending(ended)),
   recoverOrphans: ({ tasks, deliveries }) => [...tasksIf(tasks > 0), ...deliveriesIf(deliveries > 0)],

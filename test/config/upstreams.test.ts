@@ -79,17 +79,17 @@ test("a file that is missing, is not JSON or has another shape is one problem, w
   writeFileSync(file, '{ "token": "tok-0123456789" oops');
   expect(readUpstreams(file, {}).problems).toEqual([expect.stringMatching(/: it is not JSON$/)]);
   writeFileSync(file, '{ "servers": {} }');
-  expect(readUpstreams(file, {}).problems).toEqual(["UPSTREAMS mcpServers is missing"]);
+  expect(readUpstreams(file, {}).problems).toEqual(["UPSTREAMS mcpServers must be an object"]);
 });
 
 test.each([
   [{ url: "ftp://x", callbacks }, "url must be an http(s) URL"],
   [{ type: "sse", url: "http://x", callbacks }, "has the type sse"],
-  [{ command: "x", args: "-y", callbacks }, "args: must be a list of strings"],
-  [{ command: "x", env: { A: 1 }, callbacks }, "env.A: must be a string"],
+  [{ command: "x", args: "-y", callbacks }, "args must be a list of strings"],
+  [{ command: "x", env: { A: 1 }, callbacks }, "env.A must be a string"],
   [{ url: "http://x", headers: { "no name": "x" }, callbacks }, "headers must be names and values that HTTP can carry"],
-  [{ command: "x", callbacks: {} }, "callbacks.allow is missing"],
-  [{ command: "x", callbacks: { allow: "*" } }, 'allow: must be a list of tool names, or ["*"] for all'],
+  [{ command: "x", callbacks: {} }, "callbacks.allow must be a list of tool names"],
+  [{ command: "x", callbacks: { allow: "*" } }, 'allow must be a list of tool names, or ["*"] for all'],
 ])("%j is refused", (server, problem) => {
   expect(read({ bad: server }).problems).toEqual([expect.stringContaining(problem)]);
 });

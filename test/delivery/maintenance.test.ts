@@ -42,8 +42,8 @@ async function setUp({
 }: Options = {}) {
   const clock = createFakeClock();
   const store = await openTestStore(file);
-  const announced: TelemetryEvent[] = [];
-  const emit = (one: TelemetryEvent): void => void announced.push(one);
+  const emitted: TelemetryEvent[] = [];
+  const emit = (one: TelemetryEvent): void => void emitted.push(one);
   const queue = createWorkQueue({ clock, emit, name: "maintenance" });
   const endpointVerifier = createEndpointVerifier({
     guard: createAddressGuard({ allow: "loopback" }),
@@ -96,17 +96,17 @@ async function setUp({
     return over;
   }
   const has = async (taskId: string) => (await store.findTask("local", taskId)) !== null;
-  return { clock, store, maintenance, announced, endTasks, pass, has };
+  return { clock, store, maintenance, emitted, endTasks, pass, has };
 }
 
 test("history older than the retention is removed, and one event has the counts", async () => {
-  const { clock, announced, endTasks, pass, has } = await setUp();
+  const { clock, emitted, endTasks, pass, has } = await setUp();
   await endTasks(450, "old");
   clock.advance(DAY_MS);
   await endTasks(1, "young");
   clock.advance(30 * DAY_MS - HOUR_MS);
   const next = await pass();
-  expect(announced).toEqual([
+  expect(emitted).toEqual([
     {
       kind: "history.pruned",
       before: expect.any(Number),
@@ -121,7 +121,7 @@ test("history older than the retention is removed, and one event has the counts"
   expect([await has("old0"), await has("old449"), await has("young0")]).toEqual([false, false, true]);
   expect(next! - clock.now()).toBeGreaterThan(HOUR_MS - 1000);
   await pass();
-  expect(announced).toHaveLength(1);
+  expect(emitted).toHaveLength(1);
 });
 
 test("nothing is removed without a retention", async () => {
@@ -153,7 +153,7 @@ test("it passes at the start and every hour, and sleeps between", async () => {
 });
 
 test("the event loop is free between the steps, and a stop ends the pass after its current step", async () => {
-  const { clock, maintenance, announced, endTasks, has } = await setUp({ retentionMs: HOUR_MS });
+  const { clock, maintenance, emitted, endTasks, has } = await setUp({ retentionMs: HOUR_MS });
   await endTasks(450);
   const ids = Array.from({ length: 450 }, (_, index) => `t${index}`);
   const left = async () => (await Promise.all(ids.map(has))).filter(Boolean).length;
@@ -163,12 +163,12 @@ test("the event loop is free between the steps, and a stop ends the pass after i
   expect(await left()).toBe(250);
   await maintenance.stop();
   expect(await left()).toBe(250);
-  expect(announced).toMatchObject([{ kind: "history.pruned", tasks: 200 }]);
+  expect(emitted).toMatchObject([{ kind: "history.pruned", tasks: 200 }]);
 });
 
 test("a pass that fails reports what it removed, and runs again", async () => {
   let calls = 0;
-  const { clock, maintenance, announced, endTasks } = await setUp({
+  const { clock, maintenance, emitted, endTasks } = await setUp({
     retentionMs: HOUR_MS,
     storeOfMaintenance: (store) => ({
       ...store,
@@ -180,14 +180,14 @@ test("a pass that fails reports what it removed, and runs again", async () => {
   maintenance.start();
   await until("it pauses", () => calls === 1 && clock.sleeping === 1);
   clock.advance(20);
-  await until("it failed", () => announced.length === 2 && clock.sleeping === 1);
-  expect(announced).toMatchObject([
+  await until("it failed", () => emitted.length === 2 && clock.sleeping === 1);
+  expect(emitted).toMatchObject([
     { kind: "history.pruned", tasks: 200 },
     { kind: "internal.failed", where: "maintenance" },
   ]);
   clock.advance(1000);
-  await until("the rest is gone", () => announced.length === 3);
-  expect(announced[2]).toMatchObject({ kind: "history.pruned", tasks: 100 });
+  await until("the rest is gone", () => emitted.length === 3);
+  expect(emitted[2]).toMatchObject({ kind: "history.pruned", tasks: 100 });
 });
 
 /** Of the database, with the part that is still in the log. */
@@ -226,7 +226,7 @@ async function suspendEndless(store: Store, urls: readonly string[], now: number
 }
 
 test("a subscription without an end that is given up gets one signed message with the reason", async () => {
-  const { clock, store, announced, pass } = await setUp();
+  const { clock, store, emitted, pass } = await setUp();
   const receiver = await receiverWith();
   await suspendEndless(store, [`${receiver.url}/a`, `${receiver.url}/b`], clock.now());
   // An hour early: a pass advances the clock.
@@ -247,7 +247,7 @@ test("a subscription without an end that is given up gets one signed message wit
     type: "terminated",
     error: { code: -32027, message: "CallbackEndpointError", data: { reason: "http_5xx" } },
   });
-  expect(announced).toContainEqual({
+  expect(emitted).toContainEqual({
     kind: "subscription.ended",
     principal: "local",
     subscriptionId: id,
@@ -258,22 +258,22 @@ test("a subscription without an end that is given up gets one signed message wit
 });
 
 test("it gets no message when the settings say so, and ends all the same", async () => {
-  const { clock, store, announced, pass } = await setUp({ sendsTerminated: false });
+  const { clock, store, emitted, pass } = await setUp({ sendsTerminated: false });
   const receiver = await receiverWith();
   await suspendEndless(store, [receiver.url], clock.now());
   clock.advance(31 * DAY_MS);
   await pass();
-  expect(announced).toContainEqual(expect.objectContaining({ kind: "subscription.ended", why: "given up" }));
+  expect(emitted).toContainEqual(expect.objectContaining({ kind: "subscription.ended", why: "given up" }));
   expect(receiver.connections).toBe(0);
 });
 
 test("maintenance does not wait for receivers that do not answer, and neither does its stop", async () => {
-  const { clock, store, maintenance, announced, pass } = await setUp();
+  const { clock, store, maintenance, emitted, pass } = await setUp();
   const { url } = await listenRaw(() => undefined);
   const urls = Array.from({ length: 20 }, (_, index) => `${url}/${index}`);
   await suspendEndless(store, urls, clock.now());
   clock.advance(31 * DAY_MS);
   await pass();
-  expect(announced.filter(({ kind }) => kind === "subscription.ended")).toHaveLength(20);
+  expect(emitted.filter(({ kind }) => kind === "subscription.ended")).toHaveLength(20);
   await maintenance.stop();
 });

@@ -4,7 +4,7 @@ import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { readConfig } from "../../src/config/load.ts";
 import { numberOf } from "../../src/domain/events-error.ts";
-import { send, WIRE_ERAS } from "../mcp/wire.ts";
+import { send, WIRE_VERSIONS } from "../mcp/wire.ts";
 import type { WireRequest } from "../mcp/wire.ts";
 import { callTool, start } from "../support/call-tool.ts";
 import { runExample, runReceiver } from "../support/examples.ts";
@@ -30,7 +30,7 @@ interface Listed {
     readonly deliveries: readonly { readonly delivery_id: string; readonly attempt_count: number }[];
   }[];
 }
-type RequestOf = (typeof WIRE_ERAS)[number]["requestOf"];
+type RequestOf = (typeof WIRE_VERSIONS)[number]["requestOf"];
 
 /** The messages of the document, each with the answer that it shows after it, if it shows one. */
 function messagesOf(markdown: string): readonly { readonly message: Message; readonly shown: object | null }[] {
@@ -85,7 +85,7 @@ async function notificationsOf({ url }: TestServer, { headers = {}, body }: Wire
   return dataLines(text).map((line) => JSON.parse(normalised(line)));
 }
 
-describe.each(WIRE_ERAS)("the messages for any client, $era", ({ requestOf }: { requestOf: RequestOf }) => {
+describe.each(WIRE_VERSIONS)("the messages for any client, $version", ({ requestOf }: { requestOf: RequestOf }) => {
   test("are answered as shown, from the first to the last", async () => {
     const server = await startServer();
     const receiver = await runReceiver();

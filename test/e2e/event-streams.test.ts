@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { serveMcp } from "../mcp/serve-mcp.ts";
-import { send, WIRE_ERAS } from "../mcp/wire.ts";
+import { send, WIRE_VERSIONS } from "../mcp/wire.ts";
 import { temporaryFolder } from "../support/builders.ts";
 import { callTool, start } from "../support/call-tool.ts";
 import { followEvents } from "../support/event-stream.ts";
@@ -22,7 +22,7 @@ const cursorOf = ({ params }: RpcMessage) => String(params?.["cursor"]);
 const startAs = (url: string, token: string, taskId: string) =>
   callTool(url, "start_task_with_callbacks", { task_id: taskId, client_id: "c" }, token);
 
-describe.each(WIRE_ERAS)("a stream of $era", ({ era, requestOf }) => {
+describe.each(WIRE_VERSIONS)("a stream of $version", ({ version, requestOf }) => {
   const shared = shareServer(() => ({
     env: { AUTH_TOKENS: "alice:a-token,bob:b-token,carol:c-token,dave:d-token" },
   }));
@@ -71,7 +71,7 @@ describe.each(WIRE_ERAS)("a stream of $era", ({ era, requestOf }) => {
     ];
     for (const { params, error } of refusals) {
       const { text } = await send(server.port, requestOf("events/stream", params));
-      // The SDK of the older era writes a stream's error as its one frame.
+      // The SDK of 2025-11-25 writes a stream's error as its one frame.
       expect(JSON.parse(text.replace(/^event: message\ndata: /, ""))).toMatchObject({ id: 7, error });
     }
   });
@@ -98,7 +98,7 @@ describe.each(WIRE_ERAS)("a stream of $era", ({ era, requestOf }) => {
     const streams = Array.from({ length: 5 }, () => followEvents(server, EVERYTHING, { requestOf }));
     await Promise.all(streams.map((stream) => stream.waitFor(1)));
     expect(await server.stop()).toBe(0);
-    const complete = era === "2026-07-28" ? { resultType: "complete" } : {};
+    const complete = version === "2026-07-28" ? { resultType: "complete" } : {};
     for (const { frames, waitForEnd } of streams) {
       await waitForEnd();
       // One that had to be cut off, when the grace was over, would have none.

@@ -145,13 +145,13 @@ test("only tasks that are done outside have completion URLs, and only from their
   });
 });
 
-test("the secret of a completion URL is announced nowhere", async () => {
-  const { startWithUrl, complete, announcements } = await setUp();
+test("the secret of a completion URL is never logged", async () => {
+  const { startWithUrl, complete, emitted } = await setUp();
   const token = await startWithUrl();
   await complete(token, { result: 1 });
-  await until("the request is announced", () => announcements.some(({ kind }) => kind === "http.request"));
-  expect(JSON.stringify(announcements)).not.toContain(token);
-  expect(announcements).toContainEqual(expect.objectContaining({ kind: "http.request", path: "/complete/…" }));
+  await until("the request is emitted", () => emitted.some(({ kind }) => kind === "http.request"));
+  expect(JSON.stringify(emitted)).not.toContain(token);
+  expect(emitted).toContainEqual(expect.objectContaining({ kind: "http.request", path: "/complete/…" }));
 });
 
 describe("with raw=1", () => {

@@ -100,7 +100,7 @@ describe("where clients try OAuth", () => {
     const { url } = await serveHttp({ tokens });
     const { status, headers, body } = await ask(url, "GET", `/.well-known/${name}`);
     expect([status, headers["content-type"]]).toEqual([404, "application/json; charset=utf-8"]);
-    expect(JSON.parse(body)).toMatchObject({ status: "error" });
+    expect(JSON.parse(body)).toMatchObject({ error: { code: "not_found" } });
   });
 
   test("the SDK's client tells its user what to do", async () => {

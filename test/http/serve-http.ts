@@ -32,7 +32,7 @@ export interface ServedHttp {
   readonly url: string;
   readonly store: Store;
   readonly clock: FakeClock;
-  readonly announcements: readonly TelemetryEvent[];
+  readonly emitted: readonly TelemetryEvent[];
   readonly tasks: Tasks;
   readonly completions: Completions;
   readonly queue: WorkerQueue;
@@ -56,8 +56,8 @@ export async function serveHttp({
   allowedOrigins = ["localhost"],
 }: ServeHttpOptions = {}): Promise<ServedHttp> {
   const clock = createFakeClock(T0);
-  const announcements: TelemetryEvent[] = [];
-  const emit = (one: TelemetryEvent): void => void announcements.push(one);
+  const emitted: TelemetryEvent[] = [];
+  const emit = (one: TelemetryEvent): void => void emitted.push(one);
   const storage = await openTestStorage({ clock, emit });
   const { store, queues } = storage;
   const catalog = createTaskRegistry([aTaskType(), externalTask, ...types]);
@@ -96,5 +96,5 @@ export async function serveHttp({
   const start: ServedHttp["start"] = (taskId, more = {}, principal = "local") =>
     tasks.start(principal, { taskId, clientId: "starter", taskType: "external", ...more });
   const url = `http://127.0.0.1:${server.port}`;
-  return { url, store, clock, announcements, tasks, completions, queue, start };
+  return { url, store, clock, emitted, tasks, completions, queue, start };
 }

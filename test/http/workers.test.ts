@@ -154,11 +154,11 @@ test("the tasks of all principals are there for a worker", async () => {
 });
 
 test("a heartbeat that comes late is refused, and the task is another's", async () => {
-  const { start, claim, report, clock, announcements } = await setUp();
+  const { start, claim, report, clock, emitted } = await setUp();
   await start("t1");
   const first = await claim();
   clock.advance(LEASE_MS);
-  await until("it is taken back", () => announcements.some(({ kind }) => kind === "task.lease_lost"));
+  await until("it is taken back", () => emitted.some(({ kind }) => kind === "task.lease_lost"));
   expect(await report(first, "heartbeat")).toEqual(refusal(409, "lease_lost"));
   const second = await claim("external", "two");
   expect(second).toMatchObject({ task_id: "t1", attempt: 2 });
@@ -330,12 +330,12 @@ test("without worker tokens there is no API for workers", async () => {
     expect((await fetch(url + path, { method: "POST" })).status).toBe(404);
 });
 
-test("no token is announced", async () => {
-  const { start, claim, report, announcements } = await setUp();
+test("no token is logged", async () => {
+  const { start, claim, report, emitted } = await setUp();
   await start("t1");
   const claimed = await claim();
   await report(claimed, "complete");
-  const said = JSON.stringify(announcements);
+  const said = JSON.stringify(emitted);
   expect(said).not.toContain(claimed.lease_token);
   expect(said).not.toContain("Bearer");
 });

@@ -2,16 +2,16 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { A_SECRET } from "../support/builders.ts";
 import { REGISTRATION, START } from "./asking.ts";
-import { ERAS } from "./clients.ts";
+import { VERSIONS } from "./clients.ts";
 import type { TestClient } from "./clients.ts";
 import { serveMcp } from "./serve-mcp.ts";
 import type { ServedMcp } from "./serve-mcp.ts";
-import { modernRequest, legacyRequest, rpc, send, WIRE_ERAS } from "./wire.ts";
+import { modernRequest, legacyRequest, rpc, send, WIRE_VERSIONS } from "./wire.ts";
 
 const CALLBACK = { client_id: "c", callback_url: REGISTRATION.callback_url };
 const LIMIT_RULE = "limit must be a whole number between 1 and 1000; it is";
 
-describe.each(ERAS)("the arguments of a tool, sent by a client of $era", ({ connect }) => {
+describe.each(VERSIONS)("the arguments of a tool, sent by a client of $version", ({ connect }) => {
   let served: ServedMcp;
   let client: TestClient;
 
@@ -174,7 +174,7 @@ describe.each(ERAS)("the arguments of a tool, sent by a client of $era", ({ conn
     const added = { toolCallId: "x", sessionId: null, task_progress: "- [x] done", random_string: { a: 1 } };
     await call("start_task_with_callbacks", { ...START, ...added });
     await call("list_task_types", { random_string: "dummy" });
-    expect(served.announced.filter(({ kind }) => kind === "tool.arguments_ignored")).toEqual([
+    expect(served.emitted.filter(({ kind }) => kind === "tool.arguments_ignored")).toEqual([
       {
         kind: "tool.arguments_ignored",
         tool: "start_task_with_callbacks",
@@ -193,16 +193,16 @@ describe.each(ERAS)("the arguments of a tool, sent by a client of $era", ({ conn
       { toString: null },
     ])
       expect((await fail("register_callback", { ...REGISTRATION, ...extra }))?.message).toBe(
-        `"${Object.keys(extra)[0]}" is no argument of this tool, leave it out.`,
+        `unknown argument "${Object.keys(extra)[0]}", leave it out.`,
       );
     const callbacks = [{ ...CALLBACK, sessionId: "x" }];
     expect((await fail("start_task_with_callbacks", { ...START, callbacks }))?.message).toBe(
-      '"sessionId" is no argument of this tool, leave it out.',
+      'unknown argument "sessionId" in callbacks[0], leave it out.',
     );
   });
 });
 
-describe.each(WIRE_ERAS)("arguments that no client library would send, in $era", ({ requestOf }) => {
+describe.each(WIRE_VERSIONS)("arguments that no client library would send, in $version", ({ requestOf }) => {
   const callWith = async ({ port }: ServedMcp, name: string, given: string) => {
     const { body = "", ...rest } = requestOf("tools/call", { name, arguments: {} });
     const { text } = await send(port, {
@@ -226,7 +226,7 @@ describe.each(WIRE_ERAS)("arguments that no client library would send, in $era",
     "a prototype lends no argument: %s",
     async (given) => {
       const { result } = await callWith(await serveMcp(), "start_task_with_callbacks", given);
-      expect(result?.content[0]?.text).toContain('"__proto__" is no argument of this tool, leave it out.');
+      expect(result?.content[0]?.text).toContain('unknown argument "__proto__", leave it out.');
       expect(result?.content[0]?.text).toContain("client_id is missing, give a string");
       expect(Object.prototype).not.toHaveProperty("client_id");
     },
@@ -252,7 +252,7 @@ describe.each(WIRE_ERAS)("arguments that no client library would send, in $era",
     const inside = await callWith(served, "start_task_with_callbacks", JSON.stringify(nested));
     expect(inside.result).toMatchObject({
       isError: true,
-      content: [{ text: expect.stringContaining("more are") }, {}],
+      content: [{ text: expect.stringContaining("more in callbacks[0], leave them out") }, {}],
     });
     // An input is no list of arguments.
     const data = await callWith(served, "start_task_with_callbacks", JSON.stringify({ ...START, input: many(5000) }));

@@ -1,11 +1,11 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { COMPLETED, NOW, REGISTRATION, START, startAsking } from "./asking.ts";
 import type { Asking } from "./asking.ts";
-import { ERAS } from "./clients.ts";
+import { VERSIONS } from "./clients.ts";
 
 const { task_id } = START;
 
-describe.each(ERAS)("cancel_task, asked by a client of $era", ({ connect }) => {
+describe.each(VERSIONS)("cancel_task, asked by a client of $version", ({ connect }) => {
   let asking: Asking;
 
   beforeEach(async () => {
@@ -35,7 +35,7 @@ describe.each(ERAS)("cancel_task, asked by a client of $era", ({ connect }) => {
       result: null,
       error: "The task was cancelled on request.",
     });
-    expect(served.announced.filter(({ kind }) => kind === "task.finished")).toHaveLength(1);
+    expect(served.emitted.filter(({ kind }) => kind === "task.finished")).toHaveLength(1);
     expect(await call("get_registered_callbacks", { task_id })).toMatchObject({
       callbacks: [{ deliveries: [{ event: "task_cancelled", status: "pending" }] }],
     });

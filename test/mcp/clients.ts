@@ -72,7 +72,7 @@ export const connectV1: Connect = async (url, options = {}) => {
   };
 };
 
-/** The v2 SDK's client, which by itself speaks the older era. */
+/** The v2 SDK's client, which speaks 2025-11-25 by default. */
 export function connectV2(mode: VersionNegotiationMode = "legacy"): Connect {
   return async (url, options = {}) => {
     const client = new ModernClient(CLIENT_INFO, {
@@ -92,10 +92,10 @@ export function connectV2(mode: VersionNegotiationMode = "legacy"): Connect {
   };
 }
 
-/** One client for each era, for `describe.each`. */
-export const ERAS: readonly { readonly era: string; readonly connect: Connect }[] = [
-  { era: "2025-11-25", connect: connectV1 },
-  { era: "2026-07-28", connect: connectV2({ pin: "2026-07-28" }) },
+/** One client for each protocol version, for `describe.each`. */
+export const VERSIONS: readonly { readonly version: string; readonly connect: Connect }[] = [
+  { version: "2025-11-25", connect: connectV1 },
+  { version: "2026-07-28", connect: connectV2({ pin: "2026-07-28" }) },
 ];
 
 function requestInitOf({ token }: ConnectOptions): { requestInit: RequestInit } {

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { startAsking } from "./asking.ts";
-import { ERAS } from "./clients.ts";
+import { VERSIONS } from "./clients.ts";
 
 const START = { task_id: "t1", client_id: "c", task_type: "outside" };
 
-describe.each(ERAS)("completion URLs, asked for by a client of $era", ({ connect }) => {
+describe.each(VERSIONS)("completion URLs, asked for by a client of $version", ({ connect }) => {
   it("come with the answer when they are asked for, another each time, and not for a task that has ended", async () => {
     const { call } = await startAsking(connect);
     const first = await call("start_task_with_callbacks", { ...START, completion_url: true });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { serveMcp } from "./serve-mcp.ts";
-import { send, WIRE_ERAS } from "./wire.ts";
+import { send, WIRE_VERSIONS } from "./wire.ts";
 import type { WireRequest, WireResponse } from "./wire.ts";
 
 const ORIGIN = "https://app.example";
@@ -53,8 +53,8 @@ describe("a page of an accepted origin", () => {
     for (const bad of ["b c", "d:e", "(f)", "é"]) expect(granted).not.toContain(bad);
   });
 
-  it.each(WIRE_ERAS)(
-    "may read answers, what it lacks a token for, and what it did wrong ($era)",
+  it.each(WIRE_VERSIONS)(
+    "may read answers, what it lacks a token for, and what it did wrong ($version)",
     async ({ requestOf }) => {
       const { port } = await serveMcp(SETTINGS);
       const { headers, body } = requestOf("tools/list");
@@ -80,7 +80,7 @@ describe("a page of an accepted origin", () => {
 
   it("may read a stream", async () => {
     const { port } = await serveMcp({ allowedOrigins: ["app.example"] });
-    for (const { requestOf } of WIRE_ERAS) {
+    for (const { requestOf } of WIRE_VERSIONS) {
       const wire = requestOf("tools/list");
       const headers = { ...wire.headers, accept: "text/event-stream", origin: ORIGIN };
       expect((await send(port, { ...wire, headers })).headers).toMatchObject({
@@ -122,7 +122,7 @@ describe("a page of any other origin", () => {
 
 it("what is no page gets no CORS header", async () => {
   const { port } = await serveMcp();
-  for (const { requestOf } of WIRE_ERAS) {
+  for (const { requestOf } of WIRE_VERSIONS) {
     const answer = await send(port, requestOf("tools/list"));
     expect([answer.status, corsOf(answer)]).toEqual([200, {}]);
   }

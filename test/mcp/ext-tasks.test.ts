@@ -17,10 +17,10 @@ const COMPLETED = { status: "completed", result: { pages: 3 } } as const;
 const CLIENT_INFO = { name: "ext-tasks", version: "0" };
 const TTL_MS = 86_400_000;
 
-const ERAS = [
-  { era: "2025-11-25", open: openLegacy, failure: { status: "failed", error: { message: "no disk" } } },
+const VERSIONS = [
+  { version: "2025-11-25", open: openLegacy, failure: { status: "failed", error: { message: "no disk" } } },
   // A tool's error is a result there.
-  { era: MODERN, open: openModern, failure: { status: "completed", result: { isError: true } } },
+  { version: MODERN, open: openModern, failure: { status: "completed", result: { isError: true } } },
 ] as const;
 
 type Session = TaskEnabledSession;
@@ -47,7 +47,7 @@ function owned(client: Client, session: Session): Session {
   return session;
 }
 
-/** What the client asks of its host in this era: to put a request that is framed already onto the wire. */
+/** What the client needs from its host in this version: a function that sends a request which is already framed. */
 function dispatchTo(url: string): RawClientDispatch {
   return async (request, options) => {
     const { method, params } = rawRequest.parse(request);
@@ -90,7 +90,7 @@ async function settle(session: Session, given: Record<string, string>, end: () =
   return { outcome, lastTask };
 }
 
-describe.each(ERAS)("the official tasks client ($era)", ({ open, failure }) => {
+describe.each(VERSIONS)("the official tasks client ($version)", ({ open, failure }) => {
   it("gets the result of a task that completes", async () => {
     const served = await serveMcp();
     const session = await open(served);

@@ -21,16 +21,16 @@ const COMMAND_LINE = pathToFileURL(join(dirname(MANIFEST), "clients", "cli", "bu
 const CALLS = fileURLToPath(new URL("../support/inspector-calls.mjs", import.meta.url));
 const TOOL_ERROR_EXIT = 5;
 
-describe.each([[], ["--protocol-era", "modern"]])("the Inspector's command line %s %s", (...era) => {
+describe.each([[], ["--protocol-era", "modern"]])("the Inspector's command line %s %s", (...flags) => {
   it("finds nothing to complain of in the list of tools, and calls each", async () => {
     const { url, toolNames } = await serveMcp();
     const { ask, end } = inspectOften();
-    const listed = resultOf(await ask(url, [...era, "--method", "tools/list", "--strict"]));
+    const listed = resultOf(await ask(url, [...flags, "--method", "tools/list", "--strict"]));
     expect(listed).not.toHaveProperty("schemaFindings");
     expect(listed).toMatchObject({ tools: toolNames.map((name) => ({ name })) });
     const call = async (name: string, given: Record<string, unknown>): Promise<unknown> => {
       const options = ["--method", "tools/call", "--tool-name", name, "--tool-args-json", JSON.stringify(given)];
-      return resultOf(await ask(url, [...era, ...options]))["structuredContent"];
+      return resultOf(await ask(url, [...flags, ...options]))["structuredContent"];
     };
     const registration = { task_id: "t", client_id: "b", callback_url: "http://localhost:8011/webhook/b" };
     const registered = await call("register_callback", registration);
@@ -58,7 +58,7 @@ describe.each([[], ["--protocol-era", "modern"]])("the Inspector's command line 
   it("shows a tool's error as one", async () => {
     const { url } = await serveMcp();
     const options = ["--method", "tools/call", "--tool-name", "get_task_result", "--tool-arg", "task_id=never"];
-    const { code, stdout } = await inspect(url, [...era, ...options]);
+    const { code, stdout } = await inspect(url, [...flags, ...options]);
     expect(code).toBe(TOOL_ERROR_EXIT);
     expect(stdout).toContain("not_found");
   });

@@ -54,10 +54,10 @@ it.each<[string, readonly string[]]>([
 });
 
 it("a body that is shorter than said is answered with nothing, and is no failure of ours", async () => {
-  const { port, announced } = await serveMcp();
+  const { port, emitted } = await serveMcp();
   const socket = connect(port, "127.0.0.1");
   socket.end(sized("close") + BODY.slice(1));
   // Node's own answer to a request that breaks off.
   expect(await text(socket)).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n|^$/);
-  expect(announced).toEqual([]);
+  expect(emitted).toEqual([]);
 });

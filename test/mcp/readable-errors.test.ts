@@ -6,7 +6,7 @@ import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
 import { until } from "../support/until.ts";
-import { ERAS } from "./clients.ts";
+import { VERSIONS } from "./clients.ts";
 import { serveMcp } from "./serve-mcp.ts";
 import type { ServedMcp } from "./serve-mcp.ts";
 import { openStream } from "./stream.ts";
@@ -104,7 +104,7 @@ describe("an error, read by a client that takes JSON text for structuredContent"
   });
 });
 
-describe.each(ERAS)("an error, read by a client of $era", ({ connect }) => {
+describe.each(VERSIONS)("an error, read by a client of $version", ({ connect }) => {
   it.each(WRONG)("of %s is the sentence, then the same as JSON", async (name, given) => {
     const client = await connect((await serveMcp()).url);
     await client.listTools();

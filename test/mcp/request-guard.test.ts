@@ -2,9 +2,9 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { describe, expect, it } from "vitest";
-import { ERAS } from "./clients.ts";
+import { VERSIONS } from "./clients.ts";
 import { serveMcp } from "./serve-mcp.ts";
-import { legacyRequest, modernRequest, rpc, send, WIRE_ERAS } from "./wire.ts";
+import { legacyRequest, modernRequest, rpc, send, WIRE_VERSIONS } from "./wire.ts";
 import type { WireRequest } from "./wire.ts";
 
 const MIB = 1024 * 1024;
@@ -37,11 +37,11 @@ describe("what is refused at the door, with a JSON-RPC error of id null", () => 
     ["a message of 12 MiB", { body: " ".repeat(12 * MIB) }, 413, -32000],
     ["a message of 12 MiB, in chunks", { body: " ".repeat(12 * MIB), chunked: true }, 413, -32000],
   ])("%s", async (_what, wireRequest, status, code) => {
-    const { port, announced } = await serveMcp();
+    const { port, emitted } = await serveMcp();
     const answer = await rpc(port, wireRequest);
     expect(answer).toMatchObject({ status, id: null, error: { code } });
     expect(answer.headers["content-type"]).toBe("application/json");
-    expect(announced).toEqual([]);
+    expect(emitted).toEqual([]);
   });
 
   it.each<[string, WireRequest, string, string, string]>([
@@ -69,7 +69,7 @@ describe("what is refused at the door, with a JSON-RPC error of id null", () => 
       "ALLOWED_ORIGINS",
     ],
   ])("%s, naming the setting in the message and in one log line", async (_what, wireRequest, header, name, setting) => {
-    const { port, announced } = await serveMcp();
+    const { port, emitted } = await serveMcp();
     for (let time = 1; time <= 3; time++) {
       const answer = await rpc(port, wireRequest);
       expect(answer).toMatchObject({ status: 403, id: null, error: { code: -32000 } });
@@ -77,18 +77,18 @@ describe("what is refused at the door, with a JSON-RPC error of id null", () => 
         `Invalid ${header}: ${name}. The operator of this server can accept it with the setting ${setting}.`,
       );
     }
-    expect(announced).toEqual([{ kind: "request.refused", header, name, setting, isLast: false }]);
+    expect(emitted).toEqual([{ kind: "request.refused", header, name, setting, isLast: false }]);
   });
 
   it("no more than fifty names are logged, however many are tried, and however long they are", async () => {
-    const { port, announced } = await serveMcp();
+    const { port, emitted } = await serveMcp();
     const hosts = Array.from({ length: 60 }, (_, index) => `${index}.${"x".repeat(1000)}.example`);
     for (const host of hosts) expect(await send(port, { ...LIST, headers: { host } })).toMatchObject({ status: 403 });
-    expect(announced).toHaveLength(50);
-    expect(announced.map((each) => "isLast" in each && each.isLast)).toEqual(
+    expect(emitted).toHaveLength(50);
+    expect(emitted.map((each) => "isLast" in each && each.isLast)).toEqual(
       hosts.slice(0, 50).map((_, at) => at === 49),
     );
-    expect(JSON.stringify(announced[0]).length).toBeLessThan(400);
+    expect(JSON.stringify(emitted[0]).length).toBeLessThan(400);
   });
 
   it.each(["GET", "DELETE", "PUT", "PATCH"])("%s, naming what is allowed", async (method) => {
@@ -120,7 +120,7 @@ describe("what is refused at the door, with a JSON-RPC error of id null", () => 
     },
   );
 
-  it("a body announced as too large, before it is sent", async () => {
+  it("a body whose Content-Length is too large, before it is sent", async () => {
     const { port } = await serveMcp();
     const socket = connect(port, "127.0.0.1");
     socket.write(
@@ -217,7 +217,7 @@ describe("what is let in", () => {
     expect(await send(port, { ...LIST, headers: { host: "user@localhost" } })).toMatchObject({ status: 200 });
   });
 
-  it.each(WIRE_ERAS)("a notification, which gets no answer ($era)", async ({ requestOf }) => {
+  it.each(WIRE_VERSIONS)("a notification, which gets no answer ($version)", async ({ requestOf }) => {
     const { port } = await serveMcp();
     const request = requestOf("notifications/initialized");
     const body = String(request.body).replace('"id":7,', "");
@@ -277,10 +277,10 @@ describe("the protocol version", () => {
     '{"jsonrpc":"1.0","id":1,"method":"ping"}',
     '{"jsonrpc":"2.0","id":null,"method":"ping"}',
   ])("is no matter for what is no message: %s", async (body) => {
-    const { port, announced } = await serveMcp();
+    const { port, emitted } = await serveMcp();
     const answer = await rpc(port, { body });
     expect(answer).toMatchObject({ status: 400, error: { code: expect.any(Number) } });
-    expect(announced).toEqual([]);
+    expect(emitted).toEqual([]);
   });
 });
 
@@ -330,8 +330,8 @@ describe("with tokens", () => {
       expect(await send(port, { ...LIST, headers })).toMatchObject({ status: 401 });
   });
 
-  it.each(ERAS)(
-    "two principals who use the same task_id never notice each other ($era)",
+  it.each(VERSIONS)(
+    "two principals who use the same task_id never notice each other ($version)",
     async ({ connect: connectClient }) => {
       const { url, runTask } = await serveMcp({ tokens: TOKENS });
       const alice = await connectClient(url, { token: "alice-token" });

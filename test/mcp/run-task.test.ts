@@ -2,11 +2,11 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { T0 } from "../support/builders.ts";
 import { until } from "../support/until.ts";
 import { NOW } from "./asking.ts";
-import { connectV1, connectV2, ERAS } from "./clients.ts";
+import { connectV1, connectV2, VERSIONS } from "./clients.ts";
 import { serveMcp } from "./serve-mcp.ts";
 import type { ServedMcp } from "./serve-mcp.ts";
 import { openStream } from "./stream.ts";
-import { legacyRequest, rpc, send, WIRE_ERAS } from "./wire.ts";
+import { legacyRequest, rpc, send, WIRE_VERSIONS } from "./wire.ts";
 
 const COMPLETED = { status: "completed", result: { pages: 3 } } as const;
 const TOKENS = [
@@ -23,8 +23,8 @@ const runNext = (served: ServedMcp, outcome?: Parameters<ServedMcp["runTask"]>[0
     ),
   );
 
-describe.each([...ERAS, { era: "2025-11-25, by the v2 client", connect: connectV2() }])(
-  "run_task for a client that knows no tasks, of $era",
+describe.each([...VERSIONS, { version: "2025-11-25, by the v2 client", connect: connectV2() }])(
+  "run_task for a client that knows no tasks, of $version",
   ({ connect }) => {
     let served: ServedMcp;
     let client: Awaited<ReturnType<typeof connect>>;
@@ -118,7 +118,7 @@ describe.each([...ERAS, { era: "2025-11-25, by the v2 client", connect: connectV
   },
 );
 
-describe.each(WIRE_ERAS)("waiting for a task ($era)", ({ requestOf }) => {
+describe.each(WIRE_VERSIONS)("waiting for a task ($version)", ({ requestOf }) => {
   it("tells of the progress once a second to those who ask for it", async () => {
     const served = await serveMcp();
     const params = {
@@ -131,7 +131,7 @@ describe.each(WIRE_ERAS)("waiting for a task ($era)", ({ requestOf }) => {
     served.clock.advance(20);
     served.clock.advance(980);
     const { params: told } = await stream.waitFor("notifications/progress");
-    expect(told).toMatchObject({ progressToken: "p1", progress: 1, message: "Task t1 has been under way for 1 s" });
+    expect(told).toMatchObject({ progressToken: "p1", progress: 1, message: "Task t1 was started 1 s ago" });
     await runNext(served, COMPLETED);
     const { result } = await stream.waitFor("result");
     expect(result).toMatchObject({ structuredContent: { status: "completed" } });
@@ -168,7 +168,7 @@ describe.each(WIRE_ERAS)("waiting for a task ($era)", ({ requestOf }) => {
     await until("nobody waits", () => served.clock.sleeping === 0);
     expect(await served.store.findTask("local", "t1")).toMatchObject({ status: "pending" });
     await served.runTask(COMPLETED);
-    expect(served.announced.filter(({ kind }) => kind === "internal.failed")).toEqual([]);
+    expect(served.emitted.filter(({ kind }) => kind === "internal.failed")).toEqual([]);
   });
 });
 
@@ -189,7 +189,9 @@ describe("run_task", () => {
 
   it("is listed as a task for 2025-11-25 alone", async () => {
     const { port } = await serveMcp();
-    const [legacy, modern] = await Promise.all(WIRE_ERAS.map(({ requestOf }) => send(port, requestOf("tools/list"))));
+    const [legacy, modern] = await Promise.all(
+      WIRE_VERSIONS.map(({ requestOf }) => send(port, requestOf("tools/list"))),
+    );
     expect(legacy?.text.match(/"execution":\{"taskSupport":"optional"\}/g)).toHaveLength(1);
     expect(modern?.text).not.toContain("execution");
   });

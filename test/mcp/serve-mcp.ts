@@ -9,9 +9,10 @@ import { createNewId } from "../../src/domain/ids.ts";
 import type { RetryPolicy } from "../../src/domain/retry.ts";
 import type { LifetimePolicy } from "../../src/domain/subscription.ts";
 import type { Progress, Task, TaskOutcome } from "../../src/domain/task.ts";
-import type { EventsMethodsNeeds } from "../../src/mcp/events/methods.ts";
 import { createMcp } from "../../src/mcp/endpoint.ts";
 import type { McpNeeds } from "../../src/mcp/endpoint.ts";
+import { authenticateByToken } from "../../src/mcp/request-guard.ts";
+import type { Authenticate } from "../../src/mcp/request-guard.ts";
 import { createCallbacks } from "../../src/service/callbacks.ts";
 import { createCompletions } from "../../src/service/completions.ts";
 import { createDeliveries } from "../../src/service/deliveries.ts";
@@ -53,7 +54,7 @@ export interface ServedMcp {
   readonly queues: WorkQueues;
   /** What the tools tell of origins that keep failing. */
   readonly breaker: CircuitBreaker;
-  readonly announced: readonly TelemetryEvent[];
+  readonly emitted: readonly TelemetryEvent[];
   readonly toolNames: readonly string[];
   readonly endStreams: () => void;
   readonly close: () => Promise<void>;
@@ -68,6 +69,8 @@ export interface ServeOptions {
   /** Of a challenge or a test event; left out: more than any needs that is answered. */
   readonly attemptTimeoutMs?: number;
   readonly tokens?: readonly AccessToken[];
+  /** Instead of `tokens`. */
+  readonly authenticate?: Authenticate;
   readonly allowedHosts?: readonly string[];
   readonly allowedOrigins?: readonly string[];
   /** MCP Events: what the settings of these names choose. */
@@ -76,7 +79,7 @@ export interface ServeOptions {
   readonly testFixtures?: boolean;
 }
 
-export interface EventsOptions extends Pick<EventsMethodsNeeds, "errorCodes" | "unknownUnsubscribe"> {
+export interface EventsOptions extends Pick<McpNeeds, "errorCodes" | "unknownUnsubscribe"> {
   readonly lifetime: LifetimePolicy;
   readonly ownMax: number;
   readonly allow: PrivateTargets;
@@ -96,8 +99,8 @@ const EVENTS: EventsOptions = {
 export async function serveMcp(options: ServeOptions = {}): Promise<ServedMcp> {
   const { tokens = [], allowedHosts = LOOPBACK, allowedOrigins = LOOPBACK, testFixtures = false } = options;
   const clock = createFakeClock();
-  const announced: TelemetryEvent[] = [];
-  const emit = (announcement: TelemetryEvent): void => void announced.push(announcement);
+  const emitted: TelemetryEvent[] = [];
+  const emit = (event: TelemetryEvent): void => void emitted.push(event);
   const storage = await openTestStorage({ clock, emit });
   const { store, queues } = storage;
   onTestFinished(() => store.close());
@@ -105,7 +108,7 @@ export async function serveMcp(options: ServeOptions = {}): Promise<ServedMcp> {
   const breaker = new CircuitBreaker(() => queues.deliveries.wake());
   const { attemptTimeoutMs = 60_000 } = options;
   const services = createServices({ storage, breaker, clock, emit, attemptTimeoutMs }, chosen);
-  const principalOf = createPrincipalOf(tokens, "local");
+  const { authenticate = authenticateByToken(createPrincipalOf(tokens, "local")) } = options;
   const mcp = createMcp({
     ...services,
     ...chosen,
@@ -114,7 +117,7 @@ export async function serveMcp(options: ServeOptions = {}): Promise<ServedMcp> {
     completionUrlOf: (token) => `http://callbacks.example/complete/${token}`,
     runTaskWaitMs: options.runTaskWaitMs ?? 50_000,
     taskTtlMs: 86_400_000,
-    principalOf,
+    authenticate,
     serverInfo: SERVER_INFO,
     allowedHosts,
     allowedOrigins,
@@ -131,7 +134,7 @@ export async function serveMcp(options: ServeOptions = {}): Promise<ServedMcp> {
     store,
     queues,
     breaker,
-    announced,
+    emitted,
     toolNames: mcp.toolNames,
     endStreams: () => mcp.endStreams(),
     close: () => mcp.close(),

@@ -5,14 +5,14 @@ import type { Receiver } from "../support/receiver.ts";
 import { receiverWith } from "../support/sender.ts";
 import { REGISTRATION, startAsking } from "./asking.ts";
 import type { Asking } from "./asking.ts";
-import { ERAS } from "./clients.ts";
+import { VERSIONS } from "./clients.ts";
 import type { ServedMcp } from "./serve-mcp.ts";
 
 const DOWN = { statusCode: 503, error: "http_5xx" } as const;
 const SLOW_LANE = { since: new Date(T0).toISOString(), next_probe_at: new Date(T0 + 30_000).toISOString() };
 const OTHER = { ...REGISTRATION, client_id: "other", callback_url: "http://localhost:9/hook" };
 
-describe.each(ERAS)("the slow lane, as a client of $era sees it", ({ connect }) => {
+describe.each(VERSIONS)("the slow lane, as a client of $version sees it", ({ connect }) => {
   let served: ServedMcp;
   let call: Asking["call"];
   let receiver: Receiver;
@@ -33,7 +33,7 @@ describe.each(ERAS)("the slow lane, as a client of $era sees it", ({ connect }) 
     return (callbacks as Record<string, unknown>[]).find(({ client_id }) => client_id === clientId);
   }
   const slow = () => callbackOf(REGISTRATION.client_id);
-  const recoveries = () => served.announced.filter(({ kind }) => kind === "origin.recovered");
+  const recoveries = () => served.emitted.filter(({ kind }) => kind === "origin.recovered");
 
   it("is on the callbacks of that origin, and on no others", async () => {
     expect(await slow()).toMatchObject({ status: "active", slow_lane: SLOW_LANE });

@@ -197,7 +197,7 @@ describe("tasks of 2025-11-25", () => {
     expect((await rpc(served.port, legacyRequest("tasks/get", { taskId }))).result).toMatchObject({
       status: "completed",
     });
-    expect(served.announced.filter(({ kind }) => kind === "internal.failed")).toEqual([]);
+    expect(served.emitted.filter(({ kind }) => kind === "internal.failed")).toEqual([]);
   });
 
   it("a result that is waited for when the server stops is to be asked for again", async () => {
@@ -206,6 +206,6 @@ describe("tasks of 2025-11-25", () => {
     const stream = await waitingFor(served, taskId);
     served.endStreams();
     const answer = await until("an answer", () => stream.messages[0]);
-    expect(answer).toMatchObject({ error: { code: -32603, message: "The server stops; ask again when it is back" } });
+    expect(answer).toMatchObject({ error: { code: -32603, message: "The server is stopping; ask again later" } });
   });
 });

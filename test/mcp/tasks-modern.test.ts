@@ -229,7 +229,7 @@ describe("listening to tasks", () => {
     stream.close();
     await served.runTask(COMPLETED);
     await rpc(served.port, declaring("tasks/get", { taskId }));
-    expect(served.announced.filter(({ kind }) => kind === "internal.failed")).toEqual([]);
+    expect(served.emitted.filter(({ kind }) => kind === "internal.failed")).toEqual([]);
   });
 
   it.each([["t"], [[7]], [Array.from({ length: 101 }, () => "t")]])(

@@ -4,10 +4,10 @@ import o200kBase from "js-tiktoken/ranks/o200k_base";
 import { RE2JS, RE2JSException } from "re2js";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { connectV1, connectV2, ERAS } from "./clients.ts";
+import { connectV1, connectV2, VERSIONS } from "./clients.ts";
 import { serveMcp } from "./serve-mcp.ts";
 import type { ServedMcp } from "./serve-mcp.ts";
-import { legacyRequest, modernRequest, rpc, WIRE_ERAS } from "./wire.ts";
+import { legacyRequest, modernRequest, rpc, WIRE_VERSIONS } from "./wire.ts";
 
 const CORE = [
   "register_callback",
@@ -34,7 +34,7 @@ const tool = z.looseObject({
 });
 const toolList = z.object({ tools: z.array(tool) });
 
-async function listOf({ port }: ServedMcp, requestOf: (typeof WIRE_ERAS)[number]["requestOf"] = legacyRequest) {
+async function listOf({ port }: ServedMcp, requestOf: (typeof WIRE_VERSIONS)[number]["requestOf"] = legacyRequest) {
   return toolList.parse((await rpc(port, requestOf("tools/list"))).result).tools;
 }
 
@@ -44,7 +44,7 @@ describe.each([
 ] as const)("tools/list with TOOLS=$toolSet", ({ toolSet, tokens }) => {
   const encoding = new Tiktoken(o200kBase);
 
-  it.each(WIRE_ERAS)(`takes ${tokens} tokens at most in $era`, async ({ requestOf }) => {
+  it.each(WIRE_VERSIONS)(`takes ${tokens} tokens at most in $version`, async ({ requestOf }) => {
     const tools = await listOf(await serveMcp({ toolSet }), requestOf);
     const shown = tools.map(({ outputSchema: _outputSchema, ...rest }) => rest);
     expect(encoding.encode(JSON.stringify(shown)).length).toBeLessThanOrEqual(tokens);
@@ -78,7 +78,7 @@ it("the check of patterns notices one that RE2 does not take", () => {
 });
 
 describe("TOOLS=core", () => {
-  it.each(ERAS)("offers the tools that an agent needs, and no other ($era)", async ({ connect }) => {
+  it.each(VERSIONS)("offers the tools that an agent needs, and no other ($version)", async ({ connect }) => {
     const served = await serveMcp({ toolSet: "core" });
     expect(served.toolNames).toEqual(CORE);
     const client = await connect(served.url);
@@ -108,7 +108,7 @@ describe("tools/list", () => {
     expect(Object.keys((await rpc(port, legacyRequest("tools/list"))).result as object)).toEqual(["tools"]);
   });
 
-  it.each(WIRE_ERAS)("knows no cursor, since it has one page ($era)", async ({ requestOf }) => {
+  it.each(WIRE_VERSIONS)("knows no cursor, since it has one page ($version)", async ({ requestOf }) => {
     const { port } = await serveMcp();
     for (const cursor of ["foreign", "", 7])
       expect((await rpc(port, requestOf("tools/list", { cursor }))).error).toMatchObject({ code: -32602 });

@@ -2,13 +2,13 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { A_SECRET } from "../support/builders.ts";
 import { attempt, COMPLETED, NOW, REGISTRATION, START, startAsking, URL_B } from "./asking.ts";
 import type { Asking } from "./asking.ts";
-import { ERAS } from "./clients.ts";
+import { VERSIONS } from "./clients.ts";
 import type { TestClient } from "./clients.ts";
 import type { ServedMcp } from "./serve-mcp.ts";
 
 const GONE = { status: "exhausted", disablesCallback: true } as const;
 
-describe.each(ERAS)("the tools that act, asked by a client of $era", ({ connect }) => {
+describe.each(VERSIONS)("the tools that act, asked by a client of $version", ({ connect }) => {
   let served: ServedMcp;
   let client: TestClient;
   let call: Asking["call"];

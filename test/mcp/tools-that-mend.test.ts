@@ -7,7 +7,7 @@ import { receiverWith } from "../support/sender.ts";
 import { signatureBy } from "../support/signature-by.ts";
 import { attempt, COMPLETED, NOW, REGISTRATION, START, startAsking, URL_B } from "./asking.ts";
 import type { Asking } from "./asking.ts";
-import { ERAS } from "./clients.ts";
+import { VERSIONS } from "./clients.ts";
 import type { TestClient } from "./clients.ts";
 import type { ServedMcp } from "./serve-mcp.ts";
 
@@ -31,7 +31,7 @@ const history = z.object({
   ),
 });
 
-describe.each(ERAS)("the tools that mend, asked by a client of $era", ({ connect }) => {
+describe.each(VERSIONS)("the tools that mend, asked by a client of $version", ({ connect }) => {
   let served: ServedMcp;
   let client: TestClient;
   let call: Asking["call"];
@@ -73,7 +73,7 @@ describe.each(ERAS)("the tools that mend, asked by a client of $era", ({ connect
         }),
       );
       expect(await call("unregister_callback", REGISTRATION)).toEqual(answer);
-      expect(served.announced.filter(({ kind }) => kind === "callback.removed")).toHaveLength(1);
+      expect(served.emitted.filter(({ kind }) => kind === "callback.removed")).toHaveLength(1);
       expect((await historyOf()).callbacks).toMatchObject([{ status: "removed" }]);
     });
 
@@ -264,7 +264,7 @@ describe.each(ERAS)("the tools that mend, asked by a client of $era", ({ connect
       );
       const message = `🔌 Callback active, as it was: POSTs go to ${URL_B}.`;
       expect(await call("enable_callback", { callback_id })).toEqual({ ...answer, message });
-      expect(served.announced.filter(({ kind }) => kind === "callback.enabled")).toHaveLength(1);
+      expect(served.emitted.filter(({ kind }) => kind === "callback.enabled")).toHaveLength(1);
       expect(await call("redeliver", { delivery_id })).toMatchObject({ redelivered: 1 });
     });
 
@@ -305,7 +305,7 @@ describe.each(ERAS)("the tools that mend, asked by a client of $era", ({ connect
         resumed_deliveries: 1,
         message: `🔌 Callback active: POSTs go to ${URL_B} again. It was disabled, since its attempts kept failing. 1 deliveries that waited for it are sent now.`,
       });
-      expect(served.announced).toContainEqual(expect.objectContaining({ kind: "callback.enabled", resumedCount: 1 }));
+      expect(served.emitted).toContainEqual(expect.objectContaining({ kind: "callback.enabled", resumedCount: 1 }));
       await attempt(served, { statusCode: 200, error: null, responseExcerpt: null }, { status: "delivered" });
       const [callback] = (await historyOf()).callbacks;
       expect(callback).toMatchObject({ status: "active", deliveries: [{ status: "delivered", attempt_count: 2 }] });
@@ -509,7 +509,7 @@ describe.each(ERAS)("the tools that mend, asked by a client of $era", ({ connect
   });
 });
 
-describe.each(ERAS)("another principal's callback, asked for by a client of $era", ({ connect }) => {
+describe.each(VERSIONS)("another principal's callback, asked for by a client of $version", ({ connect }) => {
   it("is answered exactly as one that does not exist", async () => {
     const { serveMcp } = await import("./serve-mcp.ts");
     const tokens = [

@@ -4,10 +4,10 @@ import type { Json } from "../../src/domain/json.ts";
 import { A_SECRET, aRegistration, aStart, FAILED_503, T0 } from "../support/builders.ts";
 import { attempt, COMPLETED, NOW, REGISTRATION, START, startAsking, URL_B } from "./asking.ts";
 import type { Asking } from "./asking.ts";
-import { ERAS } from "./clients.ts";
+import { VERSIONS } from "./clients.ts";
 import type { ServedMcp } from "./serve-mcp.ts";
 
-describe.each(ERAS)("the tools that read, asked by a client of $era", ({ connect }) => {
+describe.each(VERSIONS)("the tools that read, asked by a client of $version", ({ connect }) => {
   let served: ServedMcp;
   let call: Asking["call"];
 

@@ -89,7 +89,7 @@ interface ModernParams {
   readonly [key: string]: unknown;
 }
 
-export const WIRE_ERAS = [
-  { era: "2025-11-25", requestOf: legacyRequest },
-  { era: "2026-07-28", requestOf: modernRequest },
+export const WIRE_VERSIONS = [
+  { version: "2025-11-25", requestOf: legacyRequest },
+  { version: "2026-07-28", requestOf: modernRequest },
 ] as const;

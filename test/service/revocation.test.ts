@@ -29,7 +29,7 @@ async function setUp({ errorCodes = "sketch", sendsTerminated = true, ...deadlin
     await endpointVerifier.close();
     await store.close();
   });
-  const announced: TelemetryEvent[] = [];
+  const emitted: TelemetryEvent[] = [];
   let nonces = 0;
   const clock = createFakeClock(T0);
   const newNonce = () => `nonce-${++nonces}`;
@@ -41,7 +41,7 @@ async function setUp({ errorCodes = "sketch", sendsTerminated = true, ...deadlin
     errorCodes,
     sendsTerminated,
   });
-  const emit = (announcement: TelemetryEvent): void => void announced.push(announcement);
+  const emit = (event: TelemetryEvent): void => void emitted.push(event);
   const revocation = createRevocation({ store, termination, clock, emit });
   const receiver = await receiverWith();
   const subscribe = (principal: string, changes = {}) =>
@@ -50,11 +50,11 @@ async function setUp({ errorCodes = "sketch", sendsTerminated = true, ...deadlin
     const page = { after: null, limit: 999, deliveries: 9, now: T0 };
     return (await store.listSubscriptions(principal, page)).map(({ status }) => status);
   };
-  return { store, revocation, receiver, announced, subscribe, statusOf };
+  return { store, revocation, receiver, emitted, subscribe, statusOf };
 }
 
-test("all subscriptions of those who are gone end, each is told once, signed, and nobody else's is touched", async () => {
-  const { revocation, receiver, announced, subscribe, statusOf } = await setUp();
+test("all subscriptions of removed principals end, each receiver gets one signed message, and other subscriptions stay", async () => {
+  const { revocation, receiver, emitted, subscribe, statusOf } = await setUp();
   await subscribe("ann");
   await subscribe("gone", { taskId: "a" });
   await subscribe("gone", { taskId: "b" });
@@ -74,7 +74,7 @@ test("all subscriptions of those who are gone end, each is told once, signed, an
     expect(headers["webhook-id"]).toMatch(/^msg_terminated_[\w-]+$/);
     expect(headers["content-type"]).toBe("application/json");
   }
-  expect(announced.map((one) => [one.kind, "why" in one && one.why])).toEqual([
+  expect(emitted.map((one) => [one.kind, "why" in one && one.why])).toEqual([
     ["subscription.ended", "revoked"],
     ["subscription.ended", "revoked"],
   ]);
@@ -84,7 +84,7 @@ test("all subscriptions of those who are gone end, each is told once, signed, an
   expect(receiver.requests).toHaveLength(2);
 });
 
-test("with both secrets during an overlap, and by the numbers of the settings", async () => {
+test("the message is signed with both secrets during an overlap, and has the error code of the settings", async () => {
   const { revocation, receiver, subscribe } = await setUp({ errorCodes: "sep" });
   await subscribe("gone");
   await subscribe("gone", { secret: ANOTHER_SECRET });
@@ -98,7 +98,7 @@ test("with both secrets during an overlap, and by the numbers of the settings", 
   );
 });
 
-test("what they are owed is not sent any more, and a later subscribe is a new one", async () => {
+test("their open deliveries are not sent, and a later subscribe creates a new subscription", async () => {
   const { store, revocation, subscribe, statusOf } = await setUp();
   await subscribe("gone");
   await store.startTask(aStart({ principal: "gone" }));
@@ -112,7 +112,7 @@ test("what they are owed is not sent any more, and a later subscribe is a new on
   expect(await statusOf("gone")).toEqual(["active"]);
 });
 
-test("nobody waits for receivers that do not answer, and none of them keeps the others from being told", async () => {
+test("receivers that do not answer delay neither the revocation nor the messages to other receivers", async () => {
   const deadlines: (() => void)[] = [];
   const startDeadline: StartDeadline = (_, ring) => {
     deadlines.push(ring);
@@ -127,7 +127,7 @@ test("nobody waits for receivers that do not answer, and none of them keeps the 
   expect(new Set(await statusOf("gone"))).toEqual(new Set(["ended"]));
   let isOver = false;
   void messagesSent.then(() => (isOver = true));
-  await until("all are told", () => {
+  await until("all messages are sent", () => {
     // The time of those under way is over, once each of them has been asked.
     if (asked + receiver.requests.length === deadlines.length) for (const ring of deadlines) ring();
     return isOver;
@@ -135,7 +135,7 @@ test("nobody waits for receivers that do not answer, and none of them keeps the 
   expect([asked, receiver.requests.length]).toEqual([8, 1]);
 });
 
-test("nobody is told where the settings say so, and more than one step's worth of them ends", async () => {
+test("without messages in the settings none is sent, and more than one step of subscriptions ends", async () => {
   const { revocation, receiver, subscribe, statusOf } = await setUp({ sendsTerminated: false });
   for (let index = 0; index < 201; index++) await subscribe("gone", { taskId: `task-${index}`, ownMax: 999 });
   await (

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { CALLBACK_POSTS, POST_HEADERS } from "./callback-posts.ts";
 import type { DocumentedPost } from "./callback-posts.ts";
 import type { Operation, Parameter } from "./operation.ts";
-import { refusalSchema, statusOf } from "../api-error.ts";
+import { apiErrorSchema, statusOf } from "../api-error.ts";
 
 export interface OpenApiInfo {
   readonly title: string;
@@ -31,18 +31,18 @@ export function openApiDocument(operations: readonly Operation[], { title, versi
     servers: [{ url }],
     paths,
     webhooks: Object.fromEntries(CALLBACK_POSTS.map((post) => [post.type, { post: webhookObject(post) }])),
-    components: { schemas: { Error: schemaOf(refusalSchema, "output") }, securitySchemes: SECURITY_SCHEMES },
+    components: { schemas: { Error: schemaOf(apiErrorSchema, "output") }, securitySchemes: SECURITY_SCHEMES },
   };
 }
 
-function operationObject({ id, summary, parameters, security, request, responses, refusals = [] }: Operation) {
+function operationObject({ id, summary, parameters, security, request, responses, errors = [] }: Operation) {
   return {
     operationId: id,
     summary,
     ...(parameters && { parameters: Object.entries(parameters).map(parameterObject) }),
     ...(security && { security: security === "access" ? [{}, { access: [] }] : [{ [security]: [] }] }),
     ...(request && { requestBody: { required: true, content: jsonContent(schemaOf(request, "input")) } }),
-    responses: { ...answersOf(responses), ...refusalsOf(refusals) },
+    responses: { ...answersOf(responses), ...errorsOf(errors) },
   };
 }
 
@@ -81,7 +81,7 @@ function answersOf(responses: Operation["responses"]): Record<string, unknown> {
 }
 
 /** Several codes may share a status. */
-function refusalsOf(codes: NonNullable<Operation["refusals"]>): Record<string, unknown> {
+function errorsOf(codes: NonNullable<Operation["errors"]>): Record<string, unknown> {
   const byStatus = Map.groupBy(codes, statusOf);
   const content = jsonContent({ $ref: "#/components/schemas/Error" });
   return Object.fromEntries(

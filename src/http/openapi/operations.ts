@@ -8,6 +8,7 @@ import { healthOf } from "../routes/health.ts";
 import type { HealthNeeds } from "../routes/health.ts";
 import { receiveWebhook, showReceived } from "../routes/inbox.ts";
 import type { InboxReading } from "../routes/inbox.ts";
+import { receiverErrorSchema } from "../api-error.ts";
 import { openApiDocument } from "./document.ts";
 import type { Operation } from "./operation.ts";
 import { publicKeysOperations } from "../routes/jwks.ts";
@@ -38,7 +39,6 @@ const unhealthyAnswer = z.object({
   transport: z.string(),
   timestamp: isoTime,
 });
-const receiverRefusal = z.object({ status: z.literal("error"), message: z.string() });
 const webhookRequest = z.looseObject({ type: z.string().min(1) });
 const webhookAnswer = z.object({
   status: z.literal("received"),
@@ -56,7 +56,7 @@ const receivedAnswer = z.object({
 });
 
 const CLIENT_ID = { client_id: { in: "path", description: "The name of the receiver, of your choice." } } as const;
-const NOT_TAKEN = { description: "It is not taken; message says why.", schema: receiverRefusal };
+const NOT_TAKEN = { description: "It is not taken; message says why.", schema: receiverErrorSchema };
 
 /** Every route beside MCP, with what is documented of it. */
 export function createOperations(needs: OperationsNeeds): readonly Operation[] {

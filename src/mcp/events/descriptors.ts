@@ -22,7 +22,7 @@ const inputSchema = {
   },
 };
 
-/** As `events/list` shows them. While a name lives its schemas only grow: a refresh sends old arguments again. */
+/** The entries of `events/list`. The schemas of a name may only grow: a refresh sends old arguments again. */
 export const DESCRIPTORS = EVENT_NAMES.map((name) => ({
   name,
   description: DESCRIPTIONS[name],

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { INVALID_PARAMS, RpcError } from "../errors.ts";
+import { INVALID_PARAMS, ProtocolError } from "../errors.ts";
 
 export function parseParams<Schema extends z.ZodType>(
   method: string,
@@ -9,5 +9,5 @@ export function parseParams<Schema extends z.ZodType>(
   const parsed = schema.safeParse(given ?? {});
   if (parsed.success) return parsed.data;
   const fields = [...new Set(parsed.error.issues.map(({ path }) => path.slice(0, 2).join(".")))].join(", ");
-  throw new RpcError(INVALID_PARAMS, `Invalid ${method} request: ${fields} missing or malformed`);
+  throw new ProtocolError(INVALID_PARAMS, `Invalid ${method} request: ${fields} missing or malformed`);
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Clock } from "../../service/ports/clock.ts";
 import type { CancelledTask, Tasks } from "../../service/tasks.ts";
-import { timestamp, timestampOf } from "./schemas/answers.ts";
+import { timestamp, timestampOf } from "./schemas/output.ts";
 import { clientGivenId } from "./schemas/arguments.ts";
 import { defineTool } from "./define-tool.ts";
 import type { Tool } from "./define-tool.ts";
@@ -38,7 +38,7 @@ export function createCancelTask({
     annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: true },
     input,
     output,
-    async answer({ task_id }, principal) {
+    async answer({ task_id }, { principal }) {
       const cancelled = await tasks.cancel(principal, task_id);
       return {
         status: cancelled.status,

@@ -4,7 +4,7 @@ import { adviceOn } from "../../domain/diagnosis.ts";
 import { DomainError } from "../../domain/errors.ts";
 import type { Clock } from "../../service/ports/clock.ts";
 import type { Diagnosis, Probes } from "../../service/probes.ts";
-import { count, timestamp, timestampOf } from "./schemas/answers.ts";
+import { count, timestamp, timestampOf } from "./schemas/output.ts";
 import { ownId } from "./schemas/arguments.ts";
 import { defineTool } from "./define-tool.ts";
 import type { Tool } from "./define-tool.ts";
@@ -59,10 +59,10 @@ export function createDiagnoseCallback({
     annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
     input,
     output,
-    async answer(given, principal) {
+    async answer(given, { principal }) {
       const diagnosis = await probes.diagnose(principal, receiverOf(given));
       const { url, callback } = diagnosis;
-      const steps = showSteps(diagnosis);
+      const steps = presentSteps(diagnosis);
       const failed = steps.find(({ status }) => status === "failed");
       return {
         status: failed === undefined ? ("ok" as const) : ("failed" as const),
@@ -83,7 +83,7 @@ function receiverOf({ callback_id, callback_url }: z.output<typeof input>): { ca
   throw new DomainError("invalid", "Give either callback_id or callback_url.");
 }
 
-function showSteps({ steps, callback }: Diagnosis): z.input<typeof step>[] {
+function presentSteps({ steps, callback }: Diagnosis): z.input<typeof step>[] {
   const isRegistered = callback !== null;
   const failedAt = steps.findIndex(({ status }) => status === "failed");
   return steps.map((each, index) => ({

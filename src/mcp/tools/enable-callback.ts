@@ -3,7 +3,7 @@ import { WHY_DISABLED } from "../../service/callbacks.ts";
 import type { EnableCallbackResult } from "../../service/ports/callback-store.ts";
 import type { Callbacks } from "../../service/callbacks.ts";
 import type { Clock } from "../../service/ports/clock.ts";
-import { count, timestamp, timestampOf } from "./schemas/answers.ts";
+import { count, timestamp, timestampOf } from "./schemas/output.ts";
 import { ownId } from "./schemas/arguments.ts";
 import { defineTool } from "./define-tool.ts";
 import type { Tool } from "./define-tool.ts";
@@ -43,7 +43,7 @@ export function createEnableCallback({
     annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
     input,
     output,
-    async answer({ callback_id }, principal) {
+    async answer({ callback_id }, { principal }) {
       const result = await callbacks.enable(principal, callback_id);
       const { callback } = result;
       return {

@@ -3,9 +3,9 @@ import type { CallbackRecord } from "../../domain/callback-health.ts";
 import { DELIVERY_STATUSES } from "../../domain/delivery.ts";
 import type { Deliveries, ListedCallback } from "../../service/deliveries.ts";
 import type { Clock } from "../../service/ports/clock.ts";
-import { count, isoOf, isoTime, notAfterOf, timestamp, timestampOf } from "./schemas/answers.ts";
+import { count, isoOf, isoTime, presentNotAfter, timestamp, timestampOf } from "./schemas/output.ts";
 import { clientGivenId, pageCursor, pageLimit, pointInTime } from "./schemas/arguments.ts";
-import { deliveryAnswer, presentDelivery, presentSlowLane, slowLaneAnswer } from "./schemas/delivery.ts";
+import { deliverySchema, presentDelivery, presentSlowLane, slowLaneSchema } from "./schemas/delivery.ts";
 import { defineTool } from "./define-tool.ts";
 import type { Tool } from "./define-tool.ts";
 
@@ -36,8 +36,8 @@ const callback = z.object({
   failing_since: isoTime.optional().describe("When attempts began to fail, if none has got through since."),
   last_error: z.string().optional().describe("What went wrong with the last of them."),
   last_delivery_at: isoTime.optional().describe("When one last got through before."),
-  slow_lane: slowLaneAnswer.optional(),
-  deliveries: z.array(deliveryAnswer),
+  slow_lane: slowLaneSchema.optional(),
+  deliveries: z.array(deliverySchema),
 });
 
 const output = z.object({
@@ -62,20 +62,20 @@ export function createGetRegisteredCallbacks({
     annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
     input,
     output,
-    async answer({ task_id, ...page }, principal) {
+    async answer({ task_id, ...page }, { principal }) {
       const { callbacks, callbackCount, nextCursor } = await deliveries.historyOf(principal, task_id, page);
       return {
         task_id,
         callback_count: callbackCount,
         timestamp: timestampOf(clock),
-        callbacks: callbacks.map(showCallback),
+        callbacks: callbacks.map(presentCallback),
         ...(nextCursor !== null && { next_cursor: nextCursor }),
       };
     },
   });
 }
 
-function showCallback(history: ListedCallback): z.input<typeof callback> {
+function presentCallback(history: ListedCallback): z.input<typeof callback> {
   const { id, clientId, url, registeredAt, status } = history.callback;
   return {
     callback_id: id,
@@ -83,15 +83,15 @@ function showCallback(history: ListedCallback): z.input<typeof callback> {
     callback_url: url,
     registered_at: isoOf(registeredAt),
     status,
-    ...notAfterOf(history.callback),
-    ...showTrouble(history.callback.health),
+    ...presentNotAfter(history.callback),
+    ...presentHealth(history.callback.health),
     ...presentSlowLane(history.openCircuit),
     deliveries: history.deliveries.map(presentDelivery),
   };
 }
 
 /** Nothing for a callback that is in order. */
-function showTrouble({ failingSince, lastError, lastDeliveryAt, disabledReason, disabledAt }: CallbackRecord) {
+function presentHealth({ failingSince, lastError, lastDeliveryAt, disabledReason, disabledAt }: CallbackRecord) {
   if (failingSince === null && disabledAt === null) return {};
   return {
     ...(disabledReason !== null && { disabled_reason: disabledReason }),

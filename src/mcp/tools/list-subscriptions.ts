@@ -4,9 +4,9 @@ import { endpointFaultOf } from "../../domain/subscription.ts";
 import type { Clock } from "../../service/ports/clock.ts";
 import { DELIVERIES_LISTED } from "../../service/subscriptions.ts";
 import type { ListedEntry, Subscriptions } from "../../service/subscriptions.ts";
-import { count, isoOf, isoTime, timestamp, timestampOf } from "./schemas/answers.ts";
+import { count, isoOf, isoTime, timestamp, timestampOf } from "./schemas/output.ts";
 import { pageCursor, pageLimit } from "./schemas/arguments.ts";
-import { deliveryAnswer, presentDelivery, presentSlowLane, slowLaneAnswer } from "./schemas/delivery.ts";
+import { deliverySchema, presentDelivery, presentSlowLane, slowLaneSchema } from "./schemas/delivery.ts";
 import { defineTool } from "./define-tool.ts";
 import type { Tool } from "./define-tool.ts";
 
@@ -37,8 +37,8 @@ const subscription = z.object({
   last_delivery_at: isoTime.describe("Null: none has got through.").nullable(),
   failing_since: isoTime.optional(),
   last_error: z.string().optional(),
-  slow_lane: slowLaneAnswer.optional(),
-  deliveries: z.array(deliveryAnswer).describe(`The newest first, ${DELIVERIES_LISTED} at most.`),
+  slow_lane: slowLaneSchema.optional(),
+  deliveries: z.array(deliverySchema).describe(`The newest first, ${DELIVERIES_LISTED} at most.`),
 });
 
 const output = z.object({
@@ -62,19 +62,19 @@ export function createListSubscriptions({
     annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
     input,
     output,
-    async answer({ limit, cursor }, principal) {
+    async answer({ limit, cursor }, { principal }) {
       const page = await subscriptions.list(principal, { limit, cursor });
       return {
         subscription_count: page.entries.length,
         timestamp: timestampOf(clock),
-        subscriptions: page.entries.map(show),
+        subscriptions: page.entries.map(presentSubscription),
         ...(page.nextCursor !== null && { next_cursor: page.nextCursor }),
       };
     },
   });
 }
 
-function show({ subscription: listed, openCircuit }: ListedEntry): z.input<typeof subscription> {
+function presentSubscription({ subscription: listed, openCircuit }: ListedEntry): z.input<typeof subscription> {
   const { lastDeliveryAt, failingSince, lastError } = listed.health;
   return {
     subscription_id: listed.id,

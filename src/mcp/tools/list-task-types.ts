@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Clock } from "../../service/ports/clock.ts";
 import type { JsonSchema, TaskType } from "../../service/ports/task-types.ts";
 import type { Tasks } from "../../service/tasks.ts";
-import { count, timestamp, timestampOf } from "./schemas/answers.ts";
+import { count, timestamp, timestampOf } from "./schemas/output.ts";
 import { defineTool } from "./define-tool.ts";
 import type { Tool } from "./define-tool.ts";
 
@@ -55,12 +55,12 @@ export function createListTaskTypes({
     output,
     async answer() {
       const types = await tasks.types();
-      return { task_types: types.map(listed), timestamp: timestampOf(clock) };
+      return { task_types: types.map(presentTaskType), timestamp: timestampOf(clock) };
     },
   });
 }
 
-function listed(type: TaskType) {
+function presentTaskType(type: TaskType) {
   const { name, title, description, inputSchema, outputSchema, expectedMs, timeoutMs, retries, concurrency } = type;
   return {
     task_type: name,

@@ -5,7 +5,7 @@ import { PAGE_BYTES_MAX } from "../../service/pages.ts";
 import type { Clock } from "../../service/ports/clock.ts";
 import type { TaskSummary } from "../../service/ports/task-store.ts";
 import type { Tasks } from "../../service/tasks.ts";
-import { count, isoOf, isoTime, timestamp, timestampOf } from "./schemas/answers.ts";
+import { count, isoOf, isoTime, timestamp, timestampOf } from "./schemas/output.ts";
 import { clientGivenId, pageCursor, pageLimit, taskTypeName } from "./schemas/arguments.ts";
 import { defineTool } from "./define-tool.ts";
 import type { Tool } from "./define-tool.ts";
@@ -60,12 +60,12 @@ export function createListTasks({ tasks, clock }: { readonly tasks: Tasks; reado
     annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
     input,
     output,
-    async answer({ status, task_type, client_id, limit, cursor }, principal) {
+    async answer({ status, task_type, client_id, limit, cursor }, { principal }) {
       const filter = { status, taskType: task_type, clientId: client_id };
       const page = await tasks.list({ principal, before: cursor ?? null, limit, ...filter });
       const tasksShown = withinBytes(page.tasks);
       const next = tasksShown.length < page.tasks.length ? (tasksShown.at(-1)?.id ?? null) : page.next;
-      return { tasks: tasksShown.map(listed), next_cursor: next, timestamp: timestampOf(clock) };
+      return { tasks: tasksShown.map(presentTask), next_cursor: next, timestamp: timestampOf(clock) };
     },
   });
 }
@@ -77,7 +77,7 @@ function withinBytes(found: readonly TaskSummary[]): readonly TaskSummary[] {
   return end === -1 ? found : found.slice(0, Math.max(end, 1));
 }
 
-function listed(task: TaskSummary) {
+function presentTask(task: TaskSummary) {
   const { taskId, clientId, taskType, status, runCount, error, createdAt, dueAt, startedAt, finishedAt } = task;
   return {
     task_id: taskId,

@@ -3,7 +3,7 @@ import { DELIVERY_STATUSES } from "../../domain/delivery.ts";
 import { REDELIVER_MAX } from "../../service/deliveries.ts";
 import type { Deliveries, Redelivered } from "../../service/deliveries.ts";
 import type { Clock } from "../../service/ports/clock.ts";
-import { count, timestamp, timestampOf } from "./schemas/answers.ts";
+import { count, timestamp, timestampOf } from "./schemas/output.ts";
 import { clientGivenId, ownId, pageCursor, pointInTime } from "./schemas/arguments.ts";
 import { defineTool } from "./define-tool.ts";
 import type { Tool } from "./define-tool.ts";
@@ -53,7 +53,7 @@ export function createRedeliver({
     annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },
     input,
     output,
-    async answer({ delivery_id, callback_id, task_id, status, since, cursor }, principal) {
+    async answer({ delivery_id, callback_id, task_id, status, since, cursor }, { principal }) {
       const ids = { deliveryId: delivery_id, callbackId: callback_id, taskId: task_id };
       const redelivered = await deliveries.redeliver(principal, { ...ids, status, since, cursor });
       const { deliveryIds, passedOver, nextCursor } = redelivered;

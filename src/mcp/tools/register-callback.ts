@@ -3,7 +3,7 @@ import type { Callback } from "../../domain/callback.ts";
 import { WHY_DISABLED } from "../../service/callbacks.ts";
 import type { Callbacks, Registered } from "../../service/callbacks.ts";
 import type { Clock } from "../../service/ports/clock.ts";
-import { count, isoTime, notAfterOf, timestamp, timestampOf } from "./schemas/answers.ts";
+import { count, isoTime, presentNotAfter, timestamp, timestampOf } from "./schemas/output.ts";
 import { clientGivenId } from "./schemas/arguments.ts";
 import { callbackArguments, registrationOf } from "./schemas/callback-arguments.ts";
 import { defineTool } from "./define-tool.ts";
@@ -48,7 +48,7 @@ export function createRegisterCallback({
     annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },
     input,
     output,
-    async answer({ task_id, ...given }, principal) {
+    async answer({ task_id, ...given }, { principal }) {
       const { client_id, callback_url } = given;
       const registered = await callbacks.register(principal, { taskId: task_id, ...registrationOf(given) });
       return {
@@ -61,7 +61,7 @@ export function createRegisterCallback({
         timestamp: timestampOf(clock),
         callback_id: registered.callback.id,
         signing_secret: registered.callback.signingSecret,
-        ...notAfterOf(registered.callback),
+        ...presentNotAfter(registered.callback),
       };
     },
   });

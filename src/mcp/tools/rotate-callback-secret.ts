@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Clock } from "../../service/ports/clock.ts";
 import { OVERLAP_HOURS_DEFAULT, OVERLAP_HOURS_MAX } from "../../service/secrets.ts";
 import type { Rotated, Secrets } from "../../service/secrets.ts";
-import { isoOf, isoTime, timestamp, timestampOf } from "./schemas/answers.ts";
+import { isoOf, isoTime, timestamp, timestampOf } from "./schemas/output.ts";
 import { ownId } from "./schemas/arguments.ts";
 import { defineTool } from "./define-tool.ts";
 import type { Tool } from "./define-tool.ts";
@@ -50,7 +50,7 @@ export function createRotateCallbackSecret({
     annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: false },
     input,
     output,
-    async answer({ callback_id, secret, overlap_hours }, principal) {
+    async answer({ callback_id, secret, overlap_hours }, { principal }) {
       const rotated = await secrets.rotate(principal, { callbackId: callback_id, secret, overlapHours: overlap_hours });
       const { callback, overlapEnd } = rotated;
       return {

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { hasEnded } from "../../domain/task.ts";
 import type { Task } from "../../domain/task.ts";
 import { DEFAULT_TASK_TYPE } from "../../service/tasks.ts";
-import { anyJson, isoOf } from "./schemas/answers.ts";
+import { anyJson, isoOf } from "./schemas/output.ts";
 import { clientGivenId, jsonObject, taskTypeName } from "./schemas/arguments.ts";
 import { errorResult } from "../errors.ts";
 import { defineTaskTool } from "../tasks/task-tool.ts";

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Clock } from "../../service/ports/clock.ts";
 import type { Probes, TestEventSent } from "../../service/probes.ts";
-import { count, timestamp, timestampOf } from "./schemas/answers.ts";
+import { count, timestamp, timestampOf } from "./schemas/output.ts";
 import { ownId } from "./schemas/arguments.ts";
 import { defineTool } from "./define-tool.ts";
 import type { Tool } from "./define-tool.ts";
@@ -47,7 +47,7 @@ export function createSendTestEvent({
     annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
     input,
     output,
-    async answer({ callback_id }, principal) {
+    async answer({ callback_id }, { principal }) {
       const sent = await probes.sendTestEvent(principal, callback_id);
       const { statusCode, error } = sent.outcome;
       return {

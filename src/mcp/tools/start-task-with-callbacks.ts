@@ -4,7 +4,7 @@ import type { Clock } from "../../service/ports/clock.ts";
 import type { Completions } from "../../service/completions.ts";
 import type { StartedTask, Tasks } from "../../service/tasks.ts";
 import { DEFAULT_TASK_TYPE } from "../../service/tasks.ts";
-import { count, timestamp, timestampOf } from "./schemas/answers.ts";
+import { count, timestamp, timestampOf } from "./schemas/output.ts";
 import { clientGivenId, jsonObject, pointInTime, taskTypeName } from "./schemas/arguments.ts";
 import { callbackAtStart, registrationOf } from "./schemas/callback-arguments.ts";
 import { defineTool } from "./define-tool.ts";
@@ -77,7 +77,10 @@ export function createStartTaskWithCallbacks({ tasks, completions, completionUrl
     annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },
     input,
     output,
-    async answer({ task_id, client_id, task_type, input: data, start_after, completion_url, callbacks }, principal) {
+    async answer(
+      { task_id, client_id, task_type, input: data, start_after, completion_url, callbacks },
+      { principal },
+    ) {
       const issued = completion_url === true ? completions.issue() : null;
       const start = {
         taskId: task_id,
@@ -98,13 +101,13 @@ export function createStartTaskWithCallbacks({ tasks, completions, completionUrl
         processing_time: processingTimeOf(started.expectedMs),
         ...(issued !== null && started.hasCompletion && { completion_url: completionUrlOf(issued.token) }),
         timestamp: timestampOf(clock),
-        ...(callbacks !== undefined && { callbacks: started.callbacks.map(toldOf) }),
+        ...(callbacks !== undefined && { callbacks: started.callbacks.map(presentStartedCallback) }),
       };
     },
   });
 }
 
-function toldOf({ id, clientId, url, signingSecret }: Callback) {
+function presentStartedCallback({ id, clientId, url, signingSecret }: Callback) {
   return { callback_id: id, client_id: clientId, callback_url: url, signing_secret: signingSecret };
 }
 

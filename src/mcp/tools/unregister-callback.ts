@@ -3,7 +3,7 @@ import { DomainError } from "../../domain/errors.ts";
 import type { CallbackKey } from "../../service/ports/callback-store.ts";
 import type { Callbacks } from "../../service/callbacks.ts";
 import type { Clock } from "../../service/ports/clock.ts";
-import { count, timestamp, timestampOf } from "./schemas/answers.ts";
+import { count, timestamp, timestampOf } from "./schemas/output.ts";
 import { callbackUrl, clientGivenId, ownId } from "./schemas/arguments.ts";
 import { defineTool } from "./define-tool.ts";
 import type { Tool } from "./define-tool.ts";
@@ -46,7 +46,7 @@ export function createUnregisterCallback({
     annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
     input,
     output,
-    async answer(given, principal) {
+    async answer(given, { principal }) {
       const { callback, cancelledCount } = await callbacks.unregister(principal, keyOf(given));
       return {
         status: "removed" as const,

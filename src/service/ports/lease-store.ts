@@ -1,7 +1,7 @@
 import type { Task } from "../../domain/task.ts";
 
 /**
- * Tasks that are done outside this server: leases of workers, and the one-time secrets of completion URLs. Each verb is one atomic unit of
+ * Tasks that run outside this server: leases of workers, and the one-time secrets of completion URLs. Each verb is one atomic unit of
  * work: when its promise resolves, its changes survive kill -9; when it rejects, nothing has changed. Times are epoch ms.
  */
 export interface LeaseStore {
@@ -72,7 +72,7 @@ export interface Completion extends NewCompletion {
 }
 
 /**
- * What allows a caller from outside to end a task. lease: it holds. completion: the secret is neither used (it is then) nor expired. lapse: the
+ * What allows an external caller to end a task. lease: it holds. completion: the secret is neither used (it is then) nor expired. lapse: the
  * task's time ended at `leaseUntil` and was not renewed.
  */
 export type CompletionGrant =

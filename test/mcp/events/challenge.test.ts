@@ -5,7 +5,7 @@ import { startReceiver } from "../../support/receiver.ts";
 import { listenRaw, receiverWith } from "../../support/sender.ts";
 import { signatureBy } from "../../support/signature-by.ts";
 import { until } from "../../support/until.ts";
-import { legacyRequest, WIRE_ERAS } from "../wire.ts";
+import { legacyRequest, WIRE_VERSIONS } from "../wire.ts";
 import { aSubscribe, replyingToChallenge, serveEvents, startEventsReceiver } from "./serve-events.ts";
 import type { RequestOf, ServeEventsOptions, SubscribeChanges } from "./serve-events.ts";
 
@@ -43,7 +43,7 @@ async function subscribing(of: RequestOf, options: ServeEventsOptions = {}) {
   return { served, stored, subscribe, refuse };
 }
 
-describe.each(WIRE_ERAS)("the challenge of a subscribe, in $era:", ({ requestOf }) => {
+describe.each(WIRE_VERSIONS)("the challenge of a subscribe, in $version:", ({ requestOf }) => {
   it("is one signed POST of the profile's shape, before anything is stored, with the id that is returned", async () => {
     const { served, stored, subscribe } = await subscribing(requestOf);
     let storedMeanwhile = Promise.resolve(-1);
@@ -240,7 +240,7 @@ describe.each(WIRE_ERAS)("the challenge of a subscribe, in $era:", ({ requestOf 
       ])
         expect([host, await refuse(`https://${host}/hook`)]).toEqual([host, NOT_ALLOWED]);
       expect([canary.connections, await stored()]).toEqual([0, 0]);
-      expect(served.announced).toEqual([]);
+      expect(served.emitted).toEqual([]);
     });
 
     it("whether a name resolves is not told by the rate limit either, which counts refused ones as well", async () => {
@@ -254,7 +254,7 @@ describe.each(WIRE_ERAS)("the challenge of a subscribe, in $era:", ({ requestOf 
   });
 });
 
-// One era, since it is the host that counts, and each of so many costs a request.
+// In one protocol version: the limit counts hosts, and each of the many challenges costs a request.
 it("a challenge may fail at most 240 times a minute at one host, for all principals together; other hosts go on", async () => {
   const { refuse, subscribe, served } = await subscribing(legacyRequest);
   const [other, receiver] = [await startEventsReceiver(), await receiverWith(replyingToChallenge(() => "no echo"))];

@@ -158,11 +158,11 @@ const CHECKS: Readonly<Record<string, Covered | Skipped>> = {
   "server-identity-key-discovery": { skipped: "there are no v1a signatures, so no key to discover" },
   "envelope-type-discriminator": ["body", "control messages have a type at the top"],
   "envelope-signed-like-deliveries": ["challenge", "is one signed POST"],
-  "envelope-webhook-id-format": ["revocation", "all subscriptions of those who are gone end"],
+  "envelope-webhook-id-format": ["revocation", "all subscriptions of removed principals end"],
   "envelope-gap": { skipped: "a webhook subscription misses nothing between refreshes: what it is owed is stored" },
-  "envelope-terminated": ["revocation", "all subscriptions of those who are gone end"],
+  "envelope-terminated": ["revocation", "all subscriptions of removed principals end"],
   "authz-subscribe-time": ["list", "without a token is 401"],
-  "authz-delivery-time-reverify": ["revocation", "what they are owed is not sent any more"],
+  "authz-delivery-time-reverify": ["revocation", "their open deliveries are not sent"],
   "payload-minimality": ["body", "has the beginning of a long error only"],
 };
 

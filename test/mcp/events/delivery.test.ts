@@ -5,7 +5,7 @@ import type { ReceivedRequest } from "../../support/receiver.ts";
 import { receiverWith } from "../../support/sender.ts";
 import { until } from "../../support/until.ts";
 import { signatureBy } from "../../support/signature-by.ts";
-import { WIRE_ERAS } from "../wire.ts";
+import { WIRE_VERSIONS } from "../wire.ts";
 import { aSubscribe, replyingToChallenge, serveEvents, startEventsReceiver } from "./serve-events.ts";
 import type { EventsReceiver, ServedEvents, SubscribeChanges } from "./serve-events.ts";
 
@@ -14,8 +14,8 @@ const FAILED: TaskOutcome = { status: "failed", error: "no disk" };
 const AT = new Date(T0).toISOString();
 const BODY_BYTES_MAX = 262_144;
 
-// The era of the subscribe makes no difference to what is sent, so the one that ChatGPT speaks stands for both.
-const { requestOf } = WIRE_ERAS[1];
+// Deliveries do not depend on the protocol version of the subscribe. ChatGPT speaks this one.
+const { requestOf } = WIRE_VERSIONS[1];
 
 let served: ServedEvents;
 let receiver: EventsReceiver;

@@ -4,7 +4,7 @@ import { createEventCursors } from "../../../src/domain/event-cursor.ts";
 import { subscriptionIdOf } from "../../../src/domain/ids.ts";
 import { canonicalJson } from "../../../src/domain/json.ts";
 import { A_SECRET, HOUR_MS, T0 } from "../../support/builders.ts";
-import { rpc, WIRE_ERAS } from "../wire.ts";
+import { rpc, WIRE_VERSIONS } from "../wire.ts";
 import { aSubscribe, serveEvents, startEventsReceiver } from "./serve-events.ts";
 import type { EventsReceiver, ServedEvents, SubscribeChanges } from "./serve-events.ts";
 
@@ -26,7 +26,7 @@ const descriptor = z.strictObject({
   payloadSchema: z.looseObject({ type: z.literal("object"), required: z.array(z.string()) }),
 });
 
-describe.each(WIRE_ERAS)("MCP Events, asked by a client of $era:", ({ era, requestOf }) => {
+describe.each(WIRE_VERSIONS)("MCP Events, asked by a client of $version:", ({ version, requestOf }) => {
   const at = (ms: number): string => new Date(T0 + ms).toISOString();
 
   describe("events/list", () => {
@@ -62,7 +62,7 @@ describe.each(WIRE_ERAS)("MCP Events, asked by a client of $era:", ({ era, reque
     const { port } = await serveEvents(requestOf);
     const clientInfo = { name: "wire", version: "0" };
     const hello =
-      era === "2026-07-28"
+      version === "2026-07-28"
         ? requestOf("server/discover")
         : requestOf("initialize", { protocolVersion: "2025-11-25", capabilities: {}, clientInfo });
     const { result } = await rpc(port, hello);
@@ -319,11 +319,11 @@ describe.each(WIRE_ERAS)("MCP Events, asked by a client of $era:", ({ era, reque
       });
     });
 
-    it("leaves no secret and no nonce in what is announced to the log", async () => {
+    it("leaves no secret and no nonce in the log", async () => {
       await subscribe();
       await subscribe({ delivery: { secret: ANOTHER_SECRET } });
-      const told = JSON.stringify(served.announced);
-      expect(served.announced.map(({ kind }) => kind)).toEqual(["subscription.created", "subscription.refreshed"]);
+      const told = JSON.stringify(served.emitted);
+      expect(served.emitted.map(({ kind }) => kind)).toEqual(["subscription.created", "subscription.refreshed"]);
       const { challenge } = JSON.parse(receiver.challenges[0]!.body) as { challenge: string };
       for (const secret of [A_SECRET, ANOTHER_SECRET, challenge]) expect(told).not.toContain(secret);
     });

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { aStart, HOUR_MS, T0 } from "../../support/builders.ts";
 import { until } from "../../support/until.ts";
 import { createEventCursors } from "../../../src/domain/event-cursor.ts";
-import { WIRE_ERAS } from "../wire.ts";
+import { WIRE_VERSIONS } from "../wire.ts";
 import { openStream } from "./open-stream.ts";
 import { serveEvents } from "./serve-events.ts";
 import type { ServedEvents } from "./serve-events.ts";
@@ -27,7 +27,7 @@ const FOREIGN_CURSORS = [
   createEventCursors("another").of(1_000_000),
 ];
 
-describe.each(WIRE_ERAS)("MCP Events without a webhook, in $era:", ({ era, requestOf }) => {
+describe.each(WIRE_VERSIONS)("MCP Events without a webhook, in $version:", ({ version, requestOf }) => {
   let served: ServedEvents;
   beforeEach(async () => {
     served = await serveEvents(requestOf);
@@ -305,7 +305,7 @@ describe.each(WIRE_ERAS)("MCP Events without a webhook, in $era:", ({ era, reque
       served.endStreams();
       const last = await stream.next();
       expect(last).toMatchObject({ id: 7, result: { _meta } });
-      expect(last!.result!["resultType"]).toBe(era === "2026-07-28" ? "complete" : undefined);
+      expect(last!.result!["resultType"]).toBe(version === "2026-07-28" ? "complete" : undefined);
       expect(await stream.next()).toBeNull();
     });
   });

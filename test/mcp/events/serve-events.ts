@@ -15,9 +15,9 @@ import { until } from "../../support/until.ts";
 import { serveMcp } from "../serve-mcp.ts";
 import type { ServedMcp, ServeOptions } from "../serve-mcp.ts";
 import { rpc } from "../wire.ts";
-import type { WIRE_ERAS } from "../wire.ts";
+import type { WIRE_VERSIONS } from "../wire.ts";
 
-export type RequestOf = (typeof WIRE_ERAS)[number]["requestOf"];
+export type RequestOf = (typeof WIRE_VERSIONS)[number]["requestOf"];
 
 export interface ServeEventsOptions extends ServeOptions {
   /** The retry schedule of subscriptions; default: a second, a minute. */
@@ -33,7 +33,7 @@ export interface RpcFailure {
 }
 
 export interface ServedEvents extends ServedMcp {
-  /** The result, without what the era adds to every one. */
+  /** The result, without what the protocol version adds to every result. */
   readonly ask: (method: string, params?: object, token?: string) => Promise<Record<string, unknown>>;
   readonly fail: (method: string, params?: object, token?: string) => Promise<RpcFailure>;
   /** Starts a task and lets it end. */
@@ -51,7 +51,7 @@ export async function serveEvents(requestOf: RequestOf, options: ServeEventsOpti
   const retryPolicy = { waitsMs: options.waitsMs ?? [5000, 60_000], jitter: 0 };
   const events = { retryPolicy, ...options.events };
   const served = await serveMcp({ ...options, events });
-  const emit = (announcement: TelemetryEvent): void => void said.push(announcement);
+  const emit = (event: TelemetryEvent): void => void said.push(event);
   const said: TelemetryEvent[] = [];
   startDispatcher(served, emit, options);
 
@@ -91,7 +91,7 @@ export async function serveEvents(requestOf: RequestOf, options: ServeEventsOpti
 
 function startDispatcher(
   { clock, store, queues, breaker }: ServedMcp,
-  emit: (announcement: TelemetryEvent) => void,
+  emit: (event: TelemetryEvent) => void,
   { waitsMs = [5000, 60_000], suspendPolicy = null, webhookId = "event" }: ServeEventsOptions,
 ): void {
   const guard = createAddressGuard({ allow: "loopback", resolve: failingWith("ENOTFOUND") });

@@ -6,7 +6,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
 import { until } from "../../support/until.ts";
 import { serveMcp } from "../serve-mcp.ts";
-import { legacyRequest, rpc, send, WIRE_ERAS } from "../wire.ts";
+import { legacyRequest, rpc, send, WIRE_VERSIONS } from "../wire.ts";
 import type { WireRequest } from "../wire.ts";
 
 const JSON_OR_BOTH = [
@@ -31,7 +31,7 @@ const accepting = (accept: string | undefined, { headers, ...rest }: WireRequest
 });
 const eventIn = (text: string): unknown => JSON.parse(/^event: message\ndata: (.+)\n\n$/.exec(text)?.[1] ?? "null");
 
-describe.each(WIRE_ERAS)("whatever a client accepts ($era)", ({ requestOf }) => {
+describe.each(WIRE_VERSIONS)("whatever a client accepts ($version)", ({ requestOf }) => {
   const requests = [
     ["tools/list", {}],
     ["tools/call", { name: "get_registered_callbacks", arguments: { task_id: "t" } }],
@@ -126,11 +126,11 @@ describe("tasks/result of 2025-11-25, for a client that takes only JSON", () => 
     await until("it waits", () => served.clock.sleeping === 1);
     socket.destroy();
     await until("nobody waits", () => served.clock.sleeping === 0);
-    expect(served.announced.filter(({ kind }) => kind === "internal.failed")).toEqual([]);
+    expect(served.emitted.filter(({ kind }) => kind === "internal.failed")).toEqual([]);
   });
 });
 
-describe.each(WIRE_ERAS)("an answer that is a stream ($era)", ({ requestOf }) => {
+describe.each(WIRE_VERSIONS)("an answer that is a stream ($version)", ({ requestOf }) => {
   const subscribing = (): WireRequest => requestOf("events/stream", { name: "task_completed", arguments: {} });
 
   async function open(port: number, headers: Record<string, string>): Promise<IncomingMessage> {

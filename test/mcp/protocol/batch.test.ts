@@ -136,7 +136,7 @@ describe("a batch of protocol 2025-03-26", () => {
     await until("both wait", () => served.clock.sleeping === 2);
     socket.destroy();
     await until("nobody waits", () => served.clock.sleeping === 0);
-    expect(served.announced.filter(({ kind }) => kind === "internal.failed")).toEqual([]);
+    expect(served.emitted.filter(({ kind }) => kind === "internal.failed")).toEqual([]);
   });
 });
 
@@ -153,11 +153,11 @@ describe("a batch that is refused, with -32600 and what to do", () => {
     ["that is empty", batch([]), "empty"],
     ["that is empty, of a later version", batch([], "2025-11-25"), "send one message per request"],
   ])("%s", async (_what, request, advice) => {
-    const { port, announced } = await serveMcp();
+    const { port, emitted } = await serveMcp();
     const answer = await rpc(port, request);
     expect(answer).toMatchObject({ status: 400, id: null, error: { code: -32600 } });
     expect(answer.error?.message).toContain(advice);
-    expect(announced).toEqual([]);
+    expect(emitted).toEqual([]);
   });
 
   it("nested too deep", async () => {

@@ -38,15 +38,15 @@ describe("a plain request is answered as the SDK's own server answers it, byte f
     expect({ ...plain.headers, date: null }).toEqual({ ...bySdk.headers, date: null });
   });
 
-  it("a fault of ours, which is announced", async () => {
-    const { port, store, announced } = await serveMcp();
+  it("an unexpected error, which is logged", async () => {
+    const { port, store, emitted } = await serveMcp();
     await store.close();
     const params = { name: "get_task_result", arguments: { task_id: "task-1" } };
     const plain = await send(port, request("tools/call", params));
     const bySdk = await send(port, request("tools/call", { ...params, _meta: {} }));
     expect(plain.text).toBe(bySdk.text);
     expect(plain.text).toContain("-32603");
-    expect(announced.map(({ kind }) => kind)).toEqual(["internal.failed", "internal.failed"]);
+    expect(emitted.map(({ kind }) => kind)).toEqual(["internal.failed", "internal.failed"]);
   });
 
   it("a text as id, and params left out", async () => {
@@ -95,5 +95,5 @@ it("a client that goes away ends the waiting of its plain request", async () => 
   await until("it waits", () => served.clock.sleeping === 1);
   socket.destroy();
   await until("nobody waits", () => served.clock.sleeping === 0);
-  expect(served.announced.filter(({ kind }) => kind === "internal.failed")).toEqual([]);
+  expect(served.emitted.filter(({ kind }) => kind === "internal.failed")).toEqual([]);
 });

@@ -1,7 +1,7 @@
 /** What clients send that is not quite a message of the protocol, and what older ones ask of every server. */
 import { describe, expect, it } from "vitest";
 import { serveMcp } from "../serve-mcp.ts";
-import { legacyRequest, modernRequest, rpc, WIRE_ERAS } from "../wire.ts";
+import { legacyRequest, modernRequest, rpc, WIRE_VERSIONS } from "../wire.ts";
 import type { WireRequest } from "../wire.ts";
 
 const body = (message: object): WireRequest => ({
@@ -117,7 +117,7 @@ describe("what a server without it is asked for all the same", () => {
   });
 });
 
-describe.each(WIRE_ERAS)("what a client should not ask ($era)", ({ requestOf }) => {
+describe.each(WIRE_VERSIONS)("what a client should not ask ($version)", ({ requestOf }) => {
   it("tools/list with another server's cursor is -32602", async () => {
     const { port } = await serveMcp();
     for (const cursor of ["abc", "", 7])

@@ -96,9 +96,9 @@ export function describeCommits(name: string, open: () => Promise<OpenedStore>):
       expect(await wokenBy(() => store.startTask(later))).toEqual({ tasks: 1 });
       const ofWorker = aStart({ taskId: "outside", taskType: "external", executor: "worker" });
       expect(await wokenBy(() => store.startTask(ofWorker))).toEqual({ leases: 1 });
-      const ofHolder = aStart({ taskId: "by URL", taskType: "external", executor: "completion_url" });
+      const ofUrl = aStart({ taskId: "by URL", taskType: "external", executor: "completion_url" });
       const completion = { digest: "digest", expiresAt: T0 + HOUR_MS };
-      expect(await wokenBy(() => store.startTask({ ...ofHolder, completion }))).toEqual({ leases: 1 });
+      expect(await wokenBy(() => store.startTask({ ...ofUrl, completion }))).toEqual({ leases: 1 });
       expect(await wokenBy(() => store.startTask(aStart()))).toEqual({});
     });
 

@@ -3,19 +3,8 @@ import { CALLBACK_URL_CHARS_MAX } from "../../../domain/callback.ts";
 import { CLIENT_GIVEN_ID_CHARS_MAX, isClientGivenId } from "../../../domain/ids.ts";
 import type { Json } from "../../../domain/json.ts";
 
-/** Problems named in one answer, and characters of an unknown argument's name: clients may send a MiB of either. */
-const PROBLEMS_MAX = 5;
-const NAME_CHARS_MAX = 60;
-
-const KINDS: Record<string, string> = {
-  string: "a string",
-  array: "an array",
-  record: "a JSON object",
-  object: "a JSON object",
-  int: "a whole number",
-  number: "a number",
-  boolean: "true or false",
-};
+/** Of a wrong value that an error repeats. */
+const VALUE_CHARS_MAX = 60;
 
 /**
  * A task_id or client_id. The listing has no `pattern` for it: llama.cpp makes a grammar of one that lets a quotation mark through, and
@@ -90,7 +79,7 @@ export function wholeNumber(least: number, most: number) {
 }
 
 function briefly(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value.slice(0, NAME_CHARS_MAX));
+  if (typeof value === "string") return JSON.stringify(value.slice(0, VALUE_CHARS_MAX));
   if (Array.isArray(value)) return "an array";
   return typeof value === "object" && value !== null ? "a JSON object" : String(value);
 }
@@ -109,37 +98,4 @@ export function pointInTime() {
     })
     .transform((text) => Date.parse(text))
     .meta({ format: "date-time" });
-}
-
-/** What is wrong with a tool's arguments: one sentence that names each of them and says what to do. */
-export function problemsOf({ issues }: z.ZodError): string {
-  const found = issues.filter(isFirstOfItsArgument);
-  const named = found.slice(0, PROBLEMS_MAX);
-  const more = found.length - named.length;
-  return `${[...named.map(problemOf), ...(more > 0 ? [`and ${more} more problems`] : [])].join("; ")}.`;
-}
-
-/** A value may break several rules at once: a text in the place of an array is also too long for one. The first says what to do. */
-function isFirstOfItsArgument(issue: z.core.$ZodIssue, index: number, issues: readonly z.core.$ZodIssue[]): boolean {
-  const before = issues[index - 1];
-  return before === undefined || z.core.toDotPath(before.path) !== z.core.toDotPath(issue.path);
-}
-
-function problemOf(issue: z.core.$ZodIssue): string {
-  if (issue.code === "unrecognized_keys") return unknownArguments(issue.keys);
-  const name = z.core.toDotPath(issue.path);
-  if (issue.code === "invalid_value") return `${name} must be one of ${issue.values.join(", ")}`;
-  // A rule of ours, which says all that there is to say.
-  if (issue.code !== "invalid_type" || issue.message.startsWith("must ")) return `${name} ${issue.message}`;
-  const kind = KINDS[issue.expected] ?? issue.expected;
-  return issue.input === undefined ? `${name} is missing, give ${kind}` : `${name} must be ${kind}`;
-}
-
-function unknownArguments(names: readonly string[]): string {
-  const shown = names.slice(0, PROBLEMS_MAX).map((name) => JSON.stringify(name.slice(0, NAME_CHARS_MAX)));
-  const more = names.length - shown.length;
-  const list = [...shown, ...(more > 0 ? [`${more} more`] : [])].join(", ");
-  return names.length === 1
-    ? `${list} is no argument of this tool, leave it out`
-    : `${list} are no arguments of this tool, leave them out`;
 }

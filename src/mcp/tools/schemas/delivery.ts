@@ -5,7 +5,7 @@ import { DELIVERY_STATUSES } from "../../../domain/delivery.ts";
 import type { Delivery } from "../../../domain/delivery.ts";
 import { EVENT_TYPES } from "../../../domain/event.ts";
 import type { OpenCircuit } from "../../../service/ports/origin-breaker.ts";
-import { count, isoOf, isoTime } from "./answers.ts";
+import { count, isoOf, isoTime } from "./output.ts";
 
 const attempt = z.object({
   number: count.describe("From 1."),
@@ -17,7 +17,7 @@ const attempt = z.object({
 });
 
 /** A delivery as the tools that show history tell of it. */
-export const deliveryAnswer = z.object({
+export const deliverySchema = z.object({
   delivery_id: z.string(),
   event_id: z.string().describe("The POST's webhook-id, the same on every attempt."),
   event: z.enum(EVENT_TYPES),
@@ -36,14 +36,14 @@ export const deliveryAnswer = z.object({
 });
 
 /** Of what is sent to, as the tools that show history tell of it. */
-export const slowLaneAnswer = z
+export const slowLaneSchema = z
   .object({ since: isoTime, next_probe_at: isoTime })
   .describe(
     "Nearly all recent requests to this origin failed, so one request at a time, from next_probe_at on, probes it; what is due waits for that.",
   );
 
 /** Nothing for an origin that is in order. */
-export function presentSlowLane(stay: OpenCircuit | null): { slow_lane?: z.input<typeof slowLaneAnswer> } {
+export function presentSlowLane(stay: OpenCircuit | null): { slow_lane?: z.input<typeof slowLaneSchema> } {
   return stay === null ? {} : { slow_lane: { since: isoOf(stay.since), next_probe_at: isoOf(stay.probeAt) } };
 }
 
@@ -56,7 +56,7 @@ export function presentDelivery({
   nextAttemptAt,
   reason,
   attempts,
-}: Delivery): z.input<typeof deliveryAnswer> {
+}: Delivery): z.input<typeof deliverySchema> {
   return {
     delivery_id: id,
     event_id: eventId,
@@ -65,10 +65,10 @@ export function presentDelivery({
     attempt_count: attemptCount,
     next_attempt_at: nextAttemptAt === null ? null : isoOf(nextAttemptAt),
     ...(reason === null ? {} : { reason }),
-    attempts: attempts.map(showAttempt),
+    attempts: attempts.map(presentAttempt),
   };
 }
 
-function showAttempt({ number, startedAt, durationMs, statusCode, error }: Attempt): z.input<typeof attempt> {
+function presentAttempt({ number, startedAt, durationMs, statusCode, error }: Attempt): z.input<typeof attempt> {
   return { number, started_at: isoOf(startedAt), duration_ms: durationMs, status_code: statusCode, error };
 }

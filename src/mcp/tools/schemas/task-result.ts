@@ -1,13 +1,11 @@
-/** What get_task_result and wait_for_task answer. */
+/** The answer of get_task_result and wait_for_task. */
 import { z } from "zod";
 import { isEnd } from "../../../domain/task.ts";
-import type { TaskStatus } from "../../../domain/task.ts";
-import type { Clock } from "../../../service/ports/clock.ts";
-import type { Tasks } from "../../../service/tasks.ts";
-import { anyJson, timestamp, timestampOf } from "./answers.ts";
+import type { TaskReading, TaskStatus } from "../../../domain/task.ts";
+import { anyJson, timestamp } from "./output.ts";
 
 const DO_NOT_POLL =
-  "do not poll: registered callbacks get their HTTP POST by itself when it ends, and wait_for_task waits for that.";
+  "do not poll: the registered callbacks get their HTTP POST when it ends, and wait_for_task waits for it.";
 
 const MESSAGES: Record<TaskStatus, string> = {
   pending: `⏳ Task is waiting to run; ${DO_NOT_POLL}`,
@@ -17,7 +15,7 @@ const MESSAGES: Record<TaskStatus, string> = {
   cancelled: "🚫 Task cancelled",
 };
 
-export const taskReading = z.object({
+export const taskResult = z.object({
   task_id: z.string(),
   status: z.enum(["pending", "running", "completed", "failed", "cancelled"]),
   result: anyJson.describe("What the task returned, any JSON value; null until it is completed."),
@@ -32,31 +30,24 @@ export const taskReading = z.object({
       message: z.string().describe("Null: none.").nullable(),
     })
     .optional()
-    .describe("While it has not ended: the last progress that it reported, in units of its own."),
+    .describe("The last progress that the task reported, in its own units; absent once it has ended."),
   message: z.string(),
   timestamp,
 });
 
-export interface TaskReadingNeeds {
-  readonly tasks: Pick<Tasks, "read">;
-  readonly clock: Pick<Clock, "now">;
-}
-
-/** As the task is now. Throws `not_found` for one that was never started. */
-export async function readTask(
-  principal: string,
+/** `now`: the time of the answer, ISO 8601. */
+export function presentTaskResult(
   taskId: string,
-  { tasks, clock }: TaskReadingNeeds,
-): Promise<z.input<typeof taskReading>> {
-  const { status, result, error, progress } = await tasks.read(principal, taskId);
+  { status, result, error, progress }: TaskReading,
+  now: string,
+): z.input<typeof taskResult> {
   return {
     task_id: taskId,
     status,
     result,
     ...(error !== null && { error }),
-    // How far it had come is of no interest once it has ended.
     ...(progress !== null && !isEnd(status) && { progress }),
     message: MESSAGES[status],
-    timestamp: timestampOf(clock),
+    timestamp: now,
   };
 }

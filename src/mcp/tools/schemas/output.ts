@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Json } from "../../../domain/json.ts";
 import type { Clock } from "../../../service/ports/clock.ts";
 
-/** Any JSON value. Flat, unlike z.json(): what lies inside is the task's business, and a deep value must not exhaust the stack. */
+/** Any JSON value. Flat, unlike z.json(): a deep value must not exhaust the stack. */
 export const anyJson: z.ZodType<Json> = z.any().meta({
   anyOf: [
     { type: "string" },
@@ -14,7 +14,7 @@ export const anyJson: z.ZodType<Json> = z.any().meta({
   ],
 });
 
-/** A number of things. Without the largest safe integer, which zod would add as its maximum. */
+/** A whole number from 0. Without the maximum that zod would add, the largest safe integer. */
 export const count = z.int().min(0).meta({ maximum: undefined });
 
 /** ISO 8601, UTC. */
@@ -26,8 +26,8 @@ export function isoOf(epochMs: number): string {
   return new Date(epochMs).toISOString();
 }
 
-/** The key is there only when there is something to say: most callbacks have no not_after. */
-export function notAfterOf({ notAfter }: { readonly notAfter: number | null }): { not_after?: string } {
+/** No key for a callback without not_after, as most are. */
+export function presentNotAfter({ notAfter }: { readonly notAfter: number | null }): { not_after?: string } {
   return notAfter === null ? {} : { not_after: isoOf(notAfter) };
 }
 

@@ -4,11 +4,11 @@ const VERSION_HEADER = "mcp-protocol-version";
 const MODERN_VERSION = "2026-07-28";
 
 /**
- * Whether the older era's leg answers. The SDK decides, save for one case: it takes a header that sorts after 2026-07-28 for a modern
- * client's and answers -32602, but some clients fall back to `initialize` only on v1's plain 400 / -32000. So a version that nobody
- * knows counts as modern only if the message itself, by its envelope, says so too.
+ * Whether the request speaks 2025-11-25 or older. The SDK decides, with one exception: it takes a header that sorts after 2026-07-28 for
+ * a modern client and answers -32602, but some clients fall back to `initialize` only on the v1 SDK's plain 400 / -32000. So an unknown
+ * version counts as modern only if the `_meta` of the message is modern too.
  */
-export async function isOfLegacyEra(request: Request, message: object): Promise<boolean> {
+export async function speaksLegacyVersion(request: Request, message: object): Promise<boolean> {
   const version = request.headers.get(VERSION_HEADER);
   if (version === null || version <= MODERN_VERSION) return isLegacyRequest(request, message);
   const headers = new Headers(request.headers);
