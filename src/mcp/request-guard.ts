@@ -77,7 +77,7 @@ const UNAUTHORIZED: HttpError = {
   status: 401,
   code: HTTP_ERROR,
   message:
-    "Unauthorized: send one of the server's access tokens (its setting AUTH_TOKENS) as Authorization: Bearer <token>.",
+    "Unauthorized: this server takes the bearer tokens of its setting AUTH_TOKENS; send one as Authorization: Bearer <token>.",
   headers: { "WWW-Authenticate": "Bearer" },
 };
 

@@ -96,7 +96,7 @@ describe.each([...VERSIONS, { version: "2025-11-25, by the v2 client", connect: 
         isError: false,
         structured: { task_id: "t1", status: "running", result: null },
       });
-      expect(structured?.["message"]).toMatch(/register_callback with task_id t1 .* get_task_result/);
+      expect(structured?.["message"]).toMatch(/wait_for_task with task_id t1 .*register_callback with task_id t1 /);
       expect(await served.store.findTask("local", "t1")).toMatchObject({ status: "running" });
       const registration = { task_id: "t1", client_id: "c", callback_url: "http://localhost:8011/webhook/c" };
       expect(await client.callTool("register_callback", registration)).toMatchObject({ isError: false });

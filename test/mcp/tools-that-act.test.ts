@@ -94,7 +94,7 @@ describe.each(VERSIONS)("the tools that act, asked by a client of $version", ({ 
       const answer = await call("register_callback", REGISTRATION);
       expect(answer).toMatchObject({
         status: "registered",
-        message: expect.stringContaining("is disabled, since its receiver answered 410 Gone, so nothing more"),
+        message: expect.stringContaining("is disabled because its receiver answered 410 Gone: nothing"),
       });
     });
   });

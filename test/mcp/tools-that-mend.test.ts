@@ -184,7 +184,7 @@ describe.each(VERSIONS)("the tools that mend, asked by a client of $version", ({
           status_code: 204,
           error: null,
           duration_ms: answer["duration_ms"],
-          message: `✅ ${callback_url} took the test event.`,
+          message: `✅ ${callback_url} accepted the test event.`,
           timestamp: NOW,
         }),
       );
@@ -258,11 +258,11 @@ describe.each(VERSIONS)("the tools that mend, asked by a client of $version", ({
           callback_id,
           ...REGISTRATION,
           resumed_deliveries: 0,
-          message: `🔌 Callback active: POSTs go to ${URL_B} again. It was disabled, since its receiver answered 410 Gone. Use redeliver for what was not sent.`,
+          message: `🔌 Callback active: POSTs go to ${URL_B} again. It was disabled because its receiver answered 410 Gone. Use redeliver for deliveries that were not sent.`,
           timestamp: NOW,
         }),
       );
-      const message = `🔌 Callback active, as it was: POSTs go to ${URL_B}.`;
+      const message = `🔌 Callback was already active: POSTs go to ${URL_B}.`;
       expect(await call("enable_callback", { callback_id })).toEqual({ ...answer, message });
       expect(served.emitted.filter(({ kind }) => kind === "callback.enabled")).toHaveLength(1);
       expect(await call("redeliver", { delivery_id })).toMatchObject({ redelivered: 1 });
@@ -299,11 +299,11 @@ describe.each(VERSIONS)("the tools that mend, asked by a client of $version", ({
         message: expect.stringContaining("its attempts kept failing"),
       });
       expect((await call("register_callback", REGISTRATION))["message"]).toContain(
-        "is disabled, since its attempts kept failing",
+        "is disabled because its attempts kept failing",
       );
       expect(await call("enable_callback", { callback_id })).toMatchObject({
         resumed_deliveries: 1,
-        message: `🔌 Callback active: POSTs go to ${URL_B} again. It was disabled, since its attempts kept failing. 1 deliveries that waited for it are sent now.`,
+        message: `🔌 Callback active: POSTs go to ${URL_B} again. It was disabled because its attempts kept failing. 1 waiting deliveries are sent now.`,
       });
       expect(served.emitted).toContainEqual(expect.objectContaining({ kind: "callback.enabled", resumedCount: 1 }));
       await attempt(served, { statusCode: 200, error: null, responseExcerpt: null }, { status: "delivered" });
@@ -338,7 +338,7 @@ describe.each(VERSIONS)("the tools that mend, asked by a client of $version", ({
       expect(await call("send_test_event", { callback_id })).toMatchObject({
         status: "delivered",
         resumed_deliveries: 1,
-        message: expect.stringContaining("active again; 1 deliveries that waited for it are sent now"),
+        message: expect.stringContaining("active again; 1 waiting deliveries are sent now"),
       });
       expect(await call("send_test_event", { callback_id })).not.toHaveProperty("resumed_deliveries");
       expect((await historyOf()).callbacks).toMatchObject([

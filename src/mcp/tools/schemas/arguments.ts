@@ -69,7 +69,7 @@ const PAGE_LIMIT_DEFAULT = 20;
 
 /** How many entries a page has at most. */
 export function pageLimit(what: string) {
-  return wholeNumber(1, PAGE_LIMIT_MAX).default(PAGE_LIMIT_DEFAULT).describe(`${what} a page.`);
+  return wholeNumber(1, PAGE_LIMIT_MAX).default(PAGE_LIMIT_DEFAULT).describe(`${what} per page.`);
 }
 
 export function wholeNumber(least: number, most: number) {
