@@ -27,7 +27,7 @@ export interface Recipient {
 }
 
 /** What every body says, in the order of the standard one. */
-interface Told {
+interface Envelope {
   readonly type: string;
   /** ISO 8601. */
   readonly timestamp: string;
@@ -61,7 +61,7 @@ export function contentTypeOf(profile: BodyProfile): string {
   return profile === "cloudevents" ? "application/cloudevents+json" : "application/json";
 }
 
-function standardBody(event: Event, addressee: Recipient): Told {
+function standardBody(event: Event, addressee: Recipient): Envelope {
   return { type: event.type, timestamp: timeOf(event), data: dataFor(event, addressee) };
 }
 
@@ -70,7 +70,7 @@ function cloudEventBody(event: Event, addressee: Recipient): object {
 }
 
 /** Source and id name the event for ever, so the source is no URL of this server, which may move. */
-function inCloudEvent(id: string, { type, timestamp, data }: Told): object {
+function inCloudEvent(id: string, { type, timestamp, data }: Envelope): object {
   return {
     specversion: "1.0",
     id,
