@@ -36,12 +36,12 @@ export interface ServedHttp {
   readonly store: Store;
   readonly clock: FakeClock;
   readonly emitted: readonly TelemetryEvent[];
-  /** What workers said of how far they are. */
+  /** The progress that workers reported. */
   readonly reported: readonly (Progress & { readonly taskId: string })[];
   readonly tasks: Tasks;
   readonly completions: Completions;
   readonly queue: WorkerQueue;
-  /** Starts a task of type external unless it says otherwise. */
+  /** Starts a task; default type: external. */
   readonly start: (taskId: string, start?: Partial<TaskStart>, principal?: string) => ReturnType<Tasks["start"]>;
 }
 
@@ -53,7 +53,7 @@ export interface ServeHttpOptions {
   readonly allowedOrigins?: readonly string[];
 }
 
-/** All that is served over HTTP but MCP, over the real services and a store of the test's own. */
+/** Everything over HTTP except MCP, with the real services and a store for the test. */
 export async function serveHttp({
   tokens = [],
   workerTokens = [],

@@ -108,7 +108,7 @@ test("a claim waits for the task that comes, for its types only", async () => {
   expect(await other).toEqual({ status: 204, body: null });
 });
 
-test("a claim that waits in vain is 204 when its time is over", async () => {
+test("a claim that gets no task answers 204 when its wait is over", async () => {
   const { call, queue, clock } = await setUp();
   const waiting = call("/tasks/claim", { types: ["external"], wait_ms: 1000 });
   await until("it waits", () => queue.waitingCount === 1);
@@ -117,7 +117,7 @@ test("a claim that waits in vain is 204 when its time is over", async () => {
   expect(await call("/tasks/claim", { types: ["external"], wait_ms: 0 })).toEqual({ status: 204, body: null });
 });
 
-test("a worker that hangs up while it waits gets nothing, and the next one does", async () => {
+test("a worker that disconnects while it waits gets no task, and the next worker gets it", async () => {
   const { url, queue, start, claim } = await setUp();
   const hangUp = new AbortController();
   const lost = fetch(`${url}/tasks/claim`, {
@@ -145,14 +145,14 @@ test("tasks of one type go to workers in the order of their starts, each to one"
   expect((await call("/tasks/claim", { types: ["external"], wait_ms: 0 })).status).toBe(204);
 });
 
-test("the tasks of all principals are there for a worker", async () => {
+test("a worker gets the tasks of all principals", async () => {
   const { start, claim } = await setUp();
   await start("t1", {}, "ann");
   await start("t1", {}, "bob");
   expect((await claim()).id).not.toBe((await claim()).id);
 });
 
-test("a heartbeat that comes late is refused, and the task is another's", async () => {
+test("a heartbeat after the lease is refused, and another worker has the task", async () => {
   const { start, claim, report, clock, emitted } = await setUp();
   await start("t1");
   const first = await claim();
@@ -178,7 +178,7 @@ test("when a worker dies, its task goes to one that waits as soon as the lease h
   expect(await waiting).toMatchObject({ task_id: "t1", attempt: 2 });
 });
 
-test("completing twice with one lease is completing once, and both get the same answer", async () => {
+test("completing twice with one lease completes once, with the same answer", async () => {
   const { start, claim, report, tasks } = await setUp();
   await start("t1");
   const claimed = await claim();
@@ -192,7 +192,7 @@ test("completing twice with one lease is completing once, and both get the same 
   expect(await report(claimed, "fail", { error: "after all" })).toEqual(refusal(409, "task_ended"));
 });
 
-test("a worker cannot complete the task of another, not even with the other's lease", async () => {
+test("a worker cannot complete the task of another worker, even with its lease token", async () => {
   const { start, claim, report, tasks } = await setUp();
   await start("t1");
   await start("t2");
@@ -203,7 +203,7 @@ test("a worker cannot complete the task of another, not even with the other's le
   expect(await tasks.find("local", "t2")).toMatchObject({ status: "running" });
 });
 
-test("whoever works on a cancelled task is told at the next report", async () => {
+test("a worker learns at its next report that its task was cancelled", async () => {
   const { start, claim, report, tasks } = await setUp();
   await start("t1");
   const claimed = await claim();
@@ -212,7 +212,7 @@ test("whoever works on a cancelled task is told at the next report", async () =>
   expect(await report(claimed, "complete", { result: 1 })).toEqual(refusal(409, "task_ended"));
 });
 
-test("a failed run is tried again after a wait as often as its type allows, then the task has failed", async () => {
+test("a failed run is repeated after a wait as often as its type allows, then the task fails", async () => {
   const { start, claim, report, tasks, clock, call } = await setUp();
   await start("t1", { taskType: "again" });
   const first = await claim("again");
@@ -232,7 +232,7 @@ test("a failed run is tried again after a wait as often as its type allows, then
   expect(await tasks.find("local", "t1")).toMatchObject({ status: "failed", error: "no luck again" });
 });
 
-test("a permanent failure is not tried again", async () => {
+test("a permanent failure is not repeated", async () => {
   const { start, claim, report } = await setUp();
   await start("t1", { taskType: "again" });
   const failed = await report(await claim("again"), "fail", { error: "no such film", permanent: true });
@@ -249,7 +249,7 @@ test("a waiting worker gets the task whose wait for its next run is over", async
   expect(await waiting).toMatchObject({ attempt: 2 });
 });
 
-test("a run that takes longer than its type allows has failed, heartbeats or not", async () => {
+test("a run that takes longer than its type allows fails, with or without heartbeats", async () => {
   const { start, claim, report, clock, tasks } = await setUp();
   await start("t1", { taskType: "timed" });
   const claimed = await claim("timed");
@@ -264,7 +264,7 @@ test("a run that takes longer than its type allows has failed, heartbeats or not
   expect(ended.error).toBe("The task took longer than 90000 ms.");
 });
 
-test("a result that the type does not take is refused, and a better one is taken", async () => {
+test("a result that does not fit the task type is refused, and a later one that fits is accepted", async () => {
   const { start, claim, report } = await setUp();
   await start("t1", { taskType: "numbers" });
   const claimed = await claim("numbers");
@@ -300,14 +300,14 @@ test.each([
   ["with an unknown field", '{"types":["external"],"wait":1}', {}, 400, "invalid"],
   ["with a wait that is too long", '{"types":["external"],"wait_ms":60000}', {}, 400, "invalid"],
   ["not declared as JSON", '{"types":["external"]}', { "content-type": "text/plain" }, 415, "unsupported_media_type"],
-  ["from nobody we know", "{}", { authorization: "Bearer three" }, 401, "unauthorized"],
+  ["with an unknown token", "{}", { authorization: "Bearer three" }, 401, "unauthorized"],
   ["without a token", "{}", { authorization: "" }, 401, "unauthorized"],
 ] as const)("a claim that is %s is refused in the one shape", async (_, body, headers, status, code) => {
   const { call } = await setUp();
   expect(await call("/tasks/claim", body, "one", headers)).toEqual(refusal(status, code));
 });
 
-test("a wrong method and an unknown report are refused in the one shape too", async () => {
+test("a wrong method and an unknown report get the same JSON shape of errors", async () => {
   const { url, call } = await setUp();
   const response = await fetch(`${url}/tasks/claim`);
   const { status, headers } = response;
