@@ -20,6 +20,13 @@ export class StoreUnavailable extends Error {
   override readonly name = "StoreUnavailable";
 }
 
+/** The detail that a client gets of an internal error. The error itself is logged. */
+export function adviceOnInternal(error: unknown): string {
+  return error instanceof StoreUnavailable
+    ? "the server cannot store anything at the moment; try again later"
+    : "the server's log has the cause";
+}
+
 /** The server cannot start. `message`: one line for the operator that says what is wrong and what to do. */
 export class StartError extends Error {
   override readonly name = "StartError";

@@ -221,7 +221,7 @@ describe("other paths", () => {
     const { status, body } = await answerOf(await post("/webhook/c", JSON.stringify(WEBHOOK)));
     expect([status, body]).toEqual([
       500,
-      { status: "error", message: "Internal error; the server's log has the cause." },
+      { status: "error", message: "Internal error: the server's log has the cause." },
     ]);
     expect(emitted).toContainEqual(expect.objectContaining({ kind: "internal.failed", where: "POST /webhook/c" }));
   });

@@ -205,7 +205,10 @@ describe.each(WIRE_VERSIONS)("requests that no tool can answer, in $version", ({
       port,
       requestOf("tools/call", { name: "get_task_result", arguments: { task_id: "t" } }),
     );
-    expect({ id, error }).toEqual({ id: 7, error: { code: -32603, message: "Internal error" } });
+    expect({ id, error }).toEqual({
+      id: 7,
+      error: { code: -32603, message: "Internal error: the server's log has the cause" },
+    });
     expect(text).not.toMatch(/database|sqlite/i);
     expect(emitted).toEqual([{ kind: "internal.failed", where: "mcp get_task_result", error: expect.any(Error) }]);
   });
@@ -218,7 +221,7 @@ describe.each(WIRE_VERSIONS)("requests that no tool can answer, in $version", ({
       port,
       requestOf("tools/call", { name: "get_task_result", arguments: { task_id: "t" } }),
     );
-    expect(error).toEqual({ code: -32603, message: "Internal error" });
+    expect(error).toEqual({ code: -32603, message: "Internal error: the server's log has the cause" });
     expect(emitted).toMatchObject([{ kind: "internal.failed", where: "mcp get_task_result" }]);
   });
 });
