@@ -38,7 +38,7 @@ test("a module's task types are listed with their schemas, checked before anythi
   });
   const start = { task_id: "t1", client_id: "c", task_type: "greet" };
   expect(await callTool(url, "start_task_with_callbacks", { ...start, input: { name: 7 } })).toMatchObject({
-    error: { code: "invalid", message: expect.stringContaining("input.name: ") },
+    error: { code: "invalid", message: expect.stringContaining("input.name must be a string") },
   });
   expect(await callTool(url, "get_task_result", { task_id: "t1" })).toMatchObject({ error: { code: "not_found" } });
   await callTool(url, "start_task_with_callbacks", { ...start, input: { name: "Ann" } });

@@ -85,7 +85,10 @@ test("a handler that never yields keeps the server busy, and all is right when i
   await start("wrong");
   expect(await ended(url, "blocking")).toMatchObject({ status: "completed", result: "blocked" });
   expect(await ended(url, "odd")).toMatchObject({ status: "failed", error: "The task failed without a message." });
-  expect(await ended(url, "wrong")).toMatchObject({ status: "failed", error: expect.stringContaining("result.n: ") });
+  expect(await ended(url, "wrong")).toMatchObject({
+    status: "failed",
+    error: expect.stringContaining("result.n must be a number"),
+  });
   const { tasks } = await callTool<{ tasks: object[] }>(url, "list_tasks", { status: "failed", client_id: "c" });
   expect(tasks).toMatchObject([{ task_id: "wrong", runs: 1 }, { task_id: "odd" }]);
 });

@@ -34,7 +34,7 @@ async function setUp() {
   return { ...served, startWithUrl, post, complete, completeRaw, resultOf };
 }
 
-const refusal = (status: number, code: string) => ({ status, body: { error: { code, message: expect.any(String) } } });
+const apiError = (status: number, code: string) => ({ status, body: { error: { code, message: expect.any(String) } } });
 
 test("a completion URL ends its task with a result, once", async () => {
   const { startWithUrl, complete, tasks } = await setUp();
@@ -44,7 +44,7 @@ test("a completion URL ends its task with a result, once", async () => {
     status: 200,
     body: { task_id: "t1", status: "completed" },
   });
-  expect(await complete(token, { result: { green: false } })).toEqual(refusal(409, "already_used"));
+  expect(await complete(token, { result: { green: false } })).toEqual(apiError(409, "already_used"));
   expect(await tasks.find("local", "t1")).toMatchObject({ status: "completed", result: { green: true } });
 });
 
@@ -76,7 +76,7 @@ test("a completion URL that is not used expires, and its task fails", async () =
     return task.status === "failed" ? task : null;
   });
   expect(failed.error).toBe("Nobody completed the task before its completion URL expired.");
-  expect(await complete(token, { result: 1 })).toEqual(refusal(409, "task_ended"));
+  expect(await complete(token, { result: 1 })).toEqual(apiError(409, "task_ended"));
 });
 
 test("of two completion URLs the expired one is refused, and the other one still ends the task", async () => {
@@ -85,22 +85,22 @@ test("of two completion URLs the expired one is refused, and the other one still
   clock.advance(1000);
   const second = await startWithUrl();
   clock.advance(COMPLETION_TTL_MS - 1000);
-  expect(await complete(first, { result: 1 })).toEqual(refusal(410, "expired"));
+  expect(await complete(first, { result: 1 })).toEqual(apiError(410, "expired"));
   expect((await complete(second, { result: 2 })).status).toBe(200);
-  expect(await complete(first, { result: 1 })).toEqual(refusal(409, "task_ended"));
+  expect(await complete(first, { result: 1 })).toEqual(apiError(409, "task_ended"));
 });
 
 test("a completion URL is refused after its task was cancelled", async () => {
   const { startWithUrl, complete, tasks } = await setUp();
   const token = await startWithUrl();
   await tasks.cancel("local", "t1");
-  expect(await complete(token, { result: 1 })).toEqual(refusal(409, "task_ended"));
+  expect(await complete(token, { result: 1 })).toEqual(apiError(409, "task_ended"));
 });
 
 test("a result that does not fit the task type leaves the URL unused", async () => {
   const { startWithUrl, complete } = await setUp();
   const token = await startWithUrl("t1", "numbers");
-  expect(await complete(token, { result: "three" })).toEqual(refusal(400, "invalid"));
+  expect(await complete(token, { result: "three" })).toEqual(apiError(400, "invalid"));
   expect((await complete(token, { result: 3 })).status).toBe(200);
 });
 
@@ -112,13 +112,13 @@ test.each([
 ])("a completion with %s is refused, and the URL stays unused", async (_, body) => {
   const { startWithUrl, complete } = await setUp();
   const token = await startWithUrl();
-  expect(await complete(token, body)).toEqual(refusal(400, "invalid"));
+  expect(await complete(token, body)).toEqual(apiError(400, "invalid"));
   expect((await complete(token, { result: null })).status).toBe(200);
 });
 
 test("an unknown completion URL is not found", async () => {
   const { complete } = await setUp();
-  expect(await complete("guessed", { result: 1 })).toEqual(refusal(404, "not_found"));
+  expect(await complete("guessed", { result: 1 })).toEqual(apiError(404, "not_found"));
 });
 
 test("no worker gets a task that has a completion URL", async () => {
@@ -200,8 +200,8 @@ describe("with raw=1", () => {
     const { startWithUrl, complete, completeRaw, resultOf } = await setUp();
     const token = await startWithUrl();
     await completeRaw(token, '{"status":"OK"}');
-    expect(await completeRaw(token, '{"status":"OK"}')).toEqual(refusal(409, "already_used"));
-    expect(await complete(token, { result: 1 })).toEqual(refusal(409, "already_used"));
+    expect(await completeRaw(token, '{"status":"OK"}')).toEqual(apiError(409, "already_used"));
+    expect(await complete(token, { result: 1 })).toEqual(apiError(409, "already_used"));
     expect(await resultOf()).toEqual({ status: "OK" });
   });
 
@@ -214,7 +214,7 @@ describe("with raw=1", () => {
   ])("a body that is %s is refused, and the URL stays unused", async (_, body, status, code) => {
     const { startWithUrl, completeRaw, resultOf } = await setUp();
     const token = await startWithUrl();
-    expect(await completeRaw(token, body)).toEqual(refusal(status, code));
+    expect(await completeRaw(token, body)).toEqual(apiError(status, code));
     expect((await completeRaw(token, '"after all"')).status).toBe(200);
     expect(await resultOf()).toBe("after all");
   });
@@ -225,7 +225,7 @@ describe("with raw=1", () => {
       const { startWithUrl, completeRaw } = await setUp();
       const token = await startWithUrl();
       expect(await completeRaw(token, '{"a":1}', { "content-type": type })).toEqual(
-        refusal(415, "unsupported_media_type"),
+        apiError(415, "unsupported_media_type"),
       );
       expect((await completeRaw(token, '{"a":1}', { "content-type": "application/cloudevents+json" })).status).toBe(
         200,
@@ -236,7 +236,7 @@ describe("with raw=1", () => {
   test("the check of the task type applies to the whole body", async () => {
     const { startWithUrl, completeRaw, resultOf } = await setUp();
     const token = await startWithUrl("t1", "numbers");
-    expect(await completeRaw(token, '{"result":3}')).toEqual(refusal(400, "invalid"));
+    expect(await completeRaw(token, '{"result":3}')).toEqual(apiError(400, "invalid"));
     expect((await completeRaw(token, "3")).status).toBe(200);
     expect(await resultOf()).toBe(3);
   });
@@ -245,7 +245,7 @@ describe("with raw=1", () => {
     const { startWithUrl, post, resultOf } = await setUp();
     const token = await startWithUrl();
     for (const query of ["raw", "raw=", "raw=true", "raw=2", "raw=1&raw=0"])
-      expect(await post(`/complete/${token}?${query}`, { result: 1 })).toEqual(refusal(400, "invalid"));
+      expect(await post(`/complete/${token}?${query}`, { result: 1 })).toEqual(apiError(400, "invalid"));
     expect((await post(`/complete/${token}?raw=0`, { result: 1 })).status).toBe(200);
     expect(await resultOf()).toBe(1);
   });
@@ -269,7 +269,7 @@ describe("a number that JavaScript cannot represent", () => {
     const { body: claimed } = await post("/tasks/claim", { types: ["external"], wait_ms: 0 }, bearer);
     const complete = (result: string) =>
       post(`/tasks/${claimed.id}/complete`, `{"lease_token":"${claimed.lease_token}","result":${result}}`, bearer);
-    expect(await complete("9007199254740993")).toEqual(refusal(400, "invalid"));
+    expect(await complete("9007199254740993")).toEqual(apiError(400, "invalid"));
     expect((await complete('"9007199254740993"')).status).toBe(200);
     expect(await resultOf()).toBe("9007199254740993");
   });

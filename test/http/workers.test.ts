@@ -53,7 +53,7 @@ function callsOf({ url }: ServedHttp) {
   return { call, claim, report };
 }
 
-const refusal = (status: number, code: string) => ({ status, body: { error: { code, message: expect.any(String) } } });
+const apiError = (status: number, code: string) => ({ status, body: { error: { code, message: expect.any(String) } } });
 
 test("a worker claims a task, keeps it by heartbeats and completes it", async () => {
   const { call, start, report, tasks, clock } = await setUp();
@@ -93,7 +93,7 @@ test("progress is taken in and keeps the lease", async () => {
   const answer = await report(claimed, "progress", { done: 3, total: 10, message: "encoding" });
   expect(answer).toEqual({ status: 200, body: { lease_expires_at: "2026-11-23T05:01:59.999Z" } });
   expect(reported).toEqual([{ taskId: "t1", done: 3, total: 10, message: "encoding" }]);
-  expect(await report(claimed, "progress", { done: -1 })).toEqual(refusal(400, "invalid"));
+  expect(await report(claimed, "progress", { done: -1 })).toEqual(apiError(400, "invalid"));
 });
 
 test("a claim waits for the task that comes, for its types only", async () => {
@@ -158,10 +158,10 @@ test("a heartbeat after the lease is refused, and another worker has the task", 
   const first = await claim();
   clock.advance(LEASE_MS);
   await until("it is taken back", () => emitted.some(({ kind }) => kind === "task.lease_lost"));
-  expect(await report(first, "heartbeat")).toEqual(refusal(409, "lease_lost"));
+  expect(await report(first, "heartbeat")).toEqual(apiError(409, "lease_lost"));
   const second = await claim("external", "two");
   expect(second).toMatchObject({ task_id: "t1", attempt: 2 });
-  expect(await report(first, "complete", { result: "late" })).toEqual(refusal(409, "lease_lost"));
+  expect(await report(first, "complete", { result: "late" })).toEqual(apiError(409, "lease_lost"));
   expect((await report(second, "complete", { result: "mine" }, "two")).status).toBe(200);
 });
 
@@ -189,7 +189,7 @@ test("completing twice with one lease completes once, with the same answer", asy
   expect(both[0]).toEqual(both[1]);
   expect(await report(claimed, "complete", { result: 3 })).toEqual(both[0]);
   expect([1, 2]).toContain((await tasks.find("local", "t1")).result);
-  expect(await report(claimed, "fail", { error: "after all" })).toEqual(refusal(409, "task_ended"));
+  expect(await report(claimed, "fail", { error: "after all" })).toEqual(apiError(409, "task_ended"));
 });
 
 test("a worker cannot complete the task of another worker, even with its lease token", async () => {
@@ -197,9 +197,9 @@ test("a worker cannot complete the task of another worker, even with its lease t
   await start("t1");
   await start("t2");
   const [mine, others] = [await claim("external", "one"), await claim("external", "two")];
-  expect(await report({ ...mine, id: others.id }, "complete", { result: 1 })).toEqual(refusal(409, "lease_lost"));
-  expect(await report(others, "complete", { result: 1 }, "one")).toEqual(refusal(409, "lease_lost"));
-  expect(await report({ ...mine, id: "tsk_none" }, "complete", { result: 1 })).toEqual(refusal(404, "not_found"));
+  expect(await report({ ...mine, id: others.id }, "complete", { result: 1 })).toEqual(apiError(409, "lease_lost"));
+  expect(await report(others, "complete", { result: 1 }, "one")).toEqual(apiError(409, "lease_lost"));
+  expect(await report({ ...mine, id: "tsk_none" }, "complete", { result: 1 })).toEqual(apiError(404, "not_found"));
   expect(await tasks.find("local", "t2")).toMatchObject({ status: "running" });
 });
 
@@ -208,8 +208,8 @@ test("a worker learns at its next report that its task was cancelled", async () 
   await start("t1");
   const claimed = await claim();
   await tasks.cancel("local", "t1");
-  expect(await report(claimed, "heartbeat")).toEqual(refusal(409, "task_ended"));
-  expect(await report(claimed, "complete", { result: 1 })).toEqual(refusal(409, "task_ended"));
+  expect(await report(claimed, "heartbeat")).toEqual(apiError(409, "task_ended"));
+  expect(await report(claimed, "complete", { result: 1 })).toEqual(apiError(409, "task_ended"));
 });
 
 test("a failed run is repeated after a wait as often as its type allows, then the task fails", async () => {
@@ -225,7 +225,7 @@ test("a failed run is repeated after a wait as often as its type allows, then th
   expect((await call("/tasks/claim", { types: ["again"], wait_ms: 0 })).status).toBe(204);
   clock.advance(1000);
   const second = await claim("again");
-  expect(await report(first, "fail", { error: "no luck" })).toEqual(refusal(409, "lease_lost"));
+  expect(await report(first, "fail", { error: "no luck" })).toEqual(apiError(409, "lease_lost"));
   const last = await report(second, "fail", { error: "no luck again" });
   expect(last).toMatchObject({ status: 200, body: { status: "failed", next_run_at: null } });
   expect(await report(second, "fail", { error: "no luck again" })).toEqual(last);
@@ -281,7 +281,7 @@ test("a result over 240 KiB and a body over 1 MiB are too large", async () => {
   await start("t1");
   const claimed = await claim();
   for (const bytes of [250 * 1024, 1024 * 1024])
-    expect(await report(claimed, "complete", { result: "x".repeat(bytes) })).toEqual(refusal(413, "too_large"));
+    expect(await report(claimed, "complete", { result: "x".repeat(bytes) })).toEqual(apiError(413, "too_large"));
   expect((await report(claimed, "complete", { result: "x" })).status).toBe(200);
 });
 
@@ -304,22 +304,22 @@ test.each([
   ["without a token", "{}", { authorization: "" }, 401, "unauthorized"],
 ] as const)("a claim that is %s is refused in the one shape", async (_, body, headers, status, code) => {
   const { call } = await setUp();
-  expect(await call("/tasks/claim", body, "one", headers)).toEqual(refusal(status, code));
+  expect(await call("/tasks/claim", body, "one", headers)).toEqual(apiError(status, code));
 });
 
 test("a wrong method and an unknown report get the same JSON shape of errors", async () => {
   const { url, call } = await setUp();
   const response = await fetch(`${url}/tasks/claim`);
   const { status, headers } = response;
-  expect({ status, body: await response.json() }).toEqual(refusal(405, "method_not_allowed"));
+  expect({ status, body: await response.json() }).toEqual(apiError(405, "method_not_allowed"));
   expect(headers.get("allow")).toBe("POST");
-  expect(await call("/tasks/tsk_1/finish", {})).toEqual(refusal(404, "not_found"));
+  expect(await call("/tasks/tsk_1/finish", {})).toEqual(apiError(404, "not_found"));
 });
 
 test("a report without a lease token says what is missing", async () => {
   const { call } = await setUp();
   const answer = await call("/tasks/tsk_1/heartbeat", {});
-  expect(answer).toEqual(refusal(400, "invalid"));
+  expect(answer).toEqual(apiError(400, "invalid"));
   expect(answer.body.error.message).toContain("lease_token");
 });
 
