@@ -16,7 +16,7 @@ export interface Admission {
 
 /**
  * Judges an Authorization header. Null: the answer is 401. Only an authenticator that has to wait (for keys, for another server) returns
- * a promise: a promise for each request would cost as much as parsing a small message.
+ * a promise: a promise for each request would cost as much as parsing a small message. The promise must settle: the guard has no timeout.
  */
 export type Authenticate = (authorization: string | undefined) => Admission | null | Promise<Admission | null>;
 

@@ -188,6 +188,10 @@ describe("other paths", () => {
       status: 404,
       body: { error: { code: "not_found" } },
     });
+    expect(await answerOf(await fetch(`${url}/health`, { method: "DELETE" }))).toEqual({
+      status: 405,
+      body: { error: { code: "method_not_allowed", message: expect.stringContaining("GET") } },
+    });
     const response = await fetch(`${url}/webhook/c`, { method: "DELETE" });
     expect([response.status, response.headers.get("allow")]).toEqual([405, expect.stringContaining("POST")]);
     expect(await response.json()).toMatchObject({ status: "error", message: expect.stringContaining("POST") });
