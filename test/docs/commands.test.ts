@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { temporaryFolder } from "../support/builders.ts";
+import { asShown } from "../support/documents.ts";
 import { blocksOf, blockWith, documentsUnder, normalised, readDocument } from "../support/readme.ts";
 import type { Block } from "../support/readme.ts";
 import { sources, startServer } from "../support/server.ts";
@@ -54,7 +55,7 @@ describe.skipIf(!canRunThem)("the commands", () => {
     // A person takes longer for the last line than the POST does; a busy machine may not.
     await server.waitForLine("All callbacks sent for first_task");
     const printed = await runShell(`${definition}\n${commands.at(-1)}`, temporaryFolder(), env);
-    expect(plain(printed)).toBe(plain(asRun(blockWith(readme, "text", "callback_count"), server)));
+    expect(asShown(printed)).toBe(asShown(asRun(blockWith(readme, "text", "callback_count"), server)));
     expect(server.lines).toContain(/`(🎯 .*)`/.exec(readme)?.[1]);
   });
 
@@ -148,11 +149,6 @@ function asRun(text: string, { port }: TestServer): string {
     .replaceAll("~10 seconds", `~${DEMO_TASK_MS / 1000} seconds`)
     .replaceAll('"duration":10,', '"duration":0.2,')
     .replaceAll("Duration: 10 seconds", "Duration: 0.2 seconds");
-}
-
-/** Readable output without what differs from run to run. */
-function plain(text: string): string {
-  return normalised(text).replaceAll(/(duration_ms: )\d+/g, "$1…");
 }
 
 /** One for each line: a tool's result or error, a method's result, or the whole answer when it has neither. */
