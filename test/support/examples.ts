@@ -16,7 +16,11 @@ export interface RunningExample {
 
 /** It ends with the test, if not before. */
 export function runExample(name: string, env: Readonly<Record<string, string>> = {}): RunningExample {
-  const file = fileURLToPath(new URL(`../../examples/${name}`, import.meta.url));
+  return runProgram(fileURLToPath(new URL(`../../examples/${name}`, import.meta.url)), env);
+}
+
+/** The same for a program anywhere. */
+export function runProgram(file: string, env: Readonly<Record<string, string>> = {}): RunningExample {
   const child = spawn(process.execPath, [file], {
     env: { PATH: process.env["PATH"], ...env },
     stdio: ["ignore", "pipe", "pipe"],
