@@ -19,9 +19,13 @@ export function runExample(name: string, env: Readonly<Record<string, string>> =
   return runProgram(fileURLToPath(new URL(`../../examples/${name}`, import.meta.url)), env);
 }
 
-/** The same for a program anywhere. */
-export function runProgram(file: string, env: Readonly<Record<string, string>> = {}): RunningExample {
-  const child = spawn(process.execPath, [file], {
+/** The same for a program anywhere, and of another language. */
+export function runProgram(
+  file: string,
+  env: Readonly<Record<string, string>> = {},
+  command = process.execPath,
+): RunningExample {
+  const child = spawn(command, [file], {
     env: { PATH: process.env["PATH"], ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
