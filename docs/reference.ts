@@ -40,7 +40,7 @@ function settingsPart(): string {
   return sections.join("\n\n");
 }
 
-interface Tool {
+export interface Tool {
   readonly name: string;
   readonly title: string;
   readonly description: string;
@@ -48,19 +48,21 @@ interface Tool {
   readonly outputSchema?: ObjectSchema;
   readonly annotations: Readonly<Record<string, boolean>>;
 }
-interface Schema {
+export interface Schema {
   readonly type?: string;
   readonly enum?: readonly string[];
   readonly items?: Schema;
+  readonly properties?: Readonly<Record<string, Schema>>;
   readonly format?: string;
   readonly description?: string;
 }
-interface ObjectSchema {
+export interface ObjectSchema {
   readonly properties: Readonly<Record<string, Schema>>;
   readonly required?: readonly string[];
 }
 
-async function listedTools(serverUrl: string): Promise<readonly Tool[]> {
+/** What `tools/list` answers. */
+export async function listedTools(serverUrl: string): Promise<readonly Tool[]> {
   const response = await fetch(`${serverUrl}/mcp/`, {
     method: "POST",
     headers: { "content-type": "application/json", accept: "application/json, text/event-stream" },

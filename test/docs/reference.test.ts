@@ -2,7 +2,8 @@
 import { expect, test } from "vitest";
 import { readConfig } from "../../src/config/load.ts";
 import { SETTINGS, TEST_SETTINGS } from "../../src/config/settings.ts";
-import { generatedPartOf, generatedParts } from "../../docs/reference.ts";
+import { generatedPartOf, generatedParts, listedTools } from "../../docs/reference.ts";
+import type { Tool } from "../../docs/reference.ts";
 import { documentsUnder, quotedIn, readDocument, sectionOf, tableOf } from "../support/readme.ts";
 import { shareServer } from "../support/server.ts";
 
@@ -19,6 +20,18 @@ test.each(["docs/configuration.md", "docs/tools.md", "docs/http-api.md"])(
     expect(generatedPartOf(readDocument(name))).toBe(parts[name]);
   },
 );
+
+const core = shareServer(() => ({ env: { TOOLS: "core" } }));
+
+test("the tools that TOOLS=core offers are those that the page names", async () => {
+  const names = (await listedTools((await core()).url)).map(({ name }) => name);
+  const [intro = ""] = readDocument("docs/tools.md").split("\n## ");
+  expect(
+    quotedIn(intro)
+      .filter((text) => text !== "TOOLS=core")
+      .toSorted(),
+  ).toEqual(names.toSorted());
+});
 
 test("the defaults that are shown are those of the code", async () => {
   // Given on purpose, a default changes nothing.
@@ -96,30 +109,16 @@ test("the routes answer as the page says", async () => {
   }
 });
 
-interface ListedTool {
-  readonly name: string;
-  readonly inputSchema: { readonly properties: Readonly<Record<string, Listed>> };
-  readonly outputSchema: { readonly properties: Readonly<Record<string, Listed>> };
-}
-interface Listed {
-  readonly enum?: readonly string[];
-  readonly items?: { readonly properties: Readonly<Record<string, Listed>> };
-}
-
 test("the pictures of the states have the states that callers see", async () => {
-  const response = await fetch(`${(await shared()).url}/mcp/`, {
-    method: "POST",
-    headers: { "content-type": "application/json", accept: "application/json, text/event-stream" },
-    body: JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/list" }),
-  });
-  const { result } = (await response.json()) as { result: { tools: readonly ListedTool[] } };
-  const tool = (name: string): ListedTool => result.tools.find((each) => each.name === name)!;
+  const tools = await listedTools((await shared()).url);
+  const tool = (name: string): Tool => tools.find((each) => each.name === name)!;
   const listed = {
     Task: tool("list_tasks").inputSchema.properties["status"]?.enum,
     Delivery: tool("redeliver").inputSchema.properties["status"]?.enum,
-    Callback: tool("get_registered_callbacks").outputSchema.properties["callbacks"]?.items?.properties["status"]?.enum,
+    Callback:
+      tool("get_registered_callbacks").outputSchema?.properties["callbacks"]?.items?.properties?.["status"]?.enum,
     Subscription:
-      tool("list_subscriptions").outputSchema.properties["subscriptions"]?.items?.properties["status"]?.enum,
+      tool("list_subscriptions").outputSchema?.properties["subscriptions"]?.items?.properties?.["status"]?.enum,
   };
   const architecture = readDocument("docs/architecture.md");
   for (const [picture, states = []] of Object.entries(listed)) {
