@@ -20,24 +20,42 @@ export function withGeneratedPart(page: string, part: string): string {
 /** Each page with a generated part, by its path within the project. `serverUrl` is a running server with WORKER_TOKENS. */
 export async function generatedParts(serverUrl: string): Promise<Readonly<Record<string, string>>> {
   return {
-    "docs/configuration.md": settingsPart(),
+    "docs/configuration.md": await settingsPart(),
     "docs/tools.md": toolsPart(await listedTools(serverUrl)),
     "docs/http-api.md": routesPart(await openApiOf(serverUrl)),
   };
 }
 
 /** A section for each group, with a table of its settings. */
-function settingsPart(): string {
+async function settingsPart(): Promise<string> {
+  const literal = new Set((await literalDefaults()).map(([name]) => name));
   const groups = Map.groupBy(Object.entries(SETTINGS), ([, { group }]) => group);
   const sections = [...groups].map(([group, settings]) => {
-    const rows = settings.map(([name, { shownDefault, otherwise, help }]) => {
-      // A default that depends on something is a sentence, not a value.
-      const shown = otherwise === null || shownDefault === "none" ? cell(shownDefault) : code(shownDefault);
+    const rows = settings.map(([name, { shownDefault, help }]) => {
+      const shown = literal.has(name) ? code(shownDefault) : cell(shownDefault);
       return [code(name), shown, cell(help)];
     });
     return `### ${group}\n\n${table(["variable", "default", "meaning"], rows)}`;
   });
   return sections.join("\n\n");
+}
+
+/** The settings whose default is shown as a value that may be given, not as a sentence. */
+export async function literalDefaults(): Promise<readonly (readonly [name: string, value: string])[]> {
+  const defaults: (readonly [string, string])[] = [];
+  for (const [name, { parse, shownDefault }] of Object.entries(SETTINGS)) {
+    if (shownDefault !== "none" && (await isAccepted(parse, shownDefault))) defaults.push([name, shownDefault]);
+  }
+  return defaults;
+}
+
+async function isAccepted(parse: (given: string) => unknown, given: string): Promise<boolean> {
+  try {
+    await parse(given);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 export interface Tool {
