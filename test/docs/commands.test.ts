@@ -11,7 +11,7 @@ import { blocksOf, blockWith, documentsUnder, normalised, readDocument } from ".
 import type { Block } from "../support/readme.ts";
 import { sources, startServer } from "../support/server.ts";
 import type { ServerOptions, TestServer } from "../support/server.ts";
-import { HANG_MS } from "../support/until.ts";
+import { HANG_MS, until } from "../support/until.ts";
 
 const project = fileURLToPath(new URL("../..", import.meta.url));
 const DEMO_TASK_MS = 200;
@@ -125,6 +125,7 @@ async function runAll(markdown: string, server: TestServer): Promise<Record<"ans
   for (const [index, block] of blocks.entries()) {
     if (!isCommand(block)) continue;
     const { text: command } = block;
+    const deliveredBefore = deliveriesIn(server);
     const answers = answersIn(await runShell(asRun(definitions + command, server), home));
     const next = blocks[index + 1];
     if (next?.language === "json") {
@@ -134,6 +135,9 @@ async function runAll(markdown: string, server: TestServer): Promise<Record<"ans
       throw new Error(`${command} was answered with ${JSON.stringify(answers)}`);
     }
     await untilItsTaskHasEnded(command, server);
+    // A person reads before the next command; a redelivery ends meanwhile.
+    if (command.includes("call redeliver"))
+      await until("it is delivered again", () => deliveriesIn(server) > deliveredBefore);
   }
   return { answered, shown };
 }
@@ -162,6 +166,9 @@ function answersIn(printed: string): readonly object[] {
       return answer.result?.structuredContent ?? answer.result ?? answer;
     });
 }
+
+const deliveriesIn = ({ lines }: TestServer): number =>
+  lines.filter((line) => line.startsWith("✅ Callback delivered to")).length;
 
 async function untilItsTaskHasEnded(command: string, server: TestServer): Promise<void> {
   // A task that is done outside does not end here.
