@@ -1,4 +1,4 @@
-/** What the README says of the log, the POST and its signature, held against real runs. */
+/** What the documents say about the log, the POST and its signature, compared with real runs. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -12,7 +12,9 @@ import { startServer } from "../support/server.ts";
 
 type IsGenuine<Known> = (headers: object, body: string, known: Known) => boolean;
 
-const readme = readDocument("README.md");
+const gettingStarted = readDocument("docs/getting-started.md");
+const guarantees = readDocument("docs/guarantees.md");
+const receivers = readDocument("docs/receivers.md");
 const TASK = "demo_task_123";
 
 test("the log of the demo flow is the one shown", async () => {
@@ -21,7 +23,7 @@ test("the log of the demo flow is the one shown", async () => {
   await start(server.url, TASK, "inspector_a");
   await server.waitForLine(`All callbacks sent for ${TASK}`);
 
-  const tabs = sectionOf(readme, "Try it with MCP Inspector, in two tabs").replaceAll(":8011", `:${server.port}`);
+  const tabs = sectionOf(gettingStarted, "With MCP Inspector, in two tabs").replaceAll(":8011", `:${server.port}`);
   const shown = blockWith(tabs, "text", "🚀") + blockWith(tabs, "text", "🔨");
   const accessLine = /`(127\.0\.0\.1 - .*?)`/.exec(tabs)?.[1];
   expect(server.lines).toContain(accessLine);
@@ -30,7 +32,7 @@ test("the log of the demo flow is the one shown", async () => {
 
 test("the log of a receiver that fails is the one shown", async () => {
   const receiver = await receiverWith((_, response) => response.writeHead(503).end());
-  const shown = blockWith(readme, "text", "⚠️").trimEnd().split("\n");
+  const shown = blockWith(guarantees, "text", "⚠️").trimEnd().split("\n");
   const nineWaits = "0,0,0,0,0,0,0,0,0";
   for (const [line, env] of [
     [shown[0]!, { RETRY_SCHEDULE_MS: "5000" }],
@@ -46,7 +48,7 @@ test("the log of a receiver that fails is the one shown", async () => {
 
 test("the POST is the one shown", async () => {
   const { request } = await deliver();
-  const [head = "", body = ""] = blockWith(readme, "http", "POST ").split("\n\n");
+  const [head = "", body = ""] = blockWith(receivers, "http", "POST ").split("\n\n");
   const [requestLine, ...headerLines] = head.split("\n");
   const received = headerLines
     .map((line) => line.split(":")[0]!)
@@ -58,7 +60,7 @@ test("the POST is the one shown", async () => {
 });
 
 test("the POST of progress is the one shown", async () => {
-  const shown = blocksOf(sectionOf(readme, "Progress")).map(({ text }) => JSON.parse(normalised(text)));
+  const shown = blocksOf(sectionOf(receivers, "Progress")).map(({ text }) => JSON.parse(normalised(text)));
   const [{ events }, body] = shown;
   const server = await startServer({ env: { WORKER_TOKENS: "w1:one" } });
   const receiver = await receiverWith();
@@ -105,7 +107,7 @@ test("the snippet for a server's own key verifies a real delivery with the key t
   expect(isFromThatServer({}, body, keys)).toBe(false);
 });
 
-/** A real delivery as the README's example has it, to a receiver of the test's own. */
+/** A real delivery as the page's example has it, to a receiver of the test's own. */
 async function deliver(env: Readonly<Record<string, string>> = {}) {
   const server = await startServer({ env });
   const receiver = await receiverWith();
@@ -115,9 +117,9 @@ async function deliver(env: Readonly<Record<string, string>> = {}) {
   return { url: server.url, request: request!, secret: String(registered["signing_secret"]) };
 }
 
-/** The function of this name, from the README's block that shows it. */
+/** The function of this name, from the page's block that shows it. */
 async function snippet<Function>(name: string): Promise<Function> {
   const file = join(temporaryFolder(), "verify.mjs");
-  writeFileSync(file, blockWith(readme, "js", name));
+  writeFileSync(file, blockWith(receivers, "js", `export function ${name}(`));
   return ((await import(pathToFileURL(file).href)) as Record<string, Function>)[name]!;
 }
