@@ -1,6 +1,7 @@
-/** The composition root: what the service is made of, in the order in which it starts. Nothing is decided here, only connected. */
+/** The composition root: the parts of the service, in the order in which they start. It connects them and decides nothing. */
 import type { Config } from "../config/config.ts";
 import { CircuitBreaker } from "../delivery/circuit-breaker.ts";
+import { createFanOut } from "../observability/fan-out.ts";
 import { createLog } from "../observability/log.ts";
 import type { Log } from "../observability/log.ts";
 import { systemClock } from "../runtime/clock.ts";
@@ -9,7 +10,6 @@ import { nodeVersionWarning } from "../runtime/node-version.ts";
 import type { Clock } from "../service/ports/clock.ts";
 import type { Store } from "../service/ports/store.ts";
 import type { Emit } from "../service/ports/telemetry.ts";
-import { createEventFeed } from "../service/event-feed.ts";
 import { openDoors } from "./doors.ts";
 import { createOutbound } from "./outbound.ts";
 import { createServices, revokeRemovedTokens } from "./services.ts";
@@ -23,11 +23,11 @@ export interface App {
   /** How clients reach it, without a slash at the end. */
   readonly url: string;
   readonly port: number;
-  /** Resolves when everything has stopped. May be called twice. */
+  /** Resolves when every part has stopped. May be called twice. */
   stop(): Promise<void>;
 }
 
-/** What every part is built with. */
+/** What every part gets. */
 export interface Platform {
   readonly config: Config;
   readonly clock: Clock;
@@ -38,12 +38,13 @@ export interface Platform {
 
 /**
  * Starts the service: telemetry, store, outbound, task types, services, doors, workers. Resolves when it listens and MCP answers.
- * Rejects with a `StartError` or `ConfigError` that says what is in the way; what had started has stopped by then.
+ * Rejects with a `StartError` or `ConfigError` that says what prevents the start, after the parts that had started have stopped.
  */
 export async function createApp(config: Config): Promise<App> {
   const log = createLog(config.logFormat, config.logLevel, { now: config.isTerminal ? systemClock.now : undefined });
+  const emit = createFanOut([log.emit]);
   const lifecycle = new Lifecycle();
-  const platform = { config, clock: systemClock, emit: log.emit, lifecycle };
+  const platform = { config, clock: systemClock, emit, lifecycle };
   try {
     const { url, port, toolNames } = await start(platform);
     log.ready({ url, port, tools: toolNames });
@@ -65,7 +66,8 @@ export async function createApp(config: Config): Promise<App> {
 async function start(platform: Platform) {
   const { config, clock, emit, lifecycle } = platform;
 
-  const { store, queues } = await openMigratedStore(config, emit);
+  const storage = await openMigratedStore(config, emit);
+  const { store, queues } = storage;
   lifecycle.add("store", () => store.close());
   await recoverOrphans(store, platform);
 
@@ -76,18 +78,17 @@ async function start(platform: Platform) {
 
   const breaker = new CircuitBreaker(() => queues.deliveries.wake());
   const dispatcher = createDispatcher({ platform, store, outbound, queue: queues.deliveries, breaker });
-  const feed = createEventFeed();
-  const services = createServices({ platform, store, outbound, taskTypes, queues, feed, dispatcher, breaker });
+  const services = createServices({ platform, storage, outbound, taskTypes, dispatcher, breaker });
   await revokeRemovedTokens(platform, services.revocation);
 
-  // Workers outside can renew their leases from now on.
+  // External workers can renew their leases from now on.
   await store.prolongLeases(clock.now() + config.workerLeaseMs);
   const doors = await openDoors(platform, services);
-  await startWorkers({ platform, store, services, taskTypes, queues, dispatcher, feed });
+  await startWorkers({ platform, storage, services, taskTypes, dispatcher });
   return doors;
 }
 
-/** What the last process left running or sending goes back into its queue. */
+/** Tasks and deliveries that the last process left running or sending are pending again. */
 async function recoverOrphans(store: Store, { clock, emit }: Platform): Promise<void> {
   const recovered = await store.recoverOrphans(clock.now());
   if (recovered.tasks + recovered.deliveries > 0) emit({ kind: "work.recovered", ...recovered });

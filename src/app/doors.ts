@@ -10,7 +10,7 @@ import { version } from "./package-root.ts";
 import type { Services } from "./services.ts";
 import { STOP_GRACE_MS } from "./workers.ts";
 
-/** The ways in. */
+/** The HTTP server. */
 export interface Doors {
   /** How clients reach the server, without a slash at the end. */
   readonly url: string;
@@ -18,11 +18,11 @@ export interface Doors {
   readonly toolNames: readonly string[];
 }
 
-/** Serves MCP and everything else over HTTP. Resolves when it listens; MCP answers from the first request on. */
+/** Serves MCP and all other routes over HTTP. Resolves when it listens; MCP answers from the first request on. */
 export async function openDoors(platform: Platform, services: Services): Promise<Doors> {
   const { config, lifecycle } = platform;
   const principalOf = createPrincipalOf(config.accessTokens, config.principalWithoutTokens);
-  // With PORT=0 the port, and so the URL, is known only once it listens. No request comes before.
+  // With PORT=0 the port, and so the URL, is known only once the server listens. No request arrives before that.
   let url = "";
   const urlOf = (): string => url;
   const mcp = createMcpEndpoint(platform, services, principalOf, urlOf);
@@ -31,7 +31,7 @@ export async function openDoors(platform: Platform, services: Services): Promise
   url = config.publicUrl ?? `http://localhost:${server.port}`;
   lifecycle.add("http", async () => {
     mcp.endStreams();
-    services.workerQueue.dismiss();
+    services.workerQueue.close();
     await server.stop(STOP_GRACE_MS);
     await mcp.close();
   });
@@ -54,7 +54,7 @@ function createMcpEndpoint(
     toolSet,
     testFixtures,
     runTaskWaitMs,
-    // A task is kept from its end on, so from its start on for that long at least.
+    // Retention begins at the end of a task, so it lasts at least as long from its start.
     taskTtlMs: retentionMs === null ? null : Math.max(1, Math.floor(retentionMs)),
     errorCodes: events.errorCodes,
     unknownUnsubscribe: events.unknownUnsubscribe,

@@ -12,7 +12,7 @@ import type { EndpointVerifier } from "../service/ports/endpoint-verifier.ts";
 import { userAgent } from "./package-root.ts";
 import { CONCURRENCY } from "./workers.ts";
 
-/** Everything that opens a connection to an address that a client gave. */
+/** All parts that connect to addresses which clients have given. */
 export interface Outbound {
   readonly guard: AddressGuard;
   /** For deliveries. */
@@ -23,7 +23,7 @@ export interface Outbound {
   readonly receiverTester: ReceiverTester;
   /** For the challenges of MCP Events. */
   readonly endpointVerifier: EndpointVerifier;
-  /** Cuts off what is under way. May be called twice. */
+  /** Aborts running requests. May be called twice. */
   close(): Promise<void>;
 }
 

@@ -37,9 +37,8 @@ export class ConcurrencyLimiter {
   freeSlotsByKey(now: number): ReadonlyMap<LimitKey, number> {
     const { limits, breaker } = this.#needs;
     const { inFlight } = this.#slots;
-    const limitOf = (key: LimitKey): number =>
-      breaker.isSlow(key) ? breaker.roomForProbe(key, now) : limits.perOrigin;
-    const keys = new Set([...inFlight.keys(), ...breaker.slowOrigins]);
+    const limitOf = (key: LimitKey): number => (breaker.isOpen(key) ? breaker.probeSlots(key, now) : limits.perOrigin);
+    const keys = new Set([...inFlight.keys(), ...breaker.openKeys]);
     return new Map([...keys].map((key) => [key, limitOf(key) - (inFlight.get(key) ?? 0)]));
   }
 
@@ -55,7 +54,7 @@ export class ConcurrencyLimiter {
 
   /** For a delivery that kept its claim over a short wait. Null: no slot is free, or the circuit is open. */
   tryReacquire(key: LimitKey, now: number): Slot | null {
-    const isFree = !this.#needs.breaker.isSlow(key) && this.#slots.isFreeFor(key, now);
+    const isFree = !this.#needs.breaker.isOpen(key) && this.#slots.isFreeFor(key, now);
     return isFree ? this.acquire(key, now) : null;
   }
 
@@ -89,7 +88,7 @@ export class ConcurrencyLimiter {
   #fullKeys(): ReadonlySet<LimitKey> {
     const { limits, breaker } = this.#needs;
     const full = [...this.#slots.inFlight].filter(([, count]) => count >= limits.perOrigin);
-    return new Set([...full.map(([key]) => key), ...breaker.slowOrigins]);
+    return new Set([...full.map(([key]) => key), ...breaker.openKeys]);
   }
 
   #isWaitedFor(key: LimitKey): boolean {

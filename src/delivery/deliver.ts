@@ -7,12 +7,12 @@ import { limitKeyOf } from "../domain/limit-key.ts";
 import { isExpired } from "../domain/not-after.ts";
 import type { BodyProfile } from "../domain/payload.ts";
 import type { RetryPolicy } from "../domain/retry.ts";
-import type { DeliveryStore, ClaimedDelivery, RecordAttemptResult } from "../service/ports/delivery-store.ts";
-import type { Sender } from "../service/ports/sender.ts";
 import type { Clock } from "../service/ports/clock.ts";
+import type { ClaimedDelivery, DeliveryStore, RecordAttemptResult } from "../service/ports/delivery-store.ts";
+import type { Sender } from "../service/ports/sender.ts";
 import type { DeliveryIdentity } from "../service/ports/telemetry-deliveries.ts";
 import type { Emit } from "../service/ports/telemetry.ts";
-import { untilStored } from "../service/until-stored.ts";
+import { retryUntilStored } from "../service/retry-until-stored.ts";
 import type { CircuitBreaker } from "./circuit-breaker.ts";
 import type { ConcurrencyLimiter } from "./concurrency.ts";
 import { ShortRetries } from "./short-retries.ts";
@@ -43,8 +43,6 @@ export interface DeliverContext {
   readonly limiter: ConcurrencyLimiter;
   /** Resolves when no pass is between counting free slots and acquiring them. */
   readonly noPassClaims: () => Promise<void>;
-  /** A delivery may be due that no pass has seen. */
-  readonly wake: () => void;
   /** No attempt starts once this aborts. */
   readonly stopping: AbortSignal;
   /** An attempt in flight is cut off when this aborts. */
@@ -54,21 +52,19 @@ export interface DeliverContext {
 /** Makes the attempts of one claimed delivery, each with its record, until the claim ends. Never rejects. */
 export type Deliver = (delivery: ClaimedDelivery, slot: Slot) => Promise<void>;
 
-interface AttemptInFlight {
+/** An attempt that is to be recorded. Times are epoch ms. */
+interface FinishedAttempt {
   readonly delivery: ClaimedDelivery;
   readonly number: number;
   readonly identity: DeliveryIdentity;
   readonly startedAt: number;
-}
-
-interface FinishedAttempt extends AttemptInFlight {
   readonly outcome: Outcome;
   readonly endedAt: number;
 }
 
 export function createDeliver(needs: DeliverNeeds, context: DeliverContext): Deliver {
   const { store, sender, clock, breaker, emit } = needs;
-  const { limiter, noPassClaims, wake, stopping, cuttingOff } = context;
+  const { limiter, noPassClaims, stopping, cuttingOff } = context;
   const shortRetries = new ShortRetries(clock, stopping);
 
   async function deliver(delivery: ClaimedDelivery, claimedSlot: Slot): Promise<void> {
@@ -80,8 +76,7 @@ export function createDeliver(needs: DeliverNeeds, context: DeliverContext): Del
       emit({ kind: "internal.failed", where: `delivery ${delivery.deliveryId}`, error });
       const dueAt = clock.now() + INTERNAL_FAILURE_WAIT_MS;
       const until = { clock, emit, where: "release", signal: stopping };
-      await untilStored(() => store.releaseClaim(delivery, dueAt), until);
-      wake();
+      await retryUntilStored(() => store.releaseClaim(delivery, dueAt), until);
     }
   }
 
@@ -94,7 +89,8 @@ export function createDeliver(needs: DeliverNeeds, context: DeliverContext): Del
     const slot = claimedSlot ?? (await reacquireSlot(delivery));
     if (slot === null) return release(delivery);
     try {
-      if (claimedSlot === null && !(await store.resumeClaim(delivery))) return afterInvalidatedClaim();
+      // Another operation (unregister, rotate, redeliver) may have invalidated the claim during the wait. The store has woken the dispatcher.
+      if (claimedSlot === null && !(await store.resumeClaim(delivery))) return null;
       // not_after passed during a wait for a slot or for the disk. The next pass ends the delivery.
       if (isExpired(delivery.notAfter, clock.now())) return await release(delivery);
       return await record(await send(delivery, delivery.attemptCount + tryNumber, slot));
@@ -109,18 +105,8 @@ export function createDeliver(needs: DeliverNeeds, context: DeliverContext): Del
     return limiter.tryReacquire(limitKeyOf(delivery), clock.now());
   }
 
-  /**
-   * Another operation (unregister, rotate, redeliver) invalidated this claim during the wait and did not wake the dispatcher. Wake it: a
-   * delivery that is due is then claimed again.
-   */
-  function afterInvalidatedClaim(): null {
-    wake();
-    return null;
-  }
-
   async function release(delivery: ClaimedDelivery): Promise<null> {
     await store.releaseClaim(delivery, clock.now());
-    wake();
     return null;
   }
 
@@ -139,20 +125,18 @@ export function createDeliver(needs: DeliverNeeds, context: DeliverContext): Del
     const key = limitKeyOf(delivery);
     emitCircuit(emit, delivery.origin, breaker.record(key, outcome, endedAt));
     const next = nextStep(attempt, needs);
-    const step = recordedStep(next, endedAt, !breaker.isSlow(key));
-    const { deliveryId, claim, callback, profile } = delivery;
+    const step = recordedStep(next, endedAt, !breaker.isOpen(key));
+    const { deliveryId, claim, profile } = delivery;
     const durationMs = Math.max(0, endedAt - startedAt);
     const disablePolicy = needs.disablePolicies[profile];
-    const recorded = await untilStored(
+    const recorded = await retryUntilStored(
       () => store.recordAttempt({ deliveryId, claim, startedAt, durationMs, outcome, step, disablePolicy }),
       { clock, emit, where: "recordAttempt", signal: cuttingOff },
     );
     if (recorded === null) return null;
     const { number, identity } = attempt;
-    emitAttempt(emit, identity, { callbackId: callback.id, number, durationMs, outcome, next, recorded });
-    if (keepsClaim(step, recorded)) return step.nextAttemptAt - endedAt;
-    if (mayBeDue(step, recorded)) wake();
-    return null;
+    emitAttempt(emit, identity, { number, durationMs, outcome, next, recorded });
+    return keepsClaim(step, recorded) ? step.nextAttemptAt - endedAt : null;
   }
 
   function recordedStep(next: NextStep, now: number, isCircuitClosed: boolean): RecordedStep {
@@ -177,9 +161,4 @@ function keepsClaim(
   { claimHeld, isHeld, isDueAgain }: RecordAttemptResult,
 ): step is RecordedStep & { readonly status: "pending" } {
   return step.status === "pending" && step.keepClaim && claimHeld && isHeld !== true && isDueAgain !== true;
-}
-
-/** Whether the record may have made a delivery due, now or later. */
-function mayBeDue(step: RecordedStep, { isDueAgain, callbackChange }: RecordAttemptResult): boolean {
-  return step.status === "pending" || isDueAgain === true || callbackChange !== undefined;
 }

@@ -13,7 +13,7 @@ import { emitExpiry } from "./telemetry.ts";
 const EXPIRED_PER_PASS_MAX = 500;
 
 export interface DispatcherNeeds extends DeliverNeeds {
-  readonly workSource: WorkQueue;
+  readonly queue: WorkQueue;
   readonly limits: ConcurrencyLimits;
 }
 
@@ -33,20 +33,18 @@ export class Dispatcher {
 
   constructor(needs: DispatcherNeeds) {
     this.#needs = needs;
-    const { limits, breaker, workSource } = needs;
-    const wake = (): void => workSource.wake();
-    this.#limiter = new ConcurrencyLimiter({ limits, breaker, wake });
+    const { limits, breaker, queue } = needs;
+    this.#limiter = new ConcurrencyLimiter({ limits, breaker, wake: () => queue.wake() });
     this.#deliver = createDeliver(needs, {
       limiter: this.#limiter,
       noPassClaims: () => this.#noPassClaims(),
-      wake,
       stopping: this.#stopping.signal,
       cuttingOff: this.#cuttingOff.signal,
     });
   }
 
   start(): void {
-    this.#needs.workSource.start(() => this.pass());
+    this.#needs.queue.start(() => this.pass());
   }
 
   /** For one task's end: its deliveries start without a pass where no earlier one waits for the same slot. */
@@ -74,7 +72,7 @@ export class Dispatcher {
   /** Lets attempts in flight finish within `graceMs`, then cuts them off. Everything else stays in the store. */
   async stop(graceMs: number): Promise<void> {
     this.#stopping.abort();
-    await this.#needs.workSource.stop();
+    await this.#needs.queue.stop();
     const grace = this.#needs.clock.sleep(graceMs, this.#cuttingOff.signal).then(() => this.#cuttingOff.abort());
     await Promise.all(this.#inProgress);
     this.#cuttingOff.abort();
@@ -82,10 +80,10 @@ export class Dispatcher {
   }
 
   async #expire(now: number): Promise<void> {
-    const { store, emit, workSource } = this.#needs;
+    const { store, emit, queue } = this.#needs;
     const expired = await store.expireDeliveries({ now, limit: EXPIRED_PER_PASS_MAX });
     for (const delivery of expired) emitExpiry(emit, delivery);
-    if (expired.length === EXPIRED_PER_PASS_MAX) workSource.wake();
+    if (expired.length === EXPIRED_PER_PASS_MAX) queue.wake();
   }
 
   /** Starts the deliveries that it claims; returns their number. */

@@ -11,14 +11,13 @@ import type {
 import type { CircuitChange } from "./circuit-breaker.ts";
 
 /** The delivery as telemetry names it. */
-export function identityOf({ deliveryId, event, callback }: ClaimedDelivery, url: URL): DeliveryIdentity {
+export function identityOf({ principal, deliveryId, event, callback }: ClaimedDelivery, url: URL): DeliveryIdentity {
   const { id: eventId, type, data } = event;
-  const what = { deliveryId, eventId, event: type, taskId: data.task_id };
+  const what = { principal, deliveryId, callbackId: callback.id, eventId, event: type, taskId: data.task_id };
   return { ...what, clientId: callback.clientId, url: urlWithoutQuery(url) };
 }
 
 export interface RecordedAttempt {
-  readonly callbackId: string;
   readonly number: number;
   readonly durationMs: number;
   readonly outcome: Outcome;
@@ -45,11 +44,11 @@ export function emitAttempt(emit: Emit, identity: DeliveryIdentity, attempt: Rec
 /** The attempt has disabled its callback, or enabled it again. */
 function emitCallback(
   emit: Emit,
-  { taskId, clientId }: DeliveryIdentity,
-  { callbackId, outcome: { error } }: RecordedAttempt,
+  { principal, callbackId, taskId, clientId }: DeliveryIdentity,
+  { outcome: { error } }: RecordedAttempt,
   change: CallbackChange,
 ): void {
-  const callback = { callbackId, taskId, clientId };
+  const callback = { principal, callbackId, taskId, clientId };
   if (change.status === "active") {
     const { resumedCount } = change;
     emit({ kind: "callback.enabled", ...callback, resumedCount });
@@ -60,15 +59,15 @@ function emitCallback(
 }
 
 export function emitExpiry(emit: Emit, expired: ExpiredDelivery): void {
-  const { deliveryId, eventId, event, taskId, clientId, url, attemptCount, eventSettled } = expired;
-  const identity = { deliveryId, eventId, event, taskId, clientId, url: urlWithoutQuery(new URL(url)) };
+  const { attemptCount, eventSettled, reason: _, ...delivery } = expired;
+  const identity = { ...delivery, url: urlWithoutQuery(new URL(delivery.url)) };
   emit({ kind: "delivery.expired", attempts: attemptCount, ...identity });
   if (eventSettled) emitSettled(emit, identity);
 }
 
 /** Not for progress: newer progress makes another event of the same task. */
-function emitSettled(emit: Emit, { eventId, event, taskId }: DeliveryIdentity): void {
-  if (event !== "task_progress") emit({ kind: "event.settled", eventId, taskId });
+function emitSettled(emit: Emit, { principal, eventId, event, taskId }: DeliveryIdentity): void {
+  if (event !== "task_progress") emit({ kind: "event.settled", principal, eventId, taskId });
 }
 
 export function emitCircuit(emit: Emit, origin: string, change: CircuitChange): void {

@@ -2,7 +2,7 @@
 import type { Dispatcher } from "undici";
 import { onAbort } from "../runtime/abort-fanout.ts";
 import type { HttpAnswer, HttpClient } from "../service/ports/http-client.ts";
-import { attemptErrorOf } from "./attempt-error.ts";
+import { errorCategoryOf } from "./error-category.ts";
 import { createAgent } from "./sender.ts";
 import type { SenderNeeds } from "./sender.ts";
 import { createOpenSocket, createPinnedConnect } from "./pinned-connect.ts";
@@ -42,7 +42,7 @@ export function createHttpClient({ guard, userAgent, ca, connect }: HttpClientNe
         agent.dispatch(request, collector.handler);
         return await collector.answer;
       } catch (error) {
-        const category = signal.aborted ? null : attemptErrorOf(error);
+        const category = signal.aborted ? null : errorCategoryOf(error);
         if (category === null) throw error;
         return category;
       } finally {
@@ -84,8 +84,8 @@ function createAnswerCollector() {
       if (status >= 200) head = { status, headers: shownHeaders(headers) };
     },
     onResponseData(_, chunk) {
-      const room = BODY_BYTES_MAX - bytes;
-      if (room > 0) body += decoder.decode(chunk.subarray(0, room), { stream: true });
+      const remaining = BODY_BYTES_MAX - bytes;
+      if (remaining > 0) body += decoder.decode(chunk.subarray(0, remaining), { stream: true });
       bytes += chunk.length;
       if (bytes <= BODY_BYTES_MAX) return;
       end();

@@ -43,7 +43,7 @@ export function createEndpointVerifier(needs: EndpointVerifierNeeds): ClosableEn
         inFlight--;
       }
     },
-    async tell(post) {
+    async send(post) {
       await sender.send({ ...post, url: new URL(post.url) }, closing.signal);
     },
     async close() {

@@ -10,20 +10,27 @@ import type { Clock } from "./ports/clock.ts";
 import { bytesOfDeliveries, readPage } from "./pages.ts";
 import { openCircuitOf } from "./open-circuit.ts";
 
-/** Deliveries opened in one transaction: more would hold up other writes. */
+/** Deliveries that one transaction opens: more would delay other writes. */
 const REDELIVER_STEP = 500;
-/** Deliveries looked at for one call, so that it answers soon; the next call goes on from the cursor. */
+/** Deliveries that one call looks at, so that it answers soon. The next call goes on from the cursor. */
 export const REDELIVER_MAX = 10_000;
-/** A callback's JSON in an answer, without its URL. */
+/** The JSON of a callback in an answer, without its URL. */
 const CALLBACK_BYTES = 600;
-/** What is redelivered unless a status is named: all that has not got through and is not on its way. */
+/** The statuses that are redelivered unless the request names one. */
 const FAILED: readonly DeliveryStatus[] = ["exhausted", "cancelled"];
 
-export interface DeliveriesNeeds {
+export interface DeliveriesParts {
   readonly store: DeliveryStore;
   readonly breaker: OriginBreaker;
-  readonly clock: Pick<Clock, "now">;
+  readonly clock: Clock;
   readonly emit: Emit;
+}
+
+export interface Deliveries {
+  /** A page of a task's callbacks with their deliveries; empty for a task id without callbacks. */
+  historyOf(principal: string, taskId: string, request: HistoryRequest): Promise<HistoryAnswer>;
+  /** Sends one delivery, or all that match, again. They are pending when this resolves, so that no crash loses them. */
+  redeliver(principal: string, request: RedeliverRequest): Promise<Redelivered>;
 }
 
 export interface HistoryRequest {
@@ -45,7 +52,7 @@ export interface HistoryAnswer {
   readonly nextCursor: string | null;
 }
 
-/** Exactly one of the ids; the others go with task and callback only. */
+/** Exactly one of the ids. The other fields go with a task id or a callback id only. */
 export interface RedeliverRequest {
   readonly deliveryId?: string | undefined;
   readonly taskId?: string | undefined;
@@ -61,10 +68,8 @@ export interface Redelivered {
   readonly nextCursor: string | null;
 }
 
-export type Deliveries = ReturnType<typeof createDeliveries>;
-
-export function createDeliveries({ store, breaker, clock, emit }: DeliveriesNeeds) {
-  /** Step by step, each durable by itself: after a crash the same call finds what is left. */
+export function createDeliveries({ store, breaker, clock, emit }: DeliveriesParts): Deliveries {
+  /** In steps, each durable by itself: after a crash the same call goes on. */
   async function redeliverAll(principal: string, request: RedeliverRequest) {
     const deliveryIds: string[] = [];
     let passedOver = 0;
@@ -82,8 +87,7 @@ export function createDeliveries({ store, breaker, clock, emit }: DeliveriesNeed
   }
 
   return {
-    /** A page of a task's callbacks with what was sent to them; empty for a task id nobody registered for. */
-    async historyOf(principal: string, taskId: string, request: HistoryRequest): Promise<HistoryAnswer> {
+    async historyOf(principal, taskId, request) {
       const { cursor, limit, status, since = null } = request;
       const position = cursor === undefined ? null : timeAndIdOf(cursor);
       const start = position === null ? null : { registeredAt: position.time, id: position.id };
@@ -101,10 +105,9 @@ export function createDeliveries({ store, breaker, clock, emit }: DeliveriesNeed
       };
     },
 
-    /** Sends one delivery, or all that match, again: pending rows when this resolves, so that no crash forgets them. */
-    async redeliver(principal: string, request: RedeliverRequest): Promise<Redelivered> {
+    async redeliver(principal, request) {
       const { deliveryIds, passedOver, next } = await redeliverAll(principal, request);
-      if (deliveryIds.length > 0) emit({ kind: "deliveries.redelivered", count: deliveryIds.length });
+      if (deliveryIds.length > 0) emit({ kind: "deliveries.redelivered", principal, count: deliveryIds.length });
       return { deliveryIds, passedOver, nextCursor: next === null ? null : cursorOf([next.callbackId, next.eventId]) };
     },
   };

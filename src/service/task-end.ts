@@ -1,36 +1,32 @@
 import type { Task } from "../domain/task.ts";
-import type { Emit } from "./ports/telemetry.ts";
 import type { ReserveSlot, SlotReservation } from "./ports/delivery-store.ts";
-import type { EventFeed } from "./event-feed.ts";
 import type { FinishTaskResult } from "./ports/task-store.ts";
+import type { Emit } from "./ports/telemetry.ts";
 
-export interface TaskEndNeeds {
+export interface TaskEndParts {
   readonly emit: Emit;
-  readonly feed: EventFeed;
   /** For the deliveries of one task's end. */
   readonly openReservation: () => SlotReservation;
 }
 
-/** A verb of the store that ends a task; null: it did not. */
+/** A verb of the store that ends a task; null: it did not end it. */
 export type EndTask = (reserveSlot: ReserveSlot) => Promise<FinishTaskResult | null>;
 
-/** What every end of a task brings about: it is announced, and its deliveries are sent as soon as it is on disk. */
-export function createTaskEnd({ emit, feed, openReservation }: TaskEndNeeds) {
-  function announce({ id, principal, taskId }: Task, { event, deliveryCount }: FinishTaskResult): void {
-    const { status } = event.data;
-    emit({ kind: "task.finished", taskId, status, eventId: event.id, deliveryCount });
-    feed.publish({ principal, task: id, event });
-  }
+/** Ends a task by a verb of the store, and sends the deliveries that have a slot as soon as the end is on disk. */
+export type TaskEnd = (task: Task, verb: EndTask) => Promise<FinishTaskResult | null>;
 
-  return async (task: Task, verb: EndTask): Promise<FinishTaskResult | null> => {
+export function createTaskEnd({ emit, openReservation }: TaskEndParts): TaskEnd {
+  return async ({ principal, taskId }, verb) => {
     const reservation = openReservation();
-    let ended: FinishTaskResult | null = null;
     try {
-      ended = await verb(reservation.reserve);
-      if (ended !== null) announce(task, ended);
+      const ended = await verb(reservation.reserve);
+      if (ended === null) return null;
+      const { event, deliveryCount, claimed } = ended;
+      const { id: eventId, data } = event;
+      emit({ kind: "task.finished", principal, taskId, status: data.status, eventId, deliveryCount });
+      reservation.committed(claimed);
       return ended;
     } finally {
-      if (ended !== null) reservation.committed(ended.claimed);
       reservation.release();
     }
   };

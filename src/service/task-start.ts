@@ -1,4 +1,4 @@
-/** What becomes of a wish to start a task: what is checked before anything is stored, and what is said of what was refused. */
+/** The checks of a start, before any of it is stored, and its errors. */
 import { DomainError } from "../domain/errors.ts";
 import { canonicalJson } from "../domain/json.ts";
 import type { Json } from "../domain/json.ts";
@@ -12,7 +12,7 @@ import type { RegisterRequest } from "./registration.ts";
 import type { TaskType } from "./ports/task-types.ts";
 import type { NewCompletion } from "./ports/lease-store.ts";
 
-/** Null: none was given, and the type is content with that. */
+/** The input as canonical JSON. Null: the caller gave none, and the type accepts that. */
 export function inputText(type: TaskType, input: Json = null): string | null {
   const parsed = type.parseInput(input);
   if (parsed === null) return null;
@@ -25,14 +25,14 @@ export function inputText(type: TaskType, input: Json = null): string | null {
   );
 }
 
-/** Null: at once. A time that is past is one too: the same start again must find the same task. */
+/** Null: at once. A time in the past is kept: the same start again must find the same task. */
 export function startTime(startAfter: number | undefined, now: number): number | null {
   if (startAfter === undefined) return null;
   if (startAfter <= now + START_AFTER_MS_MAX) return startAfter;
   throw new DomainError("invalid", "start_after must be at most 30 days ahead.");
 }
 
-/** All of them, or the first problem, which names its callback. */
+/** Throws the first error, which names its callback. */
 export async function prepareCallbacks(
   requests: readonly Omit<RegisterRequest, "taskId">[],
   taskId: string,
@@ -50,7 +50,7 @@ export async function prepareCallbacks(
   );
 }
 
-/** The same, told of one among several. */
+/** The same error, naming the callback by its index. */
 export function ofCallback(index: number, { code, message }: DomainError): DomainError {
   return new DomainError(code, `callbacks[${index}]: ${message}`);
 }

@@ -1,7 +1,7 @@
 import type { CallbackChange } from "../service/ports/delivery-store.ts";
 import type { Store } from "../service/ports/store.ts";
 import type { FinishTaskResult } from "../service/ports/task-store.ts";
-import type { QueueName, WorkQueues } from "../service/ports/work-queue.ts";
+import type { QueueName } from "../service/ports/work-queue.ts";
 
 /** The verbs that change nothing. */
 type ReadVerb =
@@ -25,10 +25,10 @@ type ReadVerb =
   | "lastEventSeq"
   | "eventLog"
   | "listReceived";
-type WriteVerb = Exclude<keyof Store, ReadVerb | "close">;
+export type WriteVerb = Exclude<keyof Store, ReadVerb | "close">;
 
 /** What a call of a verb has made due, by its result and its arguments. */
-type DueWork<Verb extends WriteVerb> = (
+export type DueWork<Verb extends WriteVerb> = (
   result: Awaited<ReturnType<Store[Verb]>>,
   ...given: Parameters<Store[Verb]>
 ) => readonly QueueName[];
@@ -44,8 +44,9 @@ const tasksIf = (isDue: boolean): readonly QueueName[] => (isDue ? TASKS : NOTHI
 const leasesIf = (isDue: boolean): readonly QueueName[] => (isDue ? LEASES : NOTHING);
 
 /**
- * For each verb that writes: the queues in which it made something due, or brought a deadline forward. A verb that is not listed does not
- * compile. Where a result does not tell exactly, the queue is woken: a wake too many costs one pass, a missing one costs the delivery its time.
+ * For each verb that writes: the queues in which it made something due, or moved a deadline. A new verb does not compile before it is listed
+ * here. Where the result is not exact, the queue is woken: a needless wake costs one pass, a missing wake delays a delivery. A store with
+ * several processes applies this table within its transaction.
  */
 const DUE_WORK: { readonly [Verb in WriteVerb]: DueWork<Verb> } = {
   startTask({ kind, task, callbacks }) {
@@ -56,8 +57,8 @@ const DUE_WORK: { readonly [Verb in WriteVerb]: DueWork<Verb> } = {
   claimRunnableTasks: nothing,
   retryTask: tasksIf,
   releaseTask: tasksIf,
-  recordProgress: (told) => deliveriesIf((told?.deliveryCount ?? 0) > 0),
-  emitProgressEvent: (told) => deliveriesIf((told?.deliveryCount ?? 0) > 0),
+  recordProgress: (result) => deliveriesIf((result?.deliveryCount ?? 0) > 0),
+  emitProgressEvent: (result) => deliveriesIf((result?.deliveryCount ?? 0) > 0),
   finishTask: (ended) => deliveriesIf(hasPending(ended)),
   cancelTask: (ended) => deliveriesIf(hasPending(ended)),
   recoverOrphans: ({ tasks, deliveries }) => [...tasksIf(tasks > 0), ...deliveriesIf(deliveries > 0)],
@@ -106,20 +107,13 @@ const DUE_WORK: { readonly [Verb in WriteVerb]: DueWork<Verb> } = {
   recordReceived: nothing,
 };
 
-/** The store, waking its queues: right before a verb resolves, so never before its commit is certain, and never after one that rejects. */
-export function wakeQueues(store: Store, queues: WorkQueues): Store {
-  const wakingVerb = <Verb extends WriteVerb>(verb: Verb) => {
-    const call = store[verb] as (...given: Parameters<Store[Verb]>) => Promise<Awaited<ReturnType<Store[Verb]>>>;
-    const dueWork = DUE_WORK[verb] as DueWork<Verb>;
-    return async (...given: Parameters<Store[Verb]>) => {
-      const result = await call(...given);
-      for (const queue of dueWork(result, ...given)) queues[queue].wake();
-      return result;
-    };
-  };
-  const verbs = (Object.keys(DUE_WORK) as WriteVerb[]).filter((verb) => DUE_WORK[verb] !== nothing);
-  return { ...store, ...Object.fromEntries(verbs.map((verb) => [verb, wakingVerb(verb)])) };
+/** The queues in which a call of a verb has made something due. */
+export function dueWorkOf<Verb extends WriteVerb>(verb: Verb): DueWork<Verb> | null {
+  const dueWork = DUE_WORK[verb] as DueWork<Verb>;
+  return dueWork === nothing ? null : dueWork;
 }
+
+export const WRITE_VERBS = Object.keys(DUE_WORK) as readonly WriteVerb[];
 
 /** Whether some of its deliveries wait for a claim. */
 function hasPending(ended: FinishTaskResult | null): boolean {

@@ -5,6 +5,7 @@ import type { NewId } from "../domain/ids.ts";
 import type { Clock } from "../service/ports/clock.ts";
 import type { Store } from "../service/ports/store.ts";
 import type { Emit } from "../service/ports/telemetry.ts";
+import type { Notifier } from "../service/ports/notifier.ts";
 import type { WorkQueues } from "../service/ports/work-queue.ts";
 import type { SecretCipher } from "./secret-cipher.ts";
 import { openSqliteStore } from "./sqlite/store.ts";
@@ -19,7 +20,7 @@ export interface OpenStoreOptions {
   readonly cipher: SecretCipher;
   /** For the timers of the queues. */
   readonly clock: Clock;
-  /** For passes that throw. */
+  /** For passes and subscribers that throw. */
   readonly emit: Emit;
 }
 
@@ -27,6 +28,8 @@ export interface OpenedStore {
   readonly store: Store;
   /** Woken by the store when something is due. */
   readonly queues: WorkQueues;
+  /** The store publishes its commits here. */
+  readonly notifier: Notifier;
 }
 
 /** Opens the store that the URL names and applies pending migrations. Throws a `StartError` that says why it cannot be opened. */

@@ -14,7 +14,7 @@ function aLimiter({ total = 8, perOrigin = 2 } = {}) {
 /** By as many failures as it takes. */
 function openCircuit(breaker: CircuitBreaker, key: string): void {
   for (let count = 0; count < 100; count++) breaker.record(key, { statusCode: 503, error: "http_5xx" }, T0);
-  expect(breaker.isSlow(key)).toBe(true);
+  expect(breaker.isOpen(key)).toBe(true);
 }
 
 test("during a pass no new delivery gets a slot, and a released slot wakes the dispatcher", () => {

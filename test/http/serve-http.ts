@@ -5,27 +5,25 @@ import { listen } from "../../src/http/server.ts";
 import { newNonce } from "../../src/domain/ids.ts";
 import type { TelemetryEvent } from "../../src/service/ports/telemetry.ts";
 import { createCompletions } from "../../src/service/completions.ts";
-import { createEventFeed } from "../../src/service/event-feed.ts";
 import { createHealth } from "../../src/service/health.ts";
 import { createInbox } from "../../src/service/inbox.ts";
 import type { Store } from "../../src/service/ports/store.ts";
 import { createPrincipalOf } from "../../src/service/principals.ts";
 import type { AccessToken } from "../../src/service/principals.ts";
 import type { TaskType } from "../../src/service/ports/task-types.ts";
-import { createTasks } from "../../src/service/tasks.ts";
 import type { TaskStart, Tasks } from "../../src/service/tasks.ts";
 import { createWorkerQueue } from "../../src/service/worker-queue.ts";
 import type { WorkerQueue } from "../../src/service/worker-queue.ts";
-import type { Progress } from "../../src/domain/task.ts";
 import { createWorkers } from "../../src/service/workers.ts";
 import type { Completions } from "../../src/service/completions.ts";
 import { externalTask } from "../../src/tasks/builtin/external.ts";
 import { parseSigningKey } from "../../src/domain/signing-keys.ts";
 import { createTaskRegistry } from "../../src/tasks/runner/registry.ts";
-import { T0, aReservation, aTaskProgress, aTaskType } from "../support/builders.ts";
+import { T0, aTaskType } from "../support/builders.ts";
 import { createFakeClock } from "../support/clock.ts";
 import type { FakeClock } from "../support/clock.ts";
-import { openTestStoreAndQueues } from "../support/sqlite-store.ts";
+import { openTestStorage } from "../support/sqlite-store.ts";
+import { createTestTasks } from "../support/tasks.ts";
 
 export const LEASE_MS = 60_000;
 export const COMPLETION_TTL_MS = 604_800_000;
@@ -35,8 +33,6 @@ export interface ServedHttp {
   readonly store: Store;
   readonly clock: FakeClock;
   readonly emitted: readonly TelemetryEvent[];
-  /** What workers said of how far they are. */
-  readonly reported: readonly (Progress & { readonly taskId: string })[];
   readonly tasks: Tasks;
   readonly completions: Completions;
   readonly queue: WorkerQueue;
@@ -59,40 +55,25 @@ export async function serveHttp({
   types = [],
   allowedOrigins = ["localhost"],
 }: ServeHttpOptions = {}): Promise<ServedHttp> {
-  const reported: (Progress & { readonly taskId: string })[] = [];
   const clock = createFakeClock(T0);
   const emitted: TelemetryEvent[] = [];
   const emit = (one: TelemetryEvent): void => void emitted.push(one);
-  const { store, queues } = await openTestStoreAndQueues({ clock, emit });
+  const storage = await openTestStorage({ clock, emit });
+  const { store, queues } = storage;
   const catalog = createTaskRegistry([aTaskType(), externalTask, ...types]);
-  const openReservation = () => aReservation(0);
   const targetPolicy = createAddressGuard({ allow: "loopback" });
-  const feed = createEventFeed();
-  const taskProgress = aTaskProgress({ store, clock, feed });
-  const tasks = createTasks({
-    store,
-    clock,
-    catalog,
-    targetPolicy,
-    emit,
-    feed,
-    progress: taskProgress,
-    openReservation,
-  });
-  const outside = { store, tasks, catalog, clock, emit, newNonce, leaseMs: LEASE_MS };
-  const queue = createWorkerQueue({ ...outside, queue: queues.leases });
-  const completions = createCompletions({ ...outside, ttlMs: COMPLETION_TTL_MS });
+  const { tasks, progress } = createTestTasks({ storage, clock, catalog, targetPolicy, emit });
+  const outside = { store, tasks, catalog, clock, emit };
+  const lease = { newToken: newNonce, durationMs: LEASE_MS };
+  const queue = createWorkerQueue({ ...outside, queue: queues.leases, lease });
+  const completions = createCompletions({ ...outside, newNonce, ttlMs: COMPLETION_TTL_MS });
   const health = createHealth({ store, slowOrigins: () => 0 });
   const handle = createHttpApp({
     allowedOrigins,
     mcp: async (_, response) => void response.end("mcp was here"),
     inbox: createInbox({ store, clock, emit }),
     health,
-    workers: createWorkers({
-      ...outside,
-      queue,
-      report: (task, progress) => reported.push({ taskId: task.taskId, ...progress }),
-    }),
+    workers: createWorkers({ ...outside, progress, queue }),
     workerOf: workerTokens.length === 0 ? null : createPrincipalOf(workerTokens, "anonymous"),
     completions,
     openApi: () => ({ title: "Test", version: "1.2.3", url: "http://callbacks.example" }),
@@ -107,7 +88,7 @@ export async function serveHttp({
   queues.leases.start(() => queue.pass());
   const server = await listen(handle, "127.0.0.1", 0);
   onTestFinished(async () => {
-    queue.dismiss();
+    queue.close();
     await server.stop(0);
     await queues.leases.stop();
     await store.close().catch(() => {});
@@ -115,5 +96,5 @@ export async function serveHttp({
   const start: ServedHttp["start"] = (taskId, more = {}, principal = "local") =>
     tasks.start(principal, { taskId, clientId: "starter", taskType: "external", ...more });
   const url = `http://127.0.0.1:${server.port}`;
-  return { url, store, clock, reported, emitted, tasks, completions, queue, start };
+  return { url, store, clock, emitted, tasks, completions, queue, start };
 }

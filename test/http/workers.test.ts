@@ -86,13 +86,14 @@ test("a worker claims a task, keeps it by heartbeats and completes it", async ()
 });
 
 test("progress is taken in and keeps the lease", async () => {
-  const { start, claim, report, clock, reported } = await setUp();
+  const { start, claim, report, clock, store } = await setUp();
   await start("t1");
   const claimed = await claim();
   clock.advance(LEASE_MS - 1);
   const answer = await report(claimed, "progress", { done: 3, total: 10, message: "encoding" });
   expect(answer).toEqual({ status: 200, body: { lease_expires_at: "2026-11-23T05:01:59.999Z" } });
-  expect(reported).toEqual([{ taskId: "t1", done: 3, total: 10, message: "encoding" }]);
+  const stored = async () => (await store.findTask("local", "t1"))?.progress;
+  expect(await until("the progress is stored", stored)).toMatchObject({ done: 3, total: 10, message: "encoding" });
   expect(await report(claimed, "progress", { done: -1 })).toEqual(refusal(400, "invalid"));
 });
 
@@ -104,7 +105,7 @@ test("a claim waits for the task that comes, for its types only", async () => {
   await start("t1");
   expect(await waiting).toMatchObject({ task_id: "t1" });
   expect(queue.waitingCount).toBe(1);
-  queue.dismiss();
+  queue.close();
   expect(await other).toEqual({ status: 204, body: null });
 });
 

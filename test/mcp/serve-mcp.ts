@@ -17,23 +17,23 @@ import { createCallbacks } from "../../src/service/callbacks.ts";
 import { createCompletions } from "../../src/service/completions.ts";
 import { createDeliveries } from "../../src/service/deliveries.ts";
 import type { TelemetryEvent } from "../../src/service/ports/telemetry.ts";
-import { createEventFeed } from "../../src/service/event-feed.ts";
 import { createEvents } from "../../src/service/events.ts";
 import { createSubscriptions } from "../../src/service/subscriptions.ts";
 import { createVerification } from "../../src/service/verification.ts";
 import type { Store } from "../../src/service/ports/store.ts";
+import type { OpenedStore } from "../../src/store/open.ts";
 import type { WorkQueues } from "../../src/service/ports/work-queue.ts";
 import { createPrincipalOf } from "../../src/service/principals.ts";
 import type { AccessToken } from "../../src/service/principals.ts";
 import { createProbes } from "../../src/service/probes.ts";
 import { createSecrets } from "../../src/service/secrets.ts";
-import { createTasks } from "../../src/service/tasks.ts";
 import { createTaskRegistry } from "../../src/tasks/runner/registry.ts";
-import { aReservation, aTaskProgress, aTaskType } from "../support/builders.ts";
+import { aTaskType } from "../support/builders.ts";
 import { createFakeClock } from "../support/clock.ts";
 import type { FakeClock } from "../support/clock.ts";
 import { failingWith } from "../support/resolve.ts";
-import { openTestStoreAndQueues } from "../support/sqlite-store.ts";
+import { openTestStorage } from "../support/sqlite-store.ts";
+import { createTestTasks } from "../support/tasks.ts";
 
 const LOOPBACK = ["localhost", "127.0.0.1", "[::1]"];
 const SERVER_INFO = { name: "mcp-callbacks", version: "1.2.3" };
@@ -101,12 +101,13 @@ export async function serveMcp(options: ServeOptions = {}): Promise<ServedMcp> {
   const clock = createFakeClock();
   const emitted: TelemetryEvent[] = [];
   const emit = (event: TelemetryEvent): void => void emitted.push(event);
-  const { store, queues } = await openTestStoreAndQueues({ clock, emit });
+  const storage = await openTestStorage({ clock, emit });
+  const { store, queues } = storage;
   onTestFinished(() => store.close());
   const chosen = { ...EVENTS, ...options.events };
   const breaker = new CircuitBreaker(() => queues.deliveries.wake());
   const { attemptTimeoutMs = 60_000 } = options;
-  const services = createServices({ store, breaker, clock, emit, attemptTimeoutMs }, chosen);
+  const services = createServices({ storage, breaker, clock, emit, attemptTimeoutMs }, chosen);
   const { authenticate = authenticateByToken(createPrincipalOf(tokens, "local")) } = options;
   const mcp = createMcp({
     ...services,
@@ -144,14 +145,14 @@ export async function serveMcp(options: ServeOptions = {}): Promise<ServedMcp> {
     },
     async reportProgress(progress) {
       if (running === undefined) throw new Error("No task was run");
-      await services.tasks.progress(running, progress);
+      await services.progress.record(running, progress);
     },
   };
 }
 
 function createServices(
-  needs: {
-    store: Store;
+  parts: {
+    storage: OpenedStore;
     breaker: CircuitBreaker;
     clock: FakeClock;
     emit: McpNeeds["emit"];
@@ -161,40 +162,31 @@ function createServices(
 ) {
   const catalog = createTaskRegistry(TASK_TYPES);
   const targetPolicy = createAddressGuard({ allow, resolve: failingWith("ENOTFOUND") });
-  const { attemptTimeoutMs } = needs;
+  const { attemptTimeoutMs, storage } = parts;
+  const needs = { ...parts, ...storage };
   const receivers = { guard: targetPolicy, attemptTimeoutMs, userAgent: "mcp-callbacks/test" };
   const receiverTester = createReceiverTester(receivers);
   const endpointVerifier = createEndpointVerifier(receivers);
   onTestFinished(() => endpointVerifier.close());
-  const feed = createEventFeed();
   let nonces = 0;
   const newNonce = (): string => `nonce-${++nonces}`;
   onTestFinished(() => receiverTester.close());
   const callbacks = createCallbacks({ ...needs, targetPolicy });
-  const tasks = createTasks({
-    ...needs,
-    openReservation: () => aReservation(0),
-    catalog,
-    targetPolicy,
-    feed,
-    progress: aTaskProgress({ ...needs, feed }),
-  });
+  const { tasks, progress } = createTestTasks({ ...parts, catalog, targetPolicy });
   return {
     tasks,
+    progress,
     completions: createCompletions({ ...needs, tasks, catalog, newNonce, ttlMs: 60_000 }),
     callbacks,
     deliveries: createDeliveries(needs),
     probes: createProbes({ ...needs, callbacks, receiverTester, newId: createNewId(needs.clock.now), signingKeys: [] }),
     secrets: createSecrets(needs),
-    events: createEvents({ ...needs, feed }),
+    events: createEvents(needs),
     subscriptions: createSubscriptions({
       ...needs,
       targetPolicy,
       verification: createVerification({ ...needs, endpointVerifier, newNonce, signingKeys: [] }),
-      lifetime,
-      ownMax,
-      allowsLoopbackHttp: allow !== "none",
-      retryPolicy,
+      settings: { lifetime, ownMax, allowsLoopbackHttp: allow !== "none", retryPolicy },
     }),
   };
 }

@@ -40,7 +40,9 @@ test("an internal failure is in the json log once, with its message and stack", 
 test("a delivered progress event is logged at debug only, and a failed attempt as for each delivery", () => {
   const { log, lines } = printed("pretty");
   const delivery = {
+    principal: "local",
     deliveryId: "dlv_1",
+    callbackId: "cb_1",
     eventId: "evt_1",
     event: "task_progress",
     taskId: "t",

@@ -8,6 +8,7 @@ import { parseCallbackUrl } from "../../src/domain/callback.ts";
 import { createCallbacks } from "../../src/service/callbacks.ts";
 import type { Store } from "../../src/service/ports/store.ts";
 import { T0 } from "../support/builders.ts";
+import { createFakeClock } from "../support/clock.ts";
 import type { Resolve } from "../../src/outbound/address-guard.ts";
 import type { Sender } from "../../src/service/ports/sender.ts";
 import type { OpenSocket } from "../../src/outbound/pinned-connect.ts";
@@ -143,29 +144,26 @@ describe.each(DISGUISED)("http://%s/", (authority) => {
   });
 });
 
-test.each(TRICK_URLS)(
-  "%j is refused by its looks alone: nothing resolves it, nothing is stored, nothing connects",
-  async (url) => {
-    const resolve = vi.fn<Resolve>(resolveInZone);
-    const registerCallback = vi.fn<Store["registerCallback"]>();
-    const callbacks = createCallbacks({
-      store: {
-        registerCallback,
-        unregisterCallback: vi.fn<Store["unregisterCallback"]>(),
-        enableCallback: vi.fn<Store["enableCallback"]>(),
-        findCallback: vi.fn<Store["findCallback"]>(),
-        rotateSecret: vi.fn<Store["rotateSecret"]>(),
-      },
-      clock: { now: () => T0 },
-      targetPolicy: createAddressGuard({ allow: "none", resolve }),
-      emit: () => undefined,
-    });
-    const request = { taskId: "t", clientId: "c", url };
-    await expect(callbacks.register("local", request)).rejects.toMatchObject({ code: "invalid" });
-    expect(resolve).not.toHaveBeenCalled();
-    expect(registerCallback).not.toHaveBeenCalled();
-  },
-);
+test.each(TRICK_URLS)("%j is refused as it is written: it is not resolved, stored or connected to", async (url) => {
+  const resolve = vi.fn<Resolve>(resolveInZone);
+  const registerCallback = vi.fn<Store["registerCallback"]>();
+  const callbacks = createCallbacks({
+    store: {
+      registerCallback,
+      unregisterCallback: vi.fn<Store["unregisterCallback"]>(),
+      enableCallback: vi.fn<Store["enableCallback"]>(),
+      findCallback: vi.fn<Store["findCallback"]>(),
+      rotateSecret: vi.fn<Store["rotateSecret"]>(),
+    },
+    clock: createFakeClock(T0),
+    targetPolicy: createAddressGuard({ allow: "none", resolve }),
+    emit: () => undefined,
+  });
+  const request = { taskId: "t", clientId: "c", url };
+  await expect(callbacks.register("local", request)).rejects.toMatchObject({ code: "invalid" });
+  expect(resolve).not.toHaveBeenCalled();
+  expect(registerCallback).not.toHaveBeenCalled();
+});
 
 describe("a redirect", () => {
   const STATUSES = [301, 302, 303, 307, 308];

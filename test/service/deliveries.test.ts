@@ -11,14 +11,14 @@ import { openTestStore } from "../support/sqlite-store.ts";
 async function setUp(storeSeen: (store: Store) => Store = (it) => it) {
   const store = await openTestStore();
   onTestFinished(() => store.close());
-  const announced: TelemetryEvent[] = [];
+  const emitted: TelemetryEvent[] = [];
   const deliveries = createDeliveries({
     store: storeSeen(store),
     breaker: new CircuitBreaker(),
     clock: createFakeClock(T0),
-    emit: (announcement) => void announced.push(announcement),
+    emit: (event) => void emitted.push(event),
   });
-  return { store, deliveries, announced };
+  return { store, deliveries, emitted };
 }
 
 /** A task that has ended, and so many deliveries of it that were given up. */
@@ -35,7 +35,7 @@ async function exhaust(store: Store, count: number): Promise<void> {
 
 test("many deliveries are opened in steps of a bounded size", async () => {
   const steps: RedeliverSelection[] = [];
-  const { store, deliveries, announced } = await setUp((inner) => ({
+  const { store, deliveries, emitted } = await setUp((inner) => ({
     ...inner,
     redeliver(command) {
       steps.push(command.selection);
@@ -50,7 +50,7 @@ test("many deliveries are opened in steps of a bounded size", async () => {
     { limit: 500, after: null },
     { limit: 500, after: { callbackId: expect.any(String) } },
   ]);
-  expect(announced).toEqual([{ kind: "deliveries.redelivered", count: 700 }]);
+  expect(emitted).toEqual([{ kind: "deliveries.redelivered", principal: "local", count: 700 }]);
   expect(await store.claimDueDeliveries(aClaim({ limit: 999, perOrigin: 999 }))).toHaveLength(700);
 });
 
@@ -88,12 +88,12 @@ test("one call looks at so many and no more; the next goes on from its cursor", 
 });
 
 test("with nothing to redeliver the answer is empty", async () => {
-  const { store, deliveries, announced } = await setUp();
+  const { store, deliveries, emitted } = await setUp();
   await store.registerCallback(aRegistration());
   expect(await deliveries.redeliver("local", { taskId: "task-1" })).toEqual({
     deliveryIds: [],
     passedOver: 0,
     nextCursor: null,
   });
-  expect(announced).toEqual([]);
+  expect(emitted).toEqual([]);
 });

@@ -4,14 +4,14 @@ import { expect } from "vitest";
 import type { Store } from "../../src/service/ports/store.ts";
 import { T0 } from "../support/builders.ts";
 import { createFakeClock } from "../support/clock.ts";
-import { newFile, openTestStore, openTestStoreAndQueues } from "../support/sqlite-store.ts";
+import { newFile, openTestStorage, openTestStore } from "../support/sqlite-store.ts";
+import { describeCommits } from "./conformance/after-commit.ts";
 import { describeStore } from "./conformance/all.ts";
-import { describeWakes } from "./conformance/wakes.ts";
 
 describeStore("the SQLite store", () => openTestStore());
 describeStore("the SQLite store with encrypted secrets", openEncrypted);
-describeWakes("the queues of the SQLite store", () =>
-  openTestStoreAndQueues({ clock: createFakeClock(T0), emit: () => {} }),
+describeCommits("the SQLite store, after its commits", () =>
+  openTestStorage({ clock: createFakeClock(T0), emit: () => {} }),
 );
 
 /** Whatever verbs a test has used, at its end no secret of a callback is in clear. */

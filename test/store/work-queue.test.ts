@@ -10,8 +10,8 @@ const DAY_MS = 86_400_000;
 /** `nextDue` gives what each pass returns, told how many there were. */
 function setUp(nextDue: (clock: FakeClock, pass: number) => number | null = () => null) {
   const clock = createFakeClock();
-  const announcements: TelemetryEvent[] = [];
-  const queue = createWorkQueue({ clock, emit: (one) => void announcements.push(one), name: "test" });
+  const emitted: TelemetryEvent[] = [];
+  const queue = createWorkQueue({ clock, emit: (one) => void emitted.push(one), name: "test" });
   let passes = 0;
   queue.start(async () => {
     passes++;
@@ -19,7 +19,7 @@ function setUp(nextDue: (clock: FakeClock, pass: number) => number | null = () =
   });
   onTestFinished(() => queue.stop());
   const passesAre = (count: number) => until(`pass ${count}`, () => passes === count && clock.sleeping === 1);
-  return { clock, queue, announcements, passesAre, passes: () => passes };
+  return { clock, queue, emitted, passesAre, passes: () => passes };
 }
 
 test("a pass follows each wake, and a wake during a pass is not lost", async () => {
@@ -49,14 +49,14 @@ test("the clock is looked at again after a minute, in case it has jumped, withou
   expect(passes()).toBe(1);
 });
 
-test("a pass that throws is announced and made again after a second", async () => {
+test("a pass that throws is reported and repeated after a second", async () => {
   let failures = 1;
-  const { clock, announcements, passesAre, passes } = setUp(() => {
+  const { clock, emitted, passesAre, passes } = setUp(() => {
     if (failures-- > 0) throw new Error("disk full");
     return null;
   });
   await until("it waits", () => clock.sleeping === 1);
-  expect([passes(), announcements]).toMatchObject([1, [{ kind: "internal.failed", where: "test" }]]);
+  expect([passes(), emitted]).toMatchObject([1, [{ kind: "internal.failed", where: "test" }]]);
   clock.advance(1000);
   await passesAre(2);
 });

@@ -10,8 +10,6 @@ import type { ClaimDeliveries, SlotReservation, RecordAttempt } from "../../src/
 import type { RegisterCallback } from "../../src/service/ports/callback-store.ts";
 import type { StartTask } from "../../src/service/ports/task-store.ts";
 import type { PutSubscription } from "../../src/service/ports/subscription-store.ts";
-import { createTaskProgress } from "../../src/service/task-progress.ts";
-import type { TaskProgressNeeds } from "../../src/service/task-progress.ts";
 import type { TaskContext, TaskType } from "../../src/service/ports/task-types.ts";
 
 export const A_SECRET = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
@@ -84,15 +82,6 @@ export function aTaskContext(changes: Partial<TaskContext> = {}): TaskContext {
 }
 
 export const PROGRESS_INTERVAL_MS = 5000;
-
-/** For a test that is about something else. */
-export function aTaskProgress(needs: Pick<TaskProgressNeeds, "store" | "clock" | "feed"> & Partial<TaskProgressNeeds>) {
-  return createTaskProgress({
-    emit: () => {},
-    intervalMs: PROGRESS_INTERVAL_MS,
-    ...needs,
-  });
-}
 
 export const HOUR_MS = 3_600_000;
 

@@ -25,8 +25,8 @@ export async function openTestStore(
   return store;
 }
 
-/** The same on a new file, with its queues. */
-export async function openTestStoreAndQueues(options: Pick<OpenStoreOptions, "clock" | "emit">): Promise<OpenedStore> {
+/** The same on a new file, with its queues and its notifier. */
+export async function openTestStorage(options: Pick<OpenStoreOptions, "clock" | "emit">): Promise<OpenedStore> {
   return open(await newFile(), options);
 }
 

@@ -73,7 +73,7 @@ function claimOperation(workers: Workers, authenticate: Authenticate): Operation
       ctx.res.once("close", () => gone.abort("the worker has gone"));
       const wish = { worker, instance, types };
       const leased = await workers.claim(wish, waitMs, gone.signal);
-      if (leased !== null && gone.signal.aborted) return workers.decline(wish, leased);
+      if (leased !== null && gone.signal.aborted) return workers.release(wish, leased);
       ctx.status = 204;
       if (leased === null) return;
       const { id, taskId, taskType, input, runCount } = leased.task;

@@ -56,7 +56,7 @@ async function sendProgress(
   const { progressToken, notify } = request;
   if (progressToken === null) return;
   let newest: Progress | null = null;
-  const stopListening = tasks.onProgress(task.id, (progress) => void (newest = progress));
+  const stopListening = tasks.onProgress(task, (progress) => void (newest = progress));
   // MCP wants `progress` to grow. So the task's count is added to the time that was sent before it.
   let sent = 0;
   let base: number | null = null;

@@ -88,6 +88,7 @@ export interface ClaimedDelivery extends DeliveryClaim, BodyFormat {
   readonly notAfter: number | null;
   /** Attempts before the delivery was last opened again: the retry schedule does not count them. */
   readonly attemptsBefore: number;
+  readonly principal: string;
   readonly origin: string;
   readonly event: Event;
   readonly callback: {
@@ -125,7 +126,9 @@ export interface RecordAttemptResult {
 }
 
 export interface ExpiredDelivery {
+  readonly principal: string;
   readonly deliveryId: string;
+  readonly callbackId: string;
   readonly eventId: string;
   readonly event: EventType;
   /** The client's task id. */

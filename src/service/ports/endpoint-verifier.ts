@@ -5,7 +5,7 @@ export interface EndpointVerifier {
   /** Asks the receiver to echo a challenge. */
   challenge(request: ChallengeRequest): Promise<ChallengeResult>;
   /** Sends a message once, within the time an attempt has. Resolves whatever the receiver answers. */
-  tell(post: ControlPost): Promise<void>;
+  send(post: ControlPost): Promise<void>;
 }
 
 export interface ControlPost {

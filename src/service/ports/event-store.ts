@@ -2,8 +2,8 @@ import type { EventPage } from "../../domain/event-page.ts";
 import type { EndEvent, EndType } from "../../domain/event.ts";
 
 /**
- * The log of the ends of tasks. `seq` grows in the order of the commits: a reader that has read up to a `seq` misses nothing before it. What
- * retention removes leaves a gap that readers are told of.
+ * The log of the ends of tasks. `seq` grows in the order of the commits: a reader that has read up to a `seq` misses nothing before it. A
+ * reader before events that retention has removed gets `hasLost`.
  */
 export interface EventStore {
   /** Events of a principal after a `seq`, the oldest first. */

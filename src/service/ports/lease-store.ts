@@ -2,7 +2,7 @@ import type { LeaseStanding } from "../../domain/lease.ts";
 import type { Task } from "../../domain/task.ts";
 
 /**
- * Tasks that are done outside this server: leases of workers, and the one-time secrets of completion URLs. Each verb is one atomic unit of
+ * Tasks that run outside this server: leases of workers, and the one-time secrets of completion URLs. Each verb is one atomic unit of
  * work: when its promise resolves, its changes survive kill -9; when it rejects, nothing has changed. Times are epoch ms.
  */
 export interface LeaseStore {

@@ -6,8 +6,8 @@ import type { EndedSubscription } from "./subscription-store.ts";
  */
 export interface MaintenanceStore {
   /**
-   * At start: what a process that died left running or sending is pending again, on its schedule, and a task has one crash more. Tasks that are
-   * done outside go on.
+   * At start: what a process that died left running or sending is pending again, on its schedule, and a task has one crash more. Tasks that run
+   * outside this server go on.
    */
   recoverOrphans(now: number): Promise<RecoveredOrphans>;
   /**

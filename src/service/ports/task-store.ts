@@ -153,6 +153,7 @@ export interface CancelTask {
   readonly reserveSlot?: ReserveSlot;
 }
 export interface FinishTaskResult {
+  readonly principal: string;
   readonly event: EndEvent;
   readonly deliveryCount: number;
   /** Those of them that are claimed; the others are pending, or held while their callback is disabled. */

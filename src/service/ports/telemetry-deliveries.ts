@@ -15,16 +15,24 @@ export type DeliveryTelemetry =
     } & DeliveryIdentity)
   /** The callback's not_after has come. `attempts`: those made before. */
   | ({ readonly kind: "delivery.expired"; readonly attempts: number } & DeliveryIdentity)
-  | { readonly kind: "deliveries.redelivered"; readonly count: number }
+  | { readonly kind: "deliveries.redelivered"; readonly principal: string; readonly count: number }
   /** No delivery of the event is open any more. */
-  | { readonly kind: "event.settled"; readonly eventId: string; readonly taskId: string }
+  | {
+      readonly kind: "event.settled";
+      readonly principal: string;
+      readonly eventId: string;
+      /** The client's. */
+      readonly taskId: string;
+    }
   /** The origin keeps failing: its circuit is open, and one request at a time probes it. */
   | { readonly kind: "origin.slowed"; readonly origin: string }
   /** The origin has answered: its circuit is closed. */
   | { readonly kind: "origin.recovered"; readonly origin: string };
 
 export interface DeliveryIdentity {
+  readonly principal: string;
   readonly deliveryId: string;
+  readonly callbackId: string;
   readonly eventId: string;
   readonly event: EventType;
   /** The client's. */

@@ -15,7 +15,7 @@ export type UpstreamTelemetry =
       readonly reason: string;
       readonly waitMs: number;
     }
-  /** It was connected and has ended by itself. */
+  /** It was connected, and its process or connection has ended. */
   | { readonly kind: "upstream.ended"; readonly upstream: string; readonly reason: string; readonly waitMs: number }
   /** A line of its stderr, or what is wrong with its messages. */
   | { readonly kind: "upstream.logged"; readonly upstream: string; readonly line: string };

@@ -2,8 +2,9 @@ import type { NewId } from "../../domain/ids.ts";
 import type { Clock } from "../../service/ports/clock.ts";
 import type { Store } from "../../service/ports/store.ts";
 import type { Emit } from "../../service/ports/telemetry.ts";
+import type { Notifier } from "../../service/ports/notifier.ts";
 import type { WorkQueues } from "../../service/ports/work-queue.ts";
-import { wakeQueues } from "../due-work.ts";
+import { publishCommits } from "../after-commit.ts";
 import type { SecretCipher } from "../secret-cipher.ts";
 import { callbackVerbs } from "./callbacks/callbacks.ts";
 import { completionVerbs } from "./tasks/completions.ts";
@@ -28,6 +29,7 @@ import { taskRunVerbs } from "./tasks/runs.ts";
 import { taskVerbs } from "./tasks/tasks.ts";
 import { callbackStatusVerbs } from "./callbacks/callback-status.ts";
 import { workerLeaseVerbs } from "./tasks/leases.ts";
+import { createNotifier } from "./notifier.ts";
 import { createWorkQueues } from "./work-queue.ts";
 
 export interface SqliteStoreOptions {
@@ -38,13 +40,14 @@ export interface SqliteStoreOptions {
   readonly cipher: SecretCipher;
   /** For the timers of the queues. */
   readonly clock: Clock;
-  /** For passes that throw. */
+  /** For passes and subscribers that throw. */
   readonly emit: Emit;
 }
 
 export interface SqliteStore {
   readonly store: Store;
   readonly queues: WorkQueues;
+  readonly notifier: Notifier;
 }
 
 /** Opens (creates, migrates) the file for this process alone. Throws a `StartError` that says what is in the way. */
@@ -55,7 +58,9 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
     nameLog(connection.db);
     const keys = openSecretKeys(connection, cipher, file);
     const queues = createWorkQueues({ clock, emit });
-    return { store: wakeQueues(verbsOf(connection, newId, cipher, keys), queues), queues };
+    const notifier = createNotifier({ emit });
+    const verbs = verbsOf(connection, newId, cipher, keys);
+    return { store: publishCommits(verbs, { queues, notifier }), queues, notifier };
   } catch (error) {
     await connection.close();
     throw asStartError(file, error);

@@ -1,4 +1,4 @@
-/** A tool of an upstream server, as far as it matters here. */
+/** The tools of an upstream server that the operator offers. */
 import type { JsonSchemaType, Tool as SdkTool } from "@modelcontextprotocol/client";
 import { AjvJsonSchemaValidator } from "@modelcontextprotocol/client/validators/ajv";
 import { DomainError } from "../../domain/errors.ts";
@@ -18,21 +18,21 @@ export interface UpstreamTool {
   readonly description: string;
   readonly inputSchema: JsonSchema;
   readonly outputSchema: JsonSchema | null;
-  /** Its server says that calling it twice does no more than calling it once. */
+  /** Its server declares it idempotent or read-only: it may be called again. */
   readonly isRepeatable: boolean;
   /** Throws a DomainError `invalid` that names the path and the reason. */
   requireValid(input: Json): void;
 }
 
-export interface ChosenTools {
+export interface OfferedTools {
   readonly tools: ReadonlyMap<string, UpstreamTool>;
-  /** Allowed, but not to be offered: each with the reason. */
+  /** Tools that are allowed and cannot be offered, each with the reason. */
   readonly skipped: readonly string[];
 }
 
-/** Those that the operator has listed. */
-export function chooseTools(upstream: Upstream, listed: readonly SdkTool[], redactor: Redactor): ChosenTools {
-  // One for each listing, since it keeps every schema that it has seen.
+/** The tools that the operator allows, of those that the server lists. */
+export function offeredTools(upstream: Upstream, listed: readonly SdkTool[], redactor: Redactor): OfferedTools {
+  // One for each list: a validator keeps every schema that it has compiled.
   const validators = new AjvJsonSchemaValidator();
   const tools = new Map<string, UpstreamTool>();
   const skipped: string[] = [];
@@ -55,7 +55,7 @@ type Validator = ReturnType<AjvJsonSchemaValidator["getValidator"]>;
 
 function validatorOf(validators: AjvJsonSchemaValidator, { inputSchema }: SdkTool): Validator | null {
   try {
-    // The same thing, but for fields that may be undefined in the one and absent in the other.
+    // The two types differ only in optional fields that may be undefined.
     return validators.getValidator(inputSchema as JsonSchemaType);
   } catch {
     return null;
@@ -75,9 +75,9 @@ function upstreamTool(tool: SdkTool, taskType: string, isValid: Validator, redac
     requireValid(input) {
       const { valid, errorMessage = "" } = isValid(input);
       if (valid) return;
-      // Ajv calls the whole of it "data".
-      const problems = errorMessage.replaceAll(/(^|, )data(?=[/ ])/g, "$1input").slice(0, PROBLEM_CHARS_MAX);
-      throw new DomainError("invalid", `The input does not fit ${taskType}: ${problems}.`);
+      // Ajv calls the whole value "data".
+      const texts = errorMessage.replaceAll(/(^|, )data(?=[/ ])/g, "$1input").slice(0, PROBLEM_CHARS_MAX);
+      throw new DomainError("invalid", `The input does not fit ${taskType}: ${texts}.`);
     },
   };
 }

@@ -130,7 +130,10 @@ const CHECKS: Readonly<Record<string, Covered | Skipped>> = {
   "ttl-omitted-means-default": ["list", "grants a time:"],
   "ttl-long-grant-retained": ["restart", "a subscription, its deliveries, both its secrets"],
   "ttl-no-expiry-persisted": ["store", "removes subscriptions that have ended, by their time or by their client"],
-  "ttl-no-expiry-gc-terminated": ["maintenance", "one without an end that is given up is told so once"],
+  "ttl-no-expiry-gc-terminated": [
+    "maintenance",
+    "a subscription without an end that is given up gets one signed message",
+  ],
   "unsubscribe-by-key": ["list", "ends what has this key"],
   "unsubscribe-unknown-not-found": ["list", "of what is not there is NotFound where the settings say so"],
   "delivery-status-last-error-category": ["delivery", "anything is told to the subscriber in six words"],
@@ -158,11 +161,11 @@ const CHECKS: Readonly<Record<string, Covered | Skipped>> = {
   "server-identity-key-discovery": { skipped: "there are no v1a signatures, so no key to discover" },
   "envelope-type-discriminator": ["body", "control messages have a type at the top"],
   "envelope-signed-like-deliveries": ["challenge", "is one signed POST"],
-  "envelope-webhook-id-format": ["revocation", "all subscriptions of those who are gone end"],
+  "envelope-webhook-id-format": ["revocation", "all subscriptions of removed principals end"],
   "envelope-gap": { skipped: "a webhook subscription misses nothing between refreshes: what it is owed is stored" },
-  "envelope-terminated": ["revocation", "all subscriptions of those who are gone end"],
+  "envelope-terminated": ["revocation", "all subscriptions of removed principals end"],
   "authz-subscribe-time": ["list", "without a token is 401"],
-  "authz-delivery-time-reverify": ["revocation", "what they are owed is not sent any more"],
+  "authz-delivery-time-reverify": ["revocation", "their open deliveries are not sent"],
   "payload-minimality": ["body", "has the beginning of a long error only"],
 };
 

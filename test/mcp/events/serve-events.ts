@@ -100,7 +100,7 @@ function startDispatcher(
   const dispatcher = new Dispatcher({
     store,
     sender,
-    workSource: queues.deliveries,
+    queue: queues.deliveries,
     clock,
     random: () => 0.5,
     retryPolicies: { standard: policy, cloudevents: policy, "mcp-events": policy },

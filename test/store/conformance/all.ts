@@ -16,7 +16,7 @@ import type { OpenStore } from "./setup.ts";
 import { describeSubscriptions } from "./subscriptions.ts";
 import { describeTasks } from "./tasks.ts";
 
-/** Everything the Store port promises, but for the wakes of its queues (wakes.ts). Each store runs it. */
+/** Everything the Store port promises, but for what follows its commits (after-commit.ts). Each store runs it. */
 export function describeStore(name: string, open: OpenStore): void {
   describe(name, () => {
     describeRegistration("registration", open);

@@ -48,7 +48,9 @@ export function describeExpiry(name: string, open: OpenStore): void {
         const { id, eventId } = await deliveryOf("expiring");
         expect(await expire(EXPIRY)).toEqual([
           {
+            principal: "local",
             deliveryId: id,
+            callbackId: expect.any(String),
             event: "task_completed",
             eventId,
             taskId: "task-1",

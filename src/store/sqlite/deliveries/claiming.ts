@@ -204,6 +204,7 @@ function loading(db: SqliteConnection["db"]) {
         attemptCount: deliveries.attemptCount,
         notAfter: deliveries.notAfter,
         attemptsBefore: deliveries.attemptsBefore,
+        principal: deliveries.principal,
         origin: deliveries.origin,
         profile: deliveries.profile,
         profileVersion: deliveries.profileVersion,

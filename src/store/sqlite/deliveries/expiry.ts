@@ -74,7 +74,9 @@ function prepareExpiring(db: SqliteConnection["db"]) {
     load: db
       .select({
         delivery: {
+          principal: deliveries.principal,
           deliveryId: deliveries.id,
+          callbackId: deliveries.callbackId,
           eventId: deliveries.eventId,
           event: events.type,
           taskId: tasks.taskId,

@@ -45,6 +45,7 @@ export function prepareFanOut(db: SqliteConnection["db"], newId: NewId, cipher: 
         claim: FIRST_CLAIM,
         attemptCount: 0,
         attemptsBefore: 0,
+        principal: callback.principal,
         origin,
         notAfter,
         profile,

@@ -23,10 +23,9 @@ export interface GroupCommit {
   /**
    * Runs `work` in a transaction that it may share with other writes of the same turn, and resolves as `durability` says. `work` must be
    * synchronous. It runs a second time, on a rolled-back database, when the shared transaction fails. Rejects with what `work` threw, or
-   * with StoreUnavailable. `committed` is called right after the commit, before the answer, for work that can be done while the disk is
-   * written. It must not throw.
+   * with StoreUnavailable.
    */
-  write<T>(work: () => T, durability?: Durability, committed?: () => void): Promise<T>;
+  write<T>(work: () => T, durability?: Durability): Promise<T>;
   /** Commits all waiting writes now. Those that find the file locked go on waiting. */
   flush(): void;
   /** Resolves when every committed write is on disk. */
@@ -38,7 +37,6 @@ interface WaitingWrite {
   readonly run: () => () => void;
   readonly fail: (error: unknown) => void;
   readonly durability: Durability;
-  readonly committed: (() => void) | undefined;
 }
 
 /**
@@ -70,7 +68,6 @@ export function createGroupCommit(
       });
       busySince = null;
       disk.add(group.map(({ durability }, index) => ({ durability, answer: answers[index]! })));
-      for (const { committed } of group) committed?.();
     } catch (error) {
       if (isBusy(error)) retryLater(group, error);
       else if (group.length === 1 || isUnavailable(error)) failAll(group, error);
@@ -94,13 +91,13 @@ export function createGroupCommit(
   }
 
   return {
-    write<T>(work: () => T, durability: Durability = "durable", committed?: () => void) {
+    write<T>(work: () => T, durability: Durability = "durable") {
       const { promise, resolve, reject } = Promise.withResolvers<T>();
       const run = () => {
         const result = work();
         return () => resolve(result);
       };
-      waiting.push({ run, fail: reject, durability, committed });
+      waiting.push({ run, fail: reject, durability });
       if (!isScheduled) setImmediate(flush);
       isScheduled = true;
       return promise;

@@ -61,7 +61,7 @@ export function taskEndVerbs({ db, write }: SqliteConnection, newId: NewId, ciph
     const { enqueueDelivery, fanOut } = beginFanOut(event, data, now, reserveSlot);
     enqueueForCallbacks(task, event, enqueueDelivery);
     enqueueForSubscriptions(task, { seq, event }, now, enqueueDelivery);
-    return { event, ...fanOut };
+    return { principal: task.principal, event, ...fanOut };
   }
 
   function enqueueForCallbacks({ principal, taskId }: EndedTask, event: Event, enqueueDelivery: EnqueueDelivery): void {

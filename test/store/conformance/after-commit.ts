@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { EVENT_TYPES } from "../../../src/domain/event.ts";
 import type { Task } from "../../../src/domain/task.ts";
 import type { ClaimedDelivery } from "../../../src/service/ports/delivery-store.ts";
+import type { Notifier } from "../../../src/service/ports/notifier.ts";
 import type { QueueName, WorkQueues } from "../../../src/service/ports/work-queue.ts";
 import type { Store } from "../../../src/service/ports/store.ts";
 import type { OpenedStore } from "../../../src/store/open.ts";
@@ -16,15 +17,16 @@ const INTERVAL_MS = 5000;
 const RETRY = { status: "pending", nextAttemptAt: T0 + 1000, keepClaim: false } as const;
 const GIVEN_UP = { status: "exhausted", disablesCallback: false } as const;
 
-/** A store wakes its queues after each commit that made something due, and after no other. Each store runs it. */
-export function describeWakes(name: string, open: () => Promise<OpenedStore>): void {
+/** A store wakes its queues after each commit that made something due, and publishes the ends and the progress of tasks. Each store runs it. */
+export function describeCommits(name: string, open: () => Promise<OpenedStore>): void {
   describe(name, () => {
     let store: Store;
     let queues: WorkQueues;
+    let notifier: Notifier;
     let passes: Record<QueueName, number>;
     let duringPass: () => Promise<void>;
     beforeEach(async () => {
-      ({ store, queues } = await open());
+      ({ store, queues, notifier } = await open());
       passes = { deliveries: 0, tasks: 0, leases: 0, maintenance: 0 };
       duringPass = async () => {};
       for (const queue of QUEUES) countPasses(queue);
@@ -306,6 +308,45 @@ export function describeWakes(name: string, open: () => Promise<OpenedStore>): v
       expect(await wokenBy(() => store.putSubscription(replaying))).toEqual({});
       const { id } = first;
       expect(await wokenBy(() => store.removeSubscription({ principal: "local", id, now: T0 }))).toEqual({});
+    });
+
+    test.each(["finishTask", "cancelTask"] as const)(
+      "%s is published once, when the task is read as ended",
+      async (verb) => {
+        const task = await runningTask();
+        const { id } = task;
+        const seen: string[] = [];
+        const { promise, resolve } = Promise.withResolvers<unknown>();
+        notifier.onEndOf(id, () => void store.findTaskById("local", id).then((found) => resolve(found?.status)));
+        notifier.onEventOf("local", () => void seen.push("event of local"));
+        notifier.onEventOf("other", () => void seen.push("event of other"));
+        notifier.onAnyEnd((ended) => void seen.push(ended));
+        const end = () => (verb === "finishTask" ? finish(task) : store.cancelTask({ id, error: "no", now: T0 }));
+        expect(await end()).toMatchObject({ principal: "local" });
+        expect(await end()).toBeNull();
+        expect(await promise).toBe(verb === "finishTask" ? "completed" : "cancelled");
+        expect(seen.toSorted()).toEqual(["event of local", id].toSorted());
+      },
+    );
+
+    test("stored progress is published, and that of a run that is over is not", async () => {
+      const { id, runCount } = await runningTask();
+      let calls = 0;
+      notifier.onProgressOf(id, () => void calls++);
+      const record = { id, runCount, progress: PROGRESS, now: T0, intervalMs: INTERVAL_MS };
+      await store.recordProgress(record);
+      await store.recordProgress({ ...record, runCount: runCount + 1 });
+      expect(calls).toBe(1);
+    });
+
+    test("an end that is rolled back is not published", async () => {
+      const { id } = await runningTask();
+      let calls = 0;
+      notifier.onAnyEnd(() => void calls++);
+      const grant = { kind: "completion", digest: "none" } as const;
+      const outcome = { status: "completed", result: null } as const;
+      expect(await store.finishTask({ id, outcome, now: T0, grant })).toBeNull();
+      expect(calls).toBe(0);
     });
 
     test("maintenance wakes nothing", async () => {

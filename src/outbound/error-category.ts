@@ -19,7 +19,7 @@ const CATEGORIES: readonly (readonly [AttemptError, RegExp])[] = [
 ];
 
 /** Null: the error is not known to come from the receiver. It is then an internal failure. */
-export function attemptErrorOf(error: unknown): AttemptError | null {
+export function errorCategoryOf(error: unknown): AttemptError | null {
   if (error instanceof BlockedTargetError) return "blocked";
   // A response that is not HTTP counts as a reset. By its class: undici 8.12 leaves the code empty, where it promises HPE_….
   if (error instanceof errors.HTTPParserError) return "connection_reset";

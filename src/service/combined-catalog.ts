@@ -1,7 +1,7 @@
 import type { TaskCatalog } from "./ports/task-types.ts";
 
-/** Several catalogs as one; the first that knows a name answers for it. */
-export function joinCatalogs(catalogs: readonly TaskCatalog[]): TaskCatalog {
+/** Several catalogs as one. The first catalog that has a name provides its type. */
+export function combineCatalogs(catalogs: readonly TaskCatalog[]): TaskCatalog {
   return {
     async find(name) {
       for (const catalog of catalogs) {
