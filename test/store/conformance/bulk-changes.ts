@@ -1,13 +1,13 @@
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
-import { held, resumed, shownStatus, withdrawn } from "../../src/domain/delivery-state.ts";
-import type { DeliveryState } from "../../src/domain/delivery-state.ts";
-import type { DeliveryStatus } from "../../src/domain/delivery.ts";
-import { isExpired } from "../../src/domain/not-after.ts";
-import { isLive } from "../../src/domain/subscription.ts";
-import type { ClaimedDelivery } from "../../src/service/ports/delivery-store.ts";
-import type { Store } from "../../src/service/ports/store.ts";
-import { aClaim, aRecord, aRegistration, aStart, aSubscription, FAILED_503, T0 } from "../support/builders.ts";
-import type { OpenStore } from "./conformance.ts";
+import { held, resumed, shownStatus, withdrawn } from "../../../src/domain/delivery-state.ts";
+import type { DeliveryState } from "../../../src/domain/delivery-state.ts";
+import type { DeliveryStatus } from "../../../src/domain/delivery.ts";
+import { isExpired } from "../../../src/domain/not-after.ts";
+import { isLive } from "../../../src/domain/subscription.ts";
+import type { ClaimedDelivery } from "../../../src/service/ports/delivery-store.ts";
+import type { Store } from "../../../src/service/ports/store.ts";
+import { aClaim, aRecord, aRegistration, aStart, aSubscription, FAILED_503, T0 } from "../../support/builders.ts";
+import type { OpenStore } from "./setup.ts";
 
 const LATER = T0 + 60_000;
 const NOW = T0 + 500;

@@ -1,13 +1,13 @@
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
-import { createEventCursors } from "../../src/domain/event-cursor.ts";
-import { END_TYPES } from "../../src/domain/event.ts";
-import type { EndType } from "../../src/domain/event.ts";
-import type { PruneSubscriptions } from "../../src/service/ports/maintenance-store.ts";
-import type { ClaimedDelivery } from "../../src/service/ports/delivery-store.ts";
-import type { Store } from "../../src/service/ports/store.ts";
-import type { EventsQuery } from "../../src/service/ports/event-store.ts";
-import type { PutSubscription } from "../../src/service/ports/subscription-store.ts";
-import type { TaskOutcome } from "../../src/domain/task.ts";
+import { createEventCursors } from "../../../src/domain/event-cursor.ts";
+import { END_TYPES } from "../../../src/domain/event.ts";
+import type { EndType } from "../../../src/domain/event.ts";
+import type { PruneSubscriptions } from "../../../src/service/ports/maintenance-store.ts";
+import type { ClaimedDelivery } from "../../../src/service/ports/delivery-store.ts";
+import type { Store } from "../../../src/service/ports/store.ts";
+import type { EventsQuery } from "../../../src/service/ports/event-store.ts";
+import type { PutSubscription } from "../../../src/service/ports/subscription-store.ts";
+import type { TaskOutcome } from "../../../src/domain/task.ts";
 import {
   A_SECRET,
   aClaim,
@@ -18,8 +18,8 @@ import {
   FAILED_503,
   HOUR_MS,
   T0,
-} from "../support/builders.ts";
-import type { OpenStore } from "./conformance.ts";
+} from "../../support/builders.ts";
+import type { OpenStore } from "./setup.ts";
 
 const ANOTHER_SECRET = "whsec_ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8=";
 const END = T0 + HOUR_MS;
@@ -31,7 +31,7 @@ const COMPLETED: TaskOutcome = { status: "completed", result: "done" };
 
 /** What the Store port promises of subscriptions and of the log of events. Each store runs it. */
 export function describeSubscriptions(name: string, open: OpenStore): void {
-  describe(`subscriptions in ${name}`, () => {
+  describe(name, () => {
     let store: Store;
     let cursorOf: (seq: number) => string;
     beforeEach(async () => {

@@ -1,15 +1,15 @@
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
-import type { Task } from "../../src/domain/task.ts";
-import type { Store } from "../../src/service/ports/store.ts";
-import type { ClaimWorkerTask } from "../../src/service/ports/lease-store.ts";
-import { aRegistration, aStart, T0 } from "../support/builders.ts";
-import type { OpenStore } from "./conformance.ts";
+import type { Task } from "../../../src/domain/task.ts";
+import type { Store } from "../../../src/service/ports/store.ts";
+import type { ClaimWorkerTask } from "../../../src/service/ports/lease-store.ts";
+import { aRegistration, aStart, T0 } from "../../support/builders.ts";
+import type { OpenStore } from "./setup.ts";
 
 const LEASE_MS = 60_000;
 const DONE = { status: "completed", result: "done" } as const;
 
 /** What the Store port promises of work done outside. Each store runs it. */
-export function describeWorkerVerbs(name: string, open: OpenStore): void {
+export function describeLeases(name: string, open: OpenStore): void {
   describe(name, () => {
     let store: Store;
     beforeEach(async () => {

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
-import { END_TYPES, EVENT_TYPES } from "../../src/domain/event.ts";
-import type { Task } from "../../src/domain/task.ts";
-import type { Store } from "../../src/service/ports/store.ts";
+import { END_TYPES, EVENT_TYPES } from "../../../src/domain/event.ts";
+import type { Task } from "../../../src/domain/task.ts";
+import type { Store } from "../../../src/service/ports/store.ts";
 import {
   A_SECRET,
   aClaim,
@@ -11,8 +11,8 @@ import {
   aSubscription,
   FAILED_503,
   T0,
-} from "../support/builders.ts";
-import type { OpenStore } from "./conformance.ts";
+} from "../../support/builders.ts";
+import type { OpenStore } from "./setup.ts";
 
 const INTERVAL_MS = 5000;
 const DONE = { status: "completed", result: "done" } as const;
