@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { DomainError, StoreUnavailable } from "../domain/errors.ts";
+import { adviceOnInternal, DomainError, StoreUnavailable } from "../domain/errors.ts";
 
 /** The codes are stable. Each has one HTTP status. */
 const STATUS_OF = {
@@ -56,7 +56,6 @@ export function statusOf(code: ApiErrorCode): number {
 export function toApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
   if (error instanceof DomainError) return new ApiError(error.code, error.message);
-  if (error instanceof StoreUnavailable)
-    return new ApiError("unavailable", "The server cannot store anything at the moment; try again later.");
-  return new ApiError("internal", "Internal error; the server's log has the cause.");
+  const code = error instanceof StoreUnavailable ? "unavailable" : "internal";
+  return new ApiError(code, `Internal error: ${adviceOnInternal(error)}.`);
 }

@@ -16,12 +16,12 @@ import type { OperationsNeeds } from "./openapi/operations.ts";
 export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
 
 export interface HttpAppNeeds extends OperationsNeeds {
-  /** It knows no Koa: it gets Node's request and response. */
+  /** Gets Node's request and response: src/mcp does not know Koa. */
   readonly mcp: RequestHandler;
   readonly allowedOrigins: readonly string[];
 }
 
-/** Everything that is served over HTTP. */
+/** The request handler of the whole server. */
 export function createHttpApp(needs: HttpAppNeeds): RequestHandler {
   const handle = createKoa(needs).callback();
   const origins = createOriginPolicy({ ...needs, allowedHosts: [] });
@@ -52,12 +52,12 @@ function createKoa({ mcp, ...needs }: HttpAppNeeds): Koa {
   return app;
 }
 
-/** Both spellings, without a redirect: a 301 would turn a client's POST into a GET. Before anything reads the body. */
+/** Serves both spellings without a redirect: a 301 would turn a POST into a GET. Comes before any middleware that reads the body. */
 function passToMcp(mcp: RequestHandler): Koa.Middleware {
   return (ctx, next) => {
     if (!isMcp(ctx.path)) return next();
     ctx.respond = false;
-    // Koa presets 404.
+    // Koa's default is 404.
     ctx.res.statusCode = 200;
     return mcp(ctx.req, ctx.res) ?? Promise.resolve();
   };

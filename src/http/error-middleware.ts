@@ -5,7 +5,7 @@ import { shownPath } from "./access-log.ts";
 import { ApiError, toApiError } from "./api-error.ts";
 import type { apiErrorSchema, receiverErrorSchema } from "./api-error.ts";
 
-/** Answers what a route throws. Errors that the client cannot avoid are logged in full. */
+/** Answers with the error that a route throws. Internal errors are logged in full. */
 export function answerErrors(emit: Emit): Middleware {
   return async (ctx, next) => {
     try {

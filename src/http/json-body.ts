@@ -5,10 +5,10 @@ import { problemSentence } from "../domain/schema-problems.ts";
 import { discardRest, readRequestBody, REQUEST_BODY_BYTES_MAX, unsupportedEncoding } from "../runtime/request-body.ts";
 import { ApiError } from "./api-error.ts";
 
-/** It passes over a byte order mark, as some programs write it. */
+/** Skips a byte order mark, which some programs write. */
 const UTF8 = new TextDecoder("utf-8", { fatal: true });
 
-/** The body as `schema` reads it; an empty one counts as `{}`. Throws an `ApiError`. */
+/** The body parsed by `schema`. An empty body counts as `{}`. Throws an `ApiError`. */
 export async function readJsonBody<Schema extends z.ZodType>(
   request: IncomingMessage,
   schema: Schema,
@@ -19,7 +19,7 @@ export async function readJsonBody<Schema extends z.ZodType>(
   throw new ApiError("invalid", problemSentence(parsed.error.issues, { whole: "The body", key: "member" }));
 }
 
-/** The whole body, whatever JSON it is. Throws an `ApiError`. */
+/** The body, which may be any JSON. Throws an `ApiError`. */
 export async function readAnyJson(request: IncomingMessage): Promise<unknown> {
   const bytes = await readBytes(request);
   if (bytes.length === 0) throw new ApiError("invalid", "The body is empty; send JSON, which may be null.");
@@ -46,7 +46,7 @@ function jsonOf(bytes: Buffer, contentType = ""): unknown {
   throw new ApiError("invalid", `The number ${lost} cannot be kept as it is; send it as a string.`);
 }
 
-/** JSON between programs is UTF-8 (RFC 8259, section 8.1), whatever charset they name. Other bytes would be replaced in silence. */
+/** JSON is UTF-8 (RFC 8259, section 8.1), whatever charset the client names. A lenient decoder would replace other bytes in silence. */
 function textOf(bytes: Buffer): string {
   try {
     return UTF8.decode(bytes);

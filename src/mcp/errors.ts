@@ -1,5 +1,5 @@
 /** The one place that maps errors to what an MCP client reads. */
-import { DomainError } from "../domain/errors.ts";
+import { adviceOnInternal, DomainError } from "../domain/errors.ts";
 import { EventsError, numberOf } from "../domain/events-error.ts";
 import type { EventsErrorCodes } from "../domain/events-error.ts";
 import type { Emit } from "../service/ports/telemetry.ts";
@@ -35,9 +35,9 @@ export function missingExtension(extension: string): ProtocolError {
   });
 }
 
-/** The answer to an unexpected error: no detail of it. */
-export function internalError(): ProtocolError {
-  return new ProtocolError(INTERNAL_ERROR, "Internal error");
+/** The answer to an unexpected error, without its message. */
+export function internalError(error?: unknown): ProtocolError {
+  return new ProtocolError(INTERNAL_ERROR, `Internal error: ${adviceOnInternal(error)}`);
 }
 
 export interface ErrorMappingNeeds {
@@ -56,7 +56,7 @@ export function createToProtocolError({ emit, errorCodes }: ErrorMappingNeeds): 
     if (error instanceof EventsError)
       return new ProtocolError(numberOf(error.kind, errorCodes), error.kind, error.data);
     emit({ kind: "internal.failed", where: `mcp ${where}`, error });
-    return internalError();
+    return internalError(error);
   };
 }
 

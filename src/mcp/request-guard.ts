@@ -16,7 +16,7 @@ export interface Admission {
 
 /**
  * Judges an Authorization header. Null: the answer is 401. Only an authenticator that has to wait (for keys, for another server) returns
- * a promise: a promise for each request would cost as much as parsing a small message.
+ * a promise: a promise for each request would cost as much as parsing a small message. The promise must settle: the guard has no timeout.
  */
 export type Authenticate = (authorization: string | undefined) => Admission | null | Promise<Admission | null>;
 
@@ -77,7 +77,7 @@ const UNAUTHORIZED: HttpError = {
   status: 401,
   code: HTTP_ERROR,
   message:
-    "Unauthorized: send one of the server's access tokens (its setting AUTH_TOKENS) as Authorization: Bearer <token>.",
+    "Unauthorized: this server takes the bearer tokens of its setting AUTH_TOKENS; send one as Authorization: Bearer <token>.",
   headers: { "WWW-Authenticate": "Bearer" },
 };
 

@@ -140,7 +140,7 @@ test("an invalid configuration stops the start, with one line for each problem",
     "  UPSTREAMS mcpServers.no way must have a command or a url",
     "  UPSTREAMS mcpServers.both must have a command or a url, not both",
     "  UPSTREAMS mcpServers.unset.env.TOKEN needs the environment variable NOT_SET_ANYWHERE, which is not set",
-    "  UPSTREAMS mcpServers.typo.callbacks has no setting timeoutMS",
+    '  UPSTREAMS unknown setting "timeoutMS" in mcpServers.typo.callbacks, leave it out',
   ]);
 });
 

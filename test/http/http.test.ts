@@ -32,7 +32,7 @@ async function answerOf(response: Response) {
 }
 
 describe("the test receiver", () => {
-  test("takes a webhook, says so and keeps it with its headers", async () => {
+  test("accepts a webhook and keeps it with its headers", async () => {
     const response = await post("/webhook/inspector_b", JSON.stringify(WEBHOOK), { "webhook-id": "evt_1" });
     expect(await answerOf(response)).toEqual({
       status: 200,
@@ -60,7 +60,7 @@ describe("the test receiver", () => {
     });
   });
 
-  test("knows a client_id with a slash or a percent sign by its own name", async () => {
+  test("accepts a client_id with a slash or a percent sign", async () => {
     await post(`/webhook/${encodeURIComponent("a/b %41")}`, JSON.stringify(WEBHOOK));
     expect(await store.listReceived("a/b %41")).toHaveLength(1);
   });
@@ -89,12 +89,12 @@ describe("the test receiver", () => {
   test.each([
     ["emitted by its length", { "content-length": String(BIG) }],
     ["sent in chunks", { "transfer-encoding": "chunked" }],
-  ])("a body over 1 MiB, %s, gets its 413 and is not kept", async (_, headers) => {
+  ])("a body over 1 MiB, %s, gets 413 and is not kept", async (_, headers) => {
     const { port } = new URL(url);
     const outgoing = request({ port, path: "/webhook/c", method: "POST", headers });
     outgoing.on("error", () => {});
     const answered = once(outgoing, "response") as Promise<[IncomingMessage]>;
-    // More than the sockets hold: without reading on, it would never be through.
+    // More than the sockets hold: it is sent only if the server reads on.
     const sent = once(outgoing, "finish");
     outgoing.end(Buffer.alloc(BIG, "x"));
     const [response] = await answered;
@@ -104,7 +104,7 @@ describe("the test receiver", () => {
     expect((await fetch(`${url}/health`)).status).toBe(200);
   });
 
-  test("needs a token to show what it got when the server has tokens, and none to take it", async () => {
+  test("with tokens, needs one to show what it received, and none to receive", async () => {
     url = await serve([{ name: "ann", token: "s3cret" }]);
     expect((await post("/webhook/c", JSON.stringify(WEBHOOK))).status).toBe(200);
     const refused = await fetch(`${url}/webhook/c`);
@@ -114,7 +114,7 @@ describe("the test receiver", () => {
   });
 });
 
-test("what was received is not shown to a page of a rebound name", async () => {
+test("does not show what it received to a page of a rebound name", async () => {
   const { port } = new URL(url);
   for (const [host, status] of [
     ["evil.example", 403],
@@ -147,7 +147,7 @@ describe("health", () => {
     });
   });
 
-  test.each([200, 503])("has the same %i for whoever asks in a way that the router must judge", async (status) => {
+  test.each([200, 503])("answers with the same %i for each spelling of its path", async (status) => {
     if (status === 503) await store.close();
     const [plain, ...others] = await Promise.all(
       ["/health", "/health?", "/health/", "/HEALTH"].map(async (path) => {
@@ -166,7 +166,7 @@ describe("health", () => {
       expect([name, head.headers.get(name)]).toEqual([name, plain!.headers[name]]);
   });
 
-  test("is 503 when the store does not answer, and says no more than that", async () => {
+  test("is 503 without details when the store does not answer", async () => {
     await store.close();
     const { status, body } = await answerOf(await fetch(`${url}/health`));
     expect([status, body]).toMatchObject([503, { status: "unhealthy" }]);
@@ -187,6 +187,10 @@ describe("other paths", () => {
     expect(await answerOf(await fetch(`${url}/nothing`))).toMatchObject({
       status: 404,
       body: { error: { code: "not_found" } },
+    });
+    expect(await answerOf(await fetch(`${url}/health`, { method: "DELETE" }))).toEqual({
+      status: 405,
+      body: { error: { code: "method_not_allowed", message: expect.stringContaining("GET") } },
     });
     const response = await fetch(`${url}/webhook/c`, { method: "DELETE" });
     expect([response.status, response.headers.get("allow")]).toEqual([405, expect.stringContaining("POST")]);
@@ -216,12 +220,12 @@ describe("other paths", () => {
     ]);
   });
 
-  test("a failure of ours is logged in full and shown as nothing", async () => {
+  test("an unexpected error is logged in full and answered without details", async () => {
     await store.close();
     const { status, body } = await answerOf(await post("/webhook/c", JSON.stringify(WEBHOOK)));
     expect([status, body]).toEqual([
       500,
-      { status: "error", message: "Internal error; the server's log has the cause." },
+      { status: "error", message: "Internal error: the server's log has the cause." },
     ]);
     expect(emitted).toContainEqual(expect.objectContaining({ kind: "internal.failed", where: "POST /webhook/c" }));
   });

@@ -36,7 +36,7 @@ export interface ServedHttp {
   readonly tasks: Tasks;
   readonly completions: Completions;
   readonly queue: WorkerQueue;
-  /** Starts a task of type external unless it says otherwise. */
+  /** Starts a task; default type: external. */
   readonly start: (taskId: string, start?: Partial<TaskStart>, principal?: string) => ReturnType<Tasks["start"]>;
 }
 
@@ -48,7 +48,7 @@ export interface ServeHttpOptions {
   readonly allowedOrigins?: readonly string[];
 }
 
-/** All that is served over HTTP but MCP, over the real services and a store of the test's own. */
+/** Everything over HTTP except MCP, with the real services and a store for the test. */
 export async function serveHttp({
   tokens = [],
   workerTokens = [],

@@ -5,14 +5,14 @@ import { VERSIONS } from "./clients.ts";
 
 const { task_id } = START;
 
-describe.each(VERSIONS)("cancel_task, asked by a client of $version", ({ connect }) => {
+describe.each(VERSIONS)("cancel_task, called by a client of $version", ({ connect }) => {
   let asking: Asking;
 
   beforeEach(async () => {
     asking = await startAsking(connect);
   });
 
-  it("ends a task that waits or runs, tells its callbacks, and changes nothing when it is called again", async () => {
+  it("cancels a task that waits or runs, notifies its callbacks, and changes nothing when it is called again", async () => {
     const { call, served } = asking;
     await call("register_callback", REGISTRATION);
     await call("start_task_with_callbacks", START);
@@ -41,7 +41,7 @@ describe.each(VERSIONS)("cancel_task, asked by a client of $version", ({ connect
     });
   });
 
-  it("leaves a task that has ended as it is", async () => {
+  it("leaves a task that has ended unchanged", async () => {
     const { call, served } = asking;
     await call("start_task_with_callbacks", START);
     await served.runTask(COMPLETED);

@@ -1,4 +1,4 @@
-/** The public clients of both SDKs behind one face, so that a test can be run with each. */
+/** The public clients of both SDKs behind one interface, so that a test runs with each. */
 import { Client as ModernClient, StreamableHTTPClientTransport as ModernTransport } from "@modelcontextprotocol/client";
 import type { VersionNegotiationMode } from "@modelcontextprotocol/client";
 import { AjvJsonSchemaValidator as ModernValidator } from "@modelcontextprotocol/client/validators/ajv";
@@ -16,16 +16,16 @@ export interface TestClient {
   readonly capabilities: object | undefined;
   readonly serverInfo: object | undefined;
   listTools(): Promise<readonly object[]>;
-  /** Rejects with what the client makes of a JSON-RPC error. */
+  /** Rejects with the client's error for a JSON-RPC error. */
   callTool(name: string, given: Record<string, unknown>): Promise<ToolAnswer>;
 }
 
 export interface ToolAnswer {
   readonly isError: boolean;
   readonly structured: Record<string, unknown> | undefined;
-  /** Of the first text block. A result has no other one. */
+  /** Of the first text block. A result has only one. */
   readonly text: string;
-  /** What the second text block of an error says; undefined for a result. */
+  /** The error in the second text block; undefined for a result. */
   readonly error: ToolError | undefined;
 }
 
@@ -41,7 +41,7 @@ export interface ConnectOptions {
 
 export type Connect = (url: string, options?: ConnectOptions) => Promise<TestClient>;
 
-/** Their own validators, shared by all clients of a test file: to compile the schemas of all tools anew for each is what costs. */
+/** The SDKs' validators, shared by all clients of a test file: compiling the schemas of all tools for each client is slow. */
 const legacyValidator = compilingOnce(new LegacyValidator());
 const modernValidator = compilingOnce(new ModernValidator());
 

@@ -1,4 +1,4 @@
-/** The official client of MCP tasks, in both of the protocols that it speaks. */
+/** The official client of MCP tasks, in both protocol versions that it speaks. */
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { createTaskSessionFromClient } from "@modelcontextprotocol/ext-tasks/client";
 import type { RawClientDispatch, TaskEnabledSession } from "@modelcontextprotocol/ext-tasks/client";
@@ -81,7 +81,7 @@ function fail(error: Error): void {
   throw error;
 }
 
-/** Runs a task through the client to its end, which `end` brings about once the task is there. */
+/** Runs a task through the client to its end. `end` ends the task once it exists. */
 async function settle(session: Session, given: Record<string, string>, end: () => Promise<void>) {
   const execution = await session.callTool("run_task", given, { task: { preference: "require" } });
   expect(execution.kind).toBe("task");
@@ -138,7 +138,7 @@ describe.each(VERSIONS)("the official tasks client ($version)", ({ open, failure
     expect(lastTask).toMatchObject({ status: "cancelled", statusMessage: "The task was cancelled on request." });
   });
 
-  it("finds a task that has ended by the time it asks", async () => {
+  it("finds a task that has already ended", async () => {
     const served = await serveMcp();
     const session = await open(served);
     await settle(session, { task_id: "t1" }, () => served.runTask(COMPLETED));
@@ -177,7 +177,7 @@ describe.each(VERSIONS)("the official tasks client ($version)", ({ open, failure
     await execution.detach();
   });
 
-  it("is told by its own error when an answer is no task of the caller's", async () => {
+  it("reports its own error when the task is not one of the client's", async () => {
     const session = await open(await serveMcp());
     await expect(session.task("tsk_00000000000000000000000000" as TaskId).snapshot()).rejects.toThrow("Task not found");
   });

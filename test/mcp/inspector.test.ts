@@ -16,13 +16,13 @@ const { bin } = z
   .object({ bin: z.object({ "mcp-inspector": z.string() }) })
   .parse(JSON.parse(readFileSync(MANIFEST, "utf8")));
 const INSPECTOR = join(dirname(MANIFEST), bin["mcp-inspector"]);
-/** What the launcher imports for `--cli`. */
+/** The module that the launcher imports for `--cli`. */
 const COMMAND_LINE = pathToFileURL(join(dirname(MANIFEST), "clients", "cli", "build", "index.js")).href;
 const CALLS = fileURLToPath(new URL("../support/inspector-calls.mjs", import.meta.url));
 const TOOL_ERROR_EXIT = 5;
 
 describe.each([[], ["--protocol-era", "modern"]])("the Inspector's command line %s %s", (...flags) => {
-  it("finds nothing to complain of in the list of tools, and calls each", async () => {
+  it("accepts the list of tools, and calls each tool", async () => {
     const { url, toolNames } = await serveMcp();
     const { ask, end } = inspectOften();
     const listed = resultOf(await ask(url, [...flags, "--method", "tools/list", "--strict"]));
@@ -55,7 +55,7 @@ describe.each([[], ["--protocol-era", "modern"]])("the Inspector's command line 
     expect(await end()).toEqual({ code: 0, stderr: "" });
   });
 
-  it("shows a tool's error as one", async () => {
+  it("shows a tool's error as an error", async () => {
     const { url } = await serveMcp();
     const options = ["--method", "tools/call", "--tool-name", "get_task_result", "--tool-arg", "task_id=never"];
     const { code, stdout } = await inspect(url, [...flags, ...options]);
@@ -64,7 +64,7 @@ describe.each([[], ["--protocol-era", "modern"]])("the Inspector's command line 
   });
 });
 
-/** Runs it under the Node that runs the tests: the `node` on the PATH may be too old for it. */
+/** Runs it with the Node that runs the tests: the `node` on the PATH may be too old. */
 async function inspect(
   url: string,
   options: readonly string[],
@@ -82,7 +82,7 @@ async function inspect(
   return promise;
 }
 
-/** Each call connects anew, as it would in a process of its own. */
+/** Each call makes a new connection, as a new process would. */
 function inspectOften() {
   const child = spawn(process.execPath, [CALLS, COMMAND_LINE], { env: { ...process.env, ...compileCache() } });
   onTestFinished(() => void child.kill());

@@ -18,7 +18,7 @@ const TOKENS = [
   { name: "bob", token: "bob-token" },
 ];
 
-describe("what is refused at the door, with a JSON-RPC error of id null", () => {
+describe("a request that the guard refuses, with a JSON-RPC error of id null", () => {
   it.each<[string, WireRequest, number, number]>([
     ["an opaque Origin", { ...LIST, headers: { origin: "null" } }, 403, -32000],
     ["a Host that is none", { ...LIST, headers: { host: "::" } }, 403, -32000],
@@ -151,7 +151,7 @@ describe("what is refused at the door, with a JSON-RPC error of id null", () => 
     socket.on("drain", pour);
     const { promise: closed, resolve } = Promise.withResolvers<void>();
     socket.on("close", () => resolve());
-    // What the cut looks like from this side.
+    // The client sees the cut as an error.
     socket.on("error", () => {});
     socket.resume();
     socket.write(CHUNKED_POST);
@@ -162,7 +162,7 @@ describe("what is refused at the door, with a JSON-RPC error of id null", () => 
   });
 });
 
-describe("what is let in", () => {
+describe("a request that the guard admits", () => {
   it.each<[string, WireRequest]>([
     ["a content type with parameters", { headers: { "content-type": "Application/JSON; charset=utf-8" } }],
     ["an Origin on this machine", { headers: { origin: "http://localhost:6274" } }],
@@ -212,7 +212,7 @@ describe("what is let in", () => {
       expect(await send(port, { ...LIST, headers: { host } })).toMatchObject({ status: 403 });
   });
 
-  it("a Host with user information in it, which is no reason to fail", async () => {
+  it("a Host with user information in it does not make the request fail", async () => {
     const { port } = await serveMcp();
     expect(await send(port, { ...LIST, headers: { host: "user@localhost" } })).toMatchObject({ status: 200 });
   });
@@ -226,7 +226,7 @@ describe("what is let in", () => {
 });
 
 describe("OPTIONS", () => {
-  it.each(["/mcp", "/mcp/"])("of no page says what %s takes", async (path) => {
+  it.each(["/mcp", "/mcp/"])("of a client that is no page answers with the methods of %s", async (path) => {
     const { port } = await serveMcp({ tokens: TOKENS });
     const answer = await send(port, { method: "OPTIONS", path });
     expect(answer).toMatchObject({ status: 204, headers: { allow: "POST, OPTIONS" }, text: "" });
@@ -242,7 +242,7 @@ describe("the id of a request", () => {
     ["whose id is an object", { body: '{"jsonrpc":"2.0","id":{},"method":"ping"}' }, null],
     ["that is nested too deep", { body: `{"id":7,"a":${"[".repeat(1000)}${"]".repeat(1000)}}` }, 7],
     ["of 2026-07-28 without its envelope", { ...LIST, headers: { "mcp-protocol-version": "2026-07-28" } }, 7],
-  ])("%s is in its refusal", async (_what, wireRequest, id) => {
+  ])("%s is in its error", async (_what, wireRequest, id) => {
     const { port } = await serveMcp();
     expect(await rpc(port, wireRequest)).toMatchObject({ status: 400, id, error: { code: expect.any(Number) } });
   });
@@ -256,7 +256,7 @@ describe("the protocol version", () => {
     expect(answer.error?.message).toMatch(/^Bad Request: Unsupported protocol version/);
   });
 
-  it("unknown, but in the message too, is told which ones there are", async () => {
+  it("unknown, and in the message too, gets an error with the supported versions", async () => {
     const { port } = await serveMcp();
     const body = String(modernRequest("tools/list").body).replace("2026-07-28", "2099-01-01");
     const headers = { "mcp-protocol-version": "2099-01-01", "mcp-method": "tools/list" };
@@ -276,7 +276,7 @@ describe("the protocol version", () => {
     '{"jsonrpc":"2.0"}',
     '{"jsonrpc":"1.0","id":1,"method":"ping"}',
     '{"jsonrpc":"2.0","id":null,"method":"ping"}',
-  ])("is no matter for what is no message: %s", async (body) => {
+  ])("does not matter for a body that is no message: %s", async (body) => {
     const { port, emitted } = await serveMcp();
     const answer = await rpc(port, { body });
     expect(answer).toMatchObject({ status: 400, error: { code: expect.any(Number) } });
@@ -324,7 +324,7 @@ describe("with tokens", () => {
     expect(await send(port, { method, headers })).toMatchObject({ status: 405 });
   });
 
-  it("what is sent without a token gets 401, whatever else is wrong with it", async () => {
+  it("a request without a token gets 401, whatever else is wrong with it", async () => {
     const { port } = await serveMcp({ tokens: TOKENS });
     for (const headers of [{ "content-type": "text/plain" }, { "content-encoding": "gzip" }])
       expect(await send(port, { ...LIST, headers })).toMatchObject({ status: 401 });

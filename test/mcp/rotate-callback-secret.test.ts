@@ -12,7 +12,7 @@ const ANOTHER = "whsec_ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8=";
 const DAY_LATER = new Date(T0 + 86_400_000).toISOString();
 const ROTATE = "rotate_callback_secret";
 
-describe.each(VERSIONS)("rotate_callback_secret, asked by a client of $version", ({ connect }) => {
+describe.each(VERSIONS)("rotate_callback_secret, called by a client of $version", ({ connect }) => {
   let served: ServedMcp;
   let call: Asking["call"];
   let client: Asking["client"];
@@ -23,7 +23,7 @@ describe.each(VERSIONS)("rotate_callback_secret, asked by a client of $version",
     callback_id = String((await call("register_callback", { ...REGISTRATION, secret: A_SECRET }))["callback_id"]);
   });
 
-  it("answers with the new secret and until when the old one signs, keys in order", async () => {
+  it("answers with the new secret and the time until which the old one signs, keys in order", async () => {
     expect(JSON.stringify(await call(ROTATE, { callback_id, secret: ANOTHER }))).toBe(
       JSON.stringify({
         status: "rotated",
@@ -38,7 +38,7 @@ describe.each(VERSIONS)("rotate_callback_secret, asked by a client of $version",
     );
   });
 
-  it("makes a secret when none is brought, and ends the old one at once without an overlap", async () => {
+  it("makes a secret when none is given, and ends the old one at once without an overlap", async () => {
     const answer = await call(ROTATE, { callback_id, overlap_hours: 0 });
     expect(answer).toMatchObject({
       old_secret_valid_until: null,
@@ -62,15 +62,16 @@ describe.each(VERSIONS)("rotate_callback_secret, asked by a client of $version",
     expect(request!.headers["webhook-signature"]).toBe(signatures.join(" "));
   });
 
-  it("gives a repeated call with the same secret the same answer, and announces one rotation", async () => {
+  it("answers a repeated call with the same secret alike, and emits one rotation", async () => {
     const first = await call(ROTATE, { callback_id, secret: ANOTHER });
     served.clock.advance(5000);
     const { timestamp: _, ...again } = await call(ROTATE, { callback_id, secret: ANOTHER });
     expect(first).toMatchObject(again);
-    const told = served.emitted.filter(({ kind }) => kind === "callback.secret_rotated");
-    expect(told).toEqual([
+    const rotations = served.emitted.filter(({ kind }) => kind === "callback.secret_rotated");
+    expect(rotations).toEqual([
       {
         kind: "callback.secret_rotated",
+        principal: "local",
         callbackId: callback_id,
         taskId: "demo_task_123",
         clientId: "inspector_b",
@@ -96,7 +97,7 @@ describe.each(VERSIONS)("rotate_callback_secret, asked by a client of $version",
   });
 });
 
-it("another principal's callback is as unknown as one that does not exist", async () => {
+it("another principal's callback is answered like one that does not exist", async () => {
   const tokens = [
     { name: "ann", token: "a1" },
     { name: "bob", token: "b1" },

@@ -45,35 +45,35 @@ const TASK_TYPES = [
 ];
 
 export interface ServedMcp {
-  /** With the slash, as the contract spells it; `port` for other spellings. */
+  /** With the slash, as in the contract. */
   readonly url: string;
   readonly port: number;
   readonly clock: FakeClock;
   readonly store: Store;
   /** Of the store; without a dispatcher nothing is ever sent. */
   readonly queues: WorkQueues;
-  /** What the tools tell of origins that keep failing. */
+  /** The circuit breaker whose state the tools show. */
   readonly breaker: CircuitBreaker;
   readonly emitted: readonly TelemetryEvent[];
   readonly toolNames: readonly string[];
   readonly endStreams: () => void;
   readonly close: () => Promise<void>;
-  /** Lets the runner's part happen: the oldest pending task runs, and ends when `outcome` is given. */
+  /** Plays the runner: the oldest pending task runs, and ends if `outcome` is given. */
   readonly runTask: (outcome?: TaskOutcome) => Promise<void>;
-  /** Likewise: how far the task is that was run last. */
+  /** Plays the runner: reports progress of the task that was run last. */
   readonly reportProgress: (progress: Progress) => Promise<void>;
 }
 
 export interface ServeOptions {
   readonly runTaskWaitMs?: number;
-  /** Of a challenge or a test event; left out: more than any needs that is answered. */
+  /** The timeout of a challenge or a test event. Default: longer than any answered one takes. */
   readonly attemptTimeoutMs?: number;
   readonly tokens?: readonly AccessToken[];
   /** Instead of `tokens`. */
   readonly authenticate?: Authenticate;
   readonly allowedHosts?: readonly string[];
   readonly allowedOrigins?: readonly string[];
-  /** MCP Events: what the settings of these names choose. */
+  /** Settings of MCP Events. */
   readonly events?: Partial<EventsOptions>;
   readonly toolSet?: McpNeeds["toolSet"];
   readonly testFixtures?: boolean;
@@ -95,7 +95,7 @@ const EVENTS: EventsOptions = {
   retryPolicy: { waitsMs: [5000, 60_000], jitter: 0 },
 };
 
-/** The MCP handler behind a plain HTTP server, over the real services and a store of the test's own. */
+/** The MCP handler behind a plain HTTP server, with the real services and a store for the test. */
 export async function serveMcp(options: ServeOptions = {}): Promise<ServedMcp> {
   const { tokens = [], allowedHosts = LOOPBACK, allowedOrigins = LOOPBACK, testFixtures = false } = options;
   const clock = createFakeClock();

@@ -125,7 +125,7 @@ describe.each(VERSIONS)("what a client of $version did wrong", ({ connect }) => 
     expect(error).toMatchObject({ code: "forbidden", message: expect.stringContaining("10.0.0.1") });
   });
 
-  it("another secret for the same callback is a conflict, and none of the two is shown", async () => {
+  it("another secret for the same callback is a conflict, and neither secret is shown", async () => {
     await client.callTool("register_callback", REGISTRATION);
     const error = await fail("register_callback", { ...REGISTRATION, secret: A_SECRET });
     expect(error.code).toBe("conflict");
@@ -161,8 +161,8 @@ describe.each(VERSIONS)("what a client of $version did wrong", ({ connect }) => 
   });
 });
 
-describe.each(WIRE_VERSIONS)("what no tool can answer, in $version", ({ version, requestOf }) => {
-  it("an unknown tool is -32602, the message as it stands", async () => {
+describe.each(WIRE_VERSIONS)("requests that no tool can answer, in $version", ({ version, requestOf }) => {
+  it("an unknown tool is -32602, with an unprefixed message", async () => {
     const { port } = await serveMcp();
     const { id, error } = await rpc(port, requestOf("tools/call", { name: "unregister_everything", arguments: {} }));
     expect({ id, error }).toEqual({ id: 7, error: { code: -32602, message: "Unknown tool: unregister_everything" } });
@@ -187,7 +187,7 @@ describe.each(WIRE_VERSIONS)("what no tool can answer, in $version", ({ version,
     expect(emitted).toEqual([]);
   });
 
-  it("what the client would have to be capable of is -32021 with its data, and 400 where the specification wants it", async () => {
+  it("a missing client capability is -32021 with its data, and 400 where the specification wants it", async () => {
     const { port, emitted } = await serveMcp({ testFixtures: true });
     const answer = await send(port, requestOf("tools/call", { name: "test_missing_capability", arguments: {} }));
     expect(answer.status).toBe(version === "2026-07-28" ? 400 : 200);
@@ -205,12 +205,15 @@ describe.each(WIRE_VERSIONS)("what no tool can answer, in $version", ({ version,
       port,
       requestOf("tools/call", { name: "get_task_result", arguments: { task_id: "t" } }),
     );
-    expect({ id, error }).toEqual({ id: 7, error: { code: -32603, message: "Internal error" } });
+    expect({ id, error }).toEqual({
+      id: 7,
+      error: { code: -32603, message: "Internal error: the server's log has the cause" },
+    });
     expect(text).not.toMatch(/database|sqlite/i);
     expect(emitted).toEqual([{ kind: "internal.failed", where: "mcp get_task_result", error: expect.any(Error) }]);
   });
 
-  it("an answer that breaks its own schema is a fault of ours", async () => {
+  it("an answer that does not fit its schema is an internal error", async () => {
     const { port, store, emitted } = await serveMcp();
     const unheardOf = JSON.parse('{ "status": "dreaming", "result": null, "error": null }');
     vi.spyOn(store, "readTask").mockResolvedValue(unheardOf);
@@ -218,7 +221,7 @@ describe.each(WIRE_VERSIONS)("what no tool can answer, in $version", ({ version,
       port,
       requestOf("tools/call", { name: "get_task_result", arguments: { task_id: "t" } }),
     );
-    expect(error).toEqual({ code: -32603, message: "Internal error" });
+    expect(error).toEqual({ code: -32603, message: "Internal error: the server's log has the cause" });
     expect(emitted).toMatchObject([{ kind: "internal.failed", where: "mcp get_task_result" }]);
   });
 });

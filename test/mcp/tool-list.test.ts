@@ -9,8 +9,8 @@ const argumentsOf = z.object({
   inputSchema: z.object({ properties: z.record(z.string(), z.object({ description: z.string() })) }),
 });
 
-describe("what the server says of itself", () => {
-  it.each(VERSIONS)("is its name, its workflow and a fixed list of tools ($version)", async ({ connect }) => {
+describe("the server's description of itself", () => {
+  it.each(VERSIONS)("has its name, its workflow and a fixed list of tools ($version)", async ({ connect }) => {
     const { url } = await serveMcp();
     const client = await connect(url);
     expect(client.serverInfo).toMatchObject({ name: "mcp-callbacks", version: "1.2.3" });

@@ -1,4 +1,4 @@
-/** What a model's context and its grammar have to bear: tools/list in tokens, and in the words of JSON Schema that all can take. */
+/** tools/list fits a model's context (tokens) and its grammar (keywords of JSON Schema). */
 import { Tiktoken } from "js-tiktoken/lite";
 import o200kBase from "js-tiktoken/ranks/o200k_base";
 import { RE2JS, RE2JSException } from "re2js";
@@ -17,9 +17,9 @@ const CORE = [
   "get_registered_callbacks",
   "wait_for_task",
 ];
-/** llama.cpp has no grammar for a string of more. */
+/** llama.cpp has no grammar for a longer string. */
 const MAX_LENGTH_MAX = 1999;
-/** Keywords that grammars and older validators take. */
+/** Keywords that grammars and older validators accept. */
 const PLAIN_KEYWORDS = new Set(
   "type properties required additionalProperties items enum const anyOf description default format pattern minLength maxLength minimum maximum minItems maxItems".split(
     " ",
@@ -50,7 +50,7 @@ describe.each([
     expect(encoding.encode(JSON.stringify(shown)).length).toBeLessThanOrEqual(tokens);
   });
 
-  it("has schemas that grammars and RE2 take", async () => {
+  it("has schemas that grammars and RE2 accept", async () => {
     for (const { name, inputSchema, outputSchema } of await listOf(await serveMcp({ toolSet })))
       for (const schema of [...subschemas(inputSchema), ...subschemas(outputSchema)]) {
         expect([name, Object.keys(schema).filter((keyword) => !PLAIN_KEYWORDS.has(keyword))]).toEqual([name, []]);
@@ -72,13 +72,13 @@ describe.each([
   });
 });
 
-it("the check of patterns notices one that RE2 does not take", () => {
+it("the check of patterns finds one that RE2 does not accept", () => {
   for (const pattern of [String.raw`^[^\u0000-\u001f]+$`, "(?=a)"])
     expect(() => RE2JS.compile(pattern)).toThrow(RE2JSException);
 });
 
 describe("TOOLS=core", () => {
-  it.each(VERSIONS)("offers the tools that an agent needs, and no other ($version)", async ({ connect }) => {
+  it.each(VERSIONS)("offers the tools that an agent needs and no other ($version)", async ({ connect }) => {
     const served = await serveMcp({ toolSet: "core" });
     expect(served.toolNames).toEqual(CORE);
     const client = await connect(served.url);
@@ -108,21 +108,21 @@ describe("tools/list", () => {
     expect(Object.keys((await rpc(port, legacyRequest("tools/list"))).result as object)).toEqual(["tools"]);
   });
 
-  it.each(WIRE_VERSIONS)("knows no cursor, since it has one page ($version)", async ({ requestOf }) => {
+  it.each(WIRE_VERSIONS)("refuses any cursor, since it has one page ($version)", async ({ requestOf }) => {
     const { port } = await serveMcp();
     for (const cursor of ["foreign", "", 7])
       expect((await rpc(port, requestOf("tools/list", { cursor }))).error).toMatchObject({ code: -32602 });
     expect((await rpc(port, requestOf("tools/list", { cursor: null }))).result).toHaveProperty("tools");
   });
 
-  it("is a list that the newer client takes with its cache", async () => {
+  it("is cached by the v2 client", async () => {
     const client = await connectV2({ pin: "2026-07-28" })((await serveMcp()).url);
     expect(await client.listTools()).toHaveLength(16);
     expect(await client.listTools()).toHaveLength(16);
   });
 });
 
-/** The schema and all in it. */
+/** The schema and all schemas in it. */
 function subschemas(schema: object): object[] {
   const {
     properties = {},

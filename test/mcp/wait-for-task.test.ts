@@ -102,7 +102,7 @@ describe.each(WIRE_VERSIONS)("a wait for a task, in $version", ({ requestOf }) =
     expect((await stream.waitFor("result")).result).toMatchObject({ structuredContent: COMPLETED });
   });
 
-  it.each([{}, { _meta: { progressToken: "p" } }])("ends when its client goes away (%j)", async (meta) => {
+  it.each([{}, { _meta: { progressToken: "p" } }])("ends when its client disconnects (%j)", async (meta) => {
     const served = await started();
     const stream = openStream(served.port, requestOf("tools/call", { ...params, ...meta }));
     await until("it waits", () => served.clock.sleeping > 0);
@@ -122,7 +122,7 @@ describe.each(WIRE_VERSIONS)("a wait for a task, in $version", ({ requestOf }) =
 });
 
 describe("the slots of waits", () => {
-  it("are bounded in all and for each principal, and free again when a wait ends", () => {
+  it("are bounded in all and for each principal, and released when a wait ends", () => {
     const slots = createWaitSlots(3, 2);
     const first = slots.acquire("ann");
     expect([first, slots.acquire("ann"), slots.acquire("ann"), slots.acquire("bob"), slots.acquire("bob")]).toEqual([

@@ -12,7 +12,11 @@ export interface OpenApiInfo {
 
 const SECURITY_SCHEMES = {
   worker: { type: "http", scheme: "bearer", description: "One of WORKER_TOKENS." },
-  access: { type: "http", scheme: "bearer", description: "One of AUTH_TOKENS; without any, none is needed." },
+  access: {
+    type: "http",
+    scheme: "bearer",
+    description: "One of AUTH_TOKENS; a server without AUTH_TOKENS needs none.",
+  },
 } as const;
 
 /** The OpenAPI 3.1 document of these operations. */
@@ -46,13 +50,13 @@ function operationObject({ id, summary, parameters, security, request, responses
   };
 }
 
-/** What the answers mean is the same for all of them. */
+/** The same for all POSTs. */
 const RECEIVER_ANSWERS = {
-  "2XX": { description: "It is delivered." },
+  "2XX": { description: "The POST is delivered." },
   "410": { description: "The receiver is gone: nothing more is sent to this callback until it is enabled." },
-  "413": { description: "It is not sent again." },
-  "429": { description: "It is sent again later, as Retry-After asks. Likewise with 425 and 503." },
-  default: { description: "It is sent again, by the retry schedule." },
+  "413": { description: "The POST is not sent again." },
+  "429": { description: "The POST is sent again later, as Retry-After asks. Also for 425 and 503." },
+  default: { description: "The POST is sent again, by the retry schedule." },
 };
 
 function webhookObject({ type, summary, bodies }: DocumentedPost) {

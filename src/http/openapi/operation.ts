@@ -2,7 +2,7 @@ import type { Router, RouterMiddleware } from "@koa/router";
 import type { z } from "zod";
 import type { ApiErrorCode } from "../api-error.ts";
 
-/** One route with what is documented of it: the router and the OpenAPI document are made of the same list. */
+/** One route with its documentation. The router and the OpenAPI document are made from the same list of operations. */
 export interface Operation {
   readonly method: "get" | "post";
   /** With its parameters in braces: `/tasks/{id}/complete`. */
@@ -17,7 +17,7 @@ export interface Operation {
   /** The errors of the operation that have the body `apiErrorSchema`. */
   readonly errors?: readonly ApiErrorCode[];
   readonly handle: RouterMiddleware;
-  /** Answers OPTIONS itself; left out, the router says which methods are allowed. */
+  /** Answers OPTIONS. Left out: the router answers with the allowed methods. */
   readonly preflight?: RouterMiddleware;
 }
 

@@ -12,16 +12,16 @@ export interface CompletionNeeds {
   readonly completions: Completions;
 }
 
-/** POST /complete/{token}: what a completion URL does, once. The URL itself is what admits. */
+/** POST /complete/{token}: ends the task of the URL, once. The token in the URL is the authorization. */
 export function completionOperation({ completions }: CompletionNeeds): Operation {
   return {
     method: "post",
     path: "/complete/{token}",
     id: "completeByUrl",
-    summary: "Ends the one task that the URL is for, once.",
+    summary: "Ends the task of this URL, once.",
     parameters: {
       token: { in: "path", description: "The secret of the completion_url." },
-      raw: { in: "query", description: "1: the whole body, whatever JSON it is, is the result of the task." },
+      raw: { in: "query", description: "1: the whole body, any JSON, is the result of the task." },
     },
     request: completionRequest,
     responses: { 200: { description: "The task has ended.", schema: completionAnswer } },
@@ -38,7 +38,7 @@ export function completionOperation({ completions }: CompletionNeeds): Operation
   };
 }
 
-/** Job services send a body of their own making to the URL they are given: `raw=1` takes it as it is. */
+/** Some job services send a body of their own form: `raw=1` accepts any JSON as the result. */
 function isRaw(request: IncomingMessage, raw: string | readonly string[] | undefined): boolean {
   if (raw === undefined || raw === "0") return false;
   if (raw === "1") return true;

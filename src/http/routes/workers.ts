@@ -21,7 +21,7 @@ import {
 
 export interface WorkerApiNeeds {
   readonly workers: Workers;
-  /** The name of a worker's token, by the Authorization header. Null: there are no such tokens, and so no API for workers. */
+  /** Maps an Authorization header to the name of the worker token. Null: the server has no worker tokens, so no API for workers. */
   readonly workerOf: PrincipalOf | null;
 }
 
@@ -58,12 +58,12 @@ function claimOperation(workers: Workers, authenticate: Authenticate): Operation
     method: "post",
     path: "/tasks/claim",
     id: "claimTask",
-    summary: "Takes the next task of these types, waiting for one if there is none.",
+    summary: "Claims the next task of these types; waits for one if there is none.",
     security: "worker",
     request: claimRequest,
     responses: {
       200: { description: "A task, leased to this worker.", schema: claimedTask },
-      204: { description: "There was none." },
+      204: { description: "No task came within wait_ms." },
     },
     errors: [...BODY_ERRORS, "limit"],
     async handle(ctx) {
@@ -96,11 +96,11 @@ function heartbeatOperation(workers: Workers, authenticate: Authenticate): Opera
     method: "post",
     path: "/tasks/{id}/heartbeat",
     id: "heartbeat",
-    summary: "Keeps the lease for its whole time again.",
+    summary: "Renews the lease for its whole duration.",
     parameters: LEASE_PARAMETERS,
     security: "worker",
     request: heartbeatRequest,
-    responses: { 200: { description: "The lease holds.", schema: heartbeatAnswer } },
+    responses: { 200: { description: "The lease is renewed.", schema: heartbeatAnswer } },
     errors: LEASE_ERRORS,
     async handle(ctx) {
       const worker = authenticate(ctx);
@@ -117,11 +117,11 @@ function progressOperation(workers: Workers, authenticate: Authenticate): Operat
     method: "post",
     path: "/tasks/{id}/progress",
     id: "reportProgress",
-    summary: "Says how far the task is, and keeps the lease as a heartbeat does.",
+    summary: "Reports progress, and renews the lease like a heartbeat.",
     parameters: LEASE_PARAMETERS,
     security: "worker",
     request: progressRequest,
-    responses: { 200: { description: "The lease holds.", schema: heartbeatAnswer } },
+    responses: { 200: { description: "The lease is renewed.", schema: heartbeatAnswer } },
     errors: LEASE_ERRORS,
     async handle(ctx) {
       const worker = authenticate(ctx);
@@ -160,11 +160,11 @@ function failOperation(workers: Workers, authenticate: Authenticate): Operation 
     method: "post",
     path: "/tasks/{id}/fail",
     id: "failTask",
-    summary: "Says that this run has failed. May be repeated with the same lease.",
+    summary: "Reports that this run failed. May be repeated with the same lease.",
     parameters: LEASE_PARAMETERS,
     security: "worker",
     request: failRequest,
-    responses: { 200: { description: "The task has failed, or waits for its next run.", schema: failAnswer } },
+    responses: { 200: { description: "The task has failed or waits for its next run.", schema: failAnswer } },
     errors: LEASE_ERRORS,
     async handle(ctx) {
       const worker = authenticate(ctx);

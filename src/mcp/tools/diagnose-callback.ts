@@ -10,12 +10,12 @@ import { defineTool } from "./define-tool.ts";
 import type { Tool } from "./define-tool.ts";
 
 const DESCRIPTION = [
-  "Finds out why POSTs do not arrive: tries the address guard, DNS, connection, TLS, a signed test POST and one with a wrong signature, up to the first failure, and says what to do.",
+  "Finds out why POSTs do not arrive and says what to do. Checks the address guard, DNS, connection, TLS, a signed test POST and one with a wrong signature, up to the first failure.",
   "Give callback_id, or callback_url for a URL that is not registered.",
 ].join(" ");
 
 const input = z.strictObject({
-  callback_id: ownId().optional().describe("From register_callback. It may be disabled, not removed."),
+  callback_id: ownId().optional().describe("From register_callback; active or disabled."),
   callback_url: z.string().meta({ format: "uri" }).optional().describe(`At most ${CALLBACK_URL_CHARS_MAX} characters.`),
 });
 
@@ -23,14 +23,12 @@ const step = z.object({
   step: z.enum(["guard", "dns", "connect", "tls", "post", "signature"]),
   status: z
     .enum(["ok", "warning", "failed", "skipped"])
-    .describe(
-      "warning: POSTs arrive, and something is wrong all the same. skipped: not needed, not found out, or not come to.",
-    ),
+    .describe("warning: POSTs arrive, but something is wrong. skipped: not needed, not possible or not reached."),
   error: z
     .string()
-    .describe("The category, as in an attempt, e.g. dns_error or http_4xx; null unless failed.")
+    .describe("The category as in an attempt, e.g. dns_error or http_4xx; null unless failed.")
     .nullable(),
-  status_code: count.nullable().describe("The receiver's HTTP status; null for all steps but post and signature."),
+  status_code: count.nullable().describe("The receiver's HTTP status, of the steps post and signature."),
   duration_ms: count,
   message: z.string().describe("What was found and what to do."),
 });

@@ -11,7 +11,7 @@ import { defineTool } from "./define-tool.ts";
 import type { Tool } from "./define-tool.ts";
 
 const DESCRIPTION = [
-  "Lists your webhook subscriptions of MCP Events, each with its state and newest deliveries.",
+  "Lists your webhook subscriptions of MCP Events with their state and newest deliveries.",
   "redeliver takes a delivery_id from here, unregister_callback a callback_id.",
   "Callbacks of register_callback are in get_registered_callbacks.",
 ].join(" ");
@@ -30,11 +30,11 @@ const subscription = z.object({
   status: z
     .enum(["active", "suspended", "expired", "ended"])
     .describe(
-      "suspended: failing for too long, what it is owed waits for the next refresh. expired: not refreshed in time.",
+      "suspended: attempts failed for too long; deliveries wait for the next refresh. expired: not refreshed in time.",
     ),
   created_at: isoTime,
   refresh_before: isoTime.describe("When it ends unless it is refreshed; null: never.").nullable(),
-  last_delivery_at: isoTime.describe("Null: none has got through.").nullable(),
+  last_delivery_at: isoTime.describe("Null: none has succeeded.").nullable(),
   failing_since: isoTime.optional(),
   last_error: z.string().optional(),
   slow_lane: slowLaneSchema.optional(),
@@ -42,10 +42,10 @@ const subscription = z.object({
 });
 
 const output = z.object({
-  subscription_count: count.describe("How many this answer lists."),
+  subscription_count: count.describe("Number of subscriptions in this answer."),
   timestamp,
   subscriptions: z.array(subscription).describe("The oldest first."),
-  next_cursor: z.string().optional().describe("There are more: call again with it as cursor."),
+  next_cursor: z.string().optional().describe("There are more: repeat the call with it as cursor."),
 });
 
 export function createListSubscriptions({

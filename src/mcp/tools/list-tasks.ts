@@ -10,19 +10,19 @@ import { clientGivenId, pageCursor, pageLimit, taskTypeName } from "./schemas/ar
 import { defineTool } from "./define-tool.ts";
 import type { Tool } from "./define-tool.ts";
 
-/** A task's JSON in an answer, about, without its error. */
+/** About the size of a task's JSON in an answer, without its error. */
 const TASK_BYTES = 500;
 const STATUSES = ["pending", "running", "completed", "failed", "cancelled"] as const;
 
 const DESCRIPTION = [
   "Lists your tasks, the newest first, without inputs and results.",
-  "A short page may still have a next_cursor.",
+  "A page may be short: go on until next_cursor is null.",
 ].join(" ");
 
 const input = z.strictObject({
   status: z.enum(STATUSES).optional().describe("Only tasks with this status."),
   task_type: taskTypeName().optional().describe("Only tasks of this type."),
-  client_id: clientGivenId().optional().describe("Only tasks started by it."),
+  client_id: clientGivenId().optional().describe("Only tasks started by this client."),
   limit: pageLimit("Tasks"),
   cursor: pageCursor()
     .refine(isTaskId, { error: NOT_ISSUED })
@@ -37,13 +37,13 @@ const output = z.object({
       client_id: z.string(),
       task_type: z.string(),
       status: z.enum(STATUSES),
-      runs: count.describe("How often it was begun."),
+      runs: count.describe("Number of runs so far."),
       error: z
         .string()
         .optional()
         .describe("Why it failed or was cancelled; of a pending one, why its last run failed."),
       created_at: isoTime,
-      due_at: isoTime.optional().describe("Of a pending task: it is not begun before."),
+      due_at: isoTime.optional().describe("Of a pending task: it does not start before."),
       started_at: isoTime.nullable(),
       finished_at: isoTime.nullable(),
     }),
@@ -70,7 +70,7 @@ export function createListTasks({ tasks, clock }: { readonly tasks: Tasks; reado
   });
 }
 
-/** One task at least. Their errors are what may be long. */
+/** At least one task. Errors may be long. */
 function withinBytes(found: readonly TaskSummary[]): readonly TaskSummary[] {
   let bytes = 0;
   const end = found.findIndex(({ error }) => (bytes += TASK_BYTES + (error?.length ?? 0)) > PAGE_BYTES_MAX);

@@ -9,7 +9,7 @@ import type { Tool } from "./define-tool.ts";
 
 const DESCRIPTION = [
   "Gives a callback a new signing secret. During the overlap POSTs are signed with both.",
-  "Keep signing_secret: no other answer shows it. With a secret of your own the same call again changes nothing.",
+  "Keep signing_secret: no other answer shows it. Repeating the call with a secret of your own changes nothing.",
 ].join(" ");
 
 const OVERLAP_PROBLEM = { error: `must be from 0 to ${OVERLAP_HOURS_MAX}` };
@@ -22,7 +22,7 @@ const input = z.strictObject({
     .min(0, OVERLAP_PROBLEM)
     .max(OVERLAP_HOURS_MAX, OVERLAP_PROBLEM)
     .optional()
-    .describe(`How long the old secret signs too. 0 ends it now. Default: ${OVERLAP_HOURS_DEFAULT}.`),
+    .describe(`How long the old secret signs too; 0: not at all. Default: ${OVERLAP_HOURS_DEFAULT}.`),
 });
 
 const output = z.object({
@@ -31,9 +31,9 @@ const output = z.object({
   task_id: z.string().describe("The callback's task.").nullable(),
   client_id: z.string(),
   message: z.string(),
-  old_secret_valid_until: isoTime.describe("Until then POSTs carry its signature too; null: not any more.").nullable(),
+  old_secret_valid_until: isoTime.describe("POSTs carry its signature too until then; null: no longer.").nullable(),
   timestamp,
-  signing_secret: z.string().describe("The new secret. Shown here only."),
+  signing_secret: z.string().describe("The new secret. No other answer shows it."),
 });
 
 export function createRotateCallbackSecret({

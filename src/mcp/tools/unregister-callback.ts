@@ -9,13 +9,13 @@ import { defineTool } from "./define-tool.ts";
 import type { Tool } from "./define-tool.ts";
 
 const DESCRIPTION = [
-  "Removes a callback: no further POST is sent to it, retries included; a request under way may still arrive.",
-  "Name it by callback_id, or by task_id, client_id and callback_url together.",
+  "Removes a callback: no further POST is sent to it, no retry either; a request under way may still arrive.",
+  "Give callback_id, or task_id, client_id and callback_url together.",
   "It stays listed as removed; register_callback makes it active again, with a new signing_secret.",
 ].join(" ");
 
 const input = z.strictObject({
-  callback_id: ownId().optional().describe("From register_callback. Leave the other three out."),
+  callback_id: ownId().optional().describe("From register_callback. Give no other argument."),
   task_id: clientGivenId().optional().describe("The task it was registered for."),
   client_id: clientGivenId().optional().describe("The client_id it was registered with."),
   callback_url: callbackUrl().optional().describe("The URL it was registered with."),
@@ -24,10 +24,10 @@ const input = z.strictObject({
 const output = z.object({
   status: z.literal("removed"),
   callback_id: z.string(),
-  task_id: z.string().describe("Null: it was for any task.").nullable(),
+  task_id: z.string().describe("Null: it was for every task.").nullable(),
   client_id: z.string(),
   callback_url: z.string(),
-  cancelled_deliveries: count.describe("Deliveries that were still open and are not sent any more."),
+  cancelled_deliveries: count.describe("Open deliveries that are no longer sent."),
   message: z.string(),
   timestamp,
 });

@@ -9,7 +9,7 @@ import { defineTool } from "./define-tool.ts";
 import type { Tool } from "./define-tool.ts";
 
 const DESCRIPTION = [
-  "Waits for a task's end and answers as get_task_result, for clients that cannot receive a POST.",
+  "Waits for a task's end, for clients that cannot receive a POST. Answers as get_task_result.",
   "If status is still pending or running, call it again.",
 ].join(" ");
 

@@ -1,4 +1,4 @@
-/** MCP Events over the wire, with the real dispatcher behind it and real receivers before it: only time is the test's. */
+/** MCP Events over the wire, with the real dispatcher and real receivers. Only the clock is the test's. */
 import { expect, onTestFinished } from "vitest";
 import { z } from "zod";
 import { createAddressGuard } from "../../../src/outbound/address-guard.ts";
@@ -36,12 +36,12 @@ export interface ServedEvents extends ServedMcp {
   /** The result, without what the protocol version adds to every result. */
   readonly ask: (method: string, params?: object, token?: string) => Promise<Record<string, unknown>>;
   readonly fail: (method: string, params?: object, token?: string) => Promise<RpcFailure>;
-  /** Starts a task and lets it end. */
+  /** Starts a task and ends it. */
   readonly endTask: (taskId: string, options?: { principal?: string; outcome?: TaskOutcome }) => Promise<void>;
   readonly said: <Kind extends TelemetryEvent["kind"]>(kind: Kind) => Extract<TelemetryEvent, { kind: Kind }>[];
-  /** As many attempts as that have been made and recorded. */
+  /** Resolves when so many attempts have been made and recorded. */
   readonly attempts: (count: number) => Promise<void>;
-  /** Nothing is under way, and the one timer waits for what comes next. */
+  /** Resolves when no attempt is under way and the one timer waits for the next delivery. */
   readonly quiet: () => Promise<void>;
 }
 
@@ -121,7 +121,7 @@ function startDispatcher(
 export interface EventsReceiver extends Receiver {
   readonly challenges: readonly ReceivedRequest[];
   readonly deliveries: readonly ReceivedRequest[];
-  /** How deliveries are answered from now on; the last one again and again. */
+  /** The answers to deliveries from now on; the last one is repeated. */
   answer(...statuses: readonly number[]): void;
 }
 
@@ -132,7 +132,7 @@ function challengeIn(body: string): string | null {
   return read.success ? read.data.challenge : null;
 }
 
-/** Answers challenges as it should, and deliveries with 204 unless told otherwise. */
+/** Answers challenges correctly, and deliveries with 204 by default. */
 export async function startEventsReceiver(): Promise<EventsReceiver> {
   let answers: readonly number[] = [204];
   const receiver = await receiverWith(({ body }, response) => {
@@ -154,7 +154,7 @@ export async function startEventsReceiver(): Promise<EventsReceiver> {
   });
 }
 
-/** Answers a challenge with whatever `reply` makes of it. */
+/** Answers a challenge with the result of `reply`. */
 export function replyingToChallenge(reply: (challenge: string) => string, status = 200): Handler {
   return ({ body }, response) => response.writeHead(status).end(reply(challengeIn(body) ?? ""));
 }
@@ -164,7 +164,7 @@ export interface SubscribeChanges {
   readonly delivery?: object;
 }
 
-/** A subscribe's params: `changes` over them, those of `delivery` beside. */
+/** The params of a subscribe, with `changes`; those in `delivery` are merged too. */
 export function aSubscribe(url: string, changes: SubscribeChanges = {}) {
   const { delivery, ...rest } = changes;
   return {

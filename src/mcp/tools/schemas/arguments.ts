@@ -3,12 +3,12 @@ import { CALLBACK_URL_CHARS_MAX } from "../../../domain/callback.ts";
 import { CLIENT_GIVEN_ID_CHARS_MAX, isClientGivenId } from "../../../domain/ids.ts";
 import type { Json } from "../../../domain/json.ts";
 
-/** Of a wrong value that an error repeats. */
+/** How much of a wrong value an error repeats. */
 const VALUE_CHARS_MAX = 60;
 
 /**
- * A task_id or client_id. The listing has no `pattern` for it: llama.cpp makes a grammar of one that lets a quotation mark through, and
- * each takes tokens.
+ * A task_id or client_id. The inputSchema has no `pattern`: it would take tokens, and llama.cpp would make a grammar of it that lets a
+ * quotation mark through.
  */
 export function clientGivenId() {
   return z
@@ -20,8 +20,8 @@ export function clientGivenId() {
 }
 
 /**
- * Any JSON object, as it came: zod's record would leave out a key named __proto__ in silence, and its schema has an empty one in it,
- * which some clients cannot take.
+ * Any JSON object, unchanged. Not zod's record: it drops a key named __proto__ in silence, and its JSON Schema contains an empty schema,
+ * which some clients cannot read.
  */
 export const jsonObject: z.ZodType<{ readonly [key: string]: Json }> = z
   .any()
@@ -34,7 +34,7 @@ export function isJsonObject(value: unknown): boolean {
 
 const TASK_TYPE_CHARS_MAX = 100;
 
-/** Its length is no `maxLength` in the listing: llama.cpp refuses schemas with one of 2,000 and more. */
+/** The inputSchema has no `maxLength`: llama.cpp refuses schemas with one of 2,000 and more. */
 export function callbackUrl() {
   return z
     .string()
@@ -44,7 +44,7 @@ export function callbackUrl() {
     .meta({ format: "uri" });
 }
 
-/** Whether there is such a type is the catalog's to say. */
+/** The catalog checks that the type exists. */
 export function taskTypeName() {
   return z
     .string()
@@ -55,7 +55,7 @@ export function taskTypeName() {
 const OWN_ID_CHARS_MAX = 100;
 const CURSOR_CHARS_MAX = 200;
 
-/** An id that this server made, such as a callback_id. Whether there is such a thing is the store's to say. */
+/** An id that this server made, such as a callback_id. */
 export function ownId() {
   return z
     .string()
@@ -64,12 +64,12 @@ export function ownId() {
 }
 
 const PAGE_LIMIT_MAX = 1000;
-/** More would take a model's context for what it rarely reads. */
+/** Small: a page takes space in a model's context. */
 const PAGE_LIMIT_DEFAULT = 20;
 
-/** How many entries a page has at most. */
+/** The most entries of a page. `what`: the entries, for the description. */
 export function pageLimit(what: string) {
-  return wholeNumber(1, PAGE_LIMIT_MAX).default(PAGE_LIMIT_DEFAULT).describe(`${what} a page.`);
+  return wholeNumber(1, PAGE_LIMIT_MAX).default(PAGE_LIMIT_DEFAULT).describe(`${what} per page.`);
 }
 
 export function wholeNumber(least: number, most: number) {
@@ -84,12 +84,12 @@ function briefly(value: unknown): string {
   return typeof value === "object" && value !== null ? "a JSON object" : String(value);
 }
 
-/** A next_cursor that comes back. */
+/** A next_cursor of an earlier answer. */
 export function pageCursor() {
   return z.string().max(CURSOR_CHARS_MAX, { error: `must be at most ${CURSOR_CHARS_MAX} characters` });
 }
 
-/** ISO 8601 with its zone; gives epoch milliseconds. */
+/** ISO 8601 with zone, parsed to epoch milliseconds. */
 export function pointInTime() {
   return z
     .string()
