@@ -71,6 +71,7 @@ describe.each(VERSIONS)("rotate_callback_secret, called by a client of $version"
     expect(rotations).toEqual([
       {
         kind: "callback.secret_rotated",
+        principal: "local",
         callbackId: callback_id,
         taskId: "demo_task_123",
         clientId: "inspector_b",
