@@ -30,7 +30,7 @@ export function thirdPartyNotices(
   return { text: `The files in dist/ hold code of these packages.\n\n${sections.join("\n")}`, count: sorted.length };
 }
 
-/** `node_modules/a/node_modules/@b/c` of `node_modules/a/node_modules/@b/c/dist/index.js`; nothing for a file of ours. */
+/** `node_modules/a/node_modules/@b/c` of `node_modules/a/node_modules/@b/c/dist/index.js`; nothing for a file of the project. */
 function packageFolderOf(input: string): readonly string[] {
   const found = /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input);
   return found === null ? [] : [found[0]];

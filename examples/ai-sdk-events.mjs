@@ -1,4 +1,4 @@
-// Hears of a task's end through the Vercel AI SDK (@ai-sdk/mcp 2.x), and ends. With the server running:
+// Receives a task's end through the Vercel AI SDK (@ai-sdk/mcp 2.x), and ends. With the server running:
 // node examples/ai-sdk-events.mjs
 import { EventEmitter, once } from "node:events";
 import { createServer } from "node:http";
@@ -64,7 +64,7 @@ async function receive(request, response) {
   response.writeHead(answer.status, Object.fromEntries(answer.headers)).end(await answer.text());
 }
 
-/** Where the SDK keeps subscriptions, signing secrets included: in earnest a private table, one for each server and principal. */
+/** Where the SDK keeps subscriptions, signing secrets included. In production: a private table, one for each server and principal. */
 function createStore() {
   const records = new Map();
   return {

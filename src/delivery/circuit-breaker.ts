@@ -82,7 +82,7 @@ export class CircuitBreaker implements OriginBreaker {
       : this.#recordOpen(key, circuit.open, failed, now);
   }
 
-  /** A failure does not count: clients may test as often as they like, long before the next probe. */
+  /** A failure does not count: clients may test at any time, long before the next probe. */
   recordTest(key: LimitKey, outcome: JudgedOutcome): boolean {
     if (outcome.statusCode === null || isFailureOfOrigin(outcome) || !this.isOpen(key)) return false;
     this.#circuits.delete(key);

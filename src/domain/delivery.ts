@@ -32,7 +32,7 @@ export interface Delivery {
   readonly attempts: readonly Attempt[];
 }
 
-/** The step of a delivery after an attempt. `disablesCallback`: the receiver is gone for good. */
+/** The step of a delivery after an attempt. `disablesCallback`: the receiver is gone permanently. */
 export type NextStep =
   | { readonly status: "delivered" }
   | { readonly status: "pending"; readonly waitMs: number }

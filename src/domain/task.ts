@@ -4,7 +4,7 @@ import type { Json } from "./json.ts";
 /**
  * pending: stored, waits for a run. running: claimed by the runner, by a worker, or by the job with its completion URL. A run that the
  * death of the process cut off makes it pending again.
- * completed, failed, cancelled: ended for good; each end writes one event.
+ * completed, failed, cancelled: final; each end writes one event.
  */
 export type TaskStatus = "pending" | "running" | "completed" | "failed" | "cancelled";
 

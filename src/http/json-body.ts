@@ -46,7 +46,7 @@ function jsonOf(bytes: Buffer, contentType = ""): unknown {
   throw new ApiError("invalid", `The number ${lost} cannot be kept as it is; send it as a string.`);
 }
 
-/** JSON is UTF-8 (RFC 8259, section 8.1), whatever charset the client names. A lenient decoder would replace other bytes in silence. */
+/** JSON is UTF-8 (RFC 8259, section 8.1), whatever charset the client names. A lenient decoder would replace other bytes without an error. */
 function textOf(bytes: Buffer): string {
   try {
     return UTF8.decode(bytes);

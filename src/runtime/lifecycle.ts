@@ -5,7 +5,7 @@ interface Part {
 
 /**
  * Stops the parts of the server in the reverse order of their start. `stop` may be called several times. When one part fails to stop, the
- * other parts are stopped all the same, and then its error is thrown.
+ * other parts are still stopped, and then its error is thrown.
  */
 export class Lifecycle {
   /** Parts of one group stop at the same time. */

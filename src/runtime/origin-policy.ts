@@ -18,7 +18,7 @@ const PREFLIGHT_KEPT_S = 3600;
 export interface OriginPolicyNeeds {
   /** Host names without port, IPv6 in brackets, that the Host header may have. */
   readonly allowedHosts: readonly string[];
-  /** Likewise for the Origin header, which only browsers send. */
+  /** Host names in the same form that the Origin header may have. Only browsers send it. */
   readonly allowedOrigins: readonly string[];
   readonly emit: Emit;
 }

@@ -151,7 +151,7 @@ function notRedelivered(callbackId: string, why: RedeliveryRefusal): DomainError
   if (why === "progress") {
     return new DomainError(
       "conflict",
-      "A task_progress is not sent again: the next one or the task's end tells more. get_task_result says how far the task is now.",
+      "A task_progress is not sent again: the next event has newer information. get_task_result says how far the task is now.",
     );
   }
   return new DomainError("conflict", `Callback ${callbackId} ${WHY_REFUSED[why]}.`);

@@ -73,7 +73,7 @@ test("a start behind a proxy without tokens prints a warning", async () => {
   const warning = "⚠️ PUBLIC_URL is https://callbacks.example.com, and there are no AUTH_TOKENS";
   const server = await startServer({
     env: { PUBLIC_URL: "https://callbacks.example.com/", LOG_LEVEL: "warn" },
-    tellsPort: true,
+    reportsPort: true,
   });
   await server.waitForLine(warning);
 });

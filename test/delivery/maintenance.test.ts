@@ -257,7 +257,7 @@ test("a subscription without an end that is given up gets one signed message wit
   expect(receiver.requests).toHaveLength(2);
 });
 
-test("it gets no message when the settings say so, and ends all the same", async () => {
+test("it ends without a message when the settings say so", async () => {
   const { clock, store, emitted, pass } = await setUp({ sendsTerminated: false });
   const receiver = await receiverWith();
   await suspendEndless(store, [receiver.url], clock.now());

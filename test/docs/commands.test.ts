@@ -76,7 +76,7 @@ test("no page has commands that are not run", () => {
   expect(pages.toSorted()).toEqual(PAGES.map(({ name }) => name).toSorted());
 });
 
-/** What the documents have their reader start: the sources. */
+/** The command with which the documents start the server: the sources. */
 function npmStart(env: NonNullable<ServerOptions["env"]>): Promise<TestServer> {
   return startServer({ cli: sources, env });
 }
@@ -185,7 +185,7 @@ async function runShell(script: string, home: string, more: Readonly<Record<stri
   const env = {
     PATH: `${project}node_modules/.bin:${process.env["PATH"]}`,
     HOME: home,
-    // The tests call nobody but us: npx finds what npm ci has installed, and asks the registry nothing.
+    // Tests contact no other machine: npx finds what npm ci has installed, and does not ask the registry.
     npm_config_offline: "true",
     npm_config_update_notifier: "false",
     ...more,

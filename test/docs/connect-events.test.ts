@@ -135,7 +135,7 @@ test("the request of 2026-07-28 by curl is taken for one", async ({ skip }) => {
   });
 });
 
-test("the POST has the headers that are shown, and no others of ours", async () => {
+test("the POST has the headers that are shown, and this server adds no others", async () => {
   const server = await startServer();
   const receiver = await receiverWith(({ body }, response) => {
     response.end(JSON.stringify({ challenge: JSON.parse(body).challenge }));
@@ -147,8 +147,8 @@ test("the POST has the headers that are shown, and no others of ours", async () 
   const [head = ""] = blockWith(anyClient, "http", "POST ").split("\n\n");
   const [requestLine, ...headers] = head.split("\n");
   expect(`${event!.method} ${event!.path} HTTP/1.1`).toBe(requestLine);
-  const told = headers.map((line) => `${line.split(":")[0]}: ${String(event!.headers[line.split(":")[0]!])}`);
-  expect(normalised(told.join("\n"))).toBe(normalised(headers.join("\n")));
+  const sent = headers.map((line) => `${line.split(":")[0]}: ${String(event!.headers[line.split(":")[0]!])}`);
+  expect(normalised(sent.join("\n"))).toBe(normalised(headers.join("\n")));
   const usual = new Set(["host", "connection", "content-length", "accept-encoding", "accept"]);
   expect(Object.keys(event!.headers).filter((name) => !usual.has(name))).toHaveLength(headers.length);
   expect(JSON.parse(challenge!.body)).toEqual({ type: "verification", challenge: expect.any(String) });

@@ -69,11 +69,19 @@ describe("after a failure", () => {
     expect(healthAfter(callback, answer, POLICY)).toEqual({ state: callback, deliveries: null, became: null });
   });
 
-  test.each([ACTIVE, FAILING, DISABLED])("410 disables a callback for good, whatever it was ($status)", (callback) => {
-    const { state, ...effect } = fail(callback, { isGone: true, policy: null });
-    expect(effect).toEqual({ deliveries: "withdraw", became: "disabled" });
-    expect(state).toMatchObject({ status: "disabled", disabledReason: "gone", disabledAt: NOW, lastError: "timeout" });
-  });
+  test.each([ACTIVE, FAILING, DISABLED])(
+    "410 disables a callback permanently, whatever its status was ($status)",
+    (callback) => {
+      const { state, ...effect } = fail(callback, { isGone: true, policy: null });
+      expect(effect).toEqual({ deliveries: "withdraw", became: "disabled" });
+      expect(state).toMatchObject({
+        status: "disabled",
+        disabledReason: "gone",
+        disabledAt: NOW,
+        lastError: "timeout",
+      });
+    },
+  );
 });
 
 test.each([

@@ -178,7 +178,7 @@ describe("after an attempt", () => {
     expect(record(SUPERSEDED, step)).toEqual({ claim: "superseded", isDueAgain: false, state });
   });
 
-  test("one that was superseded is delivered, or given up, all the same", () => {
+  test("one that was superseded may still be delivered or given up", () => {
     expect(record(SUPERSEDED, DELIVER)).toMatchObject({ claim: "held", state: { status: "delivered", reason: null } });
     expect(record(SUPERSEDED, GIVE_UP)).toMatchObject({ claim: "held", state: { status: "exhausted", reason: null } });
   });

@@ -59,7 +59,7 @@ function nodeOfTheMachine(): string {
 }
 
 describe.skipIf(!has("curl"))("the examples in shell", () => {
-  test("the worker completes one task, and fails one that it cannot do", async () => {
+  test("the worker completes one task, and fails a task that it cannot do", async () => {
     const server = await startServer({ env });
     const work = async (taskId: string, input: object) => {
       await start(server, taskId, { input });
@@ -79,7 +79,7 @@ describe.skipIf(!has("curl"))("the examples in shell", () => {
   test.each([
     ["true", 0, { status: "completed", result: { exit_code: 0 } }],
     ["false", 1, { status: "failed", error: "the job ended with exit code 1" }],
-  ])("the CI job says how `%s` went", async (command, code, end) => {
+  ])("the CI job reports how `%s` ended", async (command, code, end) => {
     const server = await startServer();
     const { completion_url } = await start(server, "t1", { completion_url: true });
     const { exited } = run("sh", ["examples/ci-job/run.sh", command], { COMPLETION_URL: String(completion_url) });
@@ -106,7 +106,7 @@ describe("the video encoder", () => {
     expect(await ended(server, "t2")).toMatchObject({ status: "failed", error: "notes.txt is no film." });
   });
 
-  test("tells how far it is, and is begun again after a kill in the middle", async () => {
+  test("reports its progress, and runs again after a kill during the run", async () => {
     const first = await startServer({ env: module });
     await start(first, "t1", film(1));
     await until("some progress", async () => {

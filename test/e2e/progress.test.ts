@@ -15,14 +15,14 @@ const ALL = ["task_completed", "task_failed", "task_cancelled", "task_progress"]
 const WORKER_TOKENS = "w1:one";
 const EVERY_100_MS = { PROGRESS_EVENT_INTERVAL_MS: "100" };
 
-interface Told {
+interface EventBody {
   readonly type: string;
   readonly data: { readonly sequence: number; readonly progress?: { readonly done: number } };
 }
 const everything = fileURLToPath(
   new URL("../../node_modules/@modelcontextprotocol/server-everything/dist/index.js", import.meta.url),
 );
-const bodyOf = ({ body }: ReceivedRequest) => JSON.parse(body) as Told;
+const bodyOf = ({ body }: ReceivedRequest) => JSON.parse(body) as EventBody;
 const isEnd = (request: ReceivedRequest) => bodyOf(request).type === "task_completed";
 
 /** A module whose task reports a hundred steps, waits until `gate` is answered, and reports a hundred more. */
@@ -116,7 +116,7 @@ const progress = (url: string, { id, lease_token }: Claimed, done: number) =>
 const complete = (url: string, { id, lease_token }: Claimed) =>
   report(url, `/tasks/${id}/complete`, { lease_token, result: "made" });
 
-test("the progress of a worker arrives, also the newest when it reports no more, and at no other callback", async () => {
+test("the progress of a worker arrives, the last report too, and only at the callback that asked for progress", async () => {
   const { url, sleepsFor, advance } = await startServer({ env: { WORKER_TOKENS }, clockAt: Date.now() });
   const receiver = await receiverWith();
   const others = await receiverWith();
@@ -126,8 +126,8 @@ test("the progress of a worker arrives, also the newest when it reports no more,
   for (let done = 1; done <= 20; done++) await progress(url, task, done);
   await sleepsFor(5000);
   await advance(5000);
-  const told = await receiver.waitFor(2);
-  expect(told.map((request) => bodyOf(request).data.progress?.done)).toEqual([1, 20]);
+  const sent = await receiver.waitFor(2);
+  expect(sent.map((request) => bodyOf(request).data.progress?.done)).toEqual([1, 20]);
   await complete(url, task);
   await receiver.waitFor(isEnd);
   expect((await others.waitFor(isEnd)).map((request) => bodyOf(request).type)).toEqual(["task_completed"]);

@@ -71,7 +71,7 @@ test.each(LOGS)(
     const file = join(temporaryFolder(), "callbacks.db");
     const receiver = await startReceiverThatFailsOnce();
     const settings = { SECRETS_KEY: key, RETRY_SCHEDULE_MS: "10,10", LOG_FORMAT: log.format, LOG_LEVEL: log.level };
-    const server = await startServer({ file, env: settings, tellsPort: true });
+    const server = await startServer({ file, env: settings, reportsPort: true });
     const answers = await demoFlow(server, receiver.url, secret, next);
     const requests = await receiver.waitFor(2);
     const pages = await Promise.all(

@@ -88,7 +88,7 @@ test("a log that cannot be written does not end the server", async () => {
       LOG_FORMAT: format,
       DATABASE_URL: `file:${join(temporaryFolder(), "callbacks.db")}`,
     });
-    const args = ["--import", new URL("../support/tell-port.mjs", import.meta.url).href, cli, "serve"];
+    const args = ["--import", new URL("../support/report-port.mjs", import.meta.url).href, cli, "serve"];
     const child = spawn(process.execPath, args, { env, stdio: ["ignore", full, "inherit", "ipc"] });
     const exited = once(child, "exit");
     onTestFinished(() => void child.kill("SIGKILL"));

@@ -19,7 +19,7 @@ function aModule(text: string): string {
 
 const GREET = `export default [defineTask({
   name: "greet",
-  description: "Greets somebody.",
+  description: "Greets by name.",
   input: z.object({ name: z.string().min(1) }),
   output: z.object({ greeting: z.string() }),
   expectedMs: 20,

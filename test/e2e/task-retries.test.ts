@@ -28,7 +28,7 @@ export const flaky = defineTask({
   },
 });
 export const blocking = defineTask({
-  name: "blocking", description: "Lets nobody else do anything for a while.", input: z.object({}),
+  name: "blocking", description: "Blocks the process for a while.", input: z.object({}),
   run() { const end = Date.now() + 300; while (Date.now() < end); return "blocked"; },
 });
 export const odd = defineTask({

@@ -64,10 +64,10 @@ test("bad input is refused before anything is stored", async () => {
 
 test("a token is in no log line and in no answer", async () => {
   const server = await shared();
-  await start(server.url, "tell-1", "tell");
+  await start(server.url, "leak-1", "leak");
   await start(server.url, "fail-1", "fail");
-  const answers = [await endOf(server.url, "tell-1"), await endOf(server.url, "fail-1")];
-  await server.waitForLine(/Upstream bad: told \[hidden\]/);
+  const answers = [await endOf(server.url, "leak-1"), await endOf(server.url, "fail-1")];
+  await server.waitForLine(/Upstream bad: leaked \[hidden\]/);
   const types = await callTool(server.url, "list_task_types", {});
   expect(JSON.stringify([answers, types, server.lines])).not.toContain(A_TOKEN);
 });

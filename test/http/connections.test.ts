@@ -59,10 +59,10 @@ test("stopping does not wait for idle connections, used or not", async () => {
 });
 
 test("stopping waits for the answers under way, and no longer", async () => {
-  const { promise: asked, resolve: tellAsked } = Promise.withResolvers<void>();
+  const { promise: asked, resolve: reportAsked } = Promise.withResolvers<void>();
   const { promise: released, resolve: release } = Promise.withResolvers<void>();
   const server = await serve(async (_request, response) => {
-    tellAsked();
+    reportAsked();
     await released;
     response.end("late");
   });

@@ -62,7 +62,7 @@ describe("CORS", () => {
     },
   );
 
-  test.each(ROUTES)("caches are told that %s %s depends on the origin", async (method, path) => {
+  test.each(ROUTES)("the Vary header says that %s %s depends on the origin", async (method, path) => {
     const { url } = await serveHttp(SETTINGS);
     for (const headers of [{}, { origin: PAGE }, { origin: "https://evil.example" }])
       expect((await ask(url, method, path, headers)).headers["vary"]).toBe("Origin");
@@ -106,7 +106,7 @@ describe("where clients try OAuth", () => {
     expect(JSON.parse(body)).toMatchObject({ error: { code: "not_found" } });
   });
 
-  test("the SDK's client tells its user what to do", async () => {
+  test("the error of the SDK's client says what to do", async () => {
     const { url } = await serveHttp({ tokens });
     const clientMetadata = { redirect_uris: ["http://localhost/callback"] };
     await expect(registerClient(url, { clientMetadata })).rejects.toThrow(/AUTH_TOKENS.*Authorization: Bearer/);

@@ -97,7 +97,7 @@ describe("a request that the guard refuses, with a JSON-RPC error of id null", (
     expect(answer).toMatchObject({ status: 405, headers: { allow: "POST, OPTIONS" }, error: { code: -32000 } });
   });
 
-  it("HEAD likewise, without a body", async () => {
+  it("HEAD gets the same response without a body", async () => {
     const { port } = await serveMcp();
     expect(await send(port, { method: "HEAD" })).toMatchObject({
       status: 405,

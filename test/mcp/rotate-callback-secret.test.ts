@@ -106,9 +106,9 @@ it("another principal's callback is answered like one that does not exist", asyn
   const [ann, bob] = [await connectV1(url, { token: "a1" }), await connectV1(url, { token: "b1" })];
   const { structured } = await ann.callTool("register_callback", REGISTRATION);
   const callback_id = String(structured!["callback_id"]);
-  const strangers = await bob.callTool(ROTATE, { callback_id });
-  const nobodys = await bob.callTool(ROTATE, { callback_id: "cb_none" });
-  expect(strangers.text).toBe(nobodys.text.replace("cb_none", callback_id));
+  const another = await bob.callTool(ROTATE, { callback_id });
+  const unknown = await bob.callTool(ROTATE, { callback_id: "cb_none" });
+  expect(another.text).toBe(unknown.text.replace("cb_none", callback_id));
   const again = await ann.callTool("register_callback", REGISTRATION);
   expect(again.structured).toMatchObject({ signing_secret: structured!["signing_secret"] });
 });

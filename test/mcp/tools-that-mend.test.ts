@@ -532,11 +532,11 @@ describe.each(VERSIONS)("another principal's callback, asked for by a client of 
       "send_test_event",
       "diagnose_callback",
     ]) {
-      const [theirs, nobodys] = await Promise.all(
+      const [theirs, missing] = await Promise.all(
         [callback_id, unknown].map((id) => bob.callTool(tool, { callback_id: id })),
       );
       expect(theirs!.isError).toBe(true);
-      expect(theirs!.text.replace(callback_id, unknown)).toBe(nobodys!.text);
+      expect(theirs!.text.replace(callback_id, unknown)).toBe(missing!.text);
     }
     const byNames = await bob.callTool("unregister_callback", REGISTRATION);
     expect(byNames.error?.code).toBe("not_found");

@@ -54,7 +54,7 @@ describe("at registration", () => {
       await vi.advanceTimersByTimeAsync(1);
       await checked;
       expect(settled).toHaveBeenCalledWith(true);
-      reject(new Error("an answer that comes too late disturbs nobody"));
+      reject(new Error("an answer after the time limit has no effect"));
     } finally {
       vi.useRealTimers();
     }

@@ -89,7 +89,7 @@ describe("a diagnosis", () => {
   });
 
   test.each([
-    ["a certificate nobody vouches for", "tls_error"],
+    ["a certificate of no known authority", "tls_error"],
     ["a port that does not speak TLS", "tls_error"],
   ])("stops at TLS for %s", async (what, category) => {
     const options = what.startsWith("a certificate") ? { tls: CERTIFICATE } : {};
@@ -124,7 +124,7 @@ describe("a diagnosis", () => {
     [302, "http_3xx"],
     [404, "http_4xx"],
     [500, "http_5xx"],
-  ])("tells a POST answered with %i by its status, and by none of the receiver's words", async (status, category) => {
+  ])("reports a POST answered with %i by its status, without any of the receiver's text", async (status, category) => {
     const receiver = await receiverWith((_, response) => response.writeHead(status, { location: "/x" }).end("words"));
     const receiverTester = testerWith();
     expect((await diagnosed(receiver.url, receiverTester, "evt_2")).slice(-2)).toEqual([
@@ -149,7 +149,7 @@ describe("a diagnosis", () => {
     expect(receiver.requests.map(({ headers }) => headers["webhook-id"])).toEqual(["evt_1", "evt_2"]);
   });
 
-  test("whose POST with a bad signature gets no response says nothing of the signature", async () => {
+  test("whose POST with a bad signature gets no response makes no statement about the signature", async () => {
     const { startDeadline, timeoutsMs, pass } = heldDeadlines();
     const receiver = await receiverWith(({ headers }, response) => {
       if (headers["webhook-id"] === "evt_1") response.writeHead(204).end();

@@ -23,7 +23,7 @@ test("stops in reverse order, parts of a group together, once", async () => {
   ]);
 });
 
-test("when one part fails to stop, the other parts stop all the same", async () => {
+test("when one part fails to stop, the other parts still stop", async () => {
   const lifecycle = new Lifecycle();
   let storeIsDown = false;
   lifecycle.add("store", async () => void (storeIsDown = true));

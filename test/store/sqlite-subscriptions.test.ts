@@ -1,4 +1,4 @@
-/** What survives a restart, and what no verb shows: looked up in the file. */
+/** What survives a restart, and what no verb of the port shows: read from the file. */
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { expect, onTestFinished, test, vi } from "vitest";
@@ -161,32 +161,32 @@ async function planned(pattern: RegExp): Promise<readonly { readonly statement: 
 
 test.each([
   [
-    "whom a task's end is told, among those who want to hear of it",
+    "the subscriptions to the end of one task",
     /^select "id".* from "callbacks" where .*"callbacks"."principal" = \+\? and "callbacks"."task_id" = \+\? and \("callbacks"."expires_at"/,
     /SEARCH callbacks USING INDEX callbacks_subscriptions_by_task \(principal=\? AND task_id=\?\)/,
   ],
   [
-    "whom any task's end is told, likewise",
+    "the subscriptions to the end of any task",
     /^select "id".* from "callbacks" where .*"callbacks"."principal" = \+\? and "callbacks"."task_id" is null/,
     /SEARCH callbacks USING INDEX callbacks_subscriptions_by_task \(principal=\? AND task_id=\?\)/,
   ],
   [
-    "where a subscription's watermark is, among what it is owed",
+    "the watermark of a subscription, among its open deliveries",
     /^select min\("event_seq"\) from "deliveries"/,
     /SEARCH deliveries USING INDEX deliveries_open_of_subscription \(callback_id=\?/,
   ],
   [
-    "what comes after a place, among a principal's events from there on",
+    "a principal's events after a cursor",
     /^select "seq", "id", "type", .* from "events" where .* order by "events"."seq" asc/,
     /SEARCH events USING INDEX events_of_principal \(principal=\? AND seq>\?\)/,
   ],
   [
-    "a page of a principal's subscriptions, among them",
+    "a page of a principal's subscriptions",
     /^select .* from "callbacks" where \("subscription_id" is not null and .*"id"\) > \(\?, \?\)/,
     /SEARCH callbacks USING INDEX callbacks_subscriptions_by_time \(principal=\?/,
   ],
   [
-    "how many subscriptions a principal has, among the live ones",
+    "the number of a principal's live subscriptions",
     /^select count\(\*\) from "callbacks" where \("subscription_id" is not null.* and "callbacks"."principal" = \+\?/,
     /SEARCH callbacks USING INDEX callbacks_subscriptions_by_task \(principal=\?/,
   ],

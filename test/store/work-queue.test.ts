@@ -7,7 +7,7 @@ import { until } from "../support/until.ts";
 
 const DAY_MS = 86_400_000;
 
-/** `nextDue` gives what each pass returns, told how many there were. */
+/** `nextDue` returns the result of each pass; `pass` counts from 1. */
 function setUp(nextDue: (clock: FakeClock, pass: number) => number | null = () => null) {
   const clock = createFakeClock();
   const emitted: TelemetryEvent[] = [];

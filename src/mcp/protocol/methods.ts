@@ -16,7 +16,7 @@ export interface Methods {
 }
 
 /**
- * Lists of what this server neither has nor declares. Some clients of 2025-11-25 ask for them all the same, and drop a server that answers
+ * Lists of what this server neither has nor declares. Some clients of 2025-11-25 ask for them nevertheless, and drop a server that answers
  * with an error. Clients of 2026-07-28 go by `server/discover`, and the conformance suite wants each answered method declared there.
  */
 const EMPTY_LISTS: ReadonlyMap<string, { [key: string]: unknown }> = new Map([

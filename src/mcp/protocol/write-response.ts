@@ -21,9 +21,9 @@ export function isStream(contentType: string | null | undefined): boolean {
 }
 
 /**
- * Begins an answer that is an event stream. The head is sent at once: the first event may come much later, and until then a proxy or
- * client could not tell the stream from a server that hangs. The SDKs' own Connection header is left out: it is wrong when the client
- * does not keep the connection, and Node sets the right one.
+ * Begins an answer that is an event stream. The head is sent at once: the first event may come much later, and without a head a proxy or
+ * client takes the server for one that hangs. The SDKs' own Connection header is left out: it is wrong when the client does not keep the
+ * connection, and Node sets the right one.
  */
 export function writeStreamHead(res: ServerResponse, status: number, headers: Record<string, string>): void {
   const { connection: _, ...rest } = headers;

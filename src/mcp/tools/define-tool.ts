@@ -88,7 +88,7 @@ export interface ToolDefinition<Input extends z.ZodObject, Output extends z.ZodO
   readonly title: string;
   readonly description: string;
   readonly annotations: ToolAnnotations;
-  /** Strict: an unknown argument is an error, or a misspelt optional one would be ignored in silence. */
+  /** Strict: an unknown argument is an error. Otherwise a misspelt optional one would be ignored. */
   readonly input: Input;
   /** Not strict: answers may get keys that the schema of an older client does not have. Its order of keys is the answer's. */
   readonly output: Output;

@@ -20,7 +20,9 @@ const input = z.strictObject({
     .enum(DELIVERY_STATUSES)
     .optional()
     .describe("Only deliveries with this status, and callbacks that have some."),
-  since: pointInTime().optional().describe("Likewise, created since then: ISO 8601 with zone."),
+  since: pointInTime()
+    .optional()
+    .describe("Only deliveries created since then, and callbacks that have some: ISO 8601 with zone."),
 });
 
 const callback = z.object({

@@ -239,7 +239,7 @@ describe.each(WIRE_VERSIONS)("the challenge of a subscribe, in $version:", ({ re
         "169.254.169.254",
         "[fe80::1]",
         "metadata.internal",
-        "nobody.example",
+        "unknown.example",
       ])
         expect([host, await refuse(`https://${host}/hook`)]).toEqual([host, NOT_ALLOWED]);
       expect([canary.connections, await stored()]).toEqual([0, 0]);
@@ -249,9 +249,9 @@ describe.each(WIRE_VERSIONS)("the challenge of a subscribe, in $version:", ({ re
     it("the rate limit does not reveal either whether a name resolves: it counts refused ones too", async () => {
       const { refuse } = await subscribing(requestOf, { events: { allow: "none" } });
       await inBatches(60, (index) =>
-        refuse(`https://${index % 2 === 0 ? `nobody-${index}.example` : `10.0.0.${index}`}/`),
+        refuse(`https://${index % 2 === 0 ? `unknown-${index}.example` : `10.0.0.${index}`}/`),
       );
-      for (const host of ["nobody.example", "10.0.0.1", "localhost"])
+      for (const host of ["unknown.example", "10.0.0.1", "localhost"])
         expect(await refuse(`https://${host}/`)).toMatchObject({ data: { limit: "challenges" } });
     });
   });

@@ -80,7 +80,7 @@ describe("a batch of protocol 2025-03-26", () => {
     expect(await send(port, batch([notification, notification]))).toMatchObject({ status: 202, text: "" });
   });
 
-  it("that cancels its own request is answered all the same", async () => {
+  it("that cancels its own request is still answered", async () => {
     const { port } = await serveMcp();
     const cancelled = { jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: 1 } };
     const { answers } = await answersOf(port, batch([message(1, "tools/list"), cancelled]));

@@ -215,7 +215,7 @@ export function describeProgress(name: string, open: OpenStore): void {
       expect(await record(2, T0 + INTERVAL_MS + 4)).toEqual({ deliveryCount: 0, dueAt: null });
     });
 
-    test("a callback that was disabled for good before the end does not wait for that once it is enabled", async () => {
+    test("a callback that was disabled permanently before the end does not wait for the end once it is enabled", async () => {
       await register();
       await record(1);
       const [claimed] = await claim();

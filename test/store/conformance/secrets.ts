@@ -59,7 +59,7 @@ export function describeSecrets(name: string, open: OpenStore): void {
         expect(await store.registerCallback(aRegistration())).toMatchObject({ callback: { signingSecret: A_SECRET } });
       });
 
-      test("gives back a claim that waits for its next try, so that the try is signed anew", async () => {
+      test("releases a claim that waits for its next attempt, so that the attempt is signed with the new secret", async () => {
         const delivery = await oneClaimed();
         const step = { status: "pending", nextAttemptAt: T0 + 100, keepClaim: true } as const;
         await store.recordAttempt(aRecord(delivery, { outcome: FAILED_503, step }));

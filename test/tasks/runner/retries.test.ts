@@ -167,9 +167,9 @@ test("of a flood of progress the newest is recorded once a second, and the last 
     progress(100_000, 100_000, "done");
   };
   const { clock, start, find, tasks, untilStatus } = await setUp([aTaskType({ run })]);
-  const told: number[] = [];
+  const reported: number[] = [];
   const { task } = await start("t");
-  tasks.onProgress(task, ({ done }) => told.push(done));
+  tasks.onProgress(task, ({ done }) => reported.push(done));
   const isKept = (done: number) =>
     until(`${done} is kept`, async () => (await find("t")).progress?.done === done && clock.sleeping === 2);
   begin.resolve();
@@ -181,7 +181,7 @@ test("of a flood of progress the newest is recorded once a second, and the last 
   expect(await untilStatus("t", "completed")).toMatchObject({
     progress: { done: 100_000, total: 100_000, message: "done" },
   });
-  expect(told).toEqual([0, 99_999, 100_000]);
+  expect(reported).toEqual([0, 99_999, 100_000]);
 });
 
 test("a handler that goes on after its task was cancelled reports no progress", async () => {

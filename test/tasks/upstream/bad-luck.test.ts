@@ -93,11 +93,11 @@ test("an error of the tool is the error of the task, without the token", async (
 
 test("tokens are in no result and no log line, and the log lines of a server are limited", async () => {
   const { announced, type } = startCatalog(misbehavingServer());
-  const result = await runOnce(await type("bad/tell"), {}).outcome;
+  const result = await runOnce(await type("bad/leak"), {}).outcome;
   expect(result).toMatchObject({ API_TOKEN: "[hidden]" });
   const said = () => announced.filter(({ kind }) => kind === "upstream.logged");
   await until("stderr has come", async () => said().length >= 100);
-  expect(said()[0]).toEqual({ kind: "upstream.logged", upstream: "bad", line: "told [hidden]" });
+  expect(said()[0]).toEqual({ kind: "upstream.logged", upstream: "bad", line: "leaked [hidden]" });
   expect(said()).toHaveLength(100);
   expect(JSON.stringify(announced)).not.toContain(A_TOKEN);
   expect(JSON.stringify(said()[1]).length).toBeLessThan(1200);
@@ -107,7 +107,7 @@ test("an upstream server does not get the environment of this server", async () 
   vi.stubEnv("SECRETS_OF_OURS", "1");
   onTestFinished(() => void vi.unstubAllEnvs());
   const { type } = startCatalog(misbehavingServer());
-  const result = await runOnce(await type("bad/tell"), {}).outcome;
+  const result = await runOnce(await type("bad/leak"), {}).outcome;
   expect(result).toMatchObject({ names: expect.not.arrayContaining(["SECRETS_OF_OURS"]) });
 });
 

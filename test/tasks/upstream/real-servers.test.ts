@@ -57,16 +57,16 @@ async function serveEverything(port: number): Promise<EverythingOverHttp | null>
 }
 
 /**
- * A call in `steps` that has told so many of them. The SDK drops what comes in one piece with the answer, as all of it may where this
- * process has to wait for the processor; so each further call takes its time.
+ * A call in four steps that has reported at least `reported` of them. The SDK drops progress that comes in one chunk with the answer, which
+ * may be all progress on a busy machine; so each further call takes twice as long.
  */
-async function longOperation(type: TaskType, told: number) {
+async function longOperation(type: TaskType, reported: number) {
   let duration = 0.2;
-  return until(`a call that tells ${told} of its 4 steps`, async () => {
+  return until(`a call that reports ${reported} of its 4 steps`, async () => {
     duration *= 2;
     const { progress, outcome } = runOnce(type, { duration, steps: 4 });
     const result = await outcome;
-    return progress.length >= told ? { duration, result, progress } : null;
+    return progress.length >= reported ? { duration, result, progress } : null;
   });
 }
 
@@ -122,7 +122,7 @@ test("only allowed tools are offered, and denied ones are not", async () => {
   expect(names.filter((name) => !name.startsWith("all/"))).toEqual(["some/echo"]);
   expect(await catalog.find("some/get-env")).toBeUndefined();
   expect(await catalog.find("some/get-sum")).toBeUndefined();
-  expect(await catalog.find("nobody/echo")).toBeUndefined();
+  expect(await catalog.find("unknown/echo")).toBeUndefined();
   expect(await catalog.find("all/no-such-tool")).toBeUndefined();
 });
 

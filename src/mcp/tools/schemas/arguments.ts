@@ -20,8 +20,8 @@ export function clientGivenId() {
 }
 
 /**
- * Any JSON object, unchanged. Not zod's record: it drops a key named __proto__ in silence, and its JSON Schema contains an empty schema,
- * which some clients cannot read.
+ * Any JSON object, unchanged. Not zod's record: it drops a key named __proto__ without an error, and its JSON Schema contains an empty
+ * schema, which some clients cannot read.
  */
 export const jsonObject: z.ZodType<{ readonly [key: string]: Json }> = z
   .any()

@@ -21,7 +21,7 @@ export interface ToolArguments<Input extends z.ZodObject> {
   parse(given: unknown, onIgnored: OnIgnored): z.output<Input>;
 }
 
-/** `input`: strict, or a misspelt optional argument would be ignored in silence. */
+/** `input`: strict, so that a misspelt optional argument is an error. */
 export function createToolArguments<Input extends z.ZodObject>(input: Input): ToolArguments<Input> {
   let made: ObjectSchema | undefined;
   const schema = (): ObjectSchema => (made ??= objectSchemaOf(input));

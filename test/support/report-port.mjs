@@ -1,4 +1,4 @@
-/** Preloaded into a server under test whose log does not say that it listens: tells its parent on which port it does. */
+/** Preloaded into a server under test whose log does not say that it listens: sends its parent the port. */
 import { Server } from "node:net";
 
 const { listen } = Server.prototype;
