@@ -82,15 +82,6 @@ function anchorsIn(document: string): readonly string[] {
   );
 }
 
-/** Words that the documents do not use: the field has a plain word for each (CONTRIBUTING.md, "House rules"). */
-const DIALECT = /\b(whoever|nobody|somebody|everybody|told|owe[sd]?|in vain|in earnest|patience|comes upon)\b/gi;
-
-test("the documents use plain words", () => {
-  const pages = [...CURRENT, "published/README.md"].filter((name) => !/^(bench|test)\//.test(name));
-  const found = pages.flatMap((name) => [...readDocument(name).matchAll(DIALECT)].map(([word]) => `${name}: ${word}`));
-  expect(found).toEqual([]);
-});
-
 test("the index has every page", () => {
   const index = readDocument("docs/README.md");
   const linked = [...index.matchAll(/\]\(([^)#]*)/g)].map(([, path = ""]) => `docs/${path}`);
