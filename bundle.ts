@@ -9,10 +9,11 @@ export interface BundleOptions {
   readonly manifest: object;
 }
 
-export async function bundle({ out, manifest }: BundleOptions): Promise<void> {
+/** Returns the files whose code is in it, by their paths within the project. */
+export async function bundle({ out, manifest }: BundleOptions): Promise<readonly string[]> {
   rmSync(out, { recursive: true, force: true });
   mkdirSync(out, { recursive: true });
-  await build({
+  const { metafile } = await build({
     // The command line imports the rest dynamically: with splitting it stays a small guard that an old Node can read.
     entryPoints: {
       cli: "src/cli/main.ts",
@@ -23,6 +24,7 @@ export async function bundle({ out, manifest }: BundleOptions): Promise<void> {
     absWorkingDir: import.meta.dirname,
     outdir: `${out}/dist`,
     bundle: true,
+    metafile: true,
     splitting: true,
     format: "esm",
     platform: "node",
@@ -36,8 +38,14 @@ export async function bundle({ out, manifest }: BundleOptions): Promise<void> {
     legalComments: "linked",
     plugins: [zodOfModules(), drizzleAsModules()],
   });
-  cpSync(`${import.meta.dirname}/migrations`, `${out}/migrations`, { recursive: true });
+  cpSync(`${import.meta.dirname}/migrations`, `${out}/migrations`, {
+    recursive: true,
+    // Only drizzle-kit reads the snapshots.
+    filter: (path) => !path.endsWith("_snapshot.json"),
+  });
   writeFileSync(`${out}/package.json`, `${JSON.stringify(manifest, null, 2)}\n`);
+  const parts = Object.values(metafile.outputs).flatMap(({ inputs }) => Object.entries(inputs));
+  return parts.flatMap(([path, { bytesInOutput }]) => (bytesInOutput > 0 ? [path] : []));
 }
 
 /** Task modules make their schemas with the installed zod, so the code that reads these schemas uses it too. All other code uses the zod in the bundle. */

@@ -22,7 +22,7 @@ const receiver = createServer((request, response) => void receive(request, respo
 receiver.listen(0, "127.0.0.1");
 await once(receiver, "listening");
 
-// 2. Subscribe, then start a task: what ends after the subscription is told.
+// 2. Subscribe, then start a task: ends after the subscription are sent.
 const client = await createMCPClient({
   transport: { type: "http", url: MCP_URL, ...(MCP_TOKEN && { headers: { Authorization: `Bearer ${MCP_TOKEN}` } }) },
   experimental_events: { store },

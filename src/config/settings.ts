@@ -20,7 +20,7 @@ import {
 const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 
-/** `--help` prints it; a test compares README's table with it. */
+/** `--help` prints it; docs/configuration.md is generated from it. */
 export const SETTINGS = {
   HOST: setting(
     "Listening",

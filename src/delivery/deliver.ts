@@ -52,14 +52,12 @@ export interface DeliverContext {
 /** Makes the attempts of one claimed delivery, each with its record, until the claim ends. Never rejects. */
 export type Deliver = (delivery: ClaimedDelivery, slot: Slot) => Promise<void>;
 
-interface AttemptInFlight {
+/** An attempt that is to be recorded. Times are epoch ms. */
+interface FinishedAttempt {
   readonly delivery: ClaimedDelivery;
   readonly number: number;
   readonly identity: DeliveryIdentity;
   readonly startedAt: number;
-}
-
-interface FinishedAttempt extends AttemptInFlight {
   readonly outcome: Outcome;
   readonly endedAt: number;
 }

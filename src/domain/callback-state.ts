@@ -4,6 +4,7 @@ import { shouldDisable } from "./callback-health.ts";
 import type { CallbackHealth, DisabledReason, DisablePolicy } from "./callback-health.ts";
 import type { CallbackStatus } from "./callback.ts";
 import { GONE } from "./delivery.ts";
+import { isExpired } from "./not-after.ts";
 
 export interface CallbackState extends CallbackHealth {
   readonly status: CallbackStatus;
@@ -81,6 +82,14 @@ export function removed<Callback extends CallbackState>(callback: Callback): Cal
 /** Whether events are enqueued for the callback. Deliveries to one that is disabled for failing are held until it is enabled. */
 export function isEnqueuedFor({ status, disabledReason }: Pick<CallbackState, "status" | "disabledReason">): boolean {
   return status === "active" || (status === "disabled" && disabledReason === "failing");
+}
+
+/** Whether a new delivery may be sent at once. */
+export function isSendable(
+  { status, notAfter }: Pick<CallbackState, "status"> & { readonly notAfter: number | null },
+  now: number,
+): boolean {
+  return status === "active" && !isExpired(notAfter, now);
 }
 
 function disabled(callback: CallbackState, disabledReason: DisabledReason, disabledAt: number): CallbackState {

@@ -26,11 +26,15 @@ export interface EventPageFacts<Entry> {
 
 export interface EventPage<Entry> {
   readonly events: readonly Entry[];
-  /** The place behind the last of them, or behind everything when there are no more. */
+  /** The `seq` to go on after: of the last event of this page, or of the whole log when there are no more. */
   readonly position: number;
   readonly hasMore: boolean;
+  /** The `seq` after which the page begins: `afterSeq`; higher when older events are left out, lower when this log has not reached it. */
   readonly startedAfter: number;
-  /** Events behind `afterSeq` are left out, or may be. */
+  /**
+   * Events after `afterSeq` are left out: retention has removed them, or they are older or more than was asked for. Also true when this log
+   * has not reached `afterSeq`, because it is unknown then what is missing.
+   */
   readonly hasLost: boolean;
 }
 

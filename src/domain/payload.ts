@@ -26,8 +26,8 @@ export interface Recipient {
   readonly cursor: string | null;
 }
 
-/** The fields of every body, in the order of the standard one. */
-interface Body {
+/** What every body says, in the order of the standard one. */
+interface Envelope {
   readonly type: string;
   /** ISO 8601. */
   readonly timestamp: string;
@@ -61,7 +61,7 @@ export function contentTypeOf(profile: BodyProfile): string {
   return profile === "cloudevents" ? "application/cloudevents+json" : "application/json";
 }
 
-function standardBody(event: Event, recipient: Recipient): Body {
+function standardBody(event: Event, recipient: Recipient): Envelope {
   return { type: event.type, timestamp: timeOf(event), data: dataFor(event, recipient) };
 }
 
@@ -69,8 +69,8 @@ function cloudEventBody(event: Event, recipient: Recipient): object {
   return inCloudEvent(event.id, standardBody(event, recipient));
 }
 
-/** Source and id name the event for ever. The source is no URL of this server, which may change. */
-function inCloudEvent(id: string, { type, timestamp, data }: Body): object {
+/** Source and id name the event for ever, so the source is no URL of this server, which may move. */
+function inCloudEvent(id: string, { type, timestamp, data }: Envelope): object {
   return {
     specversion: "1.0",
     id,

@@ -2,7 +2,7 @@
 import type { Dispatcher } from "undici";
 import { onAbort } from "../runtime/abort-fanout.ts";
 import type { HttpAnswer, HttpClient } from "../service/ports/http-client.ts";
-import { attemptErrorOf } from "./attempt-error.ts";
+import { errorCategoryOf } from "./error-category.ts";
 import { createAgent } from "./sender.ts";
 import type { SenderNeeds } from "./sender.ts";
 import { createOpenSocket, createPinnedConnect } from "./pinned-connect.ts";
@@ -42,7 +42,7 @@ export function createHttpClient({ guard, userAgent, ca, connect }: HttpClientNe
         agent.dispatch(request, collector.handler);
         return await collector.answer;
       } catch (error) {
-        const category = signal.aborted ? null : attemptErrorOf(error);
+        const category = signal.aborted ? null : errorCategoryOf(error);
         if (category === null) throw error;
         return category;
       } finally {

@@ -5,7 +5,7 @@ import type { AttemptError } from "../domain/attempt.ts";
 import type { DiagnosisStep, DiagnosisStepName } from "../domain/diagnosis.ts";
 import type { ReceiverTester, ProbePost, ProbeResult } from "../service/ports/receiver-tester.ts";
 import type { AddressGuard } from "./address-guard.ts";
-import { attemptErrorOf } from "./attempt-error.ts";
+import { errorCategoryOf } from "./error-category.ts";
 import { createSender } from "./sender.ts";
 import type { SenderNeeds } from "./sender.ts";
 import { TIMED_OUT, withTimeout } from "./timeout.ts";
@@ -112,7 +112,7 @@ async function vet(guard: AddressGuard, hostname: string, timeoutMs: number): Pr
 
 /** Throws an error that has no category: it is an internal failure. */
 function categoryOf(error: unknown): AttemptError {
-  const category = attemptErrorOf(error);
+  const category = errorCategoryOf(error);
   if (category === null) throw error;
   return category;
 }

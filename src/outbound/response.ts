@@ -3,7 +3,7 @@ import type { Dispatcher } from "undici";
 import { errorOfStatus, mayAskToWait } from "../domain/attempt.ts";
 import type { AttemptError, Outcome } from "../domain/attempt.ts";
 import { parseRetryAfter } from "../domain/retry-after.ts";
-import { attemptErrorOf } from "./attempt-error.ts";
+import { errorCategoryOf } from "./error-category.ts";
 
 export interface ResponseCollector {
   /** Rejects with the reason of `cancel`, or with an internal failure. */
@@ -96,7 +96,7 @@ function createReceivedResponse(
 
 /** Rejects with an error that has no category: it is an internal failure. */
 async function outcomeOf(error: unknown): Promise<Outcome> {
-  const category = attemptErrorOf(error);
+  const category = errorCategoryOf(error);
   if (category === null) throw error;
   return failure(category);
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { enabled, healthAfter, IN_ORDER, isEnqueuedFor, removed } from "../../src/domain/callback-state.ts";
+import { enabled, healthAfter, IN_ORDER, isEnqueuedFor, isSendable, removed } from "../../src/domain/callback-state.ts";
 import type { CallbackState } from "../../src/domain/callback-state.ts";
 import { T0 } from "../support/builders.ts";
 
@@ -93,4 +93,13 @@ test("only a disabled callback is enabled", () => {
 test("a removed callback has no failures, and is removed once", () => {
   expect(removed(DISABLED)).toEqual(REMOVED);
   expect(removed(REMOVED)).toBe(REMOVED);
+});
+
+test.each([
+  [ACTIVE, null, true],
+  [ACTIVE, NOW + 1, true],
+  [ACTIVE, NOW, false],
+  [DISABLED, null, false],
+])("a new delivery is sent at once to a callback that is $status, until %s: %s", (callback, notAfter, isSoon) => {
+  expect(isSendable({ ...callback, notAfter }, NOW)).toBe(isSoon);
 });

@@ -4,21 +4,12 @@ import { expect } from "vitest";
 import type { Store } from "../../src/service/ports/store.ts";
 import { T0 } from "../support/builders.ts";
 import { createFakeClock } from "../support/clock.ts";
-import { newFile, openTestStore, openTestStorage } from "../support/sqlite-store.ts";
-import { describeBulkChanges } from "./bulk-conformance.ts";
-import { describeStore } from "./conformance.ts";
+import { newFile, openTestStorage, openTestStore } from "../support/sqlite-store.ts";
 import { describeCommits } from "./conformance/after-commit.ts";
-import { describeProgress } from "./progress-conformance.ts";
-import { describeSubscriptions } from "./subscription-conformance.ts";
-import { describeWorkerVerbs } from "./worker-conformance.ts";
+import { describeStore } from "./conformance/all.ts";
 
 describeStore("the SQLite store", () => openTestStore());
 describeStore("the SQLite store with encrypted secrets", openEncrypted);
-describeSubscriptions("the SQLite store", () => openTestStore());
-describeSubscriptions("the SQLite store with encrypted secrets", openEncrypted);
-describeBulkChanges("the SQLite store, where one statement changes many rows", () => openTestStore());
-describeProgress("the SQLite store, for progress", () => openTestStore());
-describeWorkerVerbs("the SQLite store, for work done outside", () => openTestStore());
 describeCommits("the SQLite store, after its commits", () =>
   openTestStorage({ clock: createFakeClock(T0), emit: () => {} }),
 );

@@ -1,3 +1,4 @@
+import type { EventPage } from "../../domain/event-page.ts";
 import type { EndEvent, EndType } from "../../domain/event.ts";
 
 /**
@@ -26,16 +27,5 @@ export interface EventsQuery {
   readonly newest: number | null;
 }
 
-export interface EventsPage {
-  readonly events: readonly { readonly seq: number; readonly event: EndEvent }[];
-  /** The `seq` to go on after: of the last event of this page, or of the whole log when there are no more. */
-  readonly position: number;
-  readonly hasMore: boolean;
-  /** The `seq` after which the page begins: `afterSeq`; higher when older events are left out, lower when this log has not reached it. */
-  readonly startedAfter: number;
-  /**
-   * Events after `afterSeq` are left out: retention has removed them, they are older than `notBefore`, or more than `newest`. Also true when
-   * this log has not reached `afterSeq`, because it is unknown then what is missing.
-   */
-  readonly hasLost: boolean;
-}
+/** As the rule `eventPage` makes it. */
+export type EventsPage = EventPage<{ readonly seq: number; readonly event: EndEvent }>;

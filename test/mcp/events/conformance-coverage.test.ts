@@ -12,7 +12,7 @@ const FILES = {
   read: "poll-and-stream.test.ts",
   body: "../../domain/payload.test.ts",
   id: "../../domain/subscription.test.ts",
-  store: "../../store/subscription-conformance.ts",
+  store: "../../store/conformance/subscriptions.ts",
   restart: "../../store/sqlite-subscriptions.test.ts",
   signature: "../../domain/signature.test.ts",
   guard: "../../outbound/address-hostile.test.ts",

@@ -30,9 +30,9 @@ type LoadedDelivery = ReturnType<ReturnType<typeof prepareStatements>["load"]["a
 /** Up to this many origins are read one by one: the queue may hold a thousand rows of an origin without free slots. */
 const FEW_ORIGINS = 8;
 /** The queue is read so far past the wanted number for deliveries of origins with free slots… */
-const LOOK_PAST = 64;
+const READ_PAST = 64;
 /** …and then so far along the index alone, before each origin is read by itself. */
-const LOOK_FAR = 2000;
+const INDEX_PAST = 2000;
 
 const bound = sql.placeholder;
 
@@ -44,7 +44,7 @@ export function prepareClaiming(
   const claiming = prepareStatements(db);
 
   function claimDue(command: ClaimDeliveries): ClaimedDelivery[] {
-    const chosen = chooseByOrigin(command) ?? load(chooseAlongTheLine(command));
+    const chosen = chooseByOrigin(command) ?? load(chooseAlongQueue(command));
     if (chosen.length === 0) return [];
     claiming.claim.run({ ids: JSON.stringify(chosen.map(({ delivery }) => delivery.deliveryId)) });
     // The event of a task's end is read and parsed once for all its callbacks.
@@ -68,29 +68,29 @@ export function prepareClaiming(
   function load(chosen: readonly DueDelivery[]): LoadedDelivery[] {
     const rows = claiming.load.all({ ids: JSON.stringify(chosen.map(({ id }) => id)) });
     const byId = new Map(rows.map((row) => [row.delivery.deliveryId, row]));
-    return chosen.map(({ id }) => byId.get(id) ?? complain(id));
+    return chosen.map(({ id }) => byId.get(id) ?? missing(id));
   }
 
   /** Due deliveries of origins with free slots, the oldest first. */
-  function chooseAlongTheLine({ now, limit, perOrigin, roomOf }: ClaimDeliveries): DueDelivery[] {
-    const room = new Map(roomOf);
+  function chooseAlongQueue({ now, limit, perOrigin, roomOf }: ClaimDeliveries): DueDelivery[] {
+    const slots = new Map(roomOf);
     const chosen = new Map<string, DueDelivery>();
     const take = (due: DueDelivery): void => {
-      const left = room.get(due.origin) ?? perOrigin;
+      const left = slots.get(due.origin) ?? perOrigin;
       if (left <= 0 || chosen.size >= limit || chosen.has(due.id)) return;
-      room.set(due.origin, left - 1);
+      slots.set(due.origin, left - 1);
       chosen.set(due.id, due);
     };
-    const oldest = claiming.due.all({ now, limit: limit + LOOK_PAST });
+    const oldest = claiming.due.all({ now, limit: limit + READ_PAST });
     for (const due of oldest) take(due);
-    if (chosen.size === limit || oldest.length < limit + LOOK_PAST) return [...chosen.values()];
+    if (chosen.size === limit || oldest.length < limit + READ_PAST) return [...chosen.values()];
     // Origins without free slots fill the head of the queue: pass over them, and then read each other origin by itself.
-    const full = JSON.stringify([...room].filter(([, left]) => left <= 0).map(([origin]) => origin));
-    for (const due of claiming.dueOfOthers.all({ now, full, most: limit + LOOK_PAST })) take(due);
+    const full = JSON.stringify([...slots].filter(([, left]) => left <= 0).map(([origin]) => origin));
+    for (const due of claiming.dueOfOtherOrigins.all({ now, full, most: limit + READ_PAST })) take(due);
     if (chosen.size === limit) return [...chosen.values()];
     const heads = claiming.heads.all({ most: -1 }).filter((head) => isDue(head, now));
     for (const { origin } of heads.toSorted((left, right) => (left.dueAt ?? 0) - (right.dueAt ?? 0))) {
-      const wanted = Math.min(room.get(origin) ?? perOrigin, limit - chosen.size);
+      const wanted = Math.min(slots.get(origin) ?? perOrigin, limit - chosen.size);
       // `perOrigin` more, since so many of them may have been taken above.
       if (wanted > 0) for (const due of claiming.dueOf.all({ now, origin, limit: perOrigin + wanted })) take(due);
     }
@@ -117,7 +117,7 @@ function isDue({ dueAt }: Head, now: number): boolean {
   return dueAt !== null && dueAt <= now;
 }
 
-function complain(id: string): never {
+function missing(id: string): never {
   throw new Error(`Delivery ${id} lost its callback.`);
 }
 
@@ -136,13 +136,13 @@ const HEADS_OF_ORIGINS = `
   select origin, dueAt from heads`;
 
 /** The queue without the origins that have no free slot: their entries in the index are passed over, and their rows are not read. */
-const DUE_OF_OTHERS = `
+const DUE_OF_OTHER_ORIGINS = `
   select due."id", due."origin", due."next_attempt_at" as "dueAt"
   from (
     select "rowid" as place, "origin" from "deliveries"
-    where ${PENDING} and "next_attempt_at" <= :now order by "next_attempt_at" limit ${LOOK_FAR}
-  ) as line cross join "deliveries" as due on due."rowid" = line.place
-  where line."origin" not in (select value from json_each(:full)) and (due."not_after" is null or due."not_after" > :now)
+    where ${PENDING} and "next_attempt_at" <= :now order by "next_attempt_at" limit ${INDEX_PAST}
+  ) as queue cross join "deliveries" as due on due."rowid" = queue.place
+  where queue."origin" not in (select value from json_each(:full)) and (due."not_after" is null or due."not_after" > :now)
   limit +:most`;
 
 function prepareStatements(db: SqliteConnection["db"]) {
@@ -171,7 +171,9 @@ function prepareStatements(db: SqliteConnection["db"]) {
       .orderBy(earliestFirst)
       .limit(limitTo("limit"))
       .prepare(),
-    dueOfOthers: db.$client.prepare<{ now: number; full: string; most: number }, DueDelivery>(DUE_OF_OTHERS),
+    dueOfOtherOrigins: db.$client.prepare<{ now: number; full: string; most: number }, DueDelivery>(
+      DUE_OF_OTHER_ORIGINS,
+    ),
     heads: db.$client.prepare<{ most: number }, Head>(HEADS_OF_ORIGINS),
     claim: db
       .update(deliveries)

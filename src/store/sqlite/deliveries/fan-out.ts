@@ -1,8 +1,8 @@
+import { isSendable } from "../../../domain/callback-state.ts";
 import { BODY_PROFILE_VERSION } from "../../../domain/payload.ts";
 import type { EndEvent, Event } from "../../../domain/event.ts";
 import { limitKeyOf } from "../../../domain/limit-key.ts";
 import type { NewId } from "../../../domain/ids.ts";
-import { isExpired } from "../../../domain/not-after.ts";
 import type { ClaimedDelivery, ReserveSlot } from "../../../service/ports/delivery-store.ts";
 import type { SecretCipher } from "../../secret-cipher.ts";
 import { FIRST_CLAIM, fanOutColumns, prepareDeliveryInsert } from "./insert.ts";
@@ -19,7 +19,7 @@ export type EnqueueDelivery = (callback: FanOutCallback & TargetRow, place?: Pla
 
 /** The deliveries of one task's end. */
 export interface FanOut {
-  /** Of all of them. */
+  /** Claimed or pending. */
   deliveryCount: number;
   readonly claimed: ClaimedDelivery[];
 }
@@ -30,13 +30,12 @@ export function prepareFanOut(db: SqliteConnection["db"], newId: NewId, cipher: 
 
   return (end: EndEvent, data: string, now: number, reserveSlot: ReserveSlot | undefined) => {
     const fanOut: FanOut = { deliveryCount: 0, claimed: [] };
-    // Read back from its row, as a later claim does: the bytes of every attempt are the same.
+    // Parsed from the stored text, as a later claim parses it: the bytes of every attempt are the same.
     let event: Event | null = null;
 
     const enqueueDelivery: EnqueueDelivery = (callback, place) => {
-      const { origin, profile, notAfter, status } = callback;
-      const isClaimed =
-        status === "active" && !isExpired(notAfter, now) && reserveSlot?.(limitKeyOf(callback)) === true;
+      const { origin, profile, notAfter } = callback;
+      const isClaimed = isSendable(callback, now) && reserveSlot?.(limitKeyOf(callback)) === true;
       const deliveryId = insertDelivery(end.id, callback, now, { ...(place && { place }), isClaimed });
       fanOut.deliveryCount++;
       if (!isClaimed) return;
