@@ -151,7 +151,7 @@ function notRedelivered(callbackId: string, why: RedeliveryRefusal): DomainError
   if (why === "progress") {
     return new DomainError(
       "conflict",
-      "A task_progress is not sent again: the next event has newer information. get_task_result says how far the task is now.",
+      "A task_progress is not sent again: a newer one or the task's end follows. get_task_result returns the task's current progress.",
     );
   }
   return new DomainError("conflict", `Callback ${callbackId} ${WHY_REFUSED[why]}.`);

@@ -123,5 +123,5 @@ export function createProbes(parts: ProbesParts): Probes {
 }
 
 function tooManyProbes(): DomainError {
-  return new DomainError("limit", "As many test events and diagnoses as may be are under way; try again in a moment.");
+  return new DomainError("limit", "The limit of test events and diagnoses at once is reached; try again in a moment.");
 }

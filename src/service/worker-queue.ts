@@ -116,7 +116,7 @@ export function createWorkerQueue(parts: WorkerQueueParts): WorkerQueue {
     const { id, principal, taskId, taskType, runCount, executor } = task;
     const grant = { kind: "expired_lease", leaseUntil } as const;
     if (executor === "completion_url") {
-      await tasks.finish(task, failedWith("No request completed the task before its completion URL expired."), grant);
+      await tasks.finish(task, failedWith("The task was not completed before its completion URL expired."), grant);
       return;
     }
     const identity = { principal, taskId, taskType };

@@ -75,7 +75,7 @@ test("a completion URL that is not used expires, and its task fails", async () =
     const task = await tasks.find("local", "t1");
     return task.status === "failed" ? task : null;
   });
-  expect(failed.error).toBe("No request completed the task before its completion URL expired.");
+  expect(failed.error).toBe("The task was not completed before its completion URL expired.");
   expect(await complete(token, { result: 1 })).toEqual(apiError(409, "task_ended"));
 });
 
