@@ -98,8 +98,8 @@ CREATE TABLE `deliveries` (
 );
 --> statement-breakpoint
 CREATE INDEX `deliveries_event_id` ON `deliveries` (`event_id`);--> statement-breakpoint
-CREATE INDEX `deliveries_due` ON `deliveries` (`next_attempt_at`,`origin`) WHERE "status" = 'pending';--> statement-breakpoint
-CREATE INDEX `deliveries_due_of_origin` ON `deliveries` (`origin`,`next_attempt_at`) WHERE "status" = 'pending';--> statement-breakpoint
+CREATE INDEX `deliveries_due` ON `deliveries` (`principal`,`next_attempt_at`,`origin`) WHERE "status" = 'pending';--> statement-breakpoint
+CREATE INDEX `deliveries_due_of_origin` ON `deliveries` (`principal`,`origin`,`next_attempt_at`) WHERE "status" = 'pending';--> statement-breakpoint
 CREATE INDEX `deliveries_expiring` ON `deliveries` (`not_after`) WHERE "status" = 'pending' and "not_after" is not null;--> statement-breakpoint
 CREATE INDEX `deliveries_open` ON `deliveries` (`event_id`,`callback_id`) WHERE "status" in ('pending', 'sending');--> statement-breakpoint
 CREATE INDEX `deliveries_open_of_subscription` ON `deliveries` (`callback_id`,`event_seq`) WHERE "event_seq" is not null and "status" in ('pending', 'sending');--> statement-breakpoint

@@ -36,7 +36,7 @@ export function createDispatcher({ platform, store, outbound, queue, breaker }: 
     store,
     sender: outbound.sender,
     queue,
-    limits: CONCURRENCY,
+    limits: { ...CONCURRENCY, isShared: config.accessTokens.length > 1 },
     breaker,
     retryPolicies: { standard: retryPolicy, cloudevents: retryPolicy, "mcp-events": events.retryPolicy },
     disablePolicies: { standard: disablePolicy, cloudevents: disablePolicy, "mcp-events": SUSPEND_POLICY },

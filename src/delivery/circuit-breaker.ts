@@ -1,4 +1,5 @@
 import type { Outcome } from "../domain/attempt.ts";
+import { originOf } from "../domain/limit-key.ts";
 import type { LimitKey } from "../domain/limit-key.ts";
 import type { OpenCircuit, OriginBreaker } from "../service/ports/origin-breaker.ts";
 
@@ -47,6 +48,10 @@ export class CircuitBreaker implements OriginBreaker {
 
   get openKeys(): readonly LimitKey[] {
     return [...this.#circuits].filter(([, { open }]) => open !== null).map(([key]) => key);
+  }
+
+  get openOrigins(): ReadonlySet<string> {
+    return new Set(this.openKeys.map(originOf));
   }
 
   isOpen(key: LimitKey): boolean {

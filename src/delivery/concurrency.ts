@@ -1,4 +1,6 @@
+import { originOf, principalOf } from "../domain/limit-key.ts";
 import type { LimitKey } from "../domain/limit-key.ts";
+import type { ClaimDeliveries } from "../service/ports/delivery-store.ts";
 import type { CircuitBreaker } from "./circuit-breaker.ts";
 import { Slots } from "./slots.ts";
 import type { ConcurrencyLimits, Slot } from "./slots.ts";
@@ -10,9 +12,17 @@ export interface ConcurrencyLimiterNeeds {
   readonly wake: () => void;
 }
 
-/** The keys for which due deliveries wait in the store; "any": unknown, so that every slot may be waited for. */
-type WaitingKeys = "any" | ReadonlySet<LimitKey>;
-const NO_KEYS: WaitingKeys = new Set();
+/** For which slots due deliveries wait in the store. */
+interface Waiting {
+  /** For those of these keys. */
+  readonly keys: ReadonlySet<LimitKey>;
+  /** For any slot to one of these origins. */
+  readonly origins: ReadonlySet<string>;
+  /** For any slot: these principals have their share. */
+  readonly principals: ReadonlySet<string>;
+}
+const NONE: ReadonlySet<string> = new Set();
+const NOTHING: Waiting = { keys: NONE, origins: NONE, principals: NONE };
 
 /**
  * How many requests may start: within the limits, and one probe at a time to a key whose circuit is open. It remembers for which keys due
@@ -21,7 +31,8 @@ const NO_KEYS: WaitingKeys = new Set();
 export class ConcurrencyLimiter {
   readonly #needs: ConcurrencyLimiterNeeds;
   readonly #slots: Slots;
-  #waiting: WaitingKeys = "any";
+  /** "any": unknown, so that every slot may be waited for. */
+  #waiting: "any" | Waiting = "any";
 
   constructor(needs: ConcurrencyLimiterNeeds) {
     this.#needs = needs;
@@ -33,13 +44,23 @@ export class ConcurrencyLimiter {
     return this.#slots.free(now);
   }
 
-  /** For the keys with requests in flight and those whose circuit is open; every other key has `perOrigin`. */
+  /** What a pass may claim by principal and origin. */
+  claimable(now: number): Pick<ClaimDeliveries, "perOrigin" | "roomOf" | "originRoom" | "claimants"> {
+    return {
+      perOrigin: this.#slots.freeOfKey(""),
+      roomOf: this.freeSlotsByKey(now),
+      originRoom: this.#slots.freeOfOrigins(),
+      claimants: this.#slots.claimants(now),
+    };
+  }
+
+  /** For the keys with requests in flight and those whose circuit is open. */
   freeSlotsByKey(now: number): ReadonlyMap<LimitKey, number> {
-    const { limits, breaker } = this.#needs;
+    const { breaker } = this.#needs;
     const { inFlight } = this.#slots;
-    const limitOf = (key: LimitKey): number => (breaker.isOpen(key) ? breaker.probeSlots(key, now) : limits.perOrigin);
-    const keys = new Set([...inFlight.keys(), ...breaker.openKeys]);
-    return new Map([...keys].map((key) => [key, limitOf(key) - (inFlight.get(key) ?? 0)]));
+    const roomOf = (key: LimitKey): number =>
+      breaker.isOpen(key) ? breaker.probeSlots(key, now) - (inFlight.get(key) ?? 0) : this.#slots.freeOfKey(key);
+    return new Map([...new Set([...inFlight.keys(), ...breaker.openKeys])].map((key) => [key, roomOf(key)]));
   }
 
   /** For a delivery that a pass has claimed for a free slot. */
@@ -74,10 +95,10 @@ export class ConcurrencyLimiter {
     this.#waiting = "any";
   }
 
-  /** `anyDue`: deliveries are due and wait. `tookAllSlots`: for any slot; otherwise for those of their own key. */
-  endPass({ anyDue, tookAllSlots }: { readonly anyDue: boolean; readonly tookAllSlots: boolean }): void {
-    if (!anyDue) this.#waiting = NO_KEYS;
-    else this.#waiting = tookAllSlots ? "any" : this.#fullKeys();
+  /** `anyDue`: deliveries are due and wait. `tookAllSlots`: for any slot; otherwise for those of their own key, origin or principal. */
+  endPass({ anyDue, tookAllSlots, now }: PassEnd): void {
+    if (!anyDue) this.#waiting = NOTHING;
+    else this.#waiting = tookAllSlots ? "any" : this.#full(now);
   }
 
   /** When the passing of time frees a slot; null: never. */
@@ -85,19 +106,38 @@ export class ConcurrencyLimiter {
     return earlier(this.#needs.breaker.nextProbeAt(now), this.#slots.nextFreeAt(now));
   }
 
-  #fullKeys(): ReadonlySet<LimitKey> {
-    const { limits, breaker } = this.#needs;
-    const full = [...this.#slots.inFlight].filter(([, count]) => count >= limits.perOrigin);
-    return new Set([...full.map(([key]) => key), ...breaker.openKeys]);
+  #full(now: number): Waiting {
+    const keys = [...this.#slots.inFlight.keys()].filter((key) => this.#slots.freeOfKey(key) === 0);
+    const origins = [...this.#slots.freeOfOrigins()].filter(([, free]) => free <= 0).map(([origin]) => origin);
+    return {
+      keys: new Set([...keys, ...this.#needs.breaker.openKeys]),
+      origins: new Set(origins),
+      principals: new Set(this.#slots.limitedPrincipals(now)),
+    };
   }
 
   #isWaitedFor(key: LimitKey): boolean {
-    return this.#waiting === "any" || this.#waiting.has(key);
+    if (this.#waiting === "any") return true;
+    const { keys, origins, principals } = this.#waiting;
+    return keys.has(key) || origins.has(originOf(key)) || principals.has(principalOf(key));
   }
 
+  /** A slot that one principal frees adds to the share of each other one, in all and at its origin. */
   #wakeIfWaitedFor({ key }: Slot): void {
-    if (this.#isWaitedFor(key)) this.#needs.wake();
+    const waiting = this.#waiting;
+    const isWaitedFor =
+      this.#isWaitedFor(key) ||
+      (waiting !== "any" &&
+        (waiting.principals.size > 0 || [...waiting.keys].some((other) => originOf(other) === originOf(key))));
+    if (isWaitedFor) this.#needs.wake();
   }
+}
+
+/** `anyDue`: deliveries are due and wait. `now`: epoch ms. */
+export interface PassEnd {
+  readonly anyDue: boolean;
+  readonly tookAllSlots: boolean;
+  readonly now: number;
 }
 
 /** Of two times; null: never. */

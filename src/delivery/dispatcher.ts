@@ -66,7 +66,7 @@ export class Dispatcher {
     const limit = this.#stopping.signal.aborted ? 0 : this.#limiter.freeSlots(now);
     const claimedCount = limit === 0 ? 0 : await this.#claim(limit, now);
     const { anyDue, nextAt } = await store.nextDeliveryTimes(now);
-    this.#limiter.endPass({ anyDue, tookAllSlots: claimedCount === limit });
+    this.#limiter.endPass({ anyDue, tookAllSlots: claimedCount === limit, now });
     return earlier(nextAt, this.#limiter.nextFreeAt(now));
   }
 
@@ -89,12 +89,12 @@ export class Dispatcher {
 
   /** Starts the deliveries that it claims; returns their number. */
   async #claim(limit: number, now: number): Promise<number> {
-    const { store, limits } = this.#needs;
-    const roomOf = this.#limiter.freeSlotsByKey(now);
+    const { store } = this.#needs;
+    const claimable = this.#limiter.claimable(now);
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#claiming = promise;
     try {
-      const claimed = await store.claimDueDeliveries({ now, limit, perOrigin: limits.perOrigin, roomOf });
+      const claimed = await store.claimDueDeliveries({ now, limit, ...claimable });
       for (const delivery of claimed) this.#begin(delivery, this.#limiter.acquire(limitKeyOf(delivery), now));
       return claimed.length;
     } finally {

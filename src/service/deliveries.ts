@@ -99,7 +99,10 @@ export function createDeliveries({ store, breaker, clock, emit }: DeliveriesPart
       });
       const isWhole = start === null && last === null;
       return {
-        callbacks: entries.map((entry) => ({ ...entry, openCircuit: openCircuitOf(breaker, entry.callback) })),
+        callbacks: entries.map((entry) => ({
+          ...entry,
+          openCircuit: openCircuitOf(breaker, principal, entry.callback),
+        })),
         callbackCount: isWhole ? entries.length : await store.callbackCount(principal, taskId, filter),
         nextCursor: last === null ? null : cursorOf([last.callback.registeredAt, last.callback.id]),
       };

@@ -1,3 +1,4 @@
+import { limitKeyOf } from "../domain/limit-key.ts";
 import type { OpenCircuit, OriginBreaker } from "./ports/origin-breaker.ts";
 
 /** A callback or subscription: deliveries are sent to it while its status is `active`. */
@@ -6,7 +7,7 @@ interface Target {
   readonly status: string;
 }
 
-/** The open circuit for which due deliveries of a target wait. Null: its origin's circuit is closed, or the target is not active. */
-export function openCircuitOf(breaker: OriginBreaker, { url, status }: Target): OpenCircuit | null {
-  return status === "active" ? breaker.openCircuit(new URL(url).origin) : null;
+/** The open circuit for which due deliveries of a target wait. Null: the circuit of its principal and origin is closed, or the target is not active. */
+export function openCircuitOf(breaker: OriginBreaker, principal: string, { url, status }: Target): OpenCircuit | null {
+  return status === "active" ? breaker.openCircuit(limitKeyOf({ principal, origin: new URL(url).origin })) : null;
 }

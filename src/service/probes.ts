@@ -4,6 +4,7 @@ import { parseCallbackUrl } from "../domain/callback.ts";
 import type { Callback } from "../domain/callback.ts";
 import type { DiagnosisStep } from "../domain/diagnosis.ts";
 import { DomainError } from "../domain/errors.ts";
+import { limitKeyOf } from "../domain/limit-key.ts";
 import type { NewId } from "../domain/ids.ts";
 import { generateSecret, signatureHeaders } from "../domain/signature.ts";
 import type { SigningKey } from "../domain/signing-keys.ts";
@@ -83,10 +84,10 @@ export function createProbes(parts: ProbesParts): Probes {
     return { eventId, post: { url, headers: { ...headers, ...routing }, body } };
   }
 
-  /** After an answer the deliveries to this origin need not wait for its next probe. */
-  function recordAnswer(url: string, answer: ProbeResult["outcome"]): void {
+  /** After an answer the deliveries of this principal to this origin need not wait for its next probe. */
+  function recordAnswer(principal: string, url: string, answer: ProbeResult["outcome"]): void {
     const { origin } = new URL(url);
-    if (breaker.recordTest(origin, answer)) emit({ kind: "origin.recovered", origin });
+    if (breaker.recordTest(limitKeyOf({ principal, origin }), answer)) emit({ kind: "origin.recovered", origin });
   }
 
   return {
@@ -98,7 +99,7 @@ export function createProbes(parts: ProbesParts): Probes {
       const { outcome, durationMs } = result;
       const { taskId, clientId } = callback;
       emit({ kind: "callback.tested", principal, callbackId, taskId, clientId, ...outcome, durationMs });
-      recordAnswer(callback.url, outcome);
+      recordAnswer(principal, callback.url, outcome);
       // The receiver has accepted a signed POST again.
       const isBack = callback.status === "disabled" && outcome.error === null;
       const enabled = isBack ? (await callbacks.enable(principal, callbackId)).enabled : null;
@@ -116,7 +117,7 @@ export function createProbes(parts: ProbesParts): Probes {
         callback === null ? null : testPost(url, callback, { secrets: [generateSecret()], keys: [] }).post;
       const steps = await receiverTester.diagnose(post, badSignature);
       if (steps === "busy") throw tooManyProbes();
-      for (const one of steps) if (one.step === "post") recordAnswer(url, one);
+      for (const one of steps) if (one.step === "post") recordAnswer(principal, url, one);
       return { url, callback, steps };
     },
   };

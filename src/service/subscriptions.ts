@@ -11,6 +11,8 @@ import type { RetryPolicy } from "../domain/retry.ts";
 import { throttledUntil } from "../domain/throttle.ts";
 import type { WaitingDelivery } from "../domain/throttle.ts";
 import type { Emit } from "./ports/telemetry.ts";
+import { limitKeyOf } from "../domain/limit-key.ts";
+import type { LimitKey } from "../domain/limit-key.ts";
 import type { OriginBreaker, OpenCircuit } from "./ports/origin-breaker.ts";
 import { cursorsOfStore } from "./events.ts";
 import type { Clock } from "./ports/clock.ts";
@@ -114,9 +116,9 @@ export function createSubscriptions(parts: SubscriptionsParts): Subscriptions {
     return found;
   }
 
-  /** The longer of two waits: the one that the receiver has asked for, and the one of its origin's open circuit. */
-  function throttledFor(origin: string, waiting: readonly WaitingDelivery[], now: number): number | null {
-    const times = [throttledUntil(waiting, settings.retryPolicy), breaker.openCircuit(origin)?.probeAt ?? null];
+  /** The longer of two waits: the one that the receiver has asked for, and the one of its open circuit. */
+  function throttledFor(key: LimitKey, waiting: readonly WaitingDelivery[], now: number): number | null {
+    const times = [throttledUntil(waiting, settings.retryPolicy), breaker.openCircuit(key)?.probeAt ?? null];
     const known = times.filter((time) => time !== null);
     return known.length === 0 ? null : Math.max(0, ...known.map((time) => time - now));
   }
@@ -150,7 +152,10 @@ export function createSubscriptions(parts: SubscriptionsParts): Subscriptions {
         // This log does not have the place of another log's cursor: deliveries start with the next event.
         truncated: isNew && (result.truncated || (cursor !== null && replay === null)),
         health: isNew ? null : result.health,
-        throttledForMs: isNew || !result.health.isActive ? null : throttledFor(target.origin, result.waiting, now),
+        throttledForMs:
+          isNew || !result.health.isActive
+            ? null
+            : throttledFor(limitKeyOf({ principal, origin: target.origin }), result.waiting, now),
       };
     },
 
@@ -174,7 +179,7 @@ export function createSubscriptions(parts: SubscriptionsParts): Subscriptions {
       return {
         entries: page.entries.map((subscription) => ({
           subscription,
-          openCircuit: openCircuitOf(breaker, subscription),
+          openCircuit: openCircuitOf(breaker, principal, subscription),
         })),
         nextCursor: page.last === null ? null : cursorOf([page.last.createdAt, page.last.callbackId]),
       };

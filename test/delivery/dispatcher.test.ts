@@ -6,6 +6,7 @@ import { StoreUnavailable } from "../../src/domain/errors.ts";
 import { createAddressGuard } from "../../src/outbound/address-guard.ts";
 import { CircuitBreaker } from "../../src/delivery/circuit-breaker.ts";
 import { Dispatcher } from "../../src/delivery/dispatcher.ts";
+import type { ConcurrencyLimits } from "../../src/delivery/slots.ts";
 import { createSender } from "../../src/outbound/sender.ts";
 import type { DisablePolicy } from "../../src/domain/callback-health.ts";
 import type { TelemetryEvent } from "../../src/service/ports/telemetry.ts";
@@ -14,7 +15,7 @@ import { createTaskEnd } from "../../src/service/task-end.ts";
 import type { EndTask } from "../../src/service/task-end.ts";
 import type { ClaimedDelivery } from "../../src/service/ports/delivery-store.ts";
 import type { Store } from "../../src/service/ports/store.ts";
-import { A_SECRET, aRegistration, aStart } from "../support/builders.ts";
+import { A_SECRET, aClaim, aRegistration, aStart } from "../support/builders.ts";
 import { createFakeClock } from "../support/clock.ts";
 import { startReceiver } from "../support/receiver.ts";
 import type { Receiver } from "../support/receiver.ts";
@@ -23,7 +24,7 @@ import { until } from "../support/until.ts";
 
 interface Options {
   readonly waitsMs?: readonly number[];
-  readonly limits?: { total: number; perOrigin: number };
+  readonly limits?: ConcurrencyLimits;
   readonly disablePolicy?: DisablePolicy | null;
   /** Changes the store of the dispatcher; the test reads the real one. */
   readonly storeOfDispatcher?: (store: Store) => Store;
@@ -76,12 +77,13 @@ async function setUp({
     taskId = "task-1",
     url = `${receiver.url}/hook`,
     notAfter = null as number | null,
+    principal = "local",
   } = {}) {
     // At the same time: they share one wait for the disk.
     await Promise.all(
-      clients.map((clientId) => store.registerCallback(aRegistration({ taskId, clientId, url, notAfter }))),
+      clients.map((clientId) => store.registerCallback(aRegistration({ principal, taskId, clientId, url, notAfter }))),
     );
-    await store.startTask(aStart({ taskId }));
+    await store.startTask(aStart({ principal, taskId }));
     const [task] = await store.claimRunnableTasks({ limit: 1, now: clock.now() });
     const finished = await store.finishTask({
       id: task!.id,
@@ -205,6 +207,36 @@ test("slow receivers do not keep slots from other receivers", async () => {
   expect(slow.map(({ requests }) => requests.length)).toEqual([2, 2]);
 });
 
+test("a principal whose receivers all hang holds up no delivery of another principal", async () => {
+  const { dispatcher, receiver, finishTask } = await setUp({ limits: { total: 4, perOrigin: 4, isShared: true } });
+  const hanging = await Promise.all(Array.from({ length: 5 }, () => startReceiver(() => {})));
+  onTestFinished(async () => void (await Promise.all(hanging.map((one) => one.close()))));
+  dispatcher.start();
+  for (const [index, { url }] of hanging.entries())
+    await finishTask({ principal: "bob", taskId: `t${index}`, clients: ["a", "b", "c"], url });
+  await until("bob has its share", () => hanging.reduce((sum, { requests }) => sum + requests.length, 0) === 3);
+  // No time passes: no slot of bob's becomes free.
+  await finishTask({ principal: "alice", clients: ["x"] });
+  await receiver.waitFor(1);
+});
+
+test("the circuit of one principal at a shared host keeps no delivery of another principal there", async () => {
+  const { dispatcher, receiver, finishTask, emitted } = await setUp({
+    limits: { total: 8, perOrigin: 4, isShared: true },
+  });
+  receiver.respondWith((request, response) => void response.writeHead(request.path === "/bob" ? 503 : 204).end());
+  dispatcher.start();
+  const clients = Array.from({ length: 110 }, (_, index) => `c${index}`);
+  await finishTask({ principal: "bob", clients, url: `${receiver.url}/bob` });
+  await until("the circuit opens", () => emitted("origin.slowed").length === 1);
+  await finishTask({ principal: "alice", clients: ["x", "y"], url: `${receiver.url}/alice` });
+  await until(
+    "alice's are delivered",
+    () => emitted("delivery.attempted").filter(({ next }) => next === "delivered").length === 2,
+  );
+  expect(receiver.requests.filter(({ path }) => path === "/alice")).toHaveLength(2);
+});
+
 test("many short retries of a slow origin do not hold up another origin", async () => {
   const { dispatcher, receiver, finishTask, attempts, clock, emitted } = await setUp({ waitsMs: [100, 100] });
   receiver.respondWith(503);
@@ -284,7 +316,7 @@ test("a delivery whose claim became invalid during a short wait is not sent agai
   await attempts(1);
   // A later claim makes the claim of the dispatcher invalid.
   await store.recoverOrphans(clock.now());
-  await store.claimDueDeliveries({ now: clock.now() + 100, limit: 1, perOrigin: 1, roomOf: new Map() });
+  await store.claimDueDeliveries(aClaim({ now: clock.now() + 100, limit: 1, perOrigin: 1 }));
   await until("the claim is found to be invalid", () => {
     clock.advance(100);
     return resumed.length > 0;

@@ -1,6 +1,6 @@
 /** The values of the demo flow, and a client that calls the tools. */
 import { expect } from "vitest";
-import { T0 } from "../support/builders.ts";
+import { T0, aClaim } from "../support/builders.ts";
 import type { Connect, TestClient } from "./clients.ts";
 import { serveMcp } from "./serve-mcp.ts";
 import type { ServedMcp } from "./serve-mcp.ts";
@@ -43,7 +43,7 @@ export async function attempt(
   step: RecordAttempt["step"],
   disablePolicy: RecordAttempt["disablePolicy"] = null,
 ): Promise<void> {
-  const [claimed] = await store.claimDueDeliveries({ now: T0, limit: 1, perOrigin: 1, roomOf: new Map() });
+  const [claimed] = await store.claimDueDeliveries(aClaim({ limit: 1, perOrigin: 1 }));
   if (claimed === undefined) throw new Error("No delivery is due");
   const { deliveryId, claim } = claimed;
   await store.recordAttempt({ deliveryId, claim, startedAt: T0, durationMs: 12, outcome, step, disablePolicy });

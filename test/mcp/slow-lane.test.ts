@@ -1,5 +1,6 @@
 /** How tools show an origin whose circuit breaker is open, and what a client can do. */
 import { beforeEach, describe, expect, it } from "vitest";
+import { limitKeyOf } from "../../src/domain/limit-key.ts";
 import { aSubscription, T0 } from "../support/builders.ts";
 import type { Receiver } from "../support/receiver.ts";
 import { receiverWith } from "../support/sender.ts";
@@ -24,7 +25,8 @@ describe.each(VERSIONS)("the slow lane, as a client of $version sees it", ({ con
     const { callback_id } = await call("register_callback", { ...REGISTRATION, callback_url: `${receiver.url}/hook` });
     callbackId = String(callback_id);
     await call("register_callback", OTHER);
-    for (let failures = 0; failures < 100; failures++) served.breaker.record(receiver.url, DOWN, T0);
+    for (let failures = 0; failures < 100; failures++)
+      served.breaker.record(limitKeyOf({ principal: "local", origin: receiver.url }), DOWN, T0);
   });
 
   /** Sorted by name: entries of the same millisecond have no fixed order. */

@@ -18,6 +18,8 @@ const SMALL_SCANS: readonly RegExp[] = [
 interface CompiledStore {
   /** The texts of all statements. */
   readonly statements: readonly string[];
+  /** Those that are written as text, with parameters by name. */
+  readonly written: readonly string[];
   /** The lines of `explain query plan`, with null for each parameter. */
   readonly planOf: (statement: string) => readonly string[];
 }
@@ -37,7 +39,13 @@ async function compileStore(): Promise<CompiledStore> {
     const rows = db.prepare<unknown[], { detail: string }>(`explain query plan ${sql}`).all(...nulls);
     return rows.map(({ detail }) => detail);
   };
-  return { statements: statements.filter((sql) => /^(select|update|delete|insert)/i.test(sql)), planOf };
+  return {
+    statements: statements.filter((sql) => /^(select|update|delete|insert)/i.test(sql)),
+    written: statements
+      .filter((sql) => /^\s+(with recursive|select)/i.test(sql))
+      .map((sql) => sql.replaceAll(/:\w+/g, "?")),
+    planOf,
+  };
 }
 
 test("every statement of the store compiles", async () => {
@@ -118,6 +126,33 @@ test("the open deliveries of an event are found among open deliveries", async ()
   const open = statements.filter((sql) => /"status" in \('pending', 'sending'\) and [^()]*"event_id" = \+\?/.test(sql));
   expect(open.length).toBeGreaterThan(0);
   for (const sql of open) expect(planOf(sql)[0]).toContain("deliveries_open");
+});
+
+test("the principals with due deliveries are found by one step of an index for each, without a scan of the table", async () => {
+  const { written, planOf } = await compileStore();
+  const ofPrincipals = written.filter((sql) => sql.includes("principals(principal)"));
+  expect(ofPrincipals.length).toBeGreaterThan(1);
+  for (const sql of ofPrincipals) {
+    const reads = planOf(sql).filter((detail) => detail.includes("deliveries"));
+    // The first principal is the first entry of the index; each other one is sought.
+    const [first, ...more] = reads;
+    expect(first).toMatch(/^SEARCH deliveries USING COVERING INDEX deliveries_due/);
+    for (const detail of more)
+      expect(detail).toMatch(/^SEARCH deliveries USING COVERING INDEX deliveries_due\w* \(principal[=>]\?/);
+  }
+});
+
+test("the deliveries of a principal are claimed by an index that begins with the principal", async () => {
+  const { statements, written, planOf } = await compileStore();
+  const claims = [...statements, ...written].filter(
+    (sql) => /"next_attempt_at" <= |heads\(origin/.test(sql) && /"principal" = \+/.test(sql),
+  );
+  expect(claims.length).toBeGreaterThan(2);
+  for (const sql of claims)
+    expect([sql, planOf(sql).find((detail) => detail.includes("deliveries"))]).toEqual([
+      sql,
+      expect.stringMatching(/SEARCH deliveries USING (COVERING )?INDEX deliveries_due\w* \(principal=\?/),
+    ]);
 });
 
 test("the held deliveries of a callback are found by the callback, without reading other held deliveries", async () => {

@@ -4,6 +4,7 @@ import type { CallbackRecord, DisabledReason, DisablePolicy } from "../../domain
 import type { CallbackStatus } from "../../domain/callback.ts";
 import type { RecordedStep } from "../../domain/delivery-state.ts";
 import type { Delivery, DeliveryReason, DeliveryStatus } from "../../domain/delivery.ts";
+import type { Claimant } from "../../domain/fair-share.ts";
 import type { LimitKey } from "../../domain/limit-key.ts";
 import type { RedeliveryRefusal } from "../../domain/redelivery.ts";
 import type { Event, EventName, EventType } from "../../domain/event.ts";
@@ -15,8 +16,8 @@ import type { Event, EventName, EventType } from "../../domain/event.ts";
  */
 export interface DeliveryStore {
   /**
-   * Claims due pending deliveries, which are sending then: the oldest first, within `limit` in all and the slots of each origin. An origin
-   * without a slot holds up no other origin, however many of its deliveries are due.
+   * Claims due pending deliveries, which are sending then, within `limit` in all: turns go by principal (`divide` of domain/fair-share.ts),
+   * then by origin, then by age. No principal and no origin without a slot holds up another, however many of its deliveries are due.
    */
   claimDueDeliveries(command: ClaimDeliveries): Promise<readonly ClaimedDelivery[]>;
   /** Before another attempt under a claim that was kept over a short wait. False: the claim does not hold any more. */
@@ -72,10 +73,14 @@ export interface SlotReservation {
 export interface ClaimDeliveries {
   readonly now: number;
   readonly limit: number;
-  /** The slots of an origin that is not in `roomOf`. */
+  /** The slots of a principal at an origin that are not in `roomOf`. */
   readonly perOrigin: number;
-  /** The free slots of these origins (0: none). */
+  /** The free slots of these keys (0: none). */
   readonly roomOf: ReadonlyMap<LimitKey, number>;
+  /** The free slots of these origins, for all principals together. */
+  readonly originRoom: ReadonlyMap<string, number>;
+  /** By principal, the least recently served first. A principal that is not in it holds nothing, was not served, and may take all. */
+  readonly claimants: ReadonlyMap<string, Claimant>;
 }
 export interface DeliveryClaim {
   readonly deliveryId: string;

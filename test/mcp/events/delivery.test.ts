@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import { limitKeyOf } from "../../../src/domain/limit-key.ts";
 import type { TaskOutcome } from "../../../src/domain/task.ts";
 import { A_SECRET, HOUR_MS, T0 } from "../../support/builders.ts";
 import type { ReceivedRequest } from "../../support/receiver.ts";
@@ -307,13 +308,13 @@ describe("a refresh reports that deliveries are delayed,", () => {
 
   it("since their origin is in the slow lane, until the next probe", async () => {
     await subscribe();
-    const { origin } = new URL(receiver.url);
+    const key = limitKeyOf({ principal: "local", origin: new URL(receiver.url).origin });
     const failed = { statusCode: 503, error: "http_5xx" } as const;
-    for (let index = 0; index < 100; index++) served.breaker.record(origin, failed, served.clock.now());
+    for (let index = 0; index < 100; index++) served.breaker.record(key, failed, served.clock.now());
     expect(await statusOf()).toMatchObject({ active: true, throttled: true, retryAfterMs: 30_000 });
     served.clock.advance(40_000);
     expect(await statusOf()).toMatchObject({ throttled: true, retryAfterMs: 0 });
-    served.breaker.record(origin, { statusCode: 200, error: null }, served.clock.now());
+    served.breaker.record(key, { statusCode: 200, error: null }, served.clock.now());
     expect(await statusOf()).not.toHaveProperty("throttled");
   });
 

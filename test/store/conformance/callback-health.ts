@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
+import { limitKeyOf } from "../../../src/domain/limit-key.ts";
 import type { ClaimedDelivery } from "../../../src/service/ports/delivery-store.ts";
 import type { Store } from "../../../src/service/ports/store.ts";
 import { FAILED_503, T0, aClaim, aRecord, aRegistration } from "../../support/builders.ts";
@@ -194,7 +195,7 @@ export function describeCallbackHealth(name: string, open: OpenStore): void {
         await disabled();
         await store.registerCallback(aRegistration({ taskId: "task-2" }));
         await complete(await runningTask("task-2"));
-        const roomOf = new Map([["http://full.example", 0]]);
+        const roomOf = new Map([[limitKeyOf({ principal: "local", origin: "http://full.example" }), 0]]);
         expect(await store.claimDueDeliveries(aClaim({ roomOf, perOrigin: 1 }))).toMatchObject([
           { event: { data: { task_id: "task-2" } } },
         ]);

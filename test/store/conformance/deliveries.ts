@@ -1,10 +1,14 @@
 import { beforeEach, describe, expect, test } from "vitest";
+import { limitKeyOf } from "../../../src/domain/limit-key.ts";
+import type { LimitKey } from "../../../src/domain/limit-key.ts";
 import type { ClaimedDelivery, ReserveSlot } from "../../../src/service/ports/delivery-store.ts";
 import type { Store } from "../../../src/service/ports/store.ts";
 import type { FinishTaskResult } from "../../../src/service/ports/task-store.ts";
 import { A_SECRET, FAILED_503, T0, aClaim, aRecord, aRegistration, aStart } from "../../support/builders.ts";
 import { createSteps, openForTest } from "./setup.ts";
 import type { OpenStore } from "./setup.ts";
+
+const keyOf = (origin: string, principal = "local"): LimitKey => limitKeyOf({ principal, origin });
 
 /** What the Store port promises of deliveries. Each store runs it. */
 export function describeDeliveries(name: string, open: OpenStore): void {
@@ -26,19 +30,19 @@ export function describeDeliveries(name: string, open: OpenStore): void {
             : store.cancelTask({ ...changes, error: "enough" });
         }
 
-        /** This many slots. `origins`: of each slot that was asked for. */
+        /** This many slots. `keys`: of each slot that was asked for. */
         function slots(count: number) {
-          const origins: string[] = [];
-          const reserve: ReserveSlot = (origin) => origins.push(origin) <= count;
-          return { reserve, origins };
+          const keys: LimitKey[] = [];
+          const reserve: ReserveSlot = (key) => keys.push(key) <= count;
+          return { reserve, keys };
         }
 
         test("are claimed where a slot can be reserved, exactly as a claim reads them, and are pending where none can", async () => {
           for (const clientId of ["a", "b", "c"]) await store.registerCallback(aRegistration({ clientId }));
-          const { reserve, origins } = slots(2);
+          const { reserve, keys } = slots(2);
           const ended = await end(reserve);
           expect(ended).toMatchObject({ deliveryCount: 3, claimed: [expect.anything(), expect.anything()] });
-          expect(origins).toEqual(Array.from({ length: 3 }, () => "http://receiver.example"));
+          expect(keys).toEqual(Array.from({ length: 3 }, () => keyOf("http://receiver.example")));
           const { claimed } = ended!;
           const [pending, ...others] = await store.claimDueDeliveries(aClaim());
           expect(others).toEqual([]);
@@ -64,24 +68,24 @@ export function describeDeliveries(name: string, open: OpenStore): void {
           const { id } = await runningTask();
           await store.registerCallback(aRegistration({ clientId: "too-late", notAfter: T0 }));
           await store.registerCallback(aRegistration({ clientId: "other", events: ["task_failed"] }));
-          const { reserve, origins } = slots(9);
+          const { reserve, keys } = slots(9);
           expect(await end(reserve, id)).toMatchObject({ deliveryCount: 1, claimed: [] });
-          expect(origins).toEqual([]);
+          expect(keys).toEqual([]);
         });
 
         test("are claimed once: a second end reserves no slot", async () => {
           await store.registerCallback(aRegistration());
           const { id } = await runningTask();
           await end(slots(9).reserve, id);
-          const { reserve, origins } = slots(9);
+          const { reserve, keys } = slots(9);
           expect(await end(reserve, id)).toBeNull();
-          expect(origins).toEqual([]);
+          expect(keys).toEqual([]);
         });
 
         test("take no more slots when their transaction is rolled back for another command and run again", async () => {
           await store.registerCallback(aRegistration());
           const { id } = await runningTask();
-          const { reserve, origins } = slots(9);
+          const { reserve, keys } = slots(9);
           const conflicting = aRegistration({ taskId: "task-2" });
           await store.registerCallback(aRegistration({ taskId: "task-2", events: ["task_failed"] }));
           const [ended, refused] = await Promise.allSettled([
@@ -89,7 +93,7 @@ export function describeDeliveries(name: string, open: OpenStore): void {
             store.startTask({ ...aStart({ taskId: "task-2" }), callbacks: [conflicting] }),
           ]);
           expect(refused.status).toBe("rejected");
-          expect(origins.length).toBeLessThanOrEqual(1);
+          expect(keys.length).toBeLessThanOrEqual(1);
           const { deliveryCount, claimed } = (ended as PromiseFulfilledResult<FinishTaskResult>).value;
           expect(deliveryCount).toBe(1);
           expect([...claimed, ...(await store.claimDueDeliveries(aClaim()))]).toHaveLength(1);
@@ -118,7 +122,7 @@ export function describeDeliveries(name: string, open: OpenStore): void {
           await store.registerCallback(aRegistration({ clientId: `c${index}`, url: `http://${host}.example/` }));
         }
         await complete(await runningTask());
-        const claim = aClaim({ perOrigin: 2, roomOf: new Map([["http://slow.example", 1]]) });
+        const claim = aClaim({ perOrigin: 2, roomOf: new Map([[keyOf("http://slow.example"), 1]]) });
         const hosts = (claimed: readonly ClaimedDelivery[]) =>
           claimed.map(({ origin }) => new URL(origin).hostname).toSorted();
         expect(hosts(await store.claimDueDeliveries({ ...claim, limit: 2 }))).toHaveLength(2);
@@ -151,11 +155,66 @@ export function describeDeliveries(name: string, open: OpenStore): void {
             await store.registerCallback(aRegistration({ taskId, url: `http://${host}.example/` }));
             await complete(await runningTask(taskId), T0 + 1 + index);
           }
-          const roomOf = new Map([["http://dead.example", 0]]);
+          const roomOf = new Map([[keyOf("http://dead.example"), 0]]);
           const claimed = await store.claimDueDeliveries(aClaim({ now: T0 + 9, limit, roomOf }));
           expect(claimed.map(({ origin }) => origin)).toEqual(["http://late.example", "http://later.example"]);
         },
       );
+
+      describe("of several principals", () => {
+        /** A task of the principal that ends with `count` deliveries. */
+        async function due(principal: string, count: number, url: string, now = T0): Promise<void> {
+          await registerMany(count, { principal, taskId: "task-1", url });
+          await complete(await runningTask("task-1", principal), now);
+        }
+        const principals = (claimed: readonly ClaimedDelivery[]): string[] =>
+          claimed.map(({ principal }) => principal).toSorted();
+
+        test("are claimed in turns: the many older ones of one principal do not hold up the few of another", async () => {
+          await due("bob", 60, "http://hangs.example/", T0);
+          await due("alice", 3, "http://receiver.example/", T0 + 5);
+          const claimed = await store.claimDueDeliveries(aClaim({ now: T0 + 9, limit: 8 }));
+          expect(principals(claimed)).toEqual([...Array(3).fill("alice"), ...Array(5).fill("bob")]);
+          expect(principals(await store.claimDueDeliveries(aClaim({ now: T0 + 9, limit: 4 })))).toEqual(
+            Array(4).fill("bob"),
+          );
+        });
+
+        test("share what is free: a principal that has its share gets nothing, and the fewest held come first", async () => {
+          for (const owner of ["bob", "carol", "alice"]) await due(owner, 9, `http://${owner}.example/`);
+          const claimants = new Map([
+            ["carol", { held: 4, room: 9 }],
+            ["bob", { held: 30, room: 0 }],
+          ]);
+          const claimed = await store.claimDueDeliveries(aClaim({ limit: 8, claimants }));
+          expect(principals(claimed)).toEqual([...Array(6).fill("alice"), ...Array(2).fill("carol")]);
+        });
+
+        test("go to the least recently served where fewer places are free than principals are due", async () => {
+          for (const owner of ["bob", "carol", "alice"]) await due(owner, 2, `http://${owner}.example/`);
+          const rooms = ["bob", "alice", "carol"].map((owner) => [owner, { held: 1, room: 9 }] as const);
+          const claimed = await store.claimDueDeliveries(aClaim({ limit: 1, claimants: new Map(rooms) }));
+          expect(principals(claimed)).toEqual(["bob"]);
+        });
+
+        test("share the bound of an origin, and a key without a slot holds up no other principal at its origin", async () => {
+          for (const owner of ["bob", "alice"]) await due(owner, 9, "http://shared.example/");
+          const originRoom = new Map([["http://shared.example", 3]]);
+          const roomOf = new Map([[keyOf("http://shared.example", "bob"), 0]]);
+          const claimed = await store.claimDueDeliveries(aClaim({ originRoom, roomOf }));
+          expect(principals(claimed)).toEqual(Array(3).fill("alice"));
+          expect(
+            await store.claimDueDeliveries(aClaim({ originRoom: new Map([["http://shared.example", 0]]) })),
+          ).toEqual([]);
+        });
+
+        test("are due at the earliest time of any of them", async () => {
+          await due("bob", 1, "http://bob.example/", T0 + 70);
+          await due("alice", 1, "http://alice.example/", T0 + 50);
+          expect(await store.nextDeliveryTimes(T0)).toEqual({ anyDue: false, nextAt: T0 + 50 });
+          expect(await store.nextDeliveryTimes(T0 + 50)).toEqual({ anyDue: true, nextAt: T0 + 70 });
+        });
+      });
 
       test("a success is recorded with its attempt and settles the event", async () => {
         const delivery = await oneClaimed();

@@ -1,4 +1,4 @@
-import { and, eq, lte, sql } from "../engine/drizzle.ts";
+import { and, eq, sql } from "../engine/drizzle.ts";
 import { claimHolds, released } from "../../../domain/delivery-state.ts";
 import { recoveredCrashes } from "../../../domain/task-run.ts";
 import type {
@@ -11,11 +11,12 @@ import type { MaintenanceStore } from "../../../service/ports/maintenance-store.
 import type { SecretCipher } from "../../secret-cipher.ts";
 import { prepareRecording } from "./attempts.ts";
 import { prepareClaiming } from "./claiming.ts";
+import { prepareDuePrincipals } from "./due-principals.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { prepareDeliveryStates } from "./state.ts";
-import { deliveryIsOpen, deliveryIsPending, deliveryIsSending, taskIsOpen } from "../schema/conditions.ts";
+import { deliveryIsOpen, deliveryIsSending, taskIsOpen } from "../schema/conditions.ts";
 import { deliveries, tasks } from "../schema/tables.ts";
-import { equals, limitTo } from "../engine/parameters.ts";
+import { equals } from "../engine/parameters.ts";
 
 type DeliveryVerbs = Pick<DeliveryStore, "claimDueDeliveries" | "resumeClaim" | "recordAttempt" | "releaseClaim"> &
   Pick<MaintenanceStore, "recoverOrphans">;
@@ -26,7 +27,7 @@ const bound = sql.placeholder;
 
 export function deliveryVerbs({ db, write }: SqliteConnection, cipher: SecretCipher): DeliveryVerbs {
   const prepared = {
-    anyDue: prepareAnyDue(db),
+    duePrincipals: prepareDuePrincipals(db),
     claimDue: prepareClaiming(db, cipher),
     resumeClaim: prepareResumeClaim(db),
     release: prepareRelease(db),
@@ -37,9 +38,10 @@ export function deliveryVerbs({ db, write }: SqliteConnection, cipher: SecretCip
   return {
     async claimDueDeliveries(command) {
       // Most calls find nothing due. Those read one small index and open no transaction.
-      if (prepared.anyDue.get({ now: command.now }) === undefined) return [];
+      const principals = prepared.duePrincipals(command.now);
+      if (principals.length === 0) return [];
       // A power cut may undo the claim, as `recoverOrphans` would: the sending need not wait for the disk.
-      return write(() => prepared.claimDue(command), "claim");
+      return write(() => prepared.claimDue(command, principals), "claim");
     },
     async resumeClaim(claim: DeliveryClaim) {
       return write(() => prepared.resumeClaim.run({ ...claim }).changes > 0, "claim");
@@ -54,15 +56,6 @@ export function deliveryVerbs({ db, write }: SqliteConnection, cipher: SecretCip
       return write(() => prepared.recovery(now));
     },
   };
-}
-
-function prepareAnyDue(db: Db) {
-  return db
-    .select({ one: sql<number>`1` })
-    .from(deliveries)
-    .where(and(deliveryIsPending, lte(deliveries.nextAttemptAt, bound("now"))))
-    .limit(limitTo(1))
-    .prepare();
 }
 
 function prepareResumeClaim(db: Db) {

@@ -4,8 +4,9 @@ import type { DeliveryStore, ExpiredDelivery } from "../../../service/ports/deli
 import type { SqliteConnection } from "../engine/connection.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
 import { prepareIsSettled } from "./outbox.ts";
+import { prepareNextDue } from "./due-principals.ts";
 import { prepareDeliveryStates, stateColumns } from "./state.ts";
-import { deliveryIsPending, deliveryMayExpire } from "../schema/conditions.ts";
+import { deliveryMayExpire } from "../schema/conditions.ts";
 import { callbacks, deliveries, events, tasks } from "../schema/tables.ts";
 
 const bound = sql.placeholder;
@@ -15,7 +16,7 @@ export function expiryVerbs({
   db,
   write,
 }: SqliteConnection): Pick<DeliveryStore, "expireDeliveries" | "nextDeliveryTimes"> {
-  const next = prepareNext(db);
+  const next = { due: prepareNextDue(db), expiry: prepareNextExpiry(db) };
   const expiring = prepareExpiring(db);
   const states = prepareDeliveryStates(db);
   const isSettled = prepareIsSettled(db);
@@ -38,28 +39,21 @@ export function expiryVerbs({
       return write(() => find().map(({ id }) => expire(id, now)));
     },
     async nextDeliveryTimes(now) {
-      const first = next.due.get({ after: 0 })?.at ?? null;
+      const first = next.due(0);
       const anyDue = first !== null && first <= now;
-      const due = anyDue ? next.due.get({ after: now })?.at : first;
+      const due = anyDue ? next.due(now) : first;
       const times = [due, next.expiry.get({ now })?.at].filter((at) => typeof at === "number");
       return { anyDue, nextAt: times.length === 0 ? null : Math.min(...times) };
     },
   };
 }
 
-function prepareNext(db: SqliteConnection["db"]) {
-  return {
-    due: db
-      .select({ at: min(deliveries.nextAttemptAt) })
-      .from(deliveries)
-      .where(and(deliveryIsPending, gt(deliveries.nextAttemptAt, bound("after"))))
-      .prepare(),
-    expiry: db
-      .select({ at: min(deliveries.notAfter) })
-      .from(deliveries)
-      .where(and(deliveryMayExpire, gt(deliveries.notAfter, bound("now"))))
-      .prepare(),
-  };
+function prepareNextExpiry(db: SqliteConnection["db"]) {
+  return db
+    .select({ at: min(deliveries.notAfter) })
+    .from(deliveries)
+    .where(and(deliveryMayExpire, gt(deliveries.notAfter, bound("now"))))
+    .prepare();
 }
 
 function prepareExpiring(db: SqliteConnection["db"]) {

@@ -195,8 +195,8 @@ export const deliveries = sqliteTable(
     // For the foreign key: SQLite looks for the deliveries of each event that is removed. deliveries_identity begins with the callback,
     // for history, redelivery and the foreign key of a removed callback, so neither index can replace the other.
     index("deliveries_event_id").on(table.eventId),
-    index("deliveries_due").on(table.nextAttemptAt, table.origin).where(deliveryIsPending),
-    index("deliveries_due_of_origin").on(table.origin, table.nextAttemptAt).where(deliveryIsPending),
+    index("deliveries_due").on(table.principal, table.nextAttemptAt, table.origin).where(deliveryIsPending),
+    index("deliveries_due_of_origin").on(table.principal, table.origin, table.nextAttemptAt).where(deliveryIsPending),
     index("deliveries_expiring").on(table.notAfter).where(deliveryMayExpire),
     index("deliveries_open").on(table.eventId, table.callbackId).where(deliveryIsOpen),
     index("deliveries_open_of_subscription").on(table.callbackId, table.eventSeq).where(subscriptionIsPending),
