@@ -13,6 +13,8 @@ const STEP_MS = 10 * 60_000;
 const FIRST_PROBE_MS = 30_000;
 const PROBE_MS_MAX = 10 * 60_000;
 
+const TOO_MANY_REQUESTS = 429;
+
 interface Step {
   readonly startedAt: number;
   attempts: number;
@@ -78,6 +80,11 @@ export class CircuitBreaker implements OriginBreaker {
   /** The outcome of an attempt. */
   record(key: LimitKey, outcome: JudgedOutcome, now: number): CircuitChange {
     const failed = isFailureOfOrigin(outcome);
+    if (isAskedToWait(outcome)) {
+      // The receiver answers, for one URL, that it wants less. This is neither a failure nor a recovery; a probe is made again later.
+      const { open = null } = this.#circuits.get(key) ?? {};
+      return open === null ? null : this.#recordOpen(key, open, true, now);
+    }
     const known = this.#circuits.get(key);
     if (known === undefined && !failed) return null;
     const circuit = known ?? { steps: [], open: null };
@@ -89,7 +96,8 @@ export class CircuitBreaker implements OriginBreaker {
 
   /** A failure does not count: clients may test at any time, long before the next probe. */
   recordTest(key: LimitKey, outcome: JudgedOutcome): boolean {
-    if (outcome.statusCode === null || isFailureOfOrigin(outcome) || !this.isOpen(key)) return false;
+    if (outcome.statusCode === null || isFailureOfOrigin(outcome) || isAskedToWait(outcome)) return false;
+    if (!this.isOpen(key)) return false;
     this.#circuits.delete(key);
     this.#closedByTest();
     return true;
@@ -128,8 +136,12 @@ export class CircuitBreaker implements OriginBreaker {
   }
 }
 
-/** Of 4xx only 429 is about the whole origin; the others are about one URL, of a receiver that answers. */
+/** 4xx is about one URL, of a receiver that answers. */
 function isFailureOfOrigin({ statusCode, error }: JudgedOutcome): boolean {
   if (error === null || error === "blocked") return false;
-  return statusCode === null || statusCode >= 500 || statusCode === 429;
+  return statusCode === null || statusCode >= 500;
+}
+
+function isAskedToWait({ statusCode }: JudgedOutcome): boolean {
+  return statusCode === TOO_MANY_REQUESTS;
 }

@@ -15,6 +15,7 @@ import type { Emit } from "../service/ports/telemetry.ts";
 import { retryUntilStored } from "../service/retry-until-stored.ts";
 import type { CircuitBreaker } from "./circuit-breaker.ts";
 import type { ConcurrencyLimiter } from "./concurrency.ts";
+import { ReceiverHolds } from "./receiver-holds.ts";
 import { ShortRetries } from "./short-retries.ts";
 import { signedRequestOf } from "./signed-request.ts";
 import type { SignedRequestSettings } from "./signed-request.ts";
@@ -67,6 +68,7 @@ interface FinishedAttempt {
 export function createDeliver(needs: DeliverNeeds, context: DeliverContext): Deliver {
   const { store, sender, clock, breaker, emit } = needs;
   const { limiter, noPassClaims, wake, stopping, cuttingOff } = context;
+  const holds = new ReceiverHolds();
   const shortRetries = new ShortRetries(clock, stopping);
 
   async function deliver(delivery: ClaimedDelivery, claimedSlot: Slot): Promise<void> {
@@ -94,6 +96,8 @@ export function createDeliver(needs: DeliverNeeds, context: DeliverContext): Del
       if (claimedSlot === null && !(await store.resumeClaim(delivery))) return claimInvalidated();
       // not_after passed during a wait for a slot or for the disk. The next pass ends the delivery.
       if (isExpired(delivery.notAfter, clock.now())) return await release(delivery);
+      const heldUntil = holds.heldUntil(delivery, clock.now());
+      if (heldUntil !== null) return await release(delivery, heldUntil);
       return await record(await send(delivery, delivery.attemptCount + tryNumber, slot));
     } finally {
       limiter.release(slot);
@@ -112,8 +116,8 @@ export function createDeliver(needs: DeliverNeeds, context: DeliverContext): Del
     return limiter.tryReacquire(limitKeyOf(delivery), clock.now());
   }
 
-  async function release(delivery: ClaimedDelivery): Promise<null> {
-    await store.releaseClaim(delivery, clock.now());
+  async function release(delivery: ClaimedDelivery, dueAt = clock.now()): Promise<null> {
+    await store.releaseClaim(delivery, dueAt);
     return null;
   }
 
@@ -131,6 +135,7 @@ export function createDeliver(needs: DeliverNeeds, context: DeliverContext): Del
     const { delivery, startedAt, endedAt, outcome } = attempt;
     const key = limitKeyOf(delivery);
     emitCircuit(emit, delivery.origin, breaker.record(key, outcome, endedAt));
+    holds.record(delivery, outcome, endedAt);
     const next = nextStep(attempt, needs);
     const step = recordedStep(next, endedAt, !breaker.isOpen(key));
     const { deliveryId, claim, profile } = delivery;

@@ -36,6 +36,7 @@ describe("a circuit opens", () => {
   test.each([
     { statusCode: 404, error: "http_4xx" },
     { statusCode: 410, error: "http_4xx" },
+    { statusCode: 429, error: "http_4xx" },
     { statusCode: null, error: "blocked" },
   ] as const)("not for $statusCode $error, which is about one URL", (outcome) => {
     const breaker = new CircuitBreaker();
@@ -44,7 +45,7 @@ describe("a circuit opens", () => {
   });
 
   test.each([
-    { statusCode: 429, error: "http_4xx" },
+    { statusCode: 500, error: "http_5xx" },
     { statusCode: null, error: "timeout" },
     { statusCode: null, error: "connection_refused" },
   ] as const)("for $statusCode $error", (outcome) => {
@@ -65,6 +66,12 @@ describe("while a circuit is open", () => {
       expect([breaker.probeSlots(ORIGIN, now), breaker.nextProbeAt(now)]).toEqual([1, null]);
       breaker.record(ORIGIN, DOWN, now);
     }
+  });
+
+  test("429 leaves it open, and the next probe waits longer", () => {
+    const { breaker } = failing(100);
+    expect(breaker.record(ORIGIN, { statusCode: 429, error: "http_4xx" }, T0 + 30_000)).toBeNull();
+    expect([breaker.isOpen(ORIGIN), breaker.nextProbeAt(T0 + 30_000)]).toEqual([true, T0 + 90_000]);
   });
 
   test("a request that was in flight when the circuit opened is not a probe", () => {

@@ -170,6 +170,36 @@ test("Retry-After delays the next attempt, within the attempts of the schedule",
   expect(await delivery()).toMatchObject({ status: "exhausted", attemptCount: 2 });
 });
 
+test.each([429, 503])(
+  "Retry-After of a %i holds the other deliveries to that URL, and no other URL of the host",
+  async (status) => {
+    const { dispatcher, receiver, finishTask, attempts, delivery, clock, emitted } = await setUp({
+      limits: { total: 1, perOrigin: 1 },
+    });
+    receiver.respondWith((request, response) =>
+      request.path === "/busy"
+        ? void response.writeHead(status, { "retry-after": "60" }).end()
+        : void response.writeHead(204).end(),
+    );
+    const startedAt = clock.now();
+    for (const taskId of ["task-1", "task-2", "task-3"]) await finishTask({ taskId, url: `${receiver.url}/busy` });
+    await finishTask({ taskId: "other", url: `${receiver.url}/fine` });
+    dispatcher.start();
+    await attempts(2);
+    expect(receiver.requests.map(({ path }) => path)).toEqual(["/busy", "/fine"]);
+    for (const taskId of ["task-2", "task-3"])
+      await until("it is held", async () => (await delivery(taskId)).nextAttemptAt === startedAt + 60_000);
+    expect(await delivery("task-2")).toMatchObject({ status: "pending", attemptCount: 0 });
+    receiver.respondWith(204);
+    await until("the one timer is set", () => clock.sleeping === 1);
+    clock.advance(60_000);
+    await until(
+      "all are delivered",
+      () => emitted("delivery.attempted").filter(({ next }) => next === "delivered").length === 4,
+    );
+  },
+);
+
 test("a short retry keeps its claim and releases its slot during the wait", async () => {
   const { dispatcher, receiver, finishTask, attempts, delivery, clock } = await setUp({
     waitsMs: [100],
