@@ -7,6 +7,8 @@ import type { OpenCircuit, OriginBreaker } from "../service/ports/origin-breaker
 const FAILURE_SHARE = 0.95;
 const ATTEMPTS_MIN = 100;
 const WINDOW_MS = 60 * 60_000;
+/** The open circuits, of as many principals, from which on an origin counts as down. */
+const PRINCIPALS_MIN = 2;
 /** Attempts are counted in steps of this length; the window drops a whole step at a time. */
 const STEP_MS = 10 * 60_000;
 /** The wait before the first probe of an open circuit. Each failed probe doubles it, up to the maximum. */
@@ -27,6 +29,13 @@ interface Circuit {
   open: { readonly since: number; probeAt: number; intervalMs: number } | null;
 }
 
+/** An origin with an open circuit. */
+interface FailingOrigin {
+  readonly open: Set<LimitKey>;
+  /** A request of any principal has succeeded there since. */
+  hasAnswered: boolean;
+}
+
 /** What an attempt did to a circuit; null: nothing. */
 export type CircuitChange = "opened" | "closed" | null;
 
@@ -34,13 +43,15 @@ export type CircuitChange = "opened" | "closed" | null;
 type JudgedOutcome = Pick<Outcome, "statusCode" | "error">;
 
 /**
- * A circuit for each origin (see LimitKey) that fails. While it is open, one probe at a time tests the origin, so that a dead receiver costs
- * next to nothing. Its deliveries wait, and their schedules stand still. In memory only: after a restart every circuit is closed. Clients
- * know an open circuit as the slow lane. Times are epoch ms.
+ * A circuit for each principal and origin (see LimitKey) that fails. While it is open, one probe at a time tests the origin, so that a dead
+ * receiver costs next to nothing. Its deliveries wait, and their schedules stand still. An origin where the circuits of several principals
+ * are open and nothing succeeds is down: there the circuit of one more principal opens with its first failure. Each principal has probes of
+ * its own. In memory only: after a restart every circuit is closed. Clients know an open circuit as the slow lane. Times are epoch ms.
  */
 export class CircuitBreaker implements OriginBreaker {
   /** Only of keys with a failure within the window. */
   readonly #circuits = new Map<LimitKey, Circuit>();
+  readonly #failingOrigins = new Map<string, FailingOrigin>();
   readonly #closedByTest: () => void;
 
   /** `closedByTest`: called when a test event or a diagnosis closes a circuit. */
@@ -53,7 +64,7 @@ export class CircuitBreaker implements OriginBreaker {
   }
 
   get openOrigins(): ReadonlySet<string> {
-    return new Set(this.openKeys.map(originOf));
+    return new Set(this.#failingOrigins.keys());
   }
 
   isOpen(key: LimitKey): boolean {
@@ -85,6 +96,7 @@ export class CircuitBreaker implements OriginBreaker {
       const { open = null } = this.#circuits.get(key) ?? {};
       return open === null ? null : this.#recordOpen(key, open, true, now);
     }
+    if (!failed) this.#markAnswered(key);
     const known = this.#circuits.get(key);
     if (known === undefined && !failed) return null;
     const circuit = known ?? { steps: [], open: null };
@@ -98,7 +110,8 @@ export class CircuitBreaker implements OriginBreaker {
   recordTest(key: LimitKey, outcome: JudgedOutcome): boolean {
     if (outcome.statusCode === null || isFailureOfOrigin(outcome) || isAskedToWait(outcome)) return false;
     if (!this.isOpen(key)) return false;
-    this.#circuits.delete(key);
+    this.#markAnswered(key);
+    this.#close(key);
     this.#closedByTest();
     return true;
   }
@@ -118,14 +131,16 @@ export class CircuitBreaker implements OriginBreaker {
     const sum = (of: (step: Step) => number): number => circuit.steps.reduce((total, one) => total + of(one), 0);
     const [attempts, failures] = [sum((one) => one.attempts), sum((one) => one.failures)];
     if (failures === 0) this.#circuits.delete(key);
-    if (attempts < ATTEMPTS_MIN || failures <= attempts * FAILURE_SHARE) return null;
+    const isDown = failed && this.#isDown(key);
+    if (!isDown && (attempts < ATTEMPTS_MIN || failures <= attempts * FAILURE_SHARE)) return null;
     circuit.open = { since: now, probeAt: now + FIRST_PROBE_MS, intervalMs: FIRST_PROBE_MS };
+    this.#markOpen(key);
     return "opened";
   }
 
   #recordOpen(key: LimitKey, open: NonNullable<Circuit["open"]>, failed: boolean, now: number): CircuitChange {
     if (!failed) {
-      this.#circuits.delete(key);
+      this.#close(key);
       return "closed";
     }
     // A request that was in flight when the circuit opened is not a probe.
@@ -133,6 +148,29 @@ export class CircuitBreaker implements OriginBreaker {
     open.intervalMs = Math.min(open.intervalMs * 2, PROBE_MS_MAX);
     open.probeAt = now + open.intervalMs;
     return null;
+  }
+
+  #close(key: LimitKey): void {
+    this.#circuits.delete(key);
+    const origin = this.#failingOrigins.get(originOf(key));
+    origin?.open.delete(key);
+    if (origin?.open.size === 0) this.#failingOrigins.delete(originOf(key));
+  }
+
+  #markOpen(key: LimitKey): void {
+    const origin = this.#failingOrigins.get(originOf(key)) ?? { open: new Set(), hasAnswered: false };
+    origin.open.add(key);
+    this.#failingOrigins.set(originOf(key), origin);
+  }
+
+  #markAnswered(key: LimitKey): void {
+    const origin = this.#failingOrigins.get(originOf(key));
+    if (origin !== undefined) origin.hasAnswered = true;
+  }
+
+  #isDown(key: LimitKey): boolean {
+    const origin = this.#failingOrigins.get(originOf(key));
+    return origin !== undefined && !origin.hasAnswered && origin.open.size >= PRINCIPALS_MIN;
   }
 }
 

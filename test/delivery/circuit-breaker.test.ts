@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { CircuitBreaker } from "../../src/delivery/circuit-breaker.ts";
+import { limitKeyOf } from "../../src/domain/limit-key.ts";
 import { T0 } from "../support/builders.ts";
 
 const ORIGIN = "http://receiver.example";
@@ -94,6 +95,45 @@ describe("while a circuit is open", () => {
     breaker.record(ORIGIN, DOWN, T0 + 30_001);
     expect(breaker.openCircuit(ORIGIN)).toEqual({ since: T0 + 1, probeAt: T0 + 90_001 });
     expect(breaker.openCircuit("http://other.example")).toBeNull();
+  });
+});
+
+describe("an origin that several principals share", () => {
+  const keyOf = (principal: string) => limitKeyOf({ principal, origin: ORIGIN });
+  const open = (breaker: CircuitBreaker, principal: string) => {
+    for (let count = 0; count < 100; count++) breaker.record(keyOf(principal), DOWN, T0);
+  };
+
+  test("that fails for one keeps nothing of another, whose failures are counted by themselves", () => {
+    const breaker = new CircuitBreaker();
+    open(breaker, "bob");
+    expect([breaker.isOpen(keyOf("bob")), breaker.isOpen(keyOf("alice"))]).toEqual([true, false]);
+    expect(breaker.record(keyOf("alice"), DOWN, T0)).toBeNull();
+  });
+
+  test("that fails for two is down: the circuit of a third opens with its first failure, and never before", () => {
+    const breaker = new CircuitBreaker();
+    for (const principal of ["bob", "carol"]) open(breaker, principal);
+    expect(breaker.isOpen(keyOf("alice"))).toBe(false);
+    expect(breaker.record(keyOf("alice"), DOWN, T0)).toBe("opened");
+    expect(breaker.openOrigins).toEqual(new Set([ORIGIN]));
+    // Each has its own probe.
+    expect(breaker.openKeys.map((key) => breaker.probeSlots(key, T0 + 30_000))).toEqual([1, 1, 1]);
+  });
+
+  test("that fails for two and works for a third is not down", () => {
+    const breaker = new CircuitBreaker();
+    for (const principal of ["bob", "carol"]) open(breaker, principal);
+    breaker.record(keyOf("alice"), OK, T0);
+    expect(breaker.record(keyOf("alice"), DOWN, T0)).toBeNull();
+  });
+
+  test("is forgotten with its last open circuit", () => {
+    const breaker = new CircuitBreaker();
+    for (const principal of ["bob", "carol"]) open(breaker, principal);
+    for (const principal of ["bob", "carol"]) breaker.record(keyOf(principal), OK, T0 + 30_000);
+    expect(breaker.openOrigins.size).toBe(0);
+    expect(breaker.record(keyOf("alice"), DOWN, T0 + 30_000)).toBeNull();
   });
 });
 
