@@ -71,7 +71,7 @@ function emitSettled(emit: Emit, { principal, eventId, event, taskId }: Delivery
 }
 
 export function emitCircuit(emit: Emit, origin: string, change: CircuitChange): void {
-  if (change !== null) emit({ kind: change === "opened" ? "origin.slowed" : "origin.recovered", origin });
+  if (change !== null) emit({ kind: change === "opened" ? "origin.circuit_opened" : "origin.circuit_closed", origin });
 }
 
 /** The query of a URL may hold a token. */

@@ -97,11 +97,11 @@ export type SubscriptionPut = "refresh" | "create" | "recreate" | "limit";
 /** `existing`: the subscription with this id; null: there is none. `own`: the live subscriptions of the principal. */
 export function subscriptionPut(
   existing: SubscriptionState | null,
-  { own, ownMax }: { readonly own: number; readonly ownMax: number },
+  { own, perPrincipalMax }: { readonly own: number; readonly perPrincipalMax: number },
   now: number,
 ): SubscriptionPut {
   if (existing !== null && isLive(existing, now)) return "refresh";
-  if (own >= ownMax) return "limit";
+  if (own >= perPrincipalMax) return "limit";
   return existing === null ? "create" : "recreate";
 }
 

@@ -6,11 +6,11 @@ import { emitWhenAnswered, pathOf } from "./access-log.ts";
 import { statusOf } from "./api-error.ts";
 import type { apiErrorSchema } from "./api-error.ts";
 import { answerErrors, answerUnknownPaths } from "./error-middleware.ts";
-import { createOriginPolicy } from "../runtime/origin-policy.ts";
-import { answerOAuthProbes } from "./routes/oauth-probes.ts";
+import { createOriginPolicy } from "../inbound/origin-policy.ts";
+import { refuseOAuth } from "./routes/no-oauth.ts";
 import { addRoutes } from "./openapi/operation.ts";
-import { createOperations } from "./openapi/operations.ts";
-import type { OperationsNeeds } from "./openapi/operations.ts";
+import { createOperations } from "./routes/all-routes.ts";
+import type { OperationsNeeds } from "./routes/all-routes.ts";
 
 /** Answers a request by itself. Never rejects. */
 export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
@@ -43,7 +43,7 @@ function createKoa({ mcp, ...needs }: HttpAppNeeds): Koa {
   addRoutes(router, createOperations(needs));
   app.use(passToMcp(mcp));
   app.use(answerErrors(emit));
-  app.use(answerOAuthProbes(needs.principalOf));
+  app.use(refuseOAuth(needs.principalOf));
   app.use(answerUnknownPaths());
   app.use(router.routes());
   app.use(router.allowedMethods());

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:
 import { toWebRequest } from "@modelcontextprotocol/node";
 import type { NodeIncomingMessageLike } from "@modelcontextprotocol/node";
 import type { AuthInfo } from "@modelcontextprotocol/server";
-import { discardRest, readRequestBody } from "../runtime/request-body.ts";
+import { discardRest, readRequestBody } from "../inbound/request-body.ts";
 import { createToProtocolError, INTERNAL_ERROR, internalError } from "./errors.ts";
 import type { ErrorMappingNeeds } from "./errors.ts";
 import { createEventsMethods } from "./events/methods.ts";

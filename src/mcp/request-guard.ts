@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { isJsonContentType } from "@modelcontextprotocol/server";
-import { createOriginPolicy } from "../runtime/origin-policy.ts";
-import type { OriginPolicyNeeds } from "../runtime/origin-policy.ts";
+import { createOriginPolicy } from "../inbound/origin-policy.ts";
+import type { OriginPolicyNeeds } from "../inbound/origin-policy.ts";
 import type { PrincipalOf } from "../service/principals.ts";
 import { HTTP_ERROR } from "./errors.ts";
 import { writeHttpError } from "./protocol/http-error.ts";

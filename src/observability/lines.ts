@@ -32,10 +32,10 @@ const LINES: { readonly [Kind in TelemetryEvent["kind"]]: (event: Of<Kind>) => r
     `❌ Gave up on callback to ${event.clientId} after ${event.attempts} attempts: not_after`,
   ],
   "event.settled": (event) => [`📞 All callbacks sent for ${event.taskId}`],
-  "origin.slowed": (event) => [
+  "origin.circuit_opened": (event) => [
     `🐌 ${event.origin} keeps failing: its callbacks wait, and one probe at a time tests the origin`,
   ],
-  "origin.recovered": (event) => [`🩹 ${event.origin} answers again: its callbacks are sent`],
+  "origin.circuit_closed": (event) => [`🩹 ${event.origin} answers again: its callbacks are sent`],
   "inbox.received": (event) => [
     `🎯 Webhook received for ${event.clientId}: ${shortened(event.type)} - ${shortened(event.taskId ?? "no task")}`,
   ],

@@ -3,7 +3,7 @@ import type { LookupFunction, Socket } from "node:net";
 import type { SecureContext } from "node:tls";
 import { callbackify } from "node:util";
 import { buildConnector } from "undici";
-import { onAbort } from "../runtime/abort-fanout.ts";
+import { onAbort } from "../runtime/abort-listeners.ts";
 import type { AddressGuard, VettedAddress } from "./address-guard.ts";
 import { TIMED_OUT, withTimeout } from "./timeout.ts";
 

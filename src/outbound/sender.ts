@@ -1,7 +1,7 @@
 /** Sends one signed POST and returns its outcome. */
 import { Agent, Pool } from "undici";
 import type { buildConnector } from "undici";
-import { onAbort } from "../runtime/abort-fanout.ts";
+import { onAbort } from "../runtime/abort-listeners.ts";
 import type { Sender } from "../service/ports/sender.ts";
 import type { AddressGuard } from "./address-guard.ts";
 import { createResponseCollector } from "./response.ts";

@@ -45,7 +45,7 @@ export interface SubscriptionsParts {
 export interface SubscriptionSettings {
   readonly lifetime: LifetimePolicy;
   /** Subscriptions of one principal. */
-  readonly ownMax: number;
+  readonly perPrincipalMax: number;
   /** Whether http:// URLs of this machine are accepted, as receivers in development have. */
   readonly allowsLoopbackHttp: boolean;
   /** Of the deliveries to subscriptions. */
@@ -104,12 +104,12 @@ export interface ListedPage {
 
 export function createSubscriptions(parts: SubscriptionsParts): Subscriptions {
   const { store, breaker, clock, verification, settings, emit } = parts;
-  const { lifetime, ownMax } = settings;
+  const { lifetime, perPrincipalMax } = settings;
   const cursorsOf = cursorsOfStore(store);
 
   async function requireRoom(look: SubscriptionLook) {
     const found = await store.lookUpSubscription(look);
-    if (!found.exists && found.own >= ownMax) throw tooMany(ownMax);
+    if (!found.exists && found.own >= perPrincipalMax) throw tooMany(perPrincipalMax);
     if (!found.exists && found.all >= SUBSCRIPTIONS_MAX) throw tooMany(SUBSCRIPTIONS_MAX);
     return found;
   }
@@ -136,9 +136,9 @@ export function createSubscriptions(parts: SubscriptionsParts): Subscriptions {
       if (challenge !== null) await verification.verify({ principal, url, secret, subscriptionId: look.id }, challenge);
       const now = clock.now();
       const expiresAt = grantedUntil(ttlMs, lifetime, now);
-      const terms = { secret, overlapMs: SECRET_OVERLAP_MS, expiresAt, replay, ownMax };
+      const terms = { secret, overlapMs: SECRET_OVERLAP_MS, expiresAt, replay, perPrincipalMax };
       const result = await store.putSubscription({ ...look, ...terms, now });
-      if (result.kind === "limit") throw tooMany(ownMax);
+      if (result.kind === "limit") throw tooMany(perPrincipalMax);
       const isNew = result.kind === "created";
       const dueNow = isNew ? result.replayed : result.resumed;
       const kind = isNew ? "subscription.created" : "subscription.refreshed";

@@ -899,7 +899,7 @@ test.each([
     receiver.respondWith(503);
     dispatcher.start();
     await finishTask({ clients });
-    await until("the circuit opens", () => emitted("origin.slowed").length === 1);
+    await until("the circuit opens", () => emitted("origin.circuit_opened").length === 1);
     await until(
       "the requests in flight are over, and no pass claims",
       () => claims === 0 && emitted("delivery.attempted").length >= emitted("delivery.sending").length,
@@ -918,7 +918,7 @@ test.each([
       "all are delivered",
       () => emitted("delivery.attempted").filter(({ next }) => next === "delivered").length === 111,
     );
-    expect(emitted("origin.recovered")).toEqual([{ kind: "origin.recovered", origin: receiver.url }]);
+    expect(emitted("origin.circuit_closed")).toEqual([{ kind: "origin.circuit_closed", origin: receiver.url }]);
     const counts = (await store.deliveryHistory("local", "task-1")).map(
       ({ deliveries: [delivery] }) => delivery!.attemptCount,
     );

@@ -134,7 +134,7 @@ test("of two subscriptions that take the last place at the same moment one gets 
   const store = await openTestStore();
   onTestFinished(() => store.close());
   const results = await Promise.all(
-    ["a", "b", "c"].map((taskId) => store.putSubscription(aSubscription({ taskId, ownMax: 1 }))),
+    ["a", "b", "c"].map((taskId) => store.putSubscription(aSubscription({ taskId, perPrincipalMax: 1 }))),
   );
   expect(results.map(({ kind }) => kind).toSorted()).toEqual(["created", "limit", "limit"]);
 });

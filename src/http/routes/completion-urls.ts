@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { z } from "zod";
 import type { CompletionAnswer, CompletionEnd, Completions } from "../../service/completions.ts";
-import { discardRest } from "../../runtime/request-body.ts";
+import { discardRest } from "../../inbound/request-body.ts";
 import { readAnyJson, readJsonBody } from "../json-body.ts";
 import type { Operation } from "../openapi/operation.ts";
 import { ApiError } from "../api-error.ts";

@@ -7,6 +7,7 @@ import { readJsonBody } from "../json-body.ts";
 import type { Operation } from "../openapi/operation.ts";
 import { ApiError } from "../api-error.ts";
 import type { ApiErrorCode } from "../api-error.ts";
+import { isoOf } from "../schemas.ts";
 import {
   claimedTask,
   claimRequest,
@@ -207,8 +208,4 @@ function errorOf(refusal: LeaseRefusal | RefusedResult): ApiError {
 
 export function resultError({ isTooLarge, reason }: RefusedResult): ApiError {
   return new ApiError(isTooLarge ? "too_large" : "invalid", `result is not taken: ${reason}`);
-}
-
-function isoOf(epochMs: number): string {
-  return new Date(epochMs).toISOString();
 }

@@ -3,7 +3,7 @@ import type { Completions } from "../../service/completions.ts";
 import type { Deliveries } from "../../service/deliveries.ts";
 import type { Emit } from "../../service/ports/telemetry.ts";
 import type { Clock } from "../../service/ports/clock.ts";
-import type { Probes } from "../../service/probes.ts";
+import type { ReceiverTests } from "../../service/receiver-tests.ts";
 import type { Secrets } from "../../service/secrets.ts";
 import type { Subscriptions } from "../../service/subscriptions.ts";
 import type { Tasks } from "../../service/tasks.ts";
@@ -51,7 +51,7 @@ export interface ToolsNeeds extends TaskTerms {
   readonly tasks: Tasks;
   readonly callbacks: Callbacks;
   readonly deliveries: Deliveries;
-  readonly probes: Probes;
+  readonly receiverTests: ReceiverTests;
   readonly secrets: Secrets;
   readonly subscriptions: Subscriptions;
   readonly completions: Pick<Completions, "issue">;

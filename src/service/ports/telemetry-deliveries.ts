@@ -25,9 +25,9 @@ export type DeliveryTelemetry =
       readonly taskId: string;
     }
   /** The origin keeps failing: its circuit is open, and one request at a time probes it. */
-  | { readonly kind: "origin.slowed"; readonly origin: string }
+  | { readonly kind: "origin.circuit_opened"; readonly origin: string }
   /** The origin has answered: its circuit is closed. */
-  | { readonly kind: "origin.recovered"; readonly origin: string };
+  | { readonly kind: "origin.circuit_closed"; readonly origin: string };
 
 export interface DeliveryIdentity {
   readonly principal: string;

@@ -169,19 +169,21 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
       });
 
       test("up to the limit, and the one that is too many leaves no trace", async () => {
-        for (const taskId of ["a", "b"]) await put({ taskId, ownMax: 2 });
-        expect(await put({ taskId: "c", ownMax: 2 })).toEqual({ kind: "limit" });
+        for (const taskId of ["a", "b"]) await put({ taskId, perPrincipalMax: 2 });
+        expect(await put({ taskId: "c", perPrincipalMax: 2 })).toEqual({ kind: "limit" });
         expect(await list()).toHaveLength(2);
-        expect(await put({ taskId: "a", ownMax: 2 })).toMatchObject({ kind: "refreshed" });
-        expect(await put({ taskId: "c", ownMax: 2, principal: "bob" })).toMatchObject({ kind: "created" });
+        expect(await put({ taskId: "a", perPrincipalMax: 2 })).toMatchObject({ kind: "refreshed" });
+        expect(await put({ taskId: "c", perPrincipalMax: 2, principal: "bob" })).toMatchObject({ kind: "created" });
       });
 
       test("in the place of one that was removed or whose time is over", async () => {
-        await put({ taskId: "a", ownMax: 1 });
+        await put({ taskId: "a", perPrincipalMax: 1 });
         await remove(aSubscription({ taskId: "a" }));
-        expect(await put({ taskId: "b", ownMax: 1 })).toMatchObject({ kind: "created" });
-        expect(await put({ taskId: "c", ownMax: 1, now: END - 1 })).toEqual({ kind: "limit" });
-        expect(await put({ taskId: "c", ownMax: 1, now: END, expiresAt: END + 1 })).toMatchObject({ kind: "created" });
+        expect(await put({ taskId: "b", perPrincipalMax: 1 })).toMatchObject({ kind: "created" });
+        expect(await put({ taskId: "c", perPrincipalMax: 1, now: END - 1 })).toEqual({ kind: "limit" });
+        expect(await put({ taskId: "c", perPrincipalMax: 1, now: END, expiresAt: END + 1 })).toMatchObject({
+          kind: "created",
+        });
       });
     });
 

@@ -38,15 +38,17 @@ export const deliverySchema = z.object({
 });
 
 /** Present while the circuit breaker of the receiver's origin is open. */
-export const slowLaneSchema = z
+export const openCircuitSchema = z
   .object({ since: isoTime, next_probe_at: isoTime })
   .describe(
     "Nearly all recent requests to this origin failed. One request at a time probes it, from next_probe_at on; other deliveries to it wait.",
   );
 
 /** No key for an origin whose circuit breaker is closed. */
-export function presentSlowLane(stay: OpenCircuit | null): { slow_lane?: z.input<typeof slowLaneSchema> } {
-  return stay === null ? {} : { slow_lane: { since: isoOf(stay.since), next_probe_at: isoOf(stay.probeAt) } };
+export function presentOpenCircuit(openCircuit: OpenCircuit | null): { slow_lane?: z.input<typeof openCircuitSchema> } {
+  return openCircuit === null
+    ? {}
+    : { slow_lane: { since: isoOf(openCircuit.since), next_probe_at: isoOf(openCircuit.probeAt) } };
 }
 
 export function presentDelivery({
