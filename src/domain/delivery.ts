@@ -19,7 +19,8 @@ export type DeliveryStatus = (typeof DELIVERY_STATUSES)[number];
  * Why a delivery ended, where its attempts do not say it. not_after: the callback's time was over before its schedule was. expired: its
  * subscription was not refreshed in time. superseded: it was of progress, and newer progress came, or the end.
  */
-export type DeliveryReason = "not_after" | "expired" | "superseded";
+export const DELIVERY_REASONS = ["not_after", "expired", "superseded"] as const;
+export type DeliveryReason = (typeof DELIVERY_REASONS)[number];
 
 export interface Delivery {
   readonly id: string;

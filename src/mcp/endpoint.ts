@@ -47,21 +47,21 @@ export function createMcp(needs: McpNeeds): Mcp {
   const guard = createRequestGuard(needs);
   const toProtocolError = createToProtocolError(needs);
   const tools = createTools(needs, toProtocolError);
-  const taskMethods = { ...needs, resultOf: tools.resultOf };
+  const taskMethodParts = { ...needs, resultOf: tools.resultOf };
   const groups = [
-    createModernTaskMethods(taskMethods),
-    createLegacyTaskMethods(taskMethods),
+    createModernTaskMethods(taskMethodParts),
+    createLegacyTaskMethods(taskMethodParts),
     createEventsMethods(needs),
   ];
   const methods = createMethods({ tools, groups, toProtocolError });
-  const stopping = new AbortController();
-  const closing = stopping.signal;
-  const leg = { methods, serverInfo, instructions: instructionsFor(tools.names), closing };
-  const legacy = createLegacy(leg);
-  const modern = createModern({ ...leg, emit });
-  const fastPath = { tools, methods, closing };
+  const stop = new AbortController();
+  const stopping = stop.signal;
+  const protocolParts = { methods, serverInfo, instructions: instructionsFor(tools.names), stopping };
+  const legacy = createLegacy(protocolParts);
+  const modern = createModern({ ...protocolParts, emit });
+  const fastPathParts = { tools, methods, stopping };
 
-  /** Not async, like the functions on the fast path below it: a promise costs as much as parsing a small message. */
+  /** Not async: one promise costs as much as parsing a small message. */
   function answer(
     read: ReadMessage,
     admission: Admission,
@@ -73,7 +73,7 @@ export function createMcp(needs: McpNeeds): Mcp {
     const authorized = (): SdkRequest => sdkRequestOf(req, authInfoOf(admission));
     if (read.kind === "batch") return serveBatch(read.messages, authorized(), res);
     const { message } = read;
-    if (isFastPath(req.headers, message)) return answerFastPath(message, admission.principal, res, fastPath);
+    if (isFastPath(req.headers, message)) return answerFastPath(message, admission.principal, res, fastPathParts);
     return serve(message, authorized(), res);
   }
 
@@ -115,7 +115,7 @@ export function createMcp(needs: McpNeeds): Mcp {
   return {
     handle,
     toolNames: tools.names,
-    endStreams: () => stopping.abort("the server stops"),
+    endStreams: () => stop.abort("the server stops"),
     async close() {
       await Promise.all([legacy.close(), modern.close()]);
     },
@@ -130,7 +130,7 @@ interface SdkRequest extends NodeIncomingMessageLike {
   readonly headers: IncomingHttpHeaders;
 }
 
-/** With a fixed host and path: the guard has judged them, and the SDKs would make a URL of them, which fails for some harmless ones. */
+/** With a fixed host and path. The guard has checked them, and the SDKs' own URL parsing would refuse some valid requests. */
 function sdkRequestOf(req: IncomingMessage, auth: AuthInfo): SdkRequest {
   return {
     method: "POST",

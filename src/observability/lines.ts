@@ -4,7 +4,7 @@ import { upstreamLines } from "./upstream-lines.ts";
 
 type Of<Kind extends TelemetryEvent["kind"]> = Extract<TelemetryEvent, { kind: Kind }>;
 
-/** The lines of each kind of event in the `pretty` format (contract.md, "Log lines of the demo flow"). */
+/** The lines of each kind of event in the `pretty` format. docs/getting-started.md shows those of a whole delivery: users look for these texts. */
 const LINES: { readonly [Kind in TelemetryEvent["kind"]]: (event: Of<Kind>) => readonly string[] } = {
   "task.started": (event) => [`▶️ Task ${event.taskId} started by ${event.clientId}`],
   "callback.registered": (event) => [`📝 Callback registered by ${event.clientId} for task ${event.taskId}`],

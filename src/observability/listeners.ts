@@ -1,6 +1,6 @@
 import type { Emit, TelemetryEvent } from "../service/ports/telemetry.ts";
 
-/** Gets every event of the server: log, metrics, live pages. It must not block. */
+/** Gets every event of the server; the log is one listener. It must not block. */
 export type TelemetryListener = (event: TelemetryEvent) => void;
 
 /**

@@ -21,20 +21,6 @@ export interface RegisterRequest {
   readonly profile?: CallbackProfile | undefined;
 }
 
-/** One of several callbacks of a start cannot be registered, so none is. */
-export class CallbackRefused extends Error {
-  override readonly name = "CallbackRefused";
-  /** Its index among them. */
-  readonly index: number;
-  readonly why: CallbackRefusal;
-
-  constructor(index: number, why: CallbackRefusal) {
-    super(`Callback ${index} cannot be registered: ${why.kind}`);
-    this.index = index;
-    this.why = why;
-  }
-}
-
 /** Throws a `DomainError` for what cannot be registered. */
 export async function prepareRegistration(
   request: RegisterRequest,

@@ -33,7 +33,7 @@ export function createLegacyTaskMethods({ tasks, resultOf, ...terms }: TaskMetho
   /** Waits for the end of the task as long as the client does. */
   async function result(request: McpRequest) {
     const task = await taskOf("tasks/result", request);
-    const ended = await tasks.untilEnded(task, AbortSignal.any([request.signal(), request.closing]));
+    const ended = await tasks.untilEnded(task, AbortSignal.any([request.signal(), request.stopping]));
     if (!hasEnded(ended)) throw new ProtocolError(INTERNAL_ERROR, "The server is stopping; ask again later");
     return relatedResult(ended, resultOf);
   }

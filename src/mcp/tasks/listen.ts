@@ -37,7 +37,7 @@ export function createListen({ tasks, resultOf, ...terms }: TaskMethodsNeeds): M
 
   async function listen(request: McpRequest, taskIds: readonly string[]): Promise<void> {
     const _meta = { [SUBSCRIPTION_ID]: request.id };
-    const signal = AbortSignal.any([request.signal(), request.closing]);
+    const signal = AbortSignal.any([request.signal(), request.stopping]);
     const found = await Promise.all([...new Set(taskIds)].map((id) => tasks.findById(request.principal, id)));
     const honoured = found.filter((task) => task !== null);
     const notifications = honoured.length === 0 ? {} : { taskIds: honoured.map(({ id }) => id) };

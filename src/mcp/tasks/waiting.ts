@@ -30,7 +30,7 @@ export async function waitForEnd(
   const release = waitSlots.acquire(request.principal);
   if (release === null) return task;
   const over = new AbortController();
-  const signal = AbortSignal.any([request.signal(), request.closing, over.signal]);
+  const signal = AbortSignal.any([request.signal(), request.stopping, over.signal]);
   void clock.sleep(runTaskWaitMs, signal).then(() => over.abort("waited"));
   const reporting = sendProgress(request, task, { expectedMs, tasks, clock }, signal);
   try {

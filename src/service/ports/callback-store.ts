@@ -102,3 +102,17 @@ export type RotateSecretResult =
   | { readonly kind: "removed" }
   /** The client of a subscription chooses its secret, with each refresh. */
   | { readonly kind: "subscription" };
+
+/** One of several callbacks of a start cannot be registered, so none is. */
+export class CallbackRefused extends Error {
+  override readonly name = "CallbackRefused";
+  /** Its index among them. */
+  readonly index: number;
+  readonly why: CallbackRefusal;
+
+  constructor(index: number, why: CallbackRefusal) {
+    super(`Callback ${index} cannot be registered: ${why.kind}`);
+    this.index = index;
+    this.why = why;
+  }
+}

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { ATTEMPTS_LISTED_MAX } from "../../../domain/attempt.ts";
 import type { Attempt } from "../../../domain/attempt.ts";
-import { DELIVERY_STATUSES } from "../../../domain/delivery.ts";
+import { DELIVERY_REASONS, DELIVERY_STATUSES } from "../../../domain/delivery.ts";
 import type { Delivery } from "../../../domain/delivery.ts";
 import { EVENT_TYPES } from "../../../domain/event.ts";
 import type { OpenCircuit } from "../../../service/ports/origin-breaker.ts";
@@ -29,10 +29,10 @@ export const deliverySchema = z.object({
     .describe("Null: none is planned. A pending delivery then waits until its disabled callback is enabled.")
     .nullable(),
   reason: z
-    .string()
+    .enum(DELIVERY_REASONS)
     .optional()
     .describe(
-      "Why it ended, where its attempts do not show it. not_after: that time came first. superseded: newer progress or the end replaced this progress.",
+      "Why it ended, where its attempts do not show it. not_after: that time came. expired: the subscription did. superseded: newer progress or the end replaced it.",
     ),
   attempts: z.array(attempt).describe(`The newest ${ATTEMPTS_LISTED_MAX}, in the order in which they were made.`),
 });

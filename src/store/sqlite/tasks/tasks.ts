@@ -12,7 +12,7 @@ import type {
   TaskStore,
   TaskSummary,
 } from "../../../service/ports/task-store.ts";
-import { CallbackRefused } from "../../../service/registration.ts";
+import { CallbackRefused } from "../../../service/ports/callback-store.ts";
 import type { SecretCipher } from "../../secret-cipher.ts";
 import { prepareCallbackCount, prepareRegister } from "../callbacks/callbacks.ts";
 import { prepareNewCompletion } from "./completions.ts";
