@@ -29,11 +29,11 @@ export interface Outbound {
 
 export function createOutbound({ privateTargets, attemptTimeoutMs, callbackCa }: Config): Outbound {
   const guard = createAddressGuard({ allow: privateTargets });
-  const needs = { guard, attemptTimeoutMs, userAgent, ca: callbackCa ?? undefined };
-  const sender = createSender({ ...needs, connectionsPerOrigin: CONCURRENCY.perOrigin });
-  const client = createHttpClient(needs);
-  const receiverTester = createReceiverTester(needs);
-  const endpointVerifier = createEndpointVerifier(needs);
+  const parts = { guard, attemptTimeoutMs, userAgent, ca: callbackCa ?? undefined };
+  const sender = createSender({ ...parts, connectionsPerOrigin: CONCURRENCY.perOrigin });
+  const client = createHttpClient(parts);
+  const receiverTester = createReceiverTester(parts);
+  const endpointVerifier = createEndpointVerifier(parts);
   return {
     guard,
     sender,

@@ -4,9 +4,9 @@ import type { NodeIncomingMessageLike } from "@modelcontextprotocol/node";
 import type { AuthInfo } from "@modelcontextprotocol/server";
 import { discardRest, readRequestBody } from "../inbound/request-body.ts";
 import { createToProtocolError, INTERNAL_ERROR, internalError } from "./errors.ts";
-import type { ErrorMappingNeeds } from "./errors.ts";
+import type { ErrorMappingParts } from "./errors.ts";
 import { createEventsMethods } from "./events/methods.ts";
-import type { EventsMethodsNeeds } from "./events/methods.ts";
+import type { EventsMethodsParts } from "./events/methods.ts";
 import { instructionsFor } from "./instructions.ts";
 import { acceptedBy, BOTH_TYPES } from "./protocol/accept.ts";
 import { authInfoOf } from "./protocol/auth-info.ts";
@@ -21,13 +21,13 @@ import { createMethods } from "./protocol/methods.ts";
 import { createModern } from "./protocol/modern.ts";
 import { speaksLegacyVersion } from "./protocol/protocol-version.ts";
 import { createRequestGuard } from "./request-guard.ts";
-import type { Admission, RequestGuardNeeds } from "./request-guard.ts";
+import type { Admission, RequestGuardParts } from "./request-guard.ts";
 import { createLegacyTaskMethods } from "./tasks/legacy-methods.ts";
 import { createModernTaskMethods } from "./tasks/modern-methods.ts";
 import { createTools } from "./tools/registry.ts";
-import type { ToolsNeeds } from "./tools/registry.ts";
+import type { ToolsParts } from "./tools/registry.ts";
 
-export interface McpNeeds extends ToolsNeeds, ErrorMappingNeeds, RequestGuardNeeds, EventsMethodsNeeds {
+export interface McpParts extends ToolsParts, ErrorMappingParts, RequestGuardParts, EventsMethodsParts {
   readonly serverInfo: { readonly name: string; readonly version: string };
 }
 
@@ -42,16 +42,16 @@ export interface Mcp {
 }
 
 /** The MCP endpoint for both protocol versions, as a plain Node request handler. */
-export function createMcp(needs: McpNeeds): Mcp {
-  const { emit, serverInfo } = needs;
-  const guard = createRequestGuard(needs);
-  const toProtocolError = createToProtocolError(needs);
-  const tools = createTools(needs, toProtocolError);
-  const taskMethodParts = { ...needs, resultOf: tools.resultOf };
+export function createMcp(parts: McpParts): Mcp {
+  const { emit, serverInfo } = parts;
+  const guard = createRequestGuard(parts);
+  const toProtocolError = createToProtocolError(parts);
+  const tools = createTools(parts, toProtocolError);
+  const taskMethodParts = { ...parts, resultOf: tools.resultOf };
   const groups = [
     createModernTaskMethods(taskMethodParts),
     createLegacyTaskMethods(taskMethodParts),
-    createEventsMethods(needs),
+    createEventsMethods(parts),
   ];
   const methods = createMethods({ tools, groups, toProtocolError });
   const stop = new AbortController();

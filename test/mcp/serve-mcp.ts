@@ -10,7 +10,7 @@ import type { RetryPolicy } from "../../src/domain/retry.ts";
 import type { LifetimePolicy } from "../../src/domain/subscription.ts";
 import type { Progress, Task, TaskOutcome } from "../../src/domain/task.ts";
 import { createMcp } from "../../src/mcp/endpoint.ts";
-import type { McpNeeds } from "../../src/mcp/endpoint.ts";
+import type { McpParts } from "../../src/mcp/endpoint.ts";
 import { authenticateByToken } from "../../src/mcp/request-guard.ts";
 import type { Authenticate } from "../../src/mcp/request-guard.ts";
 import { createCallbacks } from "../../src/service/callbacks.ts";
@@ -75,11 +75,11 @@ export interface ServeOptions {
   readonly allowedOrigins?: readonly string[];
   /** Settings of MCP Events. */
   readonly events?: Partial<EventsOptions>;
-  readonly toolSet?: McpNeeds["toolSet"];
+  readonly toolSet?: McpParts["toolSet"];
   readonly testFixtures?: boolean;
 }
 
-export interface EventsOptions extends Pick<McpNeeds, "errorCodes" | "unknownUnsubscribe"> {
+export interface EventsOptions extends Pick<McpParts, "errorCodes" | "unknownUnsubscribe"> {
   readonly lifetime: LifetimePolicy;
   readonly perPrincipalMax: number;
   readonly allow: PrivateTargets;
@@ -155,7 +155,7 @@ function createServices(
     storage: OpenedStore;
     breaker: CircuitBreaker;
     clock: FakeClock;
-    emit: McpNeeds["emit"];
+    emit: McpParts["emit"];
     attemptTimeoutMs: number;
   },
   { lifetime, perPrincipalMax, allow, retryPolicy }: EventsOptions,

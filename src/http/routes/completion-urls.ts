@@ -8,12 +8,12 @@ import { ApiError } from "../api-error.ts";
 import { completionAnswer, completionRequest } from "./worker-schemas.ts";
 import { resultError } from "./workers.ts";
 
-export interface CompletionNeeds {
+export interface CompletionParts {
   readonly completions: Completions;
 }
 
 /** POST /complete/{token}: ends the task of the URL, once. The token in the URL is the authorization. */
-export function completionOperation({ completions }: CompletionNeeds): Operation {
+export function completionOperation({ completions }: CompletionParts): Operation {
   return {
     method: "post",
     path: "/complete/{token}",

@@ -5,7 +5,7 @@ import type { Health } from "../../service/health.ts";
 import type { Operation } from "../openapi/operation.ts";
 import { count, isoTime } from "../schemas.ts";
 
-export interface HealthNeeds {
+export interface HealthParts {
   readonly health: Health;
   readonly clock: Pick<Clock, "now">;
   readonly emit: Emit;
@@ -34,7 +34,7 @@ const unhealthyAnswer = z.object({
 });
 
 /** GET /health. */
-export function healthOperation(needs: HealthNeeds): Operation {
+export function healthOperation(parts: HealthParts): Operation {
   return {
     method: "get",
     path: "/health",
@@ -46,7 +46,7 @@ export function healthOperation(needs: HealthNeeds): Operation {
     },
     // The body is a string: for an object Koa reads the global `Response`, which makes Node load `fetch`, about 15 ms.
     async handle(ctx) {
-      const { status, headers, body } = await healthOf(needs);
+      const { status, headers, body } = await healthOf(parts);
       ctx.set({ ...headers });
       ctx.body = body;
       ctx.status = status;
@@ -61,7 +61,7 @@ interface HealthAnswer {
 }
 
 /** The answer of GET /health: 200 with the counts, or 503 when the store does not answer. */
-async function healthOf({ health, clock, emit, serverName }: HealthNeeds): Promise<HealthAnswer> {
+async function healthOf({ health, clock, emit, serverName }: HealthParts): Promise<HealthAnswer> {
   const answer = (status: 200 | 503, word: string, counts: object): HealthAnswer => {
     const timestamp = new Date(clock.now()).toISOString();
     const body = JSON.stringify({ status: word, server: serverName, transport: TRANSPORT, ...counts, timestamp });

@@ -16,7 +16,7 @@ import { count, isoOf, isoTime } from "../schemas.ts";
 const BODY_DEPTH_MAX = JSON_DEPTH_MAX + 10;
 const HEADERS_CHARS_MAX = 16 * 1024;
 
-export interface InboxNeeds {
+export interface InboxParts {
   readonly inbox: Inbox;
   readonly principalOf: PrincipalOf;
   /** Host names without port, an IPv6 address in brackets. */
@@ -44,7 +44,7 @@ const CLIENT_ID = { client_id: { in: "path", description: "The name of the recei
 const NOT_TAKEN = { description: "An error; message says what is wrong and what to do.", schema: receiverErrorSchema };
 
 /** The test receiver. */
-export function inboxOperations(needs: InboxNeeds): readonly Operation[] {
+export function inboxOperations(parts: InboxParts): readonly Operation[] {
   return [
     {
       method: "post",
@@ -59,7 +59,7 @@ export function inboxOperations(needs: InboxNeeds): readonly Operation[] {
         413: NOT_TAKEN,
         415: NOT_TAKEN,
       },
-      handle: receiveWebhook(needs),
+      handle: receiveWebhook(parts),
     },
     {
       method: "get",
@@ -74,7 +74,7 @@ export function inboxOperations(needs: InboxNeeds): readonly Operation[] {
         401: NOT_TAKEN,
         403: NOT_TAKEN,
       },
-      handle: showReceived(needs),
+      handle: showReceived(parts),
     },
   ];
 }
@@ -100,8 +100,8 @@ function receiveWebhook({ inbox }: { readonly inbox: Inbox }): RouterMiddleware 
  * GET /webhook/{client_id}: what was received, newest first. It shows results of tasks: so it needs a token where the server has
  * tokens, and refuses other Host headers as /mcp does (DNS rebinding).
  */
-function showReceived({ inbox, principalOf, ...needs }: InboxNeeds): RouterMiddleware {
-  const origins = createOriginPolicy({ ...needs, allowedOrigins: [] });
+function showReceived({ inbox, principalOf, ...parts }: InboxParts): RouterMiddleware {
+  const origins = createOriginPolicy({ ...parts, allowedOrigins: [] });
   return async (ctx) => {
     const refusedHost = origins.refusedHost(ctx.req.headers.host);
     if (refusedHost !== null) throw new ApiError("forbidden", refusedHost);

@@ -20,7 +20,7 @@ import {
   progressRequest,
 } from "./worker-schemas.ts";
 
-export interface WorkerApiNeeds {
+export interface WorkerApiParts {
   readonly workers: Workers;
   /** Maps an Authorization header to the name of the worker token. Null: the server has no worker tokens, so no API for workers. */
   readonly workerOf: PrincipalOf | null;
@@ -36,7 +36,7 @@ const LEASE_PARAMETERS = {
 } as const;
 
 /** The API for workers. A worker's token belongs to the operator: it sees the tasks of all principals. */
-export function workerOperations({ workers, workerOf }: WorkerApiNeeds): readonly Operation[] {
+export function workerOperations({ workers, workerOf }: WorkerApiParts): readonly Operation[] {
   if (workerOf === null) return [];
   const authenticate = (ctx: Context): string => {
     const worker = workerOf(ctx.get("Authorization") || undefined);

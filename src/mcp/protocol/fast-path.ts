@@ -66,7 +66,7 @@ function hasNoOtherKeys(value: object, found: readonly unknown[]): boolean {
   return Object.keys(value).length === count;
 }
 
-export interface FastPathNeeds {
+export interface FastPathParts {
   readonly tools: Pick<Tools, "call">;
   readonly methods: Pick<Methods, "answer">;
   readonly stopping: AbortSignal;
@@ -77,7 +77,7 @@ export async function answerFastPath(
   message: FastPathMessage,
   principal: string,
   res: ServerResponse,
-  { tools, methods, stopping }: FastPathNeeds,
+  { tools, methods, stopping }: FastPathParts,
 ): Promise<void> {
   const { id, method } = message;
   const request = requestOf(message, principal, res, stopping);

@@ -15,7 +15,7 @@ import { idOf } from "./message.ts";
 import type { Methods } from "./methods.ts";
 import { isStream, writeJson, writeStreamHead } from "./write-response.ts";
 
-export interface ProtocolNeeds {
+export interface ProtocolParts {
   readonly methods: Methods;
   readonly serverInfo: { readonly name: string; readonly version: string };
   /** What a model reads about the server. */
@@ -48,7 +48,7 @@ export interface Legacy {
  * The handler of 2025-11-25 and older, by the v1 SDK. Without sessions: each request gets a Server and a transport, since those of v1 can be
  * connected only once. They are cheap as long as they share the validator.
  */
-export function createLegacy({ methods, serverInfo, instructions, stopping }: ProtocolNeeds): Legacy {
+export function createLegacy({ methods, serverInfo, instructions, stopping }: ProtocolParts): Legacy {
   const jsonSchemaValidator = new AjvJsonSchemaValidator();
   const streaming = new Set<Server>();
 

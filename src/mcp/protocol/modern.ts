@@ -8,7 +8,7 @@ import type { Emit } from "../../service/ports/telemetry.ts";
 import { acceptedBy } from "./accept.ts";
 import type { McpRequest } from "./mcp-request.ts";
 import { principalIn } from "./auth-info.ts";
-import type { ProtocolNeeds } from "./legacy.ts";
+import type { ProtocolParts } from "./legacy.ts";
 import { TOOL_METHODS } from "./methods.ts";
 import { isStream, writeStreamHead } from "./write-response.ts";
 import { isListenToTasks, LISTEN, LISTEN_TO_TASKS } from "../tasks/listen.ts";
@@ -27,7 +27,7 @@ export function createModern({
   instructions,
   stopping,
   emit,
-}: ProtocolNeeds & { readonly emit: Emit }): Modern {
+}: ProtocolParts & { readonly emit: Emit }): Modern {
   function createServer({ requestInfo }: McpRequestContext): Server {
     const capabilities = { tools: {}, ...methods.capabilities("2026-07-28") };
     const { stream } = acceptedBy(requestInfo?.headers.get("accept") ?? undefined);
