@@ -8,7 +8,7 @@ import { Maintenance } from "../../src/maintenance/maintenance.ts";
 import type { TelemetryEvent } from "../../src/service/ports/telemetry.ts";
 import type { Store } from "../../src/service/ports/store.ts";
 import { createTermination } from "../../src/service/termination.ts";
-import { createWorkQueue } from "../../src/store/sqlite/work-queue.ts";
+import { createWorkQueue } from "../../src/store/work-queue.ts";
 import {
   A_SECRET,
   aClaim,

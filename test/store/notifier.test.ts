@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { TelemetryEvent } from "../../src/service/ports/telemetry.ts";
-import { createNotifier } from "../../src/store/sqlite/notifier.ts";
+import { createNotifier } from "../../src/store/notifier.ts";
 
 function setUp() {
   const failures: TelemetryEvent[] = [];

@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from "vitest";
 import type { TelemetryEvent } from "../../src/service/ports/telemetry.ts";
-import { createWorkQueue } from "../../src/store/sqlite/work-queue.ts";
+import { createWorkQueue } from "../../src/store/work-queue.ts";
 import { createFakeClock } from "../support/clock.ts";
 import type { FakeClock } from "../support/clock.ts";
 import { until } from "../support/until.ts";

@@ -29,8 +29,8 @@ import { taskRunVerbs } from "./tasks/runs.ts";
 import { taskVerbs } from "./tasks/tasks.ts";
 import { callbackStatusVerbs } from "./callbacks/callback-status.ts";
 import { workerLeaseVerbs } from "./tasks/leases.ts";
-import { createNotifier } from "./notifier.ts";
-import { createWorkQueues } from "./work-queue.ts";
+import { createNotifier } from "../notifier.ts";
+import { createWorkQueues } from "../work-queue.ts";
 
 export interface SqliteStoreOptions {
   readonly file: string;

@@ -1,5 +1,5 @@
-import type { Notifier } from "../../service/ports/notifier.ts";
-import type { Emit } from "../../service/ports/telemetry.ts";
+import type { Notifier } from "../service/ports/notifier.ts";
+import type { Emit } from "../service/ports/telemetry.ts";
 
 type Subscriber = (task: string) => void;
 

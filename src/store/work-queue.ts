@@ -1,6 +1,6 @@
-import type { Clock } from "../../service/ports/clock.ts";
-import type { Emit } from "../../service/ports/telemetry.ts";
-import type { WorkQueue, WorkQueues } from "../../service/ports/work-queue.ts";
+import type { Clock } from "../service/ports/clock.ts";
+import type { Emit } from "../service/ports/telemetry.ts";
+import type { WorkQueue, WorkQueues } from "../service/ports/work-queue.ts";
 
 /** The timer is read again after this at the latest, because the system's clock may have jumped. The store is not read for it. */
 const TIMER_CHECK_MS = 60_000;
