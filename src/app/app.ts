@@ -15,7 +15,7 @@ import { createOutbound } from "./outbound.ts";
 import { createServices, revokeRemovedTokens } from "./services.ts";
 import { openMigratedStore } from "./store.ts";
 import { loadTaskTypes } from "./task-types.ts";
-import { createDispatcher, startWorkers } from "./workers.ts";
+import { createDispatcher, startLoops } from "./loops.ts";
 
 export { readConfig } from "../config/load.ts";
 
@@ -84,7 +84,7 @@ async function start(platform: Platform) {
   // External workers can renew their leases from now on.
   await store.prolongLeases(clock.now() + config.workerLeaseMs);
   const doors = await openDoors(platform, services);
-  await startWorkers({ platform, storage, services, taskTypes, dispatcher });
+  await startLoops({ platform, storage, services, taskTypes, dispatcher });
   return doors;
 }
 

@@ -8,7 +8,7 @@ import type { PrincipalOf } from "../service/principals.ts";
 import type { Platform } from "./app.ts";
 import { version } from "./package-root.ts";
 import type { Services } from "./services.ts";
-import { STOP_GRACE_MS } from "./workers.ts";
+import { STOP_GRACE_MS } from "./loops.ts";
 
 /** The HTTP server. */
 export interface Doors {
@@ -31,7 +31,7 @@ export async function openDoors(platform: Platform, services: Services): Promise
   url = config.publicUrl ?? `http://localhost:${server.port}`;
   lifecycle.add("http", async () => {
     mcp.endStreams();
-    services.workerQueue.close();
+    services.leasePolls.close();
     await server.stop(STOP_GRACE_MS);
     await mcp.close();
   });

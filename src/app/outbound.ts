@@ -10,7 +10,7 @@ import type { ReceiverTester } from "../service/ports/receiver-tester.ts";
 import type { HttpClient } from "../service/ports/http-client.ts";
 import type { EndpointVerifier } from "../service/ports/endpoint-verifier.ts";
 import { userAgent } from "./package-root.ts";
-import { CONCURRENCY } from "./workers.ts";
+import { CONCURRENCY } from "./loops.ts";
 
 /** All parts that connect to addresses which clients have given. */
 export interface Outbound {

@@ -1,4 +1,4 @@
-import type { RecordedStep } from "../domain/delivery-state.ts";
+import type { StoredStep } from "../domain/delivery-state.ts";
 import type { Outcome } from "../domain/attempt.ts";
 import type { DisablePolicy } from "../domain/callback-health.ts";
 import { afterAttempt } from "../domain/delivery.ts";
@@ -42,7 +42,7 @@ export interface DeliverNeeds extends SignedRequestSettings {
 export interface DeliverContext {
   readonly limiter: ConcurrencyLimiter;
   /** Resolves when no pass is between counting free slots and acquiring them. */
-  readonly noPassClaims: () => Promise<void>;
+  readonly untilClaimed: () => Promise<void>;
   /** No attempt starts once this aborts. */
   readonly stopping: AbortSignal;
   /** An attempt in flight is cut off when this aborts. */
@@ -64,7 +64,7 @@ interface FinishedAttempt {
 
 export function createDeliver(needs: DeliverNeeds, context: DeliverContext): Deliver {
   const { store, sender, clock, breaker, emit } = needs;
-  const { limiter, noPassClaims, stopping, cuttingOff } = context;
+  const { limiter, untilClaimed, stopping, cuttingOff } = context;
   const shortRetries = new ShortRetries(clock, stopping);
 
   async function deliver(delivery: ClaimedDelivery, claimedSlot: Slot): Promise<void> {
@@ -90,7 +90,7 @@ export function createDeliver(needs: DeliverNeeds, context: DeliverContext): Del
     if (slot === null) return release(delivery);
     try {
       // Another operation (unregister, rotate, redeliver) may have invalidated the claim during the wait. The store has woken the dispatcher.
-      if (claimedSlot === null && !(await store.resumeClaim(delivery))) return null;
+      if (claimedSlot === null && !(await store.continueClaim(delivery))) return null;
       // not_after passed during a wait for a slot or for the disk. The next pass ends the delivery.
       if (isExpired(delivery.notAfter, clock.now())) return await release(delivery);
       return await record(await send(delivery, delivery.attemptCount + tryNumber, slot));
@@ -101,7 +101,7 @@ export function createDeliver(needs: DeliverNeeds, context: DeliverContext): Del
 
   /** The slot was free during the wait. Null: it is taken, and the delivery waits in the store, where it costs no memory. */
   async function reacquireSlot(delivery: ClaimedDelivery): Promise<Slot | null> {
-    await noPassClaims();
+    await untilClaimed();
     return limiter.tryReacquire(limitKeyOf(delivery), clock.now());
   }
 
@@ -125,7 +125,7 @@ export function createDeliver(needs: DeliverNeeds, context: DeliverContext): Del
     const key = limitKeyOf(delivery);
     emitCircuit(emit, delivery.origin, breaker.record(key, outcome, endedAt));
     const next = nextStep(attempt, needs);
-    const step = recordedStep(next, endedAt, !breaker.isOpen(key));
+    const step = storedStep(next, endedAt, !breaker.isOpen(key));
     const { deliveryId, claim, profile } = delivery;
     const durationMs = Math.max(0, endedAt - startedAt);
     const disablePolicy = needs.disablePolicies[profile];
@@ -139,7 +139,7 @@ export function createDeliver(needs: DeliverNeeds, context: DeliverContext): Del
     return keepsClaim(step, recorded) ? step.nextAttemptAt - endedAt : null;
   }
 
-  function recordedStep(next: NextStep, now: number, isCircuitClosed: boolean): RecordedStep {
+  function storedStep(next: NextStep, now: number, isCircuitClosed: boolean): StoredStep {
     if (next.status !== "pending") return next;
     const keepClaim = isCircuitClosed && shortRetries.isShort(next.waitMs);
     return { status: "pending", nextAttemptAt: now + next.waitMs, keepClaim };
@@ -151,14 +151,18 @@ export function createDeliver(needs: DeliverNeeds, context: DeliverContext): Del
 function nextStep(attempt: FinishedAttempt, { retryPolicies, random }: DeliverNeeds): NextStep {
   const { delivery, outcome, endedAt } = attempt;
   const { notAfter, callback, profile, attemptsBefore } = delivery;
-  const number = attempt.number - attemptsBefore;
+  const numberInSchedule = attempt.number - attemptsBefore;
   const isToSubscription = callback.subscriptionId !== null;
-  return afterAttempt({ number, outcome, endedAt, notAfter, isToSubscription }, retryPolicies[profile], random);
+  return afterAttempt(
+    { numberInSchedule, outcome, endedAt, notAfter, isToSubscription },
+    retryPolicies[profile],
+    random,
+  );
 }
 
 function keepsClaim(
-  step: RecordedStep,
-  { claimHeld, isHeld, isDueAgain }: RecordAttemptResult,
-): step is RecordedStep & { readonly status: "pending" } {
-  return step.status === "pending" && step.keepClaim && claimHeld && isHeld !== true && isDueAgain !== true;
+  step: StoredStep,
+  { claimWasCurrent, isHeld, isDueAgain }: RecordAttemptResult,
+): step is StoredStep & { readonly status: "pending" } {
+  return step.status === "pending" && step.keepClaim && claimWasCurrent && isHeld !== true && isDueAgain !== true;
 }

@@ -37,7 +37,7 @@ export class Dispatcher {
     this.#limiter = new ConcurrencyLimiter({ limits, breaker, wake: () => queue.wake() });
     this.#deliver = createDeliver(needs, {
       limiter: this.#limiter,
-      noPassClaims: () => this.#noPassClaims(),
+      untilClaimed: () => this.#untilClaimed(),
       stopping: this.#stopping.signal,
       cuttingOff: this.#cuttingOff.signal,
     });
@@ -89,11 +89,11 @@ export class Dispatcher {
   /** Starts the deliveries that it claims; returns their number. */
   async #claim(limit: number, now: number): Promise<number> {
     const { store, limits } = this.#needs;
-    const roomOf = this.#limiter.freeSlotsByKey(now);
+    const freeSlotsByKey = this.#limiter.freeSlotsByKey(now);
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#claiming = promise;
     try {
-      const claimed = await store.claimDueDeliveries({ now, limit, perOrigin: limits.perOrigin, roomOf });
+      const claimed = await store.claimDueDeliveries({ now, limit, perOrigin: limits.perOrigin, freeSlotsByKey });
       for (const delivery of claimed) this.#begin(delivery, this.#limiter.acquire(limitKeyOf(delivery), now));
       return claimed.length;
     } finally {
@@ -102,7 +102,7 @@ export class Dispatcher {
     }
   }
 
-  async #noPassClaims(): Promise<void> {
+  async #untilClaimed(): Promise<void> {
     while (this.#claiming !== null) await this.#claiming;
   }
 

@@ -33,7 +33,7 @@ export function emitAttempt(emit: Emit, identity: DeliveryIdentity, attempt: Rec
     attempt: number,
     durationMs,
     outcome: { statusCode, error },
-    next: recorded.claimHeld ? (recorded.isHeld ? "held" : nextOf(next)) : "withdrawn",
+    next: recorded.claimWasCurrent ? (recorded.isHeld ? "held" : nextOf(next)) : "withdrawn",
     waitMs: next.status === "pending" ? next.waitMs : null,
     ...identity,
   });

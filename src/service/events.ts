@@ -154,7 +154,7 @@ export function createEvents({ store, notifier, clock }: EventsParts): Events {
 function watchArrivals(principal: string, notifier: Notifier, clock: Clock) {
   let arrived = new AbortController();
   let heartbeatAt = clock.now() + HEARTBEAT_MS;
-  const close = notifier.onEventOf(principal, () => arrived.abort("an event was committed"));
+  const close = notifier.onEndOfPrincipal(principal, () => arrived.abort("an event was committed"));
   return {
     sent() {
       heartbeatAt = clock.now() + HEARTBEAT_MS;

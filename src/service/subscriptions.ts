@@ -107,7 +107,7 @@ export function createSubscriptions(parts: SubscriptionsParts): Subscriptions {
   const { lifetime, ownMax } = settings;
   const cursorsOf = cursorsOfStore(store);
 
-  async function requireRoom(look: SubscriptionLook) {
+  async function requireBelowLimit(look: SubscriptionLook) {
     const found = await store.lookUpSubscription(look);
     if (!found.exists && found.own >= ownMax) throw tooMany(ownMax);
     if (!found.exists && found.all >= SUBSCRIPTIONS_MAX) throw tooMany(SUBSCRIPTIONS_MAX);
@@ -130,7 +130,7 @@ export function createSubscriptions(parts: SubscriptionsParts): Subscriptions {
       const look = { key, id: idOfSubscription(key), now: clock.now() };
       const cursors = await cursorsOf();
       const replay = replayOf(cursor, maxAgeMs, look.now, cursors);
-      const { isUrlVerified } = await requireRoom(look);
+      const { isUrlVerified } = await requireBelowLimit(look);
       const challenge = isUrlVerified ? null : verification.countChallenge(principal, url);
       if (!(await parts.targetPolicy.check(target)).allowed) throw invalidParam("delivery.url", "address_not_allowed");
       if (challenge !== null) await verification.verify({ principal, url, secret, subscriptionId: look.id }, challenge);

@@ -11,15 +11,15 @@ import type { RegisterRequest } from "./registration.ts";
 import type { Emit } from "./ports/telemetry.ts";
 import type { TaskEnd } from "./task-end.ts";
 import {
-  anotherStart,
+  differentStartError,
   executorOf,
   inputText,
   startTime,
-  noMoreCompletions,
-  ofCallback,
+  completionLimitError,
+  namingCallback,
   prepareCallbacks,
-  unknownTaskType,
-} from "./task-start.ts";
+  unknownTaskTypeError,
+} from "./start-checks.ts";
 import type { TaskCatalog, TaskType } from "./ports/task-types.ts";
 import type { TaskWaits } from "./task-waits.ts";
 import type { NewCompletion } from "./ports/lease-store.ts";
@@ -44,7 +44,7 @@ export interface Tasks extends TaskWaits {
    * Stores the task with its callbacks before it resolves. The same start again finds the same task and the same callbacks; a different start
    * with the same task_id is a `conflict`.
    */
-  start(principal: string, start: TaskStart): Promise<StartedTask>;
+  start(principal: string, start: TaskRequest): Promise<StartedTask>;
   /** Throws `not_found` for a task that was never started, callbacks registered or not, or was removed. */
   find(principal: string, taskId: string): Promise<Task>;
   /** The fields that clients poll; `not_found` as for `find`. */
@@ -67,7 +67,7 @@ export interface Tasks extends TaskWaits {
   release(task: Task): Promise<void>;
 }
 
-export interface TaskStart {
+export interface TaskRequest {
   /** Chosen by the client. Left out: the internal id is the task id too. */
   readonly taskId?: string | undefined;
   readonly clientId: string;
@@ -120,7 +120,7 @@ export function createTasks(parts: TasksParts): Tasks {
       return await store.startTask(command);
     } catch (error) {
       if (!(error instanceof CallbackRefused)) throw error;
-      throw ofCallback(error.index, refusedRegistration(error.why, command.taskId ?? ""));
+      throw namingCallback(error.index, refusedRegistration(error.why, command.taskId ?? ""));
     }
   }
 
@@ -128,7 +128,7 @@ export function createTasks(parts: TasksParts): Tasks {
     async start(principal, start) {
       const { taskId = null, clientId, taskType = DEFAULT_TASK_TYPE, completion, isMcpTask = false } = start;
       const type = await catalog.find(taskType);
-      if (type === undefined) throw unknownTaskType(taskType, await catalog.list());
+      if (type === undefined) throw unknownTaskTypeError(taskType, await catalog.list());
       const executor = executorOf(type, completion);
       const now = clock.now();
       const startAfter = startTime(start.startAfter, now);
@@ -136,9 +136,9 @@ export function createTasks(parts: TasksParts): Tasks {
       const callbacks = await prepareCallbacks(start.callbacks ?? [], taskId ?? "", targetPolicy, now);
       const command = { principal, taskId, request, callbacks, now, isMcpTask, ...(completion && { completion }) };
       const result = await storeStart(command);
-      if (!result.isSame) throw anotherStart(result.task, request);
+      if (!result.isSame) throw differentStartError(result.task, request);
       const { kind, task } = result;
-      if (completion !== undefined && !result.hasCompletion && !hasEnded(task)) throw noMoreCompletions(task);
+      if (completion !== undefined && !result.hasCompletion && !hasEnded(task)) throw completionLimitError(task);
       if (kind === "started") emit({ kind: "task.started", principal, taskId: task.taskId, taskType, clientId });
       return { ...result, expectedMs: type.expectedMs };
     },

@@ -14,7 +14,7 @@ export interface AfterCommit {
  * The store, which publishes its commits and wakes its queues right before a verb resolves: never before the commit is as certain as the verb
  * promises, and never after a verb that rejects.
  */
-export function publishCommits(store: Store, { queues, notifier }: AfterCommit): Store {
+export function publishAndWake(store: Store, { queues, notifier }: AfterCommit): Store {
   function publishing<Verb extends WriteVerb>(verb: Verb) {
     type Given = Parameters<Store[Verb]>;
     type Result = Awaited<ReturnType<Store[Verb]>>;

@@ -81,12 +81,12 @@ const DUE_WORK: { readonly [Verb in WriteVerb]: DueWork<Verb> } = {
   rotateSecret: ({ kind }) => deliveriesIf(kind === "rotated" || kind === "unchanged"),
 
   claimDueDeliveries: nothing,
-  resumeClaim: nothing,
-  recordAttempt: ({ claimHeld, isHeld, isDueAgain, callbackChange }, { step }) =>
+  continueClaim: nothing,
+  recordAttempt: ({ claimWasCurrent, isHeld, isDueAgain, callbackChange }, { step }) =>
     deliveriesIf(
       isDueAgain === true ||
         hasResumed(callbackChange) ||
-        (claimHeld && isHeld !== true && step.status === "pending" && !step.keepClaim),
+        (claimWasCurrent && isHeld !== true && step.status === "pending" && !step.keepClaim),
     ),
   releaseClaim: () => DELIVERIES,
   expireDeliveries: nothing,

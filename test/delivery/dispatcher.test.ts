@@ -272,8 +272,8 @@ test("a delivery whose claim became invalid during a short wait is not sent agai
     waitsMs: [100],
     storeOfDispatcher: (inner) => ({
       ...inner,
-      async resumeClaim(claim) {
-        resumed.push(await inner.resumeClaim(claim));
+      async continueClaim(claim) {
+        resumed.push(await inner.continueClaim(claim));
         return resumed.at(-1)!;
       },
     }),
@@ -284,7 +284,7 @@ test("a delivery whose claim became invalid during a short wait is not sent agai
   await attempts(1);
   // A later claim makes the claim of the dispatcher invalid.
   await store.recoverOrphans(clock.now());
-  await store.claimDueDeliveries({ now: clock.now() + 100, limit: 1, perOrigin: 1, roomOf: new Map() });
+  await store.claimDueDeliveries({ now: clock.now() + 100, limit: 1, perOrigin: 1, freeSlotsByKey: new Map() });
   await until("the claim is found to be invalid", () => {
     clock.advance(100);
     return resumed.length > 0;

@@ -8,7 +8,7 @@ import { Maintenance } from "../../src/delivery/maintenance.ts";
 import type { TelemetryEvent } from "../../src/service/ports/telemetry.ts";
 import type { Store } from "../../src/service/ports/store.ts";
 import { createTermination } from "../../src/service/termination.ts";
-import { createWorkQueue } from "../../src/store/sqlite/work-queue.ts";
+import { createWorkQueue } from "../../src/store/work-queue.ts";
 import {
   A_SECRET,
   aClaim,
@@ -183,7 +183,7 @@ test("a pass that fails reports what it removed, and runs again", async () => {
   await until("it failed", () => emitted.length === 2 && clock.sleeping === 1);
   expect(emitted).toMatchObject([
     { kind: "history.pruned", tasks: 200 },
-    { kind: "internal.failed", where: "maintenance" },
+    { kind: "internal.failed", where: "queue maintenance" },
   ]);
   clock.advance(1000);
   await until("the rest is gone", () => emitted.length === 3);

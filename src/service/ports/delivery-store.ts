@@ -2,7 +2,7 @@ import type { Outcome } from "../../domain/attempt.ts";
 import type { BodyFormat } from "../../domain/payload.ts";
 import type { CallbackRecord, DisabledReason, DisablePolicy } from "../../domain/callback-health.ts";
 import type { CallbackStatus } from "../../domain/callback.ts";
-import type { RecordedStep } from "../../domain/delivery-state.ts";
+import type { StoredStep } from "../../domain/delivery-state.ts";
 import type { Delivery, DeliveryReason, DeliveryStatus } from "../../domain/delivery.ts";
 import type { LimitKey } from "../../domain/limit-key.ts";
 import type { RedeliveryRefusal } from "../../domain/redelivery.ts";
@@ -20,7 +20,7 @@ export interface DeliveryStore {
    */
   claimDueDeliveries(command: ClaimDeliveries): Promise<readonly ClaimedDelivery[]>;
   /** Before another attempt under a claim that was kept over a short wait. False: the claim does not hold any more. */
-  resumeClaim(claim: DeliveryClaim): Promise<boolean>;
+  continueClaim(claim: DeliveryClaim): Promise<boolean>;
   /**
    * Adds the attempt, always. Only if the claim still holds, it also takes the step and updates the health of the callback. A callback that has
    * failed for longer than the policy allows is disabled, and its open deliveries are held: pending, without a time. A delivery that is being
@@ -72,10 +72,10 @@ export interface SlotReservation {
 export interface ClaimDeliveries {
   readonly now: number;
   readonly limit: number;
-  /** The slots of an origin that is not in `roomOf`. */
+  /** The slots of an origin that is not in `freeSlotsByKey`. */
   readonly perOrigin: number;
   /** The free slots of these origins (0: none). */
-  readonly roomOf: ReadonlyMap<LimitKey, number>;
+  readonly freeSlotsByKey: ReadonlyMap<LimitKey, number>;
 }
 export interface DeliveryClaim {
   readonly deliveryId: string;
@@ -109,13 +109,13 @@ export interface RecordAttempt extends DeliveryClaim {
   readonly startedAt: number;
   readonly durationMs: number;
   readonly outcome: Outcome;
-  readonly step: RecordedStep;
+  readonly step: StoredStep;
   /** Null: a callback is not disabled for failing. */
   readonly disablePolicy: DisablePolicy | null;
 }
 export interface RecordAttemptResult {
   /** False: the delivery was cancelled, superseded by newer progress or claimed again meanwhile; only the attempt was added. */
-  readonly claimHeld: boolean;
+  readonly claimWasCurrent: boolean;
   /** Whether no delivery of the event is open any more. */
   readonly eventSettled: boolean;
   /** The delivery is held until its callback is enabled, in place of the step. */

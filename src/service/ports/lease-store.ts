@@ -1,4 +1,4 @@
-import type { LeaseStanding } from "../../domain/lease.ts";
+import type { LeaseStatus } from "../../domain/lease.ts";
 import type { Task } from "../../domain/task.ts";
 
 /**
@@ -48,7 +48,7 @@ export interface LeaseKey {
 
 export interface LeaseState {
   readonly task: Task;
-  readonly lease: LeaseStanding;
+  readonly lease: LeaseStatus;
   /** From when on a pending task may be claimed. */
   readonly dueAt: number;
 }

@@ -86,7 +86,7 @@ export interface ClaimTasks {
   readonly limit: number;
   readonly now: number;
   /** The free slots of a type; null: no limit for this type. */
-  readonly roomOf?: (taskType: string) => number | null;
+  readonly freeSlotsOf?: (taskType: string) => number | null;
   /** False: a poison task is running already. Left out: at most one may be among those claimed. */
   readonly mayTakePoison?: boolean;
 }

@@ -317,9 +317,9 @@ export function describeCommits(name: string, open: () => Promise<OpenedStore>):
         const { id } = task;
         const seen: string[] = [];
         const { promise, resolve } = Promise.withResolvers<unknown>();
-        notifier.onEndOf(id, () => void store.findTaskById("local", id).then((found) => resolve(found?.status)));
-        notifier.onEventOf("local", () => void seen.push("event of local"));
-        notifier.onEventOf("other", () => void seen.push("event of other"));
+        notifier.onEndOfTask(id, () => void store.findTaskById("local", id).then((found) => resolve(found?.status)));
+        notifier.onEndOfPrincipal("local", () => void seen.push("event of local"));
+        notifier.onEndOfPrincipal("other", () => void seen.push("event of other"));
         notifier.onAnyEnd((ended) => void seen.push(ended));
         const end = () => (verb === "finishTask" ? finish(task) : store.cancelTask({ id, error: "no", now: T0 }));
         expect(await end()).toMatchObject({ principal: "local" });

@@ -59,7 +59,7 @@ export function describeLeases(name: string, open: OpenStore): void {
 
     test("a lease is found as held, and any other as lost", async () => {
       const task = await claimed();
-      expect(await store.findLease(keyOf(task))).toMatchObject({ lease: "held", task });
+      expect(await store.findLease(keyOf(task))).toMatchObject({ lease: "current", task });
       expect(await store.findLease({ id: task.id, leaseDigest: "another" })).toMatchObject({ lease: "lost" });
       expect(await store.findLease({ id: "tsk_none", leaseDigest: "digest-1" })).toBeNull();
     });
@@ -82,7 +82,7 @@ export function describeLeases(name: string, open: OpenStore): void {
       expect(await end("digest-1", T0 + LEASE_MS)).toBeNull();
       expect(await end("digest-1", T0)).toMatchObject({ deliveryCount: 1, event: { type: "task_completed" } });
       expect(await end("digest-1", T0)).toBeNull();
-      expect(await store.findLease(keyOf(task))).toMatchObject({ lease: "held", task: { status: "completed" } });
+      expect(await store.findLease(keyOf(task))).toMatchObject({ lease: "current", task: { status: "completed" } });
       expect(await store.nextWorkerWorkAt(T0)).toBeNull();
     });
 

@@ -112,7 +112,7 @@ export function describeMaintenance(name: string, open: OpenStore): void {
         const gone = { status: "exhausted", disablesCallback: false } as const;
         await store.recordAttempt(aRecord(delivery, { outcome: FAILED_503, step: gone }));
         await prune();
-        expect(await store.recordAttempt(aRecord(delivery))).toEqual({ claimHeld: false, eventSettled: false });
+        expect(await store.recordAttempt(aRecord(delivery))).toEqual({ claimWasCurrent: false, eventSettled: false });
       });
     });
   });

@@ -146,9 +146,9 @@ export function describeProgress(name: string, open: OpenStore): void {
       );
       await finish(T0 + 1);
       expect((await deliveries())[0]).toMatchObject({ status: "sending" });
-      expect(await store.recordAttempt(aRecord(works!))).toEqual({ claimHeld: true, eventSettled: false });
+      expect(await store.recordAttempt(aRecord(works!))).toEqual({ claimWasCurrent: true, eventSettled: false });
       expect(await store.recordAttempt(aRecord(fails!, { outcome: FAILED_503, step: KEPT }))).toEqual({
-        claimHeld: false,
+        claimWasCurrent: false,
         eventSettled: false,
       });
       expect((await deliveries())[0]).toMatchObject({ status: "delivered", reason: null, attemptCount: 1 });

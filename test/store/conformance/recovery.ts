@@ -70,8 +70,8 @@ export function describeRecovery(name: string, open: OpenStore): void {
         }
         await store.startTask(aStart({ taskId: "innocent" }));
         const claim = async (mayTakePoison?: boolean, full = 0) => {
-          const roomOf = (taskType: string) => (taskType === "full" ? full : null);
-          const wish = { limit: 9, now: T0, roomOf, ...(mayTakePoison === undefined ? {} : { mayTakePoison }) };
+          const freeSlotsOf = (taskType: string) => (taskType === "full" ? full : null);
+          const wish = { limit: 9, now: T0, freeSlotsOf, ...(mayTakePoison === undefined ? {} : { mayTakePoison }) };
           return (await store.claimRunnableTasks(wish)).map(({ taskId }) => taskId);
         };
         expect(await claim(false)).toEqual(["innocent"]);

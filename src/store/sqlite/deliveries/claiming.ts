@@ -53,12 +53,12 @@ export function prepareClaiming(
   }
 
   /** As many deliveries as there are free slots, the oldest first, for few origins; null: too many origins wait, or more is due than `limit`. */
-  function chooseByOrigin({ now, limit, perOrigin, roomOf }: ClaimDeliveries): LoadedDelivery[] | null {
+  function chooseByOrigin({ now, limit, perOrigin, freeSlotsByKey }: ClaimDeliveries): LoadedDelivery[] | null {
     const origins = claiming.heads.all({ most: FEW_ORIGINS + 1 });
     if (origins.length > FEW_ORIGINS) return null;
     const wanted = origins
       .filter((head) => isDue(head, now))
-      .map(({ origin }) => ({ origin, limit: Math.max(0, roomOf.get(origin) ?? perOrigin) }));
+      .map(({ origin }) => ({ origin, limit: Math.max(0, freeSlotsByKey.get(origin) ?? perOrigin) }));
     if (wanted.reduce((sum, one) => sum + one.limit, 0) > limit) return null;
     return wanted
       .flatMap((one) => (one.limit === 0 ? [] : claiming.loadDueOf.all({ now, ...one })))
@@ -72,8 +72,8 @@ export function prepareClaiming(
   }
 
   /** Due deliveries of origins with free slots, the oldest first. */
-  function chooseAlongQueue({ now, limit, perOrigin, roomOf }: ClaimDeliveries): DueDelivery[] {
-    const slots = new Map(roomOf);
+  function chooseAlongQueue({ now, limit, perOrigin, freeSlotsByKey }: ClaimDeliveries): DueDelivery[] {
+    const slots = new Map(freeSlotsByKey);
     const chosen = new Map<string, DueDelivery>();
     const take = (due: DueDelivery): void => {
       const left = slots.get(due.origin) ?? perOrigin;

@@ -1,5 +1,5 @@
 import { and, eq, lte, sql } from "../engine/drizzle.ts";
-import { claimHolds, released } from "../../../domain/delivery-state.ts";
+import { claimIsCurrent, released } from "../../../domain/delivery-state.ts";
 import { recoveredCrashes } from "../../../domain/task-run.ts";
 import type {
   DeliveryClaim,
@@ -17,7 +17,7 @@ import { deliveryIsOpen, deliveryIsPending, deliveryIsSending, taskIsOpen } from
 import { deliveries, tasks } from "../schema/tables.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
 
-type DeliveryVerbs = Pick<DeliveryStore, "claimDueDeliveries" | "resumeClaim" | "recordAttempt" | "releaseClaim"> &
+type DeliveryVerbs = Pick<DeliveryStore, "claimDueDeliveries" | "continueClaim" | "recordAttempt" | "releaseClaim"> &
   Pick<MaintenanceStore, "recoverOrphans">;
 
 type Db = SqliteConnection["db"];
@@ -28,7 +28,7 @@ export function deliveryVerbs({ db, write }: SqliteConnection, cipher: SecretCip
   const prepared = {
     anyDue: prepareAnyDue(db),
     claimDue: prepareClaiming(db, cipher),
-    resumeClaim: prepareResumeClaim(db),
+    continueClaim: prepareResumeClaim(db),
     release: prepareRelease(db),
     recovery: prepareRecovery(db),
     record: prepareRecording(db),
@@ -41,8 +41,8 @@ export function deliveryVerbs({ db, write }: SqliteConnection, cipher: SecretCip
       // A power cut may undo the claim, as `recoverOrphans` would: the sending need not wait for the disk.
       return write(() => prepared.claimDue(command), "claim");
     },
-    async resumeClaim(claim: DeliveryClaim) {
-      return write(() => prepared.resumeClaim.run({ ...claim }).changes > 0, "claim");
+    async continueClaim(claim: DeliveryClaim) {
+      return write(() => prepared.continueClaim.run({ ...claim }).changes > 0, "claim");
     },
     recordAttempt(command: RecordAttempt): Promise<RecordAttemptResult> {
       return write(() => prepared.record(command), "record");
@@ -83,7 +83,7 @@ function prepareRelease(db: Db): (claim: DeliveryClaim, dueAt: number) => void {
   const states = prepareDeliveryStates(db);
   return ({ deliveryId, claim }, dueAt) => {
     states.change(deliveryId, (state, callback) =>
-      claimHolds(state, claim) ? released(state, callback.status, dueAt) : state,
+      claimIsCurrent(state, claim) ? released(state, callback.status, dueAt) : state,
     );
   };
 }

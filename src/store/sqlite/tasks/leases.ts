@@ -1,12 +1,12 @@
 import { and, asc, eq, gt, lte, min, sql } from "../engine/drizzle.ts";
-import { isStillExpired, leaseHolds, leaseStanding } from "../../../domain/lease.ts";
+import { isSameLease, leaseHolds, leaseStatus } from "../../../domain/lease.ts";
 import type { ClaimWorkerTask, LeaseKey, LeaseStore } from "../../../service/ports/lease-store.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
 import { toTask } from "../schema/rows.ts";
 import { taskAwaitsWorker, taskIsLeased } from "../schema/conditions.ts";
 import { tasks } from "../schema/tables.ts";
-import { prepareLeasedTask } from "./grants.ts";
+import { prepareLeaseRow } from "./grants.ts";
 
 const bound = sql.placeholder;
 
@@ -14,7 +14,7 @@ export function workerLeaseVerbs({ db, write }: SqliteConnection): Omit<LeaseSto
   const claiming = prepareClaiming(db);
   const holding = prepareHolding(db);
   const expiring = prepareExpiring(db);
-  const leasedTask = prepareLeasedTask(db);
+  const leasedTask = prepareLeaseRow(db);
 
   /** By the rule `leaseHolds`. */
   function holds({ id, leaseDigest }: LeaseKey, now: number): boolean {
@@ -24,7 +24,7 @@ export function workerLeaseVerbs({ db, write }: SqliteConnection): Omit<LeaseSto
 
   function expire(id: string, leaseUntil: number, dueAt: number): boolean {
     const task = leasedTask(id);
-    if (task === undefined || !isStillExpired(task, leaseUntil)) return false;
+    if (task === undefined || !isSameLease(task, leaseUntil)) return false;
     expiring.expire.run({ id, dueAt });
     return true;
   }
@@ -46,7 +46,7 @@ export function workerLeaseVerbs({ db, write }: SqliteConnection): Omit<LeaseSto
     },
     async findLease({ id, leaseDigest }) {
       const row = holding.find.get({ id });
-      return row === undefined ? null : { task: toTask(row), lease: leaseStanding(row, leaseDigest), dueAt: row.dueAt };
+      return row === undefined ? null : { task: toTask(row), lease: leaseStatus(row, leaseDigest), dueAt: row.dueAt };
     },
     renewLease: ({ leaseUntil, now, ...lease }) =>
       write(() => holds(lease, now) && holding.renew.run({ id: lease.id, leaseUntil }).changes > 0),

@@ -48,7 +48,7 @@ export function createDispatcher({ platform, store, outbound, queue, breaker }: 
   });
 }
 
-export interface WorkersParts {
+export interface LoopsParts {
   readonly platform: Platform;
   readonly storage: OpenedStore;
   readonly services: Services;
@@ -57,7 +57,7 @@ export interface WorkersParts {
 }
 
 /** Starts the loops of the queues: deliveries, tasks, leases, maintenance. They stop together with the doors. */
-export async function startWorkers(parts: WorkersParts): Promise<void> {
+export async function startLoops(parts: LoopsParts): Promise<void> {
   const { platform, storage, services, dispatcher } = parts;
   const { config, clock, emit, lifecycle } = platform;
   const { store, queues } = storage;
@@ -66,7 +66,7 @@ export async function startWorkers(parts: WorkersParts): Promise<void> {
 
   await startRunner(parts);
 
-  queues.leases.start(() => services.workerQueue.pass());
+  queues.leases.start(() => services.leasePolls.pass());
   lifecycle.addParallel("leases", () => queues.leases.stop());
 
   const { retentionMs } = config;
@@ -82,7 +82,7 @@ export async function startWorkers(parts: WorkersParts): Promise<void> {
   lifecycle.addParallel("maintenance", () => maintenance.stop());
 }
 
-async function startRunner({ platform, storage, services, taskTypes }: WorkersParts): Promise<void> {
+async function startRunner({ platform, storage, services, taskTypes }: LoopsParts): Promise<void> {
   const { config, clock, emit, lifecycle } = platform;
   const { store, queues, notifier } = storage;
   const watchdog = await startWatchdog(config);

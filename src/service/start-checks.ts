@@ -44,14 +44,14 @@ export async function prepareCallbacks(
       try {
         return await prepareRegistration({ ...request, taskId }, targetPolicy, now);
       } catch (error) {
-        throw error instanceof DomainError ? ofCallback(index, error) : error;
+        throw error instanceof DomainError ? namingCallback(index, error) : error;
       }
     }),
   );
 }
 
-/** The same error, naming the callback by its index. */
-export function ofCallback(index: number, { code, message }: DomainError): DomainError {
+/** The same error. Its message names the callback by its index. */
+export function namingCallback(index: number, { code, message }: DomainError): DomainError {
   return new DomainError(code, `callbacks[${index}]: ${message}`);
 }
 
@@ -64,19 +64,19 @@ export function executorOf({ name, executor }: TaskType, completion: NewCompleti
   );
 }
 
-export function noMoreCompletions({ taskId }: Task): DomainError {
+export function completionLimitError({ taskId }: Task): DomainError {
   return new DomainError(
     "limit",
     `Task ${taskId} has as many completion URLs as it may; use one of them, or start new work under a new task_id.`,
   );
 }
 
-export function unknownTaskType(taskType: string, types: readonly TaskType[]): DomainError {
+export function unknownTaskTypeError(taskType: string, types: readonly TaskType[]): DomainError {
   const names = types.map(({ name }) => name).join(", ");
   return new DomainError("invalid", `task_type ${JSON.stringify(taskType)} is unknown; this server offers: ${names}.`);
 }
 
-export function anotherStart(task: Task, request: StartRequest): DomainError {
+export function differentStartError(task: Task, request: StartRequest): DomainError {
   const differing = [
     task.clientId === request.clientId ? [] : ["client_id"],
     task.taskType === request.taskType ? [] : ["task_type"],
