@@ -1,7 +1,7 @@
 /** The composition root: the parts of the service, in the order in which they start. It connects them and decides nothing. */
 import type { Config } from "../config/config.ts";
 import { CircuitBreaker } from "../delivery/circuit-breaker.ts";
-import { createFanOut } from "../observability/fan-out.ts";
+import { createEmit } from "../observability/listeners.ts";
 import { createLog } from "../observability/log.ts";
 import type { Log } from "../observability/log.ts";
 import { systemClock } from "../runtime/clock.ts";
@@ -42,7 +42,7 @@ export interface Platform {
  */
 export async function createApp(config: Config): Promise<App> {
   const log = createLog(config.logFormat, config.logLevel, { now: config.isTerminal ? systemClock.now : undefined });
-  const emit = createFanOut([log.emit]);
+  const emit = createEmit([log.emit]);
   const lifecycle = new Lifecycle();
   const platform = { config, clock: systemClock, emit, lifecycle };
   try {
@@ -69,7 +69,7 @@ async function start(platform: Platform) {
   const storage = await openMigratedStore(config, emit);
   const { store, queues } = storage;
   lifecycle.add("store", () => store.close());
-  await recoverOrphans(store, platform);
+  await recoverInterrupted(store, platform);
 
   const outbound = createOutbound(config);
   lifecycle.add("outbound", () => outbound.close());
@@ -89,8 +89,8 @@ async function start(platform: Platform) {
 }
 
 /** Tasks and deliveries that the last process left running or sending are pending again. */
-async function recoverOrphans(store: Store, { clock, emit }: Platform): Promise<void> {
-  const recovered = await store.recoverOrphans(clock.now());
+async function recoverInterrupted(store: Store, { clock, emit }: Platform): Promise<void> {
+  const recovered = await store.recoverInterrupted(clock.now());
   if (recovered.tasks + recovered.deliveries > 0) emit({ kind: "work.recovered", ...recovered });
 }
 

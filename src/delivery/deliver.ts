@@ -71,7 +71,7 @@ export function createDeliver(needs: DeliverNeeds, context: DeliverContext): Del
     try {
       await shortRetries.run((tryNumber) => tryOnce(delivery, tryNumber, tryNumber === 1 ? claimedSlot : null));
     } catch (error) {
-      // The claim stays: `recoverOrphans` of the next start ends it, with the attempts made so far.
+      // The claim stays: `recoverInterrupted` of the next start ends it, with the attempts made so far.
       if (stopping.aborted) return;
       emit({ kind: "internal.failed", where: `delivery ${delivery.deliveryId}`, error });
       const dueAt = clock.now() + INTERNAL_FAILURE_WAIT_MS;

@@ -110,7 +110,7 @@ export class Dispatcher {
     return this.#stopping.signal.aborted ? null : this.#limiter.tryAcquire(key, this.#needs.clock.now());
   }
 
-  /** After a stop the claim stays as it is: `recoverOrphans` of the next start ends it. */
+  /** After a stop the claim stays as it is: `recoverInterrupted` of the next start ends it. */
   #beginReserved(delivery: ClaimedDelivery, slot: Slot): void {
     if (this.#stopping.signal.aborted) this.#limiter.release(slot);
     else this.#begin(delivery, slot);

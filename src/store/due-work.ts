@@ -61,7 +61,7 @@ const DUE_WORK: { readonly [Verb in WriteVerb]: DueWork<Verb> } = {
   emitProgressEvent: (result) => deliveriesIf((result?.deliveryCount ?? 0) > 0),
   finishTask: (ended) => deliveriesIf(hasPending(ended)),
   cancelTask: (ended) => deliveriesIf(hasPending(ended)),
-  recoverOrphans: ({ tasks, deliveries }) => [...tasksIf(tasks > 0), ...deliveriesIf(deliveries > 0)],
+  recoverInterrupted: ({ tasks, deliveries }) => [...tasksIf(tasks > 0), ...deliveriesIf(deliveries > 0)],
 
   claimWorkerTask: (task) => leasesIf(task !== null),
   // A lease may end earlier than before: a run has a time limit.

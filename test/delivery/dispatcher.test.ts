@@ -283,7 +283,7 @@ test("a delivery whose claim became invalid during a short wait is not sent agai
   await finishTask();
   await attempts(1);
   // A later claim makes the claim of the dispatcher invalid.
-  await store.recoverOrphans(clock.now());
+  await store.recoverInterrupted(clock.now());
   await store.claimDueDeliveries({ now: clock.now() + 100, limit: 1, perOrigin: 1, freeSlotsByKey: new Map() });
   await until("the claim is found to be invalid", () => {
     clock.advance(100);
@@ -641,7 +641,7 @@ test("an attempt that outlasts the grace is cut off, and made again with the sam
   clock.advance(3000);
   await stopped;
   expect(await delivery()).toMatchObject({ status: "sending", attemptCount: 0 });
-  await store.recoverOrphans(clock.now());
+  await store.recoverInterrupted(clock.now());
   expect(await delivery()).toMatchObject({ status: "pending", attemptCount: 0 });
 });
 
@@ -788,7 +788,7 @@ describe("the deliveries of a task's end", () => {
     await end(await running("task-2", ["b"]));
     expect(await delivery("task-1")).toMatchObject({ status: "sending", attemptCount: 0 });
     expect(await delivery("task-2")).toMatchObject({ status: "pending", attemptCount: 0 });
-    await store.recoverOrphans(clock.now());
+    await store.recoverInterrupted(clock.now());
     expect(await delivery("task-1")).toMatchObject({ status: "pending", attemptCount: 0 });
     expect(receiver.connections).toBe(0);
   });

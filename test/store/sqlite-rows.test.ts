@@ -100,7 +100,7 @@ test("what was under way when its callback was disabled is held once it has fail
     isHeld: true,
   });
   await store.releaseClaim({ deliveryId: "dlv_b", claim: 1 }, T0);
-  expect(await store.recoverOrphans(T0)).toMatchObject({ deliveries: 1 });
+  expect(await store.recoverInterrupted(T0)).toMatchObject({ deliveries: 1 });
   expect(["a", "b", "c"].map(rows)).toEqual([HELD, HELD, HELD]);
   expect(await store.counts()).toMatchObject({ pendingCallbacks: 0, disabledCallbacks: 1 });
 });

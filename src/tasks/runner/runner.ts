@@ -135,7 +135,7 @@ export class TaskRunner {
         signal: this.#stopping.signal,
       });
     } catch (error) {
-      // The task stays running: `recoverOrphans` of the next start makes it pending.
+      // The task stays running: `recoverInterrupted` of the next start makes it pending.
       emit({ kind: "internal.failed", where: `task ${taskId}`, error });
     }
   }

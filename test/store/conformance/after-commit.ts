@@ -138,10 +138,10 @@ export function describeCommits(name: string, open: () => Promise<OpenedStore>):
     });
 
     test("what a kill left behind wakes its queues", async () => {
-      expect(await wokenBy(() => store.recoverOrphans(T0))).toEqual({});
+      expect(await wokenBy(() => store.recoverInterrupted(T0))).toEqual({});
       await claimedDelivery();
       await runningTask("task-2");
-      expect(await wokenBy(() => store.recoverOrphans(T0))).toEqual({ deliveries: 1, tasks: 1 });
+      expect(await wokenBy(() => store.recoverInterrupted(T0))).toEqual({ deliveries: 1, tasks: 1 });
     });
 
     test("an event of progress wakes the deliveries; progress without an event wakes nothing", async () => {

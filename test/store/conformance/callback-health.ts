@@ -164,7 +164,7 @@ export function describeCallbackHealth(name: string, open: OpenStore): void {
 
       test("keeps its task from being pruned while something waits for it, and a restart changes nothing", async () => {
         await disabled();
-        expect(await store.recoverOrphans(T0 + 1e9)).toEqual({ tasks: 0, deliveries: 0 });
+        expect(await store.recoverInterrupted(T0 + 1e9)).toEqual({ tasks: 0, deliveries: 0 });
         const { removed } = await store.pruneHistory({ before: T0 + 1e12, limit: 9, after: null });
         expect(removed.tasks).toBe(0);
         expect((await onlyDelivery()).delivery).toMatchObject({ status: "pending", nextAttemptAt: null });

@@ -48,9 +48,9 @@ export function describeDeliveries(name: string, open: OpenStore): void {
           expect(claimed.map((one) => ({ ...one }))).toMatchObject([same, same]);
           const clients = [...claimed, pending!].map((one) => one.callback.clientId);
           expect(clients.toSorted()).toEqual(["a", "b", "c"]);
-          // A full claim: it can be recorded, and recoverOrphans finds it.
+          // A full claim: it can be recorded, and recoverInterrupted finds it.
           expect(await store.recordAttempt(aRecord(claimed[0]!))).toMatchObject({ claimWasCurrent: true });
-          expect(await store.recoverOrphans(T0)).toEqual({ tasks: 0, deliveries: 2 });
+          expect(await store.recoverInterrupted(T0)).toEqual({ tasks: 0, deliveries: 2 });
           expect(await store.recordAttempt(aRecord(claimed[1]!))).toMatchObject({ claimWasCurrent: false });
         });
 
@@ -171,7 +171,7 @@ export function describeDeliveries(name: string, open: OpenStore): void {
       test("an event is settled with its last open delivery", async () => {
         await store.registerCallback(aRegistration({ clientId: "other" }));
         await oneClaimed();
-        await store.recoverOrphans(T0);
+        await store.recoverInterrupted(T0);
         const [first, second] = await store.claimDueDeliveries(aClaim());
         expect(await store.recordAttempt(aRecord(first!))).toMatchObject({ eventSettled: false });
         expect(await store.recordAttempt(aRecord(second!))).toMatchObject({ eventSettled: true });
@@ -206,7 +206,7 @@ export function describeDeliveries(name: string, open: OpenStore): void {
 
       test("a void claim cannot resume; its attempt is added, its step is not taken", async () => {
         const old = await oneClaimed();
-        await store.recoverOrphans(T0);
+        await store.recoverInterrupted(T0);
         const [current] = await store.claimDueDeliveries(aClaim());
         expect(await store.continueClaim(old)).toBe(false);
         const step = { status: "exhausted", disablesCallback: false } as const;

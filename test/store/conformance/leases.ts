@@ -110,10 +110,10 @@ export function describeLeases(name: string, open: OpenStore): void {
       expect(await store.findLease(keyOf(task))).toMatchObject({ lease: "lost", task: { status: "pending" } });
     });
 
-    test("recoverOrphans leaves tasks that are done outside as they are, and the leases of workers can be extended", async () => {
+    test("recoverInterrupted leaves tasks that are done outside as they are, and the leases of workers can be extended", async () => {
       const task = await claimed();
       await startWithUrl("secret", T0 + 10, "task-2");
-      expect(await store.recoverOrphans(T0)).toMatchObject({ tasks: 0 });
+      expect(await store.recoverInterrupted(T0)).toMatchObject({ tasks: 0 });
       await store.prolongLeases(T0 + 5 * LEASE_MS);
       expect(await store.expiredLeases({ now: T0 + 10, limit: 10 })).toMatchObject([{ task: { taskId: "task-2" } }]);
       const expired = await store.expiredLeases({ now: T0 + 5 * LEASE_MS, limit: 10 });

@@ -68,7 +68,7 @@ export function describeMaintenance(name: string, open: OpenStore): void {
       ] as const)("one delivery that is %s keeps its task whole", async (_, step) => {
         await store.registerCallback(aRegistration({ clientId: "client-2" }));
         await oneClaimed();
-        await store.recoverOrphans(T0);
+        await store.recoverInterrupted(T0);
         const [first, second] = await store.claimDueDeliveries(aClaim());
         await store.recordAttempt(aRecord(first!));
         if (step !== null) await store.recordAttempt(aRecord(second!, { outcome: FAILED_503, step }));

@@ -86,7 +86,7 @@ export function describeRedelivery(name: string, open: OpenStore): void {
       test("one whose sender died is sent once: that is later than it was asked for", async () => {
         const claimed = await oneClaimed();
         await redeliverOne(claimed.deliveryId);
-        await store.recoverOrphans(T0 + 1);
+        await store.recoverInterrupted(T0 + 1);
         const [again] = await store.claimDueDeliveries(aClaim({ now: T0 + 1 }));
         expect(await store.recordAttempt(aRecord(again!))).toMatchObject({ eventSettled: true });
         expect((await onlyDelivery()).delivery.status).toBe("delivered");

@@ -42,7 +42,7 @@ export function describeSecrets(name: string, open: OpenStore): void {
         expect(await store.registerCallback(aRegistration())).toMatchObject({ callback: { signingSecret: ANOTHER } });
         await complete(await runningTask());
         expect(await secretsClaimedAt(T0 + HOUR_MS - 1)).toEqual([ANOTHER, A_SECRET]);
-        await store.recoverOrphans(T0);
+        await store.recoverInterrupted(T0);
         expect(await secretsClaimedAt(T0 + HOUR_MS)).toEqual([ANOTHER]);
       });
 
@@ -79,7 +79,7 @@ export function describeSecrets(name: string, open: OpenStore): void {
     describe("reencryptSecrets", () => {
       test("has nothing to do without a key", async () => {
         await store.registerCallback(aRegistration());
-        expect(await store.reencryptSecrets({ limit: 10 })).toEqual({ sealed: 0, unreadable: 0, isDone: true });
+        expect(await store.reencryptSecrets({ limit: 10 })).toEqual({ reencrypted: 0, unreadable: 0, isDone: true });
       });
     });
   });

@@ -18,7 +18,7 @@ import { deliveries, tasks } from "../schema/tables.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
 
 type DeliveryVerbs = Pick<DeliveryStore, "claimDueDeliveries" | "continueClaim" | "recordAttempt" | "releaseClaim"> &
-  Pick<MaintenanceStore, "recoverOrphans">;
+  Pick<MaintenanceStore, "recoverInterrupted">;
 
 type Db = SqliteConnection["db"];
 
@@ -38,7 +38,7 @@ export function deliveryVerbs({ db, write }: SqliteConnection, cipher: SecretCip
     async claimDueDeliveries(command) {
       // Most calls find nothing due. Those read one small index and open no transaction.
       if (prepared.anyDue.get({ now: command.now }) === undefined) return [];
-      // A power cut may undo the claim, as `recoverOrphans` would: the sending need not wait for the disk.
+      // A power cut may undo the claim, as `recoverInterrupted` would: the sending need not wait for the disk.
       return write(() => prepared.claimDue(command), "claim");
     },
     async continueClaim(claim: DeliveryClaim) {
@@ -50,7 +50,7 @@ export function deliveryVerbs({ db, write }: SqliteConnection, cipher: SecretCip
     async releaseClaim(claim, nextAttemptAt) {
       await write(() => prepared.release(claim, nextAttemptAt));
     },
-    async recoverOrphans(now) {
+    async recoverInterrupted(now) {
       return write(() => prepared.recovery(now));
     },
   };
@@ -108,11 +108,11 @@ function prepareRecovery(db: Db): (now: number) => { readonly tasks: number; rea
     .where(and(equals(tasks.id, "id"), eq(tasks.status, sql.raw("'running'"))))
     .prepare();
   return (now) => {
-    const orphans = claimed.all();
-    for (const { id } of orphans)
+    const interrupted = claimed.all();
+    for (const { id } of interrupted)
       states.change(id, (state, callback) => released(state, callback.status, state.nextAttemptAt ?? now));
     const cutOff = running.all();
     for (const { id, crashes } of cutOff) toPending.run({ id, crashes: recoveredCrashes(crashes) });
-    return { tasks: cutOff.length, deliveries: orphans.length };
+    return { tasks: cutOff.length, deliveries: interrupted.length };
   };
 }

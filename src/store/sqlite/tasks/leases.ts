@@ -31,8 +31,8 @@ export function workerLeaseVerbs({ db, write }: SqliteConnection): Omit<LeaseSto
 
   /** The earliest due task of each type is read by index; of these the one that was due first. */
   function firstDue({ types, now }: Pick<ClaimWorkerTask, "types" | "now">) {
-    const heads = types.flatMap((taskType) => claiming.head.get({ taskType, now }) ?? []);
-    return heads.toSorted((left, right) => left.dueAt - right.dueAt || (left.id < right.id ? -1 : 1))[0];
+    const earliest = types.flatMap((taskType) => claiming.earliest.get({ taskType, now }) ?? []);
+    return earliest.toSorted((left, right) => left.dueAt - right.dueAt || (left.id < right.id ? -1 : 1))[0];
   }
 
   return {
@@ -40,8 +40,8 @@ export function workerLeaseVerbs({ db, write }: SqliteConnection): Omit<LeaseSto
       // Most calls find nothing due. Those open no transaction.
       if (firstDue({ types, now: command.now }) === undefined) return null;
       return write(() => {
-        const head = firstDue({ types, now: command.now });
-        return head === undefined ? null : toTask(claiming.claim.get({ ...command, id: head.id }));
+        const first = firstDue({ types, now: command.now });
+        return first === undefined ? null : toTask(claiming.claim.get({ ...command, id: first.id }));
       });
     },
     async findLease({ id, leaseDigest }) {
@@ -75,7 +75,7 @@ function isTime(at: number | null | undefined): at is number {
 
 function prepareClaiming(db: SqliteConnection["db"]) {
   return {
-    head: db
+    earliest: db
       .select({ id: tasks.id, dueAt: tasks.dueAt })
       .from(tasks)
       .where(and(taskAwaitsWorker, equals(tasks.taskType, "taskType"), lte(tasks.dueAt, bound("now"))))
