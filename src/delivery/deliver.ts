@@ -41,7 +41,7 @@ export interface DeliverNeeds extends SignedRequestSettings {
 /** What the deliveries in progress share with the dispatcher. */
 export interface DeliverContext {
   readonly limiter: ConcurrencyLimiter;
-  /** Resolves when no pass is between counting free slots and acquiring them. */
+  /** Resolves at once, or when the pass that claims holds its slots. */
   readonly untilClaimed: () => Promise<void>;
   /** No attempt starts once this aborts. */
   readonly stopping: AbortSignal;
@@ -80,7 +80,7 @@ export function createDeliver(needs: DeliverNeeds, context: DeliverContext): Del
     }
   }
 
-  /** Returns the wait over which the claim is kept (ms); null: the claim has ended. */
+  /** Returns the wait before the next try of this claim (ms). Null: there is no further try. */
   async function tryOnce(
     delivery: ClaimedDelivery,
     tryNumber: number,
@@ -99,7 +99,7 @@ export function createDeliver(needs: DeliverNeeds, context: DeliverContext): Del
     }
   }
 
-  /** The slot was free during the wait. Null: it is taken, and the delivery waits in the store, where it costs no memory. */
+  /** Other deliveries could use the slot during the wait. Null: no slot is free; the delivery then waits in the store. */
   async function reacquireSlot(delivery: ClaimedDelivery): Promise<Slot | null> {
     await untilClaimed();
     return limiter.tryReacquire(limitKeyOf(delivery), clock.now());

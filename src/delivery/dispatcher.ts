@@ -26,7 +26,7 @@ export class Dispatcher {
   readonly #limiter: ConcurrencyLimiter;
   readonly #deliver: Deliver;
   readonly #inProgress = new Set<Promise<void>>();
-  /** While a pass claims: resolves when it has acquired the slots that it counted. */
+  /** Not null while a pass claims. Resolves when the pass holds its slots. */
   #claiming: Promise<void> | null = null;
   readonly #stopping = new AbortController();
   readonly #cuttingOff = new AbortController();
@@ -47,7 +47,7 @@ export class Dispatcher {
     this.#needs.queue.start(() => this.pass());
   }
 
-  /** For one task's end: its deliveries start without a pass where no earlier one waits for the same slot. */
+  /** Reserves slots for the deliveries of one task's end. They start at once, unless an older delivery waits for the same slot. */
   openReservation(): SlotReservation {
     return createSlotReservation({
       acquire: (key) => this.#tryAcquire(key),

@@ -11,8 +11,8 @@ export interface AfterCommit {
 }
 
 /**
- * The store, which publishes its commits and wakes its queues right before a verb resolves: never before the commit is as certain as the verb
- * promises, and never after a verb that rejects.
+ * Wraps the store. When a method has succeeded, it publishes the commit and wakes the queues; then the method resolves. A method that rejects
+ * does neither.
  */
 export function publishAndWake(store: Store, { queues, notifier }: AfterCommit): Store {
   function publishing<Verb extends WriteVerb>(verb: Verb) {

@@ -27,9 +27,12 @@ export interface DeliveryStore {
    * sent meanwhile is held when its attempt fails or its claim is released or recovered.
    */
   recordAttempt(command: RecordAttempt): Promise<RecordAttemptResult>;
-  /** Releases a claim without an attempt, after a failure of this server: pending again, due at `nextAttemptAt`. */
-  releaseClaim(claim: DeliveryClaim, nextAttemptAt: number): Promise<void>;
-  /** Ends pending deliveries whose callback's not_after has come, as exhausted, without another attempt. Fewer than `limit`: there are no more. */
+  /** Releases a claim without an attempt: pending again, due at `dueAt`; held or cancelled by the rule `released`. A void claim is left as it is. */
+  releaseClaim(claim: DeliveryClaim, dueAt: number): Promise<void>;
+  /**
+   * Ends pending deliveries whose time is over, without another attempt: as exhausted (`not_after`); those to a subscription as cancelled
+   * (`expired`). Fewer than `limit`: there are no more.
+   */
   expireDeliveries(command: { readonly now: number; readonly limit: number }): Promise<readonly ExpiredDelivery[]>;
   nextDeliveryTimes(now: number): Promise<NextDeliveryTimes>;
   /**

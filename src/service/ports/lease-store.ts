@@ -13,8 +13,8 @@ export interface LeaseStore {
   /** False: the lease does not hold any more, and nothing has changed. */
   renewLease(command: LeaseKey & { readonly leaseUntil: number; readonly now: number }): Promise<boolean>;
   /**
-   * Ends the lease: the task is pending again, due at `dueAt`. False: it did not hold any more. Until the next claim `findLease` returns the
-   * lease as released.
+   * Ends the lease: the task is pending again, due at `dueAt`. False: it did not hold any more. Until the next claim `findLease`
+   * answers `released`.
    */
   releaseLease(command: LeaseKey & { readonly dueAt: number; readonly now: number }): Promise<boolean>;
   /** Running tasks whose lease or completion URL has expired by `now`, at most `limit`. */

@@ -72,7 +72,7 @@ export function taskEndVerbs({ db, write }: SqliteConnection, newId: NewId, ciph
       .forEach((callback) => enqueueDelivery(callback));
   }
 
-  /** A run after a rollback reserves no slots: its deliveries are pending and due. */
+  /** A transaction that is repeated after a rollback reserves no slots. Its deliveries are pending and due. */
   function end(
     work: (reserveSlot: ReserveSlot | undefined) => FinishTaskResult | null,
     reserveSlot: ReserveSlot | undefined,
@@ -124,7 +124,7 @@ function prepareEnds(db: SqliteConnection["db"]) {
   };
 }
 
-/** The event, and the callbacks that have waited for it. */
+/** The event, the callbacks that have waited for it, and the count of completed tasks. */
 function prepareEffectsOfEnd(db: SqliteConnection["db"]) {
   return {
     insertEvent: prepareEventInsert(db),
