@@ -1,5 +1,4 @@
 import type { StoredStep } from "../domain/delivery-state.ts";
-import type { Outcome } from "../domain/attempt.ts";
 import type { DisablePolicy } from "../domain/callback-health.ts";
 import { afterAttempt } from "../domain/delivery.ts";
 import type { NextStep } from "../domain/delivery.ts";
@@ -10,7 +9,6 @@ import type { RetryPolicy } from "../domain/retry.ts";
 import type { Clock } from "../service/ports/clock.ts";
 import type { ClaimedDelivery, DeliveryStore, RecordAttemptResult } from "../service/ports/delivery-store.ts";
 import type { Sender } from "../service/ports/sender.ts";
-import type { DeliveryIdentity } from "../service/ports/telemetry-deliveries.ts";
 import type { Emit } from "../service/ports/telemetry.ts";
 import { retryUntilStored } from "../service/retry-until-stored.ts";
 import type { CircuitBreaker } from "./circuit-breaker.ts";
@@ -20,6 +18,7 @@ import { signedRequestOf } from "./signed-request.ts";
 import type { SignedRequestSettings } from "./signed-request.ts";
 import type { Slot } from "./slots.ts";
 import { emitAttempt, emitCircuit, identityOf } from "./telemetry.ts";
+import type { FinishedAttempt } from "./telemetry.ts";
 
 /** After an internal failure the delivery is due again after this wait, and its schedule is untouched. */
 const INTERNAL_FAILURE_WAIT_MS = 60_000;
@@ -49,18 +48,8 @@ export interface DeliverContext {
   readonly cuttingOff: AbortSignal;
 }
 
-/** Makes the attempts of one claimed delivery, each with its record, until the claim ends. Never rejects. */
+/** Makes the attempts of one claimed delivery, each with its record, until the claim ends. Never rejects: a failure of this server is reported. */
 export type Deliver = (delivery: ClaimedDelivery, slot: Slot) => Promise<void>;
-
-/** An attempt that is to be recorded. Times are epoch ms. */
-interface FinishedAttempt {
-  readonly delivery: ClaimedDelivery;
-  readonly number: number;
-  readonly identity: DeliveryIdentity;
-  readonly startedAt: number;
-  readonly outcome: Outcome;
-  readonly endedAt: number;
-}
 
 export function createDeliver(needs: DeliverNeeds, context: DeliverContext): Deliver {
   const { store, sender, clock, breaker, emit } = needs;
@@ -71,12 +60,21 @@ export function createDeliver(needs: DeliverNeeds, context: DeliverContext): Del
     try {
       await shortRetries.run((tryNumber) => tryOnce(delivery, tryNumber, tryNumber === 1 ? claimedSlot : null));
     } catch (error) {
-      // The claim stays: `recoverInterrupted` of the next start ends it, with the attempts made so far.
+      // The claim stays until the next start, with the attempts made so far.
       if (stopping.aborted) return;
       emit({ kind: "internal.failed", where: `delivery ${delivery.deliveryId}`, error });
-      const dueAt = clock.now() + INTERNAL_FAILURE_WAIT_MS;
-      const until = { clock, emit, where: "release", signal: stopping };
+      await releaseAfterFailure(delivery);
+    }
+  }
+
+  /** A claim that cannot be released stays until `recoverInterrupted` of the next start. */
+  async function releaseAfterFailure(delivery: ClaimedDelivery): Promise<void> {
+    const dueAt = clock.now() + INTERNAL_FAILURE_WAIT_MS;
+    const until = { clock, emit, where: "release", signal: stopping };
+    try {
       await retryUntilStored(() => store.releaseClaim(delivery, dueAt), until);
+    } catch (error) {
+      emit({ kind: "internal.failed", where: `release of delivery ${delivery.deliveryId}`, error });
     }
   }
 
@@ -117,25 +115,25 @@ export function createDeliver(needs: DeliverNeeds, context: DeliverContext): Del
     emit({ kind: "delivery.sending", attempt: number, ...identity });
     const outcome = await sender.send(request, cuttingOff);
     limiter.startRecording(slot);
-    return { delivery, number, identity, startedAt, outcome, endedAt: clock.now() };
+    const endedAt = clock.now();
+    const durationMs = Math.max(0, endedAt - startedAt);
+    return { delivery, identity, number, startedAt, endedAt, durationMs, outcome };
   }
 
   async function record(attempt: FinishedAttempt): Promise<number | null> {
-    const { delivery, startedAt, endedAt, outcome } = attempt;
+    const { delivery, startedAt, endedAt, durationMs, outcome } = attempt;
     const key = limitKeyOf(delivery);
     emitCircuit(emit, delivery.origin, breaker.record(key, outcome, endedAt));
     const next = nextStep(attempt, needs);
     const step = storedStep(next, endedAt, !breaker.isOpen(key));
     const { deliveryId, claim, profile } = delivery;
-    const durationMs = Math.max(0, endedAt - startedAt);
     const disablePolicy = needs.disablePolicies[profile];
     const recorded = await retryUntilStored(
       () => store.recordAttempt({ deliveryId, claim, startedAt, durationMs, outcome, step, disablePolicy }),
       { clock, emit, where: "recordAttempt", signal: cuttingOff },
     );
     if (recorded === null) return null;
-    const { number, identity } = attempt;
-    emitAttempt(emit, identity, { number, durationMs, outcome, next, recorded });
+    emitAttempt(emit, attempt, next, recorded);
     return keepsClaim(step, recorded) ? step.nextAttemptAt - endedAt : null;
   }
 

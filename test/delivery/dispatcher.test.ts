@@ -423,6 +423,10 @@ test.each([
     await until("the event is settled", () => emitted("event.settled").length === 1);
     expect(receiver.requests).toHaveLength(2);
     expect(await delivery()).toMatchObject({ status: "delivered", attemptCount: 2 });
+    expect(emitted("delivery.attempted")).toMatchObject([
+      { next: "redelivered", waitMs: null },
+      { next: "delivered", waitMs: null },
+    ]);
   },
 );
 
@@ -504,7 +508,9 @@ describe("not_after", () => {
     clock.advance(30_000);
     await until("the event is settled", () => emitted("event.settled").length === 1);
     expect(await delivery()).toMatchObject({ status: "exhausted", reason: "not_after", attempts: [] });
-    expect(emitted("delivery.expired")).toMatchObject([{ taskId: "task-1", attempts: 0, url: `${receiver.url}/hook` }]);
+    expect(emitted("delivery.expired")).toMatchObject([
+      { taskId: "task-1", attempts: 0, reason: "not_after", url: `${receiver.url}/hook` },
+    ]);
     release();
     await until("the slow delivery is over", () => emitted("event.settled").length === 2);
     expect(receiver.requests).toHaveLength(1);
@@ -612,6 +618,23 @@ test("an internal failure is not charged to the receiver: the delivery is due ag
   clock.advance(60_000);
   await until("it is delivered", async () => (await delivery()).status === "delivered");
   expect(receiver.requests).toHaveLength(2);
+});
+
+test("a claim that an internal failure left and that cannot be released is reported, and ends at the next start", async () => {
+  const failing = async () => {
+    throw new TypeError("a bug");
+  };
+  const { dispatcher, finishTask, emitted, delivery, store, clock } = await setUp({
+    storeOfDispatcher: (it) => ({ ...it, recordAttempt: failing, releaseClaim: failing }),
+  });
+  dispatcher.start();
+  await finishTask();
+  await until("both failures are reported", () => emitted("internal.failed").length === 2);
+  const { id } = await delivery();
+  expect(emitted("internal.failed").map(({ where }) => where)).toEqual([`delivery ${id}`, `release of delivery ${id}`]);
+  await dispatcher.stop(0);
+  await store.recoverInterrupted(clock.now());
+  expect(await delivery()).toMatchObject({ status: "pending", nextAttemptAt: clock.now(), attemptCount: 0 });
 });
 
 test("a stop lets the attempt in flight finish and starts no other", async () => {
@@ -942,7 +965,11 @@ test("a callback that fails for long is disabled and reported once; its deliveri
     clock.advance(5000);
   }
   await attempts(3);
-  expect(emitted("delivery.attempted").map(({ next }) => next)).toEqual(["retry", "retry", "held"]);
+  expect(emitted("delivery.attempted").map(({ next, waitMs }) => [next, waitMs])).toEqual([
+    ["retry", 5000],
+    ["retry", 5000],
+    ["held", null],
+  ]);
   expect(emitted("callback.disabled")).toMatchObject([
     { clientId: "client-1", reason: "failing", failingSince: since, error: "http_5xx", heldCount: 1 },
   ]);
