@@ -15,7 +15,7 @@ import { createOutbound } from "./outbound.ts";
 import { createServices, revokeRemovedTokens } from "./services.ts";
 import { openMigratedStore } from "./store.ts";
 import { loadTaskTypes } from "./task-types.ts";
-import { createDispatcher, startWorkers } from "./workers.ts";
+import { createDispatcher, startLoops } from "./loops.ts";
 
 export { readConfig } from "../config/load.ts";
 
@@ -69,7 +69,7 @@ async function start(context: AppContext) {
   const storage = await openMigratedStore(config, emit);
   const { store, queues } = storage;
   lifecycle.add("store", () => store.close());
-  await recoverOrphans(store, context);
+  await recoverInterrupted(store, context);
 
   const outbound = createOutbound(config);
   lifecycle.add("outbound", () => outbound.close());
@@ -84,13 +84,13 @@ async function start(context: AppContext) {
   // External workers can renew their leases from now on.
   await store.prolongLeases(clock.now() + config.workerLeaseMs);
   const server = await startHttp(context, services);
-  await startWorkers({ context, storage, services, taskTypes, dispatcher });
+  await startLoops({ context, storage, services, taskTypes, dispatcher });
   return server;
 }
 
 /** Tasks and deliveries that the last process left running or sending are pending again. */
-async function recoverOrphans(store: Store, { clock, emit }: AppContext): Promise<void> {
-  const recovered = await store.recoverOrphans(clock.now());
+async function recoverInterrupted(store: Store, { clock, emit }: AppContext): Promise<void> {
+  const recovered = await store.recoverInterrupted(clock.now());
   if (recovered.tasks + recovered.deliveries > 0) emit({ kind: "work.recovered", ...recovered });
 }
 

@@ -31,7 +31,7 @@ export async function startHttp(context: AppContext, services: Services): Promis
   url = config.publicUrl ?? `http://localhost:${server.port}`;
   lifecycle.add("http", async () => {
     mcp.endStreams();
-    services.workerQueue.close();
+    services.leasePolls.close();
     await server.stop(STOP_GRACE_MS);
     await mcp.close();
   });

@@ -32,8 +32,8 @@ import type { Termination } from "../service/termination.ts";
 import { createTasks } from "../service/tasks.ts";
 import type { Tasks } from "../service/tasks.ts";
 import { createVerification } from "../service/verification.ts";
-import { createWorkerQueue } from "../service/worker-queue.ts";
-import type { WorkerQueue } from "../service/worker-queue.ts";
+import { createLeasePolls } from "../service/lease-polls.ts";
+import type { LeasePolls } from "../service/lease-polls.ts";
 import { createWorkers } from "../service/workers.ts";
 import type { Workers } from "../service/workers.ts";
 import type { AppContext } from "./app.ts";
@@ -54,7 +54,7 @@ export interface ServicesParts {
 export interface Services {
   readonly tasks: Tasks;
   readonly progress: TaskProgress;
-  readonly workerQueue: WorkerQueue;
+  readonly leasePolls: LeasePolls;
   readonly workers: Workers;
   readonly completions: Completions;
   readonly callbacks: Callbacks;
@@ -84,7 +84,7 @@ export function createServices(parts: ServicesParts): Services {
   const endTask = createTaskEnd({ emit, openReservation: () => dispatcher.openReservation() });
   const tasks = createTasks({ ...base, catalog, targetPolicy, waits, endTask });
   const lease = { newToken: newNonce, durationMs: config.workerLeaseMs };
-  const workerQueue = createWorkerQueue({ ...base, tasks, catalog, queue: queues.leases, lease });
+  const leasePolls = createLeasePolls({ ...base, tasks, catalog, queue: queues.leases, lease });
   const callbacks = createCallbacks({ ...base, targetPolicy });
   const termination = createTermination({ ...messages, ...events });
   const verification = createVerification({ ...messages, store, emit });
@@ -92,8 +92,8 @@ export function createServices(parts: ServicesParts): Services {
   return {
     tasks,
     progress,
-    workerQueue,
-    workers: createWorkers({ ...base, tasks, progress, catalog, queue: workerQueue }),
+    leasePolls,
+    workers: createWorkers({ ...base, tasks, progress, catalog, polls: leasePolls }),
     completions: createCompletions({ store, clock, tasks, catalog, newNonce, ttlMs: config.completionUrlTtlMs }),
     callbacks,
     secrets: createSecrets(base),

@@ -43,8 +43,8 @@ export const GONE = 410;
 const CONTENT_TOO_LARGE = 413;
 
 export interface AttemptMade {
-  /** From 1, and from 1 again after a redelivery. */
-  readonly number: number;
+  /** From 1. A redelivery starts a new schedule, so the number is 1 again. */
+  readonly numberInSchedule: number;
   readonly outcome: Outcome;
   /** Epoch ms by this server's clock, which a date in `Retry-After` is compared with. */
   readonly endedAt: number;
@@ -69,8 +69,12 @@ export function afterAttempt(attempt: AttemptMade, policy: RetryPolicy, random: 
 }
 
 /** The schedule gives the number of attempts and the shortest wait; a receiver that asks for more time gets it. Null: no further attempt. */
-function waitFor({ number, outcome, endedAt }: AttemptMade, policy: RetryPolicy, random: () => number): number | null {
-  const scheduledMs = waitAfter(policy, number, random);
+function waitFor(
+  { numberInSchedule, outcome, endedAt }: AttemptMade,
+  policy: RetryPolicy,
+  random: () => number,
+): number | null {
+  const scheduledMs = waitAfter(policy, numberInSchedule, random);
   if (scheduledMs === null || outcome.statusCode === null || outcome.retryAfter === undefined) return scheduledMs;
   return Math.max(scheduledMs, retryAfterMs(outcome.retryAfter, endedAt));
 }

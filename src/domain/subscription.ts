@@ -105,7 +105,7 @@ export function subscriptionPut(
   return existing === null ? "create" : "recreate";
 }
 
-export interface SubscriptionAge extends SubscriptionState {
+export interface SubscriptionRetentionFacts extends SubscriptionState {
   readonly createdAt: number;
   readonly disabledAt: number | null;
 }
@@ -115,7 +115,7 @@ export interface SubscriptionAge extends SubscriptionState {
  * has ended, is older than `before`, and no delivery of it is kept. The row does not say when a client ended it, so `createdAt` counts.
  */
 export function subscriptionRetention(
-  { status, expiresAt, createdAt, disabledAt }: SubscriptionAge,
+  { status, expiresAt, createdAt, disabledAt }: SubscriptionRetentionFacts,
   hasDeliveries: boolean,
   before: number,
 ): "keep" | "end" | "remove" {

@@ -60,15 +60,15 @@ export class Maintenance {
 
   async #reencryptSecrets(): Promise<void> {
     const { clock, store, emit } = this.#parts;
-    let [sealed, unreadable] = [0, 0];
+    let [reencrypted, unreadable] = [0, 0];
     while (!this.#stopping.signal.aborted && !this.#areSecretsEncrypted) {
       const step = await store.reencryptSecrets({ limit: CALLBACKS_PER_STEP });
-      sealed += step.sealed;
+      reencrypted += step.reencrypted;
       unreadable += step.unreadable;
       this.#areSecretsEncrypted = step.isDone;
       if (!step.isDone) await clock.sleep(STEP_PAUSE_MS, this.#stopping.signal);
     }
-    if (sealed + unreadable > 0) emit({ kind: "secrets.reencrypted", callbacks: sealed, unreadable });
+    if (reencrypted + unreadable > 0) emit({ kind: "secrets.reencrypted", callbacks: reencrypted, unreadable });
   }
 
   async #prune(before: number): Promise<void> {

@@ -29,7 +29,7 @@ const LINES: { readonly [Kind in TelemetryEvent["kind"]]: (event: Of<Kind>) => r
   "delivery.sending": (event) => [`📤 Sending callback to ${event.clientId} at ${event.url}`],
   "delivery.attempted": (event) => [attemptedLine(event)],
   "delivery.expired": (event) => [
-    `❌ Gave up on callback to ${event.clientId} after ${event.attempts} attempts: not_after`,
+    `❌ Gave up on callback to ${event.clientId} after ${event.attempts} attempts: ${event.reason}`,
   ],
   "event.settled": (event) => [`📞 All callbacks sent for ${event.taskId}`],
   "origin.circuit_opened": (event) => [
@@ -89,6 +89,8 @@ function attemptedLine({ clientId, attempt, outcome, next, waitMs }: Of<"deliver
       return `⚠️ Callback to ${clientId} ${what}, next attempt in ${Math.round((waitMs ?? 0) / 1000)} s`;
     case "held":
       return `⚠️ Callback to ${clientId} ${what}, next attempt when it is enabled`;
+    case "redelivered":
+      return `⚠️ Callback to ${clientId} ${what}, next attempt now, as requested`;
     case "gave_up":
       return `❌ Gave up on callback to ${clientId} after ${attempt} attempts: ${error}`;
     case "withdrawn":

@@ -53,7 +53,7 @@ export function createReceiverTester(needs: ReceiverTesterNeeds): ClosableReceiv
     const startedAt = performance.now();
     const timeoutMs = Math.min(CONNECT_TIMEOUT_MS, attemptTimeoutMs);
     const remainingMs = (): number => Math.max(1, timeoutMs - (performance.now() - startedAt));
-    const found = [...(await vet(guard, url.hostname, remainingMs()))];
+    const found = [...(await nameSteps(guard, url.hostname, remainingMs()))];
     const hasFailed = (): boolean => found.some(({ status }) => status === "failed");
     if (!hasFailed()) found.push(await tryConnection("connect", url, remainingMs()));
     if (!hasFailed())
@@ -63,7 +63,7 @@ export function createReceiverTester(needs: ReceiverTesterNeeds): ClosableReceiv
     return [...found, ...STEPS.slice(found.length).map(skipped)];
   }
 
-  /** `connect`: TCP only. `tls`: TCP and the handshake. Each opens a connection, vetted and pinned as for an attempt. */
+  /** `connect`: TCP only. `tls`: TCP and the handshake. Each opens a connection, checked and pinned as for an attempt. */
   async function tryConnection(step: "connect" | "tls", url: URL, timeoutMs: number): Promise<DiagnosisStep> {
     const startedAt = performance.now();
     const { promise, resolve, reject } = Promise.withResolvers<Socket | null>();
@@ -95,11 +95,11 @@ export function createReceiverTester(needs: ReceiverTesterNeeds): ClosableReceiv
 }
 
 /** One call to the guard gives two steps: a refusal is a failed `guard`, an error of the resolver a failed `dns`. */
-async function vet(guard: AddressGuard, hostname: string, timeoutMs: number): Promise<readonly DiagnosisStep[]> {
+async function nameSteps(guard: AddressGuard, hostname: string, timeoutMs: number): Promise<readonly DiagnosisStep[]> {
   const startedAt = performance.now();
   const guardStep: DiagnosisStep = { ...skipped("guard"), status: "ok" };
   try {
-    const addresses = await withTimeout(timeoutMs, guard.vet(hostname));
+    const addresses = await withTimeout(timeoutMs, guard.checkedAddressesOf(hostname));
     if (addresses === TIMED_OUT) return [guardStep, failed("dns", "timeout", startedAt)];
     return [guardStep, isIP(bareHost(hostname)) === 0 ? ok("dns", startedAt) : skipped("dns")];
   } catch (error) {

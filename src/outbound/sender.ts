@@ -16,7 +16,7 @@ export interface SenderNeeds {
   readonly userAgent: string;
   /** PEM certificates to trust besides the usual authorities. */
   readonly ca?: string | undefined;
-  /** Replaces the network, in tests. Gets the addresses that the guard has vetted. */
+  /** Replaces the network, in tests. Gets the addresses that the guard has checked. */
   readonly connect?: OpenSocket;
   /** Replaces `startTimer`, in tests. */
   readonly startDeadline?: StartDeadline;

@@ -5,6 +5,7 @@ import type { Callback } from "../domain/callback.ts";
 import type { DiagnosisStep } from "../domain/diagnosis.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { NewId } from "../domain/ids.ts";
+import { limitKeyOf } from "../domain/limit-key.ts";
 import { generateSecret, signatureHeaders } from "../domain/signature.ts";
 import type { SigningKey } from "../domain/signing-keys.ts";
 import type { FoundCallback } from "./ports/callback-store.ts";
@@ -85,8 +86,8 @@ export function createReceiverTests(parts: ReceiverTestsParts): ReceiverTests {
 
   /** After an answer the deliveries to this origin need not wait for its next probe. */
   function recordAnswer(url: string, answer: TestResult["outcome"]): void {
-    const { origin } = new URL(url);
-    if (breaker.recordTest(origin, answer)) emit({ kind: "origin.circuit_closed", origin });
+    const target = new URL(url);
+    if (breaker.recordTest(limitKeyOf(target), answer)) emit({ kind: "origin.circuit_closed", origin: target.origin });
   }
 
   return {

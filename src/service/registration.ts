@@ -7,7 +7,7 @@ import { END_TYPES } from "../domain/event.ts";
 import type { EventType } from "../domain/event.ts";
 import { parseNotAfter } from "../domain/not-after.ts";
 import { generateSecret, requireSecret } from "../domain/signature.ts";
-import type { CallbackRefusal, RegisterCallback } from "./ports/callback-store.ts";
+import type { CallbackRefusal, PreparedRegistration } from "./ports/callback-store.ts";
 import type { TargetPolicy } from "./ports/target-policy.ts";
 
 export interface RegisterRequest {
@@ -26,7 +26,7 @@ export async function prepareRegistration(
   request: RegisterRequest,
   targetPolicy: TargetPolicy,
   now: number,
-): Promise<Pick<RegisterCallback, "registration" | "generatedSecret">> {
+): Promise<PreparedRegistration> {
   const { taskId, clientId, url, events = END_TYPES, profile = "standard" } = request;
   const signingSecret = request.secret === undefined ? null : requireSecret(request.secret);
   await requireAllowedTarget(parseCallbackUrl(url), targetPolicy);

@@ -183,7 +183,7 @@ test("a pass that fails reports what it removed, and runs again", async () => {
   await until("it failed", () => emitted.length === 2 && clock.sleeping === 1);
   expect(emitted).toMatchObject([
     { kind: "history.pruned", tasks: 200 },
-    { kind: "internal.failed", where: "maintenance" },
+    { kind: "internal.failed", where: "queue maintenance" },
   ]);
   clock.advance(1000);
   await until("the rest is gone", () => emitted.length === 3);

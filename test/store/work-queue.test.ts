@@ -56,7 +56,7 @@ test("a pass that throws is reported and repeated after a second", async () => {
     return null;
   });
   await until("it waits", () => clock.sleeping === 1);
-  expect([passes(), emitted]).toMatchObject([1, [{ kind: "internal.failed", where: "test" }]]);
+  expect([passes(), emitted]).toMatchObject([1, [{ kind: "internal.failed", where: "queue test" }]]);
   clock.advance(1000);
   await passesAre(2);
 });

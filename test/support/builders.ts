@@ -96,7 +96,7 @@ export function aSubscription(
 }
 
 export function aClaim(changes: Partial<ClaimDeliveries> = {}): ClaimDeliveries {
-  return { now: T0, limit: 100, perOrigin: 100, roomOf: new Map(), ...changes };
+  return { now: T0, limit: 100, perOrigin: 100, freeSlotsByKey: new Map(), ...changes };
 }
 
 /** A reservation of this many slots, of any origin. `calls`: what was called, in order. */

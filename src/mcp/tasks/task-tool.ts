@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Task } from "../../domain/task.ts";
-import type { TaskStart, Tasks } from "../../service/tasks.ts";
+import type { TaskRequest, Tasks } from "../../service/tasks.ts";
 import type { McpRequest } from "../protocol/mcp-request.ts";
 import { INVALID_PARAMS, METHOD_NOT_FOUND, missingExtension, ProtocolError } from "../errors.ts";
 import { objectSchemaOf } from "../tools/schemas/object-schema.ts";
@@ -30,7 +30,7 @@ export interface TaskToolDefinition<Input extends z.ZodObject> {
   /** The task type that the tool starts. `resultOf` then presents all tasks of that type, wherever they are read. Null: any type. */
   readonly taskType: string | null;
   /** The task that these arguments start. */
-  startOf(given: z.output<Input>, principal: string): TaskStart;
+  startOf(given: z.output<Input>, principal: string): TaskRequest;
   /** For a task in any state: the wait for its end is bounded. */
   readonly resultOf: ResultOf;
 }

@@ -138,10 +138,10 @@ export function describeCommits(name: string, open: () => Promise<OpenedStore>):
     });
 
     test("what a kill left behind wakes its queues", async () => {
-      expect(await wokenBy(() => store.recoverOrphans(T0))).toEqual({});
+      expect(await wokenBy(() => store.recoverInterrupted(T0))).toEqual({});
       await claimedDelivery();
       await runningTask("task-2");
-      expect(await wokenBy(() => store.recoverOrphans(T0))).toEqual({ deliveries: 1, tasks: 1 });
+      expect(await wokenBy(() => store.recoverInterrupted(T0))).toEqual({ deliveries: 1, tasks: 1 });
     });
 
     test("an event of progress wakes the deliveries; progress without an event wakes nothing", async () => {
@@ -317,9 +317,9 @@ export function describeCommits(name: string, open: () => Promise<OpenedStore>):
         const { id } = task;
         const seen: string[] = [];
         const { promise, resolve } = Promise.withResolvers<unknown>();
-        notifier.onEndOf(id, () => void store.findTaskById("local", id).then((found) => resolve(found?.status)));
-        notifier.onEventOf("local", () => void seen.push("event of local"));
-        notifier.onEventOf("other", () => void seen.push("event of other"));
+        notifier.onEndOfTask(id, () => void store.findTaskById("local", id).then((found) => resolve(found?.status)));
+        notifier.onEndOfPrincipal("local", () => void seen.push("event of local"));
+        notifier.onEndOfPrincipal("other", () => void seen.push("event of other"));
         notifier.onAnyEnd((ended) => void seen.push(ended));
         const end = () => (verb === "finishTask" ? finish(task) : store.cancelTask({ id, error: "no", now: T0 }));
         expect(await end()).toMatchObject({ principal: "local" });

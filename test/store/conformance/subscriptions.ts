@@ -211,7 +211,7 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
         });
         await store.recordAttempt(aRecord(soon!, failed(5000)));
         await store.recordAttempt(aRecord(late!, failed(60_000)));
-        const lastAttempt = { number: 1, endedAt: T0 + 12, statusCode: 503 };
+        const lastAttempt = { numberInSchedule: 1, endedAt: T0 + 12, statusCode: 503 };
         const waiting = [
           { nextAttemptAt: T0 + 60_000, lastAttempt },
           { nextAttemptAt: T0 + 5000, lastAttempt },
@@ -496,8 +496,8 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
         const recorded = await store.recordAttempt(
           aRecord(gone!, { outcome, step: EXHAUSTED, disablePolicy: AT_ONCE }),
         );
-        expect(recorded).toEqual({ claimHeld: true, eventSettled: true });
-        expect(await store.recordAttempt(aRecord(other!))).toMatchObject({ claimHeld: true });
+        expect(recorded).toEqual({ claimWasCurrent: true, eventSettled: true });
+        expect(await store.recordAttempt(aRecord(other!))).toMatchObject({ claimWasCurrent: true });
         expect(await only()).toMatchObject({ status: "active", health: { lastError: null, failingSince: null } });
       });
     });
@@ -510,7 +510,7 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
         await store.recordAttempt(aRecord(retried!, { outcome: FAILED_503, step: PARKED }));
         await end("c");
         expect(await remove()).toBe(true);
-        expect(await store.recordAttempt(aRecord(claimed!))).toMatchObject({ claimHeld: false });
+        expect(await store.recordAttempt(aRecord(claimed!))).toMatchObject({ claimWasCurrent: false });
         expect(await claim(T0 + 10_000)).toEqual([]);
         expect((await only()).deliveries.map(({ status }) => status)).toEqual(["cancelled", "cancelled", "cancelled"]);
         expect(await remove()).toBe(false);

@@ -88,7 +88,7 @@ export function subscriptionVerbs(connection: SqliteConnection, newId: NewId, ci
       taskId,
       origin: new URL(url).origin,
       events: selectionOf(typesOf(name)),
-      signingSecret: cipher.seal(callbackId, secret),
+      signingSecret: cipher.encrypt(callbackId, secret),
       expiresAt,
       now,
     });
@@ -100,7 +100,7 @@ export function subscriptionVerbs(connection: SqliteConnection, newId: NewId, ci
     withdraw(callbackId, now, "expired");
     const again = statements.recreate.get({
       callbackId,
-      signingSecret: cipher.seal(callbackId, secret),
+      signingSecret: cipher.encrypt(callbackId, secret),
       expiresAt,
       now,
     });

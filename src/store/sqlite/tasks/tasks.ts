@@ -55,7 +55,8 @@ export function taskVerbs({ db, write }: SqliteConnection, newId: NewId, cipher:
   function registerAll({ principal, callbacks = [], now }: StartTask): Callback[] {
     return callbacks.map((callback, index) => {
       const result = register({ principal, ...callback, now });
-      if (result.kind === "conflict" || result.kind === "limit") throw new CallbackRefused(index, result);
+      if (result.kind === "conflict" || result.kind === "limit")
+        throw new CallbackRefused(index, callback.registration.taskId, result);
       return result.callback;
     });
   }

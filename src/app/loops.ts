@@ -44,7 +44,7 @@ export function createDispatcher({ context, store, outbound, queue, breaker }: D
   });
 }
 
-export interface WorkersParts {
+export interface LoopsParts {
   readonly context: AppContext;
   readonly storage: OpenedStore;
   readonly services: Services;
@@ -53,7 +53,7 @@ export interface WorkersParts {
 }
 
 /** Starts the loops of the queues: deliveries, tasks, leases, maintenance. They stop together with the HTTP server. */
-export async function startWorkers(parts: WorkersParts): Promise<void> {
+export async function startLoops(parts: LoopsParts): Promise<void> {
   const { context, storage, services, dispatcher } = parts;
   const { config, clock, emit, lifecycle } = context;
   const { store, queues } = storage;
@@ -62,7 +62,7 @@ export async function startWorkers(parts: WorkersParts): Promise<void> {
 
   await startRunner(parts);
 
-  queues.leases.start(() => services.workerQueue.pass());
+  queues.leases.start(() => services.leasePolls.pass());
   lifecycle.addParallel("leases", () => queues.leases.stop());
 
   const { retentionMs } = config;
@@ -78,7 +78,7 @@ export async function startWorkers(parts: WorkersParts): Promise<void> {
   lifecycle.addParallel("maintenance", () => maintenance.stop());
 }
 
-async function startRunner({ context, storage, services, taskTypes }: WorkersParts): Promise<void> {
+async function startRunner({ context, storage, services, taskTypes }: LoopsParts): Promise<void> {
   const { config, clock, emit, lifecycle } = context;
   const { store, queues, notifier } = storage;
   const watchdog = await startWatchdog(config);
