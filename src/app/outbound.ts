@@ -10,7 +10,7 @@ import type { ReceiverTester } from "../service/ports/receiver-tester.ts";
 import type { HttpClient } from "../service/ports/http-client.ts";
 import type { EndpointVerifier } from "../service/ports/endpoint-verifier.ts";
 import { userAgent } from "./package-root.ts";
-import { CONCURRENCY } from "./workers.ts";
+import { CONCURRENCY } from "./limits.ts";
 
 /** All parts that connect to addresses which clients have given. */
 export interface Outbound {
@@ -29,11 +29,11 @@ export interface Outbound {
 
 export function createOutbound({ privateTargets, attemptTimeoutMs, callbackCa }: Config): Outbound {
   const guard = createAddressGuard({ allow: privateTargets });
-  const needs = { guard, attemptTimeoutMs, userAgent, ca: callbackCa ?? undefined };
-  const sender = createSender({ ...needs, connectionsPerOrigin: CONCURRENCY.perOrigin });
-  const client = createHttpClient(needs);
-  const receiverTester = createReceiverTester(needs);
-  const endpointVerifier = createEndpointVerifier(needs);
+  const parts = { guard, attemptTimeoutMs, userAgent, ca: callbackCa ?? undefined };
+  const sender = createSender({ ...parts, connectionsPerOrigin: CONCURRENCY.perOrigin });
+  const client = createHttpClient(parts);
+  const receiverTester = createReceiverTester(parts);
+  const endpointVerifier = createEndpointVerifier(parts);
   return {
     guard,
     sender,

@@ -44,6 +44,7 @@ export const SETTINGS = {
     hostNames,
     [],
   ),
+  // Fixed text: users' tools look for it in /health.
   SERVER_NAME: setting(
     "Listening",
     "The server's name in /health.",

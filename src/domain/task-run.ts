@@ -17,7 +17,7 @@ export function retried(failures: number, error: string, dueAt: number): Retried
   return { status: "pending", failures: failures + 1, crashes: 0, error, dueAt };
 }
 
-/** After a death of the process during a run. Not above the maximum: from then on a claimed task is only given up, and did not run. */
+/** After a crash of the process during a run. Not above the maximum: from then on a claimed task is only given up, and did not run. */
 export function recoveredCrashes(crashes: number): number {
   return Math.min(crashes + 1, CRASHES_MAX);
 }

@@ -65,6 +65,7 @@ function createPrettyLog(level: LogLevel, { now }: PrettyOptions): Log {
     },
     ready({ url, tools }) {
       if (!isOn("info")) return;
+      // Fixed texts: users' tools look for these lines.
       print("🚀 Starting FastMCP Server with Webhook Callbacks");
       print(`📡 MCP endpoint: ${url}/mcp/`);
       print(`🪝 Test webhook: ${url}/webhook/{client_id}`);

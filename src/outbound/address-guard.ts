@@ -1,6 +1,6 @@
 /**
  * The address guard: which addresses deliveries may go to (SSRF). `check` runs when a callback is registered, so that the client sees a
- * refusal at once; `vet` runs at every connection, because DNS may answer differently then.
+ * refusal at once; `checkedAddressesOf` runs at every connection, because DNS may answer differently then.
  */
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
@@ -12,7 +12,7 @@ import { withTimeout } from "./timeout.ts";
 /** All addresses of a name, in the order to try them. Rejects with the error of the resolver, e.g. `code: "ENOTFOUND"`. */
 export type Resolve = (hostname: string) => Promise<readonly { address: string; family: 4 | 6 }[]>;
 
-export interface VettedAddress {
+export interface CheckedAddress {
   readonly address: string;
   readonly family: 4 | 6;
 }
@@ -22,7 +22,7 @@ export interface AddressGuard extends TargetPolicy {
    * The only addresses that a connection may be made to: the name is resolved once, here. `hostname`: a name or an IP literal, with or
    * without brackets. Throws a BlockedTargetError for a refused target, else the error of the resolver.
    */
-  vet(hostname: string): Promise<readonly VettedAddress[]>;
+  checkedAddressesOf(hostname: string): Promise<readonly CheckedAddress[]>;
 }
 
 /** The guard refuses the target. `reason`: half a sentence, as in TargetVerdict. */
@@ -45,7 +45,7 @@ const REGISTRATION_DNS_TIMEOUT_MS = 2_000;
 
 export function createAddressGuard({ allow, resolve = resolveBySystem }: AddressGuardNeeds): AddressGuard {
   /** The address that `hostname` is written as; null: it is a name, whose addresses are not judged yet. */
-  function vetAsWritten(hostname: string): VettedAddress | null {
+  function checkWritten(hostname: string): CheckedAddress | null {
     const host = bareHost(hostname);
     const family = isIP(host);
     const reason = family === 0 ? judgeName(host, allow) : judgeAddress(host, allow);
@@ -53,7 +53,7 @@ export function createAddressGuard({ allow, resolve = resolveBySystem }: Address
     return family === 0 ? null : { address: host, family: familyOf(host) };
   }
 
-  async function vetAddressesOf(hostname: string): Promise<readonly VettedAddress[]> {
+  async function checkResolved(hostname: string): Promise<readonly CheckedAddress[]> {
     const answers = await resolve(hostname);
     if (answers.length === 0) throw noAddress(hostname);
     // One refused address refuses the name: the owner of the name decides which address the next connection gets.
@@ -62,15 +62,15 @@ export function createAddressGuard({ allow, resolve = resolveBySystem }: Address
   }
 
   return {
-    async vet(hostname) {
-      const address = vetAsWritten(hostname);
-      return address === null ? vetAddressesOf(hostname) : [address];
+    async checkedAddressesOf(hostname) {
+      const address = checkWritten(hostname);
+      return address === null ? checkResolved(hostname) : [address];
     },
     async check(url) {
       try {
         // Only a name needs the timeout: a timer costs more than judging an address.
-        if (vetAsWritten(url.hostname) === null)
-          await withTimeout(REGISTRATION_DNS_TIMEOUT_MS, vetAddressesOf(url.hostname));
+        if (checkWritten(url.hostname) === null)
+          await withTimeout(REGISTRATION_DNS_TIMEOUT_MS, checkResolved(url.hostname));
       } catch (error) {
         if (error instanceof BlockedTargetError) return { allowed: false, reason: error.reason };
       }

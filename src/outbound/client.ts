@@ -1,6 +1,6 @@
 /** Requests that tasks make: through the same guard and the same kind of connections as deliveries; the response is kept. */
 import type { Dispatcher } from "undici";
-import { onAbort } from "../runtime/abort-fanout.ts";
+import { onAbort } from "../runtime/abort-listeners.ts";
 import type { HttpAnswer, HttpClient } from "../service/ports/http-client.ts";
 import { errorCategoryOf } from "./error-category.ts";
 import { createAgent } from "./sender.ts";

@@ -1,7 +1,7 @@
 /** Sends one signed POST and returns its outcome. */
 import { Agent, Pool } from "undici";
 import type { buildConnector } from "undici";
-import { onAbort } from "../runtime/abort-fanout.ts";
+import { onAbort } from "../runtime/abort-listeners.ts";
 import type { Sender } from "../service/ports/sender.ts";
 import type { AddressGuard } from "./address-guard.ts";
 import { createResponseCollector } from "./response.ts";
@@ -16,7 +16,7 @@ export interface SenderNeeds {
   readonly userAgent: string;
   /** PEM certificates to trust besides the usual authorities. */
   readonly ca?: string | undefined;
-  /** Replaces the network, in tests. Gets the addresses that the guard has vetted. */
+  /** Replaces the network, in tests. Gets the addresses that the guard has checked. */
   readonly connect?: OpenSocket;
   /** Replaces `startTimer`, in tests. */
   readonly startDeadline?: StartDeadline;

@@ -1,4 +1,4 @@
-import { renderTerminated } from "../domain/control.ts";
+import { renderTerminated } from "../domain/subscription-messages.ts";
 import { numberOf } from "../domain/events-error.ts";
 import type { EventsError, EventsErrorCodes } from "../domain/events-error.ts";
 import { signatureHeaders } from "../domain/signature.ts";

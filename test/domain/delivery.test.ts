@@ -19,8 +19,8 @@ const failed = (error: AttemptError): Outcome => ({
   error,
   responseExcerpt: null,
 });
-const made = (number: number, outcome: Outcome) => ({
-  number,
+const made = (numberInSchedule: number, outcome: Outcome) => ({
+  numberInSchedule,
   outcome,
   endedAt: T0,
   notAfter: null,
@@ -117,7 +117,7 @@ describe("a callback with not_after", () => {
   const MINUTE = 60_000;
   const hourly = { waitsMs: Array<number>(9).fill(60 * MINUTE), jitter: 0 };
   const failedAt = (endedAt: number, notAfter: number) => ({
-    number: 1,
+    numberInSchedule: 1,
     outcome: status(503),
     endedAt,
     notAfter,
@@ -156,16 +156,22 @@ describe("a callback with not_after", () => {
 
   test("is asked a last time although the receiver wanted more time than there is", () => {
     const asking: Outcome = { statusCode: 503, error: "http_5xx", responseExcerpt: null, retryAfter: { afterMs: 9e6 } };
-    const attempt = { number: 1, outcome: asking, endedAt: T0, notAfter: T0 + 10 * MINUTE, isToSubscription: false };
+    const attempt = {
+      numberInSchedule: 1,
+      outcome: asking,
+      endedAt: T0,
+      notAfter: T0 + 10 * MINUTE,
+      isToSubscription: false,
+    };
     expect(afterAttempt(attempt, POLICY, half)).toEqual({ status: "pending", waitMs: 10 * MINUTE - 1000 });
   });
 
   test("never lets an attempt begin at or after it, nor two within its last two seconds, whatever the schedule", () => {
     for (const notAfter of [T0 + 1, T0 + 7777, T0 + 20 * MINUTE, T0 + 30 * 86_400_000]) {
       const begun = [T0];
-      for (let number = 1; number <= 20; number++) {
+      for (let numberInSchedule = 1; numberInSchedule <= 20; numberInSchedule++) {
         const attempt = {
-          number,
+          numberInSchedule,
           outcome: failed("timeout"),
           endedAt: begun.at(-1)!,
           notAfter,

@@ -87,12 +87,12 @@ function noWayOut() {
   return vi.fn<OpenSocket>(() => Promise.reject(new Error("A socket would have been opened")));
 }
 
-/** Connects to a listener on loopback, whatever the vetted address; the socket says that its peer is `peer`. */
+/** Connects to a listener on loopback, whatever the checked address; the socket says that its peer is `peer`. */
 function detourTo(port: number, peer?: string) {
-  return vi.fn<OpenSocket>(async (_target, [vetted]) => {
+  return vi.fn<OpenSocket>(async (_target, [checked]) => {
     const socket: Socket = connectSocket(port, "127.0.0.1");
     await once(socket, "connect");
-    return Object.defineProperty(socket, "remoteAddress", { value: peer ?? vetted?.address });
+    return Object.defineProperty(socket, "remoteAddress", { value: peer ?? checked?.address });
   });
 }
 
@@ -190,7 +190,7 @@ describe("a redirect", () => {
 });
 
 describe("DNS is judged at each connection", () => {
-  test("a control: a POST to a public name is delivered, to the vetted address", async () => {
+  test("a control: a POST to a public name is delivered, to the checked address", async () => {
     const receiver = await receiverWith();
     const connect = detourTo(receiver.port);
     const outcome = await post(publicSender(resolveInZone, connect), "http://public.example/hook");

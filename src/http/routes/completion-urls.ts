@@ -1,19 +1,19 @@
 import type { IncomingMessage } from "node:http";
 import type { z } from "zod";
 import type { CompletionAnswer, CompletionEnd, Completions } from "../../service/completions.ts";
-import { discardRest } from "../../runtime/request-body.ts";
+import { discardRest } from "../../inbound/request-body.ts";
 import { readAnyJson, readJsonBody } from "../json-body.ts";
 import type { Operation } from "../openapi/operation.ts";
 import { ApiError } from "../api-error.ts";
 import { completionAnswer, completionRequest } from "./worker-schemas.ts";
 import { resultError } from "./workers.ts";
 
-export interface CompletionNeeds {
+export interface CompletionParts {
   readonly completions: Completions;
 }
 
 /** POST /complete/{token}: ends the task of the URL, once. The token in the URL is the authorization. */
-export function completionOperation({ completions }: CompletionNeeds): Operation {
+export function completionOperation({ completions }: CompletionParts): Operation {
   return {
     method: "post",
     path: "/complete/{token}",

@@ -18,13 +18,13 @@ export interface McpRequest {
   /** Aborts when the client disconnects or cancels the request. A function, since making the signal costs as much as reading a request. */
   signal(): AbortSignal;
   /** Aborts when this server is about to stop: a long request then gives its last answer. */
-  readonly closing: AbortSignal;
+  readonly stopping: AbortSignal;
 }
 
 /** A request method other than those of tools. */
 export interface Method {
   readonly name: string;
-  /** Whether it answers with an event stream. Only the leg of 2025-11-25 has to know beforehand. */
+  /** Whether it answers with an event stream. Only the handler of 2025-11-25 has to know beforehand. */
   readonly streams: boolean;
   /** Whether it can also answer without the stream, for a client that accepts JSON only. */
   readonly answersInJson?: boolean;

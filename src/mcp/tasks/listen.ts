@@ -3,7 +3,7 @@ import { hasEnded } from "../../domain/task.ts";
 import type { Task } from "../../domain/task.ts";
 import type { McpRequest, Method } from "../protocol/mcp-request.ts";
 import { INTERNAL_ERROR, ProtocolError } from "../errors.ts";
-import type { TaskMethodsNeeds } from "./modern-methods.ts";
+import type { TaskMethodsParts } from "./modern-methods.ts";
 import { parseParams } from "./params.ts";
 import { detailedTask } from "./shapes.ts";
 
@@ -32,12 +32,12 @@ export function isListenToTasks(message: object): boolean {
  * A request whose stream goes on until its client or this server ends it. The only change of status in the protocol is an end: pending
  * and running are both `working`. A task that has already ended is notified at once, so no end is missed.
  */
-export function createListen({ tasks, resultOf, ...terms }: TaskMethodsNeeds): Method {
+export function createListen({ tasks, resultOf, ...terms }: TaskMethodsParts): Method {
   let open = 0;
 
   async function listen(request: McpRequest, taskIds: readonly string[]): Promise<void> {
     const _meta = { [SUBSCRIPTION_ID]: request.id };
-    const signal = AbortSignal.any([request.signal(), request.closing]);
+    const signal = AbortSignal.any([request.signal(), request.stopping]);
     const found = await Promise.all([...new Set(taskIds)].map((id) => tasks.findById(request.principal, id)));
     const honoured = found.filter((task) => task !== null);
     const notifications = honoured.length === 0 ? {} : { taskIds: honoured.map(({ id }) => id) };

@@ -1,4 +1,4 @@
-import type { LeaseStanding } from "../../domain/lease.ts";
+import type { LeaseStatus } from "../../domain/lease.ts";
 import type { Task } from "../../domain/task.ts";
 
 /**
@@ -13,8 +13,8 @@ export interface LeaseStore {
   /** False: the lease does not hold any more, and nothing has changed. */
   renewLease(command: LeaseKey & { readonly leaseUntil: number; readonly now: number }): Promise<boolean>;
   /**
-   * Ends the lease: the task is pending again, due at `dueAt`. False: it did not hold any more. Until the next claim `findLease` returns the
-   * lease as released.
+   * Ends the lease: the task is pending again, due at `dueAt`. False: it did not hold any more. Until the next claim `findLease`
+   * answers `released`.
    */
   releaseLease(command: LeaseKey & { readonly dueAt: number; readonly now: number }): Promise<boolean>;
   /** Running tasks whose lease or completion URL has expired by `now`, at most `limit`. */
@@ -48,7 +48,7 @@ export interface LeaseKey {
 
 export interface LeaseState {
   readonly task: Task;
-  readonly lease: LeaseStanding;
+  readonly lease: LeaseStatus;
   /** From when on a pending task may be claimed. */
   readonly dueAt: number;
 }

@@ -69,11 +69,11 @@ export class TaskRunner {
     const now = clock.now();
     const limit = runningMax - this.#running.size;
     if (limit > 0) {
-      const roomOf = this.#roomOf();
+      const freeSlotsOf = this.#freeSlotsOf();
       const endedDuringClaim = new Set<string>();
       this.#endedDuringClaim = endedDuringClaim;
       const mayTakePoison = ![...this.#running.values()].some(({ isPoison }) => isPoison);
-      const claimed = await store.claimRunnableTasks({ limit, now, roomOf, mayTakePoison });
+      const claimed = await store.claimRunnableTasks({ limit, now, freeSlotsOf, mayTakePoison });
       this.#moreMayBeDue = claimed.length === limit;
       this.#endedDuringClaim = null;
       for (const task of claimed) if (!endedDuringClaim.has(task.id)) this.#begin(task);
@@ -97,7 +97,7 @@ export class TaskRunner {
     await Promise.all([...this.#running.values()].map(({ work }) => work));
   }
 
-  #roomOf(): (taskType: string) => number | null {
+  #freeSlotsOf(): (taskType: string) => number | null {
     const running = Map.groupBy(this.#running.values(), ({ taskType }) => taskType);
     return (taskType) => {
       const limit = this.#needs.concurrencyOf(taskType);
@@ -140,7 +140,7 @@ export class TaskRunner {
         signal: this.#stopping.signal,
       });
     } catch (error) {
-      // The task stays running: `recoverOrphans` of the next start makes it pending.
+      // The task stays running: `recoverInterrupted` of the next start makes it pending.
       emit({ kind: "internal.failed", where: `task ${taskId}`, error });
     }
   }

@@ -50,9 +50,9 @@ export interface Session {
 /** Rejects when the server cannot be started, reached or understood; its process has ended then. */
 export async function openSession(needs: SessionNeeds): Promise<Session> {
   const { upstream, version, redactor, log, clock, signal, messageBytesMax } = needs;
-  const { transport, close: closeTransport } = openTransport(upstream.way, log, messageBytesMax);
+  const { transport, close: closeTransport } = openTransport(upstream.transport, log, messageBytesMax);
   // Over HTTP the newest protocol version is negotiated. Over stdio that takes a second process, or a long timeout for some servers.
-  const versionNegotiation = { mode: upstream.way.kind === "http" ? ("auto" as const) : ("legacy" as const) };
+  const versionNegotiation = { mode: upstream.transport.kind === "http" ? ("auto" as const) : ("legacy" as const) };
   const client = new Client({ name: "mcp-callbacks", version }, { versionNegotiation });
   const { promise: ended, resolve: end } = Promise.withResolvers<string>();
   let problem = { text: "", at: -Infinity };

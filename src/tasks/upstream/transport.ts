@@ -4,7 +4,7 @@ import type { FetchLike, JSONRPCMessage, Transport } from "@modelcontextprotocol
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 import { Agent, fetch as undiciFetch } from "undici";
 import type { RequestInit as UndiciInit } from "undici";
-import type { UpstreamWay } from "../../domain/upstream.ts";
+import type { UpstreamTransport } from "../../domain/upstream.ts";
 import type { LineLimiter } from "./line-limiter.ts";
 
 /** The limit of one message over stdio: it is kept in memory while it arrives. A result has 240 KiB at most. */
@@ -21,16 +21,20 @@ export interface OpenTransport {
 }
 
 /** `stderr`: gets the stderr of a stdio server. */
-export function openTransport(way: UpstreamWay, stderr: LineLimiter, messageBytesMax?: number): OpenTransport {
-  return way.kind === "stdio" ? openStdio(way, stderr, messageBytesMax) : openHttp(way);
+export function openTransport(
+  upstream: UpstreamTransport,
+  stderr: LineLimiter,
+  messageBytesMax?: number,
+): OpenTransport {
+  return upstream.kind === "stdio" ? openStdio(upstream, stderr, messageBytesMax) : openHttp(upstream);
 }
 
 function openStdio(
-  way: Extract<UpstreamWay, { kind: "stdio" }>,
+  upstream: Extract<UpstreamTransport, { kind: "stdio" }>,
   stderr: LineLimiter,
   maxBufferSize = MESSAGE_BYTES_MAX,
 ): OpenTransport {
-  const { command, args, env, cwd } = way;
+  const { command, args, env, cwd } = upstream;
   const transport = new StdioClientTransport({
     command,
     args: [...args],
@@ -44,7 +48,7 @@ function openStdio(
   return { transport, close: async () => {} };
 }
 
-function openHttp({ url, headers }: Extract<UpstreamWay, { kind: "http" }>): OpenTransport {
+function openHttp({ url, headers }: Extract<UpstreamTransport, { kind: "http" }>): OpenTransport {
   // By default fetch fails when the headers, or the next part of the body, take five minutes.
   const agent = new Agent({ headersTimeout: 0, bodyTimeout: 0 });
   // The fetch of Node has another version of undici, which does not accept this agent.

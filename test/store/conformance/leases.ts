@@ -59,7 +59,7 @@ export function describeLeases(name: string, open: OpenStore): void {
 
     test("a lease is found as held, and any other as lost", async () => {
       const task = await claimed();
-      expect(await store.findLease(keyOf(task))).toMatchObject({ lease: "held", task });
+      expect(await store.findLease(keyOf(task))).toMatchObject({ lease: "current", task });
       expect(await store.findLease({ id: task.id, leaseDigest: "another" })).toMatchObject({ lease: "lost" });
       expect(await store.findLease({ id: "tsk_none", leaseDigest: "digest-1" })).toBeNull();
     });
@@ -82,7 +82,7 @@ export function describeLeases(name: string, open: OpenStore): void {
       expect(await end("digest-1", T0 + LEASE_MS)).toBeNull();
       expect(await end("digest-1", T0)).toMatchObject({ deliveryCount: 1, event: { type: "task_completed" } });
       expect(await end("digest-1", T0)).toBeNull();
-      expect(await store.findLease(keyOf(task))).toMatchObject({ lease: "held", task: { status: "completed" } });
+      expect(await store.findLease(keyOf(task))).toMatchObject({ lease: "current", task: { status: "completed" } });
       expect(await store.nextWorkerWorkAt(T0)).toBeNull();
     });
 
@@ -110,10 +110,10 @@ export function describeLeases(name: string, open: OpenStore): void {
       expect(await store.findLease(keyOf(task))).toMatchObject({ lease: "lost", task: { status: "pending" } });
     });
 
-    test("recoverOrphans leaves tasks that are done outside as they are, and the leases of workers can be extended", async () => {
+    test("recoverInterrupted leaves tasks that are done outside as they are, and the leases of workers can be extended", async () => {
       const task = await claimed();
       await startWithUrl("secret", T0 + 10, "task-2");
-      expect(await store.recoverOrphans(T0)).toMatchObject({ tasks: 0 });
+      expect(await store.recoverInterrupted(T0)).toMatchObject({ tasks: 0 });
       await store.prolongLeases(T0 + 5 * LEASE_MS);
       expect(await store.expiredLeases({ now: T0 + 10, limit: 10 })).toMatchObject([{ task: { taskId: "task-2" } }]);
       const expired = await store.expiredLeases({ now: T0 + 5 * LEASE_MS, limit: 10 });
