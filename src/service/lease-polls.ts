@@ -52,7 +52,7 @@ export interface LeasePolls {
   readonly waitingCount: number;
   /** The next task of these types, leased; null: none is due. */
   claim(request: ClaimRequest): Promise<ClaimedTask | null>;
-  /** The next task of these types that is due within `waitMs`; null: none was, `signal` aborted, or the queue was closed. */
+  /** The next task of these types that is due within `waitMs`; null: none was, `signal` aborted, or `close` was called. */
   waitFor(request: ClaimRequest, waitMs: number, signal: AbortSignal): Promise<ClaimedTask | null>;
   /** For a claim whose answer could not be sent: the task is due for the next claim at once. */
   release(request: ClaimRequest, leased: ClaimedTask): Promise<void>;
