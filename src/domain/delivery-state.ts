@@ -7,7 +7,7 @@ import type { DeliveryReason, DeliveryStatus } from "./delivery.ts";
 
 export interface DeliveryState {
   readonly status: DeliveryStatus;
-  /** How often it has been claimed. A result that comes with an older number is of a claim that holds no more. */
+  /** How often it has been claimed. A result with an older number belongs to a void claim. */
   readonly claim: number;
   readonly attemptCount: number;
   /** The attempts before the last redelivery: the retry schedule counts from there. */

@@ -1,6 +1,6 @@
 import { failedWith } from "../domain/task.ts";
 import type { Task } from "../domain/task.ts";
-import { retryWaitMs } from "../domain/task-retry.ts";
+import { waitAfterFailedRun } from "../domain/task-run.ts";
 import { digestOf } from "../domain/digest.ts";
 import type { Emit } from "./ports/telemetry.ts";
 import type { Clock } from "./ports/clock.ts";
@@ -52,7 +52,7 @@ export interface LeasePolls {
   readonly waitingCount: number;
   /** The next task of these types, leased; null: none is due. */
   claim(request: ClaimRequest): Promise<ClaimedTask | null>;
-  /** The next task of these types that is due within `waitMs`; null: none was, `signal` aborted, or the queue was closed. */
+  /** The next task of these types that is due within `waitMs`; null: none was, `signal` aborted, or `close` was called. */
   waitFor(request: ClaimRequest, waitMs: number, signal: AbortSignal): Promise<ClaimedTask | null>;
   /** For a claim whose answer could not be sent: the task is due for the next claim at once. */
   release(request: ClaimRequest, leased: ClaimedTask): Promise<void>;
@@ -89,7 +89,7 @@ export function createLeasePolls(parts: LeasePollsParts): LeasePolls {
   async function release({ worker }: ClaimRequest, { task, leaseToken }: ClaimedTask): Promise<void> {
     const now = clock.now();
     const leaseDigest = leaseDigestOf(worker, leaseToken);
-    await store.releaseLease({ id: task.id, leaseDigest, dueAt: now, now });
+    await store.releaseLease({ id: task.id, leaseDigest, dueAt: now, now, hasFailed: false });
   }
 
   /** The oldest long poll first. After one that got nothing, those for the same types are left out. */
@@ -122,16 +122,17 @@ export function createLeasePolls(parts: LeasePollsParts): LeasePolls {
     const identity = { principal, taskId, taskType };
     const type = await catalog.find(taskType);
     if (type === undefined || leaseUntil < endOfRun(task, type)) {
-      const isExpired = await store.expireLease({ id, leaseUntil, dueAt: clock.now() });
+      const isExpired = await store.expireLease({ id, leaseUntil, dueAt: clock.now(), hasFailed: false });
       if (isExpired) emit({ kind: "task.lease_lost", ...identity, worker: worker ?? "" });
       return;
     }
-    if (runCount > type.retries) {
+    // The run took longer than its type allows. No built-in type for workers has a time limit or retries.
+    const waitMs = waitAfterFailedRun(task.failures, type.retries);
+    if (waitMs === null) {
       await tasks.finish(task, failedWith(`The task took longer than ${type.timeoutMs} ms.`), grant);
       return;
     }
-    const waitMs = retryWaitMs(runCount);
-    const isExpired = await store.expireLease({ id, leaseUntil, dueAt: clock.now() + waitMs });
+    const isExpired = await store.expireLease({ id, leaseUntil, dueAt: clock.now() + waitMs, hasFailed: true });
     if (isExpired) emit({ kind: "task.released", ...identity, worker: worker ?? "", runCount, waitMs });
   }
 

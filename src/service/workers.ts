@@ -1,7 +1,7 @@
 import { DomainError } from "../domain/errors.ts";
 import { failedWith, hasEnded } from "../domain/task.ts";
 import type { Progress, Task, TaskOutcome, TaskStatus } from "../domain/task.ts";
-import { retryWaitMs } from "../domain/task-retry.ts";
+import { waitAfterFailedRun } from "../domain/task-run.ts";
 import type { Emit } from "./ports/telemetry.ts";
 import type { Clock } from "./ports/clock.ts";
 import type { TaskCatalog } from "./ports/task-types.ts";
@@ -82,10 +82,11 @@ export function createWorkers({ polls, store, tasks, catalog, clock, emit, ...pa
     return isEnded ? { kind: "ended", task: { ...task, status: outcome.status } } : notRunning(await find(lease));
   }
 
-  async function release(lease: Lease, { principal, taskId, taskType, runCount }: Task): Promise<FoundLease> {
-    const waitMs = retryWaitMs(runCount);
+  /** After a failed run: the task is due again after `waitMs`. Returns the state afterwards. */
+  async function retry(lease: Lease, task: Task, waitMs: number): Promise<FoundLease> {
+    const { principal, taskId, taskType, runCount } = task;
     const now = clock.now();
-    const isReleased = await store.releaseLease({ ...keyOf(lease), dueAt: now + waitMs, now });
+    const isReleased = await store.releaseLease({ ...keyOf(lease), dueAt: now + waitMs, now, hasFailed: true });
     if (!isReleased) return notRunning(await find(lease));
     emit({ kind: "task.released", principal, taskId, taskType, worker: lease.worker, runCount, waitMs });
     return find(lease);
@@ -145,8 +146,8 @@ export function createWorkers({ polls, store, tasks, catalog, clock, emit, ...pa
       if (found.kind === "running") {
         const { task } = found;
         const retries = (await catalog.find(task.taskType))?.retries ?? 0;
-        const isLast = permanent || task.runCount > retries;
-        found = isLast ? await end(lease, task, failedWith(error)) : await release(lease, task);
+        const waitMs = permanent ? null : waitAfterFailedRun(task.failures, retries);
+        found = waitMs === null ? await end(lease, task, failedWith(error)) : await retry(lease, task, waitMs);
       }
       if (found.kind === "released") return { kind: "taken", task: found.task, dueAt: found.dueAt };
       if (isEnd(found, "failed")) return { kind: "taken", task: found.task, dueAt: null };

@@ -233,6 +233,21 @@ test("a failed run is repeated after a wait as often as its type allows, then th
   expect(await tasks.find("local", "t1")).toMatchObject({ status: "failed", error: "no luck again" });
 });
 
+test("a lost lease uses up no retry of the task's type", async () => {
+  const { start, claim, report, clock, tasks } = await setUp();
+  await start("t1", { taskType: "again" });
+  await claim("again");
+  await until("the timer is set", () => clock.sleeping === 1);
+  clock.advance(LEASE_MS);
+  await until("the lease is lost", async () => (await tasks.find("local", "t1")).status === "pending");
+  const second = await claim("again");
+  expect(second.attempt).toBe(2);
+  expect(await report(second, "fail", { error: "no luck" })).toMatchObject({
+    status: 200,
+    body: { status: "pending", next_run_at: new Date(clock.now() + 1000).toISOString() },
+  });
+});
+
 test("a permanent failure is not repeated", async () => {
   const { start, claim, report } = await setUp();
   await start("t1", { taskType: "again" });

@@ -19,10 +19,10 @@ export interface DeliveryStore {
    * without a slot holds up no other origin, however many of its deliveries are due.
    */
   claimDueDeliveries(command: ClaimDeliveries): Promise<readonly ClaimedDelivery[]>;
-  /** Before another attempt under a claim that was kept over a short wait. False: the claim does not hold any more. */
+  /** Before another attempt under a claim that was kept over a short wait. False: the claim is void. */
   continueClaim(claim: DeliveryClaim): Promise<boolean>;
   /**
-   * Adds the attempt, always. Only if the claim still holds, it also takes the step and updates the health of the callback. A callback that has
+   * Adds the attempt, always. Only if the claim is current, it also takes the step and updates the health of the callback. A callback that has
    * failed for longer than the policy allows is disabled, and its open deliveries are held: pending, without a time. A delivery that is being
    * sent meanwhile is held when its attempt fails or its claim is released or recovered.
    */

@@ -16,13 +16,11 @@ export interface LeaseStore {
    * Ends the lease: the task is pending again, due at `dueAt`. False: it did not hold any more. Until the next claim `findLease`
    * answers `released`.
    */
-  releaseLease(command: LeaseKey & { readonly dueAt: number; readonly now: number }): Promise<boolean>;
+  releaseLease(command: ReleaseLease): Promise<boolean>;
   /** Running tasks whose lease or completion URL has expired by `now`, at most `limit`. */
   expiredLeases(query: { readonly now: number; readonly limit: number }): Promise<readonly ExpiredLease[]>;
   /** Makes the task of an expired lease pending again, due at `dueAt`. False: the lease was renewed or is over. */
-  expireLease(
-    command: Pick<ExpiredLease, "leaseUntil"> & { readonly id: string; readonly dueAt: number },
-  ): Promise<boolean>;
+  expireLease(command: ExpireLease): Promise<boolean>;
   /** At start: every lease of a worker holds until `until` at least, because no worker could renew it while the server was down. */
   prolongLeases(until: number): Promise<void>;
   /** When the next lease expires or the next task for a worker becomes due, after `now`. Null: none. */
@@ -44,6 +42,23 @@ export interface LeaseKey {
   /** The task's internal id. */
   readonly id: string;
   readonly leaseDigest: string;
+}
+
+export interface ReleaseLease extends LeaseKey {
+  readonly dueAt: number;
+  readonly now: number;
+  /** The run has failed: the task has one failure more. */
+  readonly hasFailed: boolean;
+}
+
+export interface ExpireLease {
+  /** The task's internal id. */
+  readonly id: string;
+  /** When the lease expired. */
+  readonly leaseUntil: number;
+  readonly dueAt: number;
+  /** The run has taken longer than its type allows: the task has one failure more. */
+  readonly hasFailed: boolean;
 }
 
 export interface LeaseState {

@@ -279,15 +279,15 @@ export function describeCommits(name: string, open: () => Promise<OpenedStore>):
       const { id } = (await store.findTask("local", "task-1"))!;
       const key = { id, leaseDigest: LEASE.leaseDigest, now: T0 };
       expect(await wokenBy(() => store.renewLease({ ...key, leaseUntil: T0 + 1000 }))).toEqual({ leases: 1 });
-      expect(await wokenBy(() => store.releaseLease({ ...key, dueAt: T0 }))).toEqual({ leases: 1 });
-      expect(await wokenBy(() => store.releaseLease({ ...key, dueAt: T0 }))).toEqual({});
+      expect(await wokenBy(() => store.releaseLease({ ...key, dueAt: T0, hasFailed: false }))).toEqual({ leases: 1 });
+      expect(await wokenBy(() => store.releaseLease({ ...key, dueAt: T0, hasFailed: false }))).toEqual({});
       expect(await wokenBy(() => store.renewLease({ ...key, leaseUntil: T0 + 1000 }))).toEqual({});
     });
 
-    test("a lease that has lapsed wakes the workers, and prolonging leases wakes nothing", async () => {
+    test("a lease that has expired wakes the workers, and prolonging leases wakes nothing", async () => {
       const { id } = await leasedTask();
       expect(await wokenBy(() => store.prolongLeases(T0 + 120_000))).toEqual({});
-      const expire = { id, leaseUntil: T0 + 120_000, dueAt: T0 };
+      const expire = { id, leaseUntil: T0 + 120_000, dueAt: T0, hasFailed: false };
       expect(await wokenBy(() => store.expireLease(expire))).toEqual({ leases: 1 });
       expect(await wokenBy(() => store.expireLease(expire))).toEqual({});
     });

@@ -57,7 +57,7 @@ export function describeLeases(name: string, open: OpenStore): void {
       expect(await claim({ types: ["a", "b"], now })).toBeNull();
     });
 
-    test("a lease is found as held, and any other as lost", async () => {
+    test("a lease is found as current, and any other as lost", async () => {
       const task = await claimed();
       expect(await store.findLease(keyOf(task))).toMatchObject({ lease: "current", task });
       expect(await store.findLease({ id: task.id, leaseDigest: "another" })).toMatchObject({ lease: "lost" });
@@ -88,14 +88,28 @@ export function describeLeases(name: string, open: OpenStore): void {
 
     test("a released task waits until it is due, and the lease is found until the next claim", async () => {
       const task = await claimed();
-      const givenBack = { ...keyOf(task), dueAt: T0 + 1000, now: T0 };
-      expect(await store.releaseLease(givenBack)).toBe(true);
-      expect(await store.releaseLease(givenBack)).toBe(false);
+      const released = { ...keyOf(task), dueAt: T0 + 1000, now: T0, hasFailed: false };
+      expect(await store.releaseLease(released)).toBe(true);
+      expect(await store.releaseLease(released)).toBe(false);
       expect(await store.findLease(keyOf(task))).toMatchObject({ lease: "released", dueAt: T0 + 1000 });
       expect(await store.nextWorkerWorkAt(T0)).toBe(T0 + 1000);
       expect(await claim({ now: T0 + 999 })).toBeNull();
       expect(await claim({ now: T0 + 1000, leaseDigest: "digest-2" })).toMatchObject({ runCount: 2 });
       expect(await store.findLease(keyOf(task))).toMatchObject({ lease: "lost" });
+    });
+
+    test("a failed run is counted, and a run that was released or lost its lease is not", async () => {
+      const task = await claimed();
+      const due = { dueAt: T0, now: T0 };
+      expect(await store.releaseLease({ ...keyOf(task), ...due, hasFailed: false })).toBe(true);
+      expect(await claim()).toMatchObject({ runCount: 2, failures: 0 });
+      expect(await store.releaseLease({ ...keyOf(task), ...due, hasFailed: true })).toBe(true);
+      expect(await claim()).toMatchObject({ runCount: 3, failures: 1 });
+      const expire = { id: task.id, leaseUntil: T0 + LEASE_MS, dueAt: T0 };
+      expect(await store.expireLease({ ...expire, hasFailed: false })).toBe(true);
+      expect(await claim()).toMatchObject({ runCount: 4, failures: 1 });
+      expect(await store.expireLease({ ...expire, hasFailed: true })).toBe(true);
+      expect(await claim()).toMatchObject({ runCount: 5, failures: 2 });
     });
 
     test("an expired lease is found, and its task is pending again unless the lease was renewed meanwhile", async () => {
@@ -105,8 +119,9 @@ export function describeLeases(name: string, open: OpenStore): void {
       const expired = await store.expiredLeases({ now: leaseUntil, limit: 10 });
       expect(expired).toMatchObject([{ task: { id: task.id }, worker: "w1", leaseUntil }]);
       await store.renewLease({ ...keyOf(task), leaseUntil: leaseUntil + 1, now: T0 });
-      expect(await store.expireLease({ id: task.id, leaseUntil, dueAt: leaseUntil })).toBe(false);
-      expect(await store.expireLease({ id: task.id, leaseUntil: leaseUntil + 1, dueAt: leaseUntil })).toBe(true);
+      const expire = { id: task.id, leaseUntil, dueAt: leaseUntil, hasFailed: false };
+      expect(await store.expireLease(expire)).toBe(false);
+      expect(await store.expireLease({ ...expire, leaseUntil: leaseUntil + 1 })).toBe(true);
       expect(await store.findLease(keyOf(task))).toMatchObject({ lease: "lost", task: { status: "pending" } });
     });
 

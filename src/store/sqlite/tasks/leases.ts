@@ -1,6 +1,6 @@
 import { and, asc, eq, gt, lte, min, sql } from "../engine/drizzle.ts";
 import { isSameLease, leaseHolds, leaseStatus } from "../../../domain/lease.ts";
-import type { ClaimWorkerTask, LeaseKey, LeaseStore } from "../../../service/ports/lease-store.ts";
+import type { ClaimWorkerTask, ExpireLease, LeaseKey, LeaseStore } from "../../../service/ports/lease-store.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
 import { toTask } from "../schema/rows.ts";
@@ -22,10 +22,10 @@ export function workerLeaseVerbs({ db, write }: SqliteConnection): Omit<LeaseSto
     return task !== undefined && leaseHolds(task, leaseDigest, now);
   }
 
-  function expire(id: string, leaseUntil: number, dueAt: number): boolean {
+  function expire({ id, leaseUntil, dueAt, hasFailed }: ExpireLease): boolean {
     const task = leasedTask(id);
     if (task === undefined || !isSameLease(task, leaseUntil)) return false;
-    expiring.expire.run({ id, dueAt });
+    expiring.expire.run({ id, dueAt, failed: hasFailed ? 1 : 0 });
     return true;
   }
 
@@ -50,15 +50,17 @@ export function workerLeaseVerbs({ db, write }: SqliteConnection): Omit<LeaseSto
     },
     renewLease: ({ leaseUntil, now, ...lease }) =>
       write(() => holds(lease, now) && holding.renew.run({ id: lease.id, leaseUntil }).changes > 0),
-    releaseLease: ({ dueAt, now, ...lease }) =>
-      write(() => holds(lease, now) && holding.release.run({ id: lease.id, dueAt }).changes > 0),
+    releaseLease: ({ dueAt, now, hasFailed, ...lease }) =>
+      write(
+        () => holds(lease, now) && holding.release.run({ id: lease.id, dueAt, failed: hasFailed ? 1 : 0 }).changes > 0,
+      ),
     async expiredLeases(query) {
       return expiring.expired.all({ ...query }).map((row) => {
         // Every row in this index has one.
         return { task: toTask(row), worker: row.worker, leaseUntil: row.leaseUntil ?? 0 };
       });
     },
-    expireLease: ({ id, leaseUntil, dueAt }) => write(() => expire(id, leaseUntil, dueAt)),
+    expireLease: (command) => write(() => expire(command)),
     async prolongLeases(until) {
       await write(() => expiring.prolong.run({ until }));
     },
@@ -109,7 +111,12 @@ function prepareHolding(db: SqliteConnection["db"]) {
       .prepare(),
     release: db
       .update(tasks)
-      .set({ status: "pending", dueAt: sql`${bound("dueAt")}`, leaseUntil: null })
+      .set({
+        status: "pending",
+        dueAt: sql`${bound("dueAt")}`,
+        failures: sql`${tasks.failures} + ${bound("failed")}`,
+        leaseUntil: null,
+      })
       .where(isRunning)
       .prepare(),
   };
@@ -129,6 +136,7 @@ function prepareExpiring(db: SqliteConnection["db"]) {
       .set({
         status: "pending",
         dueAt: sql`${bound("dueAt")}`,
+        failures: sql`${tasks.failures} + ${bound("failed")}`,
         leaseDigest: null,
         leaseUntil: null,
         worker: null,
