@@ -3,7 +3,7 @@ import { createSocket } from "node:dgram";
 import type { RemoteInfo } from "node:dgram";
 import { once } from "node:events";
 import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 
 export type DnsAnswer =
   | { readonly addresses: readonly string[]; readonly ttl?: number }
@@ -42,22 +42,26 @@ export async function startDnsServer(answer: AnswerQuestion): Promise<DnsServer>
     return found === "silence" ? null : encode(message.subarray(0, end), question, found);
   }
 
+  async function replyOnTcp(data: Buffer, socket: Socket): Promise<void> {
+    const message = await reply(data.subarray(2), "tcp");
+    if (message !== null) socket.write(withLength(message));
+  }
+
+  async function replyOnUdp(data: Buffer, { port, address }: RemoteInfo): Promise<void> {
+    const message = await reply(data, "udp");
+    if (message === null) return;
+    udp.send(message.length > UDP_BYTES_MAX ? truncated(message, data) : message, port, address);
+  }
+
   const tcp = createServer((socket) => {
     socket.on("error", () => {});
-    socket.on("data", (data) => {
-      void reply(data.subarray(2), "tcp").then((message) => message !== null && socket.write(withLength(message)));
-    });
+    socket.on("data", (data) => void replyOnTcp(data, socket));
   }).listen(0, "127.0.0.1");
   await once(tcp, "listening");
   const { port } = tcp.address() as AddressInfo;
 
   const udp = createSocket("udp4");
-  udp.on("message", (data: Buffer, from: RemoteInfo) => {
-    void reply(data, "udp").then((message) => {
-      if (message === null) return;
-      udp.send(message.length > UDP_BYTES_MAX ? truncated(message, data) : message, from.port, from.address);
-    });
-  });
+  udp.on("message", (data: Buffer, from: RemoteInfo) => void replyOnUdp(data, from));
   let isOpen = true;
   udp.bind(port, "127.0.0.1");
   await once(udp, "listening");
