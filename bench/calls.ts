@@ -2,7 +2,7 @@
 import { Pool } from "undici";
 import type { Scope } from "./scope.ts";
 
-/** What may be under way at once: enough to keep a server busy, and few enough to leave a core to it. */
+/** Concurrent requests: enough to keep a server busy, and few enough to leave it a core. */
 const CONNECTIONS = 16;
 
 export interface Caller {
@@ -26,11 +26,11 @@ export function createCaller(scope: Scope, url: string): Caller {
   };
 }
 
-/** Runs `work` for every number below `count`, as many at once as there are connections. */
-export async function inLanes(count: number, work: (index: number) => Promise<void>): Promise<void> {
+/** Runs `work` for each number below `count`, one on each connection at a time. */
+export async function runConcurrently(count: number, work: (index: number) => Promise<void>): Promise<void> {
   let next = 0;
-  const lane = async (): Promise<void> => {
+  const runLane = async (): Promise<void> => {
     while (next < count) await work(next++);
   };
-  await Promise.all(Array.from({ length: CONNECTIONS }, lane));
+  await Promise.all(Array.from({ length: CONNECTIONS }, runLane));
 }

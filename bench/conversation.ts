@@ -1,4 +1,4 @@
-/** Questions to a process of ours and its answers, over Node's channel between parent and child. */
+/** Requests to a child process and its responses, over Node's IPC channel. */
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
@@ -7,36 +7,36 @@ import type { Scope } from "./scope.ts";
 export interface Peer {
   readonly pid: number;
   /** Rejects when the process fails to answer, or ends first. */
-  ask<Answer = void>(verb: string, given?: unknown): Promise<Answer>;
+  ask<Answer = void>(verb: string, args?: unknown): Promise<Answer>;
 }
 
-type Verbs = Readonly<Record<string, (given: never) => unknown>>;
+type Verbs = Readonly<Record<string, (args: never) => unknown>>;
 
-interface Question {
+interface PeerRequest {
   readonly id: number;
   readonly verb: string;
-  readonly given: unknown;
+  readonly args: unknown;
 }
 
-interface Reply {
+interface PeerResponse {
   readonly id: number;
   readonly answer?: unknown;
   readonly error?: string;
 }
 
-/** Starts `module` (a path beside this file) as a process that ends with the scope. */
+/** Starts `module` (a path relative to this file) as a process that ends with the scope. */
 export function startPeer(scope: Scope, module: string): Peer {
   const path = fileURLToPath(new URL(module, import.meta.url));
   const child = fork(path, { stdio: ["ignore", "ignore", "inherit", "ipc"], execArgv: [] });
   const waiting = new Map<number, { resolve: (answer: unknown) => void; reject: (error: Error) => void }>();
-  let questions = 0;
+  let requests = 0;
   let hasEnded = false;
 
-  child.on("message", ({ id, answer, error }: Reply) => {
-    const asker = waiting.get(id);
+  child.on("message", ({ id, answer, error }: PeerResponse) => {
+    const request = waiting.get(id);
     waiting.delete(id);
-    if (error === undefined) asker?.resolve(answer);
-    else asker?.reject(new Error(`${module}: ${error}`));
+    if (error === undefined) request?.resolve(answer);
+    else request?.reject(new Error(`${module}: ${error}`));
   });
   child.once("exit", () => {
     hasEnded = true;
@@ -50,26 +50,26 @@ export function startPeer(scope: Scope, module: string): Peer {
 
   return {
     pid: child.pid!,
-    ask<Answer>(verb: string, given: unknown = null) {
+    ask<Answer>(verb: string, args: unknown = null) {
       const { promise, resolve, reject } = Promise.withResolvers<unknown>();
       if (hasEnded) reject(new Error(`${module} has ended`));
-      const id = ++questions;
+      const id = ++requests;
       waiting.set(id, { resolve, reject });
-      if (!hasEnded) child.send({ id, verb, given } satisfies Question);
+      if (!hasEnded) child.send({ id, verb, args } satisfies PeerRequest);
       return promise as Promise<Answer>;
     },
   };
 }
 
-/** The other end: answers the parent's questions, and ends with the parent. */
-export function answerQuestions(verbs: Verbs): void {
-  process.on("message", ({ id, verb, given }: Question) => {
+/** In the child process: answers the requests of the parent, and ends with it. */
+export function serveParent(verbs: Verbs): void {
+  process.on("message", ({ id, verb, args }: PeerRequest) => {
     void (async () => {
       try {
-        const answer = await verbs[verb]?.(given as never);
-        process.send?.({ id, answer } satisfies Reply);
+        const answer = await verbs[verb]?.(args as never);
+        process.send?.({ id, answer } satisfies PeerResponse);
       } catch (error) {
-        process.send?.({ id, error: String(error) } satisfies Reply);
+        process.send?.({ id, error: String(error) } satisfies PeerResponse);
       }
     })();
   });

@@ -1,19 +1,19 @@
-/** What a server would have written over months. */
+/** Databases with the history that a server writes over months. */
 import { changeFile, copyRows, createModelFile, DELIVERED_TASK } from "./rows.ts";
 import type { Changes, ModelNeeds } from "./rows.ts";
 import type { Scope } from "./scope.ts";
 
 export interface Filling extends ModelNeeds {
-  /** Each is a task, a callback, an event, a delivery and an attempt: five rows. */
+  /** Each delivery has five rows: task, callback, event, delivery and attempt. */
   readonly deliveries: number;
-  /** Default: all were delivered. Otherwise a first attempt failed, and the next is due at that time (epoch ms), to that origin. */
+  /** Left out: all were delivered. Otherwise the first attempt failed, and the next one to that origin is due at that time (epoch ms). */
   readonly waiting?: { readonly nextAttemptAt: number; readonly target: string };
 }
 
-/** Their time part is that of 1970, so that they lie before what a server adds, as history does. */
+/** Ids with the time of 1970, so that they sort before the ids that a server adds. */
 const id = (prefix: string): string => `'${prefix}_' || printf('%026d', n)`;
 
-/** A new database; returns the file. */
+/** Makes a new database and returns its file. */
 export async function createFilledFile(scope: Scope, filling: Filling): Promise<string> {
   const file = await createModelFile(scope, filling);
   const { deliveries: count, waiting, origin } = filling;

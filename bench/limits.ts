@@ -1,2 +1,2 @@
-/** The service's own: src/domain/callback.ts. */
+/** The limit of the service: src/domain/callback.ts. */
 export const CALLBACKS_PER_TASK = 1000;

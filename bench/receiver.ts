@@ -1,10 +1,10 @@
-/** The receiver's process, as the scenarios see it. All figures are taken in that process, at the arrival of a request's last byte. */
+/** The receiver process. It measures all times itself, at the arrival of the last byte of a request. */
 import { startPeer } from "./conversation.ts";
 import type { Scope } from "./scope.ts";
 
 export interface Listeners {
   readonly count: number;
-  /** Before the answer; null: it never answers. Default 0. */
+  /** The wait before the response. Null: no response. Default 0. */
   readonly delayMs?: number | null;
   /** Default 204. */
   readonly status?: number;
@@ -19,13 +19,13 @@ export interface Span {
 export interface Receiver {
   /** Opens listeners and returns their origins. */
   open(listeners: Listeners): Promise<readonly string[]>;
-  /** Has listeners that hang answer, from now on and what they were asked before. */
+  /** Listeners that do not respond send all responses that are waiting, and respond at once from now on. */
   release(origins: readonly string[]): Promise<void>;
-  /** Forgets what came, and from now on waits for `total` requests at these origins together. */
+  /** Resets the counters, and waits for `total` requests to these origins together. */
   expect(origins: readonly string[], total: number): Promise<void>;
-  /** Resolves when they have come. */
+  /** Resolves when they have arrived. */
   reached(): Promise<Span>;
-  /** How long each body had been on its way (ms, one of each request since `expect`): see the README, "Latency". */
+  /** The age of each body at its arrival (ms, one for each request since `expect`): see README.md, "Latency". */
   delays(): Promise<readonly number[]>;
 }
 

@@ -1,4 +1,4 @@
-/** A Redis of our own for BullMQ, where the machine has one. */
+/** Starts a Redis for BullMQ, where redis-server is installed. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
@@ -9,9 +9,9 @@ import { fileURLToPath } from "node:url";
 import type { Scope } from "./scope.ts";
 import { freePort } from "./server.ts";
 
-const LOOK_AGAIN_MS = 20;
+const POLL_MS = 20;
 
-/** Why BullMQ cannot be compared with, or null. */
+/** Why the comparison with BullMQ is skipped, or null. */
 export function whyNoBullMq(): string | null {
   const folders = (process.env["PATH"] ?? "").split(delimiter);
   if (!folders.some((folder) => existsSync(join(folder, "redis-server")))) return "no redis-server in PATH";
@@ -19,7 +19,7 @@ export function whyNoBullMq(): string | null {
   return installed ? null : "BullMQ is not installed: npm ci --prefix bench/bullmq";
 }
 
-/** Returns its port. Its data is in a folder of the scope, and it ends with the scope. */
+/** Returns its port. It stores its data in a temporary folder and ends with the scope. */
 export async function startRedis(scope: Scope, appendfsync: "always" | "everysec"): Promise<number> {
   const port = await freePort();
   const dir = scope.temporaryFolder();
@@ -33,7 +33,7 @@ export async function startRedis(scope: Scope, appendfsync: "always" | "everysec
   });
   while (!(await accepts(port))) {
     if (child.exitCode !== null) throw new Error(`redis-server ended with exit code ${child.exitCode}`);
-    await sleep(LOOK_AGAIN_MS);
+    await sleep(POLL_MS);
   }
   return port;
 }

@@ -19,7 +19,7 @@ export interface JudgedRow extends Row {
   readonly scenario: string;
   readonly median: number;
   readonly ratio: number | null;
-  /** Null: there is no target, or no figure. */
+  /** Null: no target, or no figure. */
   readonly reached: boolean | null;
 }
 
@@ -31,7 +31,7 @@ export function machine() {
     memoryGb: Math.round(totalmem() / 2 ** 30),
     node: process.version,
     kernel: release(),
-    /** Over the last minute before the run: above 0.5 somebody else was at work. */
+    /** The load average of the minute before the run. Above 0.5 other programs were busy. */
     load: loadavg()[0] ?? 0,
   };
 }
@@ -48,7 +48,7 @@ function meets(value: number, target: Target): boolean {
   return "atLeast" in target ? value >= target.atLeast : value <= target.atMost;
 }
 
-/** The checked out commit, with a + when files have changed since. */
+/** The checked out commit, with a + when files have uncommitted changes. */
 export function commit(): string | null {
   try {
     return `${git("rev-parse", "--short", "HEAD")}${git("status", "--porcelain") === "" ? "" : "+"}`;

@@ -1,6 +1,6 @@
 /**
- * Databases filled without a server, in a fraction of its time. Rows are copies of those that a real server wrote, in whatever columns
- * the tables have by now; only what tells one row from another is new.
+ * Fills databases without a server, which would take far longer. A row is a copy of a model row that a real server wrote, with all columns
+ * of the table; only the columns that identify a row differ.
  */
 import { join } from "node:path";
 import Database from "better-sqlite3";
@@ -13,12 +13,12 @@ import type { Scope } from "./scope.ts";
 import { startServer } from "./server.ts";
 import type { Program } from "./server.ts";
 
-/** Column by column what makes row `n` (from 1) differ; SQL expressions. */
+/** SQL expressions for the columns of row `n` (from 1) that differ from the model. */
 export type Changes = Readonly<Record<string, string>>;
 
 export const DELIVERED_TASK = "model-0";
 const AWAITING = "awaiting";
-/** What /health counts as pending in a file that has the models and nothing else. */
+/** The pending callbacks of /health in a file that has the model rows only. */
 export const MODELS_PENDING = 1;
 
 export interface ModelNeeds {
@@ -28,7 +28,7 @@ export interface ModelNeeds {
   readonly origin: string;
 }
 
-/** A new database with the two models: a delivery that was made, and a callback of a task that is never started. */
+/** A new database with two models: a delivered delivery, and a callback of a task that never starts. */
 export async function createModelFile(scope: Scope, { program, receiver, origin }: ModelNeeds): Promise<string> {
   const file = join(scope.temporaryFolder(), "callbacks.db");
   await scope.within(async (inner) => {
@@ -44,7 +44,7 @@ export async function createModelFile(scope: Scope, { program, receiver, origin 
   return file;
 }
 
-/** Registers the callbacks of these batches; no server may be running on the file. */
+/** Registers the callbacks of these batches. No server may run on the file. */
 export function registerBatches(file: string, batches: readonly Batch[]): void {
   changeFile(file, (db) => {
     for (const { name, origins, deliveries } of batches) {
@@ -60,7 +60,7 @@ export function registerBatches(file: string, batches: readonly Batch[]): void {
   });
 }
 
-/** Work on a file that no server runs on, in one transaction that waits for no disk. */
+/** Runs `work` in one transaction that does not wait for the disk. No server may run on the file. */
 export function changeFile(file: string, work: (db: Database.Database) => void): void {
   const db = new Database(file);
   try {
@@ -73,7 +73,7 @@ export function changeFile(file: string, work: (db: Database.Database) => void):
   }
 }
 
-/** Copies the model of `table`; `task`: of those with a column `task_id`, the one that belongs to it. */
+/** Copies the model row of `table`. `task`: the task_id of the model row, in a table with that column. */
 export function copyRows(
   db: Database.Database,
   table: string,
@@ -84,7 +84,7 @@ export function copyRows(
   const columns = db.prepare<[], { name: string }>(`select name from pragma_table_info('${table}')`).all();
   const unknown = Object.keys(changes).filter((column) => !columns.some(({ name }) => name === column));
   if (unknown.length > 0)
-    throw new Error(`The table ${table} has no ${unknown.join(", ")} any more: mend bench/rows.ts`);
+    throw new Error(`The table ${table} has no ${unknown.join(", ")} any more: update bench/rows.ts`);
   const names = columns.map(({ name }) => `"${name}"`).join(", ");
   const values = columns.map(({ name }) => changes[name] ?? `model."${name}"`).join(", ");
   const model = `select * from "${table}" ${task === null ? "" : `where "task_id" = '${task}'`} limit 1`;

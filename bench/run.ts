@@ -1,4 +1,4 @@
-/** The benchmark: `npm run bench`, or `node bench/run.ts [--quick] [--sources] [--only <scenario>]…`. README.md tells how to read it. */
+/** The benchmark: `npm run bench`, or `node bench/run.ts [--quick] [--sources] [--only <scenario>]…`. README.md explains the report. */
 import { execFileSync } from "node:child_process";
 import { delimiter, join } from "node:path";
 import { parseArgs } from "node:util";
@@ -27,7 +27,7 @@ const SCENARIOS: readonly Scenario[] = [
   memory,
 ];
 
-/** With the build and the report: under six minutes, or under 90 seconds. */
+/** Build and report included, a run takes less than six minutes, or less than 90 seconds. */
 const RUN_MAX_MS = { full: 345_000, quick: 80_000 };
 
 const { values: options } = parseArgs({
@@ -39,32 +39,32 @@ const { values: options } = parseArgs({
 });
 const unknown = options.only.filter((name) => !SCENARIOS.some((scenario) => scenario.name === name));
 if (unknown.length > 0) {
-  say(`No scenario ${unknown.join(", ")}. There are: ${SCENARIOS.map(({ name }) => name).join(", ")}`);
+  print(`No scenario ${unknown.join(", ")}. There are: ${SCENARIOS.map(({ name }) => name).join(", ")}`);
   process.exit(2);
 }
 
 const size = options.quick ? "quick" : "full";
 const program = options.sources ? "sources" : "bundle";
 const about = { startedAt: new Date().toISOString(), size, program, machine: machine(), commit: commit() };
-// Not once: a signal to the whole process group may come twice, and what was started has to be ended.
+// With `on` and not `once`: a signal to the process group may come twice, and all child processes must end.
 const stopping = new AbortController();
-setTimeout(() => stopping.abort(new Error("the whole run has had its time")), RUN_MAX_MS[size]).unref();
+setTimeout(() => stopping.abort(new Error("the time limit of the whole run")), RUN_MAX_MS[size]).unref();
 process.on("SIGINT", () => stopping.abort(new Error("interrupted")));
 process.on("SIGTERM", () => stopping.abort(new Error("interrupted")));
 
-// Always anew: a bundle of yesterday would be measured in silence.
+// At each run: otherwise an old bundle would be measured unnoticed.
 build();
 
 const rows: JudgedRow[] = [];
 for (const scenario of SCENARIOS) {
   if (options.only.length > 0 && !options.only.includes(scenario.name)) continue;
   if (stopping.signal.aborted) {
-    rows.push(judge(scenario.name, { what: scenario.name, unit: "ms", samples: [], failed: "not begun" }));
+    rows.push(judge(scenario.name, { what: scenario.name, unit: "ms", samples: [], failed: "not started" }));
     continue;
   }
   const startedAt = performance.now();
-  rows.push(...(await runScenario(scenario, { program, size, say }, stopping.signal)));
-  say(`${scenario.name}: ${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
+  rows.push(...(await runScenario(scenario, { program, size, print }, stopping.signal)));
+  print(`${scenario.name}: ${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
 }
 
 const report = { ...about, rows };
@@ -76,6 +76,6 @@ function build(): void {
   execFileSync(process.execPath, ["build.ts"], { cwd: root, env, stdio: "inherit" });
 }
 
-function say(line: string): void {
+function print(line: string): void {
   process.stderr.write(`${line}\n`);
 }

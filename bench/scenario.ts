@@ -3,14 +3,14 @@ import type { Program } from "./server.ts";
 
 export interface Context {
   readonly scope: Scope;
-  /** What the servers run from. */
+  /** The servers run from it. */
   readonly program: Program;
   readonly size: Size;
-  /** Tells whoever is watching. */
-  say(line: string): void;
+  /** Prints progress on stderr. */
+  print(line: string): void;
 }
 
-/** `smallest` only shows that a scenario works; its figures mean nothing. */
+/** `smallest` only tests that a scenario works; its figures have no meaning. */
 export type Size = "full" | "quick" | "smallest";
 
 export interface Scenario {
@@ -24,21 +24,21 @@ export interface Scenario {
 export interface Row {
   readonly what: string;
   readonly unit: "/s" | "ms" | "MB" | "×";
-  /** One of each round. The median is what counts. */
+  /** One for each round. The report shows the median. */
   readonly samples: readonly number[];
-  /** What it is compared with, measured in the same rounds. */
+  /** The figure to compare with, measured in the same rounds. */
   readonly against?: { readonly what: string; readonly samples: readonly number[] };
-  /** Of the ratio of the medians, or of the median itself where nothing is compared. */
+  /** The target of the ratio of the medians, or of the median where there is no comparison. */
   readonly target?: Target;
-  /** Instead of figures: why there are none. */
+  /** Why there are no figures. */
   readonly skipped?: string;
-  /** Likewise, when it should have worked. */
+  /** The error, where there should be figures. */
   readonly failed?: string;
 }
 
 export type Target = { readonly atLeast: number } | { readonly atMost: number };
 
-/** Runs every contender once in each round, so that a change of the machine's mood meets all of them. */
+/** Runs each contender once in each round, so that a change of the machine's speed affects all of them. */
 export async function inRounds<Name extends string>(
   rounds: number,
   contenders: Readonly<Record<Name, () => Promise<number>>>,
@@ -46,7 +46,7 @@ export async function inRounds<Name extends string>(
   const names = Object.keys(contenders) as Name[];
   const samples = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Record<Name, number[]>;
   for (let round = 0; round < rounds; round++) {
-    // Every second round the other way round: whoever comes first has the colder machine.
+    // Each second round in reverse order: the first contender of a round has the cooler processor.
     const order = round % 2 === 0 ? names : names.toReversed();
     for (const name of order) samples[name].push(await contenders[name]());
   }

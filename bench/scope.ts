@@ -2,12 +2,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** What a scenario has started: all of it ends with the scenario, in reverse, however that ends. */
+/** Ends all that a scenario has started, in reverse order, however the scenario ends. */
 export interface Scope {
   defer(end: () => unknown): void;
-  /** A folder that goes when the scope closes. */
+  /** A folder that is removed when the scope closes. */
   temporaryFolder(): string;
-  /** A scope of its own for one round. */
+  /** Runs `work` with an inner scope, for one round. */
   within<T>(work: (scope: Scope) => Promise<T>): Promise<T>;
   /** May be called twice. */
   close(): Promise<void>;
@@ -29,7 +29,7 @@ export function createScope(): Scope {
     },
     async within(work) {
       const inner = createScope();
-      // Also when the outer one is closed by its deadline while the round runs.
+      // Also when the deadline closes the outer scope during the round.
       ends.push(() => inner.close());
       try {
         return await work(inner);

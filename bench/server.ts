@@ -17,18 +17,18 @@ export const root = fileURLToPath(new URL("..", import.meta.url));
 
 const CLI: Readonly<Record<Program, string>> = {
   sources: join(root, "src/cli/main.ts"),
-  // The tests have made one of their own.
+  // The tests make another bundle.
   bundle: process.env["CLI_UNDER_TEST"] ?? join(root, "package/dist/cli.js"),
 };
-const LOOK_AGAIN_MS = 3;
+const POLL_MS = 3;
 
 export interface ServerOptions {
   readonly program: Program;
-  /** Over what is set below. */
+  /** Overrides the settings below. */
   readonly env?: Readonly<Record<string, string>>;
   /** The database; default: a new one. */
   readonly file?: string;
-  /** Where compiled code is kept; default: nowhere. */
+  /** The folder of compiled code. Left out: none. */
   readonly compileCache?: string;
 }
 
@@ -40,11 +40,11 @@ export interface BenchServer {
   health(): Promise<{ readonly pending_callbacks: number; readonly active_tasks: number }>;
   /** Resident set size. */
   rssMb(): number;
-  /** SIGTERM, so that the file is whole; resolves when it is gone. */
+  /** Sends SIGTERM, so that the file is complete. Resolves when the process has ended. */
   stop(): Promise<void>;
 }
 
-/** Starts it, and waits for /health. It is killed with the scope. */
+/** Starts a server and waits for /health. The scope kills it at its end. */
 export async function startServer(scope: Scope, options: ServerOptions): Promise<BenchServer> {
   const { program, env = {}, file, compileCache } = options;
   const port = await freePort();
@@ -74,7 +74,7 @@ export async function startServer(scope: Scope, options: ServerOptions): Promise
   });
   while (!(await answers(url))) {
     if (hasEnded) throw new Error(`The server (${program}) ended with exit code ${child.exitCode}`);
-    await sleep(LOOK_AGAIN_MS);
+    await sleep(POLL_MS);
   }
   return {
     url,
@@ -99,7 +99,7 @@ async function answers(url: string): Promise<boolean> {
   }
 }
 
-/** Free a moment ago. */
+/** A port that was free a moment ago. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");

@@ -1,4 +1,4 @@
-/** How many deliveries a second a server makes, measured the same way wherever it is measured. */
+/** Measures how many deliveries a server makes per second, in the same way for all scenarios. */
 import { allRecorded, perSecond, runBatch } from "./batch.ts";
 import type { Receiver } from "./receiver.ts";
 import { MODELS_PENDING, registerBatches } from "./rows.ts";
@@ -6,20 +6,20 @@ import type { Scope } from "./scope.ts";
 import { startServer } from "./server.ts";
 import type { ServerOptions } from "./server.ts";
 
-/** Deliveries after which nearly all code that runs is compiled for speed: each of the first 12,000 takes up to twice as long. */
+/** After so many deliveries V8 has optimized nearly all of the code. Each of the first 12,000 takes up to twice as long. */
 export const WARM_UP = 12_000;
-/** Names of tasks are used once, also on a file that several servers in turn have used. */
+/** Makes the names of tasks unique, also on a file that several servers use one after the other. */
 let measurements = 0;
 
 export interface DeliveryRates {
-  /** From the call that starts, and ends, the first task to the last attempt row; a second. */
+  /** Per second, from the call that starts and ends the first task to the last attempt row. */
   readonly recorded: number;
-  /** From the first POST to the last; a second. */
+  /** Per second, from the first POST to the last. */
   readonly posts: number;
 }
 
 export interface Measurement extends ServerOptions {
-  /** With the models in it (see rows.ts); it keeps what the measurement adds. */
+  /** Contains the model rows (see rows.ts). The measurement adds rows to it. */
   readonly file: string;
   readonly receiver: Receiver;
   readonly origins: readonly string[];
@@ -27,13 +27,13 @@ export interface Measurement extends ServerOptions {
 }
 
 export interface WarmServer {
-  /** May be asked as often as there were to be rounds. */
+  /** May be called once for each round. */
   measure(): Promise<DeliveryRates>;
-  /** SIGTERM, so that the file is whole. */
+  /** Sends SIGTERM, so that the file is complete. */
   stop(): Promise<void>;
 }
 
-/** Warmed up, and there for all its rounds, as the programs are that it is compared with. */
+/** A warm server that runs for all rounds, as the programs that it is compared with. */
 export async function startWarmServer(scope: Scope, measurement: Measurement, rounds: number): Promise<WarmServer> {
   const { receiver, origins, count, file, ...options } = measurement;
   const name = `measured-${++measurements}`;
@@ -50,7 +50,7 @@ export async function startWarmServer(scope: Scope, measurement: Measurement, ro
   return {
     async measure() {
       const batch = batches.shift();
-      if (batch === undefined) throw new Error(`There were to be ${rounds} rounds`);
+      if (batch === undefined) throw new Error(`More than ${rounds} rounds`);
       const { started, firstPost, lastPost } = await runBatch(scope, server, receiver, batch);
       const recorded = await allRecorded(server, MODELS_PENDING + count * batches.length);
       return { recorded: perSecond(count, started, recorded), posts: perSecond(count, firstPost, lastPost) };
@@ -59,12 +59,12 @@ export async function startWarmServer(scope: Scope, measurement: Measurement, ro
   };
 }
 
-/** `count`: of a measurement; a small one is not worth more. */
+/** A small measurement of `count` deliveries has a short warm-up. */
 export function warmUpFor(count: number): number {
   return Math.min(WARM_UP, count * 2);
 }
 
-/** With a server of its own, which is gone afterwards. */
+/** Starts a server for this measurement and stops it afterwards. */
 export async function measureDeliveries(scope: Scope, measurement: Measurement): Promise<DeliveryRates> {
   return scope.within(async (inner) => {
     const server = await startWarmServer(inner, measurement, 1);

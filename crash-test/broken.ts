@@ -1,4 +1,4 @@
-/** The server broke a promise; the message says which, in one sentence. */
+/** The server broke an invariant; the message says which one, in one sentence. */
 export class BrokenInvariant extends Error {
   override readonly name = "BrokenInvariant";
 }

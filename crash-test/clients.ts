@@ -1,11 +1,11 @@
-/** The clients: they carry out the plan by MCP calls and note what was acknowledged. */
+/** The clients: they carry out the plan with MCP calls and note each acknowledgement. */
 import { callTool } from "../test/support/call-tool.ts";
 import { BrokenInvariant, mustHold } from "./broken.ts";
 import type { PlannedCallback, PlannedTask } from "./plan.ts";
 import { tokenOf } from "./settings.ts";
 
-interface Refusal {
-  /** A failed task's answer has a text there. */
+interface ErrorAnswer {
+  /** A text in the answer about a failed task. */
   readonly error?: { readonly code: string; readonly message: string } | string | null;
 }
 
@@ -14,11 +14,11 @@ interface Registered {
   readonly signing_secret: string;
 }
 
-const LOOK_AGAIN_MS = 10;
-/** Ends a hang: a task takes a moment, and in a round the kill comes long before this. */
+const POLL_MS = 10;
+/** The limit for a task that hangs. A task takes a moment, and in a round the kill comes long before. */
 const TASK_MS_MAX = 120_000;
 
-/** Does what is not acknowledged yet of a task, until all of it is or the server is gone. A client's retry repeats a call as it was. */
+/** Makes the calls of a task that are not yet acknowledged, until all are or the server is gone. A retry repeats a call unchanged. */
 export async function carryOut(url: string, task: PlannedTask): Promise<void> {
   try {
     for (const callback of task.callbacks.filter((each) => !each.afterTheEnd)) await register(url, task, callback);
@@ -28,7 +28,7 @@ export async function carryOut(url: string, task: PlannedTask): Promise<void> {
     for (const callback of late) await register(url, task, callback);
   } catch (error) {
     if (error instanceof BrokenInvariant) throw error;
-    // Killed before the answer: nothing was promised.
+    // The server was killed before the answer, so it acknowledged nothing.
   }
 }
 
@@ -36,9 +36,9 @@ export function isCarriedOut({ started, callbacks }: PlannedTask): boolean {
   return started && callbacks.every(({ acknowledged }) => acknowledged !== null);
 }
 
-/** A tool call that must succeed, if it is answered. */
+/** A tool call that must succeed if it is answered. */
 export async function ask<Answer>(url: string, principal: string, name: string, args: object): Promise<Answer> {
-  const answer = await callTool<Refusal>(url, name, args, tokenOf(principal));
+  const answer = await callTool<ErrorAnswer>(url, name, args, tokenOf(principal));
   if (typeof answer.error === "object" && answer.error !== null) {
     throw new BrokenInvariant(`${name} ${JSON.stringify(args)} was refused: ${answer.error.message}`);
   }
@@ -66,7 +66,7 @@ async function untilEnded(url: string, { principal, taskId }: PlannedTask): Prom
   for (const end = Date.now() + TASK_MS_MAX; ;) {
     const { status } = await ask<{ status: string }>(url, principal, "get_task_result", { task_id: taskId });
     if (status === "completed" || status === "failed") return;
-    mustHold(Date.now() < end, `task ${taskId}, which was acknowledged, does not end: it is ${status}`);
-    await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
+    mustHold(Date.now() < end, `the acknowledged task ${taskId} does not end: it is ${status}`);
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }

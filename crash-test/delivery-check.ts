@@ -1,4 +1,4 @@
-/** Holds one delivery's recorded attempts against the POSTs its receiver saw. Pure. */
+/** Compares the recorded attempts of one delivery with the POSTs that its receiver got. Pure. */
 import { mustHold } from "./broken.ts";
 import type { Post } from "./receivers.ts";
 import { ATTEMPT_TIMEOUT_MS, WAITS_MS } from "./settings.ts";
@@ -12,33 +12,33 @@ export interface RecordedAttempt {
   readonly error: string | null;
 }
 
-/** The life of one server process, epoch milliseconds; it ends when all is in that it had sent. */
+/** The life of one server process, in epoch milliseconds. It ends when all POSTs that it sent have arrived. */
 export interface Life {
   readonly spawnedAt: number;
   readonly endedAt: number;
 }
 
 export interface DeliveryFacts {
-  /** For the sentence that says what is broken. */
+  /** Begins the sentence that says what is wrong. */
   readonly name: string;
   readonly status: string;
   readonly attempts: readonly RecordedAttempt[];
   readonly posts: readonly Post[];
-  /** Nobody listens at its address, so there are attempts without POSTs. */
+  /** No receiver listens at its address, so there are attempts without POSTs. */
   readonly refuses: boolean;
   readonly lives: readonly Life[];
-  /** How late a busy machine may be. */
+  /** How late events may be on a busy machine. */
   readonly lateMs: number;
 }
 
 export interface DeliveryFindings {
-  /** POSTs whose record a kill cut off. */
+  /** POSTs that were not recorded because of a kill. */
   readonly unrecorded: number;
-  /** Attempts that ran out of time before the receiver had seen them: a busy machine. */
+  /** Attempts that timed out before the receiver got the POST: a busy machine. */
   readonly unseen: number;
 }
 
-/** Clocks are read in whole milliseconds, and a timer may be a whole one early. */
+/** Times have whole milliseconds, and a timer may fire one millisecond early. */
 const ROUNDING_MS = 2;
 
 /** Throws BrokenInvariant. */
@@ -49,7 +49,7 @@ export function checkDelivery(facts: DeliveryFacts): DeliveryFindings {
   for (const attempt of unseen) {
     mustHold(
       attempt.error === "timeout",
-      `${facts.name} records attempt ${attempt.number}, which its receiver never saw`,
+      `${facts.name} records attempt ${attempt.number}, which its receiver never got`,
     );
   }
   for (const [attempt, post] of seen) checkOutcome(facts.name, attempt, post);
@@ -57,7 +57,7 @@ export function checkDelivery(facts: DeliveryFacts): DeliveryFindings {
   return { unrecorded: unrecorded.length, unseen: unseen.length };
 }
 
-/** Contiguous from 1, one success and that the last, given up only after the last; and no retry before its time. */
+/** Numbers are contiguous from 1, a success is the last attempt, the delivery is given up only after the last retry, and no retry is early. */
 function checkAttempts({ name, status, attempts }: DeliveryFacts): void {
   const last = attempts.at(-1);
   mustHold(last !== undefined, `${name} is ${status} without an attempt`);
@@ -68,7 +68,7 @@ function checkAttempts({ name, status, attempts }: DeliveryFacts): void {
     mustHold(startedAt >= due, `${name} was attempted ${due - startedAt} ms before its time (attempt ${number})`);
   }
   const expected = last.error === null ? "delivered" : "exhausted";
-  mustHold(status === expected, `${name} is ${status}, but its last attempt came to ${last.error ?? "a success"}`);
+  mustHold(status === expected, `${name} is ${status}, but its last attempt had the result ${last.error ?? "success"}`);
   const wasLast = last.error === null || last.number === WAITS_MS.length + 1;
   mustHold(wasLast, `${name} was given up after ${last.number} of ${WAITS_MS.length + 1} attempts`);
 }
@@ -77,14 +77,14 @@ function dueAfter(attempt: RecordedAttempt | undefined): number {
   return attempt === undefined ? 0 : attempt.endedAt + (WAITS_MS[attempt.number - 1] ?? Infinity) - ROUNDING_MS;
 }
 
-/** Which POST was which attempt, both in order; a POST before the next attempt's begin that fits none is unrecorded. */
+/** Matches POSTs with attempts, both in order. A POST that matches no attempt is unrecorded. */
 function matched({ attempts, posts, lateMs }: DeliveryFacts) {
   const seen = new Map<RecordedAttempt, Post>();
   const unrecorded: Post[] = [];
   let index = 0;
   for (const [at, attempt] of attempts.entries()) {
     const next = attempts[at + 1]?.startedAt ?? Infinity;
-    // What was answered was seen before the attempt ended; what ran out of time may be seen later.
+    // An answered POST arrived before the attempt ended. A POST that timed out may arrive later.
     const latest = Math.min(attempt.endedAt + (attempt.error === "timeout" ? lateMs : ROUNDING_MS), next);
     for (; index < posts.length && posts[index]!.at < attempt.startedAt - ROUNDING_MS; index++) {
       unrecorded.push(posts[index]!);
@@ -104,12 +104,12 @@ function isRefused({ refuses }: DeliveryFacts, { error }: RecordedAttempt): bool
 function checkOutcome(name: string, { number, statusCode, error }: RecordedAttempt, { reaction }: Post): void {
   const recorded = statusCode ?? error;
   const expected = reaction === "reset" ? "connection_reset" : reaction === "hang" ? "timeout" : reaction.status;
-  // On a busy machine an answer may come too late.
+  // On a busy machine a response may arrive too late.
   const fits = recorded === expected || recorded === "timeout";
-  mustHold(fits, `${name} records ${recorded} for attempt ${number}, but its receiver did this: ${expected}`);
+  mustHold(fits, `${name} records ${recorded} for attempt ${number}, but its receiver reacted with ${expected}`);
 }
 
-/** Only a kill excuses a POST that no attempt tells of: it was under way then, and the last of that server for the delivery. */
+/** A POST without an attempt is allowed only if the server was killed while it was under way, and sent no later POST of the delivery. */
 function checkUnrecorded(facts: DeliveryFacts, post: Post, unrecorded: readonly Post[]): void {
   const { name, attempts, lives, lateMs } = facts;
   const before = attempts.findLast(({ endedAt }) => endedAt < post.at);
@@ -117,7 +117,7 @@ function checkUnrecorded(facts: DeliveryFacts, post: Post, unrecorded: readonly 
   mustHold(before === undefined || post.at >= dueAfter(before), `${name} was sent again before its time`);
   const life = lives.findLast(({ spawnedAt }) => spawnedAt <= post.at);
   const inFlight = life !== undefined && life.endedAt - post.at < ATTEMPT_TIMEOUT_MS + lateMs;
-  mustHold(inFlight, `${name} was sent without a record, and no kill is to blame`);
+  mustHold(inFlight, `${name} was sent without a record, and no kill explains that`);
   const later = attempts.some(({ startedAt }) => startedAt > post.at && startedAt < life.endedAt);
   const others = unrecorded.filter(({ at }) => at > post.at && at < life.endedAt);
   mustHold(!later && others.length === 0, `${name} was sent again by the same server before the attempt was recorded`);

@@ -1,11 +1,11 @@
-/** When everything has settled: what the server tells of each task against what was acknowledged and what the receivers saw. */
+/** At the end, compares what the server says about each task with the acknowledgements and with the POSTs of the receivers. */
 import Database from "better-sqlite3";
 import type { HistoryAnswer } from "../test/support/call-tool.ts";
 import { BrokenInvariant, mustHold } from "./broken.ts";
 import { ask } from "./clients.ts";
 import { checkDelivery } from "./delivery-check.ts";
 import type { DeliveryFindings, Life, RecordedAttempt } from "./delivery-check.ts";
-import { endOf, hasDiedTooOften, isOwed } from "./plan.ts";
+import { endOf, hasDiedTooOften, isSelected } from "./plan.ts";
 import type { PlannedCallback, PlannedTask } from "./plan.ts";
 import type { Post, Receivers } from "./receivers.ts";
 
@@ -16,10 +16,10 @@ interface TaskAnswer {
   readonly error?: string | null;
 }
 
-const LOOK_AGAIN_MS = 100;
+const POLL_MS = 100;
 const OPEN = new Set(["pending", "sending", "running"]);
 
-/** The task's whole history, once nothing of it is open any more; null for a task that never reached the server. `deadline`: epoch ms. */
+/** The whole history of a task, once nothing of it is open. Null for a task that never reached the server. `deadline`: epoch ms. */
 export async function settledHistory(url: string, task: PlannedTask, deadline: number): Promise<HistoryAnswer | null> {
   for (;;) {
     const found = await findTask(url, task);
@@ -36,7 +36,7 @@ export async function settledHistory(url: string, task: PlannedTask, deadline: n
       Date.now() < deadline,
       `task ${task.taskId} is ${found.status}, with ${open.length} deliveries still open at the end`,
     );
-    await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }
 
@@ -45,7 +45,7 @@ async function findTask(url: string, { principal, taskId, started }: PlannedTask
     return await ask<TaskAnswer>(url, principal, "get_task_result", { task_id: taskId });
   } catch (error) {
     if (!(error instanceof BrokenInvariant)) throw error;
-    mustHold(!started, `task ${taskId}, whose start was acknowledged, is gone: ${error.message}`);
+    mustHold(!started, `the task ${taskId}, whose start was acknowledged, is gone: ${error.message}`);
     return null;
   }
 }
@@ -53,7 +53,7 @@ async function findTask(url: string, { principal, taskId, started }: PlannedTask
 function checkEnd(task: PlannedTask, found: TaskAnswer | null): void {
   if (found === null) return;
   const { error = null } = found;
-  // From here on it is as if that had been asked for: its callbacks are told of a failure.
+  // From here on the failure counts as planned: its callbacks get task_failed.
   if (found.status === "failed" && hasDiedTooOften(error)) task.failure = error;
   const asPlanned = found.status === endOf(task) && error === task.failure;
   mustHold(asPlanned, `task ${task.taskId} is ${found.status} (${error ?? "no error"}), not ${endOf(task)}`);
@@ -62,7 +62,7 @@ function checkEnd(task: PlannedTask, found: TaskAnswer | null): void {
 export interface Seen {
   readonly receivers: Receivers;
   readonly lives: readonly Life[];
-  /** How late a busy machine may be. */
+  /** How late events may be on a busy machine. */
   readonly lateMs: number;
 }
 
@@ -70,7 +70,7 @@ export interface Seen {
 export function checkTask(task: PlannedTask, history: HistoryAnswer | null, seen: Seen): DeliveryFindings {
   const findings = task.callbacks.map((callback) => {
     const answers = history?.callbacks.filter(({ client_id }) => client_id === callback.clientId) ?? [];
-    mustHold(answers.length <= 1, `callback ${callback.path} is there ${answers.length} times`);
+    mustHold(answers.length <= 1, `callback ${callback.path} is listed ${answers.length} times`);
     checkRegistration(callback, answers[0], history !== null);
     return checkCallback(task, callback, answers[0], seen);
   });
@@ -89,10 +89,10 @@ function checkCallback(
   const { path, refuses } = callback;
   const posts = receivers.postsFor(path);
   const deliveries = found?.deliveries ?? [];
-  const owed = found !== undefined && isOwed(task, callback) ? 1 : 0;
-  mustHold(deliveries.length === owed, `callback ${path} has ${deliveries.length} deliveries, not ${owed}`);
+  const expected = found !== undefined && isSelected(task, callback) ? 1 : 0;
+  mustHold(deliveries.length === expected, `callback ${path} has ${deliveries.length} deliveries, not ${expected}`);
   const delivery = deliveries[0];
-  mustHold(delivery !== undefined || posts.length === 0, `${path} got a POST that no delivery tells of`);
+  mustHold(delivery !== undefined || posts.length === 0, `${path} got a POST that belongs to no delivery`);
   if (delivery === undefined) return { unrecorded: 0, unseen: 0 };
   const name = `the delivery to ${path}`;
   checkContent(name, task, callback, { posts, eventId: delivery.event_id });
@@ -101,7 +101,7 @@ function checkCallback(
   return checkDelivery({ name, status: delivery.status, attempts, posts, refuses, lives, lateMs });
 }
 
-/** The same id and the same bytes each time, and those of this task's end for this client. */
+/** All POSTs have the same id and bytes, with the end of this task for this client. */
 function checkContent(
   name: string,
   task: PlannedTask,
@@ -114,15 +114,15 @@ function checkContent(
   }
   if (posts[0] === undefined) return;
   const { type, data } = JSON.parse(posts[0].body) as { type: string; data: { task_id: string; client_id: string } };
-  const told = `${type} of ${data.task_id} for ${data.client_id}`;
+  const sent = `${type} of ${data.task_id} for ${data.client_id}`;
   const expected = `task_${endOf(task)} of ${task.taskId} for ${callback.clientId}`;
-  mustHold(told === expected, `${name} told of ${told}`);
+  mustHold(sent === expected, `${name} has the content ${sent}`);
 }
 
 function checkRegistration(callback: PlannedCallback, found: CallbackAnswer | undefined, isThere: boolean): void {
   if (callback.acknowledged === null || !isThere) return;
-  mustHold(found !== undefined, `callback ${callback.path}, which was acknowledged, is gone`);
-  mustHold(found.callback_id === callback.acknowledged.callbackId, `callback ${callback.path} has got another id`);
+  mustHold(found !== undefined, `the acknowledged callback ${callback.path} is gone`);
+  mustHold(found.callback_id === callback.acknowledged.callbackId, `callback ${callback.path} has another id`);
 }
 
 export type DeliveryAnswer = CallbackAnswer["deliveries"][number];
@@ -140,7 +140,7 @@ export function checkFile(file: string): void {
     const verdict = String(db.pragma("integrity_check", { simple: true }));
     mustHold(verdict === "ok", `the file is damaged: ${verdict}`);
     const strays = db.pragma("foreign_key_check") as unknown[];
-    mustHold(strays.length === 0, `${strays.length} rows refer to rows that are not there`);
+    mustHold(strays.length === 0, `${strays.length} rows refer to missing rows`);
   } finally {
     db.close();
   }

@@ -1,7 +1,7 @@
 /** What the clients will do: tasks and the callbacks for them, seeded. */
 import { pickScript, refusingAddress } from "./receivers.ts";
 import type { Receivers } from "./receivers.ts";
-import { pick, whole } from "./random.ts";
+import { pick, wholeNumber } from "./random.ts";
 import type { Random } from "./random.ts";
 import { principalOf } from "./settings.ts";
 
@@ -10,7 +10,7 @@ export interface PlannedCallback {
   readonly clientId: string;
   readonly url: string;
   readonly refuses: boolean;
-  /** Null: all, by leaving the argument out. */
+  /** Null: all events, with the argument left out. */
   readonly events: readonly string[] | null;
   readonly afterTheEnd: boolean;
   /** Set once the server has acknowledged the registration. */
@@ -20,7 +20,7 @@ export interface PlannedCallback {
 export interface PlannedTask {
   readonly principal: string;
   readonly taskId: string;
-  /** The reason with which it is to fail; null: it completes. */
+  /** The error with which it fails. Null: it completes. */
   failure: string | null;
   readonly callbacks: readonly PlannedCallback[];
   /** Whether the server has acknowledged its start. */
@@ -40,21 +40,21 @@ export function endOf({ failure }: PlannedTask): "completed" | "failed" {
   return failure === null ? "completed" : "failed";
 }
 
-/** It was running at five kills in a row, so it is not run again: nobody could plan that. */
+/** The task was running at five kills in a row, so it failed. The plan cannot foresee that. */
 export function hasDiedTooOften(failure: string | null): boolean {
   return failure?.startsWith("The server died 5 times in a row while this task was running") === true;
 }
 
-/** Whether the callback is to be told of the task's end. */
-export function isOwed(task: PlannedTask, { events }: PlannedCallback): boolean {
+/** Whether the callback gets the end of the task. */
+export function isSelected(task: PlannedTask, { events }: PlannedCallback): boolean {
   return events === null || events.includes(`task_${endOf(task)}`);
 }
 
 function planTask(random: Random, receivers: Receivers, principal: string, taskId: string): PlannedTask {
-  const callbacks = Array.from({ length: whole(random, 1, CALLBACKS_MAX) }, (_, index) =>
+  const callbacks = Array.from({ length: wholeNumber(random, 1, CALLBACKS_MAX) }, (_, index) =>
     planCallback(random, receivers, `/${taskId}/c${index}`),
   );
-  const failure = random() < 0.25 ? `${taskId} was asked to fail` : null;
+  const failure = random() < 0.25 ? `${taskId} fails as planned` : null;
   return { principal, taskId, failure, callbacks, started: false };
 }
 

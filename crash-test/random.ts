@@ -1,7 +1,7 @@
 /** Numbers in [0, 1). */
 export type Random = () => number;
 
-/** mulberry32: the same seed and purpose give the same numbers, whatever the other purposes have drawn meanwhile. */
+/** mulberry32: the same seed and purpose give the same numbers, independent of all other purposes. */
 export function seededRandom(seed: number, purpose: string): Random {
   let state = seed;
   for (const character of purpose) state = Math.imul(state ^ character.codePointAt(0)!, 0x01000193);
@@ -20,7 +20,7 @@ export function pick<T>(random: Random, choices: readonly T[]): T {
 }
 
 /** A whole number from `lowest` to `highest`, both included. */
-export function whole(random: Random, lowest: number, highest: number): number {
+export function wholeNumber(random: Random, lowest: number, highest: number): number {
   return lowest + Math.floor(random() * (highest - lowest + 1));
 }
 

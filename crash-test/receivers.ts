@@ -1,15 +1,15 @@
-/** Receivers that outlive all servers: each callback has a path of its own, and its own seeded way to answer. */
+/** Receivers that run during the whole test. Each callback has its own path and its own seeded script of reactions. */
 import type { ServerResponse } from "node:http";
 import { startReceiver } from "../test/support/receiver.ts";
 import type { ReceivedRequest, Receiver } from "../test/support/receiver.ts";
-import { pick, whole } from "./random.ts";
+import { pick, wholeNumber } from "./random.ts";
 import type { Random } from "./random.ts";
 import { SLOW_ANSWER_MS, WAITS_MS } from "./settings.ts";
 
-/** What a receiver does with one POST: answers a status, at once or slowly; resets the connection; says nothing at all. */
+/** The reaction to one POST: a status, at once or slowly; a reset of the connection; no response. */
 export type Reaction = { readonly status: number; readonly slowly: boolean } | "reset" | "hang";
 
-/** What a callback's receiver does with its first POSTs, one after the other; the last one stands for all that follow. */
+/** The reactions to the first POSTs of a callback, in order. The last one applies to all later POSTs. */
 export type Script = readonly Reaction[];
 
 export interface Post extends Pick<ReceivedRequest, "headers" | "body" | "at"> {
@@ -17,17 +17,17 @@ export interface Post extends Pick<ReceivedRequest, "headers" | "body" | "at"> {
 }
 
 export interface Receivers {
-  /** The POSTs that came for a path, in order of arrival. */
+  /** The POSTs to a path, in order of arrival. */
   postsFor(path: string): readonly Post[];
   readonly paths: readonly string[];
-  /** The address of a callback that will react as `script` says. */
+  /** The URL of a callback whose receiver follows `script`. */
   addressFor(random: Random, path: string, script: Script): string;
-  /** Resolves when no server is connected any more: what one that was killed had sent is in. */
+  /** Resolves when no server is connected, so that all POSTs of a killed server have arrived. */
   idle(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Several, because the server bounds the requests to one origin. */
+/** Several, because the server limits the requests to one origin. */
 const RECEIVERS = 4;
 const OK: Reaction = { status: 200, slowly: false };
 const FAILURES: readonly Reaction[] = [{ status: 503, slowly: false }, { status: 500, slowly: true }, "reset", "hang"];
@@ -70,23 +70,23 @@ export async function startReceivers(): Promise<Receivers> {
   };
 }
 
-/** Of a subscription that asks whether it is wanted: it always is, and that is no delivery. */
+/** The challenge of a subscription, which is always echoed and is no delivery. Null: the body is no challenge. */
 function challengeIn(body: string): string | null {
   const { type, challenge } = JSON.parse(body) as { type?: string; challenge?: string };
   return type === "verification" ? (challenge ?? null) : null;
 }
 
-/** Most receivers answer well at once or after some failures; some never do. */
+/** Most receivers succeed at once or after some failures; some never succeed. */
 export function pickScript(random: Random): Script {
   const kind = random();
   if (kind < 0.45) return [{ status: pick(random, [200, 204]), slowly: random() < 0.3 }];
   if (kind < 0.94) {
-    return [...Array.from({ length: whole(random, 1, WAITS_MS.length) }, () => pick(random, FAILURES)), OK];
+    return [...Array.from({ length: wholeNumber(random, 1, WAITS_MS.length) }, () => pick(random, FAILURES)), OK];
   }
   return [pick(random, FAILURES.slice(0, 3))];
 }
 
-/** Nobody listens there. Each has an address of its own in 127/8, so that no origin's failures are another's. */
+/** A URL without a receiver. Each has its own address in 127/8, so that each is another origin. */
 export function refusingAddress(random: Random, path: string): string {
-  return `http://127.${whole(random, 1, 254)}.${whole(random, 1, 254)}.${whole(random, 1, 254)}:1${path}`;
+  return `http://127.${wholeNumber(random, 1, 254)}.${wholeNumber(random, 1, 254)}.${wholeNumber(random, 1, 254)}:1${path}`;
 }

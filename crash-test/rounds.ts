@@ -1,4 +1,4 @@
-/** The driver: round after round one server on one file, killed each time; then everything settles and is checked. */
+/** The driver: in each round it starts a server on the same file and kills it. At the end all deliveries settle and are checked. */
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { spawnServer } from "../test/support/spawn-server.ts";
@@ -25,14 +25,14 @@ import type { PlannedSubscription } from "./subscriptions.ts";
 export interface CrashTest {
   readonly rounds: number;
   readonly seed: number;
-  /** Where the database and nothing else is. */
+  /** An empty folder for the database. */
   readonly folder: string;
-  /** What to run; default: the sources. */
+  /** The program to run. Default: the sources. */
   readonly cli?: string | undefined;
-  /** How late a busy machine may be; default: 1.5 s. */
+  /** How late events may be on a busy machine. Default: 1.5 s. */
   readonly lateMs?: number;
-  /** Told now and then how far it is. */
-  readonly say?: (progress: string) => void;
+  /** Called with the progress from time to time. */
+  readonly print?: (progress: string) => void;
 }
 
 export interface Report {
@@ -41,39 +41,39 @@ export interface Report {
   /** By the moment of the kill. */
   readonly kills: ReadonlyMap<string, number>;
   readonly tasks: number;
-  /** Of those, that failed because they were running at five kills in a row. */
+  /** Tasks that failed because they were running at five kills in a row. */
   readonly diedTooOften: number;
   readonly callbacks: number;
   readonly subscriptions: number;
   readonly posts: number;
-  /** POSTs whose signature was verified: all but those for callbacks whose secret was never answered. */
+  /** POSTs whose signature was verified: all but those to callbacks whose registration was never answered. */
   readonly verified: number;
-  /** POSTs that came again because a kill cut off the record of the one before. */
+  /** POSTs that were sent again because of a kill before the record of the first one. */
   readonly duplicates: number;
-  /** Attempts that timed out before their receiver saw them: how busy the machine was. */
+  /** Attempts that timed out before their receiver got the POST, on a busy machine. */
   readonly unseen: number;
 }
 
-/** A step that is not reached within this is not waited for: the kill comes then. */
-const STEP_PATIENCE_MS = 1500;
-/** Ends a hang. */
+/** A server that does not reach its step within this time is killed then. */
+const STEP_TIMEOUT_MS = 1500;
+/** The limit for a test that hangs. */
 const SETTLE_MS = 180_000;
 const LATE_MS = 1500;
-const CHECKED_AT_ONCE = 8;
-const ROUNDS_BETWEEN_WORDS = 25;
-/** POSTs come to the newest tasks: what is retried over several rounds included. */
+const CHECKED_CONCURRENTLY = 8;
+const ROUNDS_PER_PRINT = 25;
+/** Only the newest tasks get POSTs, including retries over several rounds. */
 const VERIFIED_TASKS = 400;
 const STEP_MISSED = "step not reached, killed anyway";
 const NO_KILL = "no kill";
-/** A client that got no answer asks again later, mostly. */
-const ASKS_AGAIN = 0.8;
+/** The share of clients without an answer that repeat their calls in a later round. */
+const RETRYING_SHARE = 0.8;
 
 /** Throws BrokenInvariant. */
 export async function runCrashTest(test: CrashTest): Promise<Report> {
   const receivers = await startReceivers();
   const driver = new Driver(test, receivers);
   const endServers = (): void => void driver.endServers();
-  // Also when somebody interrupts us, no server stays behind.
+  // An interrupted test leaves no server behind.
   process.once("exit", endServers);
   try {
     return await driver.run();
@@ -96,7 +96,7 @@ class Driver {
   readonly #verifier: Verifier;
   readonly #running = new Set<ServerProcess>();
   readonly #lateMs: number;
-  #asking: PlannedTask[] = [];
+  #calling: PlannedTask[] = [];
 
   constructor(test: CrashTest, receivers: Receivers) {
     this.#test = test;
@@ -108,16 +108,16 @@ class Driver {
   }
 
   async run(): Promise<Report> {
-    const { rounds, seed, say = () => {} } = this.#test;
+    const { rounds, seed, print = () => {} } = this.#test;
     const schedule = kills(seededRandom(seed, "kills"));
     for (let round = 1; round <= rounds; round++) {
       const planned = planRound(this.#random, this.#receivers, round);
       this.#tasks.push(...planned);
       this.#subscriptions.push(planSubscription(this.#random, this.#receivers, round));
-      this.#asking = [...this.#asking.filter(() => this.#random() < ASKS_AGAIN), ...planned];
+      this.#calling = [...this.#calling.filter(() => this.#random() < RETRYING_SHARE), ...planned];
       await this.#round(schedule.next().value, round);
       this.#verifySignatures();
-      if (round % ROUNDS_BETWEEN_WORDS === 0) say(`${round} of ${rounds} rounds, ${this.#tasks.length} tasks`);
+      if (round % ROUNDS_PER_PRINT === 0) print(`${round} of ${rounds} rounds, ${this.#tasks.length} tasks`);
     }
     return this.#settle();
   }
@@ -136,7 +136,7 @@ class Driver {
     const port = await server.listening().catch(() => null);
     let ending = Promise.resolve(false);
     if (port !== null) {
-      const afterMs = kill.kind === "time" ? kill.afterMs : STEP_PATIENCE_MS;
+      const afterMs = kill.kind === "time" ? kill.afterMs : STEP_TIMEOUT_MS;
       ending = killAfter(server, afterMs, killer.signal);
       await this.#load(port);
     }
@@ -147,21 +147,21 @@ class Driver {
     this.#note(missed ? STEP_MISSED : kill.name, server, { spawnedAt, endedAt: Date.now() });
   }
 
-  /** A file beside the one that lives through all rounds: its migration must go through at the next start. */
+  /** Interrupts the migration of a new file, next to the file of all rounds. The next start must complete it. */
   async #interruptMigration(kill: Kill, round: number): Promise<void> {
     const file = join(this.#test.folder, `fresh-${round}.db`);
     await this.#spawn(file, kill).ended();
     const again = this.#spawn(file);
     await again.listening();
-    mustHold((await again.stop()) === 0, "a server on a file whose migration was interrupted did not stop well");
+    mustHold((await again.stop()) === 0, "a server on a file whose migration was interrupted did not stop properly");
     checkFile(file);
     this.#kills.set(kill.name, (this.#kills.get(kill.name) ?? 0) + 1);
   }
 
   async #load(port: number): Promise<void> {
     const subscribing = this.#subscriptions.map((subscription) => subscribe(port, subscription));
-    await Promise.all([...subscribing, ...this.#asking.map((task) => carryOut(`http://127.0.0.1:${port}`, task))]);
-    this.#asking = this.#asking.filter((task) => !isCarriedOut(task));
+    await Promise.all([...subscribing, ...this.#calling.map((task) => carryOut(`http://127.0.0.1:${port}`, task))]);
+    this.#calling = this.#calling.filter((task) => !isCarriedOut(task));
   }
 
   #spawn(file: string, kill?: Kill): ServerProcess {
@@ -177,11 +177,11 @@ class Driver {
   #note(kill: string, { lines }: ServerProcess, life: Life): void {
     this.#kills.set(kill, (this.#kills.get(kill) ?? 0) + 1);
     this.#lives.push(life);
-    const complaint = lines.find((line) => line.startsWith("💥") || line.startsWith("stderr: "));
-    mustHold(complaint === undefined, `the server complained: ${complaint}`);
+    const failure = lines.find((line) => line.startsWith("💥") || line.startsWith("stderr: "));
+    mustHold(failure === undefined, `the server reported a failure: ${failure}`);
   }
 
-  /** A callback's secret is known once it was acknowledged. */
+  /** The secret of a callback is known once its registration was acknowledged. */
   #verifySignatures(): void {
     for (const { callbacks } of this.#tasks.slice(-VERIFIED_TASKS)) {
       for (const { path, acknowledged } of callbacks) {
@@ -198,10 +198,12 @@ class Driver {
     await this.#load(port);
     const url = `http://127.0.0.1:${port}`;
     const deadline = spawnedAt + SETTLE_MS;
-    const histories = await inTurns(this.#tasks, (task) => settledHistory(url, task, deadline));
-    const subscribed = await inTurns(this.#subscriptions, (each) => settledSubscriptions(url, each, deadline));
+    const histories = await forEachConcurrently(this.#tasks, (task) => settledHistory(url, task, deadline));
+    const subscribed = await forEachConcurrently(this.#subscriptions, (each) =>
+      settledSubscriptions(url, each, deadline),
+    );
     this.#verifySignatures();
-    mustHold((await server.stop()) === 0, "the last server did not stop well");
+    mustHold((await server.stop()) === 0, "the last server did not stop properly");
     this.#note(NO_KILL, server, { spawnedAt, endedAt: Infinity });
     this.#kills.delete(NO_KILL);
     checkFile(this.#file);
@@ -234,21 +236,21 @@ class Driver {
   }
 }
 
-async function inTurns<Item, Answer>(
+async function forEachConcurrently<Item, Answer>(
   items: readonly Item[],
   answerFor: (item: Item) => Promise<Answer>,
 ): Promise<ReadonlyMap<Item, Answer>> {
   const answers = new Map<Item, Answer>();
   const waiting = items.values();
   await Promise.all(
-    Array.from({ length: CHECKED_AT_ONCE }, async () => {
+    Array.from({ length: CHECKED_CONCURRENTLY }, async () => {
       for (const item of waiting) answers.set(item, await answerFor(item));
     }),
   );
   return answers;
 }
 
-/** Resolves with whether it came to that. */
+/** Resolves with true if it killed the server. */
 async function killAfter(server: ServerProcess, ms: number, signal: AbortSignal): Promise<boolean> {
   try {
     await sleep(ms, undefined, { signal });

@@ -1,7 +1,7 @@
 /**
  * node crash-test/run.ts [--rounds 25] [--seed 1]
  *
- * Exit code 0: every promise held. 1: one was broken; the last line says the seed and which. 2: wrong usage.
+ * Exit code 0: every invariant held. 1: one was broken; the last line says the seed and which one. 2: wrong usage.
  */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -22,7 +22,7 @@ const startedAt = performance.now();
 try {
   print(`crash test: ${options.rounds} rounds, seed ${options.seed}`);
   const cli = join(project, "package", "dist", "cli.js");
-  tell(await runCrashTest({ ...options, folder, cli, say: print }));
+  printReport(await runCrashTest({ ...options, folder, cli, print }));
   rmSync(folder, { recursive: true });
 } catch (error) {
   const what = error instanceof BrokenInvariant ? error.message : error instanceof Error ? error.stack : String(error);
@@ -45,18 +45,18 @@ function build(): void {
   execFileSync(process.execPath, ["build.ts"], { cwd: project, stdio: "inherit", env: { ...process.env, PATH } });
 }
 
-function tell(report: Report): void {
+function printReport(report: Report): void {
   const seconds = Math.round((performance.now() - startedAt) / 1000);
   for (const [name, count] of [...report.kills].toSorted(([left], [right]) => left.localeCompare(right)))
     print(`  ${String(count).padStart(4)} ${name}`);
-  print(`seed ${report.seed}: ${report.rounds} rounds in ${seconds} s, every promise held`);
+  print(`seed ${report.seed}: ${report.rounds} rounds in ${seconds} s, every invariant held`);
   print(
     `${report.tasks} tasks, ${report.callbacks} callbacks and ${report.subscriptions} subscriptions acknowledged, ${report.posts} POSTs`,
   );
-  print(`${report.verified} signatures verified, ${report.duplicates} POSTs came again because of a kill`);
+  print(`${report.verified} signatures verified, ${report.duplicates} POSTs were sent again because of a kill`);
   if (report.diedTooOften > 0)
-    print(`${report.diedTooOften} tasks failed, as they were running at five kills in a row`);
-  if (report.unseen > 0) print(`${report.unseen} attempts timed out before their receiver saw them: a busy machine`);
+    print(`${report.diedTooOften} tasks failed because they were running at five kills in a row`);
+  if (report.unseen > 0) print(`${report.unseen} attempts timed out before their receiver got them: a busy machine`);
 }
 
 function print(line: string): void {

@@ -1,15 +1,15 @@
-/** What the servers under test are told, and what the checks therefore expect. All in milliseconds. */
+/** The settings of the servers under test, which the checks rely on. All times in milliseconds. */
 
 /**
- * Near waits, which keep the claim, one of them longer than a restart takes, so that a restart must know of it; and one over two
- * seconds, which is parked in the store.
+ * Short waits, for which the claim is kept; one of them is longer than a restart, so that a server finds it at its start. One wait is over
+ * two seconds, for which the delivery goes back to the store.
  */
 export const WAITS_MS: readonly number[] = [40, 1200, 2100, 60, 40];
 export const ATTEMPT_TIMEOUT_MS = 400;
-/** How long after its start a slow receiver answers: well within the attempt's time. */
+/** The response time of a slow receiver, well below ATTEMPT_TIMEOUT_MS. */
 export const SLOW_ANSWER_MS = 120;
 
-/** Each round is a principal of its own: what its subscription hears of is this round's doing and nobody else's. */
+/** Each round has its own principal, so that its subscription gets the events of this round only. */
 export function principalOf(round: number): string {
   return `r${round}`;
 }
@@ -30,6 +30,6 @@ export const SERVER_ENV: Readonly<Record<string, string>> = {
   ATTEMPT_TIMEOUT_MS: String(ATTEMPT_TIMEOUT_MS),
   RETRY_SCHEDULE_MS: WAITS_MS.join(","),
   EVENTS_RETRY_SCHEDULE_MS: WAITS_MS.join(","),
-  // However long it takes, no subscription lapses.
+  // Long enough for the whole test: no subscription expires.
   EVENTS_TTL_MS: "86400000,60000,86400000",
 };

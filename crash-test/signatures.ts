@@ -1,10 +1,10 @@
-/** Verifies POSTs as they come, because a signature is only good for five minutes; each of them once. */
+/** Verifies each POST once, soon after its arrival: a signature is valid for five minutes. */
 import { Webhook } from "standardwebhooks";
 import { BrokenInvariant, mustHold } from "./broken.ts";
 import type { Post, Receivers } from "./receivers.ts";
 
 export interface Verifier {
-  /** What has come for a path since the last time. Throws BrokenInvariant. */
+  /** Verifies the POSTs to a path that arrived since the last call. Throws BrokenInvariant. */
   verify(path: string, secret: string): void;
   /** POSTs verified so far. */
   readonly count: number;
@@ -12,7 +12,7 @@ export interface Verifier {
 
 const TIMESTAMP_AGE_MS = 5000;
 
-/** `lateMs`: how late a busy machine may be. */
+/** `lateMs`: how late events may be on a busy machine. */
 export function createVerifier(receivers: Pick<Receivers, "postsFor">, lateMs: number): Verifier {
   const verified = new Set<Post>();
   return {

@@ -1,9 +1,9 @@
 /** The moments at which a server is killed. */
 import type { KillAt } from "../test/support/spawn-server.ts";
-import { shuffled, whole } from "./random.ts";
+import { shuffled, wholeNumber } from "./random.ts";
 import type { Random } from "./random.ts";
 
-/** A marked step is the server's own doing (test/support/kill-at.mjs); at a time, the driver sends the signal. */
+/** At a step, the server kills itself (test/support/kill-at.mjs). At a time, the driver sends the signal. */
 export type Kill =
   | { readonly name: string; readonly kind: "step"; readonly killAt: KillAt }
   | { readonly name: string; readonly kind: "migration"; readonly killAt: KillAt }
@@ -12,13 +12,13 @@ export type Kill =
 interface Step {
   readonly name: string;
   readonly at: KillAt;
-  /** At which time it comes there: a number from 1 to this. */
+  /** The server is killed at one of the first occurrences of the step: a number from 1 to this. */
   readonly timesMax: number;
 }
 
 const STEPS: readonly Step[] = [
-  { name: "reclaiming at start", at: { statement: "coalesce(" }, timesMax: 1 },
-  { name: "work reclaimed at start", at: { line: "♻️" }, timesMax: 1 },
+  { name: "recovering at start", at: { statement: "coalesce(" }, timesMax: 1 },
+  { name: "work recovered at start", at: { line: "♻️" }, timesMax: 1 },
   { name: "callback stored, not answered", at: { line: "📝" }, timesMax: 20 },
   { name: "challenge passed, not recorded", at: { statement: 'insert into "verified_urls"' }, timesMax: 1 },
   { name: "subscription stored, not answered", at: { line: "🔔" }, timesMax: 1 },
@@ -28,26 +28,27 @@ const STEPS: readonly Step[] = [
   { name: "task finished", at: { line: "sending callbacks..." }, timesMax: 8 },
   { name: "claiming deliveries", at: { statement: '"claim" + 1' }, timesMax: 6 },
   { name: "sending", at: { line: "📤" }, timesMax: 30 },
-  { name: "answer 200 seen, not recorded", at: { response: 200 }, timesMax: 12 },
-  { name: "answer 204 seen, not recorded", at: { response: 204 }, timesMax: 4 },
-  { name: "answer 503 seen, not recorded", at: { response: 503 }, timesMax: 4 },
+  { name: "response 200 received, not recorded", at: { response: 200 }, timesMax: 12 },
+  { name: "response 204 received, not recorded", at: { response: 204 }, timesMax: 4 },
+  { name: "response 503 received, not recorded", at: { response: 503 }, timesMax: 4 },
   { name: "recording, between attempt and step", at: { statement: 'insert into "attempts"' }, timesMax: 30 },
   { name: "success recorded", at: { line: "✅ Callback" }, timesMax: 12 },
   { name: "failure recorded", at: { line: "⚠️" }, timesMax: 12 },
   { name: "given up", at: { line: "❌ Gave up" }, timesMax: 1 },
   { name: "event settled", at: { line: "📞 All" }, timesMax: 4 },
 ];
-const TABLES = 8;
+/** In the first migration. */
+const TABLES = 10;
 const TIMES_LISTENING = 5;
 const LISTENING_MS = 700;
 const SPAWNED_MS = 400;
 
-/** What to do in each round: every step once, in seeded order, and again from the top. The first kill interrupts the first migration. */
+/** The kill of each round: each step once, in seeded order, and then again. The first kill interrupts the first migration. */
 export function* kills(random: Random): Generator<Kill, never> {
   yield migration(random);
   for (;;) {
     const atSteps = STEPS.map(({ name, at, timesMax }): Kill => {
-      return { name, kind: "step", killAt: { ...at, count: whole(random, 1, timesMax) } };
+      return { name, kind: "step", killAt: { ...at, count: wholeNumber(random, 1, timesMax) } };
     });
     const atTimes = Array.from({ length: TIMES_LISTENING }, () => atTime(random, "listening", LISTENING_MS));
     yield* shuffled(random, [...atSteps, ...atTimes, atTime(random, "spawned", SPAWNED_MS), migration(random)]);
@@ -55,7 +56,7 @@ export function* kills(random: Random): Generator<Kill, never> {
 }
 
 function migration(random: Random): Kill {
-  const count = whole(random, 1, TABLES);
+  const count = wholeNumber(random, 1, TABLES);
   return { name: "migrating a fresh file", kind: "migration", killAt: { statement: "CREATE TABLE", count } };
 }
 

@@ -1,4 +1,4 @@
-/** Holds a subscription's history against the ends of its principal's tasks and what its receiver saw. */
+/** Compares the history of a subscription with the ends of its principal's tasks and with the POSTs of its receiver. */
 import type { HistoryAnswer } from "../test/support/call-tool.ts";
 import { mustHold } from "./broken.ts";
 import { ask } from "./clients.ts";
@@ -20,10 +20,10 @@ export interface SubscriptionAnswer {
 /** The principal's tasks and their histories; null for one that never ran. */
 export type Histories = ReadonlyMap<PlannedTask, HistoryAnswer | null>;
 
-const LOOK_AGAIN_MS = 100;
+const POLL_MS = 100;
 const OPEN = new Set(["pending", "sending"]);
 
-/** What the principal's subscriptions have come to, once nothing is open any more. `deadline`: epoch ms. */
+/** The subscriptions of the principal, once no delivery is open. `deadline`: epoch ms. */
 export async function settledSubscriptions(
   url: string,
   { principal }: PlannedSubscription,
@@ -34,7 +34,7 @@ export async function settledSubscriptions(
     const open = answer.subscriptions.flatMap(({ deliveries }) => deliveries.filter(({ status }) => OPEN.has(status)));
     if (open.length === 0) return answer.subscriptions;
     mustHold(Date.now() < deadline, `the subscription of ${principal} has ${open.length} deliveries still open`);
-    await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }
 
@@ -48,17 +48,19 @@ export function checkSubscription(
   const { principal, path, id } = subscription;
   const [found] = answers;
   mustHold(answers.length === 1 && found !== undefined, `${principal} has ${answers.length} subscriptions, not one`);
-  mustHold(found.subscription_id === id, `the subscription of ${principal} has got another id`);
+  mustHold(found.subscription_id === id, `the subscription of ${principal} has another id`);
   mustHold(found.status === "active", `the subscription of ${principal} is ${found.status}`);
   const posts = receivers.postsFor(path);
   const ended = [...histories].flatMap(([task, history]) => (history === null ? [] : [task]));
-  const owed = found.deliveries.length;
-  mustHold(owed === ended.length, `the subscription of ${principal} was owed ${owed} of ${ended.length} events`);
+  mustHold(
+    found.deliveries.length === ended.length,
+    `the subscription of ${principal} has deliveries for ${found.deliveries.length} of ${ended.length} events`,
+  );
   const ids = new Set(found.deliveries.map(({ event_id }) => event_id));
   const strays = posts.filter(({ headers }) => !ids.has(String(headers["webhook-id"])));
-  mustHold(strays.length === 0, `${path} got ${strays.length} POSTs that no delivery tells of`);
+  mustHold(strays.length === 0, `${path} got ${strays.length} POSTs that belong to no delivery`);
   for (const [task, history] of histories) checkIsSame(task, history, ids);
-  const told = found.deliveries.map((delivery) => {
+  const checked = found.deliveries.map((delivery) => {
     const own = posts.filter(({ headers }) => headers["webhook-id"] === delivery.event_id);
     const name = `the event ${delivery.event_id} to ${path}`;
     checkContent(name, ended, own);
@@ -68,19 +70,19 @@ export function checkSubscription(
       findings: checkDelivery({ name, status: delivery.status, attempts, posts: own, refuses: false, lives, lateMs }),
     };
   });
-  const taskIds = told.flatMap(({ taskId }) => taskId ?? []);
-  mustHold(new Set(taskIds).size === taskIds.length, `the subscription of ${principal} was told twice of one end`);
-  return told.map(({ findings }) => findings);
+  const taskIds = checked.flatMap(({ taskId }) => taskId ?? []);
+  mustHold(new Set(taskIds).size === taskIds.length, `the subscription of ${principal} got the end of one task twice`);
+  return checked.map(({ findings }) => findings);
 }
 
-/** A task's end is one event, whoever is told of it. */
+/** The end of a task is one event for callbacks and subscriptions. */
 function checkIsSame({ taskId }: PlannedTask, history: HistoryAnswer | null, ids: ReadonlySet<string>): void {
   const others = history?.callbacks.flatMap(({ deliveries }) => deliveries) ?? [];
   const isSame = others.every(({ event_id }) => ids.has(event_id));
-  mustHold(isSame, `the callbacks of ${taskId} were told of an event that its principal's subscription was not`);
+  mustHold(isSame, `the callbacks of ${taskId} got an event that the subscription of its principal did not get`);
 }
 
-/** The same bytes each time, and those of an end as it was planned. */
+/** All POSTs have the same bytes, with the planned end of a task. */
 function checkContent(name: string, ended: readonly PlannedTask[], posts: readonly Post[]): void {
   const [first] = posts;
   if (first === undefined) return;
@@ -91,8 +93,8 @@ function checkContent(name: string, ended: readonly PlannedTask[], posts: readon
   }
   const { data } = JSON.parse(first.body) as { data: { task_id: string; status: string } };
   const task = ended.find(({ taskId }) => taskId === data.task_id);
-  mustHold(task !== undefined, `${name} told of ${data.task_id}, which is no ended task of this principal`);
-  mustHold(data.status === endOf(task), `${name} told that ${data.task_id} is ${data.status}, not ${endOf(task)}`);
+  mustHold(task !== undefined, `${name} names ${data.task_id}, which is no ended task of this principal`);
+  mustHold(data.status === endOf(task), `${name} says that ${data.task_id} is ${data.status}, not ${endOf(task)}`);
 }
 
 function taskIdOf({ body }: Post): string {

@@ -1,7 +1,7 @@
-/** The subscriptions of MCP Events: each round's principal has one, which is to hear of every end of its tasks. */
+/** The subscriptions of MCP Events. The principal of each round has one, which gets the end of each of its tasks. */
 import { modernRequest, send } from "../test/mcp/wire.ts";
 import { mustHold } from "./broken.ts";
-import { whole } from "./random.ts";
+import { wholeNumber } from "./random.ts";
 import type { Random } from "./random.ts";
 import { pickScript } from "./receivers.ts";
 import type { Receivers } from "./receivers.ts";
@@ -19,7 +19,7 @@ export interface PlannedSubscription {
 
 const SECRET_BYTES = 32;
 const NAME = "task_finished";
-/** Asked for from the first event on, so that it is owed the same whenever it was made: the place 0, of whatever log. */
+/** The cursor before the first event, so that the subscription gets the same events whenever it is made. */
 const BEGINNING = "evc_MA";
 
 interface Answer {
@@ -30,18 +30,18 @@ interface Answer {
 export function planSubscription(random: Random, receivers: Receivers, round: number): PlannedSubscription {
   const principal = principalOf(round);
   const path = `/${principal}/events`;
-  const bytes = Buffer.from(Array.from({ length: SECRET_BYTES }, () => whole(random, 0, 255)));
+  const bytes = Buffer.from(Array.from({ length: SECRET_BYTES }, () => wholeNumber(random, 0, 255)));
   const url = receivers.addressFor(random, path, pickScript(random));
   return { principal, path, url, secret: `whsec_${bytes.toString("base64")}`, id: null };
 }
 
-/** On a busy machine the receivers of this process are late for the challenge now and then. Nothing was promised, so the client asks again. */
+/** On a busy machine the receivers sometimes echo the challenge too late. The server has then acknowledged nothing, and the client tries again. */
 const TRIES_MAX = 100;
 
-/** Subscribes, unless that was acknowledged. A client that got no answer asks again as before. */
+/** Subscribes, unless that was acknowledged. A client without an answer repeats the same call in a later round. */
 export async function subscribe(port: number, subscription: PlannedSubscription): Promise<void> {
-  for (let left = TRIES_MAX; left > 0 && subscription.id === null; left--) {
-    if ((await ask(port, subscription, left === 1)) === "no answer") return;
+  for (let triesLeft = TRIES_MAX; triesLeft > 0 && subscription.id === null; triesLeft--) {
+    if ((await ask(port, subscription, triesLeft === 1)) === "no answer") return;
   }
 }
 
@@ -55,7 +55,7 @@ async function ask(
   const { headers, body = "" } = modernRequest("events/subscribe", params);
   const authorization = `Bearer ${tokenOf(principal)}`;
   const answer = await send(port, { headers: { ...headers, authorization }, body }).catch(() => null);
-  // Killed before the answer: nothing was promised.
+  // The server was killed before the answer, so it acknowledged nothing.
   if (answer === null) return "no answer";
   const { result, error } = JSON.parse(answer.text) as Answer;
   if (error?.data?.reason === "timeout" && !isLast) return "answered";

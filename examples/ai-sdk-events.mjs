@@ -1,4 +1,4 @@
-// Hears of a task's end through the Vercel AI SDK (@ai-sdk/mcp 2.x), and ends. With the server running:
+// Receives a task's end through the Vercel AI SDK (@ai-sdk/mcp 2.x), and ends. With the server running:
 // node examples/ai-sdk-events.mjs
 import { EventEmitter, once } from "node:events";
 import { createServer } from "node:http";
@@ -22,7 +22,7 @@ const receiver = createServer((request, response) => void receive(request, respo
 receiver.listen(0, "127.0.0.1");
 await once(receiver, "listening");
 
-// 2. Subscribe, then start a task: what ends after the subscription is told.
+// 2. Subscribe, then start a task: ends after the subscription are sent.
 const client = await createMCPClient({
   transport: { type: "http", url: MCP_URL, ...(MCP_TOKEN && { headers: { Authorization: `Bearer ${MCP_TOKEN}` } }) },
   experimental_events: { store },
@@ -64,7 +64,7 @@ async function receive(request, response) {
   response.writeHead(answer.status, Object.fromEntries(answer.headers)).end(await answer.text());
 }
 
-/** Where the SDK keeps subscriptions, signing secrets included: in earnest a private table, one for each server and principal. */
+/** Where the SDK keeps subscriptions, signing secrets included. In production: a private table, one for each server and principal. */
 function createStore() {
   const records = new Map();
   return {

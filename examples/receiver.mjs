@@ -4,9 +4,9 @@ import { createHmac, timingSafeEqual } from "node:crypto";
 import { createServer } from "node:http";
 import { buffer } from "node:stream/consumers";
 
-// This one is known to everybody: for trials on your own machine.
+// This default is public: for trials on your own machine only.
 const { SECRET = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", PORT = "8022" } = process.env;
-const seen = new Set(); // In earnest a table, so that a restart does not forget.
+const seen = new Set(); // A real receiver uses a table, so that a restart does not forget.
 
 const server = createServer((request, response) => void receive(request, response).catch(() => response.destroy()));
 server.listen(Number(PORT), "127.0.0.1", () => console.log(`listening on http://127.0.0.1:${server.address().port}`));

@@ -3,8 +3,8 @@
 
     WORKER_TOKEN=secret python3 examples/worker.py http://localhost:8011
 
-Claims tasks of type `external`, works on each and sends its result. A heartbeat keeps the lease meanwhile: what is not heard of
-for the length of the lease goes to another worker.
+It claims tasks of type `external`, works on each and sends its result. A heartbeat renews the lease meanwhile: a task without a report
+for the length of its lease goes to another worker.
 """
 
 import json
@@ -31,7 +31,7 @@ def post(path, body):
 
 
 def work(data, progress):
-    """Your work goes here. It counts words. `progress(done, total, message)` tells how far it is, and keeps the lease too."""
+    """Your work goes here. It counts words. `progress(done, total, message)` reports how far it is, and renews the lease too."""
     if not isinstance(data, dict) or "text" not in data:
         raise ValueError('this worker wants {"text": "…"} for an input')
     words = data["text"].split()
@@ -44,11 +44,11 @@ def keep_lease(task, done, lost):
         try:
             post(f"/tasks/{task['id']}/heartbeat", {"lease_token": task["lease_token"]})
         except urllib.error.HTTPError as error:
-            if error.code == 409:  # The lease is lost or the task was cancelled: nobody wants the result.
+            if error.code == 409:  # The lease is lost or the task was cancelled: no result is wanted.
                 lost.set()
                 return
         except OSError:
-            pass  # The server restarts. The lease holds until it does not.
+            pass  # The server restarts. The next heartbeat comes before the lease expires.
 
 
 def do(task):

@@ -1,13 +1,13 @@
-/** The same POSTs through BullMQ: each is a job, a worker sends it. Here, so that bullmq is found in the folder's own node_modules. */
+/** The same POSTs through BullMQ: each is a job that a worker sends. In this folder, since bullmq is in its node_modules. */
 import { Agent } from "undici";
-import { answerQuestions } from "../conversation.ts";
+import { serveParent } from "../conversation.ts";
 import { monotonicMs } from "../statistics.ts";
 
 const CONCURRENCY = 32;
 const BODY_BYTES = 600;
 const JOBS_PER_CALL = 1000;
 
-/** As much of BullMQ as is used here: its own types are not there when it is not installed. */
+/** The part of BullMQ that is used here. Its own types are missing where it is not installed. */
 interface BullMq {
   readonly Queue: new (name: string, options: object) => { addBulk(jobs: readonly object[]): Promise<unknown> };
   readonly Worker: new (
@@ -22,7 +22,7 @@ let completed = 0;
 let wanted = Promise.withResolvers<void>();
 let total = 0;
 
-answerQuestions({
+serveParent({
   async open(port: number): Promise<void> {
     const name = "bullmq";
     const { Queue, Worker } = (await import(name)) as BullMq;

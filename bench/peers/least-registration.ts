@@ -1,6 +1,6 @@
 /**
  * The least that a durable registration could be: Node's HTTP server, the message parsed, one row in a table without an index, the wait for
- * the disk that many share, and an answer. No protocol, no checks, no log.
+ * the disk that many registrations share, and a response. No protocol, no checks, no log.
  */
 import { createServer } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
@@ -9,7 +9,7 @@ import { once } from "node:events";
 import Database from "better-sqlite3";
 import { createGroupCommit } from "../../src/store/sqlite/engine/group-commit.ts";
 import { createWalSync } from "../../src/store/sqlite/engine/wal-sync.ts";
-import { answerQuestions } from "../conversation.ts";
+import { serveParent } from "../conversation.ts";
 
 interface Message {
   readonly id: number;
@@ -18,7 +18,7 @@ interface Message {
 
 const SECRET = `whsec_${"x".repeat(44)}`;
 
-answerQuestions({
+serveParent({
   async open(file: string): Promise<string> {
     const register = openTable(file);
     const server = createServer((request, response) => void answer(request, response, register));
@@ -46,13 +46,13 @@ async function answer(
   const { id, params } = JSON.parse(await bodyOf(request)) as Message;
   const { task_id, client_id, callback_url } = params.arguments;
   await register([task_id, client_id, callback_url, SECRET]);
-  const told = { status: "registered", task_id, client_id, callback_url, signing_secret: SECRET };
-  const result = { content: [{ type: "text", text: JSON.stringify(told) }], structuredContent: told };
+  const structuredContent = { status: "registered", task_id, client_id, callback_url, signing_secret: SECRET };
+  const result = { content: [{ type: "text", text: JSON.stringify(structuredContent) }], structuredContent };
   const body = JSON.stringify({ jsonrpc: "2.0", id, result });
   response.writeHead(200, { "content-type": "application/json", "content-length": Buffer.byteLength(body) }).end(body);
 }
 
-/** By events: the iterator behind `node:stream/consumers` would be a fifth of all this. */
+/** With events: the iterator of `node:stream/consumers` would take a fifth of the whole time. */
 function bodyOf(request: IncomingMessage): Promise<string> {
   const { promise, resolve } = Promise.withResolvers<string>();
   let body = "";

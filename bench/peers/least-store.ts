@@ -7,9 +7,9 @@ export interface Due {
 }
 
 export interface LeastStore {
-  /** What a task's end writes: an event, and a pending delivery for each callback. */
+  /** Writes what the end of a task writes: an event, and a pending delivery for each callback. */
   end(origins: readonly string[], count: number): void;
-  /** Records what was sent and claims `room` more, in one transaction. */
+  /** Records the sent deliveries and claims `room` more, in one transaction. */
   turn(sent: readonly number[], room: number): readonly Due[];
   close(): void;
 }

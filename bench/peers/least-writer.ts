@@ -1,17 +1,17 @@
-/** The store of least.ts in a thread of its own: it waits for the disk at each commit, which stops nobody else there. */
+/** The store of least.ts in another thread. It waits for the disk at each commit, which blocks this thread only. */
 import { parentPort, workerData } from "node:worker_threads";
 import { openLeastStore } from "./least-store.ts";
 
-export type Asked =
+export type StoreRequest =
   | { readonly origins: readonly string[]; readonly count: number }
   | { readonly sent: readonly number[]; readonly room: number };
 
 const store = openLeastStore((workerData as { readonly file: string }).file, "FULL");
 
-parentPort?.on("message", (asked: Asked) => {
-  if ("sent" in asked) parentPort?.postMessage(store.turn(asked.sent, asked.room));
+parentPort?.on("message", (request: StoreRequest) => {
+  if ("sent" in request) parentPort?.postMessage(store.turn(request.sent, request.room));
   else {
-    store.end(asked.origins, asked.count);
+    store.end(request.origins, request.count);
     parentPort?.postMessage([]);
   }
 });

@@ -1,6 +1,6 @@
 /**
  * The least that a durable delivery can be: the POSTs of raw-undici.ts, and around them the fewest rows, no guard, no signature, no
- * deadline, no retry. What no server on this stack can beat, with the store in the same thread or in one of its own.
+ * deadline, no retry. No server on this stack can be faster. The store is in the same thread or in another one.
  */
 import { once } from "node:events";
 import { fdatasync, mkdtempSync, openSync, rmSync } from "node:fs";
@@ -9,17 +9,17 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { Worker } from "node:worker_threads";
 import { Agent } from "undici";
-import { answerQuestions } from "../conversation.ts";
+import { serveParent } from "../conversation.ts";
 import { CALLBACKS_PER_TASK } from "../limits.ts";
 import { monotonicMs } from "../statistics.ts";
 import { openLeastStore } from "./least-store.ts";
 import type { Due } from "./least-store.ts";
-import type { Asked } from "./least-writer.ts";
+import type { StoreRequest } from "./least-writer.ts";
 
 const CONNECTIONS = 32;
 const BODY = "x".repeat(600);
 
-/** Resolves when it is on disk. */
+/** Each call resolves when its rows are on disk. */
 interface Store {
   end(origins: readonly string[], count: number): Promise<unknown>;
   turn(sent: readonly number[], room: number): Promise<readonly Due[]>;
@@ -31,7 +31,7 @@ const stores = { thread: startWriter, same: openHere };
 let store: Store;
 let agent: Agent;
 
-answerQuestions({
+serveParent({
   async open(where: keyof typeof stores): Promise<void> {
     store = await stores[where](join(folder, "least.db"));
   },
@@ -46,7 +46,7 @@ answerQuestions({
   },
 });
 
-/** One turn after the other: each records all answers since the last and claims as much as there is room for. */
+/** One turn after another: each records all responses since the last turn and claims as many deliveries as there are free connections. */
 async function deliverAll(count: number): Promise<void> {
   let [underWay, recorded] = [0, 0];
   let sent: number[] = [];
@@ -69,13 +69,13 @@ async function deliverAll(count: number): Promise<void> {
     if (sent.length === 0 && underWay > 0) {
       answered = Promise.withResolvers();
       await answered.promise;
-      // The other answers that are there by now share the turn.
+      // Other responses of this moment share the turn.
       await new Promise(setImmediate);
     }
   }
 }
 
-/** The disk is waited for beside the work, as our own store does it. */
+/** Waits for the disk without blocking, as the store of this project does. */
 async function openHere(file: string): Promise<Store> {
   const { end, turn } = openLeastStore(file, "NORMAL");
   const log = openSync(`${file}-wal`, "r+");
@@ -96,8 +96,8 @@ async function openHere(file: string): Promise<Store> {
 async function startWriter(file: string): Promise<Store> {
   const worker = new Worker(new URL("./least-writer.ts", import.meta.url), { workerData: { file } });
   await once(worker, "online");
-  const ask = async (asked: Asked): Promise<readonly Due[]> => {
-    worker.postMessage(asked);
+  const ask = async (request: StoreRequest): Promise<readonly Due[]> => {
+    worker.postMessage(request);
     const [answer] = (await once(worker, "message")) as [readonly Due[]];
     return answer;
   };

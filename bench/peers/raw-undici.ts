@@ -3,13 +3,13 @@ import { open } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Agent } from "undici";
-import { answerQuestions } from "../conversation.ts";
+import { serveParent } from "../conversation.ts";
 import { monotonicMs } from "../statistics.ts";
 
 const CONNECTIONS = 32;
 const BODY_BYTES = 600;
 
-/** The pages of our database that a task's end with one delivery changes, roughly. */
+/** About as many pages as the end of a task with one delivery changes in the database. */
 const COMMIT = Buffer.alloc(8 * 4096, "x");
 
 interface Steadily {
@@ -21,22 +21,22 @@ interface Steadily {
 
 let agent: Agent | null = null;
 
-answerQuestions({
+serveParent({
   /** Returns how long it took, in milliseconds. */
   async send({ origins, count }: { origins: readonly string[]; count: number }): Promise<number> {
     agent ??= new Agent({ connections: CONNECTIONS / origins.length });
     const body = "x".repeat(BODY_BYTES);
     const startedAt = monotonicMs();
-    let left = count;
-    const lane = async (origin: string): Promise<void> => {
-      while (left-- > 0) await post(origin, body);
+    let remaining = count;
+    const runLane = async (origin: string): Promise<void> => {
+      while (remaining-- > 0) await post(origin, body);
     };
-    await Promise.all(Array.from({ length: CONNECTIONS }, (_, index) => lane(origins[index % origins.length]!)));
+    await Promise.all(Array.from({ length: CONNECTIONS }, (_, index) => runLane(origins[index % origins.length]!)));
     return monotonicMs() - startedAt;
   },
   /**
-   * One at a time, each with the moment of its sending in the body, as our own bodies have the moment of completion. With `file`, each
-   * waits first until as much as a commit of ours is on disk.
+   * One POST at a time, with the time of sending in its body, as the server's bodies have the time of completion. With `file`, each POST
+   * first waits until as many bytes as a commit of the server are on disk.
    */
   async sendSteadily({ origin, count, everyMs, file }: Steadily): Promise<void> {
     agent ??= new Agent({ connections: CONNECTIONS });
@@ -58,7 +58,7 @@ async function post(origin: string, body: string): Promise<void> {
   await response.body.dump();
 }
 
-/** Of its full length from the start, as the log of a database is when it is used again. */
+/** Has its full length from the start, as the write-ahead log of a database that is reused. */
 async function openLog(file: string, count: number): Promise<FileHandle> {
   const log = await open(file, "w+");
   for (let index = 0; index < count; index++) await log.write(COMMIT, 0, COMMIT.length, index * COMMIT.length);

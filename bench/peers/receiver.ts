@@ -1,11 +1,11 @@
 /**
- * Receives POSTs with as little work as can be: a socket server that knows just enough of HTTP/1.1. Node's own HTTP server would take
- * a whole core at rates that senders reach, and so be what is measured.
+ * Receives POSTs with as little work as possible: a socket server that parses as much of HTTP/1.1 as it needs. Node's HTTP server would use
+ * a whole core at these rates, and so limit what is measured.
  */
 import { createServer } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
 import { once } from "node:events";
-import { answerQuestions } from "../conversation.ts";
+import { serveParent } from "../conversation.ts";
 import type { Listeners, Span } from "../receiver.ts";
 import { monotonicMs, wallMs } from "../statistics.ts";
 
@@ -22,11 +22,11 @@ const END_OF_HEAD = "\r\n\r\n";
 
 let expected: Expected = expect({ ports: [], total: 0 });
 
-answerQuestions({
+serveParent({
   open,
   release,
-  expect: (given: { ports: readonly number[]; total: number }) => {
-    expected = expect(given);
+  expect: (next: { ports: readonly number[]; total: number }) => {
+    expected = expect(next);
   },
   reached: () => expected.done.promise,
   delays: () => expected.delays,
@@ -36,7 +36,7 @@ function expect({ ports, total }: { ports: readonly number[]; total: number }): 
   return { ports: new Set(ports), total, delays: [], count: 0, first: 0, done: Promise.withResolvers<Span>() };
 }
 
-/** By port: the requests that a listener which hangs has not answered; null: it answers from now on. */
+/** By port: the sockets that wait for a response of a listener that hangs. Null: it responds from now on. */
 const unanswered = new Map<number, Socket[] | null>();
 const NO_CONTENT = "HTTP/1.1 204 No Content\r\n\r\n";
 
@@ -63,7 +63,7 @@ function hang(socket: Socket): void {
   else unanswered.set(port, [...(held ?? []), socket]);
 }
 
-/** The listeners that hang at these ports answer what they were asked, and all that comes. */
+/** The listeners at these ports send all responses that are waiting, and respond at once from now on. */
 function release(ports: readonly number[]): void {
   for (const port of ports) {
     for (const socket of unanswered.get(port) ?? []) if (socket.writable) socket.write(NO_CONTENT);
@@ -86,7 +86,7 @@ function serve(socket: Socket, respond: (socket: Socket) => void): void {
   });
 }
 
-/** Bytes of head and body together; null while the head is not all there. */
+/** The bytes of head and body. Null while the head is incomplete. */
 function sizeOfFirst(bytes: Buffer): number | null {
   const end = bytes.indexOf(END_OF_HEAD);
   if (end === -1) return null;
@@ -99,12 +99,12 @@ function arrived(port: number, request: Buffer): void {
   const now = monotonicMs();
   if (expected.count === 0) expected.first = now;
   expected.count++;
-  // Only the latency scenario is about single requests, and it waits for few of them.
+  // Only the latency scenario measures single requests, and it waits for few of them.
   if (expected.total <= 2000) noteDelay(request);
   if (expected.count === expected.total) expected.done.resolve({ first: expected.first, last: now });
 }
 
-/** From the moment that the body names to now. */
+/** From the time in the body to now. */
 function noteDelay(request: Buffer): void {
   const now = wallMs();
   const completedAt = /"completed_at":"([^"]+)"/.exec(request.toString("latin1"))?.[1];

@@ -1,4 +1,4 @@
-/** A server as the SDK's stateless example has it: a McpServer and a transport for each request, one trivial tool. */
+/** A server like the stateless example of the SDK: a McpServer and a transport for each request, and one trivial tool. */
 import { createServer } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -7,9 +7,9 @@ import { json } from "node:stream/consumers";
 import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
 import { StreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/streamableHttp.js";
 import { z } from "zod";
-import { answerQuestions } from "../conversation.ts";
+import { serveParent } from "../conversation.ts";
 
-answerQuestions({
+serveParent({
   async open(): Promise<string> {
     const server = createServer((request, response) => void answer(request, response)).listen(0, "127.0.0.1");
     await once(server, "listening");

@@ -12,7 +12,7 @@ const ROUNDS: Readonly<Record<Size, number>> = { full: 5, quick: 3, smallest: 1 
 const ORIGINS = 2;
 const PROBE_EVERY_MS = 5;
 
-/** As many callbacks as a task may have, all owed at one moment, while somebody keeps asking /health. */
+/** One task with the largest number of callbacks ends, while /health is requested all the time. */
 export const burst: Scenario = {
   name: "burst",
   deadlineMs: { full: 40_000, quick: 15_000 },
@@ -20,7 +20,7 @@ export const burst: Scenario = {
     const receiver = startReceiver(scope);
     const origins = await receiver.open({ count: ORIGINS });
     const deliveries = size === "smallest" ? 20 : CALLBACKS_PER_TASK;
-    // One more, which only warms up.
+    // The first batch is the warm-up.
     const batches = Array.from({ length: ROUNDS[size] + 1 }, (_, round) => ({
       name: `burst-${round}`,
       origins,
@@ -53,15 +53,15 @@ export const burst: Scenario = {
   },
 };
 
-/** Asks /health again and again; how long each answer took. */
+/** Requests /health again and again, and measures each response time. */
 function startProbe(server: BenchServer) {
   const latencies: number[] = [];
   const stopping = new AbortController();
   const work = (async () => {
     do {
-      const askedAt = monotonicMs();
+      const requestedAt = monotonicMs();
       await server.health();
-      latencies.push(monotonicMs() - askedAt);
+      latencies.push(monotonicMs() - requestedAt);
       await sleep(PROBE_EVERY_MS);
     } while (!stopping.signal.aborted);
   })();

@@ -11,8 +11,8 @@ import { monotonicMs } from "../statistics.ts";
 const ROUNDS: Readonly<Record<Size, number>> = { full: 9, quick: 3, smallest: 1 };
 
 /**
- * From the spawn to an answer of /health, on a database that is there already, against a Node that does nothing. The first start of all
- * compiles the code and keeps it; later ones find it.
+ * From the spawn to a response of /health, on an existing database, against a Node that does nothing. The very first start compiles the code
+ * and stores it in the cache that later starts use.
  */
 export const coldStart: Scenario = {
   name: "cold-start",
@@ -32,7 +32,7 @@ export const coldStart: Scenario = {
     const cache = scope.temporaryFolder();
     const later = (from: Program) => start(from, () => cache);
     const withBundle = size !== "smallest";
-    // These make the database and fill the cache.
+    // These starts create the database and fill the cache.
     await later("sources")();
     if (withBundle) await later("bundle")();
     const { sources, bundle, firstOfBundle, node } = await inRounds(ROUNDS[size], {
@@ -52,11 +52,10 @@ export const coldStart: Scenario = {
   },
 };
 
-/** MCP is loaded once the port is open. */
 async function timeOfFirstCall(scope: Scope, server: BenchServer): Promise<number> {
-  const askedAt = monotonicMs();
+  const calledAt = monotonicMs();
   await createCaller(scope, server.url).call("list_task_types", {});
-  return monotonicMs() - askedAt;
+  return monotonicMs() - calledAt;
 }
 
 function timeOfNode(): number {

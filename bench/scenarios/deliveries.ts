@@ -9,12 +9,12 @@ import type { Row, Scenario, Size } from "../scenario.ts";
 import type { Scope } from "../scope.ts";
 import { startWarmServer, warmUpFor } from "../throughput.ts";
 
-/** How a store can be beside the sending: least.ts. */
+/** The thread of the store: see least.ts. */
 type Where = "same" | "thread";
 
 const COUNT: Readonly<Record<Size, number>> = { full: 6000, quick: 2000, smallest: 20 };
 const ROUNDS: Readonly<Record<Size, number>> = { full: 5, quick: 2, smallest: 1 };
-/** Two, because the server has at most 16 requests under way to one. */
+/** Two, because the server sends at most 16 concurrent requests to one origin. */
 const ORIGINS = 2;
 
 /** From the end of the tasks to the last attempt row, against the same POSTs by undici alone and as jobs of BullMQ. */
@@ -26,12 +26,12 @@ export const deliveries: Scenario = {
     const origins = await receiver.open({ count: ORIGINS });
     const count = COUNT[size];
     const postRates: number[] = [];
-    const ours = async (LOG_LEVEL: string) => {
+    const startServerAt = async (LOG_LEVEL: string) => {
       const file = await createModelFile(scope, { program, receiver, origin: origins[0] ?? "" });
       const measurement = { program, env: { LOG_LEVEL }, file, receiver, origins, count };
       return startWarmServer(scope, measurement, ROUNDS[size]);
     };
-    const [quiet, logging] = [await ours("warn"), await ours("info")];
+    const [quiet, logging] = [await startServerAt("warn"), await startServerAt("info")];
     const raw = startPeer(scope, "./peers/raw-undici.ts");
     const rawRate = rateOf(raw, receiver, origins);
     const warmUp = warmUpFor(count);
@@ -47,7 +47,7 @@ export const deliveries: Scenario = {
           }
         : { always: noFigure, everysec: noFigure };
     const samples = await inRounds(ROUNDS[size], {
-      ours: async () => {
+      server: async () => {
         const { posts, recorded } = await quiet.measure();
         postRates.push(posts);
         return recorded;
@@ -64,21 +64,21 @@ export const deliveries: Scenario = {
 };
 
 function rowsOf(samples: Readonly<Record<Contender, readonly number[]>>, missing: string | null): Row[] {
-  const { ours, raw, leastSame, leastThread, posts, logged, always, everysec } = samples;
+  const { server, raw, leastSame, leastThread, posts, logged, always, everysec } = samples;
   const skipped = missing === null ? {} : { skipped: missing };
   return [
     {
       what: "durable deliveries",
       unit: "/s",
-      samples: ours,
+      samples: server,
       against: { what: "the least, one thread", samples: leastSame },
       target: { atLeast: 0.55 },
     },
-    { what: "durable deliveries", unit: "/s", samples: ours, against: { what: "raw undici", samples: raw } },
+    { what: "durable deliveries", unit: "/s", samples: server, against: { what: "raw undici", samples: raw } },
     {
       what: "durable deliveries",
       unit: "/s",
-      samples: missing === null ? ours : [],
+      samples: missing === null ? server : [],
       // The same durability: each job on disk before it is answered.
       against: { what: "BullMQ (always)", samples: always },
       target: { atLeast: 2 },
@@ -110,7 +110,7 @@ function rowsOf(samples: Readonly<Record<Contender, readonly number[]>>, missing
   ];
 }
 
-type Contender = "ours" | "raw" | "leastSame" | "leastThread" | "logged" | "posts" | "always" | "everysec";
+type Contender = "server" | "raw" | "leastSame" | "leastThread" | "logged" | "posts" | "always" | "everysec";
 
 const noFigure = (_count: number): Promise<number> => Promise.resolve(Number.NaN);
 
@@ -123,7 +123,7 @@ function rateOf(sender: Peer, receiver: Receiver, origins: readonly string[]): (
   };
 }
 
-/** Warmed up. Returns what measures it. */
+/** Starts a warm peer and returns the function that measures it. */
 async function startLeast(
   scope: Scope,
   receiver: Receiver,
@@ -138,7 +138,7 @@ async function startLeast(
   return rate;
 }
 
-/** A Redis and a worker of their own, warmed up. Returns what measures them. */
+/** Starts Redis and a warm worker, and returns the function that measures them. */
 async function startBullMq(
   scope: Scope,
   receiver: Receiver,

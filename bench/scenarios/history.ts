@@ -11,7 +11,7 @@ const COUNT: Readonly<Record<Size, number>> = { full: 4000, quick: 1500, smalles
 const ROUNDS: Readonly<Record<Size, number>> = { full: 3, quick: 2, smallest: 1 };
 const ORIGINS = 2;
 
-/** The same deliveries on a file with next to nothing in it and on one with a million rows. */
+/** The same deliveries on a nearly empty file and on a file with a million rows. */
 export const history: Scenario = {
   name: "history",
   deadlineMs: { full: 90_000, quick: 40_000 },

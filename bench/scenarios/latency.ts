@@ -11,14 +11,14 @@ const COUNT: Readonly<Record<Size, number>> = { full: 200, quick: 100, smallest:
 const ROUNDS: Readonly<Record<Size, number>> = { full: 4, quick: 2, smallest: 1 };
 const WARM_UP = 100;
 const EVERY_MS = 20;
-/** The body names its moment in whole milliseconds, rounded down: half a millisecond on average, on both sides alike. */
+/** The time in the body has whole milliseconds, rounded down: half a millisecond on average, for all contenders. */
 const ROUNDED_MS = 0.5;
 
 type Rounds = readonly (readonly number[])[];
 type Delays = Record<(typeof NAMES)[number], (readonly number[])[]>;
-const NAMES = ["ours", "bare", "onDisk"] as const;
+const NAMES = ["server", "bare", "onDisk"] as const;
 
-/** From a task's end to its POST's arrival, at about 50 a second, against a bare send at the same rate. */
+/** From the end of a task to the arrival of its POST, at about 50 per second, against a bare send at the same rate. */
 export const latency: Scenario = {
   name: "latency",
   deadlineMs: { full: 90_000, quick: 30_000 },
@@ -43,23 +43,23 @@ export const latency: Scenario = {
       await Promise.all([send(), receiver.reached()]);
       return (await receiver.delays()).map((delay) => delay - ROUNDED_MS);
     }
-    const ours = (count: number) => delaysOf(count, () => endTasks(count));
+    const serverDelays = (count: number) => delaysOf(count, () => endTasks(count));
     const bare = (file: string | null) => (count: number) =>
       delaysOf(count, () => raw.ask("sendSteadily", { origin, count, everyMs: EVERY_MS, file }));
     const file = join(scope.temporaryFolder(), "waits-for-the-disk");
-    const contenders = { ours, bare: bare(null), onDisk: bare(file) };
+    const contenders = { server: serverDelays, bare: bare(null), onDisk: bare(file) };
 
-    await ours(size === "smallest" ? 1 : WARM_UP);
+    await serverDelays(size === "smallest" ? 1 : WARM_UP);
     await contenders.bare(size === "smallest" ? 1 : WARM_UP);
     await contenders.onDisk(size === "smallest" ? 1 : WARM_UP);
-    const delays: Delays = { ours: [], bare: [], onDisk: [] };
+    const delays: Delays = { server: [], bare: [], onDisk: [] };
     for (let round = 0; round < ROUNDS[size]; round++)
       for (const name of NAMES) delays[name].push(await contenders[name](COUNT[size]));
     return [
-      row("completion to request, p50", 0.5, delays.ours, onDisk(delays), { atMost: 1.25 }),
-      row("completion to request, p99", 0.99, delays.ours, onDisk(delays), { atMost: 1.4 }),
-      row("completion to request, p50", 0.5, delays.ours, bareSend(delays)),
-      row("completion to request, p99", 0.99, delays.ours, bareSend(delays)),
+      row("completion to request, p50", 0.5, delays.server, onDisk(delays), { atMost: 1.25 }),
+      row("completion to request, p99", 0.99, delays.server, onDisk(delays), { atMost: 1.4 }),
+      row("completion to request, p50", 0.5, delays.server, bareSend(delays)),
+      row("completion to request, p99", 0.99, delays.server, bareSend(delays)),
     ];
   },
 };

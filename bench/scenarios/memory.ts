@@ -9,14 +9,14 @@ import { median } from "../statistics.ts";
 
 const WAITING: Readonly<Record<Size, number>> = { full: 100_000, quick: 100_000, smallest: 100 };
 const ROUNDS: Readonly<Record<Size, number>> = { full: 3, quick: 1, smallest: 1 };
-/** Fewer, since each of them is really sent. */
+/** Fewer, since each one is sent. */
 const ATTEMPTED = 20_000;
 const HOUR_MS = 3_600_000;
 const SETTLING_MS = 1500;
-const LOOKS = 10;
-const LOOK_EVERY_MS = 50;
+const READINGS = 10;
+const READ_EVERY_MS = 50;
 
-/** What it costs to have 100,000 deliveries waiting for their next attempt. */
+/** The memory for 100,000 deliveries that wait for their next attempt. */
 export const memory: Scenario = {
   name: "memory",
   deadlineMs: { full: 90_000, quick: 30_000 },
@@ -39,7 +39,7 @@ export const memory: Scenario = {
   },
 };
 
-/** The same when this very process has made the attempts: what it takes for that by itself is in both figures. */
+/** The same in the process that made the attempts. Both figures include the memory for making attempts. */
 async function afterAttempts(scope: Scope, program: Program): Promise<Row> {
   const settleAll = (status: number): Promise<number> =>
     scope.within(async (inner) => {
@@ -50,7 +50,7 @@ async function afterAttempts(scope: Scope, program: Program): Promise<Row> {
       return rssOf(server);
     });
   const delivered = await settleAll(204);
-  // 404 is about one URL: an origin that answers 503 so often would go to the slow lane, where nothing is attempted.
+  // 404 concerns one URL. Many 503 would open the circuit breaker of the origin, and no attempts would be made.
   const failed = await settleAll(404);
   return {
     what: "server after 20,000 attempts, all to be retried",
@@ -69,13 +69,13 @@ async function fill(scope: Scope, program: Program, status: number, deliveries: 
   return { path, receiver, origins: [origin] };
 }
 
-/** Once it has come to rest. */
+/** After a pause in which the server becomes idle. */
 async function rssOf(server: BenchServer): Promise<number> {
   await sleep(SETTLING_MS);
-  const looks: number[] = [];
-  for (let look = 0; look < LOOKS; look++) {
-    looks.push(server.rssMb());
-    await sleep(LOOK_EVERY_MS);
+  const readings: number[] = [];
+  for (let index = 0; index < READINGS; index++) {
+    readings.push(server.rssMb());
+    await sleep(READ_EVERY_MS);
   }
-  return median(looks);
+  return median(readings);
 }

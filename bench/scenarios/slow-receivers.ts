@@ -9,11 +9,11 @@ import { startServer } from "../server.ts";
 import type { Program } from "../server.ts";
 import { WARM_UP } from "../throughput.ts";
 
-/** Every receiver is an origin of its own. */
+/** Each receiver is another origin. */
 const FAST = 95;
 const SLOW = 5;
 const SLOW_MS = 3000;
-/** Small rounds and many of them: the machine's mood changes from one second to the next. */
+/** Many small rounds, since the machine's speed changes from one second to the next. */
 const PER_ORIGIN: Readonly<Record<Size, number>> = { full: 20, quick: 20, smallest: 1 };
 const ROUNDS: Readonly<Record<Size, { readonly slow: number; readonly hanging: number }>> = {
   full: { slow: 4, hanging: 14 },
@@ -25,7 +25,7 @@ interface Mix {
   readonly program: Program;
   readonly receiver: Receiver;
   readonly fast: readonly string[];
-  /** For each round those beside them: new ones each time, since our server soon knows which are slow. */
+  /** The slow receivers of each round: new ones each time, since the server soon knows which origins are slow. */
   readonly others: readonly (readonly string[])[];
   readonly perOrigin: number;
   readonly warmUp: number;
@@ -33,7 +33,7 @@ interface Mix {
 
 const none = (rounds: number): Mix["others"] => Array.from({ length: rounds }, () => []);
 
-/** What the receivers that answer at once notice of others that do not. */
+/** How much slow receivers delay the deliveries to fast ones. */
 export const slowReceivers: Scenario = {
   name: "slow-receivers",
   deadlineMs: { full: 150_000, quick: 60_000 },
@@ -60,8 +60,8 @@ export const slowReceivers: Scenario = {
 };
 
 /**
- * A warm server of its own. Returns what measures the milliseconds from the tasks' start until every fast receiver has all it is owed;
- * afterwards those that hang answer, so that each round meets the others of its own only.
+ * Starts a warm server. Returns the function that measures the milliseconds from the start of the tasks until all fast receivers have got
+ * all their POSTs. After that, receivers that hang respond, so that no round affects the next one.
  */
 async function startMix(scope: Scope, mix: Mix): Promise<() => Promise<number>> {
   const { program, receiver, fast, perOrigin } = mix;
@@ -74,15 +74,15 @@ async function startMix(scope: Scope, mix: Mix): Promise<() => Promise<number>> 
   registerBatches(file, [warmUp, ...batches]);
   const server = await startServer(scope, { program, file });
   await runBatch(scope, server, receiver, warmUp);
-  let left = MODELS_PENDING + batches.reduce((sum, { deliveries }) => sum + deliveries, 0);
-  await allRecorded(server, left);
+  let pending = MODELS_PENDING + batches.reduce((sum, { deliveries }) => sum + deliveries, 0);
+  await allRecorded(server, pending);
   return async () => {
     const batch = batches.shift();
-    if (batch === undefined) throw new Error(`There were to be ${mix.others.length} rounds`);
+    if (batch === undefined) throw new Error(`More than ${mix.others.length} rounds`);
     const { started, lastPost } = await runBatch(scope, server, receiver, batch, fast);
     await receiver.release(batch.others);
-    left -= batch.deliveries;
-    await allRecorded(server, left);
+    pending -= batch.deliveries;
+    await allRecorded(server, pending);
     return lastPost - started;
   };
 }

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { createCaller, inLanes } from "../calls.ts";
+import { createCaller, runConcurrently } from "../calls.ts";
 import type { Caller } from "../calls.ts";
 import { startPeer } from "../conversation.ts";
 import { perSecond } from "../batch.ts";
@@ -13,20 +13,20 @@ const ROUNDS: Readonly<Record<Size, number>> = { full: 10, quick: 2, smallest: 1
 const WARM_UP_ROUNDS = 4;
 const CALLBACKS_PER_TASK = 50;
 
-/** Two of the tools, one that writes and one that reads, against a server as the SDK's examples have it. */
+/** Two tools, one that writes and one that reads, against a server like the examples of the SDK. */
 export const toolCalls: Scenario = {
   name: "tool-calls",
   deadlineMs: { full: 60_000, quick: 30_000 },
   async run({ scope, program, size }) {
     const server = await startServer(scope, { program });
-    const ours = createCaller(scope, server.url);
+    const own = createCaller(scope, server.url);
     const example = createCaller(scope, await startPeer(scope, "./peers/sdk-example.ts").ask<string>("open"));
     const file = join(scope.temporaryFolder(), "least.db");
     const least = createCaller(
       scope,
       await startPeer(scope, "./peers/least-registration.ts").ask<string>("open", file),
     );
-    await ours.call("start_task_with_callbacks", { task_id: "ended", client_id: "starter" });
+    await own.call("start_task_with_callbacks", { task_id: "ended", client_id: "starter" });
     let registered = 0;
 
     const registerAt = ({ call }: Caller): Promise<void> => {
@@ -36,12 +36,12 @@ export const toolCalls: Scenario = {
     };
     const count = CALLS[size];
     const measured = {
-      registering: () => rateOf(count, () => registerAt(ours)),
+      registering: () => rateOf(count, () => registerAt(own)),
       registeringLeast: () => rateOf(count, () => registerAt(least)),
-      reading: () => rateOf(count, () => ours.call("get_task_result", { task_id: "ended" })),
+      reading: () => rateOf(count, () => own.call("get_task_result", { task_id: "ended" })),
       greeting: () => rateOf(count, () => example.call("greet", { name: "World" })),
     };
-    // For nothing, so that all of them are warm: the code of a call is compiled for speed over thousands of them.
+    // The warm-up: V8 optimizes the code of a call after thousands of calls.
     await inRounds(size === "full" ? WARM_UP_ROUNDS : 1, measured);
     const { registering, registeringLeast, reading, greeting } = await inRounds(ROUNDS[size], measured);
     const bySdk = { what: "SDK example", samples: greeting };
@@ -56,6 +56,6 @@ export const toolCalls: Scenario = {
 
 async function rateOf(count: number, call: () => Promise<void>): Promise<number> {
   const startedAt = monotonicMs();
-  await inLanes(count, call);
+  await runConcurrently(count, call);
   return perSecond(count, startedAt, monotonicMs());
 }

@@ -9,8 +9,8 @@ if [ "$code" -eq 0 ]; then
 else
   body="{\"error\":\"the job ended with exit code $code\"}"
 fi
-# By a file of its own and not as an argument: whoever lists the processes must not see the URL, which is a secret.
-# A retry after a lost answer is refused with 409, and the first has done it.
+# The URL goes by a file, not as an argument: it is a secret, and a list of processes must not show it.
+# A retry after a lost answer is refused with 409: the first request has ended the task.
 printf 'url = "%s"\n' "$COMPLETION_URL" |
   curl -sS --max-time 30 --retry 5 --retry-connrefused -K - -H 'Content-Type: application/json' -d "$body" || exit 1
 echo

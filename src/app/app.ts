@@ -1,20 +1,21 @@
-/** The composition root: what the service is made of, in the order in which it starts. Nothing is decided here, only connected. */
-import type { Config } from "../config/load.ts";
+/** The composition root: the parts of the service, in the order in which they start. It connects them and decides nothing. */
+import type { Config } from "../config/config.ts";
 import { CircuitBreaker } from "../delivery/circuit-breaker.ts";
+import { createFanOut } from "../observability/fan-out.ts";
 import { createLog } from "../observability/log.ts";
 import type { Log } from "../observability/log.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { Lifecycle } from "../runtime/lifecycle.ts";
 import { nodeVersionWarning } from "../runtime/node-version.ts";
-import type { Store, Clock } from "../service/ports/store.ts";
+import type { Clock } from "../service/ports/clock.ts";
+import type { Store } from "../service/ports/store.ts";
 import type { Emit } from "../service/ports/telemetry.ts";
-import { createEventFeed } from "../service/event-feed.ts";
 import { openDoors } from "./doors.ts";
 import { createOutbound } from "./outbound.ts";
 import { createServices, revokeRemovedTokens } from "./services.ts";
 import { openMigratedStore } from "./store.ts";
 import { loadTaskTypes } from "./task-types.ts";
-import { createDispatcher, createQueues, startWorkers } from "./workers.ts";
+import { createDispatcher, startWorkers } from "./workers.ts";
 
 export { readConfig } from "../config/load.ts";
 
@@ -22,11 +23,11 @@ export interface App {
   /** How clients reach it, without a slash at the end. */
   readonly url: string;
   readonly port: number;
-  /** Resolves when everything has stopped. May be called twice. */
+  /** Resolves when every part has stopped. May be called twice. */
   stop(): Promise<void>;
 }
 
-/** What every part is built with. */
+/** What every part gets. */
 export interface Platform {
   readonly config: Config;
   readonly clock: Clock;
@@ -37,12 +38,13 @@ export interface Platform {
 
 /**
  * Starts the service: telemetry, store, outbound, task types, services, doors, workers. Resolves when it listens and MCP answers.
- * Rejects with a `StartError` or `ConfigError` that says what is in the way; what had started has stopped by then.
+ * Rejects with a `StartError` or `ConfigError` that says what prevents the start, after the parts that had started have stopped.
  */
 export async function createApp(config: Config): Promise<App> {
   const log = createLog(config.logFormat, config.logLevel, { now: config.isTerminal ? systemClock.now : undefined });
+  const emit = createFanOut([log.emit]);
   const lifecycle = new Lifecycle();
-  const platform = { config, clock: systemClock, emit: log.emit, lifecycle };
+  const platform = { config, clock: systemClock, emit, lifecycle };
   try {
     const { url, port, toolNames } = await start(platform);
     log.ready({ url, port, tools: toolNames });
@@ -51,7 +53,7 @@ export async function createApp(config: Config): Promise<App> {
       url,
       port,
       stop() {
-        log.say("👋 Stopping: what is under way may finish, the rest waits for the next start");
+        log.info("👋 Stopping: work under way may finish, everything else waits for the next start");
         return lifecycle.stop();
       },
     };
@@ -64,41 +66,40 @@ export async function createApp(config: Config): Promise<App> {
 async function start(platform: Platform) {
   const { config, clock, emit, lifecycle } = platform;
 
-  const { store, createWorkSource } = await openMigratedStore(config);
+  const storage = await openMigratedStore(config, emit);
+  const { store, queues } = storage;
   lifecycle.add("store", () => store.close());
   await recoverOrphans(store, platform);
-  const queues = createQueues(createWorkSource, { clock, emit });
 
   const outbound = createOutbound(config);
   lifecycle.add("outbound", () => outbound.close());
 
   const taskTypes = await loadTaskTypes(platform, outbound.client);
 
-  const breaker = new CircuitBreaker();
-  const dispatcher = createDispatcher({ platform, store, outbound, queue: queues.delivery, breaker });
-  const feed = createEventFeed();
-  const services = createServices({ platform, store, outbound, taskTypes, queues, feed, dispatcher, breaker });
+  const breaker = new CircuitBreaker(() => queues.deliveries.wake());
+  const dispatcher = createDispatcher({ platform, store, outbound, queue: queues.deliveries, breaker });
+  const services = createServices({ platform, storage, outbound, taskTypes, dispatcher, breaker });
   await revokeRemovedTokens(platform, services.revocation);
 
-  // Workers outside can renew their leases from now on.
+  // External workers can renew their leases from now on.
   await store.prolongLeases(clock.now() + config.workerLeaseMs);
   const doors = await openDoors(platform, services);
-  await startWorkers({ platform, store, services, taskTypes, queues, dispatcher, feed });
+  await startWorkers({ platform, storage, services, taskTypes, dispatcher });
   return doors;
 }
 
-/** What the last process left running or sending goes back into its queue. */
+/** Tasks and deliveries that the last process left running or sending are pending again. */
 async function recoverOrphans(store: Store, { clock, emit }: Platform): Promise<void> {
-  const left = await store.recoverOrphans(clock.now());
-  if (left.tasks + left.deliveries > 0) emit({ kind: "work.reclaimed", ...left });
+  const recovered = await store.recoverOrphans(clock.now());
+  if (recovered.tasks + recovered.deliveries > 0) emit({ kind: "work.recovered", ...recovered });
 }
 
 function warn(log: Log, config: Config, url: string): void {
   const nodeWarning = nodeVersionWarning(process.versions.node);
   if (nodeWarning !== null) log.warn(nodeWarning);
-  if (config.isOpenUnawares) {
+  if (config.isExposedWithoutTokens) {
     log.warn(
-      `PUBLIC_URL is ${url}, and there are no AUTH_TOKENS: everybody who reaches it may do everything. Set AUTH_TOKENS, or ALLOW_ANONYMOUS=true if that is meant.`,
+      `PUBLIC_URL is ${url}, and there are no AUTH_TOKENS: any client that reaches it has full access. Set AUTH_TOKENS, or ALLOW_ANONYMOUS=true if that is intended.`,
     );
   }
 }

@@ -2,6 +2,7 @@ import { createHttpApp } from "../http/app.ts";
 import { listen } from "../http/server.ts";
 import { createMcp } from "../mcp/endpoint.ts";
 import type { Mcp } from "../mcp/endpoint.ts";
+import { authenticateByToken } from "../mcp/request-guard.ts";
 import { createPrincipalOf } from "../service/principals.ts";
 import type { PrincipalOf } from "../service/principals.ts";
 import type { Platform } from "./app.ts";
@@ -9,7 +10,7 @@ import { version } from "./package-root.ts";
 import type { Services } from "./services.ts";
 import { STOP_GRACE_MS } from "./workers.ts";
 
-/** The ways in. */
+/** The HTTP server. */
 export interface Doors {
   /** How clients reach the server, without a slash at the end. */
   readonly url: string;
@@ -17,11 +18,11 @@ export interface Doors {
   readonly toolNames: readonly string[];
 }
 
-/** Serves MCP and everything else over HTTP. Resolves when it listens; MCP answers from the first request on. */
+/** Serves MCP and all other routes over HTTP. Resolves when it listens; MCP answers from the first request on. */
 export async function openDoors(platform: Platform, services: Services): Promise<Doors> {
   const { config, lifecycle } = platform;
   const principalOf = createPrincipalOf(config.accessTokens, config.principalWithoutTokens);
-  // With PORT=0 the port, and so the URL, is known only once it listens. No request comes before.
+  // With PORT=0 the port, and so the URL, is known only once the server listens. No request arrives before that.
   let url = "";
   const urlOf = (): string => url;
   const mcp = createMcpEndpoint(platform, services, principalOf, urlOf);
@@ -30,7 +31,7 @@ export async function openDoors(platform: Platform, services: Services): Promise
   url = config.publicUrl ?? `http://localhost:${server.port}`;
   lifecycle.add("http", async () => {
     mcp.endStreams();
-    services.workerQueue.dismiss();
+    services.workerQueue.close();
     await server.stop(STOP_GRACE_MS);
     await mcp.close();
   });
@@ -46,14 +47,14 @@ function createMcpEndpoint(
   const { allowedHosts, allowedOrigins, toolSet, testFixtures, runTaskWaitMs, retentionMs, events } = config;
   return createMcp({
     ...services,
-    principalOf,
+    authenticate: authenticateByToken(principalOf),
     serverInfo: { name: "mcp-callbacks", version },
     allowedHosts,
     allowedOrigins,
     toolSet,
     testFixtures,
     runTaskWaitMs,
-    // A task is kept from its end on, so from its start on for that long at least.
+    // Retention begins at the end of a task, so it lasts at least as long from its start.
     taskTtlMs: retentionMs === null ? null : Math.max(1, Math.floor(retentionMs)),
     errorCodes: events.errorCodes,
     unknownUnsubscribe: events.unknownUnsubscribe,

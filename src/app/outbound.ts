@@ -1,18 +1,18 @@
-import type { Config } from "../config/load.ts";
+import type { Config } from "../config/config.ts";
 import { createAddressGuard } from "../outbound/address-guard.ts";
 import type { AddressGuard } from "../outbound/address-guard.ts";
 import { createHttpClient } from "../outbound/client.ts";
 import { createEndpointVerifier } from "../outbound/endpoint-verifier.ts";
-import { createReceiverTester } from "../outbound/prober.ts";
+import { createReceiverTester } from "../outbound/receiver-tester.ts";
 import { createSender } from "../outbound/sender.ts";
 import type { Sender } from "../service/ports/sender.ts";
-import type { ReceiverTester } from "../service/ports/callback-store.ts";
+import type { ReceiverTester } from "../service/ports/receiver-tester.ts";
 import type { HttpClient } from "../service/ports/http-client.ts";
-import type { EndpointVerifier } from "../service/ports/subscription-store.ts";
+import type { EndpointVerifier } from "../service/ports/endpoint-verifier.ts";
 import { userAgent } from "./package-root.ts";
 import { CONCURRENCY } from "./workers.ts";
 
-/** Everything that opens a connection to an address that a client gave. */
+/** All parts that connect to addresses which clients have given. */
 export interface Outbound {
   readonly guard: AddressGuard;
   /** For deliveries. */
@@ -23,7 +23,7 @@ export interface Outbound {
   readonly receiverTester: ReceiverTester;
   /** For the challenges of MCP Events. */
   readonly endpointVerifier: EndpointVerifier;
-  /** Cuts off what is under way. May be called twice. */
+  /** Aborts running requests. May be called twice. */
   close(): Promise<void>;
 }
 

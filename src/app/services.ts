@@ -1,116 +1,130 @@
 import { newNonce } from "../domain/ids.ts";
-import type { Task } from "../domain/task.ts";
 import type { CircuitBreaker } from "../delivery/circuit-breaker.ts";
-import type { Config } from "../config/load.ts";
+import type { Config } from "../config/config.ts";
 import type { Dispatcher } from "../delivery/dispatcher.ts";
 import { createCallbacks } from "../service/callbacks.ts";
+import type { Callbacks } from "../service/callbacks.ts";
 import { createCompletions } from "../service/completions.ts";
+import type { Completions } from "../service/completions.ts";
 import { createDeliveries } from "../service/deliveries.ts";
-import type { EventFeed } from "../service/event-feed.ts";
+import type { Deliveries } from "../service/deliveries.ts";
 import { createEvents } from "../service/events.ts";
+import type { Events } from "../service/events.ts";
 import { createHealth } from "../service/health.ts";
+import type { Health } from "../service/health.ts";
 import { createInbox } from "../service/inbox.ts";
-import type { Progress } from "../service/ports/lease-store.ts";
-import type { Store } from "../service/ports/store.ts";
-import type { Emit } from "../service/ports/telemetry.ts";
+import type { Inbox } from "../service/inbox.ts";
+import type { OpenedStore } from "../store/open.ts";
 import { createProbes } from "../service/probes.ts";
+import type { Probes } from "../service/probes.ts";
 import { createRevocation } from "../service/revocation.ts";
 import type { Revocation } from "../service/revocation.ts";
 import { createSecrets } from "../service/secrets.ts";
+import type { Secrets } from "../service/secrets.ts";
 import { createSubscriptions } from "../service/subscriptions.ts";
+import type { Subscriptions, SubscriptionSettings } from "../service/subscriptions.ts";
+import { createTaskEnd } from "../service/task-end.ts";
 import { createTaskProgress } from "../service/task-progress.ts";
 import type { TaskProgress } from "../service/task-progress.ts";
+import { createTaskWaits } from "../service/task-waits.ts";
 import { createTermination } from "../service/termination.ts";
+import type { Termination } from "../service/termination.ts";
 import { createTasks } from "../service/tasks.ts";
 import type { Tasks } from "../service/tasks.ts";
 import { createVerification } from "../service/verification.ts";
 import { createWorkerQueue } from "../service/worker-queue.ts";
+import type { WorkerQueue } from "../service/worker-queue.ts";
 import { createWorkers } from "../service/workers.ts";
+import type { Workers } from "../service/workers.ts";
 import type { Platform } from "./app.ts";
 import type { Outbound } from "./outbound.ts";
 import { newId } from "./store.ts";
 import type { TaskTypes } from "./task-types.ts";
-import type { Queues } from "./workers.ts";
 
 export interface ServicesParts {
   readonly platform: Platform;
-  readonly store: Store;
+  readonly storage: OpenedStore;
   readonly outbound: Outbound;
   readonly taskTypes: TaskTypes;
-  readonly queues: Queues;
-  readonly feed: EventFeed;
   readonly dispatcher: Dispatcher;
   readonly breaker: CircuitBreaker;
 }
 
-export type Services = ReturnType<typeof createServices>;
+/** What the doors and the workers ask for. */
+export interface Services {
+  readonly tasks: Tasks;
+  readonly progress: TaskProgress;
+  readonly workerQueue: WorkerQueue;
+  readonly workers: Workers;
+  readonly completions: Completions;
+  readonly callbacks: Callbacks;
+  readonly secrets: Secrets;
+  readonly deliveries: Deliveries;
+  readonly probes: Probes;
+  readonly subscriptions: Subscriptions;
+  readonly events: Events;
+  readonly termination: Termination;
+  readonly revocation: Revocation;
+  readonly inbox: Inbox;
+  readonly health: Health;
+}
 
-/** What clients can ask for. */
-export function createServices(parts: ServicesParts) {
-  const { platform, store, outbound, taskTypes, queues, feed, dispatcher, breaker: slowLane } = parts;
+export function createServices(parts: ServicesParts): Services {
+  const { platform, storage, outbound, taskTypes, dispatcher, breaker } = parts;
   const { config, clock, emit } = platform;
+  const { store, queues, notifier } = storage;
   const { guard: targetPolicy, receiverTester, endpointVerifier } = outbound;
   const { signingKeys, events } = config;
   const { catalog } = taskTypes;
-  const wakeDispatcher = (): void => queues.delivery.wake();
-  const wakeWorkers = (): void => queues.leases.wake();
-  const wakes = { wakeRunner: () => queues.tasks.wake(), wakeDispatcher };
   const base = { store, clock, emit };
+  const control = { endpointVerifier, clock, newNonce, signingKeys };
 
-  const progress = startProgress(parts, wakeDispatcher);
-  const openReservation = () => dispatcher.openReservation();
-  const tasks = createTasks({ ...base, catalog, targetPolicy, feed, progress, ...wakes, wakeWorkers, openReservation });
-  const outside = { ...base, tasks, catalog, newNonce, leaseMs: config.workerLeaseMs, wake: wakeWorkers };
-  const workerQueue = createWorkerQueue(outside);
-  const callbacks = createCallbacks({ ...base, targetPolicy, ...wakes });
-  const verification = { ...base, endpointVerifier, newNonce, signingKeys };
-  const termination = createTermination({ ...verification, ...events });
-  const subscribing = { ...base, ...subscriptionSettings(config), verification: createVerification(verification) };
+  const progress = startProgress(parts);
+  const waits = createTaskWaits({ store, notifier, emit });
+  const endTask = createTaskEnd({ emit, openReservation: () => dispatcher.openReservation() });
+  const tasks = createTasks({ ...base, catalog, targetPolicy, waits, endTask });
+  const lease = { newToken: newNonce, durationMs: config.workerLeaseMs };
+  const workerQueue = createWorkerQueue({ ...base, tasks, catalog, queue: queues.leases, lease });
+  const callbacks = createCallbacks({ ...base, targetPolicy });
+  const termination = createTermination({ ...control, ...events });
+  const verification = createVerification({ ...control, store, emit });
+  const settings = subscriptionSettings(config);
   return {
     tasks,
+    progress,
     workerQueue,
-    workers: createWorkers({ ...outside, queue: workerQueue, report: recordProgress(tasks, emit) }),
-    completions: createCompletions({ ...outside, ttlMs: config.completionUrlTtlMs }),
-    secrets: createSecrets({ ...base, wakeDispatcher }),
+    workers: createWorkers({ ...base, tasks, progress, catalog, queue: workerQueue }),
+    completions: createCompletions({ store, clock, tasks, catalog, newNonce, ttlMs: config.completionUrlTtlMs }),
     callbacks,
-    deliveries: createDeliveries({ ...base, slowLane, ...wakes }),
-    probes: createProbes({ ...base, callbacks, receiverTester, slowLane, newId, signingKeys, ...wakes }),
-    subscriptions: createSubscriptions({ ...subscribing, slowLane, targetPolicy, wakeDispatcher }),
-    events: createEvents({ store, feed, clock }),
+    secrets: createSecrets(base),
+    deliveries: createDeliveries({ ...base, breaker }),
+    probes: createProbes({ callbacks, receiverTester, breaker, clock, newId, signingKeys, emit }),
+    subscriptions: createSubscriptions({ ...base, breaker, targetPolicy, verification, settings }),
+    events: createEvents({ store, notifier, clock }),
     termination,
     revocation: createRevocation({ ...base, termination }),
     inbox: createInbox(base),
-    health: createHealth({ store, slowOrigins: () => slowLane.slowOrigins.length }),
+    health: createHealth({ store, slowOrigins: () => breaker.openKeys.length }),
   };
 }
 
-function startProgress({ platform, store, feed }: ServicesParts, wakeDispatcher: () => void): TaskProgress {
+function startProgress({ platform, storage }: ServicesParts): TaskProgress {
   const { config, clock, emit, lifecycle } = platform;
+  const { store, notifier } = storage;
   const intervalMs = config.progressEventIntervalMs;
-  const progress = createTaskProgress({ store, clock, emit, feed, wakeDispatcher, intervalMs });
+  const progress = createTaskProgress({ store, clock, notifier, emit, intervalMs });
   lifecycle.add("progress", async () => progress.stop());
   return progress;
 }
 
-function subscriptionSettings({ events, privateTargets }: Config) {
+function subscriptionSettings({ events, privateTargets }: Config): SubscriptionSettings {
   const { lifetime, subscriptionsMax: ownMax, retryPolicy } = events;
   return { lifetime, ownMax, retryPolicy, allowsLoopbackHttp: privateTargets !== "none" };
 }
 
-/** With tokens, a principal whose token was removed has lost access. Without tokens nothing is known of principals. */
+/** With tokens, a principal whose token was removed has lost its access. Without tokens there is no list of principals to compare with. */
 export async function revokeRemovedTokens({ config, lifecycle }: Platform, revocation: Revocation): Promise<void> {
   if (config.accessTokens.length === 0) return;
-  const { told } = await revocation.revokeOthers(config.accessTokens.map(({ name }) => name));
-  lifecycle.addBeside("revocation", () => told);
-}
-
-/** Recorded beside the answer: a report is not refused for it. */
-function recordProgress(tasks: Tasks, emit: Emit) {
-  return (task: Task, progress: Progress): void => {
-    const { taskId } = task;
-    emit({ kind: "task.progress", taskId, done: progress.done, total: progress.total });
-    tasks.progress(task, progress).catch((error: unknown) => {
-      emit({ kind: "internal.failed", where: `progress of task ${taskId}`, error });
-    });
-  };
+  const { messagesSent } = await revocation.revokeAllExcept(config.accessTokens.map(({ name }) => name));
+  lifecycle.addParallel("revocation", () => messagesSent);
 }

@@ -1,4 +1,5 @@
-import type { Config } from "../config/load.ts";
+import type { Config } from "../config/config.ts";
+import type { Emit } from "../service/ports/telemetry.ts";
 import { createNewId } from "../domain/ids.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { openStore } from "../store/open.ts";
@@ -8,13 +9,14 @@ import { migrationsFolder } from "./package-root.ts";
 
 export const newId = createNewId(systemClock.now);
 
-/** The store at the newest schema. Throws a `StartError` that says what is in the way. */
-export function openMigratedStore({ databaseUrl, secretsKeys }: Config): Promise<OpenedStore> {
-  return openStore({ databaseUrl, migrationsFolder, newId, cipher: createSecretCipher(secretsKeys) });
+/** The store at the newest schema, with its queues. Throws a `StartError` that says what is in the way. */
+export function openMigratedStore({ databaseUrl, secretsKeys }: Config, emit: Emit): Promise<OpenedStore> {
+  const cipher = createSecretCipher(secretsKeys);
+  return openStore({ databaseUrl, migrationsFolder, newId, cipher, clock: systemClock, emit });
 }
 
 /** Applies pending migrations, and no more. */
 export async function migrate(config: Config): Promise<void> {
-  const { store } = await openMigratedStore(config);
+  const { store } = await openMigratedStore(config, () => {});
   await store.close();
 }

@@ -1,6 +1,6 @@
 import { ConfigError } from "../config/load.ts";
-import type { Config } from "../config/load.ts";
-import { joinCatalogs } from "../service/join-catalogs.ts";
+import type { Config } from "../config/config.ts";
+import { combineCatalogs } from "../service/combined-catalog.ts";
 import type { HttpClient } from "../service/ports/http-client.ts";
 import type { TaskCatalog, TaskType } from "../service/ports/task-types.ts";
 import { createDemoTask } from "../tasks/builtin/demo.ts";
@@ -29,7 +29,7 @@ export async function loadTaskTypes(platform: Platform, client: HttpClient): Pro
   const concurrency = new Map(types.map((type) => [type.name, type.concurrency]));
   const upstreams = await upstreamTypes(platform);
   return {
-    catalog: joinCatalogs([createTaskRegistry(types), ...(upstreams === null ? [] : [upstreams])]),
+    catalog: combineCatalogs([createTaskRegistry(types), ...(upstreams === null ? [] : [upstreams])]),
     concurrencyOf: (taskType) => concurrency.get(taskType) ?? upstreams?.concurrencyOf(taskType) ?? null,
   };
 }
@@ -39,7 +39,7 @@ function builtInTypes({ config, clock }: Platform, client: HttpClient): readonly
     createDemoTask({ clock, workMs: config.demoTaskMs }),
     externalTask,
     ...(config.testFixtures ? createFixtureTasks({ clock }) : []),
-    ...(config.httpTasks ? [createHttpRequestTask({ requester: client })] : []),
+    ...(config.httpTasks ? [createHttpRequestTask({ client })] : []),
   ];
 }
 

@@ -1,11 +1,11 @@
 import { pathToFileURL } from "node:url";
-import type { Config } from "../config/load.ts";
+import type { Config } from "../config/config.ts";
 import type { CircuitBreaker } from "../delivery/circuit-breaker.ts";
 import { Dispatcher } from "../delivery/dispatcher.ts";
 import { Maintenance } from "../delivery/maintenance.ts";
 import { SUSPEND_POLICY } from "../domain/subscription.ts";
-import type { EventFeed } from "../service/event-feed.ts";
-import type { Store, WorkSource } from "../service/ports/store.ts";
+import type { Store } from "../service/ports/store.ts";
+import type { WorkQueue } from "../service/ports/work-queue.ts";
 import type { OpenedStore } from "../store/open.ts";
 import { TaskRunner } from "../tasks/runner/runner.ts";
 import { NO_WATCHDOG } from "../tasks/runner/watchdog.ts";
@@ -16,33 +16,16 @@ import { watchdogThread } from "./package-root.ts";
 import type { Services } from "./services.ts";
 import type { TaskTypes } from "./task-types.ts";
 
-/** After a stop, answers and attempts under way may take this long: less than the ten seconds that containers are given. */
+/** How long running answers and attempts may take after a stop: less than the ten seconds that a container gets. */
 export const STOP_GRACE_MS = 8000;
-/** Requests of deliveries under way, in all and to one origin. */
+/** Slots for requests of deliveries, in all and for one origin. */
 export const CONCURRENCY = { total: 64, perOrigin: 16 };
-
-/** One for each loop of work. */
-export interface Queues {
-  readonly delivery: WorkSource;
-  readonly tasks: WorkSource;
-  readonly leases: WorkSource;
-  readonly maintenance: WorkSource;
-}
-
-export function createQueues(create: OpenedStore["createWorkSource"], needs: Pick<Platform, "clock" | "emit">): Queues {
-  return {
-    delivery: create({ ...needs, name: "dispatcher" }),
-    tasks: create({ ...needs, name: "task runner" }),
-    leases: create({ ...needs, name: "workers" }),
-    maintenance: create({ ...needs, name: "maintenance" }),
-  };
-}
 
 export interface DispatcherParts {
   readonly platform: Platform;
   readonly store: Store;
   readonly outbound: Outbound;
-  readonly queue: WorkSource;
+  readonly queue: WorkQueue;
   readonly breaker: CircuitBreaker;
 }
 
@@ -52,7 +35,7 @@ export function createDispatcher({ platform, store, outbound, queue, breaker }: 
   return new Dispatcher({
     store,
     sender: outbound.sender,
-    workSource: queue,
+    queue,
     limits: CONCURRENCY,
     breaker,
     retryPolicies: { standard: retryPolicy, cloudevents: retryPolicy, "mcp-events": events.retryPolicy },
@@ -67,60 +50,61 @@ export function createDispatcher({ platform, store, outbound, queue, breaker }: 
 
 export interface WorkersParts {
   readonly platform: Platform;
-  readonly store: Store;
+  readonly storage: OpenedStore;
   readonly services: Services;
   readonly taskTypes: TaskTypes;
-  readonly queues: Queues;
   readonly dispatcher: Dispatcher;
-  readonly feed: EventFeed;
 }
 
-/** Starts the loops that work without being asked: deliveries, tasks, leases, maintenance. They stop together with the doors. */
+/** Starts the loops of the queues: deliveries, tasks, leases, maintenance. They stop together with the doors. */
 export async function startWorkers(parts: WorkersParts): Promise<void> {
-  const { platform, store, services, queues, dispatcher } = parts;
+  const { platform, storage, services, dispatcher } = parts;
   const { config, clock, emit, lifecycle } = platform;
+  const { store, queues } = storage;
   dispatcher.start();
-  lifecycle.addBeside("dispatcher", () => dispatcher.stop(STOP_GRACE_MS));
+  lifecycle.addParallel("dispatcher", () => dispatcher.stop(STOP_GRACE_MS));
 
   await startRunner(parts);
 
   queues.leases.start(() => services.workerQueue.pass());
-  lifecycle.addBeside("leases", () => queues.leases.stop());
+  lifecycle.addParallel("leases", () => queues.leases.stop());
 
   const { retentionMs } = config;
   const maintenance = new Maintenance({
     store,
-    workSource: queues.maintenance,
+    queue: queues.maintenance,
     clock,
     retentionMs,
     emit,
     termination: services.termination,
   });
   maintenance.start();
-  lifecycle.addBeside("maintenance", () => maintenance.stop());
+  lifecycle.addParallel("maintenance", () => maintenance.stop());
 }
 
-async function startRunner({ platform, store, services, taskTypes, queues, feed }: WorkersParts): Promise<void> {
+async function startRunner({ platform, storage, services, taskTypes }: WorkersParts): Promise<void> {
   const { config, clock, emit, lifecycle } = platform;
+  const { store, queues, notifier } = storage;
   const watchdog = await startWatchdog(config);
-  lifecycle.addBeside("watchdog", () => watchdog.stop());
+  lifecycle.addParallel("watchdog", () => watchdog.stop());
   const runner = new TaskRunner({
     store,
     watchdog,
     tasks: services.tasks,
+    progress: services.progress,
     catalog: taskTypes.catalog,
     concurrencyOf: taskTypes.concurrencyOf,
     runningMax: config.tasksRunningMax,
-    workSource: queues.tasks,
-    feed,
+    queue: queues.tasks,
+    notifier,
     clock,
     emit,
   });
   runner.start();
-  lifecycle.addBeside("task runner", () => runner.stop(config.tasksStopGraceMs));
+  lifecycle.addParallel("task runner", () => runner.stop(config.tasksStopGraceMs));
 }
 
-/** Only for the operator's own handlers: those built in do yield. What it needs (the inspector) is loaded only then. */
+/** Only for modules of the operator: the built-in handlers do not block the event loop. The inspector that it needs is loaded only then. */
 async function startWatchdog({ taskModules, tasksStallMs }: Config): Promise<Watchdog> {
   if (tasksStallMs === null || taskModules.length === 0) return NO_WATCHDOG;
   const { startWatchdog: start } = await import("../tasks/runner/start-watchdog.ts");

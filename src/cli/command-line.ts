@@ -4,12 +4,12 @@ export type Command = "serve" | "migrate" | "call" | "help" | "version";
 
 export interface CommandLine {
   readonly command: Command;
-  /** Settings that flags give; they win over the environment. */
+  /** Settings from options, by the name of their environment variable. They override the environment. */
   readonly env: Readonly<Record<string, string>>;
   readonly call: CallRequest;
 }
 
-/** What `call` is asked for. */
+/** The arguments of `call`. */
 export interface CallRequest {
   readonly tool: string;
   /** JSON text. */
@@ -20,7 +20,7 @@ export interface CallRequest {
   readonly asJson: boolean;
 }
 
-/** The command line cannot be understood: `message` says what is wrong with it. */
+/** The command line is not valid: `message` says why. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }
@@ -35,7 +35,7 @@ const OPTIONS = {
   version: { type: "boolean", short: "v" },
 } as const;
 
-/** Reads the arguments behind `mcp-callbacks`. Without a command it is `serve`. Throws a `UsageError`. */
+/** Parses the arguments of `mcp-callbacks`. The default command is `serve`. Throws a `UsageError`. */
 export function parseCommandLine(args: readonly string[]): CommandLine {
   const { values, positionals } = parse(args);
   const [command = "serve", ...rest] = positionals;
@@ -56,7 +56,7 @@ function parse(args: readonly string[]) {
   try {
     return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });
   } catch (error) {
-    // Node's sentence goes on with advice about its own function.
+    // Node adds advice about its function parseArgs in a second sentence.
     throw new UsageError(error instanceof Error ? (error.message.split(". ")[0] ?? "") : String(error));
   }
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Nothing is imported before the check: an older Node cannot load the rest, and better-sqlite3 would end it without a word.
+// Nothing is imported before the check: an older Node cannot load the rest, and better-sqlite3 would crash it without a message.
 const NODE_MAJOR_MIN = 24;
 
 if (Number(process.versions.node.split(".")[0]) < NODE_MAJOR_MIN) {
@@ -34,11 +34,11 @@ async function run(args: readonly string[]): Promise<void> {
   }
 }
 
-/** What the operator can mend is one sentence; anything else is a fault of ours and shown in full. */
+/** An error that the operator can solve is one sentence. Any other error is a bug and printed in full. */
 function fail(error: unknown): never {
   const name = error instanceof Error ? error.name : "";
   if (error instanceof Error && name === "ConfigError") {
-    complain(`The settings do not hold:\n${error.message.replaceAll(/^/gm, "  ")}`);
+    complain(`The settings are not valid:\n${error.message.replaceAll(/^/gm, "  ")}`);
     process.exit(2);
   }
   if (error instanceof Error && name === "UsageError") {

@@ -1,4 +1,4 @@
-/** An answer as a person reads it: its message first, then one line for each value, indented by its depth. Strings are printed as they are, without control characters. */
+/** An answer for a person: its message first, then one line for each value, indented by its depth. Control characters in strings are replaced. */
 export function readable({ message, ...rest }: Readonly<Record<string, unknown>>): string {
   const lines = linesOf(rest, "");
   return [...(typeof message === "string" ? [printable(message), ""] : []), ...lines].join("\n");
@@ -30,7 +30,7 @@ function scalar(value: unknown): string {
   return typeof value === "string" ? printable(value) : JSON.stringify(value);
 }
 
-/** A result of a task must not steer the terminal. */
+/** The result of a task must not control the terminal. */
 function printable(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Cf}]/gu, (character) => (character === "\n" ? "\n" : "\u{FFFD}"));
 }

@@ -4,7 +4,7 @@ import { readConfig } from "../config/load.ts";
 
 /** Runs the server until SIGTERM or SIGINT; a second signal ends the process at once. `fail` ends the process with the reason. */
 export async function serve(fail: (error: unknown) => never): Promise<void> {
-  // A log reader that goes away must not end the server.
+  // The server goes on when the reader of its log closes the pipe.
   process.stdout.on("error", () => {});
   const starting = createApp(await readConfig(process.env, process.stdout.isTTY));
   let isStopping = false;
@@ -17,6 +17,6 @@ export async function serve(fail: (error: unknown) => never): Promise<void> {
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
   await starting;
-  // Node writes the cache at exit too, but a server may be killed.
+  // Node writes the cache at exit, but a server may be killed.
   flushCompileCache();
 }

@@ -1,22 +1,22 @@
-/** Puts values of our environment where a file of upstream servers names them, and remembers which of the values are tokens. */
-
-/** Shorter values are no tokens, and hiding them would tear holes into every text. */
+/** A shorter value is no token, and hiding it would remove common words from every text. */
 const SECRET_CHARS_MIN = 6;
 const SECRET_NAME = /token|key|secret|passw|auth|credential|cookie|session|pat$/i;
-/** Values that everybody knows, and which results are full of. */
-const HARMLESS_VARIABLES = /^(HOME|PATH|PWD|USER|LOGNAME|SHELL|LANG|LC_.*|TERM|TMPDIR|TZ)$/;
+/** Their values are not secret and occur in many results. */
+const PUBLIC_VARIABLES = /^(HOME|PATH|PWD|USER|LOGNAME|SHELL|LANG|LC_.*|TERM|TMPDIR|TZ)$/;
 const VARIABLE = /\$\{([A-Za-z_]\w*)(?::-([^}]*))?\}/g;
 
+/** Replaces `${VARIABLE}` and `${VARIABLE:-default}` with values of the environment, and collects the values that are secret. */
 export interface Expander {
-  /** One line for each variable that is named and not set. */
+  /** One line for each variable that is used and not set. */
   readonly problems: readonly string[];
+  /** All secret values so far. */
   readonly secrets: readonly string[];
-  /** Of a place that is no place for tokens: only variables with a name that says so are taken for some. */
+  /** For a text that seldom contains a token: a variable is secret only if its name says so. */
   plain(path: string, text: string): string;
-  /** Whatever comes from a variable is a token, and what stands under a name that says so. */
+  /** Each variable is secret, and each value whose key says so. */
   secretRecord(path: string, record: Readonly<Record<string, string>>): Record<string, string>;
   headerRecord(path: string, record: Readonly<Record<string, string>>): Record<string, string>;
-  /** Its user information and the values of its query. */
+  /** Its user information and the values of its query are secret. */
   hideUrl(url: URL): void;
 }
 
@@ -40,9 +40,9 @@ export function createExpander(at: string, env: NodeJS.ProcessEnv): Expander {
     });
   }
 
-  function record(path: string, given: Readonly<Record<string, string>>, isHeader: boolean): Record<string, string> {
-    const expanded = Object.entries(given).map(([name, text]) => {
-      const value = expand(`${path}.${name}`, text, (variable) => !HARMLESS_VARIABLES.test(variable));
+  function record(path: string, entries: Readonly<Record<string, string>>, isHeader: boolean): Record<string, string> {
+    const expanded = Object.entries(entries).map(([name, text]) => {
+      const value = expand(`${path}.${name}`, text, (variable) => !PUBLIC_VARIABLES.test(variable));
       // "Bearer abc…": the token is the second word.
       if (SECRET_NAME.test(name)) hide(value, ...(isHeader ? value.split(/\s+/).slice(1) : []));
       return [name, value] as const;
@@ -56,8 +56,8 @@ export function createExpander(at: string, env: NodeJS.ProcessEnv): Expander {
       return [...secrets];
     },
     plain: (path, text) => expand(path, text, (variable) => SECRET_NAME.test(variable)),
-    secretRecord: (path, given) => record(path, given, false),
-    headerRecord: (path, given) => record(path, given, true),
+    secretRecord: (path, entries) => record(path, entries, false),
+    headerRecord: (path, entries) => record(path, entries, true),
     hideUrl: ({ username, password, searchParams }) =>
       hide(decodeURIComponent(username), decodeURIComponent(password), ...searchParams.values()),
   };

@@ -1,7 +1,8 @@
-/** How the file of upstream servers is read: the `mcpServers` shape that MCP clients use, and what of it is offered here. */
+/** Reads the file of upstream servers. It has the `mcpServers` shape of MCP clients, with the key `callbacks` for the servers to offer. */
 import { readFileSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { z } from "zod";
+import { problemsOf } from "../domain/schema-problems.ts";
 import { UPSTREAM_NAME } from "../domain/upstream.ts";
 import type { Upstream, UpstreamWay } from "../domain/upstream.ts";
 import { createExpander } from "./upstream-secrets.ts";
@@ -12,7 +13,7 @@ const TIMEOUT_DEFAULT_MS = 3_600_000;
 const TIMEOUT_MS_MAX = 7 * 86_400_000;
 const CONCURRENCY_MAX = 1000;
 
-const texts = z.record(z.string(), z.string("must be a text"), "must be an object of texts");
+const texts = z.record(z.string(), z.string("must be a string"), "must be an object of strings");
 const names = (what: string) => z.array(z.string().min(1), `must be a list of ${what}`);
 
 const callbacks = z.strictObject({
@@ -22,11 +23,11 @@ const callbacks = z.strictObject({
   concurrency: z.int("must be a whole number").min(1).max(CONCURRENCY_MAX).optional(),
 });
 
-/** What else clients keep there is theirs and passed over. */
+/** Other keys belong to MCP clients and are ignored. */
 const server = z.object({
   type: z.string().optional(),
   command: z.string().min(1).optional(),
-  args: z.array(z.string(), "must be a list of texts").default([]),
+  args: z.array(z.string(), "must be a list of strings").default([]),
   env: texts.default({}),
   cwd: z.string().min(1).optional(),
   url: z.string().optional(),
@@ -44,12 +45,12 @@ export interface ReadUpstreams {
   readonly problems: readonly string[];
 }
 
-/** `path`: undefined or empty when there are none. Servers without `callbacks`, and disabled ones, are passed over. */
+/** Without a `path` there are no upstreams. Servers without `callbacks` and disabled servers are ignored. */
 export function readUpstreams(path: string | undefined, env: NodeJS.ProcessEnv): ReadUpstreams {
   if (path === undefined || path === "") return { upstreams: [], problems: [] };
   try {
-    const parsed = file.safeParse(JSON.parse(readText(path)), { reportInput: true });
-    if (!parsed.success) return problem(describe(parsed.error, "").join("; "));
+    const parsed = file.safeParse(JSON.parse(readText(path)));
+    if (!parsed.success) return problem(problemsOf(parsed.error.issues, { whole: "the file" }).join("; "));
     const read = Object.entries(parsed.data.mcpServers)
       .filter(([, entry]) => entry["callbacks"] !== undefined && entry["disabled"] !== true)
       .map(([name, entry]) => readServer(name, entry, env));
@@ -58,19 +59,20 @@ export function readUpstreams(path: string | undefined, env: NodeJS.ProcessEnv):
       problems: read.flatMap(({ problems }) => problems).map((text) => `UPSTREAMS ${text}`),
     };
   } catch (error) {
-    // The parser's own message would show a piece of the file, which may hold a token.
-    const why = error instanceof SyntaxError ? "it is no JSON" : error instanceof Error ? error.message : String(error);
+    // The parser's message would quote the file, which may contain a token.
+    const why =
+      error instanceof SyntaxError ? "it is not JSON" : error instanceof Error ? error.message : String(error);
     return problem(`must name a JSON file of MCP servers, not ${JSON.stringify(path)}: ${why}`);
   }
 }
 
-function readText(given: string): string {
-  // In full, so that the message of a file that is not there says where it was looked for.
-  const path = resolve(given);
+function readText(name: string): string {
+  // The full path, so that the message about a missing file shows it.
+  const path = resolve(name);
   const stats = statSync(path);
-  // A pipe or a device would keep the start waiting.
-  if (!stats.isFile()) throw new Error("it is no regular file");
-  if (stats.size > FILE_BYTES_MAX) throw new Error(`it has more than ${FILE_BYTES_MAX} bytes`);
+  // Reading a pipe or a device could block the start.
+  if (!stats.isFile()) throw new Error("it is not a regular file");
+  if (stats.size > FILE_BYTES_MAX) throw new Error(`it is larger than ${FILE_BYTES_MAX} bytes`);
   return readFileSync(path, "utf8");
 }
 
@@ -79,8 +81,12 @@ function readServer(name: string, entry: object, env: NodeJS.ProcessEnv): ReadUp
   const problems = UPSTREAM_NAME.test(name)
     ? []
     : [`${at} must have a name of 1 to 40 letters, digits and _ . - to be part of a task type`];
-  const parsed = server.safeParse(entry, { reportInput: true });
-  if (!parsed.success) return { upstreams: [], problems: [...problems, ...describe(parsed.error, at)] };
+  const parsed = server.safeParse(entry);
+  if (!parsed.success)
+    return {
+      upstreams: [],
+      problems: [...problems, ...problemsOf(parsed.error.issues, { root: at, key: "setting" })],
+    };
   const expander = createExpander(at, env);
   const way = wayOf(parsed.data, expander);
   problems.push(...expander.problems);
@@ -89,7 +95,7 @@ function readServer(name: string, entry: object, env: NodeJS.ProcessEnv): ReadUp
   return { upstreams: [{ name, way, allow, deny, timeoutMs, concurrency, secrets: expander.secrets }], problems };
 }
 
-/** Or what is wrong with it. */
+/** A string says what is wrong with the entry. */
 function wayOf(entry: z.output<typeof server>, expander: Expander): UpstreamWay | string {
   const { type, command, args, env, cwd = null, url, headers } = entry;
   if (command !== undefined && url !== undefined) return "must have a command or a url, not both";
@@ -103,7 +109,7 @@ function wayOf(entry: z.output<typeof server>, expander: Expander): UpstreamWay 
     };
   }
   if (url === undefined) return "must have a command or a url";
-  if (type === "sse") return "is of type sse, which is not spoken here; most servers offer http (streamable) beside it";
+  if (type === "sse") return "has the type sse, which is not supported; most servers also offer http (streamable)";
   const expanded = expander.plain("url", url);
   if (!/^https?:\/\//i.test(expanded) || !URL.canParse(expanded)) return "url must be an http(s) URL";
   expander.hideUrl(new URL(expanded));
@@ -118,16 +124,6 @@ function canBeSent(headers: Record<string, string>): boolean {
   } catch {
     return false;
   }
-}
-
-function describe({ issues }: z.ZodError, at: string): readonly string[] {
-  return issues.map((issue) => {
-    const path = [at, ...issue.path.map(String)].filter((part) => part !== "").join(".") || "the file";
-    if (issue.code === "unrecognized_keys") return `${path} has no setting ${issue.keys.join(", ")}`;
-    return issue.code === "invalid_type" && issue.input === undefined
-      ? `${path} is missing`
-      : `${path}: ${issue.message}`;
-  });
 }
 
 function problem(text: string): ReadUpstreams {

@@ -1,13 +1,14 @@
 import type { Outcome } from "../domain/attempt.ts";
-import type { SlowLane, SlowStay } from "../service/ports/delivery-store.ts";
+import type { LimitKey } from "../domain/limit-key.ts";
+import type { OpenCircuit, OriginBreaker } from "../service/ports/origin-breaker.ts";
 
-/** When an origin goes to the slow lane: more than this share of at least so many attempts within the window has failed. */
+/** A circuit opens when more than this share of at least so many attempts within the window has failed. */
 const FAILURE_SHARE = 0.95;
 const ATTEMPTS_MIN = 100;
 const WINDOW_MS = 60 * 60_000;
-/** The window moves in steps of this: what is older than it is forgotten a step at a time. */
+/** Attempts are counted in steps of this length; the window drops a whole step at a time. */
 const STEP_MS = 10 * 60_000;
-/** In the slow lane one request at a time asks whether the origin is back; after each failure twice as long, up to the longest. */
+/** The wait before the first probe of an open circuit. Each failed probe doubles it, up to the maximum. */
 const FIRST_PROBE_MS = 30_000;
 const PROBE_MS_MAX = 10 * 60_000;
 
@@ -17,96 +18,113 @@ interface Step {
   failures: number;
 }
 
-interface Origin {
+interface Circuit {
   steps: Step[];
-  /** Null: in order. */
-  slow: { readonly since: number; probeAt: number; intervalMs: number } | null;
+  /** Null: the circuit is closed. */
+  open: { readonly since: number; probeAt: number; intervalMs: number } | null;
 }
 
-/** What changed with an attempt; null: nothing. */
-export type Change = "slowed" | "recovered" | null;
+/** What an attempt did to a circuit; null: nothing. */
+export type CircuitChange = "opened" | "closed" | null;
+
+/** The part of an outcome that counts. */
+type JudgedOutcome = Pick<Outcome, "statusCode" | "error">;
 
 /**
- * Which origins keep failing. Such an origin goes to the slow lane, where one probe at a time looks whether it is back, so that a dead
- * receiver costs next to nothing. Its deliveries wait; their schedules stand still meanwhile. Kept in memory: a restart starts in order.
+ * A circuit for each origin (see LimitKey) that fails. While it is open, one probe at a time tests the origin, so that a dead receiver costs
+ * next to nothing. Its deliveries wait, and their schedules stand still. In memory only: after a restart every circuit is closed. Clients
+ * know an open circuit as the slow lane. Times are epoch ms.
  */
-export class CircuitBreaker implements SlowLane {
-  /** Only origins that have failed within the window. */
-  readonly #origins = new Map<string, Origin>();
+export class CircuitBreaker implements OriginBreaker {
+  /** Only of keys with a failure within the window. */
+  readonly #circuits = new Map<LimitKey, Circuit>();
+  readonly #closedByTest: () => void;
 
-  get slowOrigins(): readonly string[] {
-    return [...this.#origins].filter(([, { slow }]) => slow !== null).map(([origin]) => origin);
+  /** `closedByTest`: called when a test event or a diagnosis closes a circuit. */
+  constructor(closedByTest: () => void = () => {}) {
+    this.#closedByTest = closedByTest;
   }
 
-  isSlow(origin: string): boolean {
-    return (this.#origins.get(origin)?.slow ?? null) !== null;
+  get openKeys(): readonly LimitKey[] {
+    return [...this.#circuits].filter(([, { open }]) => open !== null).map(([key]) => key);
   }
 
-  stayOf(origin: string): SlowStay | null {
-    const slow = this.#origins.get(origin)?.slow ?? null;
-    return slow === null ? null : { since: slow.since, probeAt: slow.probeAt };
+  isOpen(key: LimitKey): boolean {
+    return this.#openOf(key) !== null;
   }
 
-  /** How many requests a slow origin may have under way: one when it is time for a probe, else none. */
-  roomForProbe(origin: string, now: number): 0 | 1 {
-    const probeAt = this.#origins.get(origin)?.slow?.probeAt ?? 0;
+  openCircuit(key: LimitKey): OpenCircuit | null {
+    const open = this.#openOf(key);
+    return open === null ? null : { since: open.since, probeAt: open.probeAt };
+  }
+
+  /** How many requests may be in flight for an open circuit: one from the time of the next probe on, none before. */
+  probeSlots(key: LimitKey, now: number): 0 | 1 {
+    const probeAt = this.#openOf(key)?.probeAt ?? 0;
     return probeAt <= now ? 1 : 0;
   }
 
-  /** When the next probe becomes possible (epoch ms, after `now`); null: none is waited for. */
+  /** When the next probe may start, after `now`; null: no circuit waits for one. */
   nextProbeAt(now: number): number | null {
-    const times = [...this.#origins.values()].map(({ slow }) => slow?.probeAt ?? 0).filter((at) => at > now);
+    const times = [...this.#circuits.values()].map(({ open }) => open?.probeAt ?? 0).filter((at) => at > now);
     return times.length === 0 ? null : Math.min(...times);
   }
 
-  record(origin: string, outcome: Pick<Outcome, "statusCode" | "error">, now: number): Change {
-    const failed = speaksAgainstOrigin(outcome);
-    const known = this.#origins.get(origin);
+  /** The outcome of an attempt. */
+  record(key: LimitKey, outcome: JudgedOutcome, now: number): CircuitChange {
+    const failed = isFailureOfOrigin(outcome);
+    const known = this.#circuits.get(key);
     if (known === undefined && !failed) return null;
-    const entry = known ?? { steps: [], slow: null };
-    this.#origins.set(origin, entry);
-    return entry.slow === null
-      ? this.#recordInOrder(origin, entry, failed, now)
-      : this.#recordProbe(origin, entry.slow, failed, now);
+    const circuit = known ?? { steps: [], open: null };
+    this.#circuits.set(key, circuit);
+    return circuit.open === null
+      ? this.#recordClosed(key, circuit, failed, now)
+      : this.#recordOpen(key, circuit.open, failed, now);
   }
 
-  /** A failure proves nothing here: whoever asks may do so as often as they like, long before the next probe. */
-  leave(origin: string, outcome: Pick<Outcome, "statusCode" | "error">): boolean {
-    if (outcome.statusCode === null || speaksAgainstOrigin(outcome) || !this.isSlow(origin)) return false;
-    return this.#origins.delete(origin);
+  /** A failure does not count: clients may test at any time, long before the next probe. */
+  recordTest(key: LimitKey, outcome: JudgedOutcome): boolean {
+    if (outcome.statusCode === null || isFailureOfOrigin(outcome) || !this.isOpen(key)) return false;
+    this.#circuits.delete(key);
+    this.#closedByTest();
+    return true;
   }
 
-  #recordInOrder(origin: string, entry: Origin, failed: boolean, now: number): Change {
-    entry.steps = entry.steps.filter(({ startedAt }) => startedAt > now - WINDOW_MS);
-    const last = entry.steps.at(-1);
+  #openOf(key: LimitKey): Circuit["open"] {
+    return this.#circuits.get(key)?.open ?? null;
+  }
+
+  #recordClosed(key: LimitKey, circuit: Circuit, failed: boolean, now: number): CircuitChange {
+    circuit.steps = circuit.steps.filter(({ startedAt }) => startedAt > now - WINDOW_MS);
+    const last = circuit.steps.at(-1);
     const step =
       last !== undefined && now - last.startedAt < STEP_MS ? last : { startedAt: now, attempts: 0, failures: 0 };
-    if (step !== last) entry.steps.push(step);
+    if (step !== last) circuit.steps.push(step);
     step.attempts++;
     if (failed) step.failures++;
-    const sum = (of: (step: Step) => number): number => entry.steps.reduce((total, one) => total + of(one), 0);
+    const sum = (of: (step: Step) => number): number => circuit.steps.reduce((total, one) => total + of(one), 0);
     const [attempts, failures] = [sum((one) => one.attempts), sum((one) => one.failures)];
-    if (failures === 0) this.#origins.delete(origin);
+    if (failures === 0) this.#circuits.delete(key);
     if (attempts < ATTEMPTS_MIN || failures <= attempts * FAILURE_SHARE) return null;
-    entry.slow = { since: now, probeAt: now + FIRST_PROBE_MS, intervalMs: FIRST_PROBE_MS };
-    return "slowed";
+    circuit.open = { since: now, probeAt: now + FIRST_PROBE_MS, intervalMs: FIRST_PROBE_MS };
+    return "opened";
   }
 
-  #recordProbe(origin: string, slow: NonNullable<Origin["slow"]>, failed: boolean, now: number): Change {
+  #recordOpen(key: LimitKey, open: NonNullable<Circuit["open"]>, failed: boolean, now: number): CircuitChange {
     if (!failed) {
-      this.#origins.delete(origin);
-      return "recovered";
+      this.#circuits.delete(key);
+      return "closed";
     }
-    // Requests that were under way when the origin was slowed come in here too, and are no probes.
-    if (slow.probeAt > now) return null;
-    slow.intervalMs = Math.min(slow.intervalMs * 2, PROBE_MS_MAX);
-    slow.probeAt = now + slow.intervalMs;
+    // A request that was in flight when the circuit opened is not a probe.
+    if (open.probeAt > now) return null;
+    open.intervalMs = Math.min(open.intervalMs * 2, PROBE_MS_MAX);
+    open.probeAt = now + open.intervalMs;
     return null;
   }
 }
 
-/** A 4xx is about one URL, from a receiver that is up and quick; only 429 says that all of it is too much. */
-function speaksAgainstOrigin({ statusCode, error }: Pick<Outcome, "statusCode" | "error">): boolean {
+/** Of 4xx only 429 is about the whole origin; the others are about one URL, of a receiver that answers. */
+function isFailureOfOrigin({ statusCode, error }: JudgedOutcome): boolean {
   if (error === null || error === "blocked") return false;
   return statusCode === null || statusCode >= 500 || statusCode === 429;
 }

@@ -1,3 +1,4 @@
+import type { LimitKey } from "../domain/limit-key.ts";
 import type { CircuitBreaker } from "./circuit-breaker.ts";
 import { Slots } from "./slots.ts";
 import type { ConcurrencyLimits, Slot } from "./slots.ts";
@@ -5,101 +6,101 @@ import type { ConcurrencyLimits, Slot } from "./slots.ts";
 export interface ConcurrencyLimiterNeeds {
   readonly limits: ConcurrencyLimits;
   readonly breaker: CircuitBreaker;
-  /** There is a place that somebody in line may wait for. */
+  /** Called when a slot becomes free that a pending delivery may wait for. */
   readonly wake: () => void;
 }
 
-/** Who may be waiting for a place: anybody, as far as we know, or only what is due to these origins. */
-type Line = "anybody" | ReadonlySet<string>;
-const NOBODY: Line = new Set();
+/** The keys for which due deliveries wait in the store; "any": unknown, so that every slot may be waited for. */
+type WaitingKeys = "any" | ReadonlySet<LimitKey>;
+const NO_KEYS: WaitingKeys = new Set();
 
 /**
- * How many requests may be begun: within the limits, and slowly to origins that keep failing. It remembers for which places somebody
- * waits in line: nobody overtakes those, and who leaves such a place says so. Times are epoch ms.
+ * How many requests may start: within the limits, and one probe at a time to a key whose circuit is open. It remembers for which keys due
+ * deliveries wait, so that no new delivery overtakes them and a slot that they wait for wakes the dispatcher. Times are epoch ms.
  */
 export class ConcurrencyLimiter {
   readonly #needs: ConcurrencyLimiterNeeds;
-  readonly #inFlight: Slots;
-  #line: Line = "anybody";
+  readonly #slots: Slots;
+  #waiting: WaitingKeys = "any";
 
   constructor(needs: ConcurrencyLimiterNeeds) {
     this.#needs = needs;
-    this.#inFlight = new Slots(needs.limits);
+    this.#slots = new Slots(needs.limits);
   }
 
-  /** How many more there may be in all. */
-  inAll(now: number): number {
-    return this.#inFlight.room(now);
+  /** In all. */
+  freeSlots(now: number): number {
+    return this.#slots.free(now);
   }
 
-  /** The origins that may have fewer requests than others: they have some under way, or are in the slow lane. */
-  ofOrigins(now: number): ReadonlyMap<string, number> {
+  /** For the keys with requests in flight and those whose circuit is open; every other key has `perOrigin`. */
+  freeSlotsByKey(now: number): ReadonlyMap<LimitKey, number> {
     const { limits, breaker } = this.#needs;
-    const underWay = this.#inFlight.perOrigin;
-    const most = (origin: string): number =>
-      breaker.isSlow(origin) ? breaker.roomForProbe(origin, now) : limits.perOrigin;
-    const origins = new Set([...underWay.keys(), ...breaker.slowOrigins]);
-    return new Map([...origins].map((origin) => [origin, most(origin) - (underWay.get(origin) ?? 0)]));
+    const { inFlight } = this.#slots;
+    const limitOf = (key: LimitKey): number => (breaker.isOpen(key) ? breaker.probeSlots(key, now) : limits.perOrigin);
+    const keys = new Set([...inFlight.keys(), ...breaker.openKeys]);
+    return new Map([...keys].map((key) => [key, limitOf(key) - (inFlight.get(key) ?? 0)]));
   }
 
-  enter(origin: string, now: number): Slot {
-    return this.#inFlight.enter(origin, now);
+  /** For a delivery that a pass has claimed for a free slot. */
+  acquire(key: LimitKey, now: number): Slot {
+    return this.#slots.acquire(key, now);
   }
 
-  /** A place for one that has waited for its next try, to an origin that is in order; null: there is none. */
-  enterAgain(origin: string, now: number): Slot | null {
-    const isFree = !this.#needs.breaker.isSlow(origin) && this.#inFlight.hasRoomFor(origin, now);
-    return isFree ? this.enter(origin, now) : null;
+  /** For a new delivery. Null: no slot is free, due deliveries wait for it, or the circuit is open. */
+  tryAcquire(key: LimitKey, now: number): Slot | null {
+    return this.#isWaitedFor(key) ? null : this.tryReacquire(key, now);
   }
 
-  /** Likewise for one that is new, where nobody waits for that place. */
-  enterAtOnce(origin: string, now: number): Slot | null {
-    return this.#mayBeWaitedFor(origin) ? null : this.enterAgain(origin, now);
+  /** For a delivery that kept its claim over a short wait. Null: no slot is free, or the circuit is open. */
+  tryReacquire(key: LimitKey, now: number): Slot | null {
+    const isFree = !this.#needs.breaker.isOpen(key) && this.#slots.isFreeFor(key, now);
+    return isFree ? this.acquire(key, now) : null;
   }
 
-  /** The request is over and its place free; what remains is to record it. */
-  answered(slot: Slot): void {
-    this.#inFlight.answered(slot);
-    this.#tell(slot);
+  /** The request is over, so that another may start; its record is still to be made. */
+  startRecording(slot: Slot): void {
+    this.#slots.startRecording(slot);
+    this.#wakeIfWaitedFor(slot);
   }
 
-  leave(slot: Slot): void {
-    this.#inFlight.leave(slot);
-    this.#tell(slot);
+  release(slot: Slot): void {
+    this.#slots.release(slot);
+    this.#wakeIfWaitedFor(slot);
   }
 
-  /** Somebody looks along the line, and what was known of it is out of date. */
-  lookAlongLine(): void {
-    this.#line = "anybody";
+  /** During a pass it is unknown which deliveries wait. */
+  startPass(): void {
+    this.#waiting = "any";
   }
 
-  /** What is left in line. `hasMore`: there was room in all for more than was found, so that what is left waits for its own origin. */
-  leaveInLine({ anyDue, hasMore }: { readonly anyDue: boolean; readonly hasMore: boolean }): void {
-    if (!anyDue) this.#line = NOBODY;
-    else this.#line = hasMore ? this.#crowded() : "anybody";
+  /** `anyDue`: deliveries are due and wait. `tookAllSlots`: for any slot; otherwise for those of their own key. */
+  endPass({ anyDue, tookAllSlots }: { readonly anyDue: boolean; readonly tookAllSlots: boolean }): void {
+    if (!anyDue) this.#waiting = NO_KEYS;
+    else this.#waiting = tookAllSlots ? "any" : this.#fullKeys();
   }
 
-  /** When there is more without anything having ended; null: never. */
-  nextAt(now: number): number | null {
-    return earlier(this.#needs.breaker.nextProbeAt(now), this.#inFlight.nextRoomAt(now));
+  /** When the passing of time frees a slot; null: never. */
+  nextFreeAt(now: number): number | null {
+    return earlier(this.#needs.breaker.nextProbeAt(now), this.#slots.nextFreeAt(now));
   }
 
-  #crowded(): ReadonlySet<string> {
+  #fullKeys(): ReadonlySet<LimitKey> {
     const { limits, breaker } = this.#needs;
-    const full = [...this.#inFlight.perOrigin].filter(([, count]) => count >= limits.perOrigin);
-    return new Set([...full.map(([origin]) => origin), ...breaker.slowOrigins]);
+    const full = [...this.#slots.inFlight].filter(([, count]) => count >= limits.perOrigin);
+    return new Set([...full.map(([key]) => key), ...breaker.openKeys]);
   }
 
-  #mayBeWaitedFor(origin: string): boolean {
-    return this.#line === "anybody" || this.#line.has(origin);
+  #isWaitedFor(key: LimitKey): boolean {
+    return this.#waiting === "any" || this.#waiting.has(key);
   }
 
-  #tell({ origin }: Slot): void {
-    if (this.#mayBeWaitedFor(origin)) this.#needs.wake();
+  #wakeIfWaitedFor({ key }: Slot): void {
+    if (this.#isWaitedFor(key)) this.#needs.wake();
   }
 }
 
-/** Of two times, either of which may be never (null). */
+/** Of two times; null: never. */
 export function earlier(one: number | null, other: number | null): number | null {
   if (one === null || other === null) return one ?? other;
   return Math.min(one, other);

@@ -1,72 +1,74 @@
-import type { PruneCursor, RemovedRows } from "../service/ports/maintenance-store.ts";
+import type { PruneCursor, RemovedRows, MaintenanceStore } from "../service/ports/maintenance-store.ts";
 import { EventsError } from "../domain/events-error.ts";
 import { endpointFaultOf } from "../domain/subscription.ts";
 import type { Emit } from "../service/ports/telemetry.ts";
-import type { Clock, Store, WorkSource } from "../service/ports/store.ts";
+import type { Clock } from "../service/ports/clock.ts";
 import type { EndedSubscription } from "../service/ports/subscription-store.ts";
+import type { WorkQueue } from "../service/ports/work-queue.ts";
 import type { Termination } from "../service/termination.ts";
 
-/** Tasks looked at in one transaction: a few milliseconds. */
+/** Tasks that one transaction reads: a few milliseconds. */
 const TASKS_PER_STEP = 200;
-/** Callbacks whose secrets are looked at in one transaction. */
+/** Callbacks or subscriptions that one transaction reads. */
 const CALLBACKS_PER_STEP = 200;
-/** Between two steps, so that deliveries and requests come first while very much is removed. */
+/** Between two steps, so that deliveries and requests come first. */
 const STEP_PAUSE_MS = 20;
-const LOOK_AGAIN_MS = 3_600_000;
+/** Between two passes. */
+const PASS_INTERVAL_MS = 3_600_000;
 
 export interface MaintenanceNeeds {
-  readonly store: Pick<Store, "pruneHistory" | "pruneSubscriptions" | "reencryptSecrets">;
-  readonly workSource: WorkSource;
+  readonly store: MaintenanceStore;
+  readonly queue: WorkQueue;
   readonly clock: Clock;
-  /** How long history is kept after a task's end; null: for ever. */
+  /** How long history is kept after the end of its task; null: for ever. */
   readonly retentionMs: number | null;
   readonly emit: Emit;
-  readonly termination: Pick<Termination, "tell" | "stop">;
+  readonly termination: Termination;
 }
 
 /**
- * Keeps house, in small steps with room for other work between them: secrets that are in clear or under an older key are encrypted under
- * the newest, once after each start; history that is older than the retention is removed.
+ * Maintenance of the store, in small steps with pauses for other work. Once after each start it encrypts secrets that are in clear or under
+ * an older key. Every hour it removes history older than the retention.
  */
 export class Maintenance {
   readonly #needs: MaintenanceNeeds;
   readonly #stopping = new AbortController();
-  #areSecretsSealed = false;
+  #areSecretsEncrypted = false;
 
   constructor(needs: MaintenanceNeeds) {
     this.#needs = needs;
   }
 
   start(): void {
-    this.#needs.workSource.start(() => this.pass());
+    this.#needs.queue.start(() => this.pass());
   }
 
-  /** Does all there is to do, and returns when to look again (epoch ms; null: never). Stopping ends it after its step. */
+  /** Returns when the next pass is due (epoch ms; null: never). A stop ends the pass after its current step. */
   async pass(): Promise<number | null> {
     const { clock, retentionMs } = this.#needs;
-    if (!this.#areSecretsSealed) await this.#reencryptSecrets();
+    if (!this.#areSecretsEncrypted) await this.#reencryptSecrets();
     if (retentionMs === null) return null;
     await this.#prune(clock.now() - retentionMs);
-    return clock.now() + LOOK_AGAIN_MS;
+    return clock.now() + PASS_INTERVAL_MS;
   }
 
   async stop(): Promise<void> {
     this.#stopping.abort();
     this.#needs.termination.stop();
-    await this.#needs.workSource.stop();
+    await this.#needs.queue.stop();
   }
 
   async #reencryptSecrets(): Promise<void> {
     const { clock, store, emit } = this.#needs;
     let [sealed, unreadable] = [0, 0];
-    while (!this.#stopping.signal.aborted && !this.#areSecretsSealed) {
+    while (!this.#stopping.signal.aborted && !this.#areSecretsEncrypted) {
       const step = await store.reencryptSecrets({ limit: CALLBACKS_PER_STEP });
       sealed += step.sealed;
       unreadable += step.unreadable;
-      this.#areSecretsSealed = step.isDone;
+      this.#areSecretsEncrypted = step.isDone;
       if (!step.isDone) await clock.sleep(STEP_PAUSE_MS, this.#stopping.signal);
     }
-    if (sealed + unreadable > 0) emit({ kind: "secrets.sealed", sealed, unreadable });
+    if (sealed + unreadable > 0) emit({ kind: "secrets.reencrypted", callbacks: sealed, unreadable });
   }
 
   async #prune(before: number): Promise<void> {
@@ -83,20 +85,20 @@ export class Maintenance {
       }
       removed.callbacks += await this.#pruneSubscriptions(before);
     } finally {
-      // Also of a pass that failed half-way: what its steps removed is gone.
+      // Also after a failed step: the steps before it have removed rows.
       if (removed.tasks + removed.callbacks > 0)
         emit({ kind: "history.pruned", before, durationMs: clock.now() - startedAt, ...removed });
     }
   }
 
-  /** What has ended of MCP Events, once nothing tells of it any more. */
+  /** Removes ended subscriptions of MCP Events that have no history any more, and ends those whose receivers have failed for too long. */
   async #pruneSubscriptions(before: number): Promise<number> {
     const { clock, store } = this.#needs;
     let callbacks = 0;
     for (let after: string | null = null; !this.#stopping.signal.aborted;) {
       const step = await store.pruneSubscriptions({ before, now: clock.now(), limit: CALLBACKS_PER_STEP, after });
       callbacks += step.callbacks;
-      this.#tellOf(step.givenUp);
+      this.#sendTerminated(step.givenUp);
       after = step.next;
       if (after === null) break;
       await clock.sleep(STEP_PAUSE_MS, this.#stopping.signal);
@@ -104,11 +106,12 @@ export class Maintenance {
     return callbacks;
   }
 
-  /** Beside the pass, which does not wait for it: receivers that have failed for so long may be slow to fail again. */
-  #tellOf(givenUp: readonly EndedSubscription[]): void {
+  /** The pass does not wait for these messages: such receivers may take long to fail again. */
+  #sendTerminated(givenUp: readonly EndedSubscription[]): void {
     const { emit, termination } = this.#needs;
-    for (const { id } of givenUp) emit({ kind: "subscription.ended", subscriptionId: id, why: "given up" });
-    void termination.tell(givenUp, ({ lastError }) => {
+    for (const { principal, id } of givenUp)
+      emit({ kind: "subscription.ended", principal, subscriptionId: id, why: "given up" });
+    void termination.send(givenUp, ({ lastError }) => {
       const reason = lastError === null ? "timeout" : endpointFaultOf(lastError);
       return new EventsError("CallbackEndpointError", { reason });
     });

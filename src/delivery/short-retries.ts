@@ -1,12 +1,12 @@
 import pRetry from "p-retry";
-import type { Clock } from "../service/ports/store.ts";
+import type { Clock } from "../service/ports/clock.ts";
 
-/** A wait up to this long keeps the claim; a longer one is parked in the store, where it costs no memory. */
+/** A delivery keeps its claim over a wait up to this long. A longer wait is stored with the delivery, where it costs no memory. */
 const SHORT_WAIT_MS = 2000;
-/** Claims kept over a near wait, at most: each holds a promise and a timer. Beyond it near waits are parked as well. */
+/** The most claims kept over a wait: each holds a promise and a timer. Beyond it short waits are stored as well. */
 const KEPT_CLAIMS_MAX = 1000;
 
-/** Thrown by a try to say: keep the claim and try again after this wait. */
+/** Thrown by a try: keep the claim and try again after this wait. */
 class RetrySoon extends Error {
   override readonly name = "RetrySoon";
   readonly waitMs: number;
@@ -17,7 +17,7 @@ class RetrySoon extends Error {
   }
 }
 
-/** The tries of deliveries that are near in time: the claim is kept over the waits between them. */
+/** The tries of one claim: the delivery keeps it over the short waits between them. */
 export class ShortRetries {
   readonly #clock: Clock;
   /** No try starts once this aborts. */
@@ -33,7 +33,7 @@ export class ShortRetries {
     return waitMs <= SHORT_WAIT_MS && this.#keptClaims < KEPT_CLAIMS_MAX;
   }
 
-  /** Calls `one` with the number of the try, from 1, until it returns null instead of the wait before the next. Rejects when it is stopped in a wait. */
+  /** Calls `one` with the number of the try, from 1, until it returns null instead of the wait before the next try (ms). Rejects when it is stopped during a wait. */
   async run(one: (tryNumber: number) => Promise<number | null>): Promise<void> {
     await pRetry(
       async (tryNumber) => {
@@ -42,7 +42,7 @@ export class ShortRetries {
       },
       {
         retries: Number.POSITIVE_INFINITY,
-        // The waits are the retry policy's: awaited below, so that p-retry adds none of its own.
+        // The retry policy gives the waits: they are awaited below, and p-retry adds none.
         minTimeout: 0,
         onFailedAttempt: ({ error }) => (error instanceof RetrySoon ? this.#wait(error.waitMs) : undefined),
         shouldRetry: ({ error }) => error instanceof RetrySoon && !this.#stopping.aborted,

@@ -4,43 +4,33 @@ import type { SigningKey } from "../domain/signing-keys.ts";
 import type { ClaimedDelivery } from "../service/ports/delivery-store.ts";
 import type { SendRequest } from "../service/ports/sender.ts";
 
-/** The `webhook-id` of what goes to a subscription of MCP Events: the event's id, or one of the message's own. */
+/** The `webhook-id` of a POST to a subscription of MCP Events: the id of the event, or of this message. */
 export type SubscriptionWebhookId = "event" | "message";
 
-export interface PostNeeds {
+export interface SignedRequestSettings {
   readonly subscriptionWebhookId: SubscriptionWebhookId;
   readonly signingKeys: readonly SigningKey[];
 }
 
-export interface SignedPost extends SendRequest {
-  /** What it was signed with (Unix seconds). */
-  readonly timestamp: number;
-}
-
-/** The POST of a delivery: the same bytes on every attempt, under a timestamp and signatures of this one. `startedAt`: epoch ms. */
-export function postOf(delivery: ClaimedDelivery, startedAt: number, needs: PostNeeds): SignedPost {
+/** The POST of one attempt: the same id and body on every attempt, its own timestamp and signatures. `startedAt`: epoch ms. */
+export function signedRequestOf(
+  delivery: ClaimedDelivery,
+  startedAt: number,
+  { subscriptionWebhookId, signingKeys }: SignedRequestSettings,
+): SendRequest {
   const { event, callback, cursor, profile } = delivery;
   const body = renderBody(event, { ...callback, cursor }, delivery);
-  const timestamp = timestampOf(startedAt);
-  const message = { id: webhookIdOf(delivery, needs.subscriptionWebhookId), body, timestamp };
+  const timestamp = Math.floor(startedAt / 1000);
+  const message = { id: webhookIdOf(delivery, subscriptionWebhookId), body, timestamp };
   const headers = {
     "content-type": contentTypeOf(profile),
-    ...signatureHeaders(message, callback.signingSecrets, needs.signingKeys),
+    ...signatureHeaders(message, callback.signingSecrets, signingKeys),
     ...(callback.subscriptionId !== null && { "x-mcp-subscription-id": callback.subscriptionId }),
   };
-  return { url: new URL(callback.url), headers, body, timestamp };
+  return { url: new URL(callback.url), headers, body };
 }
 
-/** Whether it was made in the second of an attempt that begins at `startedAt` (epoch ms), and so is that attempt's too. */
-export function isOfTime(post: SignedPost, startedAt: number): boolean {
-  return post.timestamp === timestampOf(startedAt);
-}
-
-function timestampOf(startedAt: number): number {
-  return Math.floor(startedAt / 1000);
-}
-
-/** The same on every attempt. Clients of MCP Events are not of one mind what it should be, so it is a setting. */
+/** The same on every attempt. Clients of MCP Events expect one or the other, so it is a setting. */
 function webhookIdOf({ event, deliveryId, profile }: ClaimedDelivery, ids: SubscriptionWebhookId): string {
   return profile === "mcp-events" && ids === "message" ? `msg_${deliveryId}` : event.id;
 }

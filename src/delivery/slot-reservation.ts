@@ -1,44 +1,40 @@
+import type { LimitKey } from "../domain/limit-key.ts";
+import { limitKeyOf } from "../domain/limit-key.ts";
 import type { ClaimedDelivery, SlotReservation } from "../service/ports/delivery-store.ts";
 import type { Slot } from "./slots.ts";
 
 export interface SlotReservationNeeds {
-  /** A place for one more to this origin; null: it has to wait in line. */
-  readonly enter: (origin: string) => Slot | null;
-  readonly leave: (place: Slot) => void;
-  readonly prepare: (claimed: readonly ClaimedDelivery[]) => void;
-  readonly begin: (delivery: ClaimedDelivery, place: Slot) => void;
-  readonly wake: () => void;
+  /** A slot for one more request; null: none is free, or due deliveries wait for it. */
+  readonly acquire: (key: LimitKey) => Slot | null;
+  readonly release: (slot: Slot) => void;
+  /** Starts the delivery, which releases the slot when it is over. */
+  readonly begin: (delivery: ClaimedDelivery, slot: Slot) => void;
 }
 
-/** Of one task's end: see the port. */
-export function createSlotReservation({ enter, leave, prepare, begin, wake }: SlotReservationNeeds): SlotReservation {
-  let places: Slot[] = [];
-  let claimed: readonly ClaimedDelivery[] = [];
+/** For one task's end: see the port. */
+export function createSlotReservation({ acquire, release, begin }: SlotReservationNeeds): SlotReservation {
+  const slots: Slot[] = [];
 
-  function giveBack(): void {
-    const unused = places;
-    places = [];
-    for (const place of unused) leave(place);
+  /** A reserved slot with this key, which then leaves the reservation. */
+  function take(key: LimitKey): Slot | undefined {
+    const index = slots.findIndex((slot) => slot.key === key);
+    return index === -1 ? undefined : slots.splice(index, 1)[0];
   }
 
   return {
-    restart: giveBack,
-    reserve(origin) {
-      const place = enter(origin);
-      if (place !== null) places.push(place);
-      return place !== null;
+    reserve(key) {
+      const slot = acquire(key);
+      if (slot !== null) slots.push(slot);
+      return slot !== null;
     },
-    filled(those, waitingCount) {
-      claimed = those;
-      prepare(those);
-      if (waitingCount > 0) wake();
-    },
-    close() {
+    committed(claimed) {
       for (const delivery of claimed) {
-        const place = places.shift();
-        if (place !== undefined) begin(delivery, place);
+        const slot = take(limitKeyOf(delivery));
+        if (slot !== undefined) begin(delivery, slot);
       }
-      giveBack();
+    },
+    release() {
+      for (const slot of slots.splice(0)) release(slot);
     },
   };
 }

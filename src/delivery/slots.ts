@@ -1,90 +1,97 @@
-/** How many requests may be under way. */
+import type { LimitKey } from "../domain/limit-key.ts";
+
+/** How many requests may be in flight. */
 export interface ConcurrencyLimits {
-  /** Of those that were begun within the last tenth of a second: 32 to 64 is the sweet spot on two cores (measured; more is slower). */
+  /** Of those that started within the last 100 ms: 32 to 64 is the sweet spot on two cores (measured; more is slower). */
   readonly total: number;
-  /** To one origin, so that a slow receiver cannot hold all of them. */
+  /** To one origin, so that a slow receiver cannot take all slots. */
   readonly perOrigin: number;
 }
 
-/** A request that has waited this long for its answer costs no more than memory: it leaves its place to others. */
-const WAITING_MS = 100;
-/** Requests under way of any age, as a multiple of `total`: each holds a connection and its body. */
-const ALL_PER_TOTAL = 8;
+/** A request without an answer for this long costs only memory: it no longer counts against `total`. */
+const SLOW_AFTER_MS = 100;
+/** The most requests in flight of any age, as a multiple of `total`: each holds a connection and its body. */
+const IN_FLIGHT_PER_TOTAL = 8;
 
-/** One request under way. */
+/** Held by one request from its start until it is recorded. */
 export interface Slot {
-  readonly origin: string;
+  readonly key: LimitKey;
 }
 
 /**
- * Counts the requests under way, in all and for each origin, and the answers that are being recorded: a store that is slow or down
- * slows new requests to a halt. Nobody waits in here: what has no room waits in the store.
+ * Counts the requests in flight, in all and for each key, and the answers that are being recorded: a store that is slow or down slows new
+ * requests to a halt. No queue: a delivery without a slot waits in the store.
  */
 export class Slots {
   readonly #limits: ConcurrencyLimits;
-  readonly #perOrigin = new Map<string, number>();
-  /** When each was begun, the oldest first. */
-  readonly #busy = new Map<Slot, number>();
-  readonly #waiting = new Set<Slot>();
-  readonly #answered = new Set<Slot>();
+  readonly #inFlight = new Map<LimitKey, number>();
+  /** When each started, the oldest first. */
+  readonly #recent = new Map<Slot, number>();
+  readonly #slow = new Set<Slot>();
+  readonly #recording = new Set<Slot>();
 
   constructor(limits: ConcurrencyLimits) {
     this.#limits = limits;
   }
 
-  get perOrigin(): ReadonlyMap<string, number> {
-    return this.#perOrigin;
+  /** Requests in flight for each key that has any. */
+  get inFlight(): ReadonlyMap<LimitKey, number> {
+    return this.#inFlight;
   }
 
-  /** How many more there may be at `now` (epoch ms). */
-  room(now: number): number {
-    this.#letWait(now);
+  /** How many slots are free at `now` (epoch ms). */
+  free(now: number): number {
+    this.#moveSlow(now);
     const { total } = this.#limits;
-    const all = this.#busy.size + this.#waiting.size;
-    return Math.max(0, Math.min(total - this.#busy.size, total * ALL_PER_TOTAL - all, total - this.#answered.size));
+    const inFlight = this.#recent.size + this.#slow.size;
+    return Math.max(
+      0,
+      Math.min(total - this.#recent.size, total * IN_FLIGHT_PER_TOTAL - inFlight, total - this.#recording.size),
+    );
   }
 
-  /** When a place becomes free by waiting (epoch ms), if there is none at `now`; null: there is one, or only an answer or its record can free one. */
-  nextRoomAt(now: number): number | null {
-    if (this.room(now) > 0 || this.#answered.size >= this.#limits.total) return null;
-    const [oldest] = this.#busy.values();
-    return oldest === undefined ? null : oldest + WAITING_MS;
+  /** When the passing of time frees a slot (epoch ms). Null: one is free now, or only an answer or its record can free one. */
+  nextFreeAt(now: number): number | null {
+    if (this.free(now) > 0 || this.#recording.size >= this.#limits.total) return null;
+    const [oldest] = this.#recent.values();
+    return oldest === undefined ? null : oldest + SLOW_AFTER_MS;
   }
 
-  hasRoomFor(origin: string, now: number): boolean {
-    return this.room(now) > 0 && (this.#perOrigin.get(origin) ?? 0) < this.#limits.perOrigin;
+  isFreeFor(key: LimitKey, now: number): boolean {
+    return this.free(now) > 0 && (this.#inFlight.get(key) ?? 0) < this.#limits.perOrigin;
   }
 
-  enter(origin: string, now: number): Slot {
-    const slot = { origin };
-    this.#busy.set(slot, now);
-    this.#perOrigin.set(origin, (this.#perOrigin.get(origin) ?? 0) + 1);
+  /** Beyond the limits too: the caller has counted what is free. */
+  acquire(key: LimitKey, now: number): Slot {
+    const slot = { key };
+    this.#recent.set(slot, now);
+    this.#inFlight.set(key, (this.#inFlight.get(key) ?? 0) + 1);
     return slot;
   }
 
-  /** The request is over and its place free; what remains is to record it. */
-  answered(slot: Slot): void {
-    this.#leaveOrigin(slot);
-    this.#answered.add(slot);
+  /** The request is over; its record is still to be made. */
+  startRecording(slot: Slot): void {
+    this.#endRequest(slot);
+    this.#recording.add(slot);
   }
 
-  leave(slot: Slot): void {
-    if (!this.#answered.delete(slot)) this.#leaveOrigin(slot);
+  release(slot: Slot): void {
+    if (!this.#recording.delete(slot)) this.#endRequest(slot);
   }
 
-  #leaveOrigin(slot: Slot): void {
-    const { origin } = slot;
-    if (!this.#busy.delete(slot)) this.#waiting.delete(slot);
-    const left = (this.#perOrigin.get(origin) ?? 1) - 1;
-    if (left === 0) this.#perOrigin.delete(origin);
-    else this.#perOrigin.set(origin, left);
+  #endRequest(slot: Slot): void {
+    const { key } = slot;
+    if (!this.#recent.delete(slot)) this.#slow.delete(slot);
+    const remaining = (this.#inFlight.get(key) ?? 1) - 1;
+    if (remaining === 0) this.#inFlight.delete(key);
+    else this.#inFlight.set(key, remaining);
   }
 
-  #letWait(now: number): void {
-    for (const [slot, begunAt] of this.#busy) {
-      if (begunAt + WAITING_MS > now) return;
-      this.#busy.delete(slot);
-      this.#waiting.add(slot);
+  #moveSlow(now: number): void {
+    for (const [slot, startedAt] of this.#recent) {
+      if (startedAt + SLOW_AFTER_MS > now) return;
+      this.#recent.delete(slot);
+      this.#slow.add(slot);
     }
   }
 }

@@ -1,19 +1,23 @@
 import type { Outcome } from "../domain/attempt.ts";
 import type { NextStep } from "../domain/delivery.ts";
-import type { Emit, DeliveryIdentity } from "../service/ports/telemetry.ts";
-import type { CallbackChange } from "../service/ports/callback-store.ts";
-import type { ClaimedDelivery, ExpiredDelivery, RecordAttemptResult } from "../service/ports/delivery-store.ts";
-import type { Change } from "./circuit-breaker.ts";
+import type { DeliveryIdentity } from "../service/ports/telemetry-deliveries.ts";
+import type { Emit } from "../service/ports/telemetry.ts";
+import type {
+  CallbackChange,
+  ClaimedDelivery,
+  ExpiredDelivery,
+  RecordAttemptResult,
+} from "../service/ports/delivery-store.ts";
+import type { CircuitChange } from "./circuit-breaker.ts";
 
-/** Which delivery it is, for the listeners. */
-export function identityOf({ deliveryId, event, callback }: ClaimedDelivery, url: URL): DeliveryIdentity {
+/** The delivery as telemetry names it. */
+export function identityOf({ principal, deliveryId, event, callback }: ClaimedDelivery, url: URL): DeliveryIdentity {
   const { id: eventId, type, data } = event;
-  const what = { deliveryId, eventId, event: type, taskId: data.task_id };
-  return { ...what, clientId: callback.clientId, url: urlToTell(url) };
+  const what = { principal, deliveryId, callbackId: callback.id, eventId, event: type, taskId: data.task_id };
+  return { ...what, clientId: callback.clientId, url: urlWithoutQuery(url) };
 }
 
 export interface RecordedAttempt {
-  readonly callbackId: string;
   readonly number: number;
   readonly durationMs: number;
   readonly outcome: Outcome;
@@ -29,7 +33,7 @@ export function emitAttempt(emit: Emit, identity: DeliveryIdentity, attempt: Rec
     attempt: number,
     durationMs,
     outcome: { statusCode, error },
-    next: recorded.claimHeld ? (recorded.isHeld ? "held" : wordFor(next)) : "withdrawn",
+    next: recorded.claimHeld ? (recorded.isHeld ? "held" : nextOf(next)) : "withdrawn",
     waitMs: next.status === "pending" ? next.waitMs : null,
     ...identity,
   });
@@ -37,14 +41,14 @@ export function emitAttempt(emit: Emit, identity: DeliveryIdentity, attempt: Rec
   if (recorded.callbackChange !== undefined) emitCallback(emit, identity, attempt, recorded.callbackChange);
 }
 
-/** The attempt has disabled its callback, or brought it back. */
+/** The attempt has disabled its callback, or enabled it again. */
 function emitCallback(
   emit: Emit,
-  { taskId, clientId }: DeliveryIdentity,
-  { callbackId, outcome: { error } }: RecordedAttempt,
+  { principal, callbackId, taskId, clientId }: DeliveryIdentity,
+  { outcome: { error } }: RecordedAttempt,
   change: CallbackChange,
 ): void {
-  const callback = { callbackId, taskId, clientId };
+  const callback = { principal, callbackId, taskId, clientId };
   if (change.status === "active") {
     const { resumedCount } = change;
     emit({ kind: "callback.enabled", ...callback, resumedCount });
@@ -55,27 +59,27 @@ function emitCallback(
 }
 
 export function emitExpiry(emit: Emit, expired: ExpiredDelivery): void {
-  const { deliveryId, eventId, event, taskId, clientId, url, attemptCount, eventSettled } = expired;
-  const identity = { deliveryId, eventId, event, taskId, clientId, url: urlToTell(new URL(url)) };
+  const { attemptCount, eventSettled, reason: _, ...delivery } = expired;
+  const identity = { ...delivery, url: urlWithoutQuery(new URL(delivery.url)) };
   emit({ kind: "delivery.expired", attempts: attemptCount, ...identity });
   if (eventSettled) emitSettled(emit, identity);
 }
 
-/** Of progress there is always more to tell. */
-function emitSettled(emit: Emit, { eventId, event, taskId }: DeliveryIdentity): void {
-  if (event !== "task_progress") emit({ kind: "event.settled", eventId, taskId });
+/** Not for progress: newer progress makes another event of the same task. */
+function emitSettled(emit: Emit, { principal, eventId, event, taskId }: DeliveryIdentity): void {
+  if (event !== "task_progress") emit({ kind: "event.settled", principal, eventId, taskId });
 }
 
-export function emitOrigin(emit: Emit, origin: string, change: Change): void {
-  if (change !== null) emit({ kind: change === "slowed" ? "origin.slowed" : "origin.recovered", origin });
+export function emitCircuit(emit: Emit, origin: string, change: CircuitChange): void {
+  if (change !== null) emit({ kind: change === "opened" ? "origin.slowed" : "origin.recovered", origin });
 }
 
-/** A URL's query may hold a token, so it is left out. */
-function urlToTell({ origin, pathname }: URL): string {
+/** The query of a URL may hold a token. */
+function urlWithoutQuery({ origin, pathname }: URL): string {
   return origin + pathname;
 }
 
-function wordFor(next: NextStep): "delivered" | "retry" | "gave_up" {
+function nextOf(next: NextStep): "delivered" | "retry" | "gave_up" {
   switch (next.status) {
     case "delivered":
       return "delivered";

@@ -1,34 +1,34 @@
-/** How a callback's receiver has been doing, and when it has failed for so long that the callback is disabled. */
+/** How the attempts of a callback have gone, and when failures disable it. */
 import type { AttemptError } from "./attempt.ts";
 
-/** gone: the receiver answered 410. failing: its attempts have failed for longer than the policy bears; what it is owed waits. */
+/** gone: the receiver answered 410. failing: its attempts have failed for longer than the policy allows, and its deliveries are held. */
 export type DisabledReason = "gone" | "failing";
 
 export interface CallbackHealth {
-  /** Epoch ms of the first failed attempt since the last that got through; null: in order, or nothing was tried yet. */
+  /** When the first failed attempt since the last success ended (epoch ms); null: the last attempt succeeded, or there was none. */
   readonly failingSince: number | null;
   /** Failed attempts in a row. */
   readonly failures: number;
-  /** Of the last attempt; null: it got through, or nothing was tried yet. */
+  /** Of the last attempt; null: it succeeded, or there was none. */
   readonly lastError: AttemptError | null;
   /** Null: not disabled. */
   readonly disabledReason: DisabledReason | null;
   readonly disabledAt: number | null;
 }
 
-/** With what only its attempts tell. */
+/** Health with what is read from the attempts. */
 export interface CallbackRecord extends CallbackHealth {
-  /** Epoch ms at which an attempt last got through; null: none has, of those that are kept. */
+  /** When an attempt last succeeded (epoch ms); null: none of those that are kept did. */
   readonly lastDeliveryAt: number | null;
 }
 
-/** Both must be reached: time alone would judge a receiver by a handful of attempts, attempts alone by a bad minute. */
+/** Both must be reached: time alone could be a handful of attempts, and attempts alone one bad minute. */
 export interface DisablePolicy {
   readonly forMs: number;
   readonly failuresMin: number;
 }
 
-/** As many as a whole retry schedule has, so that no first delivery is cut short. */
+/** As many as a whole retry schedule has, so that the first delivery has all its attempts. */
 export const DISABLE_FAILURES_MIN = 10;
 
 export function shouldDisable(

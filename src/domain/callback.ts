@@ -4,7 +4,10 @@ import { DomainError } from "./errors.ts";
 import { EVENT_TYPES } from "./event.ts";
 import type { EventName, EventType } from "./event.ts";
 
-/** active: gets deliveries. disabled: the receiver said 410 Gone or failed for long, until it is enabled. removed: its owner withdrew it, until it is registered again. Listed in all three. */
+/**
+ * active: it gets deliveries. disabled: its receiver answered 410 or failed for long; until it is enabled. removed: its owner unregistered
+ * it; until it is registered again. Lists show all three.
+ */
 export type CallbackStatus = "active" | "disabled" | "removed";
 
 export interface Callback {
@@ -19,27 +22,27 @@ export interface Callback {
   readonly signingSecret: string;
   readonly status: CallbackStatus;
   readonly registeredAt: number;
-  /** Epoch ms from which no attempt is begun; null: the schedule alone decides. */
+  /** From then on no attempt begins (epoch ms); null: the schedule alone decides. */
   readonly notAfter: number | null;
   readonly health: CallbackHealth;
   readonly profile: BodyProfile;
-  /** Null: register_callback has made it. */
+  /** Null: it was made by register_callback. */
   readonly subscription: SubscriptionOf | null;
 }
 
-/** What a callback is that a client of MCP Events has subscribed with. */
+/** The subscription of MCP Events that a callback belongs to. */
 export interface SubscriptionOf {
   readonly id: string;
   readonly name: EventName;
 }
 
-/** What makes a registration: the first three name the callback, the others must agree when it is registered again. */
+/** `taskId`, `clientId` and `url` name the callback. The other fields must agree when it is registered again. */
 export interface Registration {
   readonly taskId: string;
   readonly clientId: string;
   readonly url: string;
   readonly events: readonly EventType[];
-  /** Null: ours to generate, and whatever is there already is fine. */
+  /** Null: a new callback gets a generated one, and an existing one keeps its own. */
   readonly signingSecret: string | null;
   readonly notAfter: number | null;
   readonly profile: CallbackProfile;
@@ -52,7 +55,7 @@ export const CALLBACK_URL_CHARS_MAX = 2048;
 const HOST_NAME_CHARS_MAX = 253;
 export const CALLBACKS_PER_TASK_MAX = 1000;
 
-/** Which part of a repeated registration contradicts the callback that exists; null when it is simply the same one again. */
+/** The field of a repeated registration that contradicts the existing callback; null: it is the same registration again. */
 export function differenceOf(existing: Callback, again: Registration): RegistrationDifference | null {
   if (again.signingSecret !== null && again.signingSecret !== existing.signingSecret) return "secret";
   if (selectionOf(existing.events) !== selectionOf(again.events)) return "events";
@@ -60,18 +63,18 @@ export function differenceOf(existing: Callback, again: Registration): Registrat
   return existing.profile === again.profile ? null : "body_format";
 }
 
-/** Parses a callback_url by the contract's rule; throws `invalid`. Whether we may connect there is the address guard's to say. */
+/** Parses a callback_url by the contract's rule; throws `invalid`. The address guard decides whether the server may connect to it. */
 export function parseCallbackUrl(text: string): URL {
   return parseTargetUrl("callback_url", text);
 }
 
-/** The same rule for a URL that is called `name`. */
+/** The same rule for a URL that the caller knows as `name`. */
 export function parseTargetUrl(name: string, text: string): URL {
   const invalidUrl = (problem: string): DomainError => new DomainError("invalid", `${name} ${problem}.`);
   if (text.length > CALLBACK_URL_CHARS_MAX) {
     throw invalidUrl(`has ${text.length} characters, at most ${CALLBACK_URL_CHARS_MAX} are allowed`);
   }
-  // The URL parser forgives blanks, line breaks and backslashes; another parser on the way may not, so they are refused.
+  // URL.parse accepts blanks, line breaks and backslashes, and other parsers read them differently: they are refused.
   if (/[\s\p{Cc}\\]/u.test(text) || !text.isWellFormed())
     throw invalidUrl("must not contain blanks, control characters or backslashes");
   if (!/^https?:\/\//i.test(text)) throw invalidUrl("must be an absolute http:// or https:// URL");
@@ -86,7 +89,7 @@ export function parseTargetUrl(name: string, text: string): URL {
   return url;
 }
 
-/** One text for one choice of events, in whatever order and how often they were named. */
+/** One text for one selection of events, whatever their order, and however often each is named. */
 export function selectionOf(events: readonly EventType[]): string {
   return EVENT_TYPES.filter((type) => events.includes(type)).join(",");
 }

@@ -1,11 +1,11 @@
-/** Messages of MCP Events that tell of a subscription and not of an event: a top-level `type` marks them (SEP-3415). */
+/** Messages of MCP Events about a subscription, not about an event. A top-level `type` marks them (SEP-3415). */
 
-/** What its receiver must echo before anything is sent to it. */
+/** Its receiver must echo the challenge before it gets any event. */
 export function renderVerification(challenge: string): string {
   return JSON.stringify({ type: "verification", challenge });
 }
 
-/** The last message of a subscription that this server ends. */
+/** The last message to a subscription that this server ends. */
 export function renderTerminated(error: {
   readonly code: number;
   readonly message: string;

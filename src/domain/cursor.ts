@@ -1,10 +1,11 @@
 import { DomainError } from "./errors.ts";
 
-/** Where a page ended, opaque to clients: any of their texts may come back, so nothing in it is trusted but its shape. */
+/** Where a page ended, opaque to clients. A client may send any text, so only its shape is trusted. */
 export type CursorParts = readonly [number, string] | readonly [string, string];
 
-/** What is wrong with any other text, after "cursor". */
-export const NOT_OURS = "is none of ours: repeat a next_cursor of this tool as it was, or leave it out";
+/** The message about any other text, after "cursor ". */
+export const NOT_ISSUED =
+  "is not one that this tool issued: repeat a next_cursor of its last answer unchanged, or leave it out to begin again";
 
 const CURSOR_CHARS_MAX = 200;
 
@@ -16,18 +17,18 @@ export function cursorOf(parts: CursorParts): string {
 export function timeAndIdOf(cursor: string): { readonly time: number; readonly id: string } {
   const [time, id] = partsOf(cursor);
   if (typeof time === "number" && Number.isSafeInteger(time) && typeof id === "string") return { time, id };
-  throw notOurs();
+  throw notIssued();
 }
 
 /** Two ids; throws `invalid`. */
 export function twoIdsOf(cursor: string): readonly [string, string] {
   const [first, second] = partsOf(cursor);
   if (typeof first === "string" && typeof second === "string") return [first, second];
-  throw notOurs();
+  throw notIssued();
 }
 
 function partsOf(cursor: string): readonly unknown[] {
-  if (cursor.length > CURSOR_CHARS_MAX) throw notOurs();
+  if (cursor.length > CURSOR_CHARS_MAX) throw notIssued();
   try {
     const parts: unknown = JSON.parse(Buffer.from(cursor, "base64url").toString());
     return Array.isArray(parts) && parts.length === 2 ? parts : [];
@@ -36,6 +37,6 @@ function partsOf(cursor: string): readonly unknown[] {
   }
 }
 
-function notOurs(): DomainError {
-  return new DomainError("invalid", `cursor ${NOT_OURS}.`);
+function notIssued(): DomainError {
+  return new DomainError("invalid", `cursor ${NOT_ISSUED}.`);
 }

@@ -7,16 +7,17 @@ import type { RetryPolicy } from "./retry.ts";
 
 /**
  * pending(nextAttemptAt) → sending → delivered | pending(later) | exhausted | cancelled.
- * pending: the dispatcher claims it when it is due; without a time it is held, until its callback, disabled for failing, is enabled. sending: claimed; a dead process's claim goes back to pending at start.
- * exhausted: we gave up; the last attempt says why, or the reason does. cancelled: withdrawn before it got through.
- * Redelivery opens a delivered, exhausted or cancelled one again: pending, due now, its attempts kept and its schedule anew.
+ * pending: the dispatcher claims it when it is due. Without a time it is held until its callback, which is disabled, is enabled.
+ * sending: claimed. At start the claims of a process that died are released: pending again.
+ * exhausted: given up; the last attempt says why, or the reason. cancelled: withdrawn before it was delivered.
+ * Redelivery makes a delivered, exhausted or cancelled one pending again: due now, its attempts kept, its schedule new.
  */
 export const DELIVERY_STATUSES = ["pending", "sending", "delivered", "exhausted", "cancelled"] as const;
 export type DeliveryStatus = (typeof DELIVERY_STATUSES)[number];
 
 /**
- * Why a delivery ended, where its attempts do not tell. not_after: the callback's time was over before its schedule was. expired: its
- * subscription was not refreshed in time. superseded: it told of progress, and there was newer, or the end.
+ * Why a delivery ended, where its attempts do not say it. not_after: the callback's time was over before its schedule was. expired: its
+ * subscription was not refreshed in time. superseded: it was of progress, and newer progress came, or the end.
  */
 export type DeliveryReason = "not_after" | "expired" | "superseded";
 
@@ -31,7 +32,7 @@ export interface Delivery {
   readonly attempts: readonly Attempt[];
 }
 
-/** What becomes of a delivery once an attempt is over. `disablesCallback`: the receiver is gone for good. */
+/** The step of a delivery after an attempt. `disablesCallback`: the receiver is gone permanently. */
 export type NextStep =
   | { readonly status: "delivered" }
   | { readonly status: "pending"; readonly waitMs: number }
@@ -41,18 +42,18 @@ export const GONE = 410;
 const CONTENT_TOO_LARGE = 413;
 
 export interface AttemptMade {
-  /** From 1, or from 1 again once it was opened again. */
+  /** From 1, and from 1 again after a redelivery. */
   readonly number: number;
   readonly outcome: Outcome;
-  /** Epoch ms, by our clock: what a receiver's date is judged by. */
+  /** Epoch ms by this server's clock, which a date in `Retry-After` is compared with. */
   readonly endedAt: number;
   /** The callback's, epoch ms. */
   readonly notAfter: number | null;
-  /** To a subscription: it outlives a 410, which is about this one delivery, and its time may still be extended. */
+  /** A subscription outlives a 410, which ends this delivery only, and its time may still be extended. */
   readonly isToSubscription: boolean;
 }
 
-/** The only place that decides it. */
+/** The rule of the step. Nothing else decides it. */
 export function afterAttempt(attempt: AttemptMade, policy: RetryPolicy, random: () => number): NextStep {
   const { outcome } = attempt;
   if (outcome.error === null) return { status: "delivered" };
@@ -66,7 +67,7 @@ export function afterAttempt(attempt: AttemptMade, policy: RetryPolicy, random: 
   return { status: "pending", waitMs };
 }
 
-/** The schedule says how often, and how soon at the earliest; a receiver that asks for more time gets it. Null: no more. */
+/** The schedule gives the number of attempts and the shortest wait; a receiver that asks for more time gets it. Null: no further attempt. */
 function waitFor({ number, outcome, endedAt }: AttemptMade, policy: RetryPolicy, random: () => number): number | null {
   const scheduledMs = waitAfter(policy, number, random);
   if (scheduledMs === null || outcome.statusCode === null || outcome.retryAfter === undefined) return scheduledMs;

@@ -1,15 +1,15 @@
 import type { AttemptError } from "./attempt.ts";
 
-/** What an attempt goes through, in this order; at last whether the receiver looks at the signature at all. */
+/** The steps of an attempt, in this order, and last whether the receiver verifies the signature. */
 export type DiagnosisStepName = "guard" | "dns" | "connect" | "tls" | "post" | "signature";
 
-/** warning: POSTs arrive, and something is wrong all the same. skipped: not needed for this URL, not found out, or never come to since an earlier step failed. */
+/** warning: POSTs arrive, but something is wrong. skipped: this URL does not need the step, its result is unknown, or an earlier step failed. */
 export interface DiagnosisStep {
   readonly step: DiagnosisStepName;
   readonly status: "ok" | "warning" | "failed" | "skipped";
-  /** Null unless failed. */
+  /** Null: the step has not failed. */
   readonly error: AttemptError | null;
-  /** Of the answer to the step's POST. */
+  /** Of the answer to the step's POST; null: there was none. */
   readonly statusCode: number | null;
   readonly durationMs: number;
 }
@@ -24,7 +24,7 @@ const OK: Record<DiagnosisStepName, string> = {
 };
 
 const UNVERIFIED =
-  "The receiver also takes a POST whose signature does not verify: let it verify the signature, or anybody who knows the URL can tell it anything.";
+  "The receiver also takes a POST whose signature does not verify: let it verify the signature, or any sender that knows the URL can send it events.";
 
 const SKIPPED: Record<DiagnosisStepName, string> = {
   guard: "Not judged.",
@@ -32,7 +32,7 @@ const SKIPPED: Record<DiagnosisStepName, string> = {
   connect: "Not tried.",
   tls: "An http:// URL has no TLS; use https:// for receivers that are not on the same machine.",
   post: "Not sent.",
-  signature: "The receiver's answer to a POST whose signature does not verify told nothing.",
+  signature: "The receiver's answer to a POST whose signature does not verify shows nothing.",
 };
 
 const NO_SECRET_YET = "Only a registered callback has a secret to verify with.";
@@ -41,7 +41,7 @@ const FAILED: Record<AttemptError, string> = {
   blocked: "The address is not public, so nothing is sent there: use a public one, or see CALLBACK_ALLOW_PRIVATE.",
   dns_error: "The name does not resolve: check its spelling and its DNS records.",
   connection_refused:
-    "Nothing listens there: check host and port, and that the receiver runs and no firewall is between.",
+    "Nothing listens there: check host and port, that the receiver runs, and that no firewall blocks it.",
   connection_reset:
     "The connection was cut off: check for a crash, a proxy, or a port that speaks TLS when http:// is used.",
   timeout: "It took too long: check for a firewall that drops packets, and answer 2xx before doing the work.",
@@ -53,20 +53,20 @@ const FAILED: Record<AttemptError, string> = {
 };
 
 const REFUSED: Readonly<Record<number, string>> = {
-  401: "The receiver refuses the POST as not authentic: check that it verifies with the signing_secret of this very callback.",
-  403: "The receiver refuses the POST: check that it verifies with the signing_secret of this very callback, and its firewall.",
-  404: "The receiver knows no such path: check the path of callback_url.",
-  405: "The receiver takes no POST on this path: check its routes.",
+  401: "The receiver refuses the POST as not authentic: check that it verifies with the signing_secret of this callback.",
+  403: "The receiver refuses the POST: check that it verifies with the signing_secret of this callback, and its firewall.",
+  404: "The receiver has no such path: check the path of callback_url.",
+  405: "The receiver accepts no POST on this path: check its routes.",
   410: "The receiver says that it is gone; a real delivery that gets this answer disables the callback.",
   413: "The receiver finds the POST too large; a real delivery that gets this answer is given up.",
-  429: "The receiver gets too many requests, or says so: let it take those of this server.",
-  415: "The receiver does not take application/json: let it.",
+  429: "The receiver says that it gets too many requests: raise its limit for this server.",
+  415: "The receiver does not accept application/json: change that.",
 };
 
 const NOT_REGISTERED_YET =
-  "The receiver refuses the POST as not authentic, which is right before the registration: this signature is made with a throwaway secret.";
+  "The receiver refuses the POST as not authentic, which is right before the registration: this signature is made with a temporary secret.";
 
-/** One sentence for the callback's owner: what was found and what to do; never the receiver's words. */
+/** One sentence for the callback's owner: what was found and what to do. It never repeats the receiver's words. */
 export function adviceOn(
   { step, status, error, statusCode }: DiagnosisStep,
   context: { readonly failedBefore: boolean; readonly isRegistered: boolean },
@@ -74,7 +74,7 @@ export function adviceOn(
   if (status === "ok") return OK[step];
   if (status === "warning") return UNVERIFIED;
   if (status === "skipped" || error === null) {
-    if (context.failedBefore) return "Not come to: mend the step that failed first.";
+    if (context.failedBefore) return "Not tried: fix the step that failed first.";
     return step === "signature" && !context.isRegistered ? NO_SECRET_YET : SKIPPED[step];
   }
   if (!context.isRegistered && (statusCode === 401 || statusCode === 403)) return NOT_REGISTERED_YET;

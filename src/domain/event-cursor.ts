@@ -1,17 +1,17 @@
-/** A place in the log of events, opaque to clients: what comes after it has a higher `seq`. */
+/** A place in the log of events, opaque to clients: the events behind it have a higher `seq`. */
 const PREFIX = "evc_";
 const CURSOR_CHARS_MAX = 60;
 
 export interface EventCursors {
-  /** `seq`: of the last event that is behind the place; 0 is before all of them. */
+  /** `seq`: of the last event before the place; 0: the start of the log. */
   of(seq: number): string;
-  /** Null: it was not made for this log, so which events its owner has seen is unknown. */
+  /** Null: it was not made for this log, so it does not say which events its owner has seen. */
   seqOf(cursor: string): number | null;
 }
 
 /**
- * The cursors of one log, which each of them names: the numbers of another database mean other events. Those that name none are of the
- * time before cursors did, and are taken.
+ * The cursors of one log. Each names the log, since the numbers of another database mean other events. Older cursors name none and are
+ * accepted.
  */
 export function createEventCursors(log: string): EventCursors {
   const of = (seq: number): string => cursorWith(`${seq}.${log}`);
@@ -21,8 +21,8 @@ export function createEventCursors(log: string): EventCursors {
       if (!cursor.startsWith(PREFIX) || cursor.length > CURSOR_CHARS_MAX) return null;
       const text = Buffer.from(cursor.slice(PREFIX.length), "base64url").toString("latin1");
       const seq = Number(/^\d{1,16}(?=\.|$)/.exec(text)?.[0] ?? Number.NaN);
-      const isOurs = cursor === of(seq) || cursor === cursorWith(String(seq));
-      return Number.isSafeInteger(seq) && isOurs ? seq : null;
+      const isOfThisLog = cursor === of(seq) || cursor === cursorWith(String(seq));
+      return Number.isSafeInteger(seq) && isOfThisLog ? seq : null;
     },
   };
 }

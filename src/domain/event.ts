@@ -1,15 +1,15 @@
 import type { Json } from "./json.ts";
 import type { Progress, Task, TaskOutcome } from "./task.ts";
 
-/** How a task may end: what callbacks hear of unless they choose, and what MCP Events knows. */
+/** How a task may end. Callbacks select these by default; MCP Events has no others. */
 export const END_TYPES = ["task_completed", "task_failed", "task_cancelled"] as const;
 export type EndType = (typeof END_TYPES)[number];
 
-/** What a callback may choose to hear of. */
+/** The events that a callback may select. */
 export const EVENT_TYPES = [...END_TYPES, "task_progress"] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 
-/** What a client of MCP Events may subscribe to. `task_finished` selects any end: the same events, not others. */
+/** The names that a client of MCP Events may subscribe to. `task_finished` selects every end; its events are the same. */
 export const EVENT_NAMES = [...END_TYPES, "task_finished"] as const;
 export type EventName = (typeof EVENT_NAMES)[number];
 
@@ -24,7 +24,7 @@ export interface EndEvent extends Fact {
   readonly type: EndType;
   readonly data: EndData;
 }
-/** How far a task was at a moment: of no use once there is a newer one or the end. */
+/** The progress of a task at one time: of no use after a newer one or the end. */
 export interface ProgressEvent extends Fact {
   readonly type: "task_progress";
   readonly data: ProgressData;
@@ -37,7 +37,7 @@ interface Fact {
 interface About {
   readonly task_id: string;
   readonly started_by: string;
-  /** From 1: which of the task's events this one is. An event that was made before there were numbers has none. */
+  /** The number of the event among its task's, from 1. An event that was stored before there were numbers has none. */
   readonly sequence?: number;
 }
 export interface EndData extends About {

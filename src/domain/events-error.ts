@@ -1,4 +1,4 @@
-/** The errors of MCP Events (SEP-3415): their names are fixed, their numbers are not. */
+/** The protocol errors of MCP Events (SEP-3415). The names are fixed; the numbers depend on `EventsErrorCodes`. */
 export type EventsErrorName =
   | "InvalidParams"
   | "NotFound"
@@ -7,7 +7,7 @@ export type EventsErrorName =
   | "Unsupported"
   | "CallbackEndpointError";
 
-/** Why a callback endpoint did not pass: six words and no others, so that nobody can look into a network through us. */
+/** Why the verification of a callback endpoint failed. Only these six words, so that a client cannot explore a network with it. */
 export type EndpointFault =
   | "connection_refused"
   | "timeout"
@@ -17,8 +17,8 @@ export type EndpointFault =
   | "challenge_failed";
 
 /**
- * sketch: the numbers of the draft that the first clients implement, ChatGPT among them. sep: those of SEP-3415. What clients should go
- * by, `data`, is the same in both.
+ * sketch: the numbers of the draft that the first clients implement, ChatGPT among them. sep: the numbers of SEP-3415. `data`, which
+ * clients should read, is the same in both.
  */
 export type EventsErrorCodes = "sketch" | "sep";
 
@@ -47,7 +47,7 @@ export function numberOf(kind: EventsErrorName, codes: EventsErrorCodes): number
 
 export type EventsErrorData = { readonly [key: string]: string | number };
 
-/** What a client of MCP Events did that cannot be carried out. `data` never repeats the values of arguments. */
+/** Why a request of MCP Events fails. `data` never repeats the value of an argument. */
 export class EventsError extends Error {
   override readonly name = "EventsError";
   readonly kind: EventsErrorName;
@@ -60,7 +60,7 @@ export class EventsError extends Error {
   }
 }
 
-/** `field`: as the client spells it, e.g. delivery.url. `reason`: a word. */
+/** `field`: its path in the params, e.g. delivery.url. `reason`: one word. */
 export function invalidParam(field: string, reason: string): EventsError {
   return new EventsError("InvalidParams", { field, reason });
 }

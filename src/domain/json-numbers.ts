@@ -1,5 +1,5 @@
 const SHOWN_CHARS_MAX = 40;
-/** A longer whole number is either infinite or padded with zeros. */
+/** A whole number with more digits is infinite or padded with zeros. */
 const WHOLE_CHARS_MAX = 400;
 /** Nothing shorter can be a number that is lost: most texts have neither so many digits in a row nor an exponent. */
 const MAY_BE_LOST = /\d{16}|\d[eE][+-]?\d/;

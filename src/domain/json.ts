@@ -2,10 +2,10 @@ import { DomainError } from "./errors.ts";
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
-/** For inputs and results: deeper ones would exhaust the stack of whoever writes them out. */
+/** For inputs and results: a deeper one would exhaust the stack of the code that writes it. */
 export const JSON_DEPTH_MAX = 100;
 
-/** Whether objects and arrays lie in one another more than `levels` deep. Itself safe on any depth. */
+/** Whether objects and arrays are nested more than `levels` deep. It is safe on any depth. */
 export function isNestedDeeper(value: unknown, levels: number): boolean {
   if (typeof value !== "object" || value === null) return false;
   if (levels === 0) return true;
@@ -14,12 +14,12 @@ export function isNestedDeeper(value: unknown, levels: number): boolean {
 }
 
 /**
- * The one text of a JSON value, whatever the order its keys came in: what "started again with the same input" is judged by.
+ * The one text of a JSON value, whatever the order of its keys. Two starts have the same input if these texts are equal.
  * Throws `invalid` when `value` is nested deeper than 100 levels.
  */
 export function canonicalJson(value: Json): string {
   if (isNestedDeeper(value, JSON_DEPTH_MAX)) {
-    throw new DomainError("invalid", `JSON nested deeper than ${JSON_DEPTH_MAX} levels is not taken; flatten it.`);
+    throw new DomainError("invalid", `JSON nested deeper than ${JSON_DEPTH_MAX} levels is not accepted; flatten it.`);
   }
   return JSON.stringify(withSortedKeys(value));
 }

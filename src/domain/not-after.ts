@@ -1,12 +1,12 @@
-/** not_after: the time from which a callback is of no use to its owner, so that nothing more is begun. */
+/** not_after: the time from which a callback is of no use to its owner, so no attempt begins. */
 import { DomainError } from "./errors.ts";
 
-/** How far ahead it may lie. */
+/** How far ahead it may be. */
 export const NOT_AFTER_MS_MAX = 30 * 86_400_000;
 
-/** The last attempt is set this long before not_after: timers ring late, and a queue may be in front of it. */
+/** The last attempt is planned this long before not_after: timers fire late, and other deliveries may be due at the same time. */
 const LAST_ATTEMPT_LEAD_MS = 1000;
-/** A wait is not shortened to less: the receiver has only just failed. */
+/** A wait is not shortened to less: the receiver has just failed. */
 const SHORTENED_WAIT_MS_MIN = 1000;
 
 const ISO_TIME = /^(\d{4}-\d\d-\d\d)T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/;
@@ -24,7 +24,7 @@ export function parseNotAfter(text: string, now: number): number {
   return time;
 }
 
-/** Whether it is too late to begin an attempt. */
+/** Whether it is too late for an attempt to begin. */
 export function isExpired(notAfter: number | null, now: number): boolean {
   return notAfter !== null && now >= notAfter;
 }

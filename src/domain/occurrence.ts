@@ -1,19 +1,19 @@
 import type { EndEvent, EventName } from "./event.ts";
 
-/** The most of a task's error that is told here: get_task_result has all of it. */
+/** The beginning of a task's error that is shown here; get_task_result shows all of it. */
 const ERROR_CHARS_MAX = 500;
 
 /** An event as MCP Events shows it (SEP-3415, `EventOccurrence`). */
 export interface Occurrence {
   readonly eventId: string;
-  /** The one that was subscribed to, which `task_finished` is for any end. */
+  /** The name that was subscribed to, which may be `task_finished`. */
   readonly name: EventName;
   readonly timestamp: string;
   readonly data: { readonly [key: string]: string | number };
   readonly cursor?: string | null;
 }
 
-/** Ids, status and times: no result, and of an error its beginning, since whoever hears of an end may not be who reads the result. */
+/** Ids, status and times. It has no result, and only the beginning of an error: a receiver of events may not be allowed to read results. */
 export function occurrenceOf(event: EndEvent, name: EventName): Occurrence {
   const { task_id, started_by, status, sequence, error } = event.data;
   const at = new Date(event.occurredAt).toISOString();
@@ -32,7 +32,7 @@ export function occurrenceOf(event: EndEvent, name: EventName): Occurrence {
   };
 }
 
-/** An emoji that is cut in two would be JSON that strict parsers refuse. */
+/** Half an emoji would be JSON that strict parsers refuse. */
 function beginningOf(error: string): string {
   return error.slice(0, ERROR_CHARS_MAX).toWellFormed();
 }

@@ -1,19 +1,19 @@
-/** When a receiver that is overloaded asks to be called again: seconds from its answer, or a point in time (RFC 9110, 10.2.3). */
+/** When a receiver wants the next request: after a time from its answer, or at a time (RFC 9110, 10.2.3). */
 export type RetryAfter = { readonly afterMs: number } | { readonly atMs: number };
 
-/** However long a receiver asks us to stay away, we come back after this: a mistyped date must not silence a callback. */
+/** The longest wait that a receiver gets, whatever it asks for: a mistyped date must not silence a callback. */
 export const RETRY_AFTER_MS_MAX = 24 * 3_600_000;
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 const TIME = String.raw`(?<hour>\d\d):(?<minute>\d\d):(?<second>\d\d)`;
-/** The three forms of an HTTP date (RFC 9110, 5.6.7): today's, and the two that recipients must still take. */
+/** The three forms of an HTTP date (RFC 9110, 5.6.7): the current one, and two that recipients must accept. */
 const HTTP_DATES: readonly RegExp[] = [
   new RegExp(String.raw`^[A-Z][a-z]{2}, (?<day>\d\d) (?<month>[A-Z][a-z]{2}) (?<year>\d{4}) ${TIME} GMT$`),
   new RegExp(String.raw`^[A-Z][a-z]{5,8}, (?<day>\d\d)-(?<month>[A-Z][a-z]{2})-(?<year>\d\d) ${TIME} GMT$`),
   new RegExp(String.raw`^[A-Z][a-z]{2} (?<month>[A-Z][a-z]{2}) (?<day>[ \d]\d) ${TIME} (?<year>\d{4})$`),
 ];
 
-/** The value of a `Retry-After` header; null for one that means nothing, which is then as good as none. */
+/** The value of a `Retry-After` header; null: it is invalid, and is ignored. */
 export function parseRetryAfter(value: string): RetryAfter | null {
   const text = value.trim();
   if (/^\d+$/.test(text)) return { afterMs: Number(text) * 1000 };
@@ -22,16 +22,16 @@ export function parseRetryAfter(value: string): RetryAfter | null {
   return atMs === null ? null : { atMs };
 }
 
-/** How long the receiver asks us to wait, judged at `now` (epoch ms) by our own clock: from 0 to RETRY_AFTER_MS_MAX. */
+/** How long the receiver asks the server to wait from `now` (epoch ms by its own clock): 0 to RETRY_AFTER_MS_MAX. */
 export function retryAfterMs(retryAfter: RetryAfter, now: number): number {
   const waitMs = "afterMs" in retryAfter ? retryAfter.afterMs : retryAfter.atMs - now;
   return Math.min(Math.max(waitMs, 0), RETRY_AFTER_MS_MAX);
 }
 
-/** Null for what is written like a date and is none, e.g. 31 Feb or 25:00:00. */
+/** Null: it has the form of a date and is none, e.g. 31 Feb or 25:00:00. */
 function timeOf(parts: Readonly<Record<string, string>>): number | null {
   const { year = "", month = "", day = "", hour, minute, second } = parts;
-  // A year of two digits is one of this century: nobody asks to be called again in the last one.
+  // A year of two digits is of this century: a time of the last one is past.
   const date = `${year.padStart(4, "20")}-${String(MONTHS.indexOf(month) + 1).padStart(2, "0")}-${day.trim().padStart(2, "0")}`;
   const time = Date.parse(`${date}T${hour}:${minute}:${second}Z`);
   return !Number.isNaN(time) && new Date(time).toISOString().startsWith(date) ? time : null;

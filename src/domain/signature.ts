@@ -6,9 +6,6 @@ const PREFIX = "whsec_";
 const SECRET_BYTES_MIN = 24;
 const SECRET_BYTES_MAX = 64;
 const GENERATED_SECRET_BYTES = 32;
-/** Random bytes are asked for by so many secrets at a time, as for ids: each asking costs more than all the rest of a secret. */
-const SECRETS_PER_ASKING = 32;
-let supply: Buffer = Buffer.alloc(0);
 
 export interface SignedMessage {
   /** The event's id: the same on every retry. */
@@ -19,10 +16,7 @@ export interface SignedMessage {
 }
 
 export function generateSecret(): string {
-  if (supply.length === 0) supply = randomBytes(GENERATED_SECRET_BYTES * SECRETS_PER_ASKING);
-  const bytes = supply.subarray(0, GENERATED_SECRET_BYTES);
-  supply = supply.subarray(GENERATED_SECRET_BYTES);
-  return PREFIX + bytes.toString("base64");
+  return PREFIX + randomBytes(GENERATED_SECRET_BYTES).toString("base64");
 }
 
 /** Returns `secret` when it is `whsec_` and the base64 of 24 to 64 bytes (Standard Webhooks 1.0.0, "Signature scheme"); throws `invalid`. */
@@ -37,7 +31,7 @@ export function requireSecret(secret: string): string {
   );
 }
 
-/** The three Standard Webhooks headers: one signature for each secret, the newest first, and one for each key of this server's own. */
+/** The three Standard Webhooks headers: a signature for each secret, the newest first, and one for each key of this server. */
 export function signatureHeaders(
   message: SignedMessage,
   secrets: readonly string[],
@@ -45,7 +39,7 @@ export function signatureHeaders(
 ): Record<string, string> {
   if (secrets.length === 0) throw new Error("There is no readable secret to sign with.");
   const content = `${message.id}.${message.timestamp}.${message.body}`;
-  // A key object: with the bare bytes Node 24 takes four times as long.
+  // With a key object it takes a quarter of the time that it takes with the bytes.
   const signatures = secrets.map(
     (secret) =>
       `v1,${createHmac("sha256", createSecretKey(keyOf(secret)))

@@ -1,8 +1,9 @@
-/** This server's own keys, by which anybody can check that a POST is its: what a secret is for one receiver. Standard Webhooks 1.0.0, "v1a". */
-import { createHash, createPrivateKey, createPublicKey, sign } from "node:crypto";
+/** This server's keys. With the public ones every receiver can verify that a POST is of this server. Standard Webhooks 1.0.0, "v1a". */
+import { createPrivateKey, createPublicKey, sign } from "node:crypto";
+import { digestOf } from "./digest.ts";
 
 export interface SigningKey {
-  /** The signature as it stands in the header: `v1a,` and base64. */
+  /** The signature as the header has it: `v1a,` and base64. */
   sign(content: string): string;
   readonly publicKey: PublicKey;
 }
@@ -16,7 +17,7 @@ export interface PublicKey {
   /** Its thumbprint (RFC 7638). */
   readonly kid: string;
   readonly x: string;
-  /** The same as Standard Webhooks writes it. */
+  /** The same in the form of Standard Webhooks. */
   readonly whpk: string;
 }
 
@@ -25,7 +26,7 @@ const SEED_BYTES = 32;
 /** Of an Ed25519 private key in PKCS #8 (RFC 8410), up to the seed. */
 const PKCS8_HEAD = Buffer.from("302e020100300506032b657004220420", "hex");
 
-/** `whsk_` and the base64 of the 32-byte seed, or of the seed and the public key after it. Null: it is not that. */
+/** `whsk_` and the base64 of the 32-byte seed, or of the seed and the public key after it. Null: the text is neither. */
 export function parseSigningKey(text: string): SigningKey | null {
   const encoded = text.startsWith(PREFIX) ? text.slice(PREFIX.length) : "";
   const bytes = Buffer.from(encoded, "base64");
@@ -43,6 +44,6 @@ export function parseSigningKey(text: string): SigningKey | null {
 
 function publicKeyOf(x: string, whpk: string): PublicKey {
   const named = { crv: "Ed25519", kty: "OKP", x } as const;
-  const kid = createHash("sha256").update(JSON.stringify(named)).digest("base64url");
+  const kid = digestOf(JSON.stringify(named));
   return { ...named, alg: "EdDSA", use: "sig", kid, whpk };
 }

@@ -10,13 +10,13 @@ export interface OlderSecret {
   readonly until: number;
 }
 
-/** Each signature makes the header longer; whoever rotates so often within one overlap loses the oldest. */
+/** Each signature makes the header longer: with more rotations within one overlap, the oldest secret stops signing early. */
 const OLDER_SECRETS_MAX = 4;
 
 /**
- * `next` becomes the current one, and no older one signs for longer than `overlapMs` from `now`. The same rotation again changes nothing.
- * An overlap that is under way goes on, so that a rotation repeated because its answer was lost does not cut off a receiver that never
- * saw the secret between.
+ * `next` becomes the current secret, and no older one signs for longer than `overlapMs` from `now`. The same rotation again changes
+ * nothing. An overlap that has begun goes on: if a client repeats a rotation with another secret because it lost the answer, the receiver,
+ * which has never seen the secret between, can still verify by the first.
  */
 export function rotate(
   { current, older }: SigningSecrets,
@@ -36,7 +36,7 @@ export function rotate(
   };
 }
 
-/** What to sign with at `now`, the newest first. */
+/** The secrets that sign at `now`, the newest first. */
 export function secretsAt({ current, older }: SigningSecrets, now: number): readonly string[] {
   return [current, ...older.filter(({ until }) => until > now).map(({ secret }) => secret)];
 }

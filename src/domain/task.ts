@@ -2,23 +2,24 @@ import { isNestedDeeper, JSON_DEPTH_MAX } from "./json.ts";
 import type { Json } from "./json.ts";
 
 /**
- * pending: stored, waits for the runner. running: claimed by the runner (and back to pending when its process died).
- * completed, failed, cancelled: ended, for good; each end writes exactly one event.
+ * pending: stored, waits for a run. running: claimed by the runner, by a worker, or by the job with its completion URL. A run that the
+ * death of the process cut off makes it pending again.
+ * completed, failed, cancelled: final; each end writes one event.
  */
 export type TaskStatus = "pending" | "running" | "completed" | "failed" | "cancelled";
 
 /**
- * handler: a handler in this process. worker: somebody outside, who claims it over HTTP and has it on a lease. holder: whoever holds
- * its completion URL; it is in their hands, and so running, from its start on.
+ * What runs a task. handler: a handler in this process. worker: an external worker, which claims the task over HTTP and holds a lease on
+ * it. completion_url: an external service that has the task's completion URL; such a task is running from its start on.
  */
-export type Executor = "handler" | "worker" | "holder";
+export type Executor = "handler" | "worker" | "completion_url";
 
 export interface Task {
   /** Internal (`tsk_…`); clients know the task by `taskId`. */
   readonly id: string;
   readonly principal: string;
   readonly taskId: string;
-  /** Who started it. */
+  /** The client that started it. */
   readonly clientId: string;
   readonly taskType: string;
   readonly executor: Executor;
@@ -26,19 +27,19 @@ export interface Task {
   readonly input: string | null;
   readonly status: TaskStatus;
   readonly result: Json;
-  /** How it ended badly; of a pending one: why its last run failed. */
+  /** Why it failed or was cancelled; of a pending one: why its last run failed. */
   readonly error: string | null;
-  /** How often a run was begun: more than 1 after a process died while it ran, and after a run that failed. */
+  /** The runs that have begun: more than 1 after a failed run, or after the process died during a run. */
   readonly runCount: number;
-  /** Runs that failed: so many of the retries of its type are used up. */
+  /** Runs that failed: so many of the retries of its type are used. */
   readonly failures: number;
-  /** Runs in a row that the death of this process has cut off; one that came to an end of its own starts the count anew. */
+  /** Runs in a row that the death of the process has cut off. A run that ends by itself resets the count. */
   readonly crashes: number;
-  /** While pending: it is not begun before (epoch ms). */
+  /** While pending: no run begins before (epoch ms). */
   readonly dueAt: number;
-  /** As its starter wished; null: at once. */
+  /** When its client wanted the first run (epoch ms); null: at once. */
   readonly startAfter: number | null;
-  /** The last that was told; null: none was. */
+  /** The last that was reported; null: none was. */
   readonly progress: Progress | null;
   /** When that was (epoch ms). */
   readonly progressAt: number | null;
@@ -47,10 +48,10 @@ export interface Task {
   readonly finishedAt: number | null;
 }
 
-/** What those who ask after a task want to know. */
+/** The parts of a task that are read most. */
 export type TaskReading = Pick<Task, "status" | "result" | "error" | "progress">;
 
-/** How far a task is, in whatever its handler counts. `total`: null when unknown. */
+/** How far a task is, in units that its handler chooses. `total`: null when unknown. */
 export interface Progress {
   readonly done: number;
   readonly total: number | null;
@@ -85,7 +86,7 @@ export function isEnd(status: TaskStatus): status is TaskOutcome["status"] {
 
 /** A task that was running at so many deaths of the process in a row is not run again: it may be what killed it. */
 export const CRASHES_MAX = 5;
-/** From so many on it is a suspect: no two of them run at a time, so that the next death tells which one it is. */
+/** From so many on it may be poison: no two of them run at a time, so that the next death shows which one it is. */
 export const POISON_CRASHES = 2;
 
 export const TASK_INPUT_BYTES_MAX = 256 * 1024;
@@ -93,18 +94,18 @@ export const TASK_INPUT_BYTES_MAX = 256 * 1024;
 export const TASK_RESULT_BYTES_MAX = 240 * 1024;
 const TASK_ERROR_CHARS_MAX = 4096;
 
-/** How far ahead a start may be put off. */
+/** How far ahead start_after may be. */
 export const START_AFTER_MS_MAX = 30 * 86_400_000;
 const PROGRESS_MESSAGE_CHARS_MAX = 1000;
 
-/** Null: these are no numbers, so there is nothing to tell. */
+/** Null: `done` is no number. */
 export function progressOf(done: number, total: number | null, message: string | null): Progress | null {
   if (!Number.isFinite(done)) return null;
   const shown = total !== null && Number.isFinite(total) ? total : null;
   return { done, total: shown, message: message?.slice(0, PROGRESS_MESSAGE_CHARS_MAX) ?? null };
 }
 
-/** Whether a second start is a client's retry of the first (the task runs once) rather than another task under the same id. */
+/** Whether a second start is a client's retry of the first, so that the task runs once, or another start under the same id. */
 export function isSameStart(task: StartRequest, request: StartRequest): boolean {
   return (
     task.clientId === request.clientId &&
@@ -116,10 +117,10 @@ export function isSameStart(task: StartRequest, request: StartRequest): boolean 
 }
 
 export function hasCompletionUrl({ executor }: Pick<Task, "executor">): boolean {
-  return executor === "holder";
+  return executor === "completion_url";
 }
 
-/** The end of a task whose handler returned `value`: completed, or failed when `value` is no JSON or over the limit. */
+/** The end of a task whose handler returned `value`: completed, or failed if `value` is no JSON or over the limit. */
 export function completedWith(value: unknown): TaskOutcome {
   const text = jsonTextOf(value);
   if (text === null) return failedWith("The task returned something that JSON cannot express.");
@@ -141,7 +142,7 @@ export function failedWith(error: unknown): TaskOutcome {
 
 function jsonTextOf(value: unknown): string | null {
   try {
-    // JSON.stringify has no text for undefined and functions: a handler that returns nothing has the result null.
+    // JSON.stringify gives undefined for undefined and for functions: a handler that returns nothing has the result null.
     return JSON.stringify(value) ?? "null";
   } catch {
     return null;

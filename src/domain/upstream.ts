@@ -1,6 +1,6 @@
-/** An MCP server of somebody else's whose tools are task types here. */
+/** An external MCP server whose tools are task types of this server. */
 export interface Upstream {
-  /** As the operator calls it: the part of a task type before the slash. */
+  /** The operator's name for it: the part of a task type before the slash. */
   readonly name: string;
   readonly way: UpstreamWay;
   /** Names of tools; `*`: all but those denied. */
@@ -10,7 +10,7 @@ export interface Upstream {
   readonly timeoutMs: number;
   /** Calls of one tool at once; null: only the bound for all tasks. */
   readonly concurrency: number | null;
-  /** What must not be shown or stored, wherever it turns up: the tokens in `way`. */
+  /** The tokens in `way`. They must not be shown or stored, wherever they occur. */
   readonly secrets: readonly string[];
 }
 
@@ -28,7 +28,7 @@ export const ALL_TOOLS = "*";
 export const UPSTREAM_NAME = /^[A-Za-z0-9_.-]{1,40}$/;
 const TASK_TYPE_NAME = /^[A-Za-z0-9_./-]{1,100}$/;
 
-/** Nothing is offered but what is listed, and what is denied is denied however it is listed. */
+/** A tool is offered if `allow` lists it and `deny` does not. */
 export function offersTool({ allow, deny }: Upstream, tool: string): boolean {
   return !deny.includes(tool) && (allow.includes(tool) || allow.includes(ALL_TOOLS));
 }

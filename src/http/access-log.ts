@@ -1,17 +1,16 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Emit } from "../service/ports/telemetry.ts";
-import type { Clock } from "../service/ports/store.ts";
+import type { Clock } from "../service/ports/clock.ts";
 
-/** What an IPv4 address begins with on a socket that takes both kinds. */
+/** The prefix of an IPv4 address on a socket for both kinds of addresses. */
 const MAPPED_IPV4 = "::ffff:";
 
-/** What the announcements of requests need. */
 export interface AccessLogNeeds {
   readonly emit: Emit;
   readonly clock: Pick<Clock, "now">;
 }
 
-/** One announcement for the request, when its answer is out: with the status it really got, whoever wrote the answer. */
+/** Emits one event for the request when its answer is sent, with the status that was sent. */
 export function emitWhenAnswered(
   { emit, clock }: AccessLogNeeds,
   request: IncomingMessage,
@@ -22,7 +21,7 @@ export function emitWhenAnswered(
   const { method = "" } = request;
   const { remoteAddress: address = "-" } = request.socket;
   const remoteAddress = address.startsWith(MAPPED_IPV4) ? address.slice(MAPPED_IPV4.length) : address;
-  // It comes once; to say so again would cost as much as the rest of this.
+  // Not `once`: "close" is emitted once, and `once` would cost as much as the rest of this function.
   response.on("close", () => {
     const { statusCode: status } = response;
     const durationMs = clock.now() - startedAt;
@@ -30,14 +29,14 @@ export function emitWhenAnswered(
   });
 }
 
-/** Paths without any of these hold no completion token, however they are spelled. */
+/** A path without any of these holds no completion token, however it is spelled. */
 const MAY_HOLD_TOKEN = /complete|%|[\w-]{32}/i;
 const ROUTES_WITH_IDS = /^\/(?:webhook\/[^/%\\]+|tasks\/[^/%\\]+\/[a-z]+)\/?$/;
-/** As often as a path is decoded before it counts as unreadable. */
+/** How often a path is decoded before it counts as unreadable. */
 const DECODED_TIMES_MAX = 5;
 
 /**
- * A path as the log may show it. The token of a completion URL is a secret, also in a URL that was put together wrongly
+ * The path for the log. The token of a completion URL is a secret, also in a URL that was put together wrongly
  * (`//complete/…`, `/complete%2F…`) or whose route is misspelled.
  */
 export function shownPath(path: string): string {
@@ -48,7 +47,7 @@ export function shownPath(path: string): string {
   return path.replaceAll(/[\w-]{32,}/g, "…");
 }
 
-/** Null: it is encoded over and over. */
+/** Null: the path is encoded too many times. */
 function decoded(path: string): string | null {
   let plain = path;
   for (let times = 0; times < DECODED_TIMES_MAX; times++) {
@@ -58,7 +57,7 @@ function decoded(path: string): string | null {
   return null;
 }
 
-/** The path of a request target, which may be a whole URL: as Koa reads it, at a fraction of the cost. */
+/** The path of a request target, which may be a whole URL. The same as Koa's `path`, at a fraction of the cost. */
 export function pathOf(target = ""): string {
   return /^(?:[a-z][a-z\d+.-]*:\/\/[^/?#]*)?([^?#]*)/i.exec(target)?.[1] || "/";
 }

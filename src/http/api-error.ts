@@ -1,16 +1,14 @@
-import type { RouterMiddleware } from "@koa/router";
 import { z } from "zod";
-import { DomainError, StoreUnavailable } from "../domain/errors.ts";
-import type { Emit } from "../service/ports/telemetry.ts";
-import { shownPath } from "./access-log.ts";
-import type { Operation } from "./openapi/operation.ts";
+import { adviceOnInternal, DomainError, StoreUnavailable } from "../domain/errors.ts";
 
-/** The codes are stable; each has one status. */
+/** The codes are stable. Each has one HTTP status. */
 const STATUS_OF = {
   invalid: 400,
   unauthorized: 401,
+  forbidden: 403,
   not_found: 404,
   method_not_allowed: 405,
+  conflict: 409,
   lease_lost: 409,
   task_ended: 409,
   already_used: 409,
@@ -21,52 +19,43 @@ const STATUS_OF = {
   internal: 500,
   unavailable: 503,
 } as const;
-export type RefusalCode = keyof typeof STATUS_OF;
+export type ApiErrorCode = keyof typeof STATUS_OF;
 
-export const refusalSchema = z.object({
+/** The body of every error over HTTP, except those of /mcp (JSON-RPC), /webhook (`receiverErrorSchema`) and OAuth's paths (RFC 6749). */
+export const apiErrorSchema = z.object({
   error: z.object({
-    code: z.enum(Object.keys(STATUS_OF) as [RefusalCode, ...RefusalCode[]]),
-    message: z.string().describe("A sentence for people."),
+    code: z.enum(Object.keys(STATUS_OF) as [ApiErrorCode, ...ApiErrorCode[]]),
+    message: z.string().describe("What is wrong and what to do."),
   }),
 });
 
-/** Why a request of the worker API, or with a completion URL, is not carried out. */
-export class Refusal extends Error {
-  override readonly name = "Refusal";
-  readonly code: RefusalCode;
+/** The body of an error of /webhook: contract.md fixes it. */
+export const receiverErrorSchema = z.object({ status: z.literal("error"), message: z.string() });
 
-  /** `message`: one sentence for the caller that says what to do; it never holds a secret. */
-  constructor(code: RefusalCode, message: string) {
+/** Why a request over HTTP fails. */
+export class ApiError extends Error {
+  override readonly name = "ApiError";
+  readonly code: ApiErrorCode;
+
+  /** `message`: one sentence for the client that says what is wrong and what to do. It never holds a secret. */
+  constructor(code: ApiErrorCode, message: string) {
     super(message);
     this.code = code;
   }
+
+  get status(): number {
+    return statusOf(this.code);
+  }
 }
 
-export function statusOf(code: RefusalCode): number {
+export function statusOf(code: ApiErrorCode): number {
   return STATUS_OF[code];
 }
 
-/** The same operation; whatever it throws becomes an answer of the one shape; what nobody expected is logged in full and shown as nothing. */
-export function withRefusals(operation: Operation, emit: Emit): Operation {
-  const handle: RouterMiddleware = async (ctx, next) => {
-    try {
-      await operation.handle(ctx, next);
-    } catch (error) {
-      const { code, message } = refusalFor(error);
-      if (code === "internal" || code === "unavailable")
-        emit({ kind: "internal.failed", where: `${ctx.method} ${shownPath(ctx.path)}`, error });
-      if (code === "unauthorized") ctx.set("WWW-Authenticate", "Bearer");
-      ctx.status = STATUS_OF[code];
-      ctx.body = { error: { code, message } };
-    }
-  };
-  return { ...operation, handle };
-}
-
-function refusalFor(error: unknown): { readonly code: RefusalCode; readonly message: string } {
-  if (error instanceof Refusal) return error;
-  if (error instanceof DomainError && error.code === "limit") return { code: "limit", message: error.message };
-  if (error instanceof StoreUnavailable)
-    return { code: "unavailable", message: "The server cannot store anything at the moment; try again in a while." };
-  return { code: "internal", message: "Internal error" };
+/** The one mapping from what a route throws to what its client reads. An unexpected error becomes `internal`, without its message. */
+export function toApiError(error: unknown): ApiError {
+  if (error instanceof ApiError) return error;
+  if (error instanceof DomainError) return new ApiError(error.code, error.message);
+  const code = error instanceof StoreUnavailable ? "unavailable" : "internal";
+  return new ApiError(code, `Internal error: ${adviceOnInternal(error)}.`);
 }

@@ -1,7 +1,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Router } from "@koa/router";
 import Koa from "koa";
+import type { z } from "zod";
 import { emitWhenAnswered, pathOf } from "./access-log.ts";
+import { statusOf } from "./api-error.ts";
+import type { apiErrorSchema } from "./api-error.ts";
 import { answerErrors, answerUnknownPaths } from "./error-middleware.ts";
 import { createOriginPolicy } from "../runtime/origin-policy.ts";
 import { answerOAuthProbes } from "./routes/oauth-probes.ts";
@@ -13,12 +16,12 @@ import type { OperationsNeeds } from "./openapi/operations.ts";
 export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
 
 export interface HttpAppNeeds extends OperationsNeeds {
-  /** It knows no Koa: it gets Node's request and response. */
+  /** Gets Node's request and response: src/mcp does not know Koa. */
   readonly mcp: RequestHandler;
   readonly allowedOrigins: readonly string[];
 }
 
-/** Everything that is served over HTTP. */
+/** The request handler of the whole server. */
 export function createHttpApp(needs: HttpAppNeeds): RequestHandler {
   const handle = createKoa(needs).callback();
   const origins = createOriginPolicy({ ...needs, allowedHosts: [] });
@@ -26,7 +29,7 @@ export function createHttpApp(needs: HttpAppNeeds): RequestHandler {
     const { url = "" } = request;
     const path = pathOf(url);
     emitWhenAnswered(needs, request, response, path);
-    // MCP has a policy of its own, which refuses other origins. Elsewhere their pages may ask, and cannot read the answer.
+    // /mcp refuses requests of pages of other origins (mcp/request-guard). Elsewhere such a page may ask, but cannot read the answer.
     if (!isMcp(path) && origins.admitPage(request, response)) return;
     if (URL.canParse(url, "http://localhost")) void handle(request, response);
     else refuseTarget(response);
@@ -44,17 +47,17 @@ function createKoa({ mcp, ...needs }: HttpAppNeeds): Koa {
   app.use(answerUnknownPaths());
   app.use(router.routes());
   app.use(router.allowedMethods());
-  // `answerErrors` has reported everything of interest; what is left is clients that went away.
+  // `answerErrors` logs all errors but those of clients that went away.
   app.silent = true;
   return app;
 }
 
-/** Both spellings, without a redirect: a 301 would turn a client's POST into a GET. Before anything reads the body. */
+/** Serves both spellings without a redirect: a 301 would turn a POST into a GET. Comes before any middleware that reads the body. */
 function passToMcp(mcp: RequestHandler): Koa.Middleware {
   return (ctx, next) => {
     if (!isMcp(ctx.path)) return next();
     ctx.respond = false;
-    // Koa presets 404.
+    // Koa's default is 404.
     ctx.res.statusCode = 200;
     return mcp(ctx.req, ctx.res) ?? Promise.resolve();
   };
@@ -66,6 +69,7 @@ function isMcp(path: string): boolean {
 
 /** A request target that is no URL, such as `http://[::1`: Koa would throw when it reads the path. */
 function refuseTarget(response: ServerResponse): void {
-  response.writeHead(400, { "Content-Type": "application/json", Connection: "close" });
-  response.end(JSON.stringify({ status: "error", message: "The request target is not a valid URL." }));
+  const error = { code: "invalid", message: "The request target is not a valid URL." } as const;
+  response.writeHead(statusOf(error.code), { "Content-Type": "application/json", Connection: "close" });
+  response.end(JSON.stringify({ error } satisfies z.input<typeof apiErrorSchema>));
 }

@@ -1,39 +1,42 @@
-import type { Middleware } from "koa";
+import type { Context, Middleware } from "koa";
+import type { z } from "zod";
 import type { Emit } from "../service/ports/telemetry.ts";
 import { shownPath } from "./access-log.ts";
-import type { RefusalCode } from "./api-error.ts";
+import { ApiError, toApiError } from "./api-error.ts";
+import type { apiErrorSchema, receiverErrorSchema } from "./api-error.ts";
 
-/** Outermost but for the access log: whatever nobody expected is logged in full and shown as nothing. */
+/** Answers with the error that a route throws. Internal errors are logged in full. */
 export function answerErrors(emit: Emit): Middleware {
   return async (ctx, next) => {
     try {
       await next();
-    } catch (error) {
-      emit({ kind: "internal.failed", where: `${ctx.method} ${shownPath(ctx.path)}`, error });
-      ctx.status = 500;
-      ctx.body = { status: "error", message: "Internal error" };
+    } catch (thrown) {
+      const error = toApiError(thrown);
+      if (error.code === "internal" || error.code === "unavailable")
+        emit({ kind: "internal.failed", where: `${ctx.method} ${shownPath(ctx.path)}`, error: thrown });
+      answerError(ctx, error, error.status);
     }
   };
 }
 
-/** What no route took. The router's own 405 and 501 get a body too. */
+/** Answers requests that no route took. The router's own 405 and 501 get a body too. */
 export function answerUnknownPaths(): Middleware {
   return async (ctx, next) => {
     await next();
     if (ctx.respond === false || ctx.body !== undefined || ctx.status < 400) return;
-    const { status } = ctx;
     const allow = ctx.response.get("Allow");
-    const message = allow
-      ? `${ctx.path} takes ${allow} only.`
-      : `There is nothing at ${ctx.path}; see /health and /mcp/.`;
-    const code: RefusalCode = allow ? "method_not_allowed" : "not_found";
-    ctx.body = hasOneShapeOfErrors(ctx.path) ? { error: { code, message } } : { status: "error", message };
-    // Setting a body makes the status 200.
-    ctx.status = status;
+    const error = allow
+      ? new ApiError("method_not_allowed", `${ctx.path} takes ${allow} only.`)
+      : new ApiError("not_found", `There is nothing at ${ctx.path}; /openapi.json lists all paths, MCP is at /mcp.`);
+    answerError(ctx, error, ctx.status);
   };
 }
 
-/** The contract gives the older routes another. */
-function hasOneShapeOfErrors(path: string): boolean {
-  return /^\/(tasks|complete)\//.test(path);
+function answerError(ctx: Context, { code, message }: ApiError, status: number): void {
+  if (code === "unauthorized") ctx.set("WWW-Authenticate", "Bearer");
+  ctx.body = ctx.path.startsWith("/webhook/")
+    ? ({ status: "error", message } satisfies z.input<typeof receiverErrorSchema>)
+    : ({ error: { code, message } } satisfies z.input<typeof apiErrorSchema>);
+  // Setting a body makes the status 200.
+  ctx.status = status;
 }

@@ -5,32 +5,32 @@ import { StartError } from "../domain/errors.ts";
 import type { RequestHandler } from "./app.ts";
 
 const TIMES: ConnectionTimes = {
-  // Clients keep idle connections too, Go's for 90 s, most others for less: the one that closes first must not be the server.
+  // Longer than clients keep idle connections (Go: 90 s, most clients less): the server must not be the first to close one.
   keepAliveTimeout: 95_000,
   headersTimeout: 10_000,
   requestTimeout: 30_000,
   connectionsCheckingInterval: 5000,
 };
 
-/** Milliseconds, in Node's words. Requests are what comes in: how long an answer takes is another matter. */
+/** In milliseconds, with Node's names. They limit how long a request takes to arrive, not how long its answer takes. */
 export interface ConnectionTimes {
   /** How long an idle connection is kept. */
   readonly keepAliveTimeout?: number;
-  /** From a request's first byte, or the opening of the connection, to the end of its head. */
+  /** From the first byte of a request, or from the opening of the connection, to the end of the request's head. */
   readonly headersTimeout: number;
-  /** To the end of its body. */
+  /** To the end of the request's body. */
   readonly requestTimeout: number;
-  /** How often Node looks for those that are late. */
+  /** How often Node checks for requests that are late. */
   readonly connectionsCheckingInterval: number;
 }
 
 export interface HttpServer {
   readonly port: number;
-  /** Takes no new connection, lets the answers under way go out within `graceMs`, then closes what is left. */
+  /** Accepts no new connection, waits up to `graceMs` for the answers under way, then closes all connections. */
   stop(graceMs: number): Promise<void>;
 }
 
-/** Resolves once it listens. Throws a `StartError` when the address cannot be had. */
+/** Resolves when the server listens. Throws a `StartError` when the address is not available. */
 export async function listen(
   handle: RequestHandler,
   host: string,
@@ -46,7 +46,7 @@ export async function listen(
   return { port: (server.address() as AddressInfo).port, stop: (graceMs) => close(server, silent, graceMs) };
 }
 
-/** Connections that have not sent anything yet: clients open some ahead. To Node they are as busy as one that sends a request. */
+/** Connections without a request so far: clients open some ahead. Node counts them as busy, so `closeIdleConnections` keeps them. */
 function trackSilent(server: Server): ReadonlySet<Socket> {
   const connections = new Set<Socket>();
   server.on("connection", (socket) => {
@@ -62,7 +62,7 @@ async function close(server: Server, silent: ReadonlySet<Socket>, graceMs: numbe
   server.close(() => resolve());
   server.closeIdleConnections();
   for (const socket of silent) if (socket.bytesRead === 0) socket.destroy();
-  // What is still being answered would otherwise keep its connection for the next request that cannot come.
+  // So that a connection whose request is still being answered closes after that answer.
   server.keepAliveTimeout = 1;
   server.keepAliveTimeoutBuffer = 0;
   const timer = setTimeout(() => server.closeAllConnections(), graceMs);

@@ -1,112 +1,112 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import { toWebRequest } from "@modelcontextprotocol/node";
 import type { NodeIncomingMessageLike } from "@modelcontextprotocol/node";
+import type { AuthInfo } from "@modelcontextprotocol/server";
 import { discardRest, readRequestBody } from "../runtime/request-body.ts";
-import { acceptedBy, BOTH_TYPES } from "./protocol/accept.ts";
-import { refusedBatch } from "./protocol/batch.ts";
-import { callerOf } from "./protocol/caller.ts";
-import type { Caller } from "./protocol/caller.ts";
-import { createRequestGuard } from "./request-guard.ts";
-import type { RequestGuardNeeds } from "./request-guard.ts";
-import { isOfLegacyEra } from "./protocol/era.ts";
-import { INTERNAL_ERROR, internalError } from "./errors.ts";
+import { createToProtocolError, INTERNAL_ERROR, internalError } from "./errors.ts";
+import type { ErrorMappingNeeds } from "./errors.ts";
 import { createEventsMethods } from "./events/methods.ts";
 import type { EventsMethodsNeeds } from "./events/methods.ts";
 import { instructionsFor } from "./instructions.ts";
+import { acceptedBy, BOTH_TYPES } from "./protocol/accept.ts";
+import { authInfoOf } from "./protocol/auth-info.ts";
+import { batchErrorOf } from "./protocol/batch.ts";
+import { answerFastPath, isFastPath } from "./protocol/fast-path.ts";
+import { writeHttpError } from "./protocol/http-error.ts";
+import type { HttpError } from "./protocol/http-error.ts";
 import { createLegacy } from "./protocol/legacy.ts";
 import { idOf, messageOf } from "./protocol/message.ts";
 import type { MessageId, ReadMessage } from "./protocol/message.ts";
 import { createMethods } from "./protocol/methods.ts";
 import { createModern } from "./protocol/modern.ts";
-import { isFastPath } from "./protocol/fast-path.ts";
-import { refuse } from "./protocol/http-error.ts";
-import type { Refusal } from "./protocol/http-error.ts";
+import { speaksLegacyVersion } from "./protocol/protocol-version.ts";
+import { createRequestGuard } from "./request-guard.ts";
+import type { Admission, RequestGuardNeeds } from "./request-guard.ts";
 import { createLegacyTaskMethods } from "./tasks/legacy-methods.ts";
 import { createModernTaskMethods } from "./tasks/modern-methods.ts";
 import { createTools } from "./tools/registry.ts";
 import type { ToolsNeeds } from "./tools/registry.ts";
 
-export interface McpNeeds extends ToolsNeeds, RequestGuardNeeds, EventsMethodsNeeds {
+export interface McpNeeds extends ToolsNeeds, ErrorMappingNeeds, RequestGuardNeeds, EventsMethodsNeeds {
   readonly serverInfo: { readonly name: string; readonly version: string };
 }
 
 export interface Mcp {
-  /** Answers a request to the MCP endpoint, whatever its path; never rejects. Resolves when the answer is written. */
+  /** Answers a request to the MCP endpoint, whatever its path. Never rejects. Resolves when the answer is written. */
   readonly handle: (req: IncomingMessage, res: ServerResponse) => Promise<void>;
   readonly toolNames: readonly string[];
-  /** Lets requests that go on for long give their last answer now. May be called twice. */
+  /** Makes requests that would go on for long give their last answer now. May be called twice. */
   endStreams(): void;
-  /** Ends what is under way. May be called twice. */
+  /** Ends the requests under way. May be called twice. */
   close(): Promise<void>;
 }
 
-/** The MCP endpoint for both eras of the protocol, as a plain Node request handler. */
+/** The MCP endpoint for both protocol versions, as a plain Node request handler. */
 export function createMcp(needs: McpNeeds): Mcp {
   const { emit, serverInfo } = needs;
-  const authenticate = createRequestGuard(needs);
-  const tools = createTools(needs);
+  const guard = createRequestGuard(needs);
+  const toProtocolError = createToProtocolError(needs);
+  const tools = createTools(needs, toProtocolError);
   const taskMethods = { ...needs, resultOf: tools.resultOf };
   const groups = [
     createModernTaskMethods(taskMethods),
     createLegacyTaskMethods(taskMethods),
     createEventsMethods(needs),
   ];
-  const methods = createMethods({ tools, groups, emit });
-  const closing = new AbortController();
-  const instructions = instructionsFor(tools.names);
-  const era = { methods, serverInfo, instructions, closing: closing.signal };
-  const legacy = createLegacy(era);
-  const modern = createModern({ ...era, emit });
+  const methods = createMethods({ tools, groups, toProtocolError });
+  const stopping = new AbortController();
+  const closing = stopping.signal;
+  const leg = { methods, serverInfo, instructions: instructionsFor(tools.names), closing };
+  const legacy = createLegacy(leg);
+  const modern = createModern({ ...leg, emit });
+  const fastPath = { tools, methods, closing };
 
-  /** Here and below it no function is async that need not be: each costs as much as the parsing of a small message. */
+  /** Not async, like the functions on the fast path below it: a promise costs as much as parsing a small message. */
   function answer(
     read: ReadMessage,
-    principal: string,
+    admission: Admission,
     req: IncomingMessage,
     res: ServerResponse,
   ): Promise<void> | null {
     if (read.kind === "gone") return null;
-    if (read.kind === "refused") return refuse(res, read.refusal, read.id);
-    if (read.kind === "batch") return serveBatch(read.messages, principal, req, res);
+    if (read.kind === "refused") return writeHttpError(res, read.error, read.id);
+    const authorized = (): SdkRequest => sdkRequestOf(req, authInfoOf(admission));
+    if (read.kind === "batch") return serveBatch(read.messages, authorized(), res);
     const { message } = read;
-    if (isFastPath(req.headers, message)) return legacy.serveFastPath(message, principal, res);
-    return serve(forwardedRequest(req, callerOf(principal)), res, message);
+    if (isFastPath(req.headers, message)) return answerFastPath(message, admission.principal, res, fastPath);
+    return serve(message, authorized(), res);
   }
 
-  async function serve(req: ForwardedRequest, res: ServerResponse, message: object): Promise<void> {
+  async function serve(message: object, req: SdkRequest, res: ServerResponse): Promise<void> {
     const request = await toWebRequest(acceptingBoth(req), message);
-    if (!(await isOfLegacyEra(request, message))) return modern.serve(req, res, message);
-    await legacy.serve({ request, message, caller: req.auth, accepts: acceptedBy(req.headers.accept) }, res);
+    if (!(await speaksLegacyVersion(request, message))) return modern.serve(req, res, message);
+    await legacy.serve({ request, message, authInfo: req.auth, accepts: acceptedBy(req.headers.accept) }, res);
   }
 
-  async function serveBatch(
-    messages: readonly unknown[],
-    principal: string,
-    req: IncomingMessage,
-    res: ServerResponse,
-  ): Promise<void> {
-    const refusal = refusedBatch(req.headers, messages);
-    if (refusal !== null) return void refuse(res, refusal);
-    const caller = callerOf(principal);
-    const request = await toWebRequest(acceptingBoth(forwardedRequest(req, caller)), messages);
-    await legacy.serveBatch(messages, { request, caller, accepts: acceptedBy(req.headers.accept) }, res);
+  async function serveBatch(messages: readonly unknown[], req: SdkRequest, res: ServerResponse): Promise<void> {
+    const error = batchErrorOf(req.headers, messages);
+    if (error !== null) return void writeHttpError(res, error);
+    const request = await toWebRequest(acceptingBoth(req), messages);
+    const context = { request, authInfo: req.auth, accepts: acceptedBy(req.headers.accept) };
+    await legacy.serveBatch(messages, context, res);
   }
 
   async function handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
     let isRead = false;
     let id: MessageId = null;
     try {
-      const principal = authenticate(req, res);
-      if (principal === null) return;
+      const admitted = guard(req, res);
+      const admission = admitted instanceof Promise ? await admitted : admitted;
+      if (admission === null) return;
       const body = await readRequestBody(req);
       isRead = body.kind === "bytes";
       const read = messageOf(body);
       if (read.kind === "message") id = idOf(read.message);
-      await answer(read, principal, req, res);
+      await answer(read, admission, req, res);
     } catch (error) {
       emit({ kind: "internal.failed", where: "mcp", error });
       if (res.headersSent) res.destroy();
-      else refuse(res, INTERNAL, id);
+      else writeHttpError(res, INTERNAL, id);
     } finally {
       if (!isRead) discardRest(req);
     }
@@ -115,23 +115,23 @@ export function createMcp(needs: McpNeeds): Mcp {
   return {
     handle,
     toolNames: tools.names,
-    endStreams: () => closing.abort("the server stops"),
+    endStreams: () => stopping.abort("the server stops"),
     async close() {
       await Promise.all([legacy.close(), modern.close()]);
     },
   };
 }
 
-const INTERNAL: Refusal = { status: 500, code: INTERNAL_ERROR, message: internalError().message };
+const INTERNAL: HttpError = { status: 500, code: INTERNAL_ERROR, message: internalError().message };
 
-/** What the SDKs need of a request whose body has been read. */
-interface ForwardedRequest extends NodeIncomingMessageLike {
-  readonly auth: Caller;
+/** The form in which the SDKs take a request whose body has been read. */
+interface SdkRequest extends NodeIncomingMessageLike {
+  readonly auth: AuthInfo;
   readonly headers: IncomingHttpHeaders;
 }
 
-/** Host and path have been judged; the SDKs would make a URL of them, which fails for some that are harmless. */
-function forwardedRequest(req: IncomingMessage, auth: Caller): ForwardedRequest {
+/** With a fixed host and path: the guard has judged them, and the SDKs would make a URL of them, which fails for some harmless ones. */
+function sdkRequestOf(req: IncomingMessage, auth: AuthInfo): SdkRequest {
   return {
     method: "POST",
     url: "/mcp",
@@ -141,7 +141,7 @@ function forwardedRequest(req: IncomingMessage, auth: Caller): ForwardedRequest 
   };
 }
 
-/** What a client accepts is judged here: the older era's SDK refuses all that does not name both types, letter by letter. */
-function acceptingBoth(req: ForwardedRequest): ForwardedRequest {
+/** This server reads the Accept header itself. The v1 SDK refuses one that does not name both types literally. */
+function acceptingBoth(req: SdkRequest): SdkRequest {
   return { ...req, headers: { ...req.headers, accept: BOTH_TYPES } };
 }

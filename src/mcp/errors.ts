@@ -1,3 +1,8 @@
+/** The one place that maps errors to what an MCP client reads. */
+import { adviceOnInternal, DomainError } from "../domain/errors.ts";
+import { EventsError, numberOf } from "../domain/events-error.ts";
+import type { EventsErrorCodes } from "../domain/events-error.ts";
+import type { Emit } from "../service/ports/telemetry.ts";
 import type { ToolResult } from "./tools/define-tool.ts";
 
 /** JSON-RPC 2.0, section 5.1. */
@@ -6,14 +11,14 @@ export const INVALID_REQUEST = -32600;
 export const METHOD_NOT_FOUND = -32601;
 export const INVALID_PARAMS = -32602;
 export const INTERNAL_ERROR = -32603;
-/** What both SDKs answer with when the fault lies in the HTTP request and not in the message. */
+/** Both SDKs answer with it when the HTTP request is wrong and not the message. */
 export const HTTP_ERROR = -32000;
-/** Of 2026-07-28: the client has not declared what the request needs. Its HTTP status is 400. */
+/** 2026-07-28: the client has not declared a capability that the request needs. Its HTTP status is 400. */
 export const MISSING_CLIENT_CAPABILITY = -32021;
 
-/** A JSON-RPC error as both SDKs send it: `code`, `message` and `data` as they stand (v1's own McpError would prefix the message). */
-export class RpcError extends Error {
-  override readonly name = "RpcError";
+/** A JSON-RPC error. Both SDKs send `code`, `message` and `data` as they stand; the v1 SDK's own McpError would prefix the message. */
+export class ProtocolError extends Error {
+  override readonly name = "ProtocolError";
   readonly code: number;
   readonly data?: { readonly [key: string]: unknown };
 
@@ -24,18 +29,43 @@ export class RpcError extends Error {
   }
 }
 
-export function missingExtension(extension: string): RpcError {
-  return new RpcError(MISSING_CLIENT_CAPABILITY, `Missing required client capability: ${extension}`, {
+export function missingExtension(extension: string): ProtocolError {
+  return new ProtocolError(MISSING_CLIENT_CAPABILITY, `Missing required client capability: ${extension}`, {
     requiredCapabilities: { extensions: { [extension]: {} } },
   });
 }
 
-/** What a client may know of a fault of ours: nothing. */
-export function internalError(): RpcError {
-  return new RpcError(INTERNAL_ERROR, "Internal error");
+/** The answer to an unexpected error, without its message. */
+export function internalError(error?: unknown): ProtocolError {
+  return new ProtocolError(INTERNAL_ERROR, `Internal error: ${adviceOnInternal(error)}`);
 }
 
-/** What a tool answers instead of its result. `code` is a `DomainErrorCode`, or one that the tool documents. */
+export interface ErrorMappingNeeds {
+  readonly emit: Emit;
+  /** The numbers of the errors of MCP Events. */
+  readonly errorCodes: EventsErrorCodes;
+}
+
+/** `where`: the method or tool that threw, for the log. */
+export type ToProtocolError = (error: unknown, where: string) => ProtocolError;
+
+/** Maps what a method throws to its JSON-RPC error. An unexpected error is logged in full and becomes `internalError`. */
+export function createToProtocolError({ emit, errorCodes }: ErrorMappingNeeds): ToProtocolError {
+  return (error, where) => {
+    if (error instanceof ProtocolError) return error;
+    if (error instanceof EventsError)
+      return new ProtocolError(numberOf(error.kind, errorCodes), error.kind, error.data);
+    emit({ kind: "internal.failed", where: `mcp ${where}`, error });
+    return internalError(error);
+  };
+}
+
+/** What a tool answers to a `DomainError`; null: the error is not one. */
+export function toToolError(error: unknown): ToolResult | null {
+  return error instanceof DomainError ? errorResult({ code: error.code, message: error.message }) : null;
+}
+
+/** `code`: a `DomainErrorCode`, or one that the tool documents. */
 export interface ToolError {
   readonly code: string;
   readonly message: string;
@@ -43,8 +73,8 @@ export interface ToolError {
 }
 
 /**
- * The sentence, then the same as JSON. Without structuredContent, which clients hold against the outputSchema. Gemini CLI takes a first
- * block that parses as JSON for structuredContent, so no first block does.
+ * The sentence, then the same as JSON. Without structuredContent, which clients would validate against the outputSchema. The first block
+ * never parses as JSON: Gemini CLI takes one that does for structuredContent.
  */
 export function errorResult(error: ToolError): ToolResult {
   return {
@@ -56,7 +86,7 @@ export function errorResult(error: ToolError): ToolResult {
   };
 }
 
-/** The message; behind the code where the text of a task's error is empty or JSON. */
+/** The message, with the code before it where the text of a task's error is empty or JSON. */
 function sentenceOf({ code, message }: ToolError): string {
   return message.trim() === "" || isJson(message) ? `${code}: ${message}` : message;
 }

@@ -4,32 +4,58 @@ import { createOriginPolicy } from "../runtime/origin-policy.ts";
 import type { OriginPolicyNeeds } from "../runtime/origin-policy.ts";
 import type { PrincipalOf } from "../service/principals.ts";
 import { HTTP_ERROR } from "./errors.ts";
-import { refuse } from "./protocol/http-error.ts";
-import type { Refusal } from "./protocol/http-error.ts";
+import { writeHttpError } from "./protocol/http-error.ts";
+import type { HttpError } from "./protocol/http-error.ts";
 
-export interface RequestGuardNeeds extends OriginPolicyNeeds {
-  readonly principalOf: PrincipalOf;
+/** The result of authentication. */
+export interface Admission {
+  readonly principal: string;
+  /** What the client may do; left out: all that its principal may. */
+  readonly scopes?: readonly string[];
 }
 
-/** Who comes in, judged by the headers alone: the principal, or null when the request was refused, and answered. */
-export type Authenticate = (req: IncomingMessage, res: ServerResponse) => string | null;
+/**
+ * Judges an Authorization header. Null: the answer is 401. Only an authenticator that has to wait (for keys, for another server) returns
+ * a promise: a promise for each request would cost as much as parsing a small message. The promise must settle: the guard has no timeout.
+ */
+export type Authenticate = (authorization: string | undefined) => Admission | null | Promise<Admission | null>;
 
-export function createRequestGuard({ principalOf, ...needs }: RequestGuardNeeds): Authenticate {
+/** Authentication by static tokens. */
+export function authenticateByToken(principalOf: PrincipalOf): Authenticate {
+  return (authorization) => {
+    const principal = principalOf(authorization);
+    return principal === null ? null : { principal };
+  };
+}
+
+export interface RequestGuardNeeds extends OriginPolicyNeeds {
+  readonly authenticate: Authenticate;
+}
+
+/** Judges a request by its headers alone. Null: the request was answered. A promise only where `authenticate` returns one. */
+export type RequestGuard = (req: IncomingMessage, res: ServerResponse) => ReturnType<Authenticate>;
+
+export function createRequestGuard({ authenticate, ...needs }: RequestGuardNeeds): RequestGuard {
   const origins = createOriginPolicy(needs);
-
   return (req, res) => {
     const { host, origin, authorization } = req.headers;
     const forbidden = origins.refusedHost(host) ?? origins.refusedOrigin(origin);
-    if (forbidden !== null) return refuse(res, { status: 403, code: HTTP_ERROR, message: forbidden });
+    if (forbidden !== null) return writeHttpError(res, { status: 403, code: HTTP_ERROR, message: forbidden });
     if (origin !== undefined && origins.admitPage(req, res)) return null;
     if (req.method === "OPTIONS") return answerOptions(res);
-    // Before anything else is found fault with: a client that gets another status does not ask its user for a token.
-    const principal = principalOf(authorization);
-    if (principal === null) return refuse(res, UNAUTHORIZED);
-    if (req.method !== "POST") return refuse(res, METHOD_NOT_ALLOWED);
-    if (!isJsonContentType(req.headers["content-type"])) return refuse(res, UNSUPPORTED_MEDIA_TYPE);
-    return principal;
+    const admission = authenticate(authorization);
+    return admission instanceof Promise
+      ? admission.then((late) => checkRequest(late, req, res))
+      : checkRequest(admission, req, res);
   };
+}
+
+/** 401 comes before 405 and 415: a client that gets another status does not ask its user for a token. */
+function checkRequest(admission: Admission | null, req: IncomingMessage, res: ServerResponse): Admission | null {
+  if (admission === null) return writeHttpError(res, UNAUTHORIZED);
+  if (req.method !== "POST") return writeHttpError(res, METHOD_NOT_ALLOWED);
+  if (!isJsonContentType(req.headers["content-type"])) return writeHttpError(res, UNSUPPORTED_MEDIA_TYPE);
+  return admission;
 }
 
 const ALLOW = { Allow: "POST, OPTIONS" };
@@ -39,15 +65,15 @@ function answerOptions(res: ServerResponse): null {
   return null;
 }
 
-/** GET would open a stream and DELETE end a session: this server has neither, and clients of both SDKs take 405 for that answer. */
-const METHOD_NOT_ALLOWED: Refusal = {
+/** GET would open a stream and DELETE end a session. This server has neither, and clients of both SDKs accept 405 as that answer. */
+const METHOD_NOT_ALLOWED: HttpError = {
   status: 405,
   code: HTTP_ERROR,
   message: "Method not allowed: send JSON-RPC messages with POST.",
   headers: ALLOW,
 };
 
-const UNAUTHORIZED: Refusal = {
+const UNAUTHORIZED: HttpError = {
   status: 401,
   code: HTTP_ERROR,
   message:
@@ -55,8 +81,8 @@ const UNAUTHORIZED: Refusal = {
   headers: { "WWW-Authenticate": "Bearer" },
 };
 
-const UNSUPPORTED_MEDIA_TYPE: Refusal = {
+const UNSUPPORTED_MEDIA_TYPE: HttpError = {
   status: 415,
   code: HTTP_ERROR,
-  message: "Unsupported Media Type: Content-Type must be application/json",
+  message: "Unsupported Media Type: send the message with Content-Type: application/json.",
 };

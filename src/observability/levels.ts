@@ -3,7 +3,7 @@ import type { TelemetryEvent } from "../service/ports/telemetry.ts";
 type Level = "debug" | "info" | "warn" | "error";
 type Of<Kind extends TelemetryEvent["kind"]> = Extract<TelemetryEvent, { kind: Kind }>;
 
-/** The level of each kind of event, or how it follows from the event. */
+/** The level of each kind of event, or a function of the event. */
 const LEVELS: { readonly [Kind in TelemetryEvent["kind"]]: Level | ((event: Of<Kind>) => Level) } = {
   "internal.failed": "error",
 
@@ -12,7 +12,7 @@ const LEVELS: { readonly [Kind in TelemetryEvent["kind"]]: Level | ((event: Of<K
   "origin.slowed": "warn",
   "request.refused": "warn",
   "subscription.refused": "warn",
-  "task.given_back": "warn",
+  "task.released": "warn",
   "task.lease_lost": "warn",
   "task.retrying": "warn",
   "upstream.ended": "warn",
@@ -21,9 +21,9 @@ const LEVELS: { readonly [Kind in TelemetryEvent["kind"]]: Level | ((event: Of<K
   "callback.tested": ({ error }) => (error === null ? "info" : "warn"),
   "delivery.attempted": attemptedLevel,
   "delivery.sending": ({ event }) => (event === "task_progress" ? "debug" : "info"),
-  "secrets.sealed": ({ unreadable }) => (unreadable > 0 ? "warn" : "info"),
-  "task.said": ({ level }) => level,
-  "upstream.started": ({ left }) => (left.length > 0 ? "warn" : "info"),
+  "secrets.reencrypted": ({ unreadable }) => (unreadable > 0 ? "warn" : "info"),
+  "task.logged": ({ level }) => level,
+  "upstream.started": ({ skipped }) => (skipped.length > 0 ? "warn" : "info"),
 
   "callback.enabled": "info",
   "callback.removed": "info",
@@ -38,14 +38,14 @@ const LEVELS: { readonly [Kind in TelemetryEvent["kind"]]: Level | ((event: Of<K
   "subscription.ended": "info",
   "task.finished": "info",
   "task.running": "info",
-  "work.reclaimed": "info",
+  "work.recovered": "info",
 
   "callback.registered": "debug",
   "subscription.refreshed": "debug",
   "task.progress": "debug",
   "task.started": "debug",
   "tool.arguments_ignored": "debug",
-  "upstream.said": "debug",
+  "upstream.logged": "debug",
 };
 
 export function levelOf(event: TelemetryEvent): Level {
@@ -53,7 +53,7 @@ export function levelOf(event: TelemetryEvent): Level {
   return typeof level === "string" ? level : level(event);
 }
 
-/** Progress comes every few seconds, and most of it is overtaken sooner or later. */
+/** Progress comes every few seconds, and newer progress replaces most of it. */
 function attemptedLevel({ event, next }: Of<"delivery.attempted">): Level {
   if (event === "task_progress" && (next === "delivered" || next === "withdrawn")) return "debug";
   return next === "delivered" ? "info" : "warn";

@@ -14,18 +14,18 @@ const LINES: { readonly [Kind in TelemetryEvent["kind"]]: (event: Of<Kind>) => r
     `🗑️ Callback of ${event.clientId} removed, ${event.cancelledCount} deliveries cancelled`,
   ],
   "callback.tested": (event) => [testedLine(event)],
-  "deliveries.redelivered": (event) => [`🔁 Sending ${event.count} deliveries again, as asked`],
+  "deliveries.redelivered": (event) => [`🔁 Sending ${event.count} deliveries again, as requested`],
   "task.running": (event) => [`🔨 Processing callback task ${event.taskId}...`],
   "task.retrying": (event) => [
     `⚠️ Run ${event.runCount} of task ${event.taskId} failed: ${shortened(event.error)}, next run in ${Math.round(event.waitMs / 1000)} s`,
   ],
-  "task.said": (event) => [`💬 ${event.taskId}: ${shortened(event.message)}`],
+  "task.logged": (event) => [`💬 ${event.taskId}: ${shortened(event.message)}`],
   "task.finished": finishedLines,
   "task.progress": (event) => [`📈 Task ${event.taskId} is at ${event.done} of ${event.total ?? "?"}`],
   "task.lease_lost": (event) => [
-    `⌛ Worker ${event.worker} was not heard of again: task ${event.taskId} goes to another`,
+    `⌛ Worker ${event.worker} lost its lease: task ${event.taskId} goes to another worker`,
   ],
-  "task.given_back": (event) => [givenBackLine(event)],
+  "task.released": (event) => [releasedLine(event)],
   "delivery.sending": (event) => [`📤 Sending callback to ${event.clientId} at ${event.url}`],
   "delivery.attempted": (event) => [attemptedLine(event)],
   "delivery.expired": (event) => [
@@ -33,20 +33,22 @@ const LINES: { readonly [Kind in TelemetryEvent["kind"]]: (event: Of<Kind>) => r
   ],
   "event.settled": (event) => [`📞 All callbacks sent for ${event.taskId}`],
   "origin.slowed": (event) => [
-    `🐌 ${event.origin} keeps failing: its callbacks wait while one probe at a time looks whether it is back`,
+    `🐌 ${event.origin} keeps failing: its callbacks wait, and one probe at a time tests the origin`,
   ],
-  "origin.recovered": (event) => [`🩹 ${event.origin} answers again: its callbacks are sent as usual`],
+  "origin.recovered": (event) => [`🩹 ${event.origin} answers again: its callbacks are sent`],
   "inbox.received": (event) => [
     `🎯 Webhook received for ${event.clientId}: ${shortened(event.type)} - ${shortened(event.taskId ?? "no task")}`,
   ],
-  "tool.arguments_ignored": (event) => [`🙈 ${event.tool}: ignored ${event.names.join(", ")}, which its client adds`],
-  "work.reclaimed": (event) => [
-    `♻️ Taking up again what the last run left: ${event.tasks} tasks, ${event.deliveries} deliveries`,
+  "tool.arguments_ignored": (event) => [
+    `🙈 ${event.tool}: ignored ${event.names.join(", ")}, which the client adds to each call`,
+  ],
+  "work.recovered": (event) => [
+    `♻️ Recovered from the last process: ${event.tasks} tasks and ${event.deliveries} deliveries are in their queues again`,
   ],
   "http.request": (event) => [`${event.remoteAddress} - "${event.method} ${event.path}" ${event.status}`],
   "request.refused": (event) => [refusedLine(event)],
   "history.pruned": (event) => [prunedLine(event)],
-  "secrets.sealed": (event) => [sealedLine(event)],
+  "secrets.reencrypted": (event) => [reencryptedLine(event)],
   "callback.secret_rotated": (event) => [rotatedLine(event)],
   "subscription.created": (event) => [subscriptionLine(event)],
   "subscription.refreshed": (event) => [subscriptionLine(event)],
@@ -55,7 +57,7 @@ const LINES: { readonly [Kind in TelemetryEvent["kind"]]: (event: Of<Kind>) => r
   "upstream.started": upstreamLines,
   "upstream.unavailable": upstreamLines,
   "upstream.ended": upstreamLines,
-  "upstream.said": upstreamLines,
+  "upstream.logged": upstreamLines,
   "internal.failed": (event) => `💥 Internal failure in ${event.where}: ${describe(event.error)}`.split("\n"),
 };
 
@@ -73,7 +75,7 @@ function finishedLines({ taskId, status, deliveryCount }: Of<"task.finished">): 
   ];
 }
 
-function givenBackLine({ taskId, worker, runCount, waitMs }: Of<"task.given_back">): string {
+function releasedLine({ taskId, worker, runCount, waitMs }: Of<"task.released">): string {
   return `⚠️ Run ${runCount} of task ${taskId} failed at worker ${worker}, next run in ${Math.round(waitMs / 1000)} s`;
 }
 
@@ -95,8 +97,8 @@ function attemptedLine({ clientId, attempt, outcome, next, waitMs }: Of<"deliver
 }
 
 function refusedLine({ header, name, setting, isLast }: Of<"request.refused">): string {
-  const rest = isLast ? " (other names are not logged any more)" : "";
-  return `⛔ Refused a request for its ${header} ${name}; if it is meant, add it to ${setting}${rest}`;
+  const rest = isLast ? " (further names are not logged)" : "";
+  return `⛔ Refused a request because of its ${header} ${name}; to accept it, add it to ${setting}${rest}`;
 }
 
 function disabledLine({ clientId, reason, failingSince, error, heldCount }: Of<"callback.disabled">): string {
@@ -119,14 +121,16 @@ function prunedLine({ tasks, callbacks, deliveries, attempts }: Of<"history.prun
   return `🧹 Removed old history: ${tasks} tasks, ${callbacks} callbacks, ${deliveries} deliveries, ${attempts} attempts`;
 }
 
-function sealedLine({ sealed, unreadable }: Of<"secrets.sealed">): string {
+function reencryptedLine({ callbacks, unreadable }: Of<"secrets.reencrypted">): string {
   const rest = unreadable === 0 ? "" : `; those of ${unreadable} callbacks were altered and cannot be read`;
-  return `🔐 Encrypted the secrets of ${sealed} callbacks under the newest key${rest}`;
+  return `🔐 Encrypted the secrets of ${callbacks} callbacks under the newest key${rest}`;
 }
 
 function rotatedLine({ callbackId, clientId, overlapEnd }: Of<"callback.secret_rotated">): string {
   const old =
-    overlapEnd === null ? "the old one is void" : `the old one holds until ${new Date(overlapEnd).toISOString()}`;
+    overlapEnd === null
+      ? "the old one is not valid any more"
+      : `the old one is valid until ${new Date(overlapEnd).toISOString()}`;
   return `🔑 New secret for callback ${callbackId} of ${clientId}, ${old}`;
 }
 
@@ -134,7 +138,7 @@ function describe(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
-/** A stranger's text. Its control characters are taken out where lines are printed. */
+/** For text from outside. log.ts replaces its control characters. */
 function shortened(text: string): string {
   return text.slice(0, 200);
 }

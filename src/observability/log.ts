@@ -17,13 +17,13 @@ export interface Ready {
 export interface Log {
   readonly emit: Emit;
   ready(ready: Ready): void;
-  /** One sentence for the operator about our own start and end. */
-  say(message: string): void;
-  /** The same of what they should look at. */
+  /** One sentence for the operator about the start or the stop of the server. */
+  info(message: string): void;
+  /** One sentence about a risk that the operator should remove. */
   warn(message: string): void;
 }
 
-/** Turns what happened into lines on stdout: the contract's in `pretty`, one JSON object each in `json`. */
+/** Writes each event to stdout: as lines for a person in `pretty`, as one JSON object in `json`. */
 export function createLog(format: LogFormat, level: LogLevel, options: PrettyOptions = {}): Log {
   return format === "json" ? createJsonLog(level) : createPrettyLog(level, options);
 }
@@ -35,7 +35,7 @@ function createJsonLog(level: LogLevel): Log {
     timestamp: pino.stdTimeFunctions.isoTime,
     serializers: { error: (error: unknown) => (error instanceof Error ? pino.stdSerializers.err(error) : error) },
   };
-  // Through process.stdout and not by pino's own writing, which waits for a full disk, or dies of it.
+  // Through process.stdout: pino's own destination blocks or crashes when the disk is full.
   const logger = pino(options, process.stdout);
   return {
     emit(event) {
@@ -45,13 +45,13 @@ function createJsonLog(level: LogLevel): Log {
       logger[wanted](fields, kind);
     },
     ready: ({ url, port, tools }) => logger.info({ url, port, tools }, "listening"),
-    say: (message) => logger.info(message),
+    info: (message) => logger.info(message),
     warn: (message) => logger.warn(message),
   };
 }
 
 export interface PrettyOptions {
-  /** The time that each line begins with, for a person at a terminal; left out: none, since what reads a pipe adds its own. */
+  /** The clock for the time at the start of each line, for a person at a terminal. Left out: no time, since a reader of a pipe adds its own. */
   readonly now?: (() => number) | undefined;
 }
 
@@ -72,7 +72,7 @@ function createPrettyLog(level: LogLevel, { now }: PrettyOptions): Log {
       print("🔧 Tools:");
       for (const tool of tools) print(`   - ${tool}`);
     },
-    say(message) {
+    info(message) {
       if (isOn("info")) print(message);
     },
     warn(message) {
@@ -81,7 +81,7 @@ function createPrettyLog(level: LogLevel, { now }: PrettyOptions): Log {
   };
 }
 
-/** Of the day, in local time. */
+/** The local time of day. */
 function timeOf(ms: number): string {
   return new Date(ms).toLocaleTimeString("en-GB");
 }
@@ -90,7 +90,7 @@ function write(line: string): void {
   process.stdout.write(`${withoutControls(line)}\n`);
 }
 
-/** What others sent us (a type, a path) must not forge a line, steer a terminal or turn the text around. */
+/** Text from outside (a type, a path) must not forge a line, control the terminal or reverse the direction of the text. */
 function withoutControls(line: string): string {
   return line.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "\u{FFFD}");
 }

@@ -1,4 +1,4 @@
-import type { SubscriptionTelemetry } from "../service/ports/subscription-store.ts";
+import type { SubscriptionTelemetry } from "../service/ports/telemetry-subscriptions.ts";
 
 export function subscriptionLine(event: SubscriptionTelemetry): string {
   const { subscriptionId } = event;
@@ -14,12 +14,12 @@ export function subscriptionLine(event: SubscriptionTelemetry): string {
   }
 }
 
-type Told = Extract<SubscriptionTelemetry, { name: string }>;
+type WithName = Extract<SubscriptionTelemetry, { name: string }>;
 
-function whatOf({ name, taskId }: Told): string {
+function whatOf({ name, taskId }: WithName): string {
   return taskId === null ? name : `${name} of task ${taskId}`;
 }
 
-function untilOf({ expiresAt }: Told): string {
+function untilOf({ expiresAt }: WithName): string {
   return expiresAt === null ? ", without an end" : `, until ${new Date(expiresAt).toISOString()}`;
 }

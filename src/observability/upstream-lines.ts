@@ -1,4 +1,4 @@
-import type { UpstreamTelemetry } from "../service/ports/upstream-telemetry.ts";
+import type { UpstreamTelemetry } from "../service/ports/telemetry-upstreams.ts";
 
 export function upstreamLines(event: UpstreamTelemetry): readonly string[] {
   const { upstream } = event;
@@ -6,17 +6,19 @@ export function upstreamLines(event: UpstreamTelemetry): readonly string[] {
     case "upstream.started":
       return [
         `🔗 Upstream ${upstream} is connected: ${event.toolCount} of its tools are task types`,
-        ...event.left.map((problem) => `⚠️ Upstream ${upstream}: ${problem}`),
+        ...event.skipped.map((problem) => `⚠️ Upstream ${upstream}: ${problem}`),
       ];
     case "upstream.unavailable":
       return [`⚠️ Upstream ${upstream} is not available: ${event.reason}; ${nextTry(event.waitMs)}`];
     case "upstream.ended":
       return [`⚠️ Upstream ${upstream} has ended: ${event.reason}; ${nextTry(event.waitMs)}`];
-    case "upstream.said":
+    case "upstream.logged":
       return [`💬 Upstream ${upstream}: ${event.line}`];
   }
 }
 
 function nextTry(waitMs: number): string {
-  return waitMs === 0 ? "started again when it is needed" : `not tried again for ${Math.ceil(waitMs / 1000)} s`;
+  return waitMs === 0
+    ? "it is started again when it is needed"
+    : `the next try is possible in ${Math.ceil(waitMs / 1000)} s`;
 }

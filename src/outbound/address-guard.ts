@@ -1,15 +1,15 @@
 /**
- * The address guard: where deliveries may go (SSRF). Asked twice: `check` when a callback is registered, so that its owner
- * hears of a refusal at once, and `vet` at every connection, since DNS may answer otherwise by then.
+ * The address guard: which addresses deliveries may go to (SSRF). `check` runs when a callback is registered, so that the client sees a
+ * refusal at once; `vet` runs at every connection, because DNS may answer differently then.
  */
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
-import type { TargetPolicy } from "../service/ports/store.ts";
+import type { TargetPolicy } from "../service/ports/target-policy.ts";
 import { judgeAddress } from "./address-ranges.ts";
 import type { PrivateTargets } from "./address-ranges.ts";
 import { withTimeout } from "./timeout.ts";
 
-/** All addresses of a name, in the order to try them. Rejects with the resolver's own error, e.g. `code: "ENOTFOUND"`. */
+/** All addresses of a name, in the order to try them. Rejects with the error of the resolver, e.g. `code: "ENOTFOUND"`. */
 export type Resolve = (hostname: string) => Promise<readonly { address: string; family: 4 | 6 }[]>;
 
 export interface VettedAddress {
@@ -19,13 +19,13 @@ export interface VettedAddress {
 
 export interface AddressGuard extends TargetPolicy {
   /**
-   * The addresses a connection may be made to, and no others: resolved once, here. `hostname`: a name or an IP literal, in
-   * brackets or not. Throws BlockedTargetError for a refusal, else what the resolver throws.
+   * The only addresses that a connection may be made to: the name is resolved once, here. `hostname`: a name or an IP literal, with or
+   * without brackets. Throws a BlockedTargetError for a refused target, else the error of the resolver.
    */
   vet(hostname: string): Promise<readonly VettedAddress[]>;
 }
 
-/** The guard said no. `reason`: half a sentence, as in TargetVerdict. */
+/** The guard refuses the target. `reason`: half a sentence, as in TargetVerdict. */
 export class BlockedTargetError extends Error {
   override readonly name = "BlockedTargetError";
   readonly reason: string;
@@ -40,11 +40,11 @@ export interface AddressGuardNeeds {
   readonly resolve?: Resolve;
 }
 
-/** How long a registration waits for DNS; each connection asks again, so not knowing is no reason to refuse. */
-const REGISTRATION_DNS_MS = 2_000;
+/** How long a registration waits for DNS. A name without an answer is accepted: each connection is checked again. */
+const REGISTRATION_DNS_TIMEOUT_MS = 2_000;
 
 export function createAddressGuard({ allow, resolve = resolveBySystem }: AddressGuardNeeds): AddressGuard {
-  /** The address that `hostname` spells out, or null: a name, whose addresses are still to be judged. */
+  /** The address that `hostname` is written as; null: it is a name, whose addresses are not judged yet. */
   function vetAsWritten(hostname: string): VettedAddress | null {
     const host = bareHost(hostname);
     const family = isIP(host);
@@ -56,7 +56,7 @@ export function createAddressGuard({ allow, resolve = resolveBySystem }: Address
   async function vetAddressesOf(hostname: string): Promise<readonly VettedAddress[]> {
     const answers = await resolve(hostname);
     if (answers.length === 0) throw noAddress(hostname);
-    // One bad answer condemns the name: its owner decides which of them the next connection would get.
+    // One refused address refuses the name: the owner of the name decides which address the next connection gets.
     if (answers.some(({ address }) => judgeAddress(address, allow) !== null)) throw notPublic(bareHost(hostname));
     return answers.map(({ address }) => ({ address, family: familyOf(address) }));
   }
@@ -68,8 +68,9 @@ export function createAddressGuard({ allow, resolve = resolveBySystem }: Address
     },
     async check(url) {
       try {
-        // Patience is for names: a timer and a race cost more than to judge an address.
-        if (vetAsWritten(url.hostname) === null) await withTimeout(REGISTRATION_DNS_MS, vetAddressesOf(url.hostname));
+        // Only a name needs the timeout: a timer costs more than judging an address.
+        if (vetAsWritten(url.hostname) === null)
+          await withTimeout(REGISTRATION_DNS_TIMEOUT_MS, vetAddressesOf(url.hostname));
       } catch (error) {
         if (error instanceof BlockedTargetError) return { allowed: false, reason: error.reason };
       }
@@ -78,7 +79,7 @@ export function createAddressGuard({ allow, resolve = resolveBySystem }: Address
   };
 }
 
-/** Without the brackets of an IPv6 literal and without trailing dots, which change the spelling but not the host. */
+/** Without the brackets of an IPv6 literal and without trailing dots: both spellings mean the same host. */
 function bareHost(hostname: string): string {
   return hostname
     .toLowerCase()
@@ -86,7 +87,7 @@ function bareHost(hostname: string): string {
     .replace(/\.+$/, "");
 }
 
-/** Names that mean this machine or this network, whatever DNS says of them (RFC 6761, RFC 6762, ICANN's .internal). */
+/** Refuses names that mean this machine or this network, whatever DNS answers (RFC 6761, RFC 6762, .internal of ICANN). */
 function judgeName(host: string, allow: PrivateTargets): string | null {
   const isUnder = (suffix: string): boolean => `.${host}`.endsWith(suffix);
   const isRefused =
@@ -94,7 +95,7 @@ function judgeName(host: string, allow: PrivateTargets): string | null {
   return isRefused ? `points at ${host}, which is not a public name` : null;
 }
 
-/** Does not tell which address it was: whoever registers callbacks must not learn from us how private names resolve. */
+/** Without the address: a client must not learn how private names resolve. */
 function notPublic(host: string): BlockedTargetError {
   return new BlockedTargetError(`points at ${host}, which resolves to an address that is not public`);
 }
@@ -107,7 +108,7 @@ function familyOf(address: string): 4 | 6 {
   return isIP(address) === 6 ? 6 : 4;
 }
 
-/** getaddrinfo, as every other program on this machine resolves names; the order is its own. */
+/** By getaddrinfo, as other programs on this machine resolve names, in its order. */
 async function resolveBySystem(hostname: string): ReturnType<Resolve> {
   const answers = await lookup(hostname, { all: true, order: "verbatim" });
   return answers.map(({ address }) => ({ address, family: familyOf(address) }));

@@ -1,12 +1,12 @@
-/** Which addresses a delivery may connect to: the pure half of the address guard, no DNS and no sockets. */
+/** Which addresses a delivery may connect to. The pure part of the address guard: no DNS and no sockets. */
 import { BlockList, isIP } from "node:net";
 
-/** What CALLBACK_ALLOW_PRIVATE opens beside public addresses; `private` includes `loopback`. */
+/** What CALLBACK_ALLOW_PRIVATE allows besides public addresses; `private` includes `loopback`. */
 export type PrivateTargets = "none" | "loopback" | "private";
 
 type Range = readonly [network: string, prefixBits: number];
 
-/** The IANA IPv4 special-purpose registry, and Azure's platform address (168.63.129.16), which is public only in its looks. */
+/** The IANA IPv4 special-purpose registry, and 168.63.129.16: the platform address of Azure, which only looks public. */
 const IPV4_SPECIAL: readonly Range[] = [
   ["0.0.0.0", 8],
   ["10.0.0.0", 8],
@@ -41,7 +41,7 @@ const PRIVATE_IPV4: readonly Range[] = [
   ["192.168.0.0", 16],
 ];
 const PRIVATE_IPV6: readonly Range[] = [["fc00::", 7]];
-/** Cloud metadata that hides inside the private ranges: it hands out credentials, so `private` does not open it. */
+/** Cloud metadata services inside the private ranges. They hand out credentials, so `private` does not allow them. */
 const METADATA_IPV4: readonly Range[] = [["100.100.100.200", 32]]; // Alibaba
 const METADATA_IPV6: readonly Range[] = [
   ["fd00:ec2::", 32], // AWS, with the pod identity agent
@@ -61,8 +61,8 @@ const opened: Readonly<Record<PrivateTargets, BlockList>> = {
 };
 
 /**
- * Null: a connection to `address` is allowed. Otherwise why not, as half a sentence ("points at 10.0.0.1, which is not a
- * public address"). `address` is an IP literal without brackets; anything else is refused, a zone id (fe80::1%eth0) too.
+ * Null: a connection to `address` is allowed. Otherwise the reason, as half a sentence ("points at 10.0.0.1, which is not a public
+ * address"). `address`: an IP literal without brackets; anything else is refused, also a zone id (fe80::1%eth0).
  */
 export function judgeAddress(address: string, allow: PrivateTargets): string | null {
   return isAllowed(address, allow) ? null : `points at ${address}, which is not a public address`;
@@ -70,24 +70,24 @@ export function judgeAddress(address: string, allow: PrivateTargets): string | n
 
 function isAllowed(address: string, allow: PrivateTargets): boolean {
   const family = isIP(address);
-  // isIP accepts a zone id, and a zone only makes sense for addresses that are not public.
+  // isIP accepts a zone id, which only addresses that are not public have.
   if (family === 0 || address.includes("%")) return false;
   return family === 4 ? isAllowedIpv4(address, allow) : isAllowedIpv6(address, allow);
 }
 
-/** IPv4 is public unless the registry says otherwise. */
+/** IPv4 is public unless the registry lists it. */
 function isAllowedIpv4(address: string, allow: PrivateTargets): boolean {
-  // Without the family BlockList takes what it cannot parse for harmless.
+  // Without the family BlockList accepts what it cannot parse.
   if (metadata.check(address, "ipv4")) return false;
   return opened[allow].check(address, "ipv4") || !special.check(address, "ipv4");
 }
 
-/** IPv6 is refused unless it is global unicast, or a wrapping of an IPv4 address, which is then what counts. */
+/** IPv6 is refused unless it is global unicast, or holds an IPv4 address, which is then judged instead. */
 function isAllowedIpv6(address: string, allow: PrivateTargets): boolean {
   const groups = groupsOf(address);
   const prefix = groups.slice(0, 6).map((group) => group.toString(16));
   if (prefix.join(":") === "0:0:0:0:0:ffff") return isAllowedIpv4(ipv4In(groups), allow);
-  // NAT64 must not carry addresses that are not global (RFC 6052, 3.1), so no setting opens them on this way.
+  // NAT64 must not carry addresses that are not global (RFC 6052, section 3.1), so no setting allows them here.
   if (prefix.join(":") === "64:ff9b:0:0:0:0") return isAllowedIpv4(ipv4In(groups), "none");
   if (metadata.check(address, "ipv6")) return false;
   if (opened[allow].check(address, "ipv6")) return true;
@@ -96,7 +96,7 @@ function isAllowedIpv6(address: string, allow: PrivateTargets): boolean {
 
 /** The eight 16-bit numbers of an IPv6 address, however it is written. */
 function groupsOf(address: string): readonly number[] {
-  // The URL parser writes every form, dotted ones included, as plain groups of hex digits with one "::" at most.
+  // The URL parser writes every form, also with dots, as groups of hex digits with at most one "::".
   const [left = [], right = []] = new URL(`http://[${address}]/`).hostname
     .slice(1, -1)
     .split("::")
@@ -111,7 +111,7 @@ function ipv4In(groups: readonly number[]): string {
 
 function listOf(ipv4: readonly Range[], ipv6: readonly Range[]): BlockList {
   const list = new BlockList();
-  // Never add ::ffff:0:0/96 here: BlockList compares mapped addresses with IPv4, so it would cover all of it.
+  // Never add ::ffff:0:0/96 here: BlockList compares mapped addresses with IPv4, so it would match all of IPv4.
   for (const [network, prefixBits] of ipv4) list.addSubnet(network, prefixBits, "ipv4");
   for (const [network, prefixBits] of ipv6) list.addSubnet(network, prefixBits, "ipv6");
   return list;

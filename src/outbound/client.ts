@@ -1,32 +1,32 @@
-/** Requests that tasks make: over the same guard and the same kind of connections as deliveries, and with an answer that is kept. */
+/** Requests that tasks make: through the same guard and the same kind of connections as deliveries; the response is kept. */
 import type { Dispatcher } from "undici";
 import { onAbort } from "../runtime/abort-fanout.ts";
 import type { HttpAnswer, HttpClient } from "../service/ports/http-client.ts";
-import { attemptErrorOf } from "./attempt-error.ts";
+import { errorCategoryOf } from "./error-category.ts";
 import { createAgent } from "./sender.ts";
 import type { SenderNeeds } from "./sender.ts";
 import { createOpenSocket, createPinnedConnect } from "./pinned-connect.ts";
 
-/** Kept of an answer's body; a longer one is cut off. */
+/** A longer response body is cut off. */
 export const BODY_BYTES_MAX = 65_536;
-/** They have connections of their own, so that they neither wait for deliveries nor hold them up. */
+/** In a pool of its own, so that tasks and deliveries do not wait for each other. */
 const CONNECTIONS_PER_ORIGIN = 16;
-/** For DNS, TCP and TLS together; how long the answer may take is for the task's own timeout to say. */
-const CONNECTING_MS_MAX = 15_000;
-/** They let whoever reads the result speak for us to that server. */
+/** For DNS, TCP and TLS together. The timeout of the task limits the rest. */
+const CONNECT_TIMEOUT_MS = 15_000;
+/** With a cookie, a reader of the result could act for us on that server. */
 const SECRET_ANSWER_HEADERS: ReadonlySet<string> = new Set(["set-cookie", "set-cookie2"]);
 
 export type HttpClientNeeds = Pick<SenderNeeds, "guard" | "userAgent" | "ca" | "connect">;
 
 export interface ClosableHttpClient extends HttpClient {
-  /** Cuts off what is under way. May be called twice. */
+  /** Cuts off the requests in flight. May be called twice. */
   close(): Promise<void>;
 }
 
 export function createHttpClient({ guard, userAgent, ca, connect }: HttpClientNeeds): ClosableHttpClient {
   const closing = new AbortController();
   const open = connect ?? createOpenSocket({ ca, signal: closing.signal });
-  const pinned = createPinnedConnect({ guard, open, timeoutMs: CONNECTING_MS_MAX });
+  const pinned = createPinnedConnect({ guard, open, timeoutMs: CONNECT_TIMEOUT_MS });
   const agent = createAgent(pinned, CONNECTIONS_PER_ORIGIN);
   const ownHeaders = { "accept-encoding": "identity", "user-agent": userAgent };
 
@@ -34,15 +34,15 @@ export function createHttpClient({ guard, userAgent, ca, connect }: HttpClientNe
     async request({ method, url, headers, body }, signal) {
       signal.throwIfAborted();
       const { origin, pathname, search } = new URL(url);
-      const exchange = createAnswerExchange();
-      const cancel = (): void => exchange.cancel(signal.reason);
+      const collector = createAnswerCollector();
+      const cancel = (): void => collector.cancel(signal.reason);
       const stopListening = onAbort(signal, cancel);
       try {
         const request = { origin, path: pathname + search, method, headers: { ...ownHeaders, ...headers }, body };
-        agent.dispatch(request, exchange.handler);
-        return await exchange.answer;
+        agent.dispatch(request, collector.handler);
+        return await collector.answer;
       } catch (error) {
-        const category = signal.aborted ? null : attemptErrorOf(error);
+        const category = signal.aborted ? null : errorCategoryOf(error);
         if (category === null) throw error;
         return category;
       } finally {
@@ -57,12 +57,12 @@ export function createHttpClient({ guard, userAgent, ca, connect }: HttpClientNe
   };
 }
 
-function createAnswerExchange() {
+function createAnswerCollector() {
   const { promise: answer, resolve, reject } = Promise.withResolvers<HttpAnswer>();
   let controller: Dispatcher.DispatchController | null = null;
   let isOver = false;
   let head: Pick<HttpAnswer, "status" | "headers"> | null = null;
-  // Incremental, so that no character that was cut in two is shown.
+  // Incremental: a character may be split between two chunks.
   const decoder = new TextDecoder();
   let body = "";
   let bytes = 0;
@@ -76,20 +76,20 @@ function createAnswerExchange() {
   const handler: Dispatcher.DispatchHandler = {
     onRequestStart(started) {
       controller = started;
-      // Over before there was a connection: undici keeps the request until there is one, and it must not go out then.
+      // Cancelled before there was a connection: undici would send the request as soon as it has one.
       if (isOver) started.abort(new Error("The request is over"));
     },
     onResponseStart(_, status, headers) {
-      // 1xx announces that an answer is to come.
+      // After 1xx the response is still to come.
       if (status >= 200) head = { status, headers: shownHeaders(headers) };
     },
     onResponseData(_, chunk) {
-      const room = BODY_BYTES_MAX - bytes;
-      if (room > 0) body += decoder.decode(chunk.subarray(0, room), { stream: true });
+      const remaining = BODY_BYTES_MAX - bytes;
+      if (remaining > 0) body += decoder.decode(chunk.subarray(0, remaining), { stream: true });
       bytes += chunk.length;
       if (bytes <= BODY_BYTES_MAX) return;
       end();
-      controller?.abort(new Error("The rest is not wanted"));
+      controller?.abort(new Error("The rest of the body is not read"));
     },
     onResponseEnd: end,
     onResponseError(_, error) {

@@ -1,29 +1,29 @@
-/** Asks receivers for an echo, and tells them of an end: over the same guard and the same kind of connections as real deliveries. */
-import { createHash, timingSafeEqual } from "node:crypto";
+/** Challenges receivers of MCP Events and notifies them of an end: through the same guard and the same kind of connections as deliveries. */
+import { isSameSecret } from "../domain/digest.ts";
 import { endpointFaultOf } from "../domain/subscription.ts";
-import type { EndpointVerifier, ChallengeRequest, ChallengeResult } from "../service/ports/subscription-store.ts";
+import type { EndpointVerifier, ChallengeRequest, ChallengeResult } from "../service/ports/endpoint-verifier.ts";
 import { createSender } from "./sender.ts";
 import type { SenderNeeds } from "./sender.ts";
 
-/** Under way at once, in all: they have connections of their own, so that they neither wait for deliveries nor hold them up. */
-const UNDER_WAY_MAX = 64;
+/** Challenges in flight, in all. They have connections of their own: challenges and deliveries do not wait for each other. */
+const IN_FLIGHT_MAX = 64;
 /** To one origin. */
 const CONNECTIONS_PER_ORIGIN = 16;
-/** A subscribe waits for it, and its client is waiting too. */
-const CHALLENGE_MS_MAX = 10_000;
+/** A client waits for it, in its call to subscribe. */
+const CHALLENGE_TIMEOUT_MS = 10_000;
 
 export type EndpointVerifierNeeds = Omit<SenderNeeds, "connectionsPerOrigin">;
 
 export interface ClosableEndpointVerifier extends EndpointVerifier {
-  /** Cuts off what is under way. May be called twice. */
+  /** Cuts off the requests in flight. May be called twice. */
   close(): Promise<void>;
 }
 
 export function createEndpointVerifier(needs: EndpointVerifierNeeds): ClosableEndpointVerifier {
-  const attemptTimeoutMs = Math.min(needs.attemptTimeoutMs, CHALLENGE_MS_MAX);
+  const attemptTimeoutMs = Math.min(needs.attemptTimeoutMs, CHALLENGE_TIMEOUT_MS);
   const sender = createSender({ ...needs, attemptTimeoutMs, connectionsPerOrigin: CONNECTIONS_PER_ORIGIN });
   const closing = new AbortController();
-  let underWay = 0;
+  let inFlight = 0;
 
   async function ask({ url, headers, body, expected }: ChallengeRequest): Promise<ChallengeResult> {
     const outcome = await sender.send({ url: new URL(url), headers, body, keepsAnswer: true }, closing.signal);
@@ -35,15 +35,15 @@ export function createEndpointVerifier(needs: EndpointVerifierNeeds): ClosableEn
 
   return {
     async challenge(request) {
-      if (underWay >= UNDER_WAY_MAX) return { kind: "busy" };
-      underWay++;
+      if (inFlight >= IN_FLIGHT_MAX) return { kind: "busy" };
+      inFlight++;
       try {
         return await ask(request);
       } finally {
-        underWay--;
+        inFlight--;
       }
     },
-    async tell(post) {
+    async send(post) {
       await sender.send({ ...post, url: new URL(post.url) }, closing.signal);
     },
     async close() {
@@ -53,9 +53,9 @@ export function createEndpointVerifier(needs: EndpointVerifierNeeds): ClosableEn
   };
 }
 
-/** In constant time, so that nobody can find the nonce letter by letter: it is what proves that the receiver has read the message. */
+/** In constant time, so that no receiver can find the nonce letter by letter: the nonce proves that it has read the message. */
 function isEcho(answer: string | null, expected: string): boolean {
-  return timingSafeEqual(digestOf(challengeIn(answer ?? "")), digestOf(expected));
+  return isSameSecret(challengeIn(answer ?? ""), expected);
 }
 
 function challengeIn(text: string): string {
@@ -66,8 +66,4 @@ function challengeIn(text: string): string {
   } catch {
     return "";
   }
-}
-
-function digestOf(text: string): Buffer {
-  return createHash("sha256").update(text).digest();
 }

@@ -1,13 +1,13 @@
-/** Connections that only ever go where the address guard says, whatever DNS answers a moment later (pinning). */
+/** Connections only to the addresses that the guard has vetted, whatever DNS answers a moment later (pinning). */
 import type { LookupFunction, Socket } from "node:net";
 import type { SecureContext } from "node:tls";
 import { callbackify } from "node:util";
 import { buildConnector } from "undici";
 import { onAbort } from "../runtime/abort-fanout.ts";
 import type { AddressGuard, VettedAddress } from "./address-guard.ts";
-import { TOO_SLOW, withTimeout } from "./timeout.ts";
+import { TIMED_OUT, withTimeout } from "./timeout.ts";
 
-/** Opens a connection to one of `addresses`, tried in their order; with TLS it is ready when the handshake is over. */
+/** Opens a connection to one of `addresses`, tried in order. With TLS it resolves after the handshake. */
 export type OpenSocket = (
   target: buildConnector.Options,
   addresses: readonly VettedAddress[],
@@ -15,9 +15,9 @@ export type OpenSocket = (
 ) => Promise<Socket>;
 
 export interface OpenSocketNeeds {
-  /** PEM certificates to trust beside the usual authorities. */
+  /** PEM certificates to trust besides the usual authorities. */
   readonly ca?: string | undefined;
-  /** Ends the connections that are still being made. */
+  /** Aborts connections that are not open yet. */
   readonly signal: AbortSignal;
 }
 
@@ -28,16 +28,16 @@ export interface PinnedConnectNeeds {
   readonly timeoutMs: number;
 }
 
-/** After this long the next address of a name is tried; Node's own 250 ms are short for the other side of the world. */
+/** After this long the next address of a name is tried: the 250 ms of Node are short for a distant receiver. */
 const NEXT_ADDRESS_AFTER_MS = 500;
 
-/** undici's way to connect: vets, opens, and looks once more at who is at the other end. */
+/** A connector for undici: vets the name, opens a connection, and checks the address of the peer again. */
 export function createPinnedConnect({ guard, open, timeoutMs }: PinnedConnectNeeds): buildConnector.connector {
   async function connect(target: buildConnector.Options): Promise<Socket> {
     const startedAt = performance.now();
-    // A name server that never answers must not leave undici waiting on this connection for ever.
+    // Without the timeout a name server that never answers would keep undici waiting on this connection.
     const addresses = await withTimeout(timeoutMs, guard.vet(target.hostname));
-    if (addresses === TOO_SLOW) throw networkError("ETIMEDOUT", `DNS took too long for ${target.hostname}`);
+    if (addresses === TIMED_OUT) throw networkError("ETIMEDOUT", `DNS took too long for ${target.hostname}`);
     const socket = await open(target, addresses, Math.max(1, timeoutMs - (performance.now() - startedAt)));
     await requireVettedPeer(socket, guard);
     return socket;
@@ -48,43 +48,43 @@ export function createPinnedConnect({ guard, open, timeoutMs }: PinnedConnectNee
   };
 }
 
-/** The real network, by undici's connector. The name stays in the Host header, in SNI and in the check of the certificate. */
+/** The real network, through the connector of undici. The Host header, SNI and the check of the certificate keep the name. */
 export function createOpenSocket({ ca, signal }: OpenSocketNeeds): OpenSocket {
-  let made: Promise<SecureContext> | undefined;
+  let context: Promise<SecureContext> | undefined;
   return async (target, addresses, timeoutMs) => {
-    const secureContext = target.protocol === "https:" ? await (made ??= createContext(ca)) : undefined;
-    // The name may have been looked up for long, and nobody waits any more.
+    const secureContext = target.protocol === "https:" ? await (context ??= createContext(ca)) : undefined;
+    // The look-up may have taken long.
     signal.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<Socket>();
-    // A signal of its own: Node would keep each open socket listening to a signal for as long as it lives.
-    const giveUp = new AbortController();
-    const stopListening = onAbort(signal, () => giveUp.abort(signal.reason));
+    // Its own signal: Node keeps a listener on it for as long as the socket lives.
+    const cancelling = new AbortController();
+    const stopListening = onAbort(signal, () => cancelling.abort(signal.reason));
     const connect = buildConnector({
       allowH2: false,
-      // Said aloud, so that NODE_TLS_REJECT_UNAUTHORIZED=0 does not reach us.
+      // Explicit, so that NODE_TLS_REJECT_UNAUTHORIZED=0 has no effect here.
       rejectUnauthorized: true,
       secureContext,
-      // The connector lives for one connection; there is nothing to resume.
+      // This connector makes one connection, so there is no session to resume.
       maxCachedSessions: 0,
-      lookup: answering(addresses),
+      lookup: lookupOf(addresses),
       autoSelectFamily: true,
       autoSelectFamilyAttemptTimeout: NEXT_ADDRESS_AFTER_MS,
       timeout: timeoutMs,
-      signal: giveUp.signal,
+      signal: cancelling.signal,
     });
     connect(target, (error, socket) => (error === null ? resolve(socket) : reject(error)));
     return promise.finally(stopListening);
   };
 }
 
-/** Loads TLS, which a start does not need. Node takes `ca` in place of the usual authorities, so those are said as well. */
+/** Loads TLS only when it is needed. `ca` replaces the usual authorities in Node, so they are added to it. */
 async function createContext(ca: string | undefined): Promise<SecureContext> {
   const { createSecureContext, getCACertificates } = await import("node:tls");
   return createSecureContext(ca === undefined ? {} : { ca: [...getCACertificates("default"), ca] });
 }
 
-/** In place of DNS: Node asks for all addresses when it may try several, else for one. Literals are never asked for. */
-function answering(addresses: readonly VettedAddress[]): LookupFunction {
+/** Replaces DNS: Node asks for all addresses when it may try several, else for one. It never asks for IP literals. */
+function lookupOf(addresses: readonly VettedAddress[]): LookupFunction {
   return (_hostname, { all }, callback) => {
     const [first] = addresses;
     if (all === true) callback(null, [...addresses]);
@@ -94,7 +94,7 @@ function answering(addresses: readonly VettedAddress[]): LookupFunction {
 
 async function requireVettedPeer(socket: Socket, guard: AddressGuard): Promise<void> {
   const { remoteAddress } = socket;
-  // undici would connect again and again if it were handed a socket that is already gone.
+  // Given a closed socket, undici would connect again and again.
   if (remoteAddress === undefined) throw networkError("ECONNRESET", "The connection was closed as soon as it was made");
   try {
     await guard.vet(remoteAddress);

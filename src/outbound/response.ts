@@ -1,37 +1,37 @@
-/** One request and what comes back: turns undici's events into one Outcome. The status decides; a body never changes it. */
+/** Turns the events of undici for one request into one Outcome. The status decides; the body never changes it. */
 import type { Dispatcher } from "undici";
 import { errorOfStatus, mayAskToWait } from "../domain/attempt.ts";
 import type { AttemptError, Outcome } from "../domain/attempt.ts";
 import { parseRetryAfter } from "../domain/retry-after.ts";
-import { attemptErrorOf } from "./attempt-error.ts";
+import { errorCategoryOf } from "./error-category.ts";
 
 export interface ResponseCollector {
-  /** Rejects with what is not the receiver's doing: the reason of `cancel`, or a fault of our own. */
+  /** Rejects with the reason of `cancel`, or with an internal failure. */
   readonly outcome: Promise<Outcome>;
   readonly handler: Dispatcher.DispatchHandler;
-  /** The attempt has had its time: the status if there is one, else `timeout`. */
+  /** Ends the attempt with the status if there is one, else with `timeout`. */
   readonly timeOut: () => void;
-  /** We wait no longer: the status if there is one (the receiver has acted on it), else rejects with `reason`. */
+  /** Ends the attempt with the status if there is one (the receiver has acted), else rejects with `reason`. */
   readonly cancel: (reason: unknown) => void;
 }
 
-/** Kept of an answer that is not 2xx, for the operator only, and of one that was asked for an echo. */
+/** Kept of a response that is not 2xx, for the operator only, and of the response to a challenge. */
 export const RESPONSE_EXCERPT_BYTES_MAX = 4_096;
-/** An answer that ends within this leaves its connection fit for the next request; a longer one is cut off. */
+/** The connection is used again after a body up to this size; a longer body is cut off. */
 const RESPONSE_BYTES_MAX = 65_536;
 
-/** `keepsAnswer`: of a 2xx too. */
+/** `keepsAnswer`: keeps an excerpt of a 2xx response too. */
 export function createResponseCollector(keepsAnswer: boolean): ResponseCollector {
   const { promise: outcome, resolve } = Promise.withResolvers<Outcome>();
   let controller: Dispatcher.DispatchController | null = null;
-  let answer: Answer | null = null;
+  let response: ReceivedResponse | null = null;
   let isOver = false;
 
-  /** The status, once there is one, whatever ended the exchange. */
+  /** With the status once there is one, whatever ends the response. */
   function end(withoutStatus: () => Outcome | Promise<Outcome>): void {
     if (isOver) return;
     isOver = true;
-    resolve(answer === null ? withoutStatus() : answer.outcome());
+    resolve(response === null ? withoutStatus() : response.outcome());
   }
   function endAndAbort(withoutStatus: () => Outcome | Promise<Outcome>): void {
     end(withoutStatus);
@@ -45,15 +45,15 @@ export function createResponseCollector(keepsAnswer: boolean): ResponseCollector
     handler: {
       onRequestStart(started) {
         controller = started;
-        // Over before there was a connection: undici keeps the request until there is one, and it must not go out then.
+        // Ended before there was a connection: undici would send the request as soon as it has one.
         if (isOver) started.abort(new Error("The attempt is over"));
       },
       onResponseStart(_, statusCode, headers) {
-        // 1xx announces that an answer is to come.
-        if (statusCode >= 200) answer = createAnswer(statusCode, headers["retry-after"], keepsAnswer);
+        // After 1xx the response is still to come.
+        if (statusCode >= 200) response = createReceivedResponse(statusCode, headers["retry-after"], keepsAnswer);
       },
       onResponseData(_, chunk) {
-        if (answer?.add(chunk) === "too long") endAndAbort(bodyWithoutStatus);
+        if (response?.add(chunk) === "too long") endAndAbort(bodyWithoutStatus);
       },
       onResponseEnd: () => end(bodyWithoutStatus),
       onResponseError: (_, error) => end(() => outcomeOf(error)),
@@ -61,34 +61,42 @@ export function createResponseCollector(keepsAnswer: boolean): ResponseCollector
   };
 }
 
-type Answer = ReturnType<typeof createAnswer>;
+interface ReceivedResponse {
+  /** A chunk of the body. */
+  add(chunk: Buffer): "read" | "too long";
+  outcome(): Outcome;
+}
 
-/** `retryAfterHeader`: a list when the receiver said it more than once, which says nothing. */
-function createAnswer(statusCode: number, retryAfterHeader: string | string[] | undefined, keepsAnswer: boolean) {
+/** `retryAfterHeader`: a list when the header came more than once; it is then ignored. */
+function createReceivedResponse(
+  statusCode: number,
+  retryAfterHeader: string | string[] | undefined,
+  keepsAnswer: boolean,
+): ReceivedResponse {
   const error = errorOfStatus(statusCode);
-  const isAsked = typeof retryAfterHeader === "string" && mayAskToWait(statusCode);
-  const retryAfter = isAsked ? parseRetryAfter(retryAfterHeader) : null;
-  // Incremental, so that no chunk is held on to and no character that was cut in two is shown.
+  const mayWait = typeof retryAfterHeader === "string" && mayAskToWait(statusCode);
+  const retryAfter = mayWait ? parseRetryAfter(retryAfterHeader) : null;
+  // Incremental: no chunk is kept, and a character may be split between two chunks.
   const decoder = error === null && !keepsAnswer ? null : new TextDecoder();
   let excerpt = "";
   let bytes = 0;
   return {
-    add(chunk: Buffer): "read" | "too long" {
-      const room = RESPONSE_EXCERPT_BYTES_MAX - bytes;
-      if (decoder !== null && room > 0) excerpt += decoder.decode(chunk.subarray(0, room), { stream: true });
+    add(chunk) {
+      const remaining = RESPONSE_EXCERPT_BYTES_MAX - bytes;
+      if (decoder !== null && remaining > 0) excerpt += decoder.decode(chunk.subarray(0, remaining), { stream: true });
       bytes += chunk.length;
       return bytes > RESPONSE_BYTES_MAX ? "too long" : "read";
     },
-    outcome(): Outcome {
+    outcome() {
       const outcome = { statusCode, error, responseExcerpt: excerpt === "" ? null : excerpt };
       return retryAfter === null ? outcome : { ...outcome, retryAfter };
     },
   };
 }
 
-/** Rejects with what is not the receiver's doing. */
+/** Rejects with an error that has no category: it is an internal failure. */
 async function outcomeOf(error: unknown): Promise<Outcome> {
-  const category = attemptErrorOf(error);
+  const category = errorCategoryOf(error);
   if (category === null) throw error;
   return failure(category);
 }

@@ -1,4 +1,4 @@
-/** Sends one signed POST and says what it came to. Which one, when, and what follows from it is the dispatcher's business. */
+/** Sends one signed POST and returns its outcome. */
 import { Agent, Pool } from "undici";
 import type { buildConnector } from "undici";
 import { onAbort } from "../runtime/abort-fanout.ts";
@@ -11,28 +11,28 @@ import type { OpenSocket } from "./pinned-connect.ts";
 export interface SenderNeeds {
   readonly guard: AddressGuard;
   readonly attemptTimeoutMs: number;
-  /** Send no more than this many to an origin at once: the wait for a free connection is part of the attempt. */
+  /** The caller sends at most this many to an origin at once: the wait for a free connection is part of the attempt. */
   readonly connectionsPerOrigin: number;
   readonly userAgent: string;
-  /** PEM certificates to trust beside the usual authorities. */
+  /** PEM certificates to trust besides the usual authorities. */
   readonly ca?: string | undefined;
-  /** Instead of the network, with the addresses the guard has vetted: for tests. */
+  /** Replaces the network, in tests. Gets the addresses that the guard has vetted. */
   readonly connect?: OpenSocket;
-  /** Instead of `startTimer`: for tests. */
+  /** Replaces `startTimer`, in tests. */
   readonly startDeadline?: StartDeadline;
 }
 
-/** Calls `ring` after `ms`, unless what it returns is called before. */
-export type StartDeadline = (ms: number, ring: () => void) => () => void;
+/** Calls `onDeadline` after `ms`. Returns a function that cancels it. */
+export type StartDeadline = (ms: number, onDeadline: () => void) => () => void;
 
 /**
- * How long a connection without work is kept, at most, whatever the receiver offers. A receiver that closes it just as the next
- * POST is written gives a reset, and nobody can tell whether it acted on the POST: a silent second try would hide an attempt, so
- * there is none. Instead we hang up first: gunicorn closes after 2 s, Node and uvicorn after 5.
+ * How long an idle connection is kept at most, whatever the receiver offers. When a receiver closes it just as the next POST is written,
+ * the POST fails with a reset and may have been processed. A second try would be an attempt without a record, so there is none. Instead
+ * the idle connection is closed before the receiver does: gunicorn closes after 2 s, Node and uvicorn after 5 s.
  */
 const IDLE_CONNECTION_MS = 1_000;
 
-/** A deadline that rings later than this says that our process stood still. */
+/** A deadline later than this means that this process did not run. */
 const LATE_MS = 250;
 
 export function createSender(needs: SenderNeeds): Sender {
@@ -47,14 +47,14 @@ export function createSender(needs: SenderNeeds): Sender {
     async send({ url, headers, body, keepsAnswer = false }, signal) {
       signal.throwIfAborted();
       const { origin, pathname, search } = url;
-      const exchange = createResponseCollector(keepsAnswer);
-      const cancel = (): void => exchange.cancel(signal.reason);
-      const clearDeadline = startDeadline(attemptTimeoutMs, exchange.timeOut);
+      const collector = createResponseCollector(keepsAnswer);
+      const cancel = (): void => collector.cancel(signal.reason);
+      const clearDeadline = startDeadline(attemptTimeoutMs, collector.timeOut);
       const stopListening = onAbort(signal, cancel);
       try {
         const request = { origin, path: pathname + search, headers: { ...ownHeaders, ...headers }, body };
-        agent.dispatch({ ...request, method: "POST" }, exchange.handler);
-        return await exchange.outcome;
+        agent.dispatch({ ...request, method: "POST" }, collector.handler);
+        return await collector.outcome;
       } finally {
         clearDeadline();
         stopListening();
@@ -72,28 +72,28 @@ export function createAgent(connect: buildConnector.connector, connections: numb
   return new Agent({
     connect,
     connections,
-    // By default one connection would mean a bare Client, which fails whatever waits behind a connection that failed.
+    // For one connection undici would take a Client: when its connection fails, it fails every request that waits for it.
     factory: (origin, options) => new Pool(origin, options),
     allowH2: false,
     keepAliveTimeout: IDLE_CONNECTION_MS,
     keepAliveMaxTimeout: IDLE_CONNECTION_MS,
-    // One deadline for the whole attempt instead: gaps do not matter by themselves.
+    // The deadline of the whole attempt replaces the timeouts for gaps.
     headersTimeout: 0,
     bodyTimeout: 0,
   });
 }
 
 /**
- * A plain timer: a fresh AbortSignal.timeout for each request costs as much as the request. Node runs timers before it reads sockets:
- * when this process itself stood still (stopped, starved), answers that came in time lie there unread. A deadline that rings late
- * therefore gives the lost time back, once, so that our own standstill is not charged to the receiver.
+ * A plain timer: an AbortSignal.timeout for each request costs as much as the request. Node runs timers before it reads sockets: after this
+ * process did not run (stopped, starved of CPU), responses that came in time are still unread. A late deadline therefore waits once more
+ * for the time that was lost, so that the receiver is not charged for it.
  */
-export function startTimer(ms: number, ring: () => void): () => void {
+export function startTimer(ms: number, onDeadline: () => void): () => void {
   const dueAt = performance.now() + ms;
   let timer = setTimeout(() => {
     const lateMs = performance.now() - dueAt;
-    if (lateMs < LATE_MS) ring();
-    else timer = setTimeout(ring, Math.min(lateMs, ms));
+    if (lateMs < LATE_MS) onDeadline();
+    else timer = setTimeout(onDeadline, Math.min(lateMs, ms));
   }, ms);
   return () => clearTimeout(timer);
 }

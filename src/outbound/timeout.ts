@@ -1,11 +1,11 @@
-export const TOO_SLOW = Symbol("too slow");
+export const TIMED_OUT = Symbol("timed out");
 
-/** What `promise` comes to, or TOO_SLOW after `ms`; what it does after that is not heard any more, a rejection included. */
-export async function withTimeout<T>(ms: number, promise: Promise<T>): Promise<T | typeof TOO_SLOW> {
-  const { promise: tooSlow, resolve } = Promise.withResolvers<typeof TOO_SLOW>();
-  const timer = setTimeout(resolve, ms, TOO_SLOW);
+/** Resolves or rejects as `promise` does, or resolves with TIMED_OUT after `ms`. A later result or rejection of `promise` is ignored. */
+export async function withTimeout<T>(ms: number, promise: Promise<T>): Promise<T | typeof TIMED_OUT> {
+  const { promise: timedOut, resolve } = Promise.withResolvers<typeof TIMED_OUT>();
+  const timer = setTimeout(resolve, ms, TIMED_OUT);
   try {
-    return await Promise.race([promise, tooSlow]);
+    return await Promise.race([promise, timedOut]);
   } finally {
     clearTimeout(timer);
   }

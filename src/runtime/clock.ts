@@ -1,5 +1,5 @@
 import { onAbort } from "./abort-fanout.ts";
-import type { Clock } from "../service/ports/store.ts";
+import type { Clock } from "../service/ports/clock.ts";
 
 export const systemClock: Clock = {
   now: () => Date.now(),

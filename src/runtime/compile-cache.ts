@@ -1,16 +1,15 @@
-/** Keeps what V8 compiles, so that the next start need not. */
 import { mkdirSync, statSync } from "node:fs";
 import { enableCompileCache } from "node:module";
 import { homedir } from "node:os";
 import { dirname, isAbsolute, join } from "node:path";
 
-const OTHERS_MAY_WRITE = 0o022;
-/** In a folder such as /tmp, others may add files and not replace ours. */
+const WRITABLE_BY_OTHERS = 0o022;
+/** In a folder such as /tmp, other users may add files and cannot replace ours. */
 const STICKY = 0o1000;
 
 /**
- * Uses a folder below the user's cache folder, or the one that NODE_COMPILE_CACHE names. What is read from it is run, so it must be one
- * that nobody else can write to. Without such a folder the start is only slower: never throws.
+ * Keeps the code that V8 compiles for the next start: in the user's cache folder, or in the folder that NODE_COMPILE_CACHE names. The next
+ * start runs that code, so no other user may be able to write to the folder. Without such a folder the start is slower. Never throws.
  */
 export function keepCompiledCode(env: NodeJS.ProcessEnv): void {
   try {
@@ -22,16 +21,16 @@ export function keepCompiledCode(env: NodeJS.ProcessEnv): void {
   }
 }
 
-/** The XDG specification wants a relative path to be ignored. */
+/** The XDG Base Directory Specification: a relative path must be ignored. */
 function cacheHome(named: string | undefined): string {
   return named !== undefined && isAbsolute(named) ? named : join(homedir(), ".cache");
 }
 
-/** Whoever may write to a folder above it could put another in its place. */
+/** A user with write access to a parent folder could replace the folder, so each parent is checked. */
 function isPrivate(folder: string): boolean {
   const own = process.getuid?.();
   if (own === undefined) return true;
   const { uid, mode } = statSync(folder);
-  const isSafe = (uid === own || uid === 0) && ((mode & OTHERS_MAY_WRITE) === 0 || (mode & STICKY) !== 0);
+  const isSafe = (uid === own || uid === 0) && ((mode & WRITABLE_BY_OTHERS) === 0 || (mode & STICKY) !== 0);
   return isSafe && (dirname(folder) === folder || isPrivate(dirname(folder)));
 }

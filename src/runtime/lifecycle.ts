@@ -4,21 +4,21 @@ interface Part {
 }
 
 /**
- * Owns what was started: stops it in reverse order, once, however often it is asked. One part that fails to stop does not keep the
- * others up; its error is thrown when all are down.
+ * Stops the parts of the server in the reverse order of their start. `stop` may be called several times. When one part fails to stop, the
+ * other parts are still stopped, and then its error is thrown.
  */
 export class Lifecycle {
   /** Parts of one group stop at the same time. */
   readonly #groups: Part[][] = [];
   #stopping: Promise<void> | null = null;
 
-  /** Call it right after the part has started; it will stop before all that were added earlier. */
+  /** Call it right after the part has started. The part stops before all parts that were added earlier. */
   add(name: string, stop: () => Promise<void>): void {
     this.#groups.push([{ name, stop }]);
   }
 
-  /** As `add`, but the part stops together with the one that was added last. */
-  addBeside(name: string, stop: () => Promise<void>): void {
+  /** As `add`, but the part stops at the same time as the part that was added last. */
+  addParallel(name: string, stop: () => Promise<void>): void {
     const last = this.#groups.at(-1);
     if (last === undefined) this.add(name, stop);
     else last.push({ name, stop });

@@ -1,47 +1,47 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import type { Emit } from "../service/ports/telemetry.ts";
 
-/** Refused names that are logged, of each header: a hostile client could send millions. */
+/** How many refused names of each header are logged: a hostile client could send millions. */
 const LOGGED_NAMES_MAX = 50;
-/** The longest name that DNS has. */
+/** The longest name in DNS. */
 const NAME_CHARS_MAX = 253;
 
-/** What pages may send beside what any page may. Others that a page asks for are granted too. */
+/** Request headers that pages may send, in addition to the CORS-safelisted ones. Further headers that a preflight names are allowed too. */
 const REQUEST_HEADERS =
   "Authorization, Content-Type, Accept, MCP-Protocol-Version, Mcp-Session-Id, Mcp-Method, Mcp-Name, Last-Event-ID, Lease-Token";
-/** What pages may read beside what any page may. */
+/** Response headers that pages may read, in addition to the CORS-safelisted ones. */
 const RESPONSE_HEADERS = "WWW-Authenticate, Mcp-Session-Id, MCP-Protocol-Version, Retry-After, Allow";
-/** DELETE is granted so that a page that ends its session sees our 405, and not a network error. */
+/** With DELETE, so that a page that ends its session gets the status 405 instead of a network error. */
 const METHODS = "GET, POST, DELETE";
 const PREFLIGHT_KEPT_S = 3600;
 
 export interface OriginPolicyNeeds {
   /** Host names without port, IPv6 in brackets, that the Host header may have. */
   readonly allowedHosts: readonly string[];
-  /** Likewise for the Origin header, which only browsers send. */
+  /** Host names in the same form that the Origin header may have. Only browsers send it. */
   readonly allowedOrigins: readonly string[];
   readonly emit: Emit;
 }
 
 export interface OriginPolicy {
-  /** A sentence for the caller, or null: the host is accepted. Against DNS rebinding. */
+  /** Protects against DNS rebinding. Returns null for an accepted host, otherwise a sentence for the caller. */
   refusedHost(host: string | undefined): string | null;
-  /** Likewise; a request without an Origin comes from no page, and is accepted. */
+  /** The same for an origin. A request without an Origin header does not come from a web page, and is accepted. */
   refusedOrigin(origin: string | undefined): string | null;
-  /** Lets a page of an accepted origin read the answer (CORS). True: it was a preflight, which is answered. */
+  /** Lets a page of an accepted origin read the response (CORS). True: the request was a preflight, and is answered. */
   admitPage(req: IncomingMessage, res: ServerResponse): boolean;
 }
 
-/** Which Host and Origin headers are accepted. Each name that is refused is announced once, up to a bound. */
+/** Decides which Host and Origin headers are accepted. Emits request.refused once for each refused name, up to a limit. */
 export function createOriginPolicy({ allowedHosts, allowedOrigins, emit }: OriginPolicyNeeds): OriginPolicy {
   const isHost = new Set(allowedHosts.map(withoutRoot));
   const isOrigin = new Set(allowedOrigins.map(withoutRoot));
   const logged = { Host: new Set<string>(), Origin: new Set<string>() };
-  // Nearly all requests name the same host, and judging it makes a URL of it.
+  // Nearly all requests have the same Host header, and checking it means parsing a URL.
   let lastAccepted: string | undefined;
 
   function refuse(header: "Host" | "Origin", name: string | null, given: string): string {
-    // No setting could accept it.
+    // It is not a host name, so no setting could accept it.
     if (name === null) return `Invalid ${header} header: ${given.slice(0, NAME_CHARS_MAX)}.`;
     const setting = header === "Host" ? "ALLOWED_HOSTS" : "ALLOWED_ORIGINS";
     const shown = name.slice(0, NAME_CHARS_MAX);
@@ -73,7 +73,7 @@ export function createOriginPolicy({ allowedHosts, allowedOrigins, emit }: Origi
     },
     admitPage(req, res) {
       const { origin } = req.headers;
-      // For caches: whether the origin may read it is said in the answer.
+      // For caches: the response depends on the Origin header.
       res.setHeader("Vary", "Origin");
       if (origin === undefined || !isOriginAccepted(origin)) return false;
       res.setHeader("Access-Control-Allow-Origin", origin);
@@ -85,12 +85,12 @@ export function createOriginPolicy({ allowedHosts, allowedOrigins, emit }: Origi
   };
 }
 
-/** No cookies are involved, so that a page can do no more than what its token, or the lack of tokens, allows. */
+/** The server uses no cookies, so a page has no more access than its token gives it. */
 function preflightHeaders(headers: IncomingHttpHeaders): Record<string, string | number> {
-  const asked = headers["access-control-request-headers"] ?? "";
-  // Tools may want headers of their own (mcp-param-*), and users add others: `*` would not stand for Authorization.
-  const named = asked.split(",").map((name) => name.trim());
-  const granted = [REQUEST_HEADERS, ...named.filter((name) => /^[\w!#$%&'*+.^`|~-]+$/.test(name))].join(", ");
+  const requested = headers["access-control-request-headers"] ?? "";
+  // Tools may use their own headers (mcp-param-*), and users add further ones. `*` would not include Authorization.
+  const names = requested.split(",").map((name) => name.trim());
+  const granted = [REQUEST_HEADERS, ...names.filter((name) => /^[\w!#$%&'*+.^`|~-]+$/.test(name))].join(", ");
   return {
     "Access-Control-Allow-Methods": METHODS,
     "Access-Control-Allow-Headers": granted,
@@ -99,12 +99,12 @@ function preflightHeaders(headers: IncomingHttpHeaders): Record<string, string |
   };
 }
 
-/** Null: there is none in it, as in the Origin of a page that has none of its own (`null`). */
+/** Null: the text has no host name, as the opaque origin `null`. */
 function hostNameOf(url: string): string | null {
   return URL.canParse(url) ? withoutRoot(new URL(url).hostname) || null : null;
 }
 
-/** DNS may write the root of its tree as a dot at the end of a name, which is the same name. */
+/** A dot at the end of a name stands for the DNS root; it is the same name. */
 function withoutRoot(name: string): string {
   return name.replace(/\.$/, "");
 }

@@ -1,23 +1,31 @@
-import { digestOf } from "../domain/ids.ts";
+import { digestOf } from "../domain/digest.ts";
 import { failedWith, hasEnded } from "../domain/task.ts";
 import type { Task, TaskStatus } from "../domain/task.ts";
-import type { Clock, Store } from "./ports/store.ts";
+import type { Clock } from "./ports/clock.ts";
 import type { TaskCatalog } from "./ports/task-types.ts";
 import type { Tasks } from "./tasks.ts";
-import type { NewCompletion } from "./ports/lease-store.ts";
+import type { NewCompletion, LeaseStore } from "./ports/lease-store.ts";
 import { endWith } from "./worker-result.ts";
 import type { RefusedResult } from "./worker-result.ts";
 
-export interface CompletionsNeeds {
-  readonly store: Pick<Store, "findCompletion">;
-  readonly tasks: Pick<Tasks, "finish">;
-  readonly catalog: Pick<TaskCatalog, "find">;
-  readonly clock: Pick<Clock, "now">;
+export interface CompletionsParts {
+  readonly store: LeaseStore;
+  readonly tasks: Tasks;
+  readonly catalog: TaskCatalog;
+  readonly clock: Clock;
+  /** Unguessable text. */
   readonly newNonce: () => string;
   readonly ttlMs: number;
 }
 
-/** What is shown once, and what is kept of it. */
+/** Secrets that end one task, once: for a CI job or a person without a worker's token. */
+export interface Completions {
+  /** A new secret, to be stored with the start of its task. */
+  issue(): IssuedCompletion;
+  use(token: string, end: CompletionEnd): Promise<CompletionAnswer>;
+}
+
+/** The secret, which is shown once, and its digest, which is stored. */
 export interface IssuedCompletion {
   readonly token: string;
   readonly completion: NewCompletion;
@@ -31,21 +39,18 @@ export type CompletionAnswer =
   | RefusedResult
   | { readonly kind: "taken"; readonly task: Task }
   | { readonly kind: "not_found" | "used" | "expired" }
-  /** The task has ended otherwise. */
+  /** The task has ended, and not by this secret. */
   | { readonly kind: "ended"; readonly status: TaskStatus };
 
-export type Completions = ReturnType<typeof createCompletions>;
-
-/** Secrets that end one task, once: for a CI job or a person, who has no worker's token. */
-export function createCompletions({ store, tasks, catalog, clock, newNonce, ttlMs }: CompletionsNeeds) {
+export function createCompletions(parts: CompletionsParts): Completions {
+  const { store, tasks, catalog, clock, newNonce, ttlMs } = parts;
   return {
-    /** To be stored with the start of its task. */
-    issue(): IssuedCompletion {
+    issue() {
       const token = newNonce();
       return { token, completion: { digest: digestOf(token), expiresAt: clock.now() + ttlMs } };
     },
 
-    async use(token: string, end: CompletionEnd): Promise<CompletionAnswer> {
+    async use(token, end) {
       const digest = digestOf(token);
       const found = await store.findCompletion(digest);
       if (found === null) return { kind: "not_found" };
@@ -60,7 +65,7 @@ export function createCompletions({ store, tasks, catalog, clock, newNonce, ttlM
       if (ending.kind === "refused") return ending;
       const isEnded = await tasks.finish(task, ending.outcome, { kind: "completion", digest });
       if (isEnded) return { kind: "taken", task };
-      // Somebody was faster: by this very token, or otherwise.
+      // Another call has ended the task in the meantime, with this secret or otherwise.
       const after = await store.findCompletion(digest);
       return after === null || after.usedAt !== null ? { kind: "used" } : { kind: "ended", status: after.task.status };
     },

@@ -1,29 +1,36 @@
+import type { RedeliveryRefusal } from "../domain/redelivery.ts";
 import { cursorOf, timeAndIdOf, twoIdsOf } from "../domain/cursor.ts";
 import type { DeliveryStatus } from "../domain/delivery.ts";
 import { DomainError } from "../domain/errors.ts";
-import type { RedeliverPosition, RedeliverSelection, RedeliveryRefusal } from "./ports/callback-store.ts";
+import type { RedeliverPosition, RedeliverSelection, CallbackHistory, DeliveryStore } from "./ports/delivery-store.ts";
 import { noSuchCallback } from "./callbacks.ts";
 import type { Emit } from "./ports/telemetry.ts";
-import type { SlowLane, SlowStay } from "./ports/delivery-store.ts";
-import type { CallbackHistory, Clock, Store } from "./ports/store.ts";
+import type { OriginBreaker, OpenCircuit } from "./ports/origin-breaker.ts";
+import type { Clock } from "./ports/clock.ts";
 import { bytesOfDeliveries, readPage } from "./pages.ts";
-import { slowStayOf } from "./slow-lane.ts";
+import { openCircuitOf } from "./open-circuit.ts";
 
-/** Deliveries opened in one transaction: more would hold up other writes. */
+/** Deliveries that one transaction opens: more would delay other writes. */
 const REDELIVER_STEP = 500;
-/** Deliveries looked at for one call, so that it answers soon; the next call goes on from the cursor. */
+/** Deliveries that one call looks at, so that it answers soon. The next call goes on from the cursor. */
 export const REDELIVER_MAX = 10_000;
-/** A callback's JSON in an answer, without its URL. */
+/** The JSON of a callback in an answer, without its URL. */
 const CALLBACK_BYTES = 600;
-/** What is redelivered unless a status is named: all that has not got through and is not on its way. */
+/** The statuses that are redelivered unless the request names one. */
 const FAILED: readonly DeliveryStatus[] = ["exhausted", "cancelled"];
 
-export interface DeliveriesNeeds {
-  readonly store: Pick<Store, "deliveryHistory" | "callbackCount" | "redeliver">;
-  readonly slowLane: Pick<SlowLane, "stayOf">;
-  readonly clock: Pick<Clock, "now">;
+export interface DeliveriesParts {
+  readonly store: DeliveryStore;
+  readonly breaker: OriginBreaker;
+  readonly clock: Clock;
   readonly emit: Emit;
-  readonly wakeDispatcher: () => void;
+}
+
+export interface Deliveries {
+  /** A page of a task's callbacks with their deliveries; empty for a task id without callbacks. */
+  historyOf(principal: string, taskId: string, request: HistoryRequest): Promise<HistoryAnswer>;
+  /** Sends one delivery, or all that match, again. They are pending when this resolves, so that no crash loses them. */
+  redeliver(principal: string, request: RedeliverRequest): Promise<Redelivered>;
 }
 
 export interface HistoryRequest {
@@ -35,7 +42,7 @@ export interface HistoryRequest {
   readonly since?: number | undefined;
 }
 export interface ListedCallback extends CallbackHistory {
-  readonly slowStay: SlowStay | null;
+  readonly openCircuit: OpenCircuit | null;
 }
 export interface HistoryAnswer {
   readonly callbacks: readonly ListedCallback[];
@@ -45,7 +52,7 @@ export interface HistoryAnswer {
   readonly nextCursor: string | null;
 }
 
-/** Exactly one of the ids; the others go with task and callback only. */
+/** Exactly one of the ids. The other fields go with a task id or a callback id only. */
 export interface RedeliverRequest {
   readonly deliveryId?: string | undefined;
   readonly taskId?: string | undefined;
@@ -61,34 +68,26 @@ export interface Redelivered {
   readonly nextCursor: string | null;
 }
 
-export type Deliveries = ReturnType<typeof createDeliveries>;
-
-export function createDeliveries({ store, slowLane, clock, emit, wakeDispatcher }: DeliveriesNeeds) {
-  /** Step by step, each durable by itself: after a crash the same call finds what is left. */
+export function createDeliveries({ store, breaker, clock, emit }: DeliveriesParts): Deliveries {
+  /** In steps, each durable by itself: after a crash the same call goes on. */
   async function redeliverAll(principal: string, request: RedeliverRequest) {
     const deliveryIds: string[] = [];
     let passedOver = 0;
     let next = request.cursor === undefined ? null : positionOf(request.cursor);
-    try {
-      do {
-        const selection = selectionOf(request, next);
-        const result = await store.redeliver({ principal, selection, now: clock.now() });
-        if (result.kind === "not_found") throw nothingThere(request);
-        if (result.kind === "refused") throw notRedelivered(result.callbackId, result.why);
-        deliveryIds.push(...result.deliveryIds);
-        passedOver += result.passedOver;
-        next = result.next;
-      } while (next !== null && deliveryIds.length + passedOver < REDELIVER_MAX);
-    } finally {
-      // A step that fails takes back nothing of those before it.
-      if (deliveryIds.length > 0) wakeDispatcher();
-    }
+    do {
+      const selection = selectionOf(request, next);
+      const result = await store.redeliver({ principal, selection, now: clock.now() });
+      if (result.kind === "not_found") throw nothingThere(request);
+      if (result.kind === "refused") throw notRedelivered(result.callbackId, result.why);
+      deliveryIds.push(...result.deliveryIds);
+      passedOver += result.passedOver;
+      next = result.next;
+    } while (next !== null && deliveryIds.length + passedOver < REDELIVER_MAX);
     return { deliveryIds, passedOver, next };
   }
 
   return {
-    /** A page of a task's callbacks with what was sent to them; empty for a task id nobody registered for. */
-    async historyOf(principal: string, taskId: string, request: HistoryRequest): Promise<HistoryAnswer> {
+    async historyOf(principal, taskId, request) {
       const { cursor, limit, status, since = null } = request;
       const position = cursor === undefined ? null : timeAndIdOf(cursor);
       const start = position === null ? null : { registeredAt: position.time, id: position.id };
@@ -100,16 +99,15 @@ export function createDeliveries({ store, slowLane, clock, emit, wakeDispatcher 
       });
       const isWhole = start === null && last === null;
       return {
-        callbacks: entries.map((entry) => ({ ...entry, slowStay: slowStayOf(slowLane, entry.callback) })),
+        callbacks: entries.map((entry) => ({ ...entry, openCircuit: openCircuitOf(breaker, entry.callback) })),
         callbackCount: isWhole ? entries.length : await store.callbackCount(principal, taskId, filter),
         nextCursor: last === null ? null : cursorOf([last.callback.registeredAt, last.callback.id]),
       };
     },
 
-    /** Sends one delivery, or all that match, again: pending rows when this resolves, so that no crash forgets them. */
-    async redeliver(principal: string, request: RedeliverRequest): Promise<Redelivered> {
+    async redeliver(principal, request) {
       const { deliveryIds, passedOver, next } = await redeliverAll(principal, request);
-      if (deliveryIds.length > 0) emit({ kind: "deliveries.redelivered", count: deliveryIds.length });
+      if (deliveryIds.length > 0) emit({ kind: "deliveries.redelivered", principal, count: deliveryIds.length });
       return { deliveryIds, passedOver, nextCursor: next === null ? null : cursorOf([next.callbackId, next.eventId]) };
     },
   };
@@ -153,7 +151,7 @@ function notRedelivered(callbackId: string, why: RedeliveryRefusal): DomainError
   if (why === "progress") {
     return new DomainError(
       "conflict",
-      "A task_progress is not sent again: the next one or the task's end tells more. get_task_result says how far the task is now.",
+      "A task_progress is not sent again: a newer one or the task's end follows. get_task_result returns the task's current progress.",
     );
   }
   return new DomainError("conflict", `Callback ${callbackId} ${WHY_REFUSED[why]}.`);

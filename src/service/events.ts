@@ -5,43 +5,56 @@ import type { EventCursors } from "../domain/event-cursor.ts";
 import { EventsError } from "../domain/events-error.ts";
 import { occurrenceOf } from "../domain/occurrence.ts";
 import type { Occurrence } from "../domain/occurrence.ts";
-import type { EventFeed } from "./event-feed.ts";
-import type { Clock, Store } from "./ports/store.ts";
-import type { EventsQuery } from "./ports/subscription-store.ts";
+import type { Clock } from "./ports/clock.ts";
+import type { Notifier } from "./ports/notifier.ts";
+import type { EventsQuery, EventStore } from "./ports/event-store.ts";
 
-/** SEP-3415 wants a sign of life every 30 seconds at the latest. */
+/** SEP-3415 requires a heartbeat every 30 seconds at least. */
 const HEARTBEAT_MS = 20_000;
 const STREAM_PAGE = 100;
-/** Events of the past that one stream begins with: the newest. */
+/** Past events that one stream begins with, the newest. */
 const STREAM_REPLAY_MAX = 10_000;
 /** Streams open at once, of all principals: each holds a connection. */
 const STREAMS_MAX = 512;
 
-export interface EventsNeeds {
-  readonly store: Pick<Store, "eventsAfter" | "lastEventSeq" | "eventLog">;
-  readonly feed: Pick<EventFeed, "listen">;
+export interface EventsParts {
+  readonly store: EventStore;
+  readonly notifier: Notifier;
   readonly clock: Clock;
+}
+
+/** Reads the log of events, independently of callbacks and subscriptions. */
+export interface Events {
+  /** A page of events after the cursor. Without a cursor, or with one of another log: no events and the current cursor. */
+  poll(principal: string, request: EventsRequest, maxEvents: number): Promise<Polled>;
+  /** The current end of the log. */
+  cursor(): Promise<string>;
+  /** Sends events to the sink as they are committed. Resolves once `signal` has aborted. Throws an EventsError when too many streams are open. */
+  follow(principal: string, request: EventsRequest, sink: EventsSink, signal: AbortSignal): Promise<void>;
 }
 
 export interface EventsRequest {
   readonly name: EventName;
-  /** Null: any task of the principal. */
+  /** The client's task id; null: every task of the principal. */
   readonly taskId: string | null;
-  /** Null: from now on. */
+  /** Null: only new events. */
   readonly cursor: string | null;
+  /** Older past events are left out; null: none is. */
   readonly maxAgeMs: number | null;
 }
 
 export interface Polled {
   readonly occurrences: readonly Occurrence[];
+  /** For the next poll. */
   readonly cursor: string;
+  /** Events after the requested cursor are missing. */
   readonly truncated: boolean;
   readonly hasMore: boolean;
 }
 
-/** What a stream tells; a promise that is returned is awaited before more is told. */
+/** The receiving side of a stream. Each promise is awaited before the next call. */
 export interface EventsSink {
-  /** First, and again when events were lost on the way. */
+  /** The first call, and again when events are missing. */
   active(cursor: string, truncated: boolean): Promise<void>;
   event(occurrence: Occurrence): Promise<void>;
   heartbeat(cursor: string): Promise<void>;
@@ -49,14 +62,11 @@ export interface EventsSink {
 
 type Reading = Pick<EventsQuery, "afterSeq" | "notBefore" | "limit" | "newest">;
 
-export type Events = ReturnType<typeof createEvents>;
-
-/** Reads the log of events, which is what happened: nothing here depends on who else was told. */
-export function createEvents({ store, feed, clock }: EventsNeeds) {
+export function createEvents({ store, notifier, clock }: EventsParts): Events {
   let streams = 0;
   const cursorsOf = cursorsOfStore(store);
 
-  /** Where to begin. `isLost`: the cursor is not of this log, so what came between it and now is unknown. */
+  /** Where a reader begins. `isLost`: the cursor is not of this log, so it is unknown which events are missing. */
   async function begin(cursor: string | null, cursors: EventCursors): Promise<{ afterSeq: number; isLost: boolean }> {
     const asked = cursor === null ? null : cursors.seqOf(cursor);
     if (asked !== null) return { afterSeq: asked, isLost: false };
@@ -67,14 +77,19 @@ export function createEvents({ store, feed, clock }: EventsNeeds) {
     return store.eventsAfter({ principal, types: typesOf(name), taskId, ...from });
   }
 
-  /** Only what is read of the past may be too old. */
+  /** Only past events may be too old. */
   function floorOf({ cursor, maxAgeMs }: EventsRequest): number {
     return cursor === null || maxAgeMs === null ? 0 : clock.now() - maxAgeMs;
   }
 
-  /** Tells what is there and what comes, until `signal` aborts. */
-  async function tell(principal: string, request: EventsRequest, sink: EventsSink, signal: AbortSignal): Promise<void> {
-    const bell = createBell(principal, feed, clock);
+  /** Sends past events, then new ones, until `signal` aborts. */
+  async function stream(
+    principal: string,
+    request: EventsRequest,
+    sink: EventsSink,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const arrivals = watchArrivals(principal, notifier, clock);
     try {
       const cursors = await cursorsOf();
       let { afterSeq, isLost } = await begin(request.cursor, cursors);
@@ -89,23 +104,22 @@ export function createEvents({ store, feed, clock }: EventsNeeds) {
           if (signal.aborted) return;
           await sink.event({ ...occurrenceOf(event, request.name), cursor: cursors.of(seq) });
         }
-        if (isFirst || page.events.length > 0) bell.hasTold();
+        if (isFirst || page.events.length > 0) arrivals.sent();
         afterSeq = page.position;
         if (!page.hasMore) notBefore = 0;
-        while (!page.hasMore && !signal.aborted && !(await bell.rings(signal))) {
+        while (!page.hasMore && !signal.aborted && !(await arrivals.next(signal))) {
           if (signal.aborted) return;
           await sink.heartbeat(cursors.of(afterSeq));
-          bell.hasTold();
+          arrivals.sent();
         }
       }
     } finally {
-      bell.close();
+      arrivals.close();
     }
   }
 
   return {
-    /** A page of what came after the cursor; without a cursor, or with one of another log, nothing but the place that is now. */
-    async poll(principal: string, request: EventsRequest, maxEvents: number): Promise<Polled> {
+    async poll(principal, request, maxEvents) {
       const cursors = await cursorsOf();
       const { afterSeq, isLost } = await begin(request.cursor, cursors);
       if (request.cursor === null || isLost)
@@ -120,17 +134,15 @@ export function createEvents({ store, feed, clock }: EventsNeeds) {
       };
     },
 
-    /** The place that is now. */
-    async cursor(): Promise<string> {
+    async cursor() {
       return (await cursorsOf()).of(await store.lastEventSeq());
     },
 
-    /** Resolves once `signal` has aborted. */
-    async follow(principal: string, request: EventsRequest, sink: EventsSink, signal: AbortSignal): Promise<void> {
+    async follow(principal, request, sink, signal) {
       if (streams >= STREAMS_MAX) throw new EventsError("ResourceExhausted", { limit: "streams", max: STREAMS_MAX });
       streams++;
       try {
-        await tell(principal, request, sink, signal);
+        await stream(principal, request, sink, signal);
       } finally {
         streams--;
       }
@@ -138,34 +150,30 @@ export function createEvents({ store, feed, clock }: EventsNeeds) {
   };
 }
 
-/**
- * Rings when an event of the principal has been committed since the last time it was asked; false: it is time for a heartbeat. That comes
- * so long after the last word, and events that were not asked for are none.
- */
-function createBell(principal: string, feed: EventsNeeds["feed"], clock: Clock) {
-  let rung = new AbortController();
+/** Events of the principal as they are committed, and the time of the next heartbeat: so long after the last call of the sink. */
+function watchArrivals(principal: string, notifier: Notifier, clock: Clock) {
+  let arrived = new AbortController();
   let heartbeatAt = clock.now() + HEARTBEAT_MS;
-  const close = feed.listen((committed) => {
-    if (committed.principal === principal) rung.abort("an event was committed");
-  });
+  const close = notifier.onEventOf(principal, () => arrived.abort("an event was committed"));
   return {
-    hasTold() {
+    sent() {
       heartbeatAt = clock.now() + HEARTBEAT_MS;
     },
-    async rings(signal: AbortSignal): Promise<boolean> {
+    /** True: an event was committed since the last call. False: a heartbeat is due, or `signal` has aborted. */
+    async next(signal: AbortSignal): Promise<boolean> {
       // Not longer when the clock is set back.
       const waitMs = Math.min(heartbeatAt - clock.now(), HEARTBEAT_MS);
-      await clock.sleep(waitMs, AbortSignal.any([rung.signal, signal]));
-      const hasRung = rung.signal.aborted;
-      if (hasRung) rung = new AbortController();
-      return hasRung;
+      await clock.sleep(waitMs, AbortSignal.any([arrived.signal, signal]));
+      const hasArrived = arrived.signal.aborted;
+      if (hasArrived) arrived = new AbortController();
+      return hasArrived;
     },
     close,
   };
 }
 
-/** The cursors of the store's log, whose name is asked for once. */
-export function cursorsOfStore(store: Pick<Store, "eventLog">): () => Promise<EventCursors> {
+/** The cursors of the store's log, whose name is read once. */
+export function cursorsOfStore(store: EventStore): () => Promise<EventCursors> {
   let cursors: EventCursors | null = null;
   return async () => (cursors ??= createEventCursors(await store.eventLog()));
 }

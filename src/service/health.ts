@@ -1,18 +1,18 @@
-import type { Counts, Store } from "./ports/store.ts";
+import type { Counts, MaintenanceStore } from "./ports/maintenance-store.ts";
 
-export type Health = ReturnType<typeof createHealth>;
-
-export interface HealthNeeds {
-  readonly store: Pick<Store, "counts">;
-  /** How many origins are in the slow lane. */
+export interface HealthParts {
+  readonly store: MaintenanceStore;
+  /** The number of origins whose circuit is open. */
   readonly slowOrigins: () => number;
 }
 
-export function createHealth({ store, slowOrigins }: HealthNeeds) {
+export interface Health {
+  /** Rejects when the store does not answer: the service is not healthy then. */
+  counts(): Promise<Counts & { readonly slowOrigins: number }>;
+}
+
+export function createHealth({ store, slowOrigins }: HealthParts): Health {
   return {
-    /** Rejects when the store does not answer: then the service is not healthy. */
-    async counts(): Promise<Counts & { readonly slowOrigins: number }> {
-      return { ...(await store.counts()), slowOrigins: slowOrigins() };
-    },
+    counts: async () => ({ ...(await store.counts()), slowOrigins: slowOrigins() }),
   };
 }

@@ -1,24 +1,34 @@
 import type { Json } from "../domain/json.ts";
 import type { Emit } from "./ports/telemetry.ts";
-import type { Received } from "./ports/inbox-store.ts";
-import type { Clock, Store } from "./ports/store.ts";
+import type { Received, InboxStore } from "./ports/inbox-store.ts";
+import type { Clock } from "./ports/clock.ts";
 
-export interface InboxNeeds {
-  readonly store: Pick<Store, "recordReceived" | "listReceived">;
-  readonly clock: Pick<Clock, "now">;
+export interface InboxParts {
+  readonly store: InboxStore;
+  readonly clock: Clock;
   readonly emit: Emit;
 }
 
-export type Inbox = ReturnType<typeof createInbox>;
+export interface ReceivedWebhook {
+  readonly type: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Json;
+}
 
-/** The built-in test receiver: it plays the client's webhook endpoint, so it checks no signature and trusts nothing. */
-export function createInbox({ store, clock, emit }: InboxNeeds) {
+/** The built-in test receiver. It stands in for the client's webhook endpoint, checks no signature and trusts no field. */
+export interface Inbox {
+  /** `taskId`: of the body; null: it has none. `receivedAt`: epoch ms. */
+  receive(
+    clientId: string,
+    webhook: ReceivedWebhook,
+  ): Promise<{ readonly taskId: string | null; readonly receivedAt: number }>;
+  /** The last 100, the newest first. */
+  list(clientId: string): Promise<readonly Received[]>;
+}
+
+export function createInbox({ store, clock, emit }: InboxParts): Inbox {
   return {
-    async receive(
-      clientId: string,
-      webhook: { readonly type: string; readonly headers: Readonly<Record<string, string>>; readonly body: Json },
-    ): Promise<{ readonly taskId: string | null; readonly receivedAt: number }> {
-      const { type, headers, body } = webhook;
+    async receive(clientId, { type, headers, body }) {
       const taskId = taskIdOf(body);
       const receivedAt = clock.now();
       await store.recordReceived({ clientId, receivedAt, headers, body });
@@ -26,10 +36,7 @@ export function createInbox({ store, clock, emit }: InboxNeeds) {
       return { taskId, receivedAt };
     },
 
-    /** Newest first, the last 100. */
-    list(clientId: string): Promise<readonly Received[]> {
-      return store.listReceived(clientId);
-    },
+    list: (clientId) => store.listReceived(clientId),
   };
 }
 

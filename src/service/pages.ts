@@ -1,24 +1,24 @@
 import type { Delivery } from "../domain/delivery.ts";
 
-/** Pages that end where they have enough bytes, however many entries were asked for. */
+/** Pages that are bounded in bytes as well as in entries. */
 
-/** Of JSON, about. An answer holds it twice: as structuredContent and as text. */
+/** Approximate JSON. An answer holds it twice: as structuredContent and as text. */
 export const PAGE_BYTES_MAX = 1_000_000;
 /** Entries read at once. */
 const STEP = 50;
 
-/** Their JSON in an answer, about. */
+/** Approximate JSON of each in an answer. */
 const DELIVERY_BYTES = 300;
 const ATTEMPT_BYTES = 120;
 
 export interface PageSource<Entry> {
-  /** The first entry to read comes after this one; null: from the start. */
+  /** `after`: the last entry before those to read; null: from the start. */
   read(after: Entry | null, limit: number): Promise<readonly Entry[]>;
-  /** How large it is in an answer, about. */
+  /** The approximate size of its JSON. */
   bytesOf(entry: Entry): number;
 }
 
-/** `limit` entries at most, one at least if there is any. `last`: the entry to go on after; null: that was all. */
+/** `limit` entries at most, and at least one if there is any. `last`: the entry after which the next page goes on; null: this is the last page. */
 export async function readPage<Entry>(
   limit: number,
   { read, bytesOf }: PageSource<Entry>,

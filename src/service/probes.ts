@@ -7,28 +7,34 @@ import { DomainError } from "../domain/errors.ts";
 import type { NewId } from "../domain/ids.ts";
 import { generateSecret, signatureHeaders } from "../domain/signature.ts";
 import type { SigningKey } from "../domain/signing-keys.ts";
-import type { FoundCallback, ReceiverTester, ProbePost, ProbeResult } from "./ports/callback-store.ts";
-import { noSuchCallback } from "./callbacks.ts";
+import type { FoundCallback } from "./ports/callback-store.ts";
+import type { ReceiverTester, ProbePost, ProbeResult } from "./ports/receiver-tester.ts";
 import type { Callbacks } from "./callbacks.ts";
 import type { Emit } from "./ports/telemetry.ts";
-import type { SlowLane } from "./ports/delivery-store.ts";
-import type { Clock, Store } from "./ports/store.ts";
+import type { OriginBreaker } from "./ports/origin-breaker.ts";
+import type { Clock } from "./ports/clock.ts";
 
-export interface ProbesNeeds {
-  readonly store: Pick<Store, "findCallback">;
-  readonly callbacks: Pick<Callbacks, "enable">;
+export interface ProbesParts {
+  readonly callbacks: Callbacks;
   readonly receiverTester: ReceiverTester;
-  readonly slowLane: Pick<SlowLane, "leave">;
-  readonly clock: Pick<Clock, "now">;
+  readonly breaker: OriginBreaker;
+  readonly clock: Clock;
   readonly newId: NewId;
   readonly signingKeys: readonly SigningKey[];
   readonly emit: Emit;
-  readonly wakeDispatcher: () => void;
+}
+
+/** Requests to a receiver outside the outbox: each is sent once, now, and nothing of it is stored. */
+export interface Probes {
+  /** Sends one signed POST of type `test`, in one attempt. Resolves with its outcome. */
+  sendTestEvent(principal: string, callbackId: string): Promise<TestEventSent>;
+  /** Tries each step of a POST: to a callback, or to a URL that is not registered yet. */
+  diagnose(principal: string, target: { callbackId: string } | { url: string }): Promise<Diagnosis>;
 }
 
 export interface TestEventSent extends ProbeResult {
   readonly callback: Callback;
-  /** The callback was disabled, and this made it active again: how many deliveries had waited for it. Null: it was not. */
+  /** The callback was disabled, and the test event has enabled it: the number of held deliveries that are due now. Null: it was not enabled. */
   readonly resumedCount: number | null;
   /** Its webhook-id. */
   readonly eventId: string;
@@ -36,27 +42,23 @@ export interface TestEventSent extends ProbeResult {
 
 export interface Diagnosis {
   readonly url: string;
-  /** Null: the URL is not registered, or was not asked for by its callback. */
+  /** Null: the caller gave a URL. */
   readonly callback: Callback | null;
   readonly steps: readonly DiagnosisStep[];
 }
 
-/** What a POST is signed with. */
+/** A POST is signed with both. */
 interface Signers {
   readonly secrets: readonly string[];
   readonly keys: readonly SigningKey[];
 }
 
-export type Probes = ReturnType<typeof createProbes>;
+export function createProbes(parts: ProbesParts): Probes {
+  const { callbacks, receiverTester, breaker, clock, newId, signingKeys, emit } = parts;
 
-/** Tries of a receiver that no delivery knows of: made once, now, and stored nowhere. */
-export function createProbes(needs: ProbesNeeds) {
-  const { store, callbacks, receiverTester, slowLane, clock, newId, signingKeys, emit, wakeDispatcher } = needs;
-
-  /** A disabled callback may be tried, or nobody would learn that its receiver is back. */
+  /** A disabled callback may be tested: its client finds out by this that the receiver is back. */
   async function findTestable(principal: string, callbackId: string): Promise<FoundCallback> {
-    const found = await store.findCallback({ principal, callbackId, now: clock.now() });
-    if (found === null) throw noSuchCallback(callbackId);
+    const found = await callbacks.find(principal, callbackId);
     if (found.callback.status !== "removed") return found;
     throw new DomainError(
       "conflict",
@@ -71,7 +73,7 @@ export function createProbes(needs: ProbesNeeds) {
   ): { readonly eventId: string; readonly post: ProbePost } {
     const now = clock.now();
     const subscription = callback?.subscription ?? null;
-    // A receiver of MCP Events refuses what it does not know, but always answers the question whether it wants to be sent to.
+    // A receiver of MCP Events refuses events that it does not know, but always answers a verification.
     const eventId = subscription === null ? newId("evt") : `msg_verification_${newId("evt")}`;
     const body = subscription === null ? renderTestBody(eventId, callback, now) : renderVerification(newId("evt"));
     const message = { id: eventId, body, timestamp: Math.floor(now / 1000) };
@@ -81,32 +83,29 @@ export function createProbes(needs: ProbesNeeds) {
     return { eventId, post: { url, headers: { ...headers, ...routing }, body } };
   }
 
-  /** An origin that answers is back, and what is due to it need not wait for its next probe. */
-  function noteAnswer(url: string, answer: ProbeResult["outcome"]): void {
+  /** After an answer the deliveries to this origin need not wait for its next probe. */
+  function recordAnswer(url: string, answer: ProbeResult["outcome"]): void {
     const { origin } = new URL(url);
-    if (!slowLane.leave(origin, answer)) return;
-    emit({ kind: "origin.recovered", origin });
-    wakeDispatcher();
+    if (breaker.recordTest(origin, answer)) emit({ kind: "origin.recovered", origin });
   }
 
   return {
-    /** One signed POST of type `test`, one attempt; resolves with what it came to. */
-    async sendTestEvent(principal: string, callbackId: string): Promise<TestEventSent> {
+    async sendTestEvent(principal, callbackId) {
       const { callback, signingSecrets } = await findTestable(principal, callbackId);
       const { eventId, post } = testPost(callback.url, callback, { secrets: signingSecrets, keys: signingKeys });
       const result = await receiverTester.post(post);
       if (result === "busy") throw tooManyProbes();
       const { outcome, durationMs } = result;
-      emit({ kind: "callback.tested", callbackId, clientId: callback.clientId, ...outcome, durationMs });
-      noteAnswer(callback.url, outcome);
-      // The receiver that was gone, or failed for long, has taken a signed POST.
+      const { taskId, clientId } = callback;
+      emit({ kind: "callback.tested", principal, callbackId, taskId, clientId, ...outcome, durationMs });
+      recordAnswer(callback.url, outcome);
+      // The receiver has accepted a signed POST again.
       const isBack = callback.status === "disabled" && outcome.error === null;
       const enabled = isBack ? (await callbacks.enable(principal, callbackId)).enabled : null;
       return { callback, resumedCount: enabled?.resumedCount ?? null, eventId, outcome, durationMs };
     },
 
-    /** What is in the way of a POST, step by step: to a callback, or to a URL that is not registered yet. */
-    async diagnose(principal: string, target: { callbackId: string } | { url: string }): Promise<Diagnosis> {
+    async diagnose(principal, target) {
       const found = "callbackId" in target ? await findTestable(principal, target.callbackId) : null;
       const callback = found?.callback ?? null;
       const url = "url" in target ? target.url : (callback?.url ?? "");
@@ -117,12 +116,12 @@ export function createProbes(needs: ProbesNeeds) {
         callback === null ? null : testPost(url, callback, { secrets: [generateSecret()], keys: [] }).post;
       const steps = await receiverTester.diagnose(post, badSignature);
       if (steps === "busy") throw tooManyProbes();
-      for (const one of steps) if (one.step === "post") noteAnswer(url, one);
+      for (const one of steps) if (one.step === "post") recordAnswer(url, one);
       return { url, callback, steps };
     },
   };
 }
 
 function tooManyProbes(): DomainError {
-  return new DomainError("limit", "As many test events and diagnoses as may be are under way; try again in a moment.");
+  return new DomainError("limit", "The limit of test events and diagnoses at once is reached; try again in a moment.");
 }

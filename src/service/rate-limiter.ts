@@ -1,31 +1,31 @@
 const WINDOW_MS = 60_000;
 
-/** Counts what somebody asks for within a minute, in memory: a restart forgives. */
+/** Counts requests by key in windows of a minute. In memory: a restart begins a new window. */
 export interface RateLimiter {
-  /** Null: go on, it is counted. Otherwise the milliseconds until there is room again. */
-  take(who: string, now: number): number | null;
-  /** Takes one of these off the count again, as long as the minute in which it was counted has not passed. */
-  giveBack(who: string, takenAt: number): void;
+  /** Null: within the limit, and counted. Otherwise the milliseconds until the next window. */
+  take(key: string, now: number): number | null;
+  /** Takes a request off the count, if the window in which it was counted (`takenAt`, epoch ms) is not over. */
+  release(key: string, takenAt: number): void;
 }
 
 export function createRateLimiter(perMinute: number): RateLimiter {
   let startedAt = Number.NEGATIVE_INFINITY;
   let counts = new Map<string, number>();
   return {
-    take(who, now) {
+    take(key, now) {
       // A clock that was set back begins a window too.
       if (now - startedAt >= WINDOW_MS || now < startedAt) {
         startedAt = now;
         counts = new Map();
       }
-      const count = counts.get(who) ?? 0;
+      const count = counts.get(key) ?? 0;
       if (count >= perMinute) return startedAt + WINDOW_MS - now;
-      counts.set(who, count + 1);
+      counts.set(key, count + 1);
       return null;
     },
-    giveBack(who, takenAt) {
-      const count = counts.get(who) ?? 0;
-      if (takenAt >= startedAt && count > 0) counts.set(who, count - 1);
+    release(key, takenAt) {
+      const count = counts.get(key) ?? 0;
+      if (takenAt >= startedAt && count > 0) counts.set(key, count - 1);
     },
   };
 }

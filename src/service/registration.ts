@@ -1,4 +1,4 @@
-/** What becomes of a wish to register a callback, before anything of it is stored. */
+/** The checks of a registration, before any of it is stored. */
 import type { CallbackProfile } from "../domain/payload.ts";
 import { CALLBACKS_PER_TASK_MAX, parseCallbackUrl } from "../domain/callback.ts";
 import type { RegistrationDifference } from "../domain/callback.ts";
@@ -7,7 +7,8 @@ import { END_TYPES } from "../domain/event.ts";
 import type { EventType } from "../domain/event.ts";
 import { parseNotAfter } from "../domain/not-after.ts";
 import { generateSecret, requireSecret } from "../domain/signature.ts";
-import type { CallbackRefusal, RegisterCallback, TargetPolicy } from "./ports/store.ts";
+import type { CallbackRefusal, RegisterCallback } from "./ports/callback-store.ts";
+import type { TargetPolicy } from "./ports/target-policy.ts";
 
 export interface RegisterRequest {
   readonly taskId: string;
@@ -20,10 +21,10 @@ export interface RegisterRequest {
   readonly profile?: CallbackProfile | undefined;
 }
 
-/** Of several callbacks that were to be registered in one step this one cannot be, so none is. */
+/** One of several callbacks of a start cannot be registered, so none is. */
 export class CallbackRefused extends Error {
   override readonly name = "CallbackRefused";
-  /** Its place among them. */
+  /** Its index among them. */
   readonly index: number;
   readonly why: CallbackRefusal;
 

@@ -3,22 +3,27 @@ import { DomainError } from "../domain/errors.ts";
 import { generateSecret, requireSecret } from "../domain/signature.ts";
 import { noSuchCallback } from "./callbacks.ts";
 import type { Emit } from "./ports/telemetry.ts";
-import type { Clock, Store } from "./ports/store.ts";
+import type { Clock } from "./ports/clock.ts";
+import type { CallbackStore } from "./ports/callback-store.ts";
 
 const HOUR_MS = 3_600_000;
 export const OVERLAP_HOURS_DEFAULT = 24;
 export const OVERLAP_HOURS_MAX = 168;
 
-export interface SecretsNeeds {
-  readonly store: Pick<Store, "rotateSecret">;
-  readonly clock: Pick<Clock, "now">;
+export interface SecretsParts {
+  readonly store: CallbackStore;
+  readonly clock: Clock;
   readonly emit: Emit;
-  readonly wakeDispatcher: () => void;
+}
+
+export interface Secrets {
+  /** Gives a callback a new signing secret. The same secret again changes nothing and returns the same answer. */
+  rotate(principal: string, request: RotateRequest): Promise<Rotated>;
 }
 
 export interface RotateRequest {
   readonly callbackId: string;
-  /** Left out, a new one is made. */
+  /** Left out: a new one is generated. */
   readonly secret?: string | undefined;
   /** From 0 to 168. */
   readonly overlapHours?: number | undefined;
@@ -26,36 +31,31 @@ export interface RotateRequest {
 
 export interface Rotated {
   readonly callback: Callback;
-  /** Epoch ms until which an older secret signs too; null: none does. */
+  /** Epoch ms until which an older secret signs too; null: no older secret signs. */
   readonly overlapEnd: number | null;
 }
 
-export type Secrets = ReturnType<typeof createSecrets>;
-
-export function createSecrets({ store, clock, emit, wakeDispatcher }: SecretsNeeds) {
+export function createSecrets({ store, clock, emit }: SecretsParts): Secrets {
   return {
-    /** Gives a callback a new signing secret. The same secret again is no second rotation and gets the same answer. */
-    async rotate(principal: string, request: RotateRequest): Promise<Rotated> {
+    async rotate(principal, request) {
       const { callbackId, overlapHours = OVERLAP_HOURS_DEFAULT } = request;
       const secret = request.secret === undefined ? generateSecret() : requireSecret(request.secret);
       const overlapMs = Math.round(overlapHours * HOUR_MS);
       const result = await store.rotateSecret({ principal, callbackId, secret, overlapMs, now: clock.now() });
       if (result.kind === "not_found") throw noSuchCallback(callbackId);
       if (result.kind === "removed") throw removedCallback(callbackId);
-      if (result.kind === "subscription") throw clientsSecret(callbackId);
+      if (result.kind === "subscription") throw secretOfSubscription(callbackId);
       const { kind, callback, overlapEnd } = result;
       if (kind === "rotated") {
         const { taskId, clientId } = callback;
-        emit({ kind: "callback.secret_rotated", callbackId, taskId, clientId, overlapEnd });
+        emit({ kind: "callback.secret_rotated", principal, callbackId, taskId, clientId, overlapEnd });
       }
-      // Deliveries that waited under the old secrets were given back.
-      wakeDispatcher();
       return { callback, overlapEnd };
     },
   };
 }
 
-function clientsSecret(callbackId: string): DomainError {
+function secretOfSubscription(callbackId: string): DomainError {
   return new DomainError(
     "conflict",
     `Callback ${callbackId} is a subscription of MCP Events: its client gives it a new secret with events/subscribe.`,

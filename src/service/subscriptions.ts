@@ -8,45 +8,58 @@ import { requireSecret } from "../domain/signature.ts";
 import { grantedUntil, idOfSubscription } from "../domain/subscription.ts";
 import type { LifetimePolicy, SubscriptionHealth, SubscriptionKey } from "../domain/subscription.ts";
 import type { RetryPolicy } from "../domain/retry.ts";
-import { sparedUntil } from "../domain/throttle.ts";
+import { throttledUntil } from "../domain/throttle.ts";
 import type { WaitingDelivery } from "../domain/throttle.ts";
 import type { Emit } from "./ports/telemetry.ts";
-import type { SlowLane, SlowStay } from "./ports/delivery-store.ts";
+import type { OriginBreaker, OpenCircuit } from "./ports/origin-breaker.ts";
 import { cursorsOfStore } from "./events.ts";
-import type { Clock, Store, TargetPolicy } from "./ports/store.ts";
+import type { Clock } from "./ports/clock.ts";
+import type { EventStore } from "./ports/event-store.ts";
+import type { TargetPolicy } from "./ports/target-policy.ts";
 import { bytesOfDeliveries, readPage } from "./pages.ts";
-import { slowStayOf } from "./slow-lane.ts";
-import type { ListedSubscription, Replay, SubscriptionLook } from "./ports/subscription-store.ts";
+import { openCircuitOf } from "./open-circuit.ts";
+import type { ListedSubscription, Replay, SubscriptionLook, SubscriptionStore } from "./ports/subscription-store.ts";
 import type { Verification } from "./verification.ts";
 
 /** Of all principals together. */
 const SUBSCRIPTIONS_MAX = 100_000;
-/** A replaced secret signs beside the new one, so that a receiver that has not stored the new one yet still verifies. */
+/** A replaced secret signs beside the new one, so that a receiver can verify before it has stored the new one. */
 const SECRET_OVERLAP_MS = 24 * 3_600_000;
 /** Events replayed into one new subscription: the newest. */
 const REPLAY_MAX = 1000;
-/** The newest so many of each subscription are shown. */
+/** Deliveries that are listed of each subscription, the newest. */
 export const DELIVERIES_LISTED = 20;
-/** A subscription's JSON in an answer, without its URL. */
+/** The JSON of a subscription in an answer, without its URL. */
 const SUBSCRIPTION_BYTES = 700;
 
-export interface SubscriptionsNeeds {
-  readonly store: Pick<
-    Store,
-    "lookUpSubscription" | "putSubscription" | "removeSubscription" | "listSubscriptions" | "eventLog"
-  >;
-  readonly slowLane: Pick<SlowLane, "stayOf">;
-  readonly clock: Pick<Clock, "now">;
+export interface SubscriptionsParts {
+  readonly store: SubscriptionStore & EventStore;
+  readonly breaker: OriginBreaker;
+  readonly clock: Clock;
   readonly targetPolicy: TargetPolicy;
   readonly verification: Verification;
-  readonly lifetime: LifetimePolicy;
-  readonly ownMax: number;
-  /** http:// URLs of this very machine are taken: what receivers on trial have. */
-  readonly allowsLoopbackHttp: boolean;
-  /** By which subscriptions' deliveries are sent again. */
-  readonly retryPolicy: RetryPolicy;
+  readonly settings: SubscriptionSettings;
   readonly emit: Emit;
-  readonly wakeDispatcher: () => void;
+}
+
+export interface SubscriptionSettings {
+  readonly lifetime: LifetimePolicy;
+  /** Subscriptions of one principal. */
+  readonly ownMax: number;
+  /** Whether http:// URLs of this machine are accepted, as receivers in development have. */
+  readonly allowsLoopbackHttp: boolean;
+  /** Of the deliveries to subscriptions. */
+  readonly retryPolicy: RetryPolicy;
+}
+
+/** Webhook subscriptions of MCP Events (SEP-3415). One call creates or refreshes; a subscription is identified by principal, URL, event and task. */
+export interface Subscriptions {
+  /** Nothing is stored, and no request is sent to the URL, before the whole request has been checked. */
+  subscribe(principal: string, request: SubscribeRequest): Promise<Subscribed>;
+  /** No request to the URL starts once this resolves, retries included. False: there was no such subscription. */
+  unsubscribe(principal: string, of: UnsubscribeRequest): Promise<boolean>;
+  /** A page of the principal's subscriptions with their newest deliveries. Throws `invalid` for a cursor that this server has not issued. */
+  list(principal: string, page: { cursor?: string | undefined; limit: number }): Promise<ListedPage>;
 }
 
 export interface SubscribeRequest {
@@ -56,25 +69,31 @@ export interface SubscribeRequest {
   readonly secret: string;
   readonly cursor: string | null;
   readonly maxAgeMs: number | null;
-  /** Null: no end is asked for; undefined: no wish. */
+  /** Null: the client asks for a subscription without an end. Undefined: it leaves the lifetime to the server. */
   readonly ttlMs: number | null | undefined;
+}
+
+export interface UnsubscribeRequest {
+  readonly name: string;
+  readonly taskId: string | null;
+  readonly url: string;
 }
 
 export interface Subscribed {
   readonly id: string;
-  /** Epoch ms; null: no end. */
+  /** Epoch ms; null: it does not expire. */
   readonly refreshBefore: number | null;
   readonly cursor: string;
   readonly truncated: boolean;
-  /** Of a refresh: what it was before. */
+  /** Of a refresh: the health before it; null: the subscription is new. */
   readonly health: SubscriptionHealth | null;
-  /** Of a refresh: for how long deliveries are held back for the receiver's sake; null: they are not, or it is suspended. */
+  /** Of a refresh: how long deliveries wait because the receiver asked for it or its circuit is open; null: they do not, or it is suspended. */
   readonly throttledForMs: number | null;
 }
 
 export interface ListedEntry {
   readonly subscription: ListedSubscription;
-  readonly slowStay: SlowStay | null;
+  readonly openCircuit: OpenCircuit | null;
 }
 
 export interface ListedPage {
@@ -83,11 +102,9 @@ export interface ListedPage {
   readonly nextCursor: string | null;
 }
 
-export type Subscriptions = ReturnType<typeof createSubscriptions>;
-
-/** Webhook subscriptions of MCP Events (SEP-3415): create and refresh are one call, and everything is named by what it is about. */
-export function createSubscriptions(needs: SubscriptionsNeeds) {
-  const { store, slowLane, clock, verification, lifetime, ownMax, emit, wakeDispatcher } = needs;
+export function createSubscriptions(parts: SubscriptionsParts): Subscriptions {
+  const { store, breaker, clock, verification, settings, emit } = parts;
+  const { lifetime, ownMax } = settings;
   const cursorsOf = cursorsOfStore(store);
 
   async function requireRoom(look: SubscriptionLook) {
@@ -97,26 +114,25 @@ export function createSubscriptions(needs: SubscriptionsNeeds) {
     return found;
   }
 
-  /** As the receiver has asked, or while its origin is in the slow lane. */
+  /** The longer of two waits: the one that the receiver has asked for, and the one of its origin's open circuit. */
   function throttledFor(origin: string, waiting: readonly WaitingDelivery[], now: number): number | null {
-    const times = [sparedUntil(waiting, needs.retryPolicy), slowLane.stayOf(origin)?.probeAt ?? null];
+    const times = [throttledUntil(waiting, settings.retryPolicy), breaker.openCircuit(origin)?.probeAt ?? null];
     const known = times.filter((time) => time !== null);
     return known.length === 0 ? null : Math.max(0, ...known.map((time) => time - now));
   }
 
   return {
-    /** Nothing is stored, and nothing is sent to the URL, before everything about the request has been judged. */
-    async subscribe(principal: string, request: SubscribeRequest): Promise<Subscribed> {
+    async subscribe(principal, request) {
       const { name, taskId, url, cursor, maxAgeMs, ttlMs } = request;
-      const target = requireUrl(url, needs.allowsLoopbackHttp);
+      const target = requireUrl(url, settings.allowsLoopbackHttp);
       const secret = requireClientSecret(request.secret);
       const key: SubscriptionKey = { principal, url, name, taskId };
       const look = { key, id: idOfSubscription(key), now: clock.now() };
       const cursors = await cursorsOf();
       const replay = replayOf(cursor, maxAgeMs, look.now, cursors);
       const { isUrlVerified } = await requireRoom(look);
-      const challenge = isUrlVerified ? null : verification.requireRoom(principal, url);
-      if (!(await needs.targetPolicy.check(target)).allowed) throw invalidParam("delivery.url", "address_not_allowed");
+      const challenge = isUrlVerified ? null : verification.countChallenge(principal, url);
+      if (!(await parts.targetPolicy.check(target)).allowed) throw invalidParam("delivery.url", "address_not_allowed");
       if (challenge !== null) await verification.verify({ principal, url, secret, subscriptionId: look.id }, challenge);
       const now = clock.now();
       const expiresAt = grantedUntil(ttlMs, lifetime, now);
@@ -125,34 +141,28 @@ export function createSubscriptions(needs: SubscriptionsNeeds) {
       if (result.kind === "limit") throw tooMany(ownMax);
       const isNew = result.kind === "created";
       const dueNow = isNew ? result.replayed : result.resumed;
-      const told = { subscriptionId: look.id, name, taskId, expiresAt, dueNow };
-      emit({ kind: isNew ? "subscription.created" : "subscription.refreshed", ...told });
-      if (dueNow > 0) wakeDispatcher();
+      const kind = isNew ? "subscription.created" : "subscription.refreshed";
+      emit({ kind, principal, subscriptionId: look.id, name, taskId, expiresAt, dueNow });
       return {
         id: look.id,
         refreshBefore: expiresAt,
         cursor: cursors.of(result.watermark),
-        // A cursor of another log is a place that cannot be found here: delivery starts now, later than was asked for.
+        // This log does not have the place of another log's cursor: deliveries start with the next event.
         truncated: isNew && (result.truncated || (cursor !== null && replay === null)),
         health: isNew ? null : result.health,
         throttledForMs: isNew || !result.health.isActive ? null : throttledFor(target.origin, result.waiting, now),
       };
     },
 
-    /** Nothing is sent after it, waiting retries included. False: there was none. */
-    async unsubscribe(principal: string, of: { name: string; taskId: string | null; url: string }): Promise<boolean> {
-      // Not judged: whoever wants to clean up must be able to, whatever has become of the name.
-      const id = idOfSubscription({ principal, url: of.url, name: of.name as EventName, taskId: of.taskId });
+    async unsubscribe(principal, { name, taskId, url }) {
+      // The name is not checked: a client can remove its subscription to an event that is not offered any more.
+      const id = idOfSubscription({ principal, url, name: name as EventName, taskId });
       const removed = await store.removeSubscription({ principal, id, now: clock.now() });
-      if (removed) emit({ kind: "subscription.ended", subscriptionId: id, why: "unsubscribed" });
+      if (removed) emit({ kind: "subscription.ended", principal, subscriptionId: id, why: "unsubscribed" });
       return removed;
     },
 
-    /** A page of a principal's subscriptions with their newest deliveries. Throws `invalid` for a cursor that is none of ours. */
-    async list(
-      principal: string,
-      { cursor, limit }: { cursor?: string | undefined; limit: number },
-    ): Promise<ListedPage> {
+    async list(principal, { cursor, limit }) {
       const position = cursor === undefined ? null : timeAndIdOf(cursor);
       const start = position === null ? null : { registeredAt: position.time, id: position.id };
       const newest = { deliveries: DELIVERIES_LISTED, now: clock.now() };
@@ -162,7 +172,10 @@ export function createSubscriptions(needs: SubscriptionsNeeds) {
         bytesOf: ({ url, deliveries }) => SUBSCRIPTION_BYTES + url.length + bytesOfDeliveries(deliveries),
       });
       return {
-        entries: page.entries.map((subscription) => ({ subscription, slowStay: slowStayOf(slowLane, subscription) })),
+        entries: page.entries.map((subscription) => ({
+          subscription,
+          openCircuit: openCircuitOf(breaker, subscription),
+        })),
         nextCursor: page.last === null ? null : cursorOf([page.last.createdAt, page.last.callbackId]),
       };
     },
@@ -173,7 +186,7 @@ function placeOf({ createdAt, callbackId }: ListedSubscription) {
   return { registeredAt: createdAt, id: callbackId };
 }
 
-/** https, or http to a literal address of this machine where that is allowed. */
+/** https, or http to a loopback address where the settings allow it. */
 function requireUrl(text: string, allowsLoopbackHttp: boolean): URL {
   const url = parsedUrl(text);
   const isLoopback = url.hostname === "127.0.0.1" || url.hostname === "[::1]";
@@ -199,7 +212,7 @@ function requireClientSecret(secret: string): string {
   }
 }
 
-/** Null: from now on. */
+/** Null: only new events. */
 function replayOf(cursor: string | null, maxAgeMs: number | null, now: number, cursors: EventCursors): Replay | null {
   const afterSeq = cursor === null ? null : cursors.seqOf(cursor);
   if (afterSeq === null) return null;

@@ -1,35 +1,33 @@
 import type { Task } from "../domain/task.ts";
+import type { ReserveSlot, SlotReservation } from "./ports/delivery-store.ts";
+import type { FinishTaskResult } from "./ports/task-store.ts";
 import type { Emit } from "./ports/telemetry.ts";
-import type { SlotReservation } from "./ports/delivery-store.ts";
-import type { EventFeed } from "./event-feed.ts";
-import type { FinishTaskResult } from "./ports/store.ts";
 
-export interface TaskEndNeeds {
+export interface TaskEndParts {
   readonly emit: Emit;
-  readonly feed: EventFeed;
-  /** For what the end of a task owes. */
+  /** For the deliveries of one task's end. */
   readonly openReservation: () => SlotReservation;
 }
 
-/** A verb of the store that ends a task; null: it did not. */
-export type EndTask = (reservation: SlotReservation) => Promise<FinishTaskResult | null>;
+/** A verb of the store that ends a task; null: it did not end it. */
+export type EndTask = (reserveSlot: ReserveSlot) => Promise<FinishTaskResult | null>;
 
-/** What is done around a task's end, whoever ends it: what it owes is sent as soon as it is on disk and told. */
-export function createTaskEnd({ emit, feed, openReservation }: TaskEndNeeds) {
-  function tell({ id, principal, taskId }: Task, { event, deliveryCount }: FinishTaskResult): void {
-    const { status } = event.data;
-    emit({ kind: "task.finished", taskId, status, eventId: event.id, deliveryCount });
-    feed.publish({ principal, task: id, event });
-  }
+/** Ends a task by a verb of the store, and sends the deliveries that have a slot as soon as the end is on disk. */
+export type TaskEnd = (task: Task, verb: EndTask) => Promise<FinishTaskResult | null>;
 
-  return async (task: Task, verb: EndTask): Promise<FinishTaskResult | null> => {
+export function createTaskEnd({ emit, openReservation }: TaskEndParts): TaskEnd {
+  return async ({ principal, taskId }, verb) => {
     const reservation = openReservation();
     try {
-      const ended = await verb(reservation);
-      if (ended !== null) tell(task, ended);
+      const ended = await verb(reservation.reserve);
+      if (ended === null) return null;
+      const { event, deliveryCount, claimed } = ended;
+      const { id: eventId, data } = event;
+      emit({ kind: "task.finished", principal, taskId, status: data.status, eventId, deliveryCount });
+      reservation.committed(claimed);
       return ended;
     } finally {
-      reservation.close();
+      reservation.release();
     }
   };
 }

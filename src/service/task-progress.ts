@@ -1,77 +1,70 @@
 import type { Progress } from "../domain/task.ts";
+import type { Clock } from "./ports/clock.ts";
+import type { Notifier } from "./ports/notifier.ts";
+import type { TaskRun, TaskStore, ProgressEventResult } from "./ports/task-store.ts";
 import type { Emit } from "./ports/telemetry.ts";
-import type { EventFeed } from "./event-feed.ts";
-import type { Clock, Store, TaskRun, ToldProgress } from "./ports/store.ts";
-import { createProgressFeed } from "./progress-feed.ts";
 
-export interface TaskProgressNeeds {
-  readonly store: Pick<Store, "recordProgress" | "tellProgress">;
+export interface TaskProgressParts {
+  readonly store: TaskStore;
   readonly clock: Clock;
-  readonly feed: Pick<EventFeed, "listen">;
+  readonly notifier: Notifier;
   readonly emit: Emit;
-  readonly wakeDispatcher: () => void;
-  /** Between two events of one task's progress. */
+  /** The least time between two progress events of one task. */
   readonly intervalMs: number;
 }
 
-/** A run of which there is newer than its last event tells, and that waits for its time. */
-interface Untold {
+/** Stores the progress of tasks, and makes events of it at most once in an interval. */
+export interface TaskProgress {
+  /** Changes nothing when the run is over. */
+  record(run: TaskRun, progress: Progress): Promise<void>;
+  /** No further events are made of progress that waits for its interval. */
+  stop(): void;
+}
+
+/** A run whose newest progress waits for its event. */
+interface WaitingRun {
   run: TaskRun;
   readonly over: AbortController;
 }
 
-export type TaskProgress = ReturnType<typeof createTaskProgress>;
-
-/** How far tasks are: kept, told to those who wait in this process, and at most once in a while an event for callbacks. */
-export function createTaskProgress({ store, clock, feed, emit, wakeDispatcher, intervalMs }: TaskProgressNeeds) {
-  const waiting = createProgressFeed();
-  /** By internal id. In memory alone: a crash costs the newest event, and whoever goes on with the task tells more. */
-  const untold = new Map<string, Untold>();
+export function createTaskProgress({ store, clock, notifier, emit, intervalMs }: TaskProgressParts): TaskProgress {
+  /** By internal id. In memory: a crash loses the event of the newest progress, and the next run of the task reports more. */
+  const waiting = new Map<string, WaitingRun>();
   const stopping = new AbortController();
-  feed.listen(({ task }) => untold.get(task)?.over.abort("ended"));
 
-  function settle(run: TaskRun, told: ToldProgress | null): void {
-    if (told === null) return;
-    if (told.deliveryCount > 0) wakeDispatcher();
-    if (told.dueAt === null) untold.get(run.id)?.over.abort("told");
-    else tellLater(run, told.dueAt);
+  function settle(run: TaskRun, result: ProgressEventResult | null): void {
+    if (result === null) return;
+    if (result.dueAt === null) waiting.get(run.id)?.over.abort("the event has the newest progress");
+    else wait(run, result.dueAt);
   }
 
-  function tellLater(run: TaskRun, dueAt: number): void {
-    const existing = untold.get(run.id);
+  function wait(run: TaskRun, dueAt: number): void {
+    const existing = waiting.get(run.id);
     if (existing !== undefined) existing.run = run;
-    else if (!stopping.signal.aborted) void tellAt(dueAt, run);
+    else if (!stopping.signal.aborted) void makeEventAt(dueAt, run);
   }
 
-  async function tellAt(dueAt: number, run: TaskRun): Promise<void> {
-    const entry: Untold = { run, over: new AbortController() };
-    untold.set(run.id, entry);
+  async function makeEventAt(dueAt: number, run: TaskRun): Promise<void> {
+    const entry: WaitingRun = { run, over: new AbortController() };
+    waiting.set(run.id, entry);
+    const unsubscribe = notifier.onEndOf(run.id, () => entry.over.abort("the task has ended"));
     // Not longer when the clock is set back.
     const waitMs = Math.min(dueAt - clock.now(), intervalMs);
     await clock.sleep(waitMs, AbortSignal.any([entry.over.signal, stopping.signal]));
-    untold.delete(run.id);
+    unsubscribe();
+    waiting.delete(run.id);
     if (entry.over.signal.aborted || stopping.signal.aborted) return;
     try {
-      settle(entry.run, await store.tellProgress({ ...entry.run, now: clock.now(), intervalMs }));
+      settle(entry.run, await store.emitProgressEvent({ ...entry.run, now: clock.now(), intervalMs }));
     } catch (error) {
-      emit({ kind: "internal.failed", where: "tellProgress", error });
+      emit({ kind: "internal.failed", where: "emitProgressEvent", error });
     }
   }
 
   return {
-    /** How far the run is. Nothing happens when it is over. */
-    async record({ id, runCount }: TaskRun, progress: Progress): Promise<void> {
-      const told = await store.recordProgress({ id, runCount, progress, now: clock.now(), intervalMs });
-      if (told !== null) waiting.tell(id, progress);
-      settle({ id, runCount }, told);
+    async record({ id, runCount }, progress) {
+      settle({ id, runCount }, await store.recordProgress({ id, runCount, progress, now: clock.now(), intervalMs }));
     },
-
-    /** Calls `listener` at each progress of the task (its internal id); returns what ends the listening. */
-    listen: waiting.listen,
-
-    /** What waits for its time is not told any more. */
-    stop(): void {
-      stopping.abort("stopping");
-    },
+    stop: () => stopping.abort("stopping"),
   };
 }

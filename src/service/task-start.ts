@@ -1,16 +1,18 @@
-/** What becomes of a wish to start a task: what is checked before anything is stored, and what is said of what was refused. */
+/** The checks of a start, before any of it is stored, and its errors. */
 import { DomainError } from "../domain/errors.ts";
 import { canonicalJson } from "../domain/json.ts";
 import type { Json } from "../domain/json.ts";
 import { hasCompletionUrl, START_AFTER_MS_MAX, TASK_INPUT_BYTES_MAX } from "../domain/task.ts";
 import type { Executor, StartRequest, Task } from "../domain/task.ts";
-import type { RegisterCallback, StartCallback, TargetPolicy } from "./ports/store.ts";
+import type { RegisterCallback } from "./ports/callback-store.ts";
+import type { TargetPolicy } from "./ports/target-policy.ts";
+import type { StartCallback } from "./ports/task-store.ts";
 import { prepareRegistration } from "./registration.ts";
 import type { RegisterRequest } from "./registration.ts";
 import type { TaskType } from "./ports/task-types.ts";
 import type { NewCompletion } from "./ports/lease-store.ts";
 
-/** Null: none was given, and the type is content with that. */
+/** The input as canonical JSON. Null: the caller gave none, and the type accepts that. */
 export function inputText(type: TaskType, input: Json = null): string | null {
   const parsed = type.parseInput(input);
   if (parsed === null) return null;
@@ -23,14 +25,14 @@ export function inputText(type: TaskType, input: Json = null): string | null {
   );
 }
 
-/** Null: at once. A time that is past is one too: the same start again must find the same task. */
+/** Null: at once. A time in the past is kept: the same start again must find the same task. */
 export function startTime(startAfter: number | undefined, now: number): number | null {
   if (startAfter === undefined) return null;
   if (startAfter <= now + START_AFTER_MS_MAX) return startAfter;
   throw new DomainError("invalid", "start_after must be at most 30 days ahead.");
 }
 
-/** All of them, or the first problem, which names its callback. */
+/** Throws the first error, which names its callback. */
 export async function prepareCallbacks(
   requests: readonly Omit<RegisterRequest, "taskId">[],
   taskId: string,
@@ -48,14 +50,14 @@ export async function prepareCallbacks(
   );
 }
 
-/** The same, told of one among several. */
+/** The same error, naming the callback by its index. */
 export function ofCallback(index: number, { code, message }: DomainError): DomainError {
   return new DomainError(code, `callbacks[${index}]: ${message}`);
 }
 
 export function executorOf({ name, executor }: TaskType, completion: NewCompletion | undefined): Executor {
   if (completion === undefined) return executor;
-  if (executor === "worker") return "holder";
+  if (executor === "worker") return "completion_url";
   throw new DomainError(
     "invalid",
     `completion_url is for tasks that are done outside, and this server does ${name} itself; use task_type external, or leave it out.`,

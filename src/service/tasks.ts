@@ -1,12 +1,15 @@
+import type { CompletionGrant } from "../domain/lease.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { Json } from "../domain/json.ts";
 import { hasEnded } from "../domain/task.ts";
-import type { Progress, Task, TaskOutcome, TaskReading } from "../domain/task.ts";
-import type { Clock, ListTasks, StartTask, StartTaskResult, Store, TargetPolicy, TaskPage } from "./ports/store.ts";
+import type { Task, TaskOutcome, TaskReading } from "../domain/task.ts";
+import type { Clock } from "./ports/clock.ts";
+import type { TargetPolicy } from "./ports/target-policy.ts";
+import type { ListTasks, StartTask, StartTaskResult, TaskPage, TaskStore } from "./ports/task-store.ts";
 import { CallbackRefused, refusedRegistration } from "./registration.ts";
 import type { RegisterRequest } from "./registration.ts";
-import { createTaskEnd } from "./task-end.ts";
-import type { TaskEndNeeds } from "./task-end.ts";
+import type { Emit } from "./ports/telemetry.ts";
+import type { TaskEnd } from "./task-end.ts";
 import {
   anotherStart,
   executorOf,
@@ -18,50 +21,65 @@ import {
   unknownTaskType,
 } from "./task-start.ts";
 import type { TaskCatalog, TaskType } from "./ports/task-types.ts";
-import type { TaskProgress } from "./task-progress.ts";
-import { createTaskWaits } from "./task-waits.ts";
-import type { CompletionGrant, NewCompletion } from "./ports/lease-store.ts";
+import type { TaskWaits } from "./task-waits.ts";
+import type { NewCompletion } from "./ports/lease-store.ts";
 
 export const DEFAULT_TASK_TYPE = "demo";
 /** The `error` of a cancelled task. */
 const CANCELLED_BY_REQUEST = "The task was cancelled on request.";
 
-export interface TasksNeeds extends TaskEndNeeds {
-  readonly store: Pick<
-    Store,
-    | "startTask"
-    | "findTask"
-    | "readTask"
-    | "findTaskById"
-    | "listTasks"
-    | "finishTask"
-    | "cancelTask"
-    | "retryTask"
-    | "releaseTask"
-  >;
-  readonly clock: Pick<Clock, "now">;
+export interface TasksParts {
+  readonly store: TaskStore;
+  readonly clock: Clock;
   readonly catalog: TaskCatalog;
   readonly targetPolicy: TargetPolicy;
-  readonly progress: Pick<TaskProgress, "record" | "listen">;
-  readonly wakeRunner: () => void;
-  /** After the start of a task that is done outside. */
-  readonly wakeWorkers: () => void;
-  readonly wakeDispatcher: () => void;
+  readonly emit: Emit;
+  readonly waits: TaskWaits;
+  readonly endTask: TaskEnd;
+}
+
+/** Tasks from their start to their end. A task of another principal is `not_found`, or null where an internal id is given. */
+export interface Tasks extends TaskWaits {
+  /**
+   * Stores the task with its callbacks before it resolves. The same start again finds the same task and the same callbacks; a different start
+   * with the same task_id is a `conflict`.
+   */
+  start(principal: string, start: TaskStart): Promise<StartedTask>;
+  /** Throws `not_found` for a task that was never started, callbacks registered or not, or was removed. */
+  find(principal: string, taskId: string): Promise<Task>;
+  /** The fields that clients poll; `not_found` as for `find`. */
+  read(principal: string, taskId: string): Promise<TaskReading>;
+  /** By the internal id. */
+  findById(principal: string, id: string): Promise<Task | null>;
+  /** The principal's tasks that match, the newest first. */
+  list(query: ListTasks): Promise<TaskPage>;
+  /** The task types on offer. */
+  types(): Promise<readonly TaskType[]>;
+  /** Ends a task that is pending or running: it is not run, or its handler is interrupted. A task that has ended stays as it is. */
+  cancel(principal: string, taskId: string): Promise<CancelledTask>;
+  /** As `cancel`, by the internal id. */
+  cancelById(principal: string, id: string): Promise<CancelledTask | null>;
+  /** Ends a running task: row, event and deliveries commit together. False: it had ended, or the grant does not hold. */
+  finish(task: Task, outcome: TaskOutcome, grant?: CompletionGrant): Promise<boolean>;
+  /** After a failed run: the task is pending again, due after `waitMs`. Nothing happens when the run is over. */
+  retry(task: Task, error: string, waitMs: number): Promise<void>;
+  /** After a run that the stop of this server has interrupted: the task is pending again. */
+  release(task: Task): Promise<void>;
 }
 
 export interface TaskStart {
-  /** Of the client's choice; without one the task has its internal id for one too. */
+  /** Chosen by the client. Left out: the internal id is the task id too. */
   readonly taskId?: string | undefined;
   readonly clientId: string;
   readonly taskType?: string | undefined;
   readonly input?: Json | undefined;
-  /** Not before this time (epoch ms). */
+  /** The earliest start (epoch ms). */
   readonly startAfter?: number | undefined;
-  /** Registered with it, in the same transaction; needs a task id of the client's choice. */
+  /** Registered in the same transaction. They need a task id chosen by the client. */
   readonly callbacks?: readonly Omit<RegisterRequest, "taskId">[] | undefined;
-  /** Whoever holds its completion URL does it, and no worker. */
+  /** The task is completed by this completion URL, and not by a worker. */
   readonly completion?: NewCompletion | undefined;
-  /** Its client asks for an MCP task, and will find it in the list of those. */
+  /** The client asks for an MCP task: it is in the list of those. */
   readonly isMcpTask?: boolean | undefined;
 }
 
@@ -70,29 +88,23 @@ export interface StartedTask extends StartTaskResult {
 }
 
 export interface CancelledTask {
-  /** `ended`: it had ended before. */
+  /** ended: it had ended before. */
   readonly kind: "cancelled" | "ended";
   readonly status: TaskOutcome["status"];
-  /** Of the end that this call made. */
+  /** The deliveries of the end that this call made. */
   readonly deliveryCount: number;
 }
 
-export type Tasks = ReturnType<typeof createTasks>;
+export function createTasks(parts: TasksParts): Tasks {
+  const { store, clock, catalog, targetPolicy, emit, waits, endTask } = parts;
 
-export function createTasks(needs: TasksNeeds) {
-  const { store, clock, catalog, targetPolicy, emit, feed, progress } = needs;
-  const { wakeRunner, wakeWorkers, wakeDispatcher } = needs;
-  const waits = createTaskWaits(feed);
-  const end = createTaskEnd(needs);
-
-  /** The task as it is now; `not_found` when it was never started, callbacks registered or not, or has been removed. */
   async function find(principal: string, taskId: string): Promise<Task> {
     return (await store.findTask(principal, taskId)) ?? refuseUnknown(taskId);
   }
 
   async function cancelFound(task: Task): Promise<CancelledTask> {
     const command = { id: task.id, error: CANCELLED_BY_REQUEST, now: clock.now() };
-    const cancelled = await end(task, (reservation) => store.cancelTask({ ...command, reservation }));
+    const cancelled = await endTask(task, (reserveSlot) => store.cancelTask({ ...command, reserveSlot }));
     if (cancelled === null) return { kind: "ended", status: await endOf(task), deliveryCount: 0 };
     return { kind: "cancelled", status: "cancelled", deliveryCount: cancelled.deliveryCount };
   }
@@ -113,11 +125,7 @@ export function createTasks(needs: TasksNeeds) {
   }
 
   return {
-    /**
-     * Stores the task, with the callbacks that come with it, before it answers. The same start again finds the task that runs and the same
-     * callbacks; a different one is a `conflict`.
-     */
-    async start(principal: string, start: TaskStart): Promise<StartedTask> {
+    async start(principal, start) {
       const { taskId = null, clientId, taskType = DEFAULT_TASK_TYPE, completion, isMcpTask = false } = start;
       const type = await catalog.find(taskType);
       if (type === undefined) throw unknownTaskType(taskType, await catalog.list());
@@ -131,91 +139,46 @@ export function createTasks(needs: TasksNeeds) {
       if (!result.isSame) throw anotherStart(result.task, request);
       const { kind, task } = result;
       if (completion !== undefined && !result.hasCompletion && !hasEnded(task)) throw noMoreCompletions(task);
-      if (kind === "started") {
-        emit({ kind: "task.started", taskId: task.taskId, taskType, clientId });
-        if (executor === "handler") wakeRunner();
-        else wakeWorkers();
-      }
-      // A task that had ended before may owe its event to those that are new.
-      if (kind === "existing" && callbacks.length > 0) wakeDispatcher();
+      if (kind === "started") emit({ kind: "task.started", principal, taskId: task.taskId, taskType, clientId });
       return { ...result, expectedMs: type.expectedMs };
     },
 
     find,
 
-    /** How the task is; `not_found` as for `find`. */
-    async read(principal: string, taskId: string): Promise<TaskReading> {
+    async read(principal, taskId) {
       return (await store.readTask(principal, taskId)) ?? refuseUnknown(taskId);
     },
 
-    /** The kinds of work on offer. */
-    types: (): Promise<readonly TaskType[]> => catalog.list(),
+    findById: (principal, id) => store.findTaskById(principal, id),
 
-    /** The end of a task that has run: row, event and deliveries commit together, and what there is room for is sent at once. False: it had ended, or the right did not hold. */
-    async finish(task: Task, outcome: TaskOutcome, right?: CompletionGrant): Promise<boolean> {
-      const command = { id: task.id, outcome, now: clock.now(), ...(right && { right }) };
-      return (await end(task, (reservation) => store.finishTask({ ...command, reservation }))) !== null;
-    },
+    list: (query) => store.listTasks(query),
 
-    /**
-     * Ends a task that is pending or running: it is never run, or its handler is interrupted. One that has ended is found as it is, so
-     * the same call again changes nothing.
-     */
-    async cancel(principal: string, taskId: string): Promise<CancelledTask> {
+    types: () => catalog.list(),
+
+    async cancel(principal, taskId) {
       return cancelFound(await find(principal, taskId));
     },
 
-    /** As `cancel`, by the internal id; null when the principal has no such task. */
-    async cancelById(principal: string, id: string): Promise<CancelledTask | null> {
+    async cancelById(principal, id) {
       const task = await store.findTaskById(principal, id);
       return task === null ? null : cancelFound(task);
     },
 
-    /** By the internal id; null when the principal has no such task. */
-    findById: (principal: string, id: string): Promise<Task | null> => store.findTaskById(principal, id),
-
-    /** The principal's tasks that match, the newest first. */
-    list: (query: ListTasks): Promise<TaskPage> => store.listTasks(query),
-
-    /**
-     * After a run that failed: the task waits in the store for its next one, whatever becomes of this process. Nothing happens when it was
-     * cancelled meanwhile.
-     */
-    async retry({ id, taskId, taskType, runCount }: Task, error: string, waitMs: number): Promise<void> {
-      const isWaiting = await store.retryTask({ id, runCount, error, dueAt: clock.now() + waitMs });
-      if (!isWaiting) return;
-      emit({ kind: "task.retrying", taskId, taskType, runCount, error, waitMs });
-      wakeRunner();
+    async finish(task, outcome, grant) {
+      const command = { id: task.id, outcome, now: clock.now(), ...(grant && { grant }) };
+      return (await endTask(task, (reserveSlot) => store.finishTask({ ...command, reserveSlot }))) !== null;
     },
 
-    /** A run that our own stop has interrupted: the task waits in the store for the next start. */
-    async giveBack({ id, runCount }: Task): Promise<void> {
+    async retry({ id, principal, taskId, taskType, runCount }, error, waitMs) {
+      const isWaiting = await store.retryTask({ id, runCount, error, dueAt: clock.now() + waitMs });
+      if (isWaiting) emit({ kind: "task.retrying", principal, taskId, taskType, runCount, error, waitMs });
+    },
+
+    async release({ id, runCount }) {
       await store.releaseTask({ id, runCount });
     },
 
-    /** How far the run is, for those who ask, those who wait and the callbacks that chose to hear of it. */
-    progress: (run: Task, made: Progress): Promise<void> => progress.record(run, made),
-
-    /** Calls `listener` at each progress of the task (its internal id); returns what ends the listening. */
-    onProgress: progress.listen,
-
-    /** The task once it has ended, or as it is when `signal` aborts. */
-    async untilEnded(task: Task, signal: AbortSignal): Promise<Task> {
-      const { promise: woken, resolve: wake } = Promise.withResolvers<void>();
-      // Before the look into the store, or an end between the two would be missed.
-      const stopWaiting = waits.add(task.id, wake);
-      const abort = (): void => wake();
-      signal.addEventListener("abort", abort);
-      try {
-        const found = await store.findTaskById(task.principal, task.id);
-        if (found === null || hasEnded(found)) return found ?? task;
-        if (!signal.aborted) await woken;
-      } finally {
-        stopWaiting();
-        signal.removeEventListener("abort", abort);
-      }
-      return (await store.findTaskById(task.principal, task.id)) ?? task;
-    },
+    ...waits,
   };
 }
 

@@ -3,48 +3,51 @@ import { numberOf } from "../domain/events-error.ts";
 import type { EventsError, EventsErrorCodes } from "../domain/events-error.ts";
 import { signatureHeaders } from "../domain/signature.ts";
 import type { SigningKey } from "../domain/signing-keys.ts";
-import type { Clock } from "./ports/store.ts";
-import type { EndpointVerifier, EndedSubscription } from "./ports/subscription-store.ts";
+import type { Clock } from "./ports/clock.ts";
+import type { EndpointVerifier } from "./ports/endpoint-verifier.ts";
+import type { EndedSubscription } from "./ports/subscription-store.ts";
 
 const AT_ONCE = 8;
 
-export interface TerminationNeeds {
-  readonly endpointVerifier: Pick<EndpointVerifier, "tell">;
-  readonly clock: Pick<Clock, "now">;
+export interface TerminationParts {
+  readonly endpointVerifier: EndpointVerifier;
+  readonly clock: Clock;
+  /** Unguessable text. */
   readonly newNonce: () => string;
   readonly signingKeys: readonly SigningKey[];
   readonly errorCodes: EventsErrorCodes;
-  /** False: nothing is sent. */
+  /** False: no message is sent. */
   readonly sendsTerminated: boolean;
 }
 
-export type Termination = ReturnType<typeof createTermination>;
+/** Sends "terminated" (SEP-3415) to receivers whose subscriptions this server has ended: once each, without a retry. */
+export interface Termination {
+  /** Resolves when every message was tried. Never rejects. */
+  send(ended: readonly EndedSubscription[], reasonOf: (one: EndedSubscription) => EventsError): Promise<void>;
+  /** Starts no further message; those that are being sent end with their connections. */
+  stop(): void;
+}
 
-/** Tells receivers that this server has ended their subscriptions (SEP-3415, "terminated"): once each, whatever comes of it. */
-export function createTermination(needs: TerminationNeeds) {
-  const { endpointVerifier, clock, newNonce, signingKeys, errorCodes, sendsTerminated } = needs;
+export function createTermination(parts: TerminationParts): Termination {
+  const { endpointVerifier, clock, newNonce, signingKeys, errorCodes, sendsTerminated } = parts;
   const stopping = new AbortController();
 
-  async function send({ id, url, signingSecrets }: EndedSubscription, { kind, data }: EventsError): Promise<void> {
+  async function sendOne({ id, url, signingSecrets }: EndedSubscription, { kind, data }: EventsError): Promise<void> {
     if (signingSecrets.length === 0) return;
     const body = renderTerminated({ code: numberOf(kind, errorCodes), message: kind, data });
     const message = { id: `msg_terminated_${newNonce()}`, body, timestamp: Math.floor(clock.now() / 1000) };
     const headers = { ...signatureHeaders(message, signingSecrets, signingKeys), "x-mcp-subscription-id": id };
-    await endpointVerifier.tell({ url, headers, body });
+    await endpointVerifier.send({ url, headers, body });
   }
 
   return {
-    /** Resolves when all have been tried. Never rejects. */
-    async tell(ended: readonly EndedSubscription[], reasonOf: (one: EndedSubscription) => EventsError): Promise<void> {
+    async send(ended, reasonOf) {
       if (!sendsTerminated) return;
       for (let first = 0; first < ended.length && !stopping.signal.aborted; first += AT_ONCE) {
-        await Promise.allSettled(ended.slice(first, first + AT_ONCE).map(async (one) => send(one, reasonOf(one))));
+        await Promise.allSettled(ended.slice(first, first + AT_ONCE).map(async (one) => sendOne(one, reasonOf(one))));
       }
     },
 
-    /** Begins no other; those under way end with their connections. */
-    stop(): void {
-      stopping.abort();
-    },
+    stop: () => stopping.abort(),
   };
 }

@@ -4,26 +4,27 @@ import { signatureHeaders } from "../domain/signature.ts";
 import type { SigningKey } from "../domain/signing-keys.ts";
 import type { Emit } from "./ports/telemetry.ts";
 import { createRateLimiter } from "./rate-limiter.ts";
-import type { Clock, Store } from "./ports/store.ts";
-import type { EndpointVerifier, ChallengeResult } from "./ports/subscription-store.ts";
+import type { Clock } from "./ports/clock.ts";
+import type { SubscriptionStore } from "./ports/subscription-store.ts";
+import type { EndpointVerifier, ChallengeResult } from "./ports/endpoint-verifier.ts";
 
-/** How long an answered challenge counts for other subscriptions and for refreshes of the same principal and URL. */
+/** How long an echoed challenge verifies the URL for other subscriptions and refreshes of the same principal. */
 const VERIFIED_MS = 24 * 3_600_000;
-/** Challenges a minute, whatever comes of them: each is a request that the principal makes us send. */
+/** Challenges a minute, passed or failed: with each the principal makes this server send a request. */
 const PER_PRINCIPAL = 60;
-/** Under way at once: a slow receiver must not hold the places of all. */
-const UNDER_WAY_PER_PRINCIPAL = 16;
+/** Challenges at once: slow receivers of one principal must not take all slots. */
+const RUNNING_PER_PRINCIPAL = 16;
 /**
- * Challenges a minute that have failed or are under way. One that the host has echoed is not counted: the host wants what is sent, and
+ * Challenges a minute that have failed or are running. One that the host has echoed does not count: the host wants the deliveries, and
  * all users of a cloud of agents share one host.
  */
 const FAILED_PER_HOST = 240;
 
-export interface VerificationNeeds {
-  readonly store: Pick<Store, "recordVerified">;
-  readonly endpointVerifier: Pick<EndpointVerifier, "challenge">;
-  readonly clock: Pick<Clock, "now">;
-  /** Unguessable, of letters that a header may hold. */
+export interface VerificationParts {
+  readonly store: SubscriptionStore;
+  readonly endpointVerifier: EndpointVerifier;
+  readonly clock: Clock;
+  /** Unguessable text of characters that a header may have. */
   readonly newNonce: () => string;
   readonly signingKeys: readonly SigningKey[];
   readonly emit: Emit;
@@ -32,26 +33,35 @@ export interface VerificationNeeds {
 export interface VerificationRequest {
   readonly principal: string;
   readonly url: string;
-  /** The one of this very request: what proves to the receiver that it is meant. */
+  /** The secret of this request. Its signature proves to the receiver that the challenge comes from its own subscription. */
   readonly secret: string;
   readonly subscriptionId: string;
 }
 
-/** A challenge that was counted and is to be sent. */
+/** A challenge that the rate limits have counted. */
 export interface CountedChallenge {
+  /** Epoch ms. */
   readonly countedAt: number;
 }
 
-export type Verification = ReturnType<typeof createVerification>;
+/** Asks a URL whether it accepts deliveries, before any other request to it (SEP-3415, "verification"). */
+export interface Verification {
+  /**
+   * Counts a challenge in the rate limits, as failed until it has passed. Throws an EventsError when a limit is reached. To be called before the
+   * URL's host is resolved: an error that depends on what the name resolves to would let clients look into a network.
+   */
+  countChallenge(principal: string, url: string): CountedChallenge;
+  /** Throws an EventsError when the URL does not echo the challenge. There is one try: a subscribe that is retried challenges again. */
+  verify(request: VerificationRequest, counted: CountedChallenge): Promise<void>;
+}
 
-/** Asks a URL whether it wants to be sent to, before anything else is (SEP-3415, "verification"). */
-export function createVerification(needs: VerificationNeeds) {
-  const { store, endpointVerifier, clock, newNonce, signingKeys, emit } = needs;
+export function createVerification(parts: VerificationParts): Verification {
+  const { store, endpointVerifier, clock, newNonce, signingKeys, emit } = parts;
   const byPrincipal = createRateLimiter(PER_PRINCIPAL);
   const failedByHost = createRateLimiter(FAILED_PER_HOST);
-  const underWay = new Map<string, number>();
+  const running = new Map<string, number>();
 
-  function requireRoom(principal: string, url: string): CountedChallenge {
+  function countChallenge(principal: string, url: string): CountedChallenge {
     const countedAt = clock.now();
     const waitMs = byPrincipal.take(principal, countedAt) ?? failedByHost.take(new URL(url).host, countedAt);
     if (waitMs !== null) throw tooManyChallenges(waitMs);
@@ -59,9 +69,9 @@ export function createVerification(needs: VerificationNeeds) {
   }
 
   async function challenge({ principal, url, secret, subscriptionId }: VerificationRequest): Promise<ChallengeResult> {
-    const already = underWay.get(principal) ?? 0;
-    if (already >= UNDER_WAY_PER_PRINCIPAL) return { kind: "busy" };
-    underWay.set(principal, already + 1);
+    const count = running.get(principal) ?? 0;
+    if (count >= RUNNING_PER_PRINCIPAL) return { kind: "busy" };
+    running.set(principal, count + 1);
     try {
       const nonce = newNonce();
       const body = renderVerification(nonce);
@@ -69,24 +79,19 @@ export function createVerification(needs: VerificationNeeds) {
       const headers = { ...signatureHeaders(message, [secret], signingKeys), "x-mcp-subscription-id": subscriptionId };
       return await endpointVerifier.challenge({ url, headers, body, expected: nonce });
     } finally {
-      const left = (underWay.get(principal) ?? 1) - 1;
-      if (left > 0) underWay.set(principal, left);
-      else underWay.delete(principal);
+      const left = (running.get(principal) ?? 1) - 1;
+      if (left > 0) running.set(principal, left);
+      else running.delete(principal);
     }
   }
 
   return {
-    /**
-     * Counts a challenge as failed until it has passed. Throws an EventsError when there were too many. Call it before the URL's host is
-     * looked at: an answer that depends on what the name resolves to would let clients look into a network.
-     */
-    requireRoom,
+    countChallenge,
 
-    /** Throws an EventsError when the URL does not echo what it is asked to. One try: receivers of a retried subscribe echo again. */
-    async verify(request: VerificationRequest, { countedAt }: CountedChallenge): Promise<void> {
+    async verify(request, { countedAt }) {
       const { principal, url, subscriptionId } = request;
       const result = await challenge(request);
-      if (result.kind === "echoed" || result.kind === "busy") failedByHost.giveBack(new URL(url).host, countedAt);
+      if (result.kind === "echoed" || result.kind === "busy") failedByHost.release(new URL(url).host, countedAt);
       switch (result.kind) {
         case "echoed":
           await store.recordVerified({ principal, url, until: clock.now() + VERIFIED_MS });
@@ -96,7 +101,7 @@ export function createVerification(needs: VerificationNeeds) {
         case "refused":
           throw invalidParam("delivery.url", "address_not_allowed");
         case "failed":
-          emit({ kind: "subscription.refused", why: result.fault, subscriptionId });
+          emit({ kind: "subscription.refused", principal, why: result.fault, subscriptionId });
           throw new EventsError("CallbackEndpointError", { reason: result.fault });
       }
     },

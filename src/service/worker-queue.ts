@@ -1,172 +1,185 @@
 import { failedWith } from "../domain/task.ts";
 import type { Task } from "../domain/task.ts";
 import { retryWaitMs } from "../domain/task-retry.ts";
-import { digestOf } from "../domain/ids.ts";
+import { digestOf } from "../domain/digest.ts";
 import type { Emit } from "./ports/telemetry.ts";
-import type { Clock, Store } from "./ports/store.ts";
+import type { Clock } from "./ports/clock.ts";
 import type { TaskCatalog, TaskType } from "./ports/task-types.ts";
 import type { Tasks } from "./tasks.ts";
-import type { LapsedLease } from "./ports/lease-store.ts";
+import type { ExpiredLease, LeaseStore } from "./ports/lease-store.ts";
+import type { WorkQueue } from "./ports/work-queue.ts";
 
-/** Lapsed leases that are looked at at once. */
-const LAPSED_AT_ONCE = 100;
+/** Expired leases that are read at once. */
+const EXPIRED_PER_STEP = 100;
 
-export interface WorkerQueueNeeds {
-  readonly store: Pick<Store, "claimWorkerTask" | "releaseLease" | "lapsedLeases" | "expireLease" | "nextWorkerWorkAt">;
-  readonly tasks: Pick<Tasks, "finish">;
-  readonly catalog: Pick<TaskCatalog, "find">;
+export interface WorkerQueueParts {
+  readonly store: LeaseStore;
+  readonly tasks: Tasks;
+  readonly catalog: TaskCatalog;
   readonly clock: Clock;
-  readonly newNonce: () => string;
   readonly emit: Emit;
-  readonly leaseMs: number;
-  /** Makes a pass follow. */
-  readonly wake: () => void;
+  /** Runs `pass`. */
+  readonly queue: WorkQueue;
+  readonly lease: LeaseTerms;
 }
 
-/** Who asks for work, and of which types. */
+export interface LeaseTerms {
+  /** Unguessable text. */
+  readonly newToken: () => string;
+  readonly durationMs: number;
+}
+
 export interface ClaimRequest {
-  /** The name of its token, to which its leases are bound. */
+  /** The name of the worker's token. Its leases are bound to it. */
   readonly worker: string;
-  /** Which of those with this token it is, for people; null: it does not say. */
+  /** The name of one of several workers with the same token, for display; null: it has none. */
   readonly instance: string | null;
   readonly types: readonly string[];
 }
 
 export interface LeasedTask {
   readonly task: Task;
-  /** Shown to the worker alone; the store has its digest. */
+  /** Only the worker gets it; the store has its digest. */
   readonly leaseToken: string;
   readonly leaseUntil: number;
 }
 
-interface Waiting {
-  readonly wish: ClaimRequest;
-  /** False: the wait is over. */
+/** The long polls of workers, and the leases that expire. */
+export interface WorkerQueue {
+  /** How long a new or renewed lease holds. */
+  readonly leaseMs: number;
+  /** Long polls that wait at the moment. */
+  readonly waitingCount: number;
+  /** The next task of these types, leased; null: none is due. */
+  claim(request: ClaimRequest): Promise<LeasedTask | null>;
+  /** The next task of these types that is due within `waitMs`; null: none was, `signal` aborted, or the queue was closed. */
+  waitFor(request: ClaimRequest, waitMs: number, signal: AbortSignal): Promise<LeasedTask | null>;
+  /** For a claim whose answer could not be sent: the task is due for the next claim at once. */
+  release(request: ClaimRequest, leased: LeasedTask): Promise<void>;
+  /** Ends expired leases, then answers the long polls. Returns when the next lease expires or the next task becomes due (epoch ms); null: none. */
+  pass(): Promise<number | null>;
+  /** Answers every long poll with null, from now on. */
+  close(): void;
+}
+
+interface LongPoll {
+  readonly request: ClaimRequest;
+  /** False: the long poll is over. */
   readonly answer: (leased: LeasedTask | null) => boolean;
 }
 
-export type WorkerQueue = ReturnType<typeof createWorkerQueue>;
-
-/** The workers that wait for tasks and the tasks that wait for workers; and what becomes of tasks whose worker was not heard of again. */
-export function createWorkerQueue(needs: WorkerQueueNeeds) {
-  const { store, tasks, catalog, clock, newNonce, emit, leaseMs, wake } = needs;
-  const waiting = new Set<Waiting>();
-  let isDismissed = false;
+export function createWorkerQueue(parts: WorkerQueueParts): WorkerQueue {
+  const { store, tasks, catalog, clock, emit, queue, lease } = parts;
+  const waiting = new Set<LongPoll>();
+  let isClosed = false;
 
   async function claim({ worker, instance, types }: ClaimRequest): Promise<LeasedTask | null> {
-    const leaseToken = newNonce();
+    const leaseToken = lease.newToken();
     const now = clock.now();
     const leaseDigest = leaseDigestOf(worker, leaseToken);
-    const shown = instance === null ? worker : `${worker}/${instance}`;
-    const leaseUntil = now + leaseMs;
-    const task = await store.claimWorkerTask({ types, worker: shown, leaseDigest, leaseUntil, now });
+    const name = instance === null ? worker : `${worker}/${instance}`;
+    const leaseUntil = now + lease.durationMs;
+    const task = await store.claimWorkerTask({ types, worker: name, leaseDigest, leaseUntil, now });
     if (task === null) return null;
-    const { taskId, taskType, runCount } = task;
-    emit({ kind: "task.running", taskId, taskType, runCount });
-    // The lease's end is to be waited for.
-    wake();
+    const { principal, taskId, taskType, runCount } = task;
+    emit({ kind: "task.running", principal, taskId, taskType, runCount });
     return { task, leaseToken, leaseUntil };
   }
 
-  /** For a task that its worker could not be told of: it is there for the next, at once. */
-  async function decline({ worker }: ClaimRequest, { task, leaseToken }: LeasedTask): Promise<void> {
+  async function release({ worker }: ClaimRequest, { task, leaseToken }: LeasedTask): Promise<void> {
     const now = clock.now();
     const leaseDigest = leaseDigestOf(worker, leaseToken);
-    if (await store.releaseLease({ id: task.id, leaseDigest, dueAt: now, now })) wake();
+    await store.releaseLease({ id: task.id, leaseDigest, dueAt: now, now });
   }
 
-  /** In the order in which they came. Whoever asks for the same types as one who got nothing gets nothing either. */
-  async function serveWaiting(): Promise<void> {
+  /** The oldest long poll first. After one that got nothing, those for the same types are left out. */
+  async function answerWaiting(): Promise<void> {
     const emptyTypes = new Set<string>();
     for (const one of waiting) {
-      const line = one.wish.types.join("\n");
-      if (emptyTypes.has(line)) continue;
-      const leased = await claim(one.wish);
-      if (leased === null) emptyTypes.add(line);
-      else if (!one.answer(leased)) await decline(one.wish, leased);
+      const types = one.request.types.join("\n");
+      if (emptyTypes.has(types)) continue;
+      const leased = await claim(one.request);
+      if (leased === null) emptyTypes.add(types);
+      else if (!one.answer(leased)) await release(one.request, leased);
     }
   }
 
-  async function endLapsed(): Promise<void> {
+  async function endExpired(): Promise<void> {
     for (;;) {
-      const lapsed = await store.lapsedLeases({ now: clock.now(), limit: LAPSED_AT_ONCE });
-      for (const lease of lapsed) await endLapse(lease);
-      if (lapsed.length < LAPSED_AT_ONCE) return;
+      const expired = await store.expiredLeases({ now: clock.now(), limit: EXPIRED_PER_STEP });
+      for (const one of expired) await endOne(one);
+      if (expired.length < EXPIRED_PER_STEP) return;
     }
   }
 
-  async function endLapse({ task, worker, leaseUntil }: LapsedLease): Promise<void> {
-    const { id, taskId, taskType, runCount, executor } = task;
-    const right = { kind: "lapse", leaseUntil } as const;
-    if (executor === "holder") {
-      await tasks.finish(task, failedWith("Nobody completed the task before its completion URL expired."), right);
+  async function endOne({ task, worker, leaseUntil }: ExpiredLease): Promise<void> {
+    const { id, principal, taskId, taskType, runCount, executor } = task;
+    const grant = { kind: "expired_lease", leaseUntil } as const;
+    if (executor === "completion_url") {
+      await tasks.finish(task, failedWith("The task was not completed before its completion URL expired."), grant);
       return;
     }
+    const identity = { principal, taskId, taskType };
     const type = await catalog.find(taskType);
     if (type === undefined || leaseUntil < endOfRun(task, type)) {
-      const isTakenBack = await store.expireLease({ id, leaseUntil, dueAt: clock.now() });
-      if (isTakenBack) emit({ kind: "task.lease_lost", taskId, taskType, worker: worker ?? "" });
+      const isExpired = await store.expireLease({ id, leaseUntil, dueAt: clock.now() });
+      if (isExpired) emit({ kind: "task.lease_lost", ...identity, worker: worker ?? "" });
       return;
     }
     if (runCount > type.retries) {
-      await tasks.finish(task, failedWith(`The task took longer than ${type.timeoutMs} ms.`), right);
+      await tasks.finish(task, failedWith(`The task took longer than ${type.timeoutMs} ms.`), grant);
       return;
     }
     const waitMs = retryWaitMs(runCount);
-    const isTakenBack = await store.expireLease({ id, leaseUntil, dueAt: clock.now() + waitMs });
-    if (isTakenBack) emit({ kind: "task.given_back", taskId, taskType, worker: worker ?? "", runCount, waitMs });
+    const isExpired = await store.expireLease({ id, leaseUntil, dueAt: clock.now() + waitMs });
+    if (isExpired) emit({ kind: "task.released", ...identity, worker: worker ?? "", runCount, waitMs });
+  }
+
+  async function waitFor(request: ClaimRequest, waitMs: number, signal: AbortSignal): Promise<LeasedTask | null> {
+    if (isClosed) return null;
+    const { promise, resolve } = Promise.withResolvers<LeasedTask | null>();
+    const over = new AbortController();
+    const entry: LongPoll = {
+      request,
+      answer(leased) {
+        resolve(leased);
+        return waiting.delete(entry);
+      },
+    };
+    waiting.add(entry);
+    queue.wake();
+    void clock.sleep(waitMs, AbortSignal.any([signal, over.signal])).then(() => entry.answer(null));
+    const leased = await promise;
+    over.abort("answered");
+    return leased;
   }
 
   return {
-    claim,
-    decline,
-
-    /** What is there for the wish now or comes within `waitMs`; null: nothing did, or `signal` aborted. */
-    async waitFor(wish: ClaimRequest, waitMs: number, signal: AbortSignal): Promise<LeasedTask | null> {
-      const { promise, resolve } = Promise.withResolvers<LeasedTask | null>();
-      const over = new AbortController();
-      const entry: Waiting = {
-        wish,
-        answer(leased) {
-          resolve(leased);
-          return waiting.delete(entry);
-        },
-      };
-      if (isDismissed) return null;
-      waiting.add(entry);
-      wake();
-      const until = AbortSignal.any([signal, over.signal]);
-      void clock.sleep(waitMs, until).then(() => entry.answer(null));
-      const leased = await promise;
-      over.abort("answered");
-      return leased;
-    },
-
-    get waitingCount(): number {
+    leaseMs: lease.durationMs,
+    get waitingCount() {
       return waiting.size;
     },
-
-    /** Returns when the next lease runs out or the next task becomes due (epoch ms); null: none is to be waited for. */
-    async pass(): Promise<number | null> {
-      await endLapsed();
-      await serveWaiting();
+    claim,
+    waitFor,
+    release,
+    async pass() {
+      await endExpired();
+      await answerWaiting();
       return store.nextWorkerWorkAt(clock.now());
     },
-
-    /** Nobody waits any longer, from now on. */
-    dismiss(): void {
-      isDismissed = true;
+    close() {
+      isClosed = true;
       for (const { answer } of waiting) answer(null);
     },
   };
 }
 
-/** Bound to whom it was given to, so that nobody ends the task of another with a lease that has leaked. */
+/** Bound to the worker's name, so that another worker cannot use a token that has leaked. */
 export function leaseDigestOf(worker: string, leaseToken: string): string {
   return digestOf(`${worker} ${leaseToken}`);
 }
 
-/** Epoch ms from which the run has taken too long. */
+/** When the time limit of the run is over (epoch ms). */
 export function endOfRun({ startedAt }: Task, { timeoutMs }: Pick<TaskType, "timeoutMs">): number {
   return timeoutMs === null || startedAt === null ? Number.POSITIVE_INFINITY : startedAt + timeoutMs;
 }

@@ -2,14 +2,14 @@ import { completedWith, failedWith, TASK_RESULT_BYTES_MAX } from "../domain/task
 import type { TaskOutcome } from "../domain/task.ts";
 import type { TaskType } from "./ports/task-types.ts";
 
-/** The result is none that the task's type takes; the task goes on, so that a better one can follow. */
+/** The task's type does not accept the result. The task goes on, and another result may follow. */
 export interface RefusedResult {
   readonly kind: "refused";
   readonly isTooLarge: boolean;
   readonly reason: string;
 }
 
-/** The end that a result from outside makes. Of a type that is no longer offered, any result is taken. */
+/** The end that an external result makes. Of a type that is no longer offered, any result is accepted. */
 export function endWith(
   type: TaskType | undefined,
   result: unknown,

@@ -1,35 +1,48 @@
 import { DomainError } from "../domain/errors.ts";
 import { failedWith, hasEnded } from "../domain/task.ts";
-import type { Task, TaskOutcome, TaskStatus } from "../domain/task.ts";
+import type { Progress, Task, TaskOutcome, TaskStatus } from "../domain/task.ts";
 import { retryWaitMs } from "../domain/task-retry.ts";
 import type { Emit } from "./ports/telemetry.ts";
-import type { Clock, Store } from "./ports/store.ts";
+import type { Clock } from "./ports/clock.ts";
 import type { TaskCatalog } from "./ports/task-types.ts";
+import type { TaskProgress } from "./task-progress.ts";
 import type { Tasks } from "./tasks.ts";
 import { endOfRun, leaseDigestOf } from "./worker-queue.ts";
 import type { LeasedTask, WorkerQueue, ClaimRequest } from "./worker-queue.ts";
-import type { LeaseState, Progress } from "./ports/lease-store.ts";
+import type { LeaseState, LeaseStore } from "./ports/lease-store.ts";
 import { endWith } from "./worker-result.ts";
 import type { RefusedResult } from "./worker-result.ts";
 
-/** Workers that wait at once for tasks: each holds a connection. */
+/** Long polls at once: each holds a connection. */
 const WAITING_MAX = 1000;
 
-export interface WorkersNeeds {
+export interface WorkersParts {
   readonly queue: WorkerQueue;
-  readonly store: Pick<Store, "findLease" | "renewLease" | "releaseLease">;
-  readonly tasks: Pick<Tasks, "finish">;
-  readonly catalog: Pick<TaskCatalog, "find">;
-  readonly clock: Pick<Clock, "now">;
+  readonly store: LeaseStore;
+  readonly tasks: Tasks;
+  readonly progress: TaskProgress;
+  readonly catalog: TaskCatalog;
+  readonly clock: Clock;
   readonly emit: Emit;
-  /** Takes in how far a task is that runs outside. */
-  readonly report: (task: Task, progress: Progress) => void;
-  readonly leaseMs: number;
-  /** After a lease has ended: others may wait for the task. */
-  readonly wake: () => void;
 }
 
-/** What a worker says of a task that it has. */
+/** The calls of workers over HTTP. A worker may repeat each report after a lost answer, and gets the same answer. */
+export interface Workers {
+  /** The next task of these types, leased; waits for one up to `waitMs`. Null: none was due. Throws `limit` when too many calls wait. */
+  claim(request: ClaimRequest, waitMs: number, signal: AbortSignal): Promise<LeasedTask | null>;
+  /** For a claim whose answer could not be sent: the task is due for the next claim at once. */
+  release(request: ClaimRequest, leased: LeasedTask): Promise<void>;
+  /** Renews the lease for its whole duration, but not beyond the time limit of the task's type. */
+  heartbeat(lease: Lease): Promise<Renewed>;
+  /** Records the progress of the task; renews the lease as a heartbeat does. */
+  progress(lease: Lease, progress: Progress): Promise<Renewed>;
+  /** Ends the task with a result that its type accepts; any other result changes nothing. */
+  complete(lease: Lease, result: unknown): Promise<Completed>;
+  /** The run has failed: the task is due again after a wait, or ends when its type allows no further run or a retry would not help. */
+  fail(lease: Lease, failure: Failure): Promise<Failed>;
+}
+
+/** Identifies a worker's lease of a task. */
 export interface Lease {
   /** The task's internal id. */
   readonly id: string;
@@ -40,13 +53,13 @@ export interface Lease {
 
 export type LeaseRefusal =
   | { readonly kind: "not_found" }
-  /** It ran out and the task is somebody else's, or it never was the sender's. */
+  /** It has expired and the task has another lease, or it is not a lease of this worker. */
   | { readonly kind: "lease_lost" }
-  /** The task is over, and not by this report. */
+  /** The task has ended, and not by this report. */
   | { readonly kind: "ended"; readonly status: TaskStatus };
 export type Renewed = LeaseRefusal | { readonly kind: "renewed"; readonly task: Task; readonly leaseUntil: number };
 export type Completed = LeaseRefusal | RefusedResult | { readonly kind: "taken"; readonly task: TaskState };
-/** `dueAt`: when the task is there for the next run (epoch ms); null: it has ended. */
+/** `dueAt`: when the next run may be claimed (epoch ms); null: the task has ended. */
 export type Failed = LeaseRefusal | { readonly kind: "taken"; readonly task: TaskState; readonly dueAt: number | null };
 
 export interface TaskState extends Pick<Task, "id" | "taskId"> {
@@ -55,69 +68,69 @@ export interface TaskState extends Pick<Task, "id" | "taskId"> {
 
 export interface Failure {
   readonly error: string;
-  /** Trying again would not help. */
+  /** True: a retry would not help. */
   readonly permanent: boolean;
 }
 
-export type Workers = ReturnType<typeof createWorkers>;
-
-/** What those who work outside ask for. Each report may be repeated after a lost answer, and is answered the same. */
-export function createWorkers(needs: WorkersNeeds) {
-  const { queue, store, tasks, catalog, clock, emit, report, leaseMs, wake } = needs;
+export function createWorkers({ queue, store, tasks, catalog, clock, emit, ...parts }: WorkersParts): Workers {
   const find = async (lease: Lease): Promise<Standing> => standingOf(await store.findLease(keyOf(lease)));
 
-  /** Ends the task by the lease; what stands when that is over by now. */
+  /** Ends the task by the lease. Returns the state afterwards. */
   async function end(lease: Lease, task: Task, outcome: TaskOutcome): Promise<Standing> {
     const { leaseDigest } = keyOf(lease);
     const isEnded = await tasks.finish(task, outcome, { kind: "lease", leaseDigest });
     return isEnded ? { kind: "ended", task: { ...task, status: outcome.status } } : notRunning(await find(lease));
   }
 
-  async function giveBack(lease: Lease, { taskId, taskType, runCount }: Task): Promise<Standing> {
+  async function release(lease: Lease, { principal, taskId, taskType, runCount }: Task): Promise<Standing> {
     const waitMs = retryWaitMs(runCount);
     const now = clock.now();
-    const isGivenBack = await store.releaseLease({ ...keyOf(lease), dueAt: now + waitMs, now });
-    if (!isGivenBack) return notRunning(await find(lease));
-    emit({ kind: "task.given_back", taskId, taskType, worker: lease.worker, runCount, waitMs });
-    wake();
+    const isReleased = await store.releaseLease({ ...keyOf(lease), dueAt: now + waitMs, now });
+    if (!isReleased) return notRunning(await find(lease));
+    emit({ kind: "task.released", principal, taskId, taskType, worker: lease.worker, runCount, waitMs });
     return find(lease);
   }
 
-  /** The lease holds for its whole time again, but not beyond the time that a run of this type may take. */
   async function renew(lease: Lease): Promise<Renewed> {
     const standing = await find(lease);
     if (standing.kind !== "running") return refusalOf(standing);
     const { task } = standing;
     const type = await catalog.find(task.taskType);
     const now = clock.now();
-    const leaseUntil = Math.min(now + leaseMs, type === undefined ? Infinity : endOfRun(task, type));
+    const leaseUntil = Math.min(now + queue.leaseMs, type === undefined ? Infinity : endOfRun(task, type));
     const isRenewed = await store.renewLease({ ...keyOf(lease), leaseUntil, now });
     return isRenewed ? { kind: "renewed", task, leaseUntil } : refusalOf(notRunning(await find(lease)));
   }
 
+  /** Stored beside the answer: a failure to store it does not refuse the report. */
+  function recordProgress(task: Task, progress: Progress): void {
+    const { principal, taskId } = task;
+    emit({ kind: "task.progress", principal, taskId, done: progress.done, total: progress.total });
+    parts.progress.record(task, progress).catch((error: unknown) => {
+      emit({ kind: "internal.failed", where: `progress of task ${taskId}`, error });
+    });
+  }
+
   return {
-    /** The next task of these types, leased; waits for one up to `waitMs`. Null: there was none. `limit`: too many wait already. */
-    async claim(wish: ClaimRequest, waitMs: number, signal: AbortSignal): Promise<LeasedTask | null> {
-      const leased = await queue.claim(wish);
+    async claim(request, waitMs, signal) {
+      const leased = await queue.claim(request);
       if (leased !== null || waitMs === 0) return leased;
       if (queue.waitingCount >= WAITING_MAX)
         throw new DomainError("limit", `${WAITING_MAX} workers wait already; ask again later, or with wait_ms 0.`);
-      return queue.waitFor(wish, waitMs, signal);
+      return queue.waitFor(request, waitMs, signal);
     },
 
-    decline: queue.decline,
+    release: queue.release,
 
     heartbeat: renew,
 
-    /** How far the task is; renews the lease as a heartbeat does. */
-    async progress(lease: Lease, progress: Progress): Promise<Renewed> {
+    async progress(lease, progress) {
       const renewed = await renew(lease);
-      if (renewed.kind === "renewed") report(renewed.task, progress);
+      if (renewed.kind === "renewed") recordProgress(renewed.task, progress);
       return renewed;
     },
 
-    /** Ends the task with a result that its type takes; one that it does not take changes nothing. */
-    async complete(lease: Lease, result: unknown): Promise<Completed> {
+    async complete(lease, result) {
       let standing = await find(lease);
       if (standing.kind === "running") {
         const ending = endWith(await catalog.find(standing.task.taskType), result);
@@ -127,26 +140,25 @@ export function createWorkers(needs: WorkersNeeds) {
       return isEnd(standing, "completed") ? { kind: "taken", task: standing.task } : refusalOf(standing);
     },
 
-    /** This run has failed: the task is there again after a wait, or ends when its type allows no further run or none would help. */
-    async fail(lease: Lease, { error, permanent }: Failure): Promise<Failed> {
+    async fail(lease, { error, permanent }) {
       let standing = await find(lease);
       if (standing.kind === "running") {
         const { task } = standing;
         const retries = (await catalog.find(task.taskType))?.retries ?? 0;
         const isLast = permanent || task.runCount > retries;
-        standing = isLast ? await end(lease, task, failedWith(error)) : await giveBack(lease, task);
+        standing = isLast ? await end(lease, task, failedWith(error)) : await release(lease, task);
       }
-      if (standing.kind === "given_back") return { kind: "taken", task: standing.task, dueAt: standing.dueAt };
+      if (standing.kind === "released") return { kind: "taken", task: standing.task, dueAt: standing.dueAt };
       if (isEnd(standing, "failed")) return { kind: "taken", task: standing.task, dueAt: null };
       return refusalOf(standing);
     },
   };
 }
 
-/** How a lease stands. */
+/** The state of a lease. */
 type Standing =
   | { readonly kind: "running"; readonly task: Task }
-  | { readonly kind: "given_back"; readonly task: Task; readonly dueAt: number }
+  | { readonly kind: "released"; readonly task: Task; readonly dueAt: number }
   | { readonly kind: "ended"; readonly task: Task }
   | { readonly kind: "lost" | "not_found" };
 
@@ -158,11 +170,11 @@ function standingOf(state: LeaseState | null): Standing {
   if (state === null) return { kind: "not_found" };
   const { task, lease, dueAt } = state;
   if (lease === "lost") return { kind: "lost" };
-  if (lease === "given_back") return { kind: "given_back", task, dueAt };
+  if (lease === "released") return { kind: "released", task, dueAt };
   return { kind: hasEnded(task) ? "ended" : "running", task };
 }
 
-/** After a write that found the lease over: one that still looks as if it held has run out this moment. */
+/** After a write for which the lease did not hold: a lease that is found as running has just expired. */
 function notRunning(standing: Standing): Standing {
   return standing.kind === "running" ? { kind: "lost" } : standing;
 }

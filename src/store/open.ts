@@ -2,11 +2,13 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { StartError } from "../domain/errors.ts";
 import type { NewId } from "../domain/ids.ts";
-import type { Store, WorkSource } from "../service/ports/store.ts";
+import type { Clock } from "../service/ports/clock.ts";
+import type { Store } from "../service/ports/store.ts";
+import type { Emit } from "../service/ports/telemetry.ts";
+import type { Notifier } from "../service/ports/notifier.ts";
+import type { WorkQueues } from "../service/ports/work-queue.ts";
 import type { SecretCipher } from "./secret-cipher.ts";
 import { openSqliteStore } from "./sqlite/store.ts";
-import { createWorkSource } from "./sqlite/queue.ts";
-import type { WorkSourceNeeds } from "./sqlite/queue.ts";
 
 export interface OpenStoreOptions {
   /** `file:<path>`, relative to the working directory, or `file:///<absolute path>`. */
@@ -14,26 +16,30 @@ export interface OpenStoreOptions {
   /** The folder that holds `sqlite/`. */
   readonly migrationsFolder: string;
   readonly newId: NewId;
-  /** How secrets are written into it: see secret-cipher.ts. */
+  /** Encrypts secrets: see secret-cipher.ts. */
   readonly cipher: SecretCipher;
+  /** For the timers of the queues. */
+  readonly clock: Clock;
+  /** For passes and subscribers that throw. */
+  readonly emit: Emit;
 }
 
 export interface OpenedStore {
   readonly store: Store;
-  /** Where work on this store comes from; one for each worker. */
-  readonly createWorkSource: (needs: WorkSourceNeeds) => WorkSource;
+  /** Woken by the store when something is due. */
+  readonly queues: WorkQueues;
+  /** The store publishes its commits here. */
+  readonly notifier: Notifier;
 }
 
-/** Opens the store that the URL names, at the newest schema. Throws a `StartError` that says what is in the way. */
+/** Opens the store that the URL names and applies pending migrations. Throws a `StartError` that says why it cannot be opened. */
 export async function openStore(options: OpenStoreOptions): Promise<OpenedStore> {
-  const { databaseUrl, newId, cipher } = options;
+  const { databaseUrl, migrationsFolder, ...parts } = options;
   if (!databaseUrl.startsWith("file:")) {
-    throw new StartError(`DATABASE_URL must start with "file:"; this version stores in SQLite only.`);
+    throw new StartError(`DATABASE_URL must start with "file:"; this version supports SQLite only.`);
   }
   const file = filePath(databaseUrl);
-  const folder = join(options.migrationsFolder, "sqlite");
-  const store = await openSqliteStore({ file, migrationsFolder: folder, newId, cipher });
-  return { store, createWorkSource };
+  return openSqliteStore({ ...parts, file, migrationsFolder: join(migrationsFolder, "sqlite") });
 }
 
 function filePath(databaseUrl: string): string {

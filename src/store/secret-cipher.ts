@@ -1,27 +1,27 @@
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from "node:crypto";
 
 const ALGORITHM = "aes-256-gcm";
-/** NIST SP 800-38D, 8.2.2: 96 random bits, good for 2³² values under one key. */
+/** NIST SP 800-38D, 8.2.2: 96 random bits, safe for 2³² values under one key. */
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const KEY_ID_CHARS = 12;
-/** What a stored text begins with when it is encrypted. A secret in clear begins with `whsec_`, a list of them with `[`. */
-const MARK = "enc1.";
+/** The prefix of an encrypted text. A secret that is not encrypted begins with `whsec_`, a list of them with `[`. */
+const ENCRYPTED_PREFIX = "enc1.";
 
-/** How secrets are written into the file. Its errors never hold a secret or a key. */
+/** How secrets are written into the database. Its errors never contain a secret or a key. */
 export interface SecretCipher {
-  /** The keys it has, the one that encrypts first; none: secrets are kept in clear. */
+  /** The ids of its keys; the first key encrypts. Without a key, secrets are not encrypted. */
   readonly keyIds: readonly string[];
   seal(callbackId: string, secret: string): string;
-  /** Throws when the key is not there, or when the text was altered or belongs to another callback. */
+  /** Throws when the key is missing, when the text was altered, or when it belongs to another callback. */
   open(callbackId: string, stored: string): string;
-  /** Whether `seal` would do it the same way today. */
+  /** Whether the text is encrypted under the newest key, or not encrypted where there is no key. */
   isCurrent(stored: string): boolean;
 }
 
 /**
- * AES-256-GCM with a random nonce for each value and the callback's id as additional data, so that a text moved to another row does not
- * open. Stored: `enc1.<key id>.<base64url of nonce, ciphertext, tag>`. `keys`: of 32 bytes, the first encrypts, all decrypt.
+ * AES-256-GCM with a random nonce for each value. The callback's id is the additional data, so a text that was moved to another row cannot
+ * be decrypted. Stored: `enc1.<key id>.<base64url of nonce, ciphertext, tag>`. Each key has 32 bytes; the first encrypts, all decrypt.
  */
 export function createSecretCipher(keys: readonly Uint8Array[]): SecretCipher {
   const known = new Map(keys.map((key) => [keyIdOf(key), key]));
@@ -36,23 +36,23 @@ export function createSecretCipher(keys: readonly Uint8Array[]): SecretCipher {
       return sealedPrefix(keyId) + encrypt(key, callbackId, secret);
     },
     open(callbackId, stored) {
-      if (!stored.startsWith(MARK)) return stored;
+      if (!stored.startsWith(ENCRYPTED_PREFIX)) return stored;
       const [, keyId = "", text = ""] = stored.split(".");
       const key = known.get(keyId);
       if (key === undefined)
-        throw new Error(`A secret of callback ${callbackId} is under a key that SECRETS_KEY lacks.`);
+        throw new Error(`A secret of callback ${callbackId} is encrypted with a key that SECRETS_KEY does not have.`);
       return decrypt(key, callbackId, Buffer.from(text, "base64url"));
     },
     isCurrent: (stored) => stored.startsWith(newest === undefined ? "" : sealedPrefix(newest[0])),
   };
 }
 
-/** What every text encrypted under this key begins with. */
+/** The prefix of each text that is encrypted under this key. */
 export function sealedPrefix(keyId: string): string {
-  return `${MARK}${keyId}.`;
+  return `${ENCRYPTED_PREFIX}${keyId}.`;
 }
 
-/** Tells nothing of the key, which is random. */
+/** Reveals nothing about the key, which is random. */
 function keyIdOf(key: Uint8Array): string {
   return createHash("sha256").update("mcp-callbacks key id").update(key).digest("hex").slice(0, KEY_ID_CHARS);
 }

@@ -8,16 +8,16 @@ import { history } from "../../bench/scenarios/history.ts";
 import { HANG_MS } from "../support/until.ts";
 
 const NO_HASTE = { full: HANG_MS, quick: HANG_MS };
-const context = { program: "bundle", size: "smallest", say: () => {} } as const;
+const context = { program: "bundle", size: "smallest", print: () => {} } as const;
 const notInterrupted = new AbortController().signal;
 
-test("a database is filled with copies of what the server itself wrote, and the server goes on with it", async () => {
+test("a database is filled with copies of rows that the server wrote, and the server works with it", async () => {
   const [row] = await runScenario({ ...history, deadlineMs: NO_HASTE }, context, notInterrupted);
   expect(row?.failed).toBeUndefined();
   expect(row?.ratio).toBeGreaterThan(0);
 });
 
-test("a scenario that is not done in time is cut off, ends what it started, and the report says so", async () => {
+test("a scenario that exceeds its deadline is stopped with all that it started, and the report says so", async () => {
   let hasEnded = false;
   const endless: Scenario = {
     name: "endless",
@@ -34,7 +34,7 @@ test("a scenario that is not done in time is cut off, ends what it started, and 
   expect(tableOf(reportOf(rows))).toContain("FAILED: not done after 0.02 s");
 });
 
-test("a target is of the ratio where something is compared, else of the figure itself", async () => {
+test("a target applies to the ratio where there is a comparison, otherwise to the figure", async () => {
   const scenario: Scenario = {
     name: "made-up",
     deadlineMs: NO_HASTE,

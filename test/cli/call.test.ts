@@ -35,7 +35,7 @@ test("a tool's answer is readable, or one line of JSON; its error is a sentence 
   });
 });
 
-test("what is no JSON object, no URL or no server is said in a sentence", async () => {
+test("arguments that are not a JSON object, a URL that is not valid and a missing server are each one sentence", async () => {
   expect(await call(["list_tasks", "[1]"])).toMatchObject({
     code: 2,
     stderr: expect.stringMatching(/^The arguments must be a JSON object, such as /),
@@ -50,7 +50,7 @@ test("what is no JSON object, no URL or no server is said in a sentence", async 
   });
 });
 
-test("lists, objects and empty values are indented lines, and no value steers the terminal", () => {
+test("lists, objects and empty values are indented lines, and no value controls the terminal", () => {
   const answer = {
     message: "Two of them",
     none: [],

@@ -22,7 +22,7 @@ async function run(args: readonly string[], env: Record<string, string> = {}, co
 
 const someFile = () => join(temporaryFolder(), "callbacks.db");
 
-test("--help, --version, and what is no command", async () => {
+test("--help, --version and an unknown command", async () => {
   expect(await run([sources, "--help"])).toMatchObject({ code: 0, stdout: expect.stringContaining("serve") });
   expect(await run([sources, "--version"])).toMatchObject({
     code: 0,
@@ -69,23 +69,23 @@ test("migrate only migrates, serve then starts on it, and both may be repeated",
   expect(await server.stop()).toBe(0);
 });
 
-test("a start that others can reach through a proxy, without tokens, is warned of", async () => {
+test("a start behind a proxy without tokens prints a warning", async () => {
   const warning = "⚠️ PUBLIC_URL is https://callbacks.example.com, and there are no AUTH_TOKENS";
   const server = await startServer({
     env: { PUBLIC_URL: "https://callbacks.example.com/", LOG_LEVEL: "warn" },
-    tellsPort: true,
+    reportsPort: true,
   });
   await server.waitForLine(warning);
 });
 
-test("a key that is none ends the start with exit code 2, and is not repeated", async () => {
+test("a key that is not valid ends the start with exit code 2, and is not repeated", async () => {
   const { code, stdout, stderr } = await run([sources, "serve"], { SECRETS_KEY: "bXkgZmF2b3VyaXRlIHBhc3N3b3Jk" });
   expect([code, stdout]).toEqual([2, ""]);
   expect(stderr).toMatch(/SECRETS_KEY must be keys of 32 random bytes in base64/);
   expect(stderr).not.toContain("bXkg");
 });
 
-test("all bad settings are told at once, with exit code 2", async () => {
+test("all bad settings are reported at once, with exit code 2", async () => {
   const { code, stderr } = await run([cli, "serve"], {
     PORT: "99999",
     LOG_FORMAT: "xml",

@@ -25,7 +25,7 @@ export function errorsToAsk(task_id: string): readonly AskedError[] {
       tool: "get_task_result",
       given: { task_id, colour: "red" },
       code: "invalid",
-      sentence: '"colour" is no argument of this tool, leave it out.',
+      sentence: 'unknown argument "colour", leave it out.',
     },
     {
       name: "missing argument",

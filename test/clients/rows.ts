@@ -5,9 +5,9 @@
 import type { ErrorName } from "./errors.ts";
 
 export interface Row {
-  /** As its makers call it, with what is special about this row. */
+  /** The name that its makers use, with what is special about this row. */
   readonly client: string;
-  /** Where it is found in a node_modules; in package.json here, or in the project's own. */
+  /** The package's name in node_modules; its version stands in package.json here, or in the project's. */
   readonly package: string;
   /** A file in adapters/. */
   readonly adapter: string;
@@ -15,13 +15,13 @@ export interface Row {
   readonly options?: Readonly<Record<string, unknown>>;
   /** The `MCP-Protocol-Version` of its requests, once it has connected. */
   readonly speaks: string;
-  /** What `run_task` is for it, where it can tell: a task of the protocol, whose end it waits for by itself. */
+  /** Set when the client runs `run_task` as a task of the protocol, whose end it waits for by itself. */
   readonly runsTaskAs?: "task";
   /** What it shows of an error where that is not the server's own sentence. */
   readonly shows?: Partial<Readonly<Record<ErrorName, string>>>;
 }
 
-/** Of clients that make the server's tools their own: a tool that is not listed cannot be called at all. */
+/** For clients that offer the server's tools as their own: a tool that is not listed cannot be called. */
 const NOT_OFFERED = { "unknown tool": "not offered: " } as const;
 
 export const ROWS: readonly Row[] = [

@@ -13,7 +13,7 @@ test("every setting has the contract's default", async () => {
   expect(await read()).toEqual({
     host: "127.0.0.1",
     port: 8011,
-    isOpenUnawares: false,
+    isExposedWithoutTokens: false,
     isTerminal: false,
     tasksStallMs: 60_000,
     progressEventIntervalMs: 5000,
@@ -65,7 +65,7 @@ test("an empty variable counts as not set, except the empty schedule, which mean
   expect((await read({ RETRY_SCHEDULE_MS: "100, 200" })).retryPolicy).toEqual({ waitsMs: [100, 200], jitter: 0 });
 });
 
-test("how long subscriptions live is three numbers in order, and their retries are a schedule of their own", async () => {
+test("the lifetime of subscriptions is three numbers in order, and they have their own retry schedule", async () => {
   const { events } = await read({
     EVENTS_TTL_MS: "5000, 1000, 9000",
     EVENTS_RETRY_SCHEDULE_MS: "",
@@ -90,7 +90,7 @@ test("a callback is disabled after days that may be fractions, and 0 is never", 
   expect([await policyAfter("0.5"), await policyAfter("0")]).toEqual([{ forMs: 43_200_000, failuresMin: 10 }, null]);
 });
 
-test("the host of PUBLIC_URL, HOST and the lists are accepted, whatever way they are written", async () => {
+test("the host of PUBLIC_URL, HOST and the lists are accepted, in every notation", async () => {
   const config = await read({
     HOST: "::1",
     PUBLIC_URL: "https://callbacks.example.com:8443/base/",
@@ -104,9 +104,11 @@ test("the host of PUBLIC_URL, HOST and the lists are accepted, whatever way they
   expect(config.allowedOrigins).toEqual(expect.arrayContaining(["callbacks.example.com", "app.example", "c.example"]));
 });
 
-describe("listening where others can reach it", () => {
-  test("is refused without tokens, unless it is said", async () => {
-    await expect(read({ HOST: "0.0.0.0" })).rejects.toThrow(/HOST=0.0.0.0 can be reached by others: set AUTH_TOKENS/);
+describe("listening on an address other than loopback", () => {
+  test("is refused without tokens and without ALLOW_ANONYMOUS", async () => {
+    await expect(read({ HOST: "0.0.0.0" })).rejects.toThrow(
+      /HOST=0.0.0.0 accepts connections from other machines: set AUTH_TOKENS/,
+    );
     expect(await read({ HOST: "0.0.0.0", ALLOW_ANONYMOUS: "true" })).toMatchObject({
       principalWithoutTokens: "anonymous",
       privateTargets: "none",
@@ -116,20 +118,20 @@ describe("listening where others can reach it", () => {
     });
   });
 
-  test("through a proxy is warned of without tokens, unless it is said", async () => {
+  test("through a proxy gets a warning without tokens and without ALLOW_ANONYMOUS", async () => {
     const PUBLIC_URL = "https://callbacks.example.com";
-    const isOpenUnawares = async (env: Record<string, string>) => (await read(env)).isOpenUnawares;
-    expect(await isOpenUnawares({ PUBLIC_URL })).toBe(true);
-    expect(await isOpenUnawares({ PUBLIC_URL, AUTH_TOKENS: "ann:x1" })).toBe(false);
-    expect(await isOpenUnawares({ PUBLIC_URL, ALLOW_ANONYMOUS: "true" })).toBe(false);
+    const isExposedWithoutTokens = async (env: Record<string, string>) => (await read(env)).isExposedWithoutTokens;
+    expect(await isExposedWithoutTokens({ PUBLIC_URL })).toBe(true);
+    expect(await isExposedWithoutTokens({ PUBLIC_URL, AUTH_TOKENS: "ann:x1" })).toBe(false);
+    expect(await isExposedWithoutTokens({ PUBLIC_URL, ALLOW_ANONYMOUS: "true" })).toBe(false);
     for (const own of ["http://localhost:1", "http://127.0.0.1", "http://[::1]:2/x"])
-      expect(await isOpenUnawares({ PUBLIC_URL: own })).toBe(false);
+      expect(await isExposedWithoutTokens({ PUBLIC_URL: own })).toBe(false);
   });
 
-  test("is refused with the fixtures of the conformance suite, whatever is said", async () => {
+  test("is always refused with the fixtures of the conformance suite", async () => {
     expect((await read({ TEST_FIXTURES: "true" })).testFixtures).toBe(true);
     const exposed = { HOST: "0.0.0.0", TEST_FIXTURES: "true", ALLOW_ANONYMOUS: "true" };
-    await expect(read(exposed)).rejects.toThrow(/^TEST_FIXTURES=true serves tools that are made for tests/);
+    await expect(read(exposed)).rejects.toThrow(/^TEST_FIXTURES=true offers tools that are made for tests/);
   });
 
   test.each(["localhost", "LOCALHOST", "127.0.0.1", "127.9.9.9", "::1", "[::1]"])(
@@ -147,20 +149,20 @@ describe("CALLBACK_CA_FILE", () => {
     return file;
   }
 
-  test("is read at start: all its certificates, and no key that lies beside them", async () => {
+  test("is read at start: all its certificates, and no private key", async () => {
     const [one, other] = [selfSigned("one.test"), selfSigned("other.test")];
-    const file = fileWith(`# ours\n${one.cert}${one.key}${other.cert}`);
+    const file = fileWith(`# comment\n${one.cert}${one.key}${other.cert}`);
     expect((await read({ CALLBACK_CA_FILE: file })).callbackCa).toBe(one.cert + other.cert);
   });
 
   test.each([
     ["a file that is not there", () => join(temporaryFolder(), "none.pem"), "ENOENT"],
-    ["a folder", () => temporaryFolder(), "it is no regular file"],
-    ["an empty file", () => fileWith(""), "it holds no certificate"],
-    ["a key alone", () => fileWith(selfSigned("one.test").key), "it holds no certificate"],
+    ["a folder", () => temporaryFolder(), "it is not a regular file"],
+    ["an empty file", () => fileWith(""), "it contains no certificate"],
+    ["a key alone", () => fileWith(selfSigned("one.test").key), "it contains no certificate"],
     ["a certificate in DER", () => fileWith(new X509Certificate(selfSigned("one.test").cert).raw), "no certificate"],
     ["a damaged certificate", () => fileWith(selfSigned("one.test").cert.replaceAll("A", "B")), "PEM certificates"],
-    ["more than a megabyte", () => fileWith("x".repeat(1_048_577)), "more than 1048576 bytes"],
+    ["more than a megabyte", () => fileWith("x".repeat(1_048_577)), "larger than 1048576 bytes"],
   ])("with %s is refused by name, and says why", async (_what, file, why) => {
     const settings = { CALLBACK_CA_FILE: file() };
     await expect(read(settings)).rejects.toThrow(ConfigError);
@@ -208,7 +210,7 @@ test.each([
   [{ LOG_FORMAT: "xml" }, "LOG_FORMAT must be pretty or json"],
   [{ LOG_LEVEL: "loud" }, "LOG_LEVEL must be debug, info, warn, error or silent"],
   [{ RETENTION_DAYS: "x" }, 'RETENTION_DAYS must be a number of days from 0 (for ever) to 36500, not "x"'],
-])("%j is answered with what is wanted", async (settings, message) => {
+])("%j is refused with what the setting must be", async (settings, message) => {
   await expect(read(settings)).rejects.toThrow(new ConfigError(message));
 });
 
@@ -249,7 +251,7 @@ test.each([
   await expect(read({ SIGNING_KEY: value })).rejects.not.toThrow(keyOf(7).slice(0, 12));
 });
 
-test("all problems are told at once, and no token is repeated", async () => {
+test("all problems are reported at once, and no token is repeated", async () => {
   const problems = () =>
     read({ PORT: "x", LOG_LEVEL: "loud", AUTH_TOKENS: "secret-without-name", ALLOW_ANONYMOUS: "maybe" });
   await expect(problems()).rejects.toThrow(/PORT[^]*AUTH_TOKENS[^]*ALLOW_ANONYMOUS[^]*LOG_LEVEL/);
@@ -257,10 +259,10 @@ test("all problems are told at once, and no token is repeated", async () => {
 });
 
 test.each(["ALLOWED_HOSTS", "ALLOWED_ORIGINS"])(
-  "%s has no wildcard: one would accept nothing in silence",
+  "%s has no wildcard: one would match nothing, unnoticed",
   async (name) => {
     for (const value of ["*", "*.example.com", "a.example.com,*", "a.example.com b.example.com"])
-      await expect(read({ [name]: value })).rejects.toThrow(`${name} must name each host by itself`);
+      await expect(read({ [name]: value })).rejects.toThrow(`${name} must list each host by its full name`);
     await expect(read({ [name]: "https://a.example.com:8443, b.example.com" })).resolves.toBeDefined();
   },
 );

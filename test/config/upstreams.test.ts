@@ -12,17 +12,17 @@ function read(mcpServers: object, env: Record<string, string> = {}) {
   return readUpstreams(file, env);
 }
 
-test("without a file there are none", () => {
+test("without a file there are no upstreams", () => {
   expect(readUpstreams(undefined, {})).toEqual({ upstreams: [], problems: [] });
   expect(readUpstreams("", {})).toEqual({ upstreams: [], problems: [] });
 });
 
-test("a file that is not there is told with the folder in which it was looked for", () => {
+test("a missing file is reported with its full path", () => {
   const { problems } = readUpstreams("no/such.json", {});
   expect(problems.join()).toContain(`ENOENT: no such file or directory, stat '${join(process.cwd(), "no/such.json")}'`);
 });
 
-test("nothing is offered but what is listed: servers without callbacks are passed over, whatever they hold", () => {
+test("only servers with callbacks are offered; the entries of other servers are not even checked", () => {
   const others = { theirs: { command: 7, autoApprove: [] }, off: { command: "x", disabled: true, callbacks } };
   const { upstreams, problems } = read({ ...others, ours: { command: "x", alwaysAllow: ["a"], callbacks } });
   expect(problems).toEqual([]);
@@ -39,7 +39,7 @@ test("nothing is offered but what is listed: servers without callbacks are passe
   ]);
 });
 
-test("variables stand for their values, and those that are tokens are remembered as such", () => {
+test("variables are replaced by their values, and values that are tokens are collected as secrets", () => {
   const env = { HOME: "/home/me", GITHUB_TOKEN: "ghp_123456", ANY_NAME: "pg://user:pw", API_KEY: "key-123456" };
   const stdio = {
     command: "${HOME}/bin/server",
@@ -73,23 +73,23 @@ test("variables stand for their values, and those that are tokens are remembered
   expect(upstreams[1]?.secrets).not.toContain("Bearer");
 });
 
-test("a file that is missing, no JSON or of another shape is one problem, and nothing of it is repeated", () => {
+test("a file that is missing, is not JSON or has another shape is one problem, which repeats nothing of the file", () => {
   const file = join(temporaryFolder(), "mcp.json");
   expect(readUpstreams(file, {}).problems).toEqual([expect.stringContaining("must name a JSON file of MCP servers")]);
   writeFileSync(file, '{ "token": "tok-0123456789" oops');
-  expect(readUpstreams(file, {}).problems).toEqual([expect.stringMatching(/: it is no JSON$/)]);
+  expect(readUpstreams(file, {}).problems).toEqual([expect.stringMatching(/: it is not JSON$/)]);
   writeFileSync(file, '{ "servers": {} }');
-  expect(readUpstreams(file, {}).problems).toEqual(["UPSTREAMS mcpServers is missing"]);
+  expect(readUpstreams(file, {}).problems).toEqual(["UPSTREAMS mcpServers must be an object"]);
 });
 
 test.each([
   [{ url: "ftp://x", callbacks }, "url must be an http(s) URL"],
-  [{ type: "sse", url: "http://x", callbacks }, "is of type sse"],
-  [{ command: "x", args: "-y", callbacks }, "args: must be a list of texts"],
-  [{ command: "x", env: { A: 1 }, callbacks }, "env.A: must be a text"],
+  [{ type: "sse", url: "http://x", callbacks }, "has the type sse"],
+  [{ command: "x", args: "-y", callbacks }, "args must be a list of strings"],
+  [{ command: "x", env: { A: 1 }, callbacks }, "env.A must be a string"],
   [{ url: "http://x", headers: { "no name": "x" }, callbacks }, "headers must be names and values that HTTP can carry"],
-  [{ command: "x", callbacks: {} }, "callbacks.allow is missing"],
-  [{ command: "x", callbacks: { allow: "*" } }, 'allow: must be a list of tool names, or ["*"] for all'],
+  [{ command: "x", callbacks: {} }, "callbacks.allow must be a list of tool names"],
+  [{ command: "x", callbacks: { allow: "*" } }, 'allow must be a list of tool names, or ["*"] for all'],
 ])("%j is refused", (server, problem) => {
   expect(read({ bad: server }).problems).toEqual([expect.stringContaining(problem)]);
 });

@@ -41,12 +41,12 @@ describe("the verdict", () => {
     expect(judge(results, baseline)).toEqual({ passed: 1, expected: 1, unexpected: [], stale: [] });
   });
 
-  test("a failure or a warning that no baseline names is told with its reason", () => {
+  test("a failure or a warning that no baseline names is reported with its reason", () => {
     const results = [result("ping:ping", "FAILURE"), result("tools-list:tools-list", "WARNING")];
     expect(judge(results, []).unexpected).toEqual(["ping:ping: because", "tools-list:tools-list: because"]);
   });
 
-  test("one failure fails a check that came several times", () => {
+  test("a check that was made several times fails when one of its results is a failure", () => {
     const results = [result("ping:ping", "FAILURE"), result("ping:ping", "SUCCESS")];
     expect(judge(results, [])).toMatchObject({ passed: 0, unexpected: ["ping:ping: because"] });
   });
@@ -69,11 +69,11 @@ test("CI runs the suite, at the one version that package.json pins", () => {
   expect(devDependencies[PACKAGE]).toMatch(/^\d+\.\d+\.\d+(-[\w.]+)?$/);
 });
 
-test("the fixtures are those that the page tells of, and nobody is served them who does not ask", async () => {
+test("the fixtures are those that the page describes, and are served only where the setting asks for them", async () => {
   const plain = await serveMcp();
   const served = await serveMcp({ testFixtures: true });
-  const told = tableOf(sectionOf(readDocument("test/conformance/README.md"), "What each fixture must do"));
-  const names = told.flatMap(([tools = ""]) => quotedIn(tools)).filter((quoted) => /^\w+$/.test(quoted));
+  const described = tableOf(sectionOf(readDocument("test/conformance/README.md"), "What each fixture must do"));
+  const names = described.flatMap(([tools = ""]) => quotedIn(tools)).filter((quoted) => /^\w+$/.test(quoted));
   expect([...plain.toolNames, ...names].toSorted()).toEqual([...served.toolNames].toSorted());
   expect(names.length).toBeGreaterThan(5);
 });

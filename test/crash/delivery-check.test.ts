@@ -32,20 +32,20 @@ const check = (changes: Partial<DeliveryFacts>) =>
     ...changes,
   });
 
-test("what is as it should be passes, a POST whose record a kill cut off included", () => {
+test("a correct delivery passes, also with a POST that a kill left without a record", () => {
   expect(check({})).toEqual({ unrecorded: 0, unseen: 0 });
   const attempts = [attempt(1, 11_000, 200)];
   expect(check({ attempts, posts: [post(9900, 200), post(11_005, 200)] })).toEqual({ unrecorded: 1, unseen: 0 });
 });
 
-test("attempts that nobody listened to are in the history only", () => {
+test("attempts without a receiver are in the history only", () => {
   const attempts = [1, 2, 3, 4, 5, 6].map((number): RecordedAttempt => {
     const startedAt = number * 3000;
     return { number, startedAt, endedAt: startedAt, statusCode: null, error: "connection_refused" };
   });
   expect(check({ status: "exhausted", attempts, posts: [], refuses: true })).toEqual({ unrecorded: 0, unseen: 0 });
   const broken = () => check({ status: "exhausted", attempts, posts: [] });
-  expect(broken).toThrow("D records attempt 1, which its receiver never saw");
+  expect(broken).toThrow("D records attempt 1, which its receiver never got");
 });
 
 const early = 1000 + ATTEMPT_MS + WAITS_MS[0]! - 10;
@@ -55,20 +55,20 @@ test.each<[string, Partial<DeliveryFacts>]>([
   ["D has attempt 3 where 2 should be", { attempts: [attempt(1, 1000, 503), attempt(3, 1100, 200)] }],
   ["D was attempted again after its success", { attempts: [attempt(1, 1000, 200), attempt(2, 1100, 200)] }],
   ["D was attempted 8 ms before its time (attempt 2)", { attempts: [attempt(1, 1000, 503), attempt(2, early, 200)] }],
-  ["D is exhausted, but its last attempt came to a success", { status: "exhausted" }],
+  ["D is exhausted, but its last attempt had the result success", { status: "exhausted" }],
   ["D was given up after 1 of 6 attempts", { status: "exhausted", attempts: [attempt(1, 1000, 503)] }],
-  ["D records attempt 2, which its receiver never saw", { posts: [post(1005, 503)] }],
-  ["D records 200 for attempt 2, but its receiver did this: 500", { posts: [post(1005, 503), post(1105, 500)] }],
+  ["D records attempt 2, which its receiver never got", { posts: [post(1005, 503)] }],
+  ["D records 200 for attempt 2, but its receiver reacted with 500", { posts: [post(1005, 503), post(1105, 500)] }],
   ["D was sent again after its success was recorded", { posts: [post(1005, 503), post(1105, 200), post(9999, 200)] }],
   ["D was sent again before its time", { posts: [post(1005, 503), post(1030, 503), post(1105, 200)] }],
   [
-    "D was sent without a record, and no kill is to blame",
+    "D was sent without a record, and no kill explains that",
     { attempts: [attempt(1, 20_000, 200)], posts: [post(3000, 200), post(20_005, 200)] },
   ],
   [
     "D was sent again by the same server before the attempt was recorded",
     { attempts: [attempt(1, 9950, 200)], posts: [post(9900, 200), post(9955, 200)] },
   ],
-])("the crash test says: %s", (sentence, facts) => {
+])("the crash test reports: %s", (sentence, facts) => {
   expect(() => check(facts)).toThrow(sentence);
 });

@@ -8,7 +8,7 @@ import { startServer } from "../support/server.ts";
 import { mountSmallDisk } from "../support/small-disk.ts";
 
 const TASK_MS = 300;
-/** How long the server waits before it tries again to store what has happened. */
+/** How long the server waits before it tries again to store a result. */
 const STORE_RETRY_MS = 1000;
 
 /** A server whose database is on a small disk, and a receiver. */
@@ -18,7 +18,7 @@ async function setUp(skip: (reason: string) => never, env: Readonly<Record<strin
   const receiver = await startReceiver();
   onTestFinished(() => receiver.close());
   const file = join(disk.folder, "callbacks.db");
-  // Its clock stands still, so that nothing ends, or is tried again, before the test says so.
+  // With a clock that the test advances: until then no task ends, and no write is tried again.
   const server = await startServer({ file, env: { DEMO_TASK_MS: String(TASK_MS), ...env }, clockAt: T0 });
   return { disk, receiver, file, server, hook: `${receiver.url}/hook` };
 }
@@ -89,11 +89,11 @@ test("a disk that fills up while a task runs: its end is stored once there is ro
   expect(receiver.requests).toHaveLength(1);
 });
 
-test("killed on a full disk: what was acknowledged is there when there is room again", async ({ skip }) => {
+test("killed on a full disk: each acknowledged call is there when there is room again", async ({ skip }) => {
   const { disk, server, hook, receiver, file } = await setUp(skip);
   await register(server.url, "t1", "c1", hook);
   await start(server.url, "t1");
-  // Taken up before the disk is full: otherwise there is no end to be stored.
+  // The task is claimed before the disk is full: otherwise it has no end to store.
   await server.sleepsFor(TASK_MS);
   disk.fill();
   await server.advance(TASK_MS);

@@ -5,28 +5,28 @@ import { register, settledDelivery, start } from "../support/call-tool.ts";
 import { startReceiver } from "../support/receiver.ts";
 import { startServer } from "../support/server.ts";
 
-/** The server gives another writer five seconds before its own writes fail. */
-const PATIENCE_MS = 5000;
-/** More than a few, should one of them slip through before the wait begins. */
-const LOOKS = 20;
+/** The server waits five seconds for another writer before its own writes fail. */
+const BUSY_TIMEOUT_MS = 5000;
+/** Several, since the first ones may be answered before the wait begins. */
+const HEALTH_REQUESTS = 20;
 
 async function setUp(env: Readonly<Record<string, string>> = {}) {
   const receiver = await startReceiver();
   onTestFinished(() => receiver.close());
-  // Its clock stands still, so that it is the test that says when the time to wait is over.
+  // With a clock that the test advances: the test decides when the wait is over.
   const server = await startServer({ env: { DEMO_TASK_MS: "0", ...env }, clockAt: T0 });
-  // This process is another one than the server's, as a backup tool or a shell would be.
+  // This process is another one than the server, as a backup tool or a shell.
   const other = new Database(server.file);
   onTestFinished(() => void other.close());
   return { receiver, server, other, hook: `${receiver.url}/hook` };
 }
 
-/** A server that waited for the file as SQLite does, by standing still, would have given up the calls by the first answer. */
+/** If the server blocked while it waits, as SQLite does, the first response would come after the timeout of the calls. */
 async function askHealth(url: string): Promise<void> {
-  for (let left = LOOKS; left > 0; left--) expect((await fetch(`${url}/health`)).status).toBe(200);
+  for (let index = 0; index < HEALTH_REQUESTS; index++) expect((await fetch(`${url}/health`)).status).toBe(200);
 }
 
-test("another program writes for a while: /health answers meanwhile, and calls are answered afterwards", async () => {
+test("another program writes for a while: /health answers in that time, and calls are answered afterwards", async () => {
   const { receiver, server, other, hook } = await setUp();
   other.exec("begin immediate");
   let isWaiting = true;
@@ -34,7 +34,7 @@ test("another program writes for a while: /health answers meanwhile, and calls a
     isWaiting = false;
   });
   await askHealth(server.url);
-  await server.advance(PATIENCE_MS - 1);
+  await server.advance(BUSY_TIMEOUT_MS - 1);
   await askHealth(server.url);
   expect(isWaiting).toBe(true);
   other.exec("commit");
@@ -43,7 +43,7 @@ test("another program writes for a while: /health answers meanwhile, and calls a
   expect(receiver.requests).toHaveLength(1);
 });
 
-test("another program writes for longer than we wait: calls get an error, an attempt that was made is recorded later", async () => {
+test("another program writes for longer than the server waits: calls get an error, and an attempt that was made is recorded later", async () => {
   const { receiver, server, other, hook } = await setUp({ RETRY_SCHEDULE_MS: "50" });
   receiver.respondWith((_, response) => {
     if (receiver.requests.length === 1) other.exec("begin immediate");
@@ -58,14 +58,14 @@ test("another program writes for longer than we wait: calls get an error, an att
   });
   await askHealth(server.url);
   expect(refused).toBeNull();
-  await server.advance(PATIENCE_MS + 1);
+  await server.advance(BUSY_TIMEOUT_MS + 1);
   await server.waitForLine("💥 Internal failure in recordAttempt");
   await call;
   expect(refused).toContain("Internal error");
   expect(receiver.requests).toHaveLength(1);
 
   other.exec("commit");
-  // Until then it tries again now and then.
+  // The server repeats the write from time to time.
   await server.sleepsFor(1000);
   await server.advance(1000);
   await server.sleepsFor(50);
@@ -80,7 +80,7 @@ test("another program writes for longer than we wait: calls get an error, an att
   expect(receiver.requests).toHaveLength(2);
 });
 
-test("another program reads for a long time: nothing waits for it, and it sees the state it began with", async () => {
+test("another program reads for a long time: no write waits for it, and it sees the state of its beginning", async () => {
   const { receiver, server, other, hook } = await setUp();
   const countTasks = other.prepare("select count(*) from tasks").pluck();
   other.exec("begin");

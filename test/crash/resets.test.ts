@@ -8,13 +8,13 @@ import { shareServer } from "../support/server.ts";
 
 const RESETS = 2;
 
-/** Accepts connections, ruins the first ones in its way, and answers 200 on the others. Returns its URL and how many came. */
-async function startResetting(ruin: (socket: Socket) => void) {
+/** Accepts connections, resets the first ones with `reset`, and answers 200 on the later ones. Returns its URL and the number of connections. */
+async function startResetting(reset: (socket: Socket) => void) {
   let connections = 0;
   const server = createServer((socket) => {
     socket.on("error", () => {});
     connections++;
-    if (connections <= RESETS) ruin(socket);
+    if (connections <= RESETS) reset(socket);
     else socket.once("data", () => socket.end("HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"));
   });
   await once(server.listen(0, "127.0.0.1"), "listening");
@@ -32,8 +32,8 @@ test.each<[string, (socket: Socket) => void]>([
     "in the middle of the status line",
     (socket) => socket.once("data", () => socket.write("HTTP/1.1 20", () => socket.resetAndDestroy())),
   ],
-])("a receiver that accepts and resets %s: each attempt is recorded, and the next one made", async (when, ruin) => {
-  const receiver = await startResetting(ruin);
+])("a receiver that accepts and resets %s: each attempt is recorded, and the next one made", async (when, reset) => {
+  const receiver = await startResetting(reset);
   const server = await shared();
   await register(server.url, when, "c1", receiver.url);
   await start(server.url, when);

@@ -6,7 +6,7 @@ import { startServer } from "../support/server.ts";
 import { stopFor } from "../support/stop-for.ts";
 import { until } from "../support/until.ts";
 
-/** Answers nothing until it is told to, and then at once. */
+/** Sends no response until `answerAll`, and then responds at once. */
 async function startWaitingReceiver() {
   const open: ServerResponse[] = [];
   const receiver = await receiverWith((_, response) => void open.push(response));
@@ -17,14 +17,14 @@ async function startWaitingReceiver() {
   return { receiver, hook: `${receiver.url}/hook`, answerAll };
 }
 
-/** It is with the other side's system then, whether or not the process there reads it. */
+/** Resolves when the operating system of the server has the response, whether or not the server process reads it. */
 function sent(response: ServerResponse): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   response.writeHead(204).end(() => resolve());
   return promise;
 }
 
-test("stopped and continued during attempts: the answers that came meanwhile count, and nothing is sent twice", async () => {
+test("stopped and continued during attempts: the responses of that time count, and no POST is sent twice", async () => {
   const { receiver, hook, answerAll } = await startWaitingReceiver();
   const server = await startServer();
   const tasks = ["t1", "t2", "t3"];
@@ -40,7 +40,7 @@ test("stopped and continued during attempts: the answers that came meanwhile cou
   expect(receiver.requests).toHaveLength(tasks.length);
 });
 
-test("stopped for longer than an attempt may take: the history tells of every POST, and the callback gets through", async () => {
+test("stopped for longer than the deadline of an attempt: the history has each POST, and the callback is delivered", async () => {
   const attemptMs = 1000;
   const { receiver, hook, answerAll } = await startWaitingReceiver();
   // As many attempts as a busy machine may need.
@@ -52,13 +52,13 @@ test("stopped for longer than an attempt may take: the history tells of every PO
   await stopFor(server, 1.2 * attemptMs, answerAll);
   const { status, attempts } = await settledDelivery(server.url, "t1");
   expect(status).toBe("delivered");
-  const outOfTime = attempts.filter(({ error }) => error === "timeout").length;
-  // What ran out of time may never have come to the receiver.
-  expect(receiver.requests.length).toBeGreaterThanOrEqual(attempts.length - outOfTime);
+  const timedOut = attempts.filter(({ error }) => error === "timeout").length;
+  // An attempt that timed out may never have reached the receiver.
+  expect(receiver.requests.length).toBeGreaterThanOrEqual(attempts.length - timedOut);
   expect(receiver.requests.length).toBeLessThanOrEqual(attempts.length);
 });
 
-test("stopped during a wait that ends meanwhile: the retry comes once", async () => {
+test("stopped during a wait that ends in that time: the retry is sent once", async () => {
   // Longer than a wait that keeps the claim.
   const waitMs = 2100;
   const receiver = await receiverWith((_, response) => {
@@ -71,7 +71,7 @@ test("stopped during a wait that ends meanwhile: the retry comes once", async ()
   const [waiting] = (await history(server.url, "t1")).callbacks[0]!.deliveries;
   // Null when it has been made already, on a very busy machine.
   const dueAt = waiting!.next_attempt_at === null ? 0 : Date.parse(waiting!.next_attempt_at);
-  await stopFor(server, 0, () => until("its time has come", () => Date.now() > dueAt));
+  await stopFor(server, 0, () => until("the retry is due", () => Date.now() > dueAt));
   expect(await settledDelivery(server.url, "t1")).toMatchObject({ status: "delivered", attempt_count: 2 });
   expect(receiver.requests).toHaveLength(2);
 });

@@ -13,19 +13,19 @@ function failing(times: number, at = T0) {
   return { breaker, changes };
 }
 
-describe("an origin goes to the slow lane", () => {
+describe("a circuit opens", () => {
   test("with the hundredth failure, and not before", () => {
     const { breaker, changes } = failing(99);
-    expect([changes.every((change) => change === null), breaker.isSlow(ORIGIN)]).toEqual([true, false]);
-    expect(breaker.record(ORIGIN, DOWN, T0)).toBe("slowed");
-    expect(breaker.slowOrigins).toEqual([ORIGIN]);
+    expect([changes.every((change) => change === null), breaker.isOpen(ORIGIN)]).toEqual([true, false]);
+    expect(breaker.record(ORIGIN, DOWN, T0)).toBe("opened");
+    expect(breaker.openKeys).toEqual([ORIGIN]);
   });
 
   test("only when more than 95 % fail", () => {
     const { breaker } = failing(90);
     for (let index = 0; index < 10; index++) breaker.record(ORIGIN, OK, T0);
     for (let index = 0; index < 99; index++) expect(breaker.record(ORIGIN, DOWN, T0)).toBeNull();
-    expect(breaker.isSlow(ORIGIN)).toBe(false);
+    expect(breaker.isOpen(ORIGIN)).toBe(false);
   });
 
   test("only for failures of the last hour", () => {
@@ -40,7 +40,7 @@ describe("an origin goes to the slow lane", () => {
   ] as const)("not for $statusCode $error, which is about one URL", (outcome) => {
     const breaker = new CircuitBreaker();
     for (let index = 0; index < 200; index++) breaker.record(ORIGIN, outcome, T0);
-    expect(breaker.isSlow(ORIGIN)).toBe(false);
+    expect(breaker.isOpen(ORIGIN)).toBe(false);
   });
 
   test.each([
@@ -50,51 +50,51 @@ describe("an origin goes to the slow lane", () => {
   ] as const)("for $statusCode $error", (outcome) => {
     const breaker = new CircuitBreaker();
     for (let index = 0; index < 100; index++) breaker.record(ORIGIN, outcome, T0);
-    expect(breaker.isSlow(ORIGIN)).toBe(true);
+    expect(breaker.isOpen(ORIGIN)).toBe(true);
   });
 });
 
-describe("in the slow lane", () => {
-  test("a probe may go after 30 s, and after each failure it takes twice as long, ten minutes at most", () => {
+describe("while a circuit is open", () => {
+  test("a probe may start after 30 s, and each failure doubles the wait, up to ten minutes", () => {
     const { breaker } = failing(100);
     let now = T0;
     for (const wait of [30, 60, 120, 240, 480, 600, 600]) {
       expect(breaker.nextProbeAt(now)).toBe(now + wait * 1000);
-      expect(breaker.roomForProbe(ORIGIN, now + wait * 1000 - 1)).toBe(0);
+      expect(breaker.probeSlots(ORIGIN, now + wait * 1000 - 1)).toBe(0);
       now += wait * 1000;
-      expect([breaker.roomForProbe(ORIGIN, now), breaker.nextProbeAt(now)]).toEqual([1, null]);
+      expect([breaker.probeSlots(ORIGIN, now), breaker.nextProbeAt(now)]).toEqual([1, null]);
       breaker.record(ORIGIN, DOWN, now);
     }
   });
 
-  test("what was under way when it was slowed is no probe", () => {
+  test("a request that was in flight when the circuit opened is not a probe", () => {
     const { breaker } = failing(100);
     breaker.record(ORIGIN, DOWN, T0 + 1);
     expect(breaker.nextProbeAt(T0 + 1)).toBe(T0 + 30_000);
   });
 
-  test("one success brings it back, with a clean slate", () => {
+  test("one success closes it, and its failures are forgotten", () => {
     const { breaker } = failing(100);
-    expect(breaker.record(ORIGIN, OK, T0 + 30_000)).toBe("recovered");
-    expect([breaker.isSlow(ORIGIN), breaker.record(ORIGIN, DOWN, T0 + 30_001)]).toEqual([false, null]);
+    expect(breaker.record(ORIGIN, OK, T0 + 30_000)).toBe("closed");
+    expect([breaker.isOpen(ORIGIN), breaker.record(ORIGIN, DOWN, T0 + 30_001)]).toEqual([false, null]);
   });
 
-  test("it tells since when, and from when on the next probe may go", () => {
+  test("it is known since when, and from when on the next probe may start", () => {
     const { breaker } = failing(99);
-    expect(breaker.stayOf(ORIGIN)).toBeNull();
+    expect(breaker.openCircuit(ORIGIN)).toBeNull();
     breaker.record(ORIGIN, DOWN, T0 + 1);
-    expect(breaker.stayOf(ORIGIN)).toEqual({ since: T0 + 1, probeAt: T0 + 30_001 });
+    expect(breaker.openCircuit(ORIGIN)).toEqual({ since: T0 + 1, probeAt: T0 + 30_001 });
     breaker.record(ORIGIN, DOWN, T0 + 30_001);
-    expect(breaker.stayOf(ORIGIN)).toEqual({ since: T0 + 1, probeAt: T0 + 90_001 });
-    expect(breaker.stayOf("http://other.example")).toBeNull();
+    expect(breaker.openCircuit(ORIGIN)).toEqual({ since: T0 + 1, probeAt: T0 + 90_001 });
+    expect(breaker.openCircuit("http://other.example")).toBeNull();
   });
 });
 
-describe("an answer to what is no delivery", () => {
-  test.each([OK, { statusCode: 404, error: "http_4xx" }] as const)("$statusCode brings the origin back", (answer) => {
+describe("the outcome of a test event", () => {
+  test.each([OK, { statusCode: 404, error: "http_4xx" }] as const)("$statusCode closes the circuit", (answer) => {
     const { breaker } = failing(100);
-    expect(breaker.leave(ORIGIN, answer)).toBe(true);
-    expect([breaker.isSlow(ORIGIN), breaker.leave(ORIGIN, answer)]).toEqual([false, false]);
+    expect(breaker.recordTest(ORIGIN, answer)).toBe(true);
+    expect([breaker.isOpen(ORIGIN), breaker.recordTest(ORIGIN, answer)]).toEqual([false, false]);
   });
 
   test.each([
@@ -102,15 +102,23 @@ describe("an answer to what is no delivery", () => {
     { statusCode: 429, error: "http_4xx" },
     { statusCode: null, error: "timeout" },
     { statusCode: null, error: "blocked" },
-  ] as const)("$statusCode $error changes nothing, and puts no probe off", (answer) => {
+  ] as const)("$statusCode $error changes nothing, and delays no probe", (answer) => {
     const { breaker } = failing(100);
-    expect(breaker.leave(ORIGIN, answer)).toBe(false);
-    expect(breaker.stayOf(ORIGIN)).toEqual({ since: T0, probeAt: T0 + 30_000 });
+    expect(breaker.recordTest(ORIGIN, answer)).toBe(false);
+    expect(breaker.openCircuit(ORIGIN)).toEqual({ since: T0, probeAt: T0 + 30_000 });
   });
 
-  test("speaks for no origin that is in order, and leaves what it has failed", () => {
+  test("does not count for a closed circuit", () => {
     const { breaker } = failing(99);
-    expect(breaker.leave(ORIGIN, OK)).toBe(false);
-    expect(breaker.record(ORIGIN, DOWN, T0)).toBe("slowed");
+    expect(breaker.recordTest(ORIGIN, OK)).toBe(false);
+    expect(breaker.record(ORIGIN, DOWN, T0)).toBe("opened");
+  });
+
+  test("calls `closedByTest` once when it closes the circuit, so that due deliveries are claimed", () => {
+    let calls = 0;
+    const breaker = new CircuitBreaker(() => void calls++);
+    for (let index = 0; index < 100; index++) breaker.record(ORIGIN, DOWN, T0);
+    for (const answer of [DOWN, OK, OK]) breaker.recordTest(ORIGIN, answer);
+    expect(calls).toBe(1);
   });
 });

@@ -9,36 +9,38 @@ import { Dispatcher } from "../../src/delivery/dispatcher.ts";
 import { createSender } from "../../src/outbound/sender.ts";
 import type { DisablePolicy } from "../../src/domain/callback-health.ts";
 import type { TelemetryEvent } from "../../src/service/ports/telemetry.ts";
+import type { Task } from "../../src/domain/task.ts";
+import { createTaskEnd } from "../../src/service/task-end.ts";
+import type { EndTask } from "../../src/service/task-end.ts";
 import type { ClaimedDelivery } from "../../src/service/ports/delivery-store.ts";
 import type { Store } from "../../src/service/ports/store.ts";
-import { createWorkSource } from "../../src/store/sqlite/queue.ts";
 import { A_SECRET, aRegistration, aStart } from "../support/builders.ts";
 import { createFakeClock } from "../support/clock.ts";
 import { startReceiver } from "../support/receiver.ts";
 import type { Receiver } from "../support/receiver.ts";
-import { openTestStore } from "../support/sqlite-store.ts";
+import { openTestStorage } from "../support/sqlite-store.ts";
 import { until } from "../support/until.ts";
 
 interface Options {
   readonly waitsMs?: readonly number[];
   readonly limits?: { total: number; perOrigin: number };
   readonly disablePolicy?: DisablePolicy | null;
-  /** Changes the store the dispatcher sees; the test looks at the real one. */
-  readonly storeSeen?: (store: Store) => Store;
+  /** Changes the store of the dispatcher; the test reads the real one. */
+  readonly storeOfDispatcher?: (store: Store) => Store;
 }
 
-/** The real store, sender and receiver; only time is the test's. */
+/** The real store, sender and receiver, with the clock of the test. */
 async function setUp({
   waitsMs = [5000],
   limits = { total: 8, perOrigin: 4 },
   disablePolicy = null,
-  storeSeen = (it) => it,
+  storeOfDispatcher = (it) => it,
 }: Options = {}) {
   const clock = createFakeClock(Date.now());
-  const store = await openTestStore();
   const receiver = await startReceiver();
   const announcements: TelemetryEvent[] = [];
   const emit = (announcement: TelemetryEvent) => void announcements.push(announcement);
+  const { store, queues } = await openTestStorage({ clock, emit });
   const guard = createAddressGuard({ allow: "loopback" });
   const sender = createSender({
     guard,
@@ -47,13 +49,12 @@ async function setUp({
     connectionsPerOrigin: limits.perOrigin,
     userAgent: "test",
   });
-  const workSource = createWorkSource({ clock, emit, name: "dispatcher" });
   const retryPolicy = { waitsMs, jitter: 0 };
   const breaker = new CircuitBreaker();
   const dispatcher = new Dispatcher({
-    store: storeSeen(store),
+    store: storeOfDispatcher(store),
     sender,
-    workSource,
+    queue: queues.deliveries,
     clock,
     random: () => 0.5,
     retryPolicies: { standard: retryPolicy, cloudevents: retryPolicy, "mcp-events": retryPolicy },
@@ -76,7 +77,7 @@ async function setUp({
     url = `${receiver.url}/hook`,
     notAfter = null as number | null,
   } = {}) {
-    // All at once, so that they share one wait for the disk.
+    // At the same time: they share one wait for the disk.
     await Promise.all(
       clients.map((clientId) => store.registerCallback(aRegistration({ taskId, clientId, url, notAfter }))),
     );
@@ -87,20 +88,19 @@ async function setUp({
       outcome: { status: "completed", result: "done" },
       now: clock.now(),
     });
-    workSource.wake();
     return finished!.event;
   }
-  const said = <Kind extends TelemetryEvent["kind"]>(kind: Kind) =>
+  const emitted = <Kind extends TelemetryEvent["kind"]>(kind: Kind) =>
     announcements.filter((one): one is Extract<TelemetryEvent, { kind: Kind }> => one.kind === kind);
-  const attempts = (count: number) => until(`${count} attempts`, () => said("delivery.attempted").length >= count);
+  const attempts = (count: number) => until(`${count} attempts`, () => emitted("delivery.attempted").length >= count);
   async function delivery(taskId = "task-1") {
     return (await store.deliveryHistory("local", taskId))[0]!.deliveries[0]!;
   }
-  return { clock, store, receiver, dispatcher, workSource, finishTask, said, attempts, delivery };
+  return { clock, store, receiver, dispatcher, emit, announcements, finishTask, emitted, attempts, delivery };
 }
 
 test("a finished task is POSTed to each callback, signed, and the event is settled once", async () => {
-  const { dispatcher, receiver, finishTask, said, delivery } = await setUp();
+  const { dispatcher, receiver, finishTask, emitted, delivery } = await setUp();
   dispatcher.start();
   const event = await finishTask({ clients: ["a", "b", "c"] });
   const requests = await receiver.waitFor(3);
@@ -117,12 +117,12 @@ test("a finished task is POSTed to each callback, signed, and the event is settl
   }
   const clients = requests.map(({ body }) => (JSON.parse(body) as { data: { client_id: string } }).data.client_id);
   expect(clients.toSorted()).toEqual(["a", "b", "c"]);
-  await until("the event is settled", () => said("event.settled").length === 1);
+  await until("the event is settled", () => emitted("event.settled").length === 1);
   expect(await delivery()).toMatchObject({ status: "delivered", attemptCount: 1 });
 });
 
-test("a failed attempt is parked in the store and made again when its time has come, with the same id and a fresh signature", async () => {
-  const { dispatcher, receiver, finishTask, said, attempts, delivery, clock } = await setUp({
+test("a failed attempt is retried after its wait, with the same id and body and a new signature", async () => {
+  const { dispatcher, receiver, finishTask, emitted, attempts, delivery, clock } = await setUp({
     waitsMs: [5000, 60_000],
   });
   receiver.respondWith(503, "busy");
@@ -149,10 +149,10 @@ test("a failed attempt is parked in the store and made again when its time has c
     status: "delivered",
     attempts: [{ statusCode: 503, error: "http_5xx" }, { statusCode: 204 }],
   });
-  expect(said("delivery.attempted").map(({ next }) => next)).toEqual(["retry", "delivered"]);
+  expect(emitted("delivery.attempted").map(({ next }) => next)).toEqual(["retry", "delivered"]);
 });
 
-test("a receiver that asks for time is left alone until then, within the attempts of the schedule", async () => {
+test("Retry-After delays the next attempt, within the attempts of the schedule", async () => {
   const { dispatcher, receiver, finishTask, attempts, delivery, clock } = await setUp({ waitsMs: [100] });
   receiver.respondWith(503, "busy", { "retry-after": "60" });
   dispatcher.start();
@@ -168,7 +168,7 @@ test("a receiver that asks for time is left alone until then, within the attempt
   expect(await delivery()).toMatchObject({ status: "exhausted", attemptCount: 2 });
 });
 
-test("a near retry keeps its claim and leaves its place to others", async () => {
+test("a short retry keeps its claim and releases its slot during the wait", async () => {
   const { dispatcher, receiver, finishTask, attempts, delivery, clock } = await setUp({
     waitsMs: [100],
     limits: { total: 1, perOrigin: 1 },
@@ -182,13 +182,13 @@ test("a near retry keeps its claim and leaves its place to others", async () => 
   await finishTask({ taskId: "task-2" });
   await attempts(2);
   expect(await delivery("task-2")).toMatchObject({ status: "delivered" });
-  await until("the near wait and the timer sleep", () => clock.sleeping >= 1);
+  await until("the short wait and the timer sleep", () => clock.sleeping >= 1);
   clock.advance(100);
   await attempts(3);
   expect(await delivery()).toMatchObject({ status: "delivered", attemptCount: 2 });
 });
 
-test("receivers that take long leave their places to others", async () => {
+test("slow receivers do not keep slots from other receivers", async () => {
   const { dispatcher, receiver, finishTask, clock } = await setUp({ limits: { total: 4, perOrigin: 2 } });
   const slow = await Promise.all([startReceiver(() => {}), startReceiver(() => {})]);
   onTestFinished(async () => void (await Promise.all(slow.map((one) => one.close()))));
@@ -198,40 +198,40 @@ test("receivers that take long leave their places to others", async () => {
   }
   await Promise.all(slow.map((one) => one.waitFor(2)));
   await finishTask({ clients: ["x", "y", "z"] });
-  await until("the timer for more room is set", () => clock.sleeping === 1);
+  await until("the timer for a free slot is set", () => clock.sleeping === 1);
   expect(receiver.requests).toHaveLength(0);
   clock.advance(250);
   await receiver.waitFor(3);
   expect(slow.map(({ requests }) => requests.length)).toEqual([2, 2]);
 });
 
-test("many near retries of a slow origin do not keep another origin waiting", async () => {
-  const { dispatcher, receiver, finishTask, attempts, clock, said } = await setUp({ waitsMs: [100, 100] });
+test("many short retries of a slow origin do not hold up another origin", async () => {
+  const { dispatcher, receiver, finishTask, attempts, clock, emitted } = await setUp({ waitsMs: [100, 100] });
   receiver.respondWith(503);
   dispatcher.start();
   await finishTask({ clients: Array.from({ length: 40 }, (_, index) => `c${index}`) });
   await attempts(40);
-  // Now it hangs: its retries fill its own places and wait in line for more.
+  // Now it hangs: its retries fill its own slots, and the others wait in the store.
   receiver.respondWith(() => {});
   clock.advance(100);
-  await until("the slow origin has all it may have", () => receiver.requests.length === 44);
+  await until("the slow origin has all its slots", () => receiver.requests.length === 44);
   const fine = await startReceiver();
   onTestFinished(() => fine.close());
   await finishTask({ taskId: "task-2", clients: ["other"], url: fine.url });
   await fine.waitFor(1);
   await until("it is delivered", () =>
-    said("delivery.attempted").some(({ clientId, next }) => clientId === "other" && next === "delivered"),
+    emitted("delivery.attempted").some(({ clientId, next }) => clientId === "other" && next === "delivered"),
   );
 });
 
-test("near retries that ring while a pass claims what is due leave it the places it has counted on", async () => {
+test("short retries that end during a claim leave it the slots that it has counted", async () => {
   let held: PromiseWithResolvers<void> | null = null;
   let claiming = false;
   const limits = { total: 8, perOrigin: 2 };
-  const { dispatcher, receiver, finishTask, attempts, clock, said } = await setUp({
+  const { dispatcher, receiver, finishTask, attempts, clock, emitted } = await setUp({
     waitsMs: [100, 100],
     limits,
-    storeSeen: (inner) => ({
+    storeOfDispatcher: (inner) => ({
       ...inner,
       async claimDueDeliveries(command) {
         const claimed = await inner.claimDueDeliveries(command);
@@ -251,8 +251,8 @@ test("near retries that ring while a pass claims what is due leave it the places
   await finishTask({ taskId: "task-2", clients: ["c", "d"] });
   await until("a pass claims", () => claiming);
   clock.advance(100);
-  await until("the near waits are over", () => clock.sleeping === 0);
-  // Between a wait and the next try there is nothing that takes more than this turn.
+  await until("the short waits are over", () => clock.sleeping === 0);
+  // Between a wait and the next try nothing takes more than this turn.
   await nextTurn();
   held.resolve();
   held = null;
@@ -260,15 +260,17 @@ test("near retries that ring while a pass claims what is due leave it the places
   onTestFinished(() => fine.close());
   await finishTask({ taskId: "task-3", clients: ["other"], url: fine.url });
   await fine.waitFor(1);
-  const sending = said("delivery.sending").filter(({ url }) => url.startsWith(receiver.url));
-  expect(sending.length - said("delivery.attempted").filter(({ url }) => url.startsWith(receiver.url)).length).toBe(2);
+  const sending = emitted("delivery.sending").filter(({ url }) => url.startsWith(receiver.url));
+  expect(sending.length - emitted("delivery.attempted").filter(({ url }) => url.startsWith(receiver.url)).length).toBe(
+    2,
+  );
 });
 
-test("a claim that became void during a near wait is not sent again", async () => {
+test("a delivery whose claim became invalid during a short wait is not sent again", async () => {
   const resumed: boolean[] = [];
   const { dispatcher, receiver, finishTask, attempts, delivery, clock, store } = await setUp({
     waitsMs: [100],
-    storeSeen: (inner) => ({
+    storeOfDispatcher: (inner) => ({
       ...inner,
       async resumeClaim(claim) {
         resumed.push(await inner.resumeClaim(claim));
@@ -280,10 +282,10 @@ test("a claim that became void during a near wait is not sent again", async () =
   dispatcher.start();
   await finishTask();
   await attempts(1);
-  // Somebody else claims it meanwhile, so our own claim is void.
+  // A later claim makes the claim of the dispatcher invalid.
   await store.recoverOrphans(clock.now());
   await store.claimDueDeliveries({ now: clock.now() + 100, limit: 1, perOrigin: 1, roomOf: new Map() });
-  await until("the claim is found to be void", () => {
+  await until("the claim is found to be invalid", () => {
     clock.advance(100);
     return resumed.length > 0;
   });
@@ -295,10 +297,10 @@ test("a claim that became void during a near wait is not sent again", async () =
 const KEY = { taskId: "task-1", clientId: "client-1" };
 
 test.each([
-  ["near", 100],
-  ["parked", 5000],
-])("a callback unregistered during a wait that is %s gets nothing more", async (_, waitMs) => {
-  const { dispatcher, receiver, finishTask, attempts, delivery, clock, store, workSource, said } = await setUp({
+  ["short", 100],
+  ["long", 5000],
+])("a callback that is unregistered during a %s wait gets nothing more", async (_, waitMs) => {
+  const { dispatcher, receiver, finishTask, attempts, delivery, clock, store, emitted } = await setUp({
     waitsMs: [waitMs, waitMs],
   });
   receiver.respondWith(503);
@@ -308,19 +310,20 @@ test.each([
   const callback = { ...KEY, url: `${receiver.url}/hook` };
   await store.unregisterCallback({ principal: "local", callback, now: clock.now() });
   clock.advance(waitMs);
-  // A later task's POST comes through, so an earlier one's would have too.
+  // The POST of a later task arrives, so an earlier one would have arrived too.
   receiver.respondWith(204);
   await finishTask({ taskId: "task-2", url: `${receiver.url}/other` });
   await receiver.waitFor(({ path }) => path === "/other");
-  workSource.wake();
   await attempts(2);
   expect(receiver.requests.map(({ path }) => path)).toEqual(["/hook", "/other"]);
   expect(await delivery()).toMatchObject({ status: "cancelled", attemptCount: 1 });
-  expect(said("delivery.attempted")).toHaveLength(2);
+  expect(emitted("delivery.attempted")).toHaveLength(2);
 });
 
-test("an attempt under way when its callback is unregistered is recorded, and followed by none", async () => {
-  const { dispatcher, receiver, finishTask, attempts, delivery, clock, store, said } = await setUp({ waitsMs: [0, 0] });
+test("an attempt in flight when its callback is unregistered is recorded, and no other follows", async () => {
+  const { dispatcher, receiver, finishTask, attempts, delivery, clock, store, emitted } = await setUp({
+    waitsMs: [0, 0],
+  });
   const arrived = Promise.withResolvers<() => void>();
   receiver.respondWith((_, response) => arrived.resolve(() => response.writeHead(503).end()));
   dispatcher.start();
@@ -330,12 +333,12 @@ test("an attempt under way when its callback is unregistered is recorded, and fo
   await store.unregisterCallback({ principal: "local", callback, now: clock.now() });
   release();
   await attempts(1);
-  expect(said("delivery.attempted")).toMatchObject([{ next: "withdrawn" }]);
+  expect(emitted("delivery.attempted")).toMatchObject([{ next: "withdrawn" }]);
   expect(await delivery()).toMatchObject({ status: "cancelled", attempts: [{ number: 1, statusCode: 503 }] });
 });
 
-test("a redelivered one has its whole schedule again, attempt numbers going on, id and body the same", async () => {
-  const { dispatcher, receiver, finishTask, attempts, delivery, clock, store, workSource, said } = await setUp({
+test("a redelivered delivery has a new schedule, with the same id and body, and its attempt numbers go on", async () => {
+  const { dispatcher, receiver, finishTask, attempts, delivery, clock, store, emitted } = await setUp({
     waitsMs: [5000],
   });
   receiver.respondWith(500);
@@ -351,11 +354,10 @@ test("a redelivered one has its whole schedule again, attempt numbers going on, 
   expect(await delivery()).toMatchObject({ status: "exhausted", attemptCount: 2 });
   const { id: deliveryId } = await delivery();
   await store.redeliver({ principal: "local", selection: { deliveryId }, now: clock.now() });
-  workSource.wake();
   await attempts(3);
   expect(await delivery()).toMatchObject({ status: "pending", nextAttemptAt: clock.now() + 5000 });
   await advanceTo(4);
-  expect(said("delivery.attempted").map(({ attempt, next }) => [attempt, next])).toEqual([
+  expect(emitted("delivery.attempted").map(({ attempt, next }) => [attempt, next])).toEqual([
     [1, "retry"],
     [2, "gave_up"],
     [3, "retry"],
@@ -369,8 +371,8 @@ test("a redelivered one has its whole schedule again, attempt numbers going on, 
   expect(new Set(receiver.requests.map(({ headers }) => headers["webhook-timestamp"])).size).toBe(3);
 });
 
-test("redelivering one that waits uses up nothing of its schedule, however often its owner tries", async () => {
-  const { dispatcher, receiver, finishTask, attempts, delivery, clock, store, workSource } = await setUp({
+test("redelivering a delivery that waits uses up nothing of its schedule", async () => {
+  const { dispatcher, receiver, finishTask, attempts, delivery, clock, store } = await setUp({
     waitsMs: [5000, 60_000],
   });
   receiver.respondWith(500);
@@ -381,12 +383,11 @@ test("redelivering one that waits uses up nothing of its schedule, however often
     expect(await delivery()).toMatchObject({ status: "pending", nextAttemptAt: clock.now() + 5000 });
     const { id: deliveryId } = await delivery();
     await store.redeliver({ principal: "local", selection: { deliveryId }, now: clock.now() });
-    workSource.wake();
   }
 });
 
-test("one that is redelivered while it is being sent is sent once more, right after", async () => {
-  const { dispatcher, receiver, finishTask, delivery, clock, store, said } = await setUp();
+test("a delivery that is redelivered while it is sent is sent once more, right after", async () => {
+  const { dispatcher, receiver, finishTask, delivery, clock, store, emitted } = await setUp();
   const arrived = Promise.withResolvers<() => void>();
   receiver.respondWith((_, response) => arrived.resolve(() => response.end()));
   dispatcher.start();
@@ -398,18 +399,18 @@ test("one that is redelivered while it is being sent is sent once more, right af
   expect(receiver.requests).toHaveLength(1);
   receiver.respondWith(204);
   release();
-  await until("the event is settled", () => said("event.settled").length === 1);
+  await until("the event is settled", () => emitted("event.settled").length === 1);
   expect(receiver.requests).toHaveLength(2);
   expect(await delivery()).toMatchObject({ status: "delivered", attemptCount: 2 });
 });
 
 test.each([
-  ["near", 1000],
+  ["short", 1000],
   ["long", 5000],
 ])(
-  "one that is redelivered during an attempt which fails before a %s wait is sent once more, right after",
+  "a delivery that is redelivered during an attempt that fails before a %s wait is sent once more, right after",
   async (_, waitMs) => {
-    const { dispatcher, receiver, finishTask, delivery, clock, store, said } = await setUp({ waitsMs: [waitMs] });
+    const { dispatcher, receiver, finishTask, delivery, clock, store, emitted } = await setUp({ waitsMs: [waitMs] });
     const arrived = Promise.withResolvers<() => void>();
     receiver.respondWith((__, response) => arrived.resolve(() => response.writeHead(500).end()));
     dispatcher.start();
@@ -419,27 +420,27 @@ test.each([
     await store.redeliver({ principal: "local", selection: { deliveryId }, now: clock.now() });
     receiver.respondWith(204);
     release();
-    await until("the event is settled", () => said("event.settled").length === 1);
+    await until("the event is settled", () => emitted("event.settled").length === 1);
     expect(receiver.requests).toHaveLength(2);
     expect(await delivery()).toMatchObject({ status: "delivered", attemptCount: 2 });
   },
 );
 
-test("when the schedule is used up the delivery is exhausted and says why", async () => {
-  const { dispatcher, receiver, finishTask, said, delivery } = await setUp({ waitsMs: [] });
+test("when the schedule is used up the delivery is exhausted, with its last error", async () => {
+  const { dispatcher, receiver, finishTask, emitted, delivery } = await setUp({ waitsMs: [] });
   receiver.respondWith(500);
   dispatcher.start();
   await finishTask();
-  await until("the event is settled", () => said("event.settled").length === 1);
+  await until("the event is settled", () => emitted("event.settled").length === 1);
   expect(await delivery()).toMatchObject({ status: "exhausted", attemptCount: 1, attempts: [{ error: "http_5xx" }] });
-  expect(said("delivery.attempted")).toMatchObject([{ next: "gave_up", attempt: 1 }]);
+  expect(emitted("delivery.attempted")).toMatchObject([{ next: "gave_up", attempt: 1 }]);
 });
 
 test("an address that is refused is not tried again", async () => {
-  const { dispatcher, finishTask, said, delivery } = await setUp();
+  const { dispatcher, finishTask, emitted, delivery } = await setUp();
   dispatcher.start();
   await finishTask({ url: "http://10.1.2.3/hook" });
-  await until("the event is settled", () => said("event.settled").length === 1);
+  await until("the event is settled", () => emitted("event.settled").length === 1);
   expect(await delivery()).toMatchObject({ status: "exhausted", attempts: [{ statusCode: null, error: "blocked" }] });
 });
 
@@ -447,30 +448,30 @@ test.each([
   [410, "disabled"],
   [413, "active"],
 ])("%i ends the delivery at its first attempt and leaves the callback %s", async (code, callbackStatus) => {
-  const { dispatcher, receiver, finishTask, said, delivery, store } = await setUp({ waitsMs: [100, 100] });
+  const { dispatcher, receiver, finishTask, emitted, delivery, store } = await setUp({ waitsMs: [100, 100] });
   receiver.respondWith(code);
   dispatcher.start();
   await finishTask();
-  await until("the event is settled", () => said("event.settled").length === 1);
+  await until("the event is settled", () => emitted("event.settled").length === 1);
   expect(await delivery()).toMatchObject({ status: "exhausted", reason: null, attempts: [{ statusCode: code }] });
   expect((await store.deliveryHistory("local", "task-1"))[0]!.callback.status).toBe(callbackStatus);
   expect(receiver.requests).toHaveLength(1);
 });
 
-test("what the receiver said is in no announcement and in no history", async () => {
-  const { dispatcher, receiver, finishTask, said, store } = await setUp({ waitsMs: [] });
+test("the response body is in no telemetry and in no history", async () => {
+  const { dispatcher, receiver, finishTask, emitted, store } = await setUp({ waitsMs: [] });
   receiver.respondWith(500, "stack trace with a password");
   dispatcher.start();
   await finishTask();
-  await until("the event is settled", () => said("event.settled").length === 1);
-  const told = JSON.stringify([said("delivery.attempted"), await store.deliveryHistory("local", "task-1")]);
-  expect(told).toContain("http_5xx");
-  expect(told).not.toContain("password");
+  await until("the event is settled", () => emitted("event.settled").length === 1);
+  const shown = JSON.stringify([emitted("delivery.attempted"), await store.deliveryHistory("local", "task-1")]);
+  expect(shown).toContain("http_5xx");
+  expect(shown).not.toContain("password");
 });
 
 describe("not_after", () => {
-  test("shortens the wait to one last attempt before it, and then the delivery is exhausted and says so", async () => {
-    const { dispatcher, receiver, finishTask, said, attempts, delivery, clock } = await setUp({
+  test("shortens the wait to one last attempt before it; then the delivery is exhausted for that reason", async () => {
+    const { dispatcher, receiver, finishTask, emitted, attempts, delivery, clock } = await setUp({
       waitsMs: [60_000, 60_000],
     });
     receiver.respondWith(503);
@@ -482,14 +483,14 @@ describe("not_after", () => {
     clock.advance(9000);
     await attempts(2);
     expect(await delivery()).toMatchObject({ status: "exhausted", reason: "not_after", attemptCount: 2 });
-    expect(said("delivery.attempted").map(({ next }) => next)).toEqual(["retry", "gave_up"]);
-    expect(said("event.settled")).toHaveLength(1);
+    expect(emitted("delivery.attempted").map(({ next }) => next)).toEqual(["retry", "gave_up"]);
+    expect(emitted("event.settled")).toHaveLength(1);
     clock.advance(3_600_000);
     expect(receiver.requests).toHaveLength(2);
   });
 
-  test("ends what still waits for a free place, by the one timer and without an attempt", async () => {
-    const { dispatcher, receiver, finishTask, said, delivery, clock } = await setUp({
+  test("ends a delivery that waits for a slot, by the one timer and without an attempt", async () => {
+    const { dispatcher, receiver, finishTask, emitted, delivery, clock } = await setUp({
       limits: { total: 1, perOrigin: 1 },
     });
     const arrived = Promise.withResolvers<() => void>();
@@ -501,16 +502,16 @@ describe("not_after", () => {
     await until("the one timer is set", () => clock.sleeping === 1);
     expect(await delivery()).toMatchObject({ status: "pending", reason: null });
     clock.advance(30_000);
-    await until("the event is settled", () => said("event.settled").length === 1);
+    await until("the event is settled", () => emitted("event.settled").length === 1);
     expect(await delivery()).toMatchObject({ status: "exhausted", reason: "not_after", attempts: [] });
-    expect(said("delivery.expired")).toMatchObject([{ taskId: "task-1", attempts: 0, url: `${receiver.url}/hook` }]);
+    expect(emitted("delivery.expired")).toMatchObject([{ taskId: "task-1", attempts: 0, url: `${receiver.url}/hook` }]);
     release();
-    await until("the slow one is through", () => said("event.settled").length === 2);
+    await until("the slow delivery is over", () => emitted("event.settled").length === 2);
     expect(receiver.requests).toHaveLength(1);
   });
 
-  test("holds for a near retry that has to wait for room: what it waited too long for is not sent", async () => {
-    const { dispatcher, receiver, finishTask, said, attempts, delivery, clock } = await setUp({
+  test("ends a short retry that waits too long for a slot", async () => {
+    const { dispatcher, receiver, finishTask, emitted, attempts, delivery, clock } = await setUp({
       waitsMs: [100],
       limits: { total: 1, perOrigin: 1 },
     });
@@ -522,36 +523,36 @@ describe("not_after", () => {
     receiver.respondWith((_, response) => held.resolve(() => response.end()));
     await finishTask({ taskId: "slow" });
     const release = await held.promise;
-    await until("the near wait sleeps", () => clock.sleeping >= 1);
+    await until("the short wait sleeps", () => clock.sleeping >= 1);
     clock.advance(100);
     clock.advance(4900);
     release();
-    await until("both events are settled", () => said("event.settled").length === 2);
+    await until("both events are settled", () => emitted("event.settled").length === 2);
     expect(await delivery()).toMatchObject({ status: "exhausted", reason: "not_after", attemptCount: 1 });
     expect(receiver.requests).toHaveLength(2);
   });
 
-  test("that came before the task's end leaves nothing to send, and history says why", async () => {
-    const { dispatcher, receiver, finishTask, said, delivery, clock } = await setUp();
+  test("before the end of the task leaves nothing to send, and history has the reason", async () => {
+    const { dispatcher, receiver, finishTask, emitted, delivery, clock } = await setUp();
     dispatcher.start();
     await finishTask({ notAfter: clock.now() - 1 });
-    await until("the event is settled", () => said("event.settled").length === 1);
+    await until("the event is settled", () => emitted("event.settled").length === 1);
     expect(await delivery()).toMatchObject({ status: "exhausted", reason: "not_after", attempts: [] });
     expect(receiver.connections).toBe(0);
   });
 
-  test("of more deliveries than one pass takes ends them all", async () => {
-    const { dispatcher, finishTask, said, clock } = await setUp();
+  test("ends all deliveries, also more than one pass takes", async () => {
+    const { dispatcher, finishTask, emitted, clock } = await setUp();
     const clients = Array.from({ length: 501 }, (_, index) => `client-${index}`);
     dispatcher.start();
     await finishTask({ clients, notAfter: clock.now() - 1 });
-    await until("the event is settled", () => said("event.settled").length === 1);
-    expect(said("delivery.expired")).toHaveLength(501);
+    await until("the event is settled", () => emitted("event.settled").length === 1);
+    expect(emitted("delivery.expired")).toHaveLength(501);
   });
 });
 
-test("requests under way keep to the bounds, in all and for one origin", async () => {
-  const { dispatcher, receiver, finishTask, said } = await setUp({ limits: { total: 3, perOrigin: 2 } });
+test("requests in flight keep to the limits, in all and for one origin", async () => {
+  const { dispatcher, receiver, finishTask, emitted } = await setUp({ limits: { total: 3, perOrigin: 2 } });
   const held: (() => void)[] = [];
   receiver.respondWith((_, response) => void held.push(() => response.end()));
   const other = await startReceiver((_, response) => void held.push(() => response.end()));
@@ -562,17 +563,17 @@ test("requests under way keep to the bounds, in all and for one origin", async (
   await finishTask({ taskId: "task-2", clients: ["e", "f"], url: other.url });
   await other.waitFor(1);
   expect([receiver.requests.length, other.requests.length]).toEqual([2, 1]);
-  await until("all six are through", () => {
+  await until("all six are over", () => {
     for (const release of held.splice(0)) release();
-    return said("delivery.attempted").length === 6;
+    return emitted("delivery.attempted").length === 6;
   });
-  expect(said("delivery.attempted").every(({ next }) => next === "delivered")).toBe(true);
+  expect(emitted("delivery.attempted").every(({ next }) => next === "delivered")).toBe(true);
 });
 
-test("a store that fails to record is waited for: the receiver is not asked again and loses no attempt", async () => {
+test("a store that fails to record is retried: no request is repeated and no attempt is lost", async () => {
   let failures = 2;
-  const { dispatcher, receiver, finishTask, said, delivery, clock } = await setUp({
-    storeSeen: (store) => ({
+  const { dispatcher, receiver, finishTask, emitted, delivery, clock } = await setUp({
+    storeOfDispatcher: (store) => ({
       ...store,
       async recordAttempt(command) {
         if (failures-- > 0) throw new StoreUnavailable("disk full");
@@ -584,28 +585,28 @@ test("a store that fails to record is waited for: the receiver is not asked agai
   await finishTask();
   await until("it is recorded", () => {
     clock.advance(1000);
-    return said("event.settled").length === 1;
+    return emitted("event.settled").length === 1;
   });
   expect(receiver.requests).toHaveLength(1);
-  expect(said("internal.failed")).toHaveLength(2);
+  expect(emitted("internal.failed")).toHaveLength(2);
   expect(await delivery()).toMatchObject({ status: "delivered", attemptCount: 1 });
 });
 
-test("a fault of our own is not charged to the receiver: the delivery comes back after a minute", async () => {
+test("an internal failure is not charged to the receiver: the delivery is due again after a minute", async () => {
   let faults = 1;
-  const { dispatcher, receiver, finishTask, said, delivery, clock } = await setUp({
-    storeSeen: (store) => ({
+  const { dispatcher, receiver, finishTask, emitted, delivery, clock } = await setUp({
+    storeOfDispatcher: (store) => ({
       ...store,
       async recordAttempt(command) {
-        if (faults-- > 0) throw new TypeError("a bug of ours");
+        if (faults-- > 0) throw new TypeError("a bug");
         return store.recordAttempt(command);
       },
     }),
   });
   dispatcher.start();
   await finishTask();
-  await until("the fault is announced", () => said("internal.failed").length === 1);
-  await until("the delivery is back", async () => (await delivery()).status === "pending");
+  await until("the failure is reported", () => emitted("internal.failed").length === 1);
+  await until("the delivery is pending", async () => (await delivery()).status === "pending");
   expect(await delivery()).toMatchObject({ attemptCount: 0, nextAttemptAt: clock.now() + 60_000 });
   await until("the timer is set", () => clock.sleeping === 1);
   clock.advance(60_000);
@@ -613,7 +614,7 @@ test("a fault of our own is not charged to the receiver: the delivery comes back
   expect(receiver.requests).toHaveLength(2);
 });
 
-test("stopping lets the attempt under way finish and starts no other", async () => {
+test("a stop lets the attempt in flight finish and starts no other", async () => {
   const { dispatcher, receiver, finishTask, delivery, store } = await setUp({ limits: { total: 1, perOrigin: 1 } });
   const arrived = Promise.withResolvers<() => void>();
   receiver.respondWith((_, response) => arrived.resolve(() => response.end()));
@@ -629,7 +630,7 @@ test("stopping lets the attempt under way finish and starts no other", async () 
   expect((await delivery()).attemptCount).toBe(1);
 });
 
-test("an attempt that outlasts the grace is cut off and comes back with the same number", async () => {
+test("an attempt that outlasts the grace is cut off, and made again with the same number", async () => {
   const { dispatcher, receiver, finishTask, delivery, store, clock } = await setUp();
   receiver.respondWith(() => {});
   dispatcher.start();
@@ -644,7 +645,7 @@ test("an attempt that outlasts the grace is cut off and comes back with the same
   expect(await delivery()).toMatchObject({ status: "pending", attemptCount: 0 });
 });
 
-/** It answers nothing until it is released, and then all that it was asked. */
+/** It holds all responses until it is released. */
 function hold(receiver: Receiver): { release(): void } {
   const held: ServerResponse[] = [];
   receiver.respondWith((_, response) => void held.push(response));
@@ -656,104 +657,145 @@ function hold(receiver: Receiver): { release(): void } {
   };
 }
 
-describe("a handover", () => {
-  /** A dispatcher at rest, and how a task ends whose deliveries are handed over to it. */
+describe("the deliveries of a task's end", () => {
+  type Ended = Awaited<ReturnType<EndTask>>;
+
+  /** A dispatcher at rest, and the end of a task whose deliveries may be sent without a pass. `beforeAnswer`: called when the store has ended it. */
   async function atRest(options: Options = {}) {
-    let claims = 0;
-    const storeSeen = (store: Store): Store => ({
+    let passClaims = 0;
+    const storeOfDispatcher = (store: Store): Store => ({
       ...store,
       async claimDueDeliveries(command) {
         const claimed = await store.claimDueDeliveries(command);
-        claims += claimed.length;
+        passClaims += claimed.length;
         return claimed;
       },
     });
-    const all = await setUp({ ...options, storeSeen });
-    const { store, clock, receiver, dispatcher } = all;
+    const all = await setUp({ ...options, storeOfDispatcher });
+    const { store, clock, receiver, dispatcher, emit } = all;
     const rest = () => until("it sleeps", () => clock.sleeping === 1);
     dispatcher.start();
     await rest();
-    async function end(taskId: string, clients: readonly string[], url = `${receiver.url}/hook`) {
+    const endTask = createTaskEnd({
+      emit,
+      openReservation: () => dispatcher.openReservation(),
+    });
+    async function running(taskId: string, clients: readonly string[], url = `${receiver.url}/hook`): Promise<Task> {
       for (const clientId of clients) await store.registerCallback(aRegistration({ taskId, clientId, url }));
-      const started = await store.startTask(aStart({ taskId }));
-      await store.claimRunnableTasks({ limit: 1, now: clock.now() });
-      const reservation = dispatcher.openReservation();
-      const outcome = { status: "completed", result: "done" } as const;
-      await store.finishTask({ id: started.task.id, outcome, now: clock.now(), reservation });
-      return reservation;
+      await store.startTask(aStart({ taskId }));
+      const [task] = await store.claimRunnableTasks({ limit: 1, now: clock.now() });
+      return task!;
     }
-    const settled = (count: number) => until(`${count} events`, () => all.said("event.settled").length >= count);
-    return { ...all, rest, end, settled, claims: () => claims };
+    function end(task: Task, beforeAnswer = async (ended: Ended): Promise<Ended> => ended) {
+      const outcome = { status: "completed", result: "done" } as const;
+      const command = { id: task.id, outcome, now: clock.now() };
+      return endTask(task, async (reserveSlot) => beforeAnswer(await store.finishTask({ ...command, reserveSlot })));
+    }
+    const settled = (count: number) => until(`${count} events`, () => all.emitted("event.settled").length >= count);
+    return { ...all, rest, running, end, endTask, settled, passClaims: () => passClaims };
   }
 
-  test("sends without a claim of its own, signed, and not before it is closed", async () => {
-    const { end, receiver, settled, claims, delivery } = await atRest();
-    const reservation = await end("task-1", ["a", "b"]);
-    expect(await delivery()).toMatchObject({ status: "sending", attemptCount: 0 });
-    expect(receiver.requests).toEqual([]);
-    reservation.close();
+  test("are sent without a claim of their own, signed, after the store has answered and the end is announced", async () => {
+    const { running, end, receiver, settled, passClaims, delivery, announcements } = await atRest();
+    const task = await running("task-1", ["a", "b"]);
+    await end(task, async (ended) => {
+      expect(await delivery()).toMatchObject({ status: "sending", attemptCount: 0 });
+      expect([receiver.connections, announcements.length]).toEqual([0, 0]);
+      return ended;
+    });
     for (const { headers, body } of await receiver.waitFor(2))
       expect(new Webhook(A_SECRET).verify(body, headers as Record<string, string>)).toBeTruthy();
     await settled(1);
-    expect([claims(), receiver.requests.length]).toEqual([0, 2]);
+    expect([passClaims(), receiver.requests.length]).toEqual([0, 2]);
+    expect(announcements[0]).toMatchObject({ kind: "task.finished", deliveryCount: 2 });
   });
 
-  test("takes what there is room for; the rest is claimed as others leave", async () => {
-    const { end, receiver, settled, claims } = await atRest({ limits: { total: 8, perOrigin: 4 } });
+  test("take the free slots; the others are claimed by passes as slots are released", async () => {
+    const { running, end, receiver, settled, passClaims } = await atRest({ limits: { total: 8, perOrigin: 4 } });
     const clients = Array.from({ length: 10 }, (_, index) => `c${index}`);
-    (await end("task-1", clients)).close();
+    await end(await running("task-1", clients));
     await settled(1);
-    expect([receiver.requests.length, claims()]).toEqual([10, 6]);
+    expect([receiver.requests.length, passClaims()]).toEqual([10, 6]);
   });
 
-  test("is stopped by those who wait for the same origin, and by no others", async () => {
-    const { rest, end, receiver, settled, claims } = await atRest({ limits: { total: 8, perOrigin: 1 } });
+  test("wait behind earlier deliveries to the same origin, and behind no others", async () => {
+    const { rest, running, end, receiver, settled, passClaims } = await atRest({ limits: { total: 8, perOrigin: 1 } });
     const other = await startReceiver();
     onTestFinished(() => other.close());
     const held = hold(receiver);
-    (await end("task-1", ["a", "b"])).close();
+    await end(await running("task-1", ["a", "b"]));
     await receiver.waitFor(1);
     await rest();
-    (await end("task-2", ["c"], other.url)).close();
-    (await end("task-3", ["d"])).close();
+    await end(await running("task-2", ["c"], other.url));
+    await end(await running("task-3", ["d"]));
     await settled(1);
-    expect([other.requests.length, receiver.requests.length, claims()]).toEqual([1, 1, 0]);
+    expect([other.requests.length, receiver.requests.length, passClaims()]).toEqual([1, 1, 0]);
     held.release();
     await settled(3);
     const taskIds = receiver.requests.map(
       ({ body }) => (JSON.parse(body) as { data: { task_id: string } }).data.task_id,
     );
-    expect([taskIds, claims()]).toEqual([["task-1", "task-1", "task-3"], 2]);
+    expect([taskIds, passClaims()]).toEqual([["task-1", "task-1", "task-3"], 2]);
   });
 
-  test("of an end that failed gives its places back", async () => {
-    const { dispatcher, end, receiver, settled, claims } = await atRest({ limits: { total: 8, perOrigin: 1 } });
-    const failed = dispatcher.openReservation();
-    const { origin } = new URL(receiver.url);
-    expect([failed.reserve(origin), failed.reserve(origin)]).toEqual([true, false]);
-    failed.restart();
-    expect(failed.reserve(origin)).toBe(true);
-    failed.close();
-    (await end("task-1", ["a"])).close();
+  const ONE_SLOT = { limits: { total: 1, perOrigin: 1 } };
+
+  test.each<[string, () => Ended]>([
+    [
+      "whose commit fails",
+      () => {
+        throw new StoreUnavailable("disk full");
+      },
+    ],
+    ["of a task that had ended before", () => null],
+  ])("of an end %s leave no slot taken", async (_, answer) => {
+    const { running, end, endTask, receiver, settled, passClaims } = await atRest(ONE_SLOT);
+    const [first, second] = [await running("task-1", ["a"]), await running("task-2", ["b"])];
+    const failing = endTask(first, async (reserveSlot) => {
+      expect([reserveSlot(receiver.url), reserveSlot(receiver.url)]).toEqual([true, false]);
+      return answer();
+    });
+    await Promise.allSettled([failing]);
+    await end(second);
     await settled(1);
-    expect(claims()).toBe(0);
+    expect([receiver.requests.length, passClaims()]).toEqual([1, 0]);
   });
 
-  test("takes nothing once the dispatcher stops, and what was taken before is found by the next start", async () => {
-    const { dispatcher, end, receiver, store, clock, delivery } = await atRest();
-    const reservation = await end("task-1", ["a"]);
-    await dispatcher.stop(0);
-    reservation.close();
-    expect(dispatcher.openReservation().reserve(new URL(receiver.url).origin)).toBe(false);
-    expect(await delivery()).toMatchObject({ status: "sending", attemptCount: 0 });
+  test("hold one slot after a transaction that was rolled back for another command and run again", async () => {
+    const { store, running, end, receiver, settled, rest } = await atRest(ONE_SLOT);
+    const [first, second] = [await running("task-1", ["a"]), await running("task-2", ["b"])];
+    await store.registerCallback(aRegistration({ taskId: "task-3", events: ["task_failed"] }));
+    const ended = end(first);
+    const refused = store.startTask({
+      ...aStart({ taskId: "task-3" }),
+      callbacks: [aRegistration({ taskId: "task-3" })],
+    });
+    await expect(refused).rejects.toMatchObject({ index: 0 });
+    await ended;
+    await settled(1);
+    await end(second);
+    await settled(2);
+    await rest();
+    expect(receiver.requests).toHaveLength(2);
+  });
+
+  test("are not sent once the dispatcher stops, and the next start finds those that were claimed", async () => {
+    const { dispatcher, running, end, receiver, store, clock, delivery } = await atRest();
+    await end(await running("task-1", ["a"]), async (ended) => {
+      await dispatcher.stop(0);
+      return ended;
+    });
+    await end(await running("task-2", ["b"]));
+    expect(await delivery("task-1")).toMatchObject({ status: "sending", attemptCount: 0 });
+    expect(await delivery("task-2")).toMatchObject({ status: "pending", attemptCount: 0 });
     await store.recoverOrphans(clock.now());
-    expect(await delivery()).toMatchObject({ status: "pending", attemptCount: 0 });
-    expect(receiver.requests).toEqual([]);
+    expect(await delivery("task-1")).toMatchObject({ status: "pending", attemptCount: 0 });
+    expect(receiver.connections).toBe(0);
   });
 });
 
-test("a delivery that was asked for again while it was being sent is sent again at once", async () => {
-  const { dispatcher, receiver, finishTask, store, clock, said, delivery } = await setUp();
+test("a delivery that is redelivered while it is sent successfully is sent again at once", async () => {
+  const { dispatcher, receiver, finishTask, store, clock, emitted, delivery } = await setUp();
   const held = hold(receiver);
   dispatcher.start();
   await finishTask();
@@ -762,23 +804,22 @@ test("a delivery that was asked for again while it was being sent is sent again 
   await store.redeliver({ principal: "local", selection: { deliveryId }, now: clock.now() });
   held.release();
   await receiver.waitFor(2);
-  await until("both are recorded", () => said("delivery.attempted").length === 2);
+  await until("both are recorded", () => emitted("delivery.attempted").length === 2);
 });
 
-describe("what is made ready while the claim waits for the disk", () => {
-  /** Claims whose answers wait; `chosen` is called at once. */
+describe("a claimed delivery", () => {
+  /** The answers to claims wait for `disk`. */
   async function withSlowDisk(changed: (delivery: ClaimedDelivery) => ClaimedDelivery = (it) => it) {
     const disk = Promise.withResolvers<void>();
-    const storeSeen = (store: Store): Store => ({
+    const storeOfDispatcher = (store: Store): Store => ({
       ...store,
-      async claimDueDeliveries({ chosen, ...command }) {
+      async claimDueDeliveries(command) {
         const claimed = (await store.claimDueDeliveries(command)).map(changed);
-        chosen?.(claimed);
         if (claimed.length > 0) await disk.promise;
         return claimed;
       },
     });
-    return { ...(await setUp({ storeSeen })), disk };
+    return { ...(await setUp({ storeOfDispatcher })), disk };
   }
   async function whenClaimed(store: Store) {
     await until("it is claimed", async () => {
@@ -786,51 +827,38 @@ describe("what is made ready while the claim waits for the disk", () => {
       return callback?.deliveries[0]?.status === "sending";
     });
   }
-  function verify({ headers, body }: { readonly headers: object; readonly body: string }): void {
-    new Webhook(A_SECRET).verify(body, headers as Record<string, string>);
-  }
 
-  test("is sent once the disk has answered, and not before", async () => {
-    const { dispatcher, receiver, finishTask, store, disk } = await withSlowDisk();
-    dispatcher.start();
-    await finishTask();
-    await whenClaimed(store);
-    expect(receiver.requests).toEqual([]);
-    disk.resolve();
-    const [request] = await receiver.waitFor(1);
-    verify(request!);
-  });
-
-  test("is signed anew for a later second", async () => {
+  test("is sent after the store has answered, signed with the time of the attempt", async () => {
     const { dispatcher, receiver, finishTask, store, disk, clock } = await withSlowDisk();
     dispatcher.start();
     await finishTask();
     await whenClaimed(store);
+    expect(receiver.requests).toEqual([]);
     clock.advance(2000);
     disk.resolve();
     const [request] = await receiver.waitFor(1);
     expect(request!.headers["webhook-timestamp"]).toBe(String(Math.floor(clock.now() / 1000)));
-    verify(request!);
+    new Webhook(A_SECRET).verify(request!.body, request!.headers as Record<string, string>);
   });
 
-  test("is a fault of ours when it cannot be made, told by the attempt, and keeps no other waiting", async () => {
+  test("without a readable secret is reported as an internal failure, and holds up no other delivery", async () => {
     const unreadable = (it: ClaimedDelivery): ClaimedDelivery =>
       it.callback.clientId === "a" ? { ...it, callback: { ...it.callback, signingSecrets: [] } } : it;
-    const { dispatcher, receiver, finishTask, said, disk } = await withSlowDisk(unreadable);
+    const { dispatcher, receiver, finishTask, emitted, disk } = await withSlowDisk(unreadable);
     disk.resolve();
     dispatcher.start();
     await finishTask({ clients: ["a", "b"] });
     await receiver.waitFor(1);
-    await until("the fault is told", () => said("internal.failed").length === 1);
-    expect(String(said("internal.failed")[0]?.error)).toContain("no readable secret");
+    await until("the failure is reported", () => emitted("internal.failed").length === 1);
+    expect(String(emitted("internal.failed")[0]?.error)).toContain("no readable secret");
     expect(receiver.requests).toHaveLength(1);
   });
 });
 
-test("nothing polls: an idle dispatcher sleeps, and reads nothing when its sleep is looked at again", async () => {
+test("nothing polls: an idle dispatcher sleeps and reads nothing", async () => {
   let reads = 0;
   const { dispatcher, clock } = await setUp({
-    storeSeen: (store) => ({
+    storeOfDispatcher: (store) => ({
       ...store,
       async claimDueDeliveries(command) {
         reads++;
@@ -850,15 +878,15 @@ test("nothing polls: an idle dispatcher sleeps, and reads nothing when its sleep
 
 test.each([
   ["long", 5000],
-  ["near", 1000],
+  ["short", 1000],
 ])(
-  "an origin that keeps failing gets one probe at a time, its schedules of %s waits stand still, and one success brings all of it back",
+  "an origin that keeps failing gets one probe at a time, its schedules of %s waits stand still, and after one success all its deliveries are sent",
   async (_, waitMs) => {
     const clients = Array.from({ length: 110 }, (__, index) => `c${index}`);
     let claims = 0;
-    const { dispatcher, receiver, finishTask, said, clock, store } = await setUp({
+    const { dispatcher, receiver, finishTask, emitted, clock, store } = await setUp({
       waitsMs: [waitMs, waitMs],
-      storeSeen: (inner) => ({
+      storeOfDispatcher: (inner) => ({
         ...inner,
         async claimDueDeliveries(command) {
           claims++;
@@ -871,14 +899,14 @@ test.each([
     receiver.respondWith(503);
     dispatcher.start();
     await finishTask({ clients });
-    await until("the origin is slowed", () => said("origin.slowed").length === 1);
+    await until("the circuit opens", () => emitted("origin.slowed").length === 1);
     await until(
-      "what was under way is over, and no pass is about to begin more",
-      () => claims === 0 && said("delivery.attempted").length >= said("delivery.sending").length,
+      "the requests in flight are over, and no pass claims",
+      () => claims === 0 && emitted("delivery.attempted").length >= emitted("delivery.sending").length,
     );
     const before = receiver.requests.length;
 
-    // Due, and not sent: the origin has no room, others have.
+    // Due and not sent: the circuit of this origin is open, that of the other is not.
     clock.advance(6000);
     await finishTask({ taskId: "task-2", clients: ["other"], url: fine.url });
     await fine.waitFor(1);
@@ -888,9 +916,9 @@ test.each([
     clock.advance(30_000);
     await until(
       "all are delivered",
-      () => said("delivery.attempted").filter(({ next }) => next === "delivered").length === 111,
+      () => emitted("delivery.attempted").filter(({ next }) => next === "delivered").length === 111,
     );
-    expect(said("origin.recovered")).toEqual([{ kind: "origin.recovered", origin: receiver.url }]);
+    expect(emitted("origin.recovered")).toEqual([{ kind: "origin.recovered", origin: receiver.url }]);
     const counts = (await store.deliveryHistory("local", "task-1")).map(
       ({ deliveries: [delivery] }) => delivery!.attemptCount,
     );
@@ -898,9 +926,9 @@ test.each([
   },
 );
 
-test("a callback that fails for long is disabled and told once; what waits for it is not sent until it is enabled", async () => {
+test("a callback that fails for long is disabled and reported once; its deliveries are not sent until it is enabled", async () => {
   const disablePolicy = { forMs: 9000, failuresMin: 2 };
-  const { dispatcher, receiver, finishTask, said, attempts, delivery, clock, store, workSource } = await setUp({
+  const { dispatcher, receiver, finishTask, emitted, attempts, delivery, clock, store } = await setUp({
     waitsMs: [5000, 5000, 5000, 5000],
     disablePolicy,
   });
@@ -914,29 +942,28 @@ test("a callback that fails for long is disabled and told once; what waits for i
     clock.advance(5000);
   }
   await attempts(3);
-  expect(said("delivery.attempted").map(({ next }) => next)).toEqual(["retry", "retry", "held"]);
-  expect(said("callback.disabled")).toMatchObject([
+  expect(emitted("delivery.attempted").map(({ next }) => next)).toEqual(["retry", "retry", "held"]);
+  expect(emitted("callback.disabled")).toMatchObject([
     { clientId: "client-1", reason: "failing", failingSince: since, error: "http_5xx", heldCount: 1 },
   ]);
   expect(await delivery()).toMatchObject({ status: "pending", nextAttemptAt: null, attemptCount: 3 });
   clock.advance(1e9);
-  // Another callback gets its POST, which would have come after that of the disabled one.
+  // Another callback gets its POST; one for the disabled callback would have come before.
   receiver.respondWith(200);
   await finishTask({ taskId: "task-2" });
   await attempts(4);
   expect(await delivery()).toMatchObject({ status: "pending", attemptCount: 3 });
 
-  const { callbackId } = said("callback.disabled")[0]!;
+  const { callbackId } = emitted("callback.disabled")[0]!;
   await store.enableCallback({ principal: "local", callbackId, now: clock.now() });
-  workSource.wake();
   await attempts(5);
   expect(await delivery()).toMatchObject({ status: "delivered", attemptCount: 4 });
   expect(new Set(receiver.requests.map(({ headers }) => headers["webhook-id"])).size).toBe(2);
-  expect(said("callback.disabled")).toHaveLength(1);
+  expect(emitted("callback.disabled")).toHaveLength(1);
 });
 
-test("a near retry is not made when its attempt has disabled the callback", async () => {
-  const { dispatcher, receiver, finishTask, attempts, delivery, clock, said } = await setUp({
+test("no short retry follows an attempt that has disabled the callback", async () => {
+  const { dispatcher, receiver, finishTask, attempts, delivery, clock, emitted } = await setUp({
     waitsMs: [100],
     disablePolicy: { forMs: 0, failuresMin: 1 },
   });
@@ -944,7 +971,7 @@ test("a near retry is not made when its attempt has disabled the callback", asyn
   dispatcher.start();
   await finishTask();
   await attempts(1);
-  expect(said("callback.disabled")).toHaveLength(1);
+  expect(emitted("callback.disabled")).toHaveLength(1);
   await until("nothing but the timer sleeps", () => clock.sleeping === 1);
   clock.advance(60_000);
   expect(await delivery()).toMatchObject({ status: "pending", nextAttemptAt: null, attemptCount: 1 });
@@ -960,11 +987,11 @@ test("a target that the address guard refuses counts as a failure too", async ()
   expect(callback).toMatchObject({ status: "disabled", health: { lastError: "blocked", failures: 1 } });
 });
 
-test("a receiver that is gone is told as a disabled callback", async () => {
-  const { dispatcher, receiver, finishTask, said } = await setUp();
+test("410 is reported as a disabled callback", async () => {
+  const { dispatcher, receiver, finishTask, emitted } = await setUp();
   receiver.respondWith(410);
   dispatcher.start();
   await finishTask();
-  await until("it is told", () => said("callback.disabled").length === 1);
-  expect(said("callback.disabled")).toMatchObject([{ reason: "gone", error: "http_4xx", heldCount: 0 }]);
+  await until("it is reported", () => emitted("callback.disabled").length === 1);
+  expect(emitted("callback.disabled")).toMatchObject([{ reason: "gone", error: "http_4xx", heldCount: 0 }]);
 });

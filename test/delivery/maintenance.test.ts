@@ -8,7 +8,7 @@ import { Maintenance } from "../../src/delivery/maintenance.ts";
 import type { TelemetryEvent } from "../../src/service/ports/telemetry.ts";
 import type { Store } from "../../src/service/ports/store.ts";
 import { createTermination } from "../../src/service/termination.ts";
-import { createWorkSource } from "../../src/store/sqlite/queue.ts";
+import { createWorkQueue } from "../../src/store/sqlite/work-queue.ts";
 import {
   A_SECRET,
   aClaim,
@@ -31,20 +31,20 @@ interface Options {
   readonly retentionMs?: number | null;
   readonly file?: string;
   readonly sendsTerminated?: boolean;
-  readonly storeSeen?: (store: Store) => Pick<Store, "pruneHistory" | "pruneSubscriptions" | "reencryptSecrets">;
+  readonly storeOfMaintenance?: (store: Store) => Store;
 }
 
 async function setUp({
   retentionMs = 30 * DAY_MS,
   file,
   sendsTerminated = true,
-  storeSeen = (it) => it,
+  storeOfMaintenance = (it) => it,
 }: Options = {}) {
   const clock = createFakeClock();
   const store = await openTestStore(file);
-  const announced: TelemetryEvent[] = [];
-  const emit = (one: TelemetryEvent): void => void announced.push(one);
-  const workSource = createWorkSource({ clock, emit, name: "janitor" });
+  const emitted: TelemetryEvent[] = [];
+  const emit = (one: TelemetryEvent): void => void emitted.push(one);
+  const queue = createWorkQueue({ clock, emit, name: "maintenance" });
   const endpointVerifier = createEndpointVerifier({
     guard: createAddressGuard({ allow: "loopback" }),
     attemptTimeoutMs: 60_000,
@@ -59,7 +59,14 @@ async function setUp({
     errorCodes: "sep",
     sendsTerminated,
   });
-  const maintenance = new Maintenance({ store: storeSeen(store), workSource, clock, retentionMs, emit, termination });
+  const maintenance = new Maintenance({
+    store: storeOfMaintenance(store),
+    queue,
+    clock,
+    retentionMs,
+    emit,
+    termination,
+  });
   onTestFinished(async () => {
     await maintenance.stop();
     await endpointVerifier.close();
@@ -78,7 +85,7 @@ async function setUp({
     const claims = await store.claimDueDeliveries(aClaim({ now, limit: count, perOrigin: count }));
     await Promise.all(claims.map((claim) => store.recordAttempt(aRecord(claim, { startedAt: now }))));
   }
-  /** One whole pass, the pauses between its steps skipped. */
+  /** One whole pass; the clock skips the pauses between its steps. */
   async function pass(): Promise<number | null> {
     let isOver = false;
     const over = maintenance.pass().finally(() => (isOver = true));
@@ -89,17 +96,17 @@ async function setUp({
     return over;
   }
   const has = async (taskId: string) => (await store.findTask("local", taskId)) !== null;
-  return { clock, store, maintenance, announced, endTasks, pass, has };
+  return { clock, store, maintenance, emitted, endTasks, pass, has };
 }
 
-test("history goes once it is older than the retention, and one event tells how much", async () => {
-  const { clock, announced, endTasks, pass, has } = await setUp();
+test("history older than the retention is removed, and one event has the counts", async () => {
+  const { clock, emitted, endTasks, pass, has } = await setUp();
   await endTasks(450, "old");
   clock.advance(DAY_MS);
   await endTasks(1, "young");
   clock.advance(30 * DAY_MS - HOUR_MS);
   const next = await pass();
-  expect(announced).toEqual([
+  expect(emitted).toEqual([
     {
       kind: "history.pruned",
       before: expect.any(Number),
@@ -114,10 +121,10 @@ test("history goes once it is older than the retention, and one event tells how 
   expect([await has("old0"), await has("old449"), await has("young0")]).toEqual([false, false, true]);
   expect(next! - clock.now()).toBeGreaterThan(HOUR_MS - 1000);
   await pass();
-  expect(announced).toHaveLength(1);
+  expect(emitted).toHaveLength(1);
 });
 
-test("nothing is removed when history is to be kept for ever", async () => {
+test("nothing is removed without a retention", async () => {
   const { clock, maintenance, endTasks, has } = await setUp({ retentionMs: null });
   await endTasks(1);
   clock.advance(10_000 * DAY_MS);
@@ -125,7 +132,7 @@ test("nothing is removed when history is to be kept for ever", async () => {
   expect(await has("t0")).toBe(true);
 });
 
-test("it looks by itself at the start and every hour, and sleeps between", async () => {
+test("it passes at the start and every hour, and sleeps between", async () => {
   const { clock, maintenance, endTasks, has } = await setUp({ retentionMs: HOUR_MS });
   maintenance.start();
   await until("it sleeps", () => clock.sleeping === 1);
@@ -145,8 +152,8 @@ test("it looks by itself at the start and every hour, and sleeps between", async
   await until("it is gone", async () => !(await has("t0")));
 });
 
-test("the event loop is free between the steps, and a stop ends the pass after its step", async () => {
-  const { clock, maintenance, announced, endTasks, has } = await setUp({ retentionMs: HOUR_MS });
+test("the event loop is free between the steps, and a stop ends the pass after its current step", async () => {
+  const { clock, maintenance, emitted, endTasks, has } = await setUp({ retentionMs: HOUR_MS });
   await endTasks(450);
   const ids = Array.from({ length: 450 }, (_, index) => `t${index}`);
   const left = async () => (await Promise.all(ids.map(has))).filter(Boolean).length;
@@ -156,16 +163,15 @@ test("the event loop is free between the steps, and a stop ends the pass after i
   expect(await left()).toBe(250);
   await maintenance.stop();
   expect(await left()).toBe(250);
-  expect(announced).toMatchObject([{ kind: "history.pruned", tasks: 200 }]);
+  expect(emitted).toMatchObject([{ kind: "history.pruned", tasks: 200 }]);
 });
 
-test("a pass that fails half-way tells what it removed, and is made again", async () => {
+test("a pass that fails reports what it removed, and runs again", async () => {
   let calls = 0;
-  const { clock, maintenance, announced, endTasks } = await setUp({
+  const { clock, maintenance, emitted, endTasks } = await setUp({
     retentionMs: HOUR_MS,
-    storeSeen: (store) => ({
-      reencryptSecrets: (command) => store.reencryptSecrets(command),
-      pruneSubscriptions: (command) => store.pruneSubscriptions(command),
+    storeOfMaintenance: (store) => ({
+      ...store,
       pruneHistory: (command) => (++calls === 2 ? Promise.reject(new Error("disk full")) : store.pruneHistory(command)),
     }),
   });
@@ -174,17 +180,17 @@ test("a pass that fails half-way tells what it removed, and is made again", asyn
   maintenance.start();
   await until("it pauses", () => calls === 1 && clock.sleeping === 1);
   clock.advance(20);
-  await until("it failed", () => announced.length === 2 && clock.sleeping === 1);
-  expect(announced).toMatchObject([
+  await until("it failed", () => emitted.length === 2 && clock.sleeping === 1);
+  expect(emitted).toMatchObject([
     { kind: "history.pruned", tasks: 200 },
-    { kind: "internal.failed", where: "janitor" },
+    { kind: "internal.failed", where: "maintenance" },
   ]);
   clock.advance(1000);
-  await until("the rest is gone", () => announced.length === 3);
-  expect(announced[2]).toMatchObject({ kind: "history.pruned", tasks: 100 });
+  await until("the rest is gone", () => emitted.length === 3);
+  expect(emitted[2]).toMatchObject({ kind: "history.pruned", tasks: 100 });
 });
 
-/** Of the database, whatever of it is still in the log. */
+/** Of the database, with the part that is still in the log. */
 function bytesOf(file: string): number {
   const db = new Database(file, { readonly: true });
   const [pages, pageBytes] = ["page_count", "page_size"].map((name) => Number(db.pragma(name, { simple: true })));
@@ -192,7 +198,7 @@ function bytesOf(file: string): number {
   return pages! * pageBytes!;
 }
 
-test("the file's free pages are used again: it does not grow over rounds of filling and pruning", async () => {
+test("free pages are used again: the file does not grow over rounds of filling and pruning", async () => {
   const file = join(temporaryFolder(), "callbacks.db");
   const { clock, endTasks, pass } = await setUp({ file });
   const sizes: number[] = [];
@@ -219,11 +225,11 @@ async function suspendEndless(store: Store, urls: readonly string[], now: number
     await store.recordAttempt(aRecord(claim, { startedAt: now, outcome, step, disablePolicy }));
 }
 
-test("one without an end that is given up is told so once, signed, and by why it was", async () => {
-  const { clock, store, announced, pass } = await setUp();
+test("a subscription without an end that is given up gets one signed message with the reason", async () => {
+  const { clock, store, emitted, pass } = await setUp();
   const receiver = await receiverWith();
   await suspendEndless(store, [`${receiver.url}/a`, `${receiver.url}/b`], clock.now());
-  // An hour early: a pass moves the clock on while it goes.
+  // An hour early: a pass advances the clock.
   clock.advance(30 * DAY_MS - HOUR_MS);
   await pass();
   expect(receiver.requests).toEqual([]);
@@ -241,28 +247,33 @@ test("one without an end that is given up is told so once, signed, and by why it
     type: "terminated",
     error: { code: -32027, message: "CallbackEndpointError", data: { reason: "http_5xx" } },
   });
-  expect(announced).toContainEqual({ kind: "subscription.ended", subscriptionId: id, why: "given up" });
+  expect(emitted).toContainEqual({
+    kind: "subscription.ended",
+    principal: "local",
+    subscriptionId: id,
+    why: "given up",
+  });
   await pass();
   expect(receiver.requests).toHaveLength(2);
 });
 
-test("it is not told where the settings say so, and ends all the same", async () => {
-  const { clock, store, announced, pass } = await setUp({ sendsTerminated: false });
+test("it ends without a message when the settings say so", async () => {
+  const { clock, store, emitted, pass } = await setUp({ sendsTerminated: false });
   const receiver = await receiverWith();
   await suspendEndless(store, [receiver.url], clock.now());
   clock.advance(31 * DAY_MS);
   await pass();
-  expect(announced).toContainEqual(expect.objectContaining({ kind: "subscription.ended", why: "given up" }));
+  expect(emitted).toContainEqual(expect.objectContaining({ kind: "subscription.ended", why: "given up" }));
   expect(receiver.connections).toBe(0);
 });
 
 test("maintenance does not wait for receivers that do not answer, and neither does its stop", async () => {
-  const { clock, store, maintenance, announced, pass } = await setUp();
+  const { clock, store, maintenance, emitted, pass } = await setUp();
   const { url } = await listenRaw(() => undefined);
   const urls = Array.from({ length: 20 }, (_, index) => `${url}/${index}`);
   await suspendEndless(store, urls, clock.now());
   clock.advance(31 * DAY_MS);
   await pass();
-  expect(announced.filter(({ kind }) => kind === "subscription.ended")).toHaveLength(20);
+  expect(emitted.filter(({ kind }) => kind === "subscription.ended")).toHaveLength(20);
   await maintenance.stop();
 });

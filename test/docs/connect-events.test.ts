@@ -4,7 +4,7 @@ import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { readConfig } from "../../src/config/load.ts";
 import { numberOf } from "../../src/domain/events-error.ts";
-import { send, WIRE_ERAS } from "../mcp/wire.ts";
+import { send, WIRE_VERSIONS } from "../mcp/wire.ts";
 import type { WireRequest } from "../mcp/wire.ts";
 import { callTool, start } from "../support/call-tool.ts";
 import { runExample, runReceiver } from "../support/examples.ts";
@@ -30,7 +30,7 @@ interface Listed {
     readonly deliveries: readonly { readonly delivery_id: string; readonly attempt_count: number }[];
   }[];
 }
-type RequestOf = (typeof WIRE_ERAS)[number]["requestOf"];
+type RequestOf = (typeof WIRE_VERSIONS)[number]["requestOf"];
 
 /** The messages of the document, each with the answer that it shows after it, if it shows one. */
 function messagesOf(markdown: string): readonly { readonly message: Message; readonly shown: object | null }[] {
@@ -85,7 +85,7 @@ async function notificationsOf({ url }: TestServer, { headers = {}, body }: Wire
   return dataLines(text).map((line) => JSON.parse(normalised(line)));
 }
 
-describe.each(WIRE_ERAS)("the messages for any client, $era", ({ requestOf }: { requestOf: RequestOf }) => {
+describe.each(WIRE_VERSIONS)("the messages for any client, $version", ({ requestOf }: { requestOf: RequestOf }) => {
   test("are answered as shown, from the first to the last", async () => {
     const server = await startServer();
     const receiver = await runReceiver();
@@ -135,7 +135,7 @@ test("the request of 2026-07-28 by curl is taken for one", async ({ skip }) => {
   });
 });
 
-test("the POST has the headers that are shown, and no others of ours", async () => {
+test("the POST has the headers that are shown, and this server adds no others", async () => {
   const server = await startServer();
   const receiver = await receiverWith(({ body }, response) => {
     response.end(JSON.stringify({ challenge: JSON.parse(body).challenge }));
@@ -147,8 +147,8 @@ test("the POST has the headers that are shown, and no others of ours", async () 
   const [head = ""] = blockWith(anyClient, "http", "POST ").split("\n\n");
   const [requestLine, ...headers] = head.split("\n");
   expect(`${event!.method} ${event!.path} HTTP/1.1`).toBe(requestLine);
-  const told = headers.map((line) => `${line.split(":")[0]}: ${String(event!.headers[line.split(":")[0]!])}`);
-  expect(normalised(told.join("\n"))).toBe(normalised(headers.join("\n")));
+  const sent = headers.map((line) => `${line.split(":")[0]}: ${String(event!.headers[line.split(":")[0]!])}`);
+  expect(normalised(sent.join("\n"))).toBe(normalised(headers.join("\n")));
   const usual = new Set(["host", "connection", "content-length", "accept-encoding", "accept"]);
   expect(Object.keys(event!.headers).filter((name) => !usual.has(name))).toHaveLength(headers.length);
   expect(JSON.parse(challenge!.body)).toEqual({ type: "verification", challenge: expect.any(String) });

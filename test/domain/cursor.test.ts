@@ -15,10 +15,10 @@ test.each([
   Buffer.from('[1,"cb",2]').toString("base64url"),
   Buffer.from('{"length":2}').toString("base64url"),
   "x".repeat(10_000),
-])("what is none of ours is invalid: %s", (cursor) => {
-  expect(() => timeAndIdOf(cursor)).toThrow("cursor is none of ours");
+])("a cursor that was not issued is invalid: %s", (cursor) => {
+  expect(() => timeAndIdOf(cursor)).toThrow("cursor is not one that this tool issued");
 });
 
 test("a cursor of another tool is invalid", () => {
-  expect(() => twoIdsOf(cursorOf([1, "cb_1"]))).toThrow("cursor is none of ours");
+  expect(() => twoIdsOf(cursorOf([1, "cb_1"]))).toThrow("cursor is not one that this tool issued");
 });

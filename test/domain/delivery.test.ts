@@ -84,7 +84,7 @@ describe("a receiver that asks for time (Retry-After)", () => {
     expect(afterAttempt(made(1, asking(429, { atMs: T0 + 60_000 })), POLICY, half)).toEqual(retry);
   });
 
-  test("is not asked sooner than the schedule says, whatever it wishes", () => {
+  test("is not called sooner than the schedule says, whatever it asks for", () => {
     for (const sooner of [{ afterMs: 0 }, { afterMs: 99 }, { atMs: T0 - 3_600_000 }]) {
       expect(afterAttempt(made(1, asking(503, sooner)), POLICY, half)).toEqual({ status: "pending", waitMs: 100 });
       const byDefault = afterAttempt(made(2, asking(503, sooner)), DEFAULT_RETRY_POLICY, half);

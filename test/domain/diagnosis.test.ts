@@ -29,13 +29,13 @@ test("the signature is looked at where there is a secret, and a receiver that do
   const step = { step: "signature", error: null, statusCode: 204, durationMs: 1 } as const;
   expect(adviceOn({ ...step, status: "warning" }, REGISTERED)).toMatch(/let it verify the signature/);
   expect(adviceOn({ ...step, status: "ok", statusCode: 401 }, REGISTERED)).toMatch(/refuses/);
-  expect(adviceOn({ ...step, status: "skipped", statusCode: 302 }, REGISTERED)).toMatch(/told nothing/);
+  expect(adviceOn({ ...step, status: "skipped", statusCode: 302 }, REGISTERED)).toMatch(/shows nothing/);
   const unregistered = { ...REGISTERED, isRegistered: false };
   expect(adviceOn({ ...step, status: "skipped", statusCode: null }, unregistered)).toMatch(/registered callback/);
 });
 
 test("a step after a failed one says so; one that is not needed says why", () => {
   const tls: DiagnosisStep = { step: "tls", status: "skipped", error: null, statusCode: null, durationMs: 0 };
-  expect(adviceOn(tls, { ...REGISTERED, failedBefore: true })).toMatch(/mend the step that failed first/);
+  expect(adviceOn(tls, { ...REGISTERED, failedBefore: true })).toMatch(/fix the step that failed first/);
   expect(adviceOn(tls, REGISTERED)).toMatch(/has no TLS/);
 });

@@ -10,14 +10,14 @@ import { T0 } from "../support/builders.ts";
 const FORMAT = { profile: "standard", profileVersion: 1 } as const;
 const TASK = { taskId: "demo_task_123", clientId: "inspector_a" };
 
-const addressee = (clientId: string) => ({ clientId, eventName: null, cursor: null });
+const recipient = (clientId: string) => ({ clientId, eventName: null, cursor: null });
 
 describe("the body of a POST", () => {
   test("a completed task, to the byte", () => {
     const data = eventDataOf(TASK, { status: "completed", result: { n: 1 } }, 7);
     const body = renderBody(
       { id: "evt_1", type: "task_completed", occurredAt: T0, data },
-      addressee("inspector_b"),
+      recipient("inspector_b"),
       FORMAT,
     );
     expect(body).toBe(
@@ -30,19 +30,19 @@ describe("the body of a POST", () => {
   test("an event that was stored without a sequence keeps its bytes", () => {
     const { sequence: _, ...data } = eventDataOf(TASK, { status: "completed", result: 1 }, 1);
     const event = { id: "evt_1", type: "task_completed", occurredAt: T0, data } as const;
-    expect(renderBody(event, addressee("b"), FORMAT)).toContain('"status":"completed","result":1,');
+    expect(renderBody(event, recipient("b"), FORMAT)).toContain('"status":"completed","result":1,');
   });
 
   test("a version that this code does not know is refused, not written in another", () => {
     const data = eventDataOf(TASK, { status: "completed", result: null }, 1);
     const event = { id: "evt_1", type: "task_completed", occurredAt: T0, data } as const;
-    expect(() => renderBody(event, addressee("b"), { profile: "standard", profileVersion: 2 })).toThrow("version 2");
+    expect(() => renderBody(event, recipient("b"), { profile: "standard", profileVersion: 2 })).toThrow("version 2");
   });
 
   test("a failed task has its error and no result", () => {
     const data = eventDataOf(TASK, { status: "failed", error: "no disk" }, 1);
     const body = JSON.parse(
-      renderBody({ id: "evt_1", type: "task_failed", occurredAt: T0, data }, addressee("b"), FORMAT),
+      renderBody({ id: "evt_1", type: "task_failed", occurredAt: T0, data }, recipient("b"), FORMAT),
     );
     expect(body.data).toMatchObject({ status: "failed", error: "no disk", message: "❌ Task failed" });
     expect(body.data).not.toHaveProperty("result");
@@ -95,7 +95,7 @@ describe("an input's canonical text", () => {
     expect(canonicalJson([1, 2])).not.toBe(canonicalJson([2, 1]));
   });
 
-  test("a key named __proto__ is a key like others", () => {
+  test("a key named __proto__ is a key like any other", () => {
     expect(canonicalJson(JSON.parse('{"__proto__":1,"a":2}') as Json)).toBe('{"__proto__":1,"a":2}');
   });
 

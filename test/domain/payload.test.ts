@@ -95,8 +95,8 @@ describe("the body of progress", () => {
     expect(read instanceof CloudEvent && read.validate()).toBe(true);
   });
 
-  test("there is none for subscriptions, which hear of ends alone", () => {
-    expect(() => render("mcp-events", event, "task_finished")).toThrow("ends alone");
+  test("there is none for subscriptions, which get ends only", () => {
+    expect(() => render("mcp-events", event, "task_finished")).toThrow("no progress");
   });
 });
 

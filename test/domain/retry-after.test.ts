@@ -13,7 +13,7 @@ describe("a Retry-After", () => {
     expect(parseRetryAfter(value)).toEqual({ afterMs });
   });
 
-  test("of a thousand digits is a number all the same", () => {
+  test("of a thousand digits is a number too", () => {
     expect(parseRetryAfter("9".repeat(1000))).toEqual({ afterMs: Infinity });
   });
 

@@ -39,7 +39,7 @@ test("an earlier secret that becomes the current one again signs once", () => {
   expect(secretsAt(back, T0 + 2)).toEqual(["a", "b"]);
 });
 
-test("secrets whose time is over are not kept, and no more than four others are", () => {
+test("expired secrets are not kept, and at most four older ones are", () => {
   const later = rotate(rotate(AT_FIRST, "b", T0, HOUR_MS), "c", T0 + HOUR_MS, HOUR_MS);
   expect(later.older.map(({ secret }) => secret)).toEqual(["b"]);
   const often = ["b", "c", "d", "e", "f", "g", "h"].reduce(

@@ -3,7 +3,15 @@ import { createEventCursors } from "../../src/domain/event-cursor.ts";
 import { END_TYPES, typesOf } from "../../src/domain/event.ts";
 import { subscriptionIdOf } from "../../src/domain/ids.ts";
 import { canonicalJson } from "../../src/domain/json.ts";
-import { endpointFaultOf, grantedUntil, idOfSubscription } from "../../src/domain/subscription.ts";
+import {
+  endpointFaultOf,
+  grantedUntil,
+  idOfSubscription,
+  isLive,
+  subscriptionPut,
+  subscriptionRetention,
+  subscriptionStatus,
+} from "../../src/domain/subscription.ts";
 import { T0 } from "../support/builders.ts";
 
 const KEY = { principal: "ann", url: "https://app.example/cb?x=1", name: "task_completed", taskId: "t1" } as const;
@@ -53,7 +61,7 @@ describe("a cursor", () => {
     expect(seqOf(spelled("41"))).toBe(41);
   });
 
-  test("of another log is none of ours, whatever its number", () => {
+  test("of another log is refused, whatever its number", () => {
     for (const log of ["2k9x3g", "2k9x3", "2k9x3f0"]) expect(seqOf(createEventCursors(log).of(1))).toBeNull();
   });
 
@@ -68,9 +76,9 @@ describe("a cursor", () => {
     ["padded", `${of(1)}==`],
     ["without a name after the dot", spelled("1.")],
     ["another log's letters", spelled("1.2K9X3F")],
-    ["the number of our log twice", spelled("1.2k9x3f.2k9x3f")],
+    ["this log's name twice", spelled("1.2k9x3f.2k9x3f")],
     ["very long", `evc_${"M".repeat(10_000)}`],
-  ])("that is %s is none of ours", (_, cursor) => {
+  ])("that is %s was not issued by this log", (_, cursor) => {
     expect(seqOf(cursor)).toBeNull();
   });
 });
@@ -100,8 +108,46 @@ describe("the time a subscription is granted", () => {
   });
 });
 
-test("what is wrong with an endpoint is told in six words only", () => {
-  const told = {
+describe("a subscription", () => {
+  const room = { own: 1, ownMax: 2 };
+  const full = { own: 2, ownMax: 2 };
+
+  test.each([
+    [{ status: "active", expiresAt: null }, "active", "refresh", "refresh"],
+    [{ status: "active", expiresAt: T0 + 1 }, "active", "refresh", "refresh"],
+    [{ status: "active", expiresAt: T0 }, "expired", "recreate", "limit"],
+    [{ status: "disabled", expiresAt: T0 + 1 }, "suspended", "refresh", "refresh"],
+    [{ status: "disabled", expiresAt: T0 }, "expired", "recreate", "limit"],
+    [{ status: "removed", expiresAt: null }, "ended", "recreate", "limit"],
+    [{ status: "removed", expiresAt: T0 }, "ended", "recreate", "limit"],
+  ] as const)("%o is %s: a put is to %s it, and without room: %s", (existing, status, put, withoutRoom) => {
+    expect(subscriptionStatus(existing, T0)).toBe(status);
+    expect(isLive(existing, T0)).toBe(put === "refresh");
+    expect([subscriptionPut(existing, room, T0), subscriptionPut(existing, full, T0)]).toEqual([put, withoutRoom]);
+  });
+
+  test("that is not there is created while its principal has room", () => {
+    expect([subscriptionPut(null, room, T0), subscriptionPut(null, full, T0)]).toEqual(["create", "limit"]);
+  });
+
+  const OLD = { status: "active", expiresAt: null, createdAt: T0 - 9, disabledAt: null } as const;
+  test.each([
+    ["lives", OLD, false, "keep"],
+    ["has expired", { ...OLD, expiresAt: T0 - 1 }, false, "remove"],
+    ["has expired just now", { ...OLD, expiresAt: T0 }, false, "keep"],
+    ["has expired and has deliveries", { ...OLD, expiresAt: T0 - 1 }, true, "keep"],
+    ["was ended", { ...OLD, status: "removed" }, false, "remove"],
+    ["was ended and is new", { ...OLD, status: "removed", createdAt: T0 }, false, "keep"],
+    ["is suspended without an end", { ...OLD, status: "disabled", disabledAt: T0 - 1 }, true, "end"],
+    ["is suspended without an end since now", { ...OLD, status: "disabled", disabledAt: T0 }, true, "keep"],
+    ["is suspended and ends", { ...OLD, status: "disabled", disabledAt: T0 - 1, expiresAt: T0 + 1 }, true, "keep"],
+  ] as const)("that %s: retention, with deliveries: %s", (_, subscription, hasDeliveries, verdict) => {
+    expect(subscriptionRetention(subscription, hasDeliveries, T0)).toBe(verdict);
+  });
+});
+
+test("the errors of attempts are shown as one of six faults", () => {
+  const shown = {
     timeout: "timeout",
     tls_error: "tls_error",
     http_3xx: "http_4xx",
@@ -112,7 +158,7 @@ test("what is wrong with an endpoint is told in six words only", () => {
     dns_error: "connection_refused",
     blocked: "connection_refused",
   } as const;
-  for (const error of Object.keys(told) as (keyof typeof told)[]) expect(endpointFaultOf(error)).toBe(told[error]);
+  for (const error of Object.keys(shown) as (keyof typeof shown)[]) expect(endpointFaultOf(error)).toBe(shown[error]);
 });
 
 test("task_finished selects any end, every other name its own", () => {

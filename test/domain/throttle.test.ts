@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { sparedUntil } from "../../src/domain/throttle.ts";
+import { throttledUntil } from "../../src/domain/throttle.ts";
 import type { WaitingDelivery } from "../../src/domain/throttle.ts";
 
 const POLICY = { waitsMs: [2000, 30_000], jitter: 0.2 };
@@ -9,7 +9,7 @@ const waiting = (waitMs: number, statusCode: number | null, number = 1): Waiting
 });
 
 test("nothing that waits is nothing held back", () => {
-  expect(sparedUntil([], POLICY)).toBeNull();
+  expect(throttledUntil([], POLICY)).toBeNull();
 });
 
 test.each([
@@ -20,10 +20,10 @@ test.each([
   ["no answer, whatever the wait", waiting(99_000, null), false],
   ["an attempt beyond the schedule, as after a change of it", waiting(99_000, 503, 3), false],
 ])("%s", (_, one, isHeld) => {
-  expect(sparedUntil([one], POLICY)).toBe(isHeld ? one.nextAttemptAt : null);
+  expect(throttledUntil([one], POLICY)).toBe(isHeld ? one.nextAttemptAt : null);
 });
 
-test("the last that is held back counts, and others do not", () => {
+test("the delivery that is delayed longest counts, and those that wait by the schedule do not", () => {
   const all = [waiting(5000, 503), waiting(9000, 429), waiting(50_000, null), waiting(20_000, 503, 2)];
-  expect(sparedUntil(all, POLICY)).toBe(10_000);
+  expect(throttledUntil(all, POLICY)).toBe(10_000);
 });

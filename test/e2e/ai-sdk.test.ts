@@ -30,7 +30,7 @@ const shared = shareServer((folder) => {
 });
 
 describe.each(MATRIX)("an application on the AI SDK, $era, $scheme", ({ era, discovers, scheme }) => {
-  test("lists, subscribes, hears of a task's end, refreshes, unsubscribes and hears no more", async () => {
+  test("lists, subscribes, receives a task's end, refreshes, unsubscribes and receives no more", async () => {
     const agent = await startAiAgent(scheme === "https" ? tls : undefined);
     const server = await shared();
     const [firstTask, secondTask] = [`${era}-${scheme}-1`, `${era}-${scheme}-2`];
@@ -75,7 +75,7 @@ describe.each(MATRIX)("an application on the AI SDK, $era, $scheme", ({ era, dis
     await events.unsubscribe({ id: subscribed.id });
     expect(agent.store.records).toEqual([]);
     await start(server.url, secondTask);
-    // Both would have been told in one pass.
+    // One pass would have sent the event to both.
     await kept.waitForEvents(1);
     await server.waitForLine(`📞 All callbacks sent for ${secondTask}`);
     expect(agent.answers).toHaveLength(2);
@@ -149,19 +149,19 @@ test("a kill between the application's answer and its record: it gets the event 
   const [event, again] = await agent.waitForEvents(2);
   expect(again).toEqual(event);
   expect(agent.answers.map(({ status }) => status)).toEqual([200, 204, 204]);
-  // What the AI SDK tells applications to de-duplicate by.
+  // The AI SDK's documentation says that applications de-duplicate by this key.
   const seen = new Set(agent.events.map(({ subscriptionId, event: { eventId } }) => `${subscriptionId} ${eventId}`));
   expect(seen.size).toBe(1);
 });
 
-test("whose token is taken away is told so once, the AI SDK drops the subscription, and others notice nothing", async () => {
+test("a principal whose token is removed gets one terminated message, the AI SDK drops the subscription, and other principals are not affected", async () => {
   const file = join(temporaryFolder(), "callbacks.db");
   const first = await startServer({ file, env: { AUTH_TOKENS: "alice:a-token,bob:b-token" } });
   const alice = await subscribeAgent(first.url, "a-token");
   const bob = await subscribeAgent(first.url, "b-token");
   await first.stop();
   const second = await startServer({ file, env: { AUTH_TOKENS: "bob:b-token" } });
-  await until("alice is told", () => alice.agent.terminations.length > 0);
+  await until("alice has the message", () => alice.agent.terminations.length > 0);
   expect(alice.agent.terminations).toEqual([
     { type: "terminated", error: { code: -32012, message: "Forbidden", data: { reason: "access_revoked" } } },
   ]);
@@ -175,7 +175,7 @@ test("whose token is taken away is told so once, the AI SDK drops the subscripti
   expect(bob.agent.answers.map(({ status }) => status)).toEqual([200, 204]);
   await second.stop();
 
-  // Back with a token, she begins anew: what is over stays over, and is not told twice.
+  // With a token again she has to subscribe again: the old subscription stays ended, and no second message is sent.
   const third = await startServer({ file, env: { AUTH_TOKENS: "alice:a-token,bob:b-token" } });
   const list = await callTool(third.url, "list_subscriptions", {}, "a-token");
   expect(list).toMatchObject({ subscriptions: [{ subscription_id: alice.id, status: "ended" }] });

@@ -1,4 +1,4 @@
-/** Ending a callback, having a POST again and trying a receiver, by the real process and over its death. */
+/** Unregistering, redelivery and tests of a receiver, with the real process and after kills. */
 import { join } from "node:path";
 import { Webhook } from "standardwebhooks";
 import { expect, onTestFinished, test } from "vitest";
@@ -40,7 +40,7 @@ test.each([
   await first.sleepsFor(waitMs);
   expect(await unregister(first.url, hook)).toMatchObject({ status: "removed", cancelled_deliveries: 1 });
 
-  // Another callback with the same schedule has its retry: the removed one's would have come a millisecond before it.
+  // Another callback with the same schedule gets its retry; one for the removed callback would have come a millisecond before.
   await first.advance(1);
   receiver.respondWith(({ path }, response) => response.writeHead(path === "/hook" ? 503 : 500).end());
   await register(first.url, "t2", "c2", `${receiver.url}/other`);
@@ -60,7 +60,7 @@ test.each([
   expect(health.pending_callbacks).toBeLessThanOrEqual(1);
 });
 
-test("registered again after its end it is the same callback, its POST comes, and its new secret signs it", async () => {
+test("a callback that is registered again after its end is the same one, and gets its POST, signed with the new secret", async () => {
   const { receiver, serve, hook, deliveredAfter } = await setUp();
   const { url } = await serve();
   const first = await register(url, "t1", "c1", hook);
@@ -82,7 +82,7 @@ test("registered again after its end it is the same callback, its POST comes, an
   await deliveredAfter(url, 1);
 });
 
-test("what was given up is redelivered after a kill -9, with the same id and body, signed afresh", async () => {
+test("an exhausted delivery is redelivered after a kill -9, with the same id and body and a new signature", async () => {
   const { receiver, serve, hook, delivery, deliveredAfter } = await setUp();
   receiver.respondWith(500);
   const env = { RETRY_SCHEDULE_MS: "" };
@@ -105,13 +105,13 @@ test("what was given up is redelivered after a kill -9, with the same id and bod
   expect(await deliveredAfter(second.url, 2)).toMatchObject({ attempts: [{ status_code: 500 }, { status_code: 204 }] });
 });
 
-test("killed as soon as a redelivery was answered: the POST comes by itself after the restart", async () => {
+test("after a kill right after the answer to a redelivery the POST is made after the restart", async () => {
   const { receiver, serve, hook, delivery, deliveredAfter } = await setUp();
   const first = await serve();
   await register(first.url, "t1", "c1", hook);
   await start(first.url, "t1");
   await deliveredAfter(first.url, 1);
-  // Nobody answers any more, so that the second attempt cannot end before the kill.
+  // The receiver does not answer any more, so that the second attempt cannot end before the kill.
   receiver.respondWith(() => {});
   const { delivery_id } = (await delivery(first.url))!;
   await callTool(first.url, "redeliver", { delivery_id });
@@ -121,7 +121,7 @@ test("killed as soon as a redelivery was answered: the POST comes by itself afte
   expect(await deliveredAfter(second.url, 2)).toMatchObject({ delivery_id, attempt_count: 2 });
 });
 
-test("redelivered twice, one after the other, it is sent twice more", async () => {
+test("a delivery that is redelivered twice, one after the other, is sent twice more", async () => {
   const { receiver, serve, hook, delivery, deliveredAfter } = await setUp();
   const { url } = await serve();
   await register(url, "t1", "c1", hook);
@@ -137,7 +137,7 @@ test("redelivered twice, one after the other, it is sent twice more", async () =
 });
 
 test.each(["enable_callback", "send_test_event"])(
-  "disabled for failing it stays so over a kill -9, what waits for it too; %s has it sent, with the same id",
+  "a callback that is disabled for failing, and its held deliveries, stay so over a kill -9; %s sends them, with the same id",
   async (tool) => {
     const { receiver, serve, hook, delivery, deliveredAfter } = await setUp();
     receiver.respondWith(503);
@@ -161,7 +161,7 @@ test.each(["enable_callback", "send_test_event"])(
     expect(await delivery(second.url)).toMatchObject({ status: "pending", next_attempt_at: null, attempt_count: made });
     const health = await (await fetch(`${second.url}/health`)).json();
     expect(health).toMatchObject({ pending_callbacks: 0, disabled_callbacks: 1 });
-    // What is sent to another callback shows that the dispatcher has had its turn.
+    // The POST to another callback shows that the dispatcher has made a pass.
     await register(second.url, "t2", "c2", `${receiver.url}/other`);
     await start(second.url, "t2");
     await receiver.waitFor(() => receiver.requests.some(({ path }) => path === "/other"));
@@ -175,7 +175,7 @@ test.each(["enable_callback", "send_test_event"])(
   },
 );
 
-test("a test event arrives at the test receiver, and a diagnosis finds nothing wrong with it", async () => {
+test("a test event arrives at the test receiver, and a diagnosis of it has no failed step", async () => {
   const { serve } = await setUp();
   const server = await serve();
   const hook = `${server.url}/webhook/c1`;

@@ -17,7 +17,7 @@ async function setUp() {
 const cancel = (url: string, taskId: string) => callTool(url, "cancel_task", { task_id: taskId });
 const result = (url: string, taskId: string) => callTool(url, "get_task_result", { task_id: taskId });
 
-test("a cancelled task's callbacks get task_cancelled, signed and delivered as any other", async () => {
+test("the callbacks of a cancelled task get task_cancelled, signed and delivered as other events", async () => {
   const { file, receiver, hook } = await setUp();
   const { url, waitForLine } = await startServer({ file, env: LONG });
   await register(url, "t1", "c1", hook);
@@ -39,10 +39,10 @@ test("a cancelled task's callbacks get task_cancelled, signed and delivered as a
   await waitForLine("🚫 Task t1 cancelled, sending callbacks...");
 });
 
-test("killed right after the cancelling was answered: the task stays cancelled, is not run again, and the POST is made", async () => {
+test("after a kill right after the answer the task stays cancelled, is not run again, and the POST is made", async () => {
   const { file, receiver, hook } = await setUp();
   const first = await startServer({ file, env: LONG });
-  // Nobody answers, so that the attempt cannot end before the kill.
+  // The receiver does not answer, so that the attempt cannot end before the kill.
   receiver.respondWith(() => {});
   await register(first.url, "t1", "c1", hook);
   await start(first.url, "t1");
@@ -58,7 +58,7 @@ test("killed right after the cancelling was answered: the task stays cancelled, 
   expect(second.lines.some((line) => line.includes("callback task t1"))).toBe(false);
 });
 
-test("killed while the cancelling was being written: it has happened whole or not at all", async () => {
+test("after a kill during the write the task is cancelled completely or not at all", async () => {
   const { file, receiver, hook } = await setUp();
   const first = await startServer({ file, env: LONG, killAt: { statement: 'insert into "events"' } });
   await register(first.url, "t1", "c1", hook);
@@ -67,7 +67,7 @@ test("killed while the cancelling was being written: it has happened whole or no
   await cancel(first.url, "t1").catch(() => {});
   await first.ended();
   const second = await startServer({ file });
-  // Not committed, so the task is simply run again.
+  // Not committed: the task runs again.
   await receiver.waitFor(1);
   expect(await result(second.url, "t1")).toMatchObject({ status: "completed" });
   expect(receiver.requests.map(({ body }) => JSON.parse(body).type)).toEqual(["task_completed"]);

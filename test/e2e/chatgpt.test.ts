@@ -1,5 +1,5 @@
 /**
- * The test list of OpenAI's guide for servers whose events ChatGPT is to hear of, point by point. ChatGPT connects without authentication
+ * The test list of OpenAI's guide for servers that send events to ChatGPT, point by point. ChatGPT connects without authentication
  * here, speaks 2026-07-28, sends `arguments` and no `ttlMs`, and keeps a subscription alive by refreshing it.
  */
 import { writeFileSync } from "node:fs";
@@ -18,7 +18,7 @@ import { startServer } from "../support/server.ts";
 const RETRIES = 2;
 const HOUR_MS = 3_600_000;
 
-/** A server that lets everybody in, and ChatGPT's end of it, over https. */
+/** A server without authentication, and ChatGPT's callback, over https. */
 async function setUp() {
   const tls = selfSigned("localhost");
   const folder = temporaryFolder();
@@ -74,17 +74,17 @@ test("ChatGPT's list, from discovery to the end of monitoring, over a restart", 
   // An event that matches is delivered and accepted; one that does not is not sent.
   await run(first, "well");
   await run(first, "ill", "out of paper");
-  const [told] = await receiver.waitFor(1);
-  expect(occurrenceIn(told!)).toMatchObject({
+  const [sent] = await receiver.waitFor(1);
+  expect(occurrenceIn(sent!)).toMatchObject({
     name: "task_failed",
     data: { task_id: "ill", status: "failed", error: "out of paper" },
   });
-  expect(told!.headers).toMatchObject({
+  expect(sent!.headers).toMatchObject({
     "content-type": "application/json",
-    "webhook-id": occurrenceIn(told!).eventId,
+    "webhook-id": occurrenceIn(sent!).eventId,
     "x-mcp-subscription-id": subscribed.id,
   });
-  new Webhook(secret).verify(told!.body, told!.headers as Record<string, string>);
+  new Webhook(secret).verify(sent!.body, sent!.headers as Record<string, string>);
   await first.waitForLine("📞 All callbacks sent for ill");
   await first.stop();
 
@@ -99,7 +99,7 @@ test("ChatGPT's list, from discovery to the end of monitoring, over a restart", 
   for (const one of [secret, next]) new Webhook(one).verify(rotated.body, rotated.headers as Record<string, string>);
   expect(receiver.challenges).toHaveLength(1);
 
-  // Monitoring stops: it is unsubscribed, as often as it likes, and hears no more.
+  // Monitoring stops: it unsubscribes, twice if it wants, and receives no more.
   await second.waitForLine("📞 All callbacks sent for ill-2");
   for (const _ of [1, 2]) expect((await ask(second, "events/unsubscribe", failures)).error).toBeUndefined();
   const marker = await startEventsReceiver();
@@ -129,7 +129,7 @@ test("ChatGPT's list: failures are bounded, 410 and 413 final, duplicates are re
   expect(await attemptsAt("up", 204)).toBe(1);
 });
 
-test("ChatGPT's list: a plugin that was removed stops refreshing, and its subscription expires in silence", async () => {
+test("ChatGPT's list: a plugin that was removed stops refreshing, and its subscription expires without a message", async () => {
   const { serve, receiver } = await setUp();
   const server = await serve({ EVENTS_TTL_MS: "1,1,3600000" });
   await subscribe(server, monitoring(receiver, "task_completed", generateSecret()));

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { serveMcp } from "../mcp/serve-mcp.ts";
-import { send, WIRE_ERAS } from "../mcp/wire.ts";
+import { send, WIRE_VERSIONS } from "../mcp/wire.ts";
 import { temporaryFolder } from "../support/builders.ts";
 import { callTool, start } from "../support/call-tool.ts";
 import { followEvents } from "../support/event-stream.ts";
@@ -22,12 +22,12 @@ const cursorOf = ({ params }: RpcMessage) => String(params?.["cursor"]);
 const startAs = (url: string, token: string, taskId: string) =>
   callTool(url, "start_task_with_callbacks", { task_id: taskId, client_id: "c" }, token);
 
-describe.each(WIRE_ERAS)("a stream of $era", ({ era, requestOf }) => {
+describe.each(WIRE_VERSIONS)("a stream of $version", ({ version, requestOf }) => {
   const shared = shareServer(() => ({
     env: { AUTH_TOKENS: "alice:a-token,bob:b-token,carol:c-token,dave:d-token" },
   }));
 
-  test("tells that it is active, then every event with its cursor; from a cursor on it tells them again", async () => {
+  test("starts with an active notification, then sends each event with its cursor; with a cursor it replays them", async () => {
     const server = await shared();
     const asking = { requestOf, token: "c-token" };
     const stream = followEvents(server, EVERYTHING, asking);
@@ -62,7 +62,7 @@ describe.each(WIRE_ERAS)("a stream of $era", ({ era, requestOf }) => {
     ]);
   });
 
-  test("what cannot be streamed is answered by an error and no more", async () => {
+  test("is refused with one error for a request that cannot be streamed", async () => {
     const server = await serveMcp();
     const refusals = [
       { params: { name: "task_exploded" }, error: { code: -32011, data: { kind: "event" } } },
@@ -71,12 +71,12 @@ describe.each(WIRE_ERAS)("a stream of $era", ({ era, requestOf }) => {
     ];
     for (const { params, error } of refusals) {
       const { text } = await send(server.port, requestOf("events/stream", params));
-      // The SDK of the older era writes a stream's error as its one frame.
+      // The SDK of 2025-11-25 writes a stream's error as its one frame.
       expect(JSON.parse(text.replace(/^event: message\ndata: /, ""))).toMatchObject({ id: 7, error });
     }
   });
 
-  test(`its client goes away: that ends it, ${STREAMS} times over, and nobody is told of a fault`, async () => {
+  test(`ends when its client closes the connection, ${STREAMS} times, and no error is logged`, async () => {
     const server = await shared();
     const asking = { requestOf, token: "d-token" };
     const followAndLeave = async (): Promise<void> => {
@@ -93,20 +93,20 @@ describe.each(WIRE_ERAS)("a stream of $era", ({ era, requestOf }) => {
     expect(server.lines.filter((line) => /💥|stderr/.test(line))).toEqual([]);
   });
 
-  test("the server stops: every stream gets its last frame", async () => {
+  test("gets its last frame when the server stops", async () => {
     const server = await startServer();
     const streams = Array.from({ length: 5 }, () => followEvents(server, EVERYTHING, { requestOf }));
     await Promise.all(streams.map((stream) => stream.waitFor(1)));
     expect(await server.stop()).toBe(0);
-    const complete = era === "2026-07-28" ? { resultType: "complete" } : {};
+    const complete = version === "2026-07-28" ? { resultType: "complete" } : {};
     for (const { frames, waitForEnd } of streams) {
       await waitForEnd();
-      // One that had to be cut off, when the grace was over, would have none.
+      // A stream that was cut off at the end of the grace would have none.
       expect(frames.at(-1)).toMatchObject({ id: 7, result: { ...complete, _meta: { [SUBSCRIPTION_ID]: 7 } } });
     }
   });
 
-  test("each principal sees its own events only, whatever cursor it comes with", async () => {
+  test("has only the events of its principal, whatever the cursor", async () => {
     const server = await shared();
     const alice = followEvents(server, EVERYTHING, { requestOf, token: "a-token" });
     const bob = followEvents(server, EVERYTHING, { requestOf, token: "b-token" });
@@ -129,7 +129,7 @@ describe.each(WIRE_ERAS)("a stream of $era", ({ era, requestOf }) => {
   });
 });
 
-test("a cursor from before what retention has removed: the stream begins with what is left and says that it is truncated", async () => {
+test("a cursor before events that retention has removed: the stream is truncated and begins with the events that are stored", async () => {
   const file = join(temporaryFolder(), "callbacks.db");
   const first = await startServer({ file });
   const { cursor } = await poll(first, {});
@@ -147,11 +147,11 @@ test("a cursor from before what retention has removed: the stream begins with wh
   expect((await stream.waitFor(2)).map(taskOf)).toEqual([undefined, "t2"]);
   const polled = await poll(second, { cursor });
   expect(polled).toMatchObject({ truncated: true, hasMore: false, events: [{ data: { task_id: "t2" } }] });
-  // Said once: the fresh cursor is behind the gap.
+  // Reported once: the fresh cursor is behind the gap.
   expect(await poll(second, { cursor: polled.cursor })).toMatchObject({ truncated: false, events: [] });
 });
 
-test("a cursor of another database, further on or not: what comes is told, after the word that it is truncated", async () => {
+test("a cursor of another database, with a lower or a higher number: the stream is truncated and sends new events", async () => {
   const further = await startServer();
   const { cursor: beginning } = await poll(further, {});
   for (const taskId of ["t1", "t2"]) await start(further.url, taskId);
@@ -166,6 +166,6 @@ test("a cursor of another database, further on or not: what comes is told, after
     expect(await stream.waitFor(1)).toMatchObject([{ params: { truncated: true, cursor: now } }]);
   await start(server.url, "t3");
   for (const stream of streams) expect((await stream.waitFor(2)).map(taskOf)).toEqual([undefined, "t3"]);
-  // A number that this log has too is no place in it either.
+  // The cursor of another log is no place in this one, even where the number occurs here.
   expect(await poll(server, { cursor: beginning })).toMatchObject({ truncated: true, events: [] });
 });

@@ -97,14 +97,14 @@ describe.each(CLIENTS)("the official client $client", ({ client: name, connect, 
     const { cursor } = await client.request("events/poll", { name: "task_finished", cursor: null });
     await start(server.url, name);
     const [post] = await receiver.waitFor(1);
-    await until("the event is told", () => client.notified.length === 2);
+    await until("the stream has sent the event", () => client.notified.length === 2);
     leaving.abort();
     await expect(stream).rejects.toBeInstanceOf(Error);
 
-    const told = occurrenceIn(post!);
+    const sent = occurrenceIn(post!);
     expect(post!.headers["x-mcp-subscription-id"]).toBe(id);
     expect(await client.request("events/poll", { name: "task_finished", cursor })).toMatchObject({
-      events: [{ eventId: told.eventId, data: told.data }],
+      events: [{ eventId: sent.eventId, data: sent.data }],
       truncated: false,
       hasMore: false,
       nextPollMs: expect.any(Number),
@@ -113,7 +113,7 @@ describe.each(CLIENTS)("the official client $client", ({ client: name, connect, 
       { method: "notifications/events/active", params: { cursor: expect.any(String), truncated: false } },
       {
         method: "notifications/events/event",
-        params: { eventId: told.eventId, name: "task_completed", data: told.data, cursor: expect.any(String) },
+        params: { eventId: sent.eventId, name: "task_completed", data: sent.data, cursor: expect.any(String) },
       },
     ]);
 
@@ -123,7 +123,7 @@ describe.each(CLIENTS)("the official client $client", ({ client: name, connect, 
     await expect(refused).rejects.toBeInstanceOf(rpcError);
     await expect(refused).rejects.toMatchObject({ code: -32011, data: { kind: "event" } });
     await expect(
-      client.request("events/subscribe", subscriptionTo("http://127.0.0.1:1/nobody-listens")),
+      client.request("events/subscribe", subscriptionTo("http://127.0.0.1:1/no-listener")),
     ).rejects.toMatchObject({ code: -32015, data: { reason: "connection_refused" } });
     await expect(
       client.request("events/subscribe", { ...subscription, arguments: { task: "t1" } }),

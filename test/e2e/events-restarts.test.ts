@@ -77,7 +77,7 @@ test("killed between the end of the task and the first POST: the event comes aft
   expect(receiver.challenges).toHaveLength(1);
 });
 
-test("killed while the task runs: it runs again, and its end is told", async () => {
+test("killed while the task runs: it runs again, and its end is sent", async () => {
   const { receiver, serve, subscription } = await setUp();
   const first = await serve({ env: { DEMO_TASK_MS: "60000" } });
   await subscribe(first, subscription);
@@ -110,7 +110,7 @@ test("killed after the challenge was echoed and before the subscription was stor
   expect(await listed(second.url)).toEqual([]);
   const created = await subscribe(second, subscription);
   expect(created).not.toHaveProperty("deliveryStatus");
-  // That the URL has passed is remembered.
+  // The store keeps that the URL has passed its challenge.
   expect(receiver.challenges).toHaveLength(1);
 });
 
@@ -125,7 +125,7 @@ test("a URL that has passed its challenge is not asked again after a restart, fo
   expect(receiver.challenges).toHaveLength(1);
 });
 
-test("a subscription whose time ran out while the server was down gets nothing, not even what it was owed", async () => {
+test("a subscription that expired while the server was down gets nothing, not even its pending deliveries", async () => {
   const { receiver, serve, subscription } = await setUp();
   receiver.respondWith(503);
   const env = { ...RETRIES, EVENTS_TTL_MS: `${24 * HOUR_MS},1,${24 * HOUR_MS}` };
@@ -136,7 +136,10 @@ test("a subscription whose time ran out while the server was down gets nothing, 
   const { id: lastingId } = await subscribe(first, subscriptionTo(lasting.hook));
   await start(first.url, "t1");
   await first.sleepsFor(RETRY_WAIT_MS);
-  await until("t1 is told", async () => (await listedBy(first.url, lastingId))?.deliveries[0]?.status === "delivered");
+  await until(
+    "t1 is delivered",
+    async () => (await listedBy(first.url, lastingId))?.deliveries[0]?.status === "delivered",
+  );
   await first.kill();
   receiver.respondWith(204);
 

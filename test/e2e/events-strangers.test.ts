@@ -1,4 +1,4 @@
-/** Two principals on one server: what is one's is to the other as what is not there, and nobody sends where the guard forbids. */
+/** Two principals on one server: for each, the other's objects do not exist; and nothing is sent where the guard forbids it. */
 import { randomBytes } from "node:crypto";
 import { Webhook } from "standardwebhooks";
 import { expect, test } from "vitest";
@@ -23,7 +23,7 @@ const shared = shareServer(() => ({ env: { AUTH_TOKENS: NAMES.map((name) => `${n
 const startTask = (url: string, taskId: string, { token }: typeof ALICE) =>
   callTool(url, "start_task_with_callbacks", { task_id: taskId, client_id: "c" }, token);
 
-test("without a token there is no subscribe, no poll and no stream, and nobody is sent to", async () => {
+test("without a token there is no subscribe, no poll and no stream, and no challenge is sent", async () => {
   const server = await shared();
   const receiver = await receiverWith();
   for (const method of ["events/list", "events/poll", "events/stream", "events/subscribe", "events/unsubscribe"]) {
@@ -46,7 +46,7 @@ test("the same URL, event and arguments are two subscriptions of two principals,
   expect(bob).not.toHaveProperty("deliveryStatus");
   expect(receiver.challenges.map(({ headers }) => headers["x-mcp-subscription-id"])).toEqual([id, bob.id]);
 
-  // Neither his secret nor his farewell touches hers, whatever id he names.
+  // Neither his secret nor his unsubscribe changes hers, whatever id he names.
   await ask(server, "events/unsubscribe", { ...alices, id }, tokenOf("ben"));
   await ask(server, "events/unsubscribe", { ...alices, id }, tokenOf("ben"));
   await startTask(server.url, "a-1", tokenOf("ann"));
@@ -60,7 +60,7 @@ test("the same URL, event and arguments are two subscriptions of two principals,
   });
 });
 
-test("another principal's tasks, events, history and subscriptions are answered for as those that do not exist", async () => {
+test("another principal's tasks, events, history and subscriptions are answered like ones that do not exist", async () => {
   const server = await shared();
   const receiver = await startEventsReceiver();
   const { cursor } = await subscribe(server, subscriptionTo(receiver.hook), tokenOf("cleo"));
@@ -70,13 +70,13 @@ test("another principal's tasks, events, history and subscriptions are answered 
   const ofTask = (task_id: string) => subscriptionTo(bobsHook.hook, { arguments: { task_id } });
 
   const alike = async (answerFor: (taskId: string) => Promise<unknown>) => {
-    const [hers, nobodys] = [await answerFor("a-1"), await answerFor("z-1")];
+    const [hers, missing] = [await answerFor("a-1"), await answerFor("z-1")];
     const worded = (answer: unknown) =>
       JSON.stringify(answer)
         .replaceAll(/[az]-1/g, "task")
         .replaceAll(/sub_\w+/g, "sub")
         .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "time");
-    expect(worded(hers)).toBe(worded(nobodys));
+    expect(worded(hers)).toBe(worded(missing));
   };
   const tool = (name: string) => (task_id: string) => callTool(server.url, name, { task_id }, tokenOf("dan").token);
   await alike(tool("get_task_result"));
@@ -89,7 +89,7 @@ test("another principal's tasks, events, history and subscriptions are answered 
     subscriptions: [{ status: "ended" }, { status: "ended" }],
   });
 
-  // He may name a task as she did hers, and hears of his own only.
+  // He may use her task_id for a task of his own, and receives events of his own only.
   await subscribe(server, { ...ofTask("a-1"), cursor }, tokenOf("dan"));
   await startTask(server.url, "a-1", tokenOf("dan"));
   const [post] = await bobsHook.waitFor(1);
@@ -100,7 +100,7 @@ test("another principal's tasks, events, history and subscriptions are answered 
   expect([receiver.posts.length, bobsHook.posts.length]).toEqual([1, 1]);
 });
 
-test("another principal's task of the tasks extension can neither be read nor cancelled nor fed, as if there were none", async () => {
+test("another principal's task of the tasks extension cannot be read, cancelled or given input, as if it did not exist", async () => {
   const server = await startServer({ env: { ...TOKENS, DEMO_TASK_MS: "60000" } });
   const tasks = { extensions: { "io.modelcontextprotocol/tasks": {} } };
   const requestOf = (method: string, params: object = {}) => modernRequest(method, { ...params }, tasks);
@@ -110,16 +110,16 @@ test("another principal's task of the tasks extension can neither be read nor ca
   expect(taskId).toEqual(expect.any(String));
   for (const method of ["tasks/get", "tasks/cancel", "tasks/update"]) {
     const about = (id: unknown) => ask(server, method, { taskId: id, inputResponses: {} }, { ...BOB, requestOf });
-    const [hers, nobodys] = [await about(taskId), await about("tsk_00000000000000000000000000")];
+    const [hers, missing] = [await about(taskId), await about("tsk_00000000000000000000000000")];
     expect(hers.error).toMatchObject({ code: -32602 });
-    expect(hers).toEqual(nobodys);
+    expect(hers).toEqual(missing);
   }
   expect(await ask(server, "tasks/get", { taskId }, { ...ALICE, requestOf })).toMatchObject({
     result: { taskId, status: "working" },
   });
 });
 
-test("quotas are each principal's own and judged before the challenge; a refresh is free, an end gives the place back", async () => {
+test("each principal has its own quota, which is checked before the challenge; a refresh does not count, an end frees a place", async () => {
   const server = await startServer({ env: { ...TOKENS, EVENTS_SUBSCRIPTIONS_MAX: "2" } });
   const receiver = await startEventsReceiver();
   const to = (path: string) => subscriptionTo(receiver.hook + path);
@@ -148,7 +148,7 @@ const REFUSED_URLS = [
   ["link-local, metadata", "https://169.254.169.254/latest", "address_not_allowed"],
 ] as const;
 
-test("a URL that may not be sent to is refused in the same words whatever the reason, and nothing knocks there", async () => {
+test("a URL that may not be sent to is refused in the same words whatever the reason, and no connection is opened", async () => {
   const server = await startServer({ env: { CALLBACK_ALLOW_PRIVATE: "none" } });
   const receiver = await receiverWith();
   for (const [what, url, reason] of REFUSED_URLS) {
@@ -174,7 +174,7 @@ const REFUSED_SECRETS = [
   ["without its padding", `whsec_${base64(32).replace(/=+$/, "")}`],
 ] as const;
 
-test("a malformed request is refused by the name of its member, without its value, and sends no challenge", async () => {
+test("a malformed request is refused with the name of its member, without the value, and sends no challenge", async () => {
   const server = await shared();
   const receiver = await startEventsReceiver();
   const url = receiver.hook;
@@ -211,7 +211,7 @@ test("a malformed request is refused by the name of its member, without its valu
   });
 });
 
-const BODY = "an answer that nobody may look at";
+const BODY = "an answer that no principal may see";
 const FAILED_CHALLENGES = [
   ["a wrong echo", 200, JSON.stringify({ challenge: BODY }), "challenge_failed"],
   ["no echo", 204, "", "challenge_failed"],
@@ -220,7 +220,7 @@ const FAILED_CHALLENGES = [
   ["a redirect", 302, BODY, "http_4xx"],
 ] as const;
 
-test("a challenge that is not passed: one of six words, no row, no second try; a redirect's target sees nothing", async () => {
+test("a challenge that fails: one of six reasons, no row, no second attempt; a redirect's target gets no request", async () => {
   const server = await shared();
   const target = await receiverWith();
   for (const [what, status, body, reason] of FAILED_CHALLENGES) {
@@ -287,7 +287,7 @@ test("410 and 413 are final, the subscription lives on; after an unsubscribe a r
   await callTool(server.url, "start_task_with_callbacks", { task_id: "busy", client_id: "c" });
   await server.sleepsFor(waitMs);
   await ask(server, "events/unsubscribe", subscription);
-  // What is under way may finish; what waits is cancelled in the same transaction as the end.
+  // An attempt in flight may finish; pending deliveries are cancelled in the same transaction as the end.
   const ended = await until("nothing is open", async () => {
     const { subscriptions } = await callTool<{ subscriptions: { status: string; deliveries: { status: string }[] }[] }>(
       server.url,

@@ -1,4 +1,4 @@
-/** Tasks that take the whole process down: none of them for ever, and no other with them. */
+/** Tasks that end the process: each is given up after some deaths, and no other task fails with it. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -32,11 +32,11 @@ const begin = (url: string, taskId: string, taskType: string, more: object = {})
 const result = (url: string, taskId: string) => callTool(url, "get_task_result", { task_id: taskId });
 
 const EXITS = ["exits", "process.exit(1);"] as const;
-/** Runs on until the other has ended the process twice, from when on it runs alone. */
+/** Runs until the other task has ended the process twice; from then on that one runs alone. */
 const STEADY = ["steady", "if (attempt < 3) await new Promise(() => {}); return 'done';"] as const;
 const FOREVER = ["forever", "(function turnsForEver() { for (;;); })();"] as const;
 
-test("a task that kills its process each time fails after five deaths, and those that ran beside it do not", async () => {
+test("a task that kills its process each time fails after five deaths, and the tasks beside it do not", async () => {
   const file = join(temporaryFolder(), "callbacks.db");
   const env = { TASKS_MODULE: aModule(EXITS, STEADY) };
   const receiver = await receiverWith();
@@ -66,7 +66,7 @@ test("a task that kills its process each time fails after five deaths, and those
     await until(`${taskId} is completed`, async () => (await result(url, taskId))["status"] === "completed");
 });
 
-test("a handler that never yields ends the process, which says what ran and where it was", async () => {
+test("a handler that never yields ends the process, with its task type and its stack", async () => {
   const server = await startServer({ env: { TASKS_MODULE: aModule(FOREVER), TASKS_STALL_MS: "500" } });
   void begin(server.url, "t1", "forever").catch(() => {});
   await server.ended();
@@ -76,11 +76,11 @@ test("a handler that never yields ends the process, which says what ran and wher
   expect(said).toMatch(/at turnsForEver \(file:.*tasks\.ts:\d+:\d+\)/);
 });
 
-test("neither a handler that yields nor a process that was stopped as a whole is taken for one", async () => {
+test("a handler that yields, and a process that was stopped as a whole, do not end the process", async () => {
   const stallMs = 1000;
   const continued = Promise.withResolvers<void>();
   const gate = await receiverWith((_, response) => void continued.promise.then(() => response.end()));
-  // From then on it is looked at a few times more.
+  // A few more checks follow.
   const looks = `for (let i = 0; i < 5; i++) await new Promise((resolve) => setTimeout(resolve, ${stallMs / 10}));`;
   const long = ["long", `await fetch("${gate.url}"); ${looks} return 'done';`] as const;
   const server = await startServer({ env: { TASKS_MODULE: aModule(long), TASKS_STALL_MS: String(stallMs) } });
@@ -91,7 +91,7 @@ test("neither a handler that yields nor a process that was stopped as a whole is
   await until("it is completed", async () => (await result(server.url, "t1"))["status"] === "completed");
 });
 
-test("TASKS_STALL_MS=0 leaves a handler that holds everything up alone", async () => {
+test("with TASKS_STALL_MS=0 a handler that never yields does not end the process", async () => {
   const busy = ["busy", "const end = Date.now() + 300; while (Date.now() < end); return 'done';"] as const;
   const server = await startServer({ env: { TASKS_MODULE: aModule(busy), TASKS_STALL_MS: "0" } });
   await begin(server.url, "t1", "busy");

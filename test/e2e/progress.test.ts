@@ -1,4 +1,4 @@
-/** Progress as an event, with the real process and a real receiver, for each way in which tasks are done. */
+/** Progress events, with the real process and a real receiver, for each kind of executor. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -15,17 +15,17 @@ const ALL = ["task_completed", "task_failed", "task_cancelled", "task_progress"]
 const WORKER_TOKENS = "w1:one";
 const EVERY_100_MS = { PROGRESS_EVENT_INTERVAL_MS: "100" };
 
-interface Told {
+interface EventBody {
   readonly type: string;
   readonly data: { readonly sequence: number; readonly progress?: { readonly done: number } };
 }
 const everything = fileURLToPath(
   new URL("../../node_modules/@modelcontextprotocol/server-everything/dist/index.js", import.meta.url),
 );
-const bodyOf = ({ body }: ReceivedRequest) => JSON.parse(body) as Told;
+const bodyOf = ({ body }: ReceivedRequest) => JSON.parse(body) as EventBody;
 const isEnd = (request: ReceivedRequest) => bodyOf(request).type === "task_completed";
 
-/** A module whose task tells a hundred steps, waits until `gate` is answered, and tells a hundred more. */
+/** A module whose task reports a hundred steps, waits until `gate` is answered, and reports a hundred more. */
 function aModuleThatCounts(gate: string): string {
   const file = join(temporaryFolder(), "tasks.ts");
   writeFileSync(
@@ -54,7 +54,7 @@ function begin(url: string, receiverUrl: string, start: object, events = ALL) {
   });
 }
 
-test("a handler's progress comes signed and in order, far less often than it is told, and the end is the last", async () => {
+test("the progress of a handler arrives signed and in order, far less often than it is reported, and the end comes last", async () => {
   const opened = Promise.withResolvers<void>();
   const gate = await receiverWith((_, response) => void opened.promise.then(() => response.end()));
   const receiver = await receiverWith();
@@ -62,7 +62,7 @@ test("a handler's progress comes signed and in order, far less often than it is 
   const { url, sleepsFor, advance } = await startServer({ env, clockAt: Date.now() });
   const started = await begin(url, receiver.url, { task_type: "counts" });
   await receiver.waitFor(1);
-  // The runner keeps one a second, and of these one in five seconds is an event.
+  // The runner records one a second, and one in five seconds becomes an event.
   for (const waitMs of [1000, 4000]) {
     await sleepsFor(waitMs);
     await advance(waitMs);
@@ -91,7 +91,7 @@ test("a handler's progress comes signed and in order, far less often than it is 
   for (const { body, headers } of requests)
     expect(() => new Webhook(secret).verify(body, headers as Record<string, string>)).not.toThrow();
   expect(bodies.at(-1)!.data).toMatchObject({ result: "counted" });
-  // The receiver has the last one before its attempt is recorded.
+  // The receiver has the last POST before its attempt is recorded.
   await until("all of them are recorded as delivered", async () => {
     const [callback] = (await history(url, "t1")).callbacks;
     return callback!.deliveries.filter(({ status }) => status === "delivered").length === bodies.length;
@@ -116,7 +116,7 @@ const progress = (url: string, { id, lease_token }: Claimed, done: number) =>
 const complete = (url: string, { id, lease_token }: Claimed) =>
   report(url, `/tasks/${id}/complete`, { lease_token, result: "made" });
 
-test("a worker's progress is told, the newest although it reports no more, and nobody else hears of it", async () => {
+test("the progress of a worker arrives, the last report too, and only at the callback that asked for progress", async () => {
   const { url, sleepsFor, advance } = await startServer({ env: { WORKER_TOKENS }, clockAt: Date.now() });
   const receiver = await receiverWith();
   const others = await receiverWith();
@@ -126,14 +126,14 @@ test("a worker's progress is told, the newest although it reports no more, and n
   for (let done = 1; done <= 20; done++) await progress(url, task, done);
   await sleepsFor(5000);
   await advance(5000);
-  const told = await receiver.waitFor(2);
-  expect(told.map((request) => bodyOf(request).data.progress?.done)).toEqual([1, 20]);
+  const sent = await receiver.waitFor(2);
+  expect(sent.map((request) => bodyOf(request).data.progress?.done)).toEqual([1, 20]);
   await complete(url, task);
   await receiver.waitFor(isEnd);
   expect((await others.waitFor(isEnd)).map((request) => bodyOf(request).type)).toEqual(["task_completed"]);
 });
 
-test("the progress of an upstream tool is told", async () => {
+test("the progress of an upstream tool arrives", async () => {
   const { url } = await startServer({ env: { ...EVERY_100_MS, UPSTREAMS: anUpstream() } });
   const receiver = await receiverWith();
   await begin(url, receiver.url, {
@@ -162,7 +162,7 @@ const statesOf = async (url: string) =>
     ({ event, status, reason }) => `${event} ${status} ${reason ?? ""}`,
   );
 
-test("killed while progress waits for a dead receiver: it gathers no heap, and after the end only the end is sent", async () => {
+test("after a kill while progress waits for a dead receiver, deliveries do not pile up, and only the end is sent", async () => {
   const file = join(temporaryFolder(), "callbacks.db");
   const env = { ...EVERY_100_MS, WORKER_TOKENS, RETRY_SCHEDULE_MS: "3600000" };
   const first = await startServer({ file, env });
@@ -196,7 +196,7 @@ test("killed while progress waits for a dead receiver: it gathers no heap, and a
   expect(receiver.requests.slice(3).map((request) => bodyOf(request).data.sequence)).toEqual([4]);
 });
 
-test("killed when the receiver has answered: the same progress is sent again after the restart", async () => {
+test("after a kill when the receiver has answered, the same progress is sent again", async () => {
   const file = join(temporaryFolder(), "callbacks.db");
   const env = { ...EVERY_100_MS, WORKER_TOKENS };
   const receiver = await receiverWith();
@@ -213,7 +213,7 @@ test("killed when the receiver has answered: the same progress is sent again aft
   expect(bodyOf((await receiver.waitFor(isEnd)).at(-1)!).data.sequence).toBe(2);
 });
 
-test("killed between an event of progress and its delivery: neither is there, and nothing else is missing", async () => {
+test("after a kill between a progress event and its delivery neither exists, and nothing else is missing", async () => {
   const file = join(temporaryFolder(), "callbacks.db");
   const env = { ...EVERY_100_MS, WORKER_TOKENS };
   const receiver = await receiverWith();

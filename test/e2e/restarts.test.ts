@@ -7,7 +7,7 @@ import { startServer } from "../support/server.ts";
 import type { ServerOptions } from "../support/server.ts";
 import { until } from "../support/until.ts";
 
-/** A database that outlives its servers and a receiver that outlives them too. */
+/** A database and a receiver that outlive the servers. */
 async function setUp() {
   const file = join(temporaryFolder(), "callbacks.db");
   const receiver = await startReceiver();
@@ -23,7 +23,7 @@ async function setUp() {
   return { receiver, serve, hook, settled };
 }
 
-test("killed after register: the callback is there and gets its POST", async () => {
+test("after a kill after register_callback the callback exists and gets its POST", async () => {
   const { receiver, serve, hook, settled } = await setUp();
   const first = await serve();
   await register(first.url, "t1", "c1", hook);
@@ -34,7 +34,7 @@ test("killed after register: the callback is there and gets its POST", async () 
   expect(await settled(second.url)).toMatchObject({ status: "delivered", attempt_count: 1 });
 });
 
-test("killed right after the start was answered: the task runs", async () => {
+test("after a kill right after the answer to a start the task runs", async () => {
   const { receiver, serve, hook, settled } = await setUp();
   const first = await serve({ env: { DEMO_TASK_MS: "60000" } });
   await register(first.url, "t1", "c1", hook);
@@ -45,7 +45,7 @@ test("killed right after the start was answered: the task runs", async () => {
   expect(await settled(second.url)).toMatchObject({ status: "delivered", attempt_count: 1 });
 });
 
-test("killed while the task runs: it is run again, and counted", async () => {
+test("after a kill while the task runs it runs again, and the run is counted", async () => {
   const { receiver, serve, hook } = await setUp();
   const first = await serve({ killAt: { line: "🔨 Processing callback task t1" } });
   await register(first.url, "t1", "c1", hook);
@@ -56,7 +56,7 @@ test("killed while the task runs: it is run again, and counted", async () => {
   expect(JSON.parse(await second.waitForLine('"msg":"task.running"'))).toMatchObject({ taskId: "t1", runCount: 2 });
 });
 
-test("killed between the end of the task and its first POST: the POST is made, the task is not run again", async () => {
+test("after a kill between the end of the task and its first POST the POST is made, and the task does not run again", async () => {
   const { receiver, serve, hook, settled } = await setUp();
   const first = await serve({ killAt: { line: "✅ Task t1 completed" } });
   await register(first.url, "t1", "c1", hook);
@@ -69,7 +69,7 @@ test("killed between the end of the task and its first POST: the POST is made, t
   expect(second.lines.some((line) => line.includes("🔨"))).toBe(false);
 });
 
-test("killed between the receiver's 200 and the attempt row: the POST comes again with the same webhook-id", async () => {
+test("after a kill between the 200 of the receiver and the attempt row the POST is made again with the same webhook-id", async () => {
   const { receiver, serve, hook, settled } = await setUp();
   const first = await serve({ killAt: { response: 204 } });
   await register(first.url, "t1", "c1", hook);
@@ -100,7 +100,7 @@ test.each([
   await first.kill();
   expect(receiver.requests).toHaveLength(1);
 
-  // Not before its time.
+  // Not before it is due.
   const second = await serve({ env, clockAt: T0 + waitMs - 1 });
   await second.sleepsFor(1);
   expect(receiver.requests).toHaveLength(1);
@@ -114,7 +114,7 @@ test.each([
   expect(new Set(receiver.requests.map(({ headers }) => headers["webhook-id"])).size).toBe(1);
 });
 
-test("nothing is sent again for what was recorded as delivered", async () => {
+test("a delivery that was recorded as delivered is not sent again", async () => {
   const { receiver, serve, hook, settled } = await setUp();
   const first = await serve();
   await register(first.url, "t1", "c1", hook);
@@ -122,7 +122,7 @@ test("nothing is sent again for what was recorded as delivered", async () => {
   const delivered = await settled(first.url);
   await first.kill();
   const second = await serve();
-  // A later task's POST comes through, so an earlier one's would have too.
+  // The POST of a later task arrives, so an earlier one would have arrived too.
   await register(second.url, "t2", "c2", hook);
   await start(second.url, "t2");
   await receiver.waitFor(({ body }) => body.includes('"t2"'));

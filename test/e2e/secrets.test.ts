@@ -71,7 +71,7 @@ test.each(LOGS)(
     const file = join(temporaryFolder(), "callbacks.db");
     const receiver = await startReceiverThatFailsOnce();
     const settings = { SECRETS_KEY: key, RETRY_SCHEDULE_MS: "10,10", LOG_FORMAT: log.format, LOG_LEVEL: log.level };
-    const server = await startServer({ file, env: settings, tellsPort: true });
+    const server = await startServer({ file, env: settings, reportsPort: true });
     const answers = await demoFlow(server, receiver.url, secret, next);
     const requests = await receiver.waitFor(2);
     const pages = await Promise.all(
@@ -105,7 +105,7 @@ test("a receiver verifies with either secret during the overlap, over a restart 
   const second = await startServer({ file, env: { SECRETS_KEY: oldKey } });
   await second.waitForLine("🔐 Encrypted the secrets of 1 callbacks under the newest key");
   await callTool(second.url, "rotate_callback_secret", { callback_id, secret: next });
-  await second.waitForLine(`🔑 New secret for callback ${String(callback_id)} of c1, the old one holds until`);
+  await second.waitForLine(`🔑 New secret for callback ${String(callback_id)} of c1, the old one is valid until`);
   await second.stop();
   const third = await startServer({ file, env: { SECRETS_KEY: `${newKey},${oldKey}` } });
   await third.waitForLine("🔐 Encrypted the secrets of 1 callbacks under the newest key");

@@ -10,7 +10,7 @@ import { startReceiver } from "../support/receiver.ts";
 import { cli, serverEnv, startServer } from "../support/server.ts";
 import { openChannel } from "../support/server-channel.ts";
 
-/** Signals itself while the ready lines are being printed: a supervisor can be no faster. */
+/** Sends itself a signal while the ready lines are printed: no supervisor is faster. */
 const TERM_AT_READY = `
   const write = process.stdout.write.bind(process.stdout);
   process.stdout.write = (chunk, ...rest) => {
@@ -19,7 +19,7 @@ const TERM_AT_READY = `
   };
 `;
 
-/** Never closes an idle connection by itself. */
+/** Does not close idle connections. */
 const PATIENT_WITH_IDLE = `
   import { Server } from "node:http";
   const { listen } = Server.prototype;
@@ -30,7 +30,7 @@ const PATIENT_WITH_IDLE = `
 `;
 const asModule = (text: string): string => `data:text/javascript,${encodeURIComponent(text)}`;
 
-test("SIGTERM lets the attempt under way finish and be recorded, and exits 0; a client that keeps its connection open does not hold it up", async () => {
+test("after SIGTERM the attempt in flight finishes and is recorded, and the exit code is 0, also while a client keeps its connection open", async () => {
   const file = join(temporaryFolder(), "callbacks.db");
   const arrived = Promise.withResolvers<() => void>();
   const receiver = await startReceiver((_, response) => arrived.resolve(() => response.end()));
@@ -42,7 +42,7 @@ test("SIGTERM lets the attempt under way finish and be recorded, and exits 0; a 
   const { closed } = await keepConnectionOpen(first.port);
   first.process.kill("SIGTERM");
   await first.waitForLine("Stopping");
-  // At once, and not when the grace is over: the attempt would be cut off then too.
+  // At once, and not after the grace, which would cut off the attempt.
   await closed;
   release();
   expect(await first.ended()).toBe(0);
@@ -54,7 +54,7 @@ test("SIGTERM lets the attempt under way finish and be recorded, and exits 0; a 
   expect(receiver.requests).toHaveLength(1);
 });
 
-test("a task that runs when the server stops is run again after the restart", async () => {
+test("a task that runs when the server stops runs again after the restart", async () => {
   const file = join(temporaryFolder(), "callbacks.db");
   const receiver = await startReceiver();
   onTestFinished(() => receiver.close());
@@ -76,11 +76,11 @@ test("a second signal exits at once", async () => {
   await receiver.waitFor(1);
   server.process.kill("SIGINT");
   await server.waitForLine("Stopping");
-  // The end of the first one, when its grace is over, would be another: 0.
+  // The first signal alone would end with 0, after the grace.
   expect(await server.stop()).toBe(1);
 });
 
-test("a log that cannot be written does not take the server with it", async () => {
+test("a log that cannot be written does not end the server", async () => {
   const full = openSync("/dev/full", "w");
   onTestFinished(() => closeSync(full));
   for (const format of ["json", "pretty"]) {
@@ -88,24 +88,24 @@ test("a log that cannot be written does not take the server with it", async () =
       LOG_FORMAT: format,
       DATABASE_URL: `file:${join(temporaryFolder(), "callbacks.db")}`,
     });
-    const args = ["--import", new URL("../support/tell-port.mjs", import.meta.url).href, cli, "serve"];
+    const args = ["--import", new URL("../support/report-port.mjs", import.meta.url).href, cli, "serve"];
     const child = spawn(process.execPath, args, { env, stdio: ["ignore", full, "inherit", "ipc"] });
     const exited = once(child, "exit");
     onTestFinished(() => void child.kill("SIGKILL"));
     const port = await openChannel(child, exited).port();
-    // Once all is there and has been told.
+    // After everything has happened and was logged.
     expect((await fetch(`http://127.0.0.1:${port}/webhook/me`)).status).toBe(200);
     child.kill("SIGTERM");
     expect([format, (await exited)[0]]).toEqual([format, 0]);
   }
 });
 
-test("a SIGTERM that comes the moment the server says it listens ends it in order", async () => {
+test("a SIGTERM at the moment the server listens stops it in order", async () => {
   const server = await startServer({ preload: [asModule(TERM_AT_READY)] });
   expect(await server.ended()).toBe(0);
 });
 
-/** A connection over which one answer has come, and that waits for the next request; returns its end. */
+/** A connection that has had one response and waits for the next request; returns its end. */
 async function keepConnectionOpen(port: number): Promise<{ readonly closed: Promise<unknown> }> {
   const agent = new Agent({ keepAlive: true });
   onTestFinished(() => agent.destroy());

@@ -14,7 +14,7 @@ interface KeySet {
   readonly keys: readonly { readonly kty: string; readonly kid: string }[];
 }
 
-/** As a receiver does that has nothing but the server's URL: which of the published keys have signed. */
+/** The ids of the published keys that have signed, found like a receiver that knows only the server's URL. */
 async function signersOf({ headers, body }: ReceivedRequest, keys: KeySet["keys"]): Promise<readonly string[]> {
   const content = Buffer.from(`${String(headers["webhook-id"])}.${String(headers["webhook-timestamp"])}.${body}`);
   const signatures = String(headers["webhook-signature"])
@@ -42,12 +42,12 @@ async function publishedBy(url: string): Promise<KeySet["keys"]> {
   return ((await response.json()) as KeySet).keys;
 }
 
-test("whoever knows the server's URL alone can tell its POSTs, before and after a change of the key", async () => {
+test("a receiver that knows only the server's URL can verify its POSTs, before and after a change of the key", async () => {
   const file = join(temporaryFolder(), "callbacks.db");
   const [older, newer] = [aSigningKey(), aSigningKey()];
   const receiver = await startReceiver();
   onTestFinished(() => receiver.close());
-  // Those who may call it have a token; the keys are for receivers, which have none.
+  // Clients have a token; the keys are for receivers, which have none.
   const tokens = { AUTH_TOKENS: "alice:secret" };
 
   const before = await startServer({ file, env: { ...tokens, SIGNING_KEY: older } });

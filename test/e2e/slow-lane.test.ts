@@ -1,4 +1,4 @@
-/** What an owner sees while a receiver is down for good, and how to go on at once when it is back: with the real process. */
+/** What a client sees while the circuit of an origin is open (the slow lane), and how a test event closes it: with the real process. */
 import { expect, onTestFinished, test } from "vitest";
 import { T0 } from "../support/builders.ts";
 import { callTool, history, register, start } from "../support/call-tool.ts";
@@ -6,19 +6,19 @@ import { startReceiver } from "../support/receiver.ts";
 import { startServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
 
-/** More than the hundred failures after which an origin goes to the slow lane, and the sixteen requests that may be under way by then. */
+/** More than the hundred failures that open the circuit and the sixteen requests that may be in flight then. */
 const CALLBACKS = 150;
-/** When the first probe would go. */
+/** The wait before the first probe. */
 const FIRST_PROBE_MS = 30_000;
 
 interface Slow {
   readonly slow_lane?: { readonly since: string; readonly next_probe_at: string };
 }
 
-test("history and /health tell of the slow lane; a test event that gets through has all of it sent at once", async () => {
+test("history and /health show the slow lane; after a test event that succeeds all its deliveries are sent", async () => {
   const receiver = await startReceiver((_, response) => void response.writeHead(503).end());
   onTestFinished(() => receiver.close());
-  // Its clock stands still, so no probe is ever due.
+  // The clock stands still, so that no probe is due.
   const server = await startServer({ env: { RETRY_SCHEDULE_MS: "3600000", DEMO_TASK_MS: "0" }, clockAt: T0 });
   const registered = await Promise.all(
     Array.from({ length: CALLBACKS }, (_, index) => register(server.url, "t1", `c${index}`, `${receiver.url}/hook`)),

@@ -7,7 +7,7 @@ import { startServer } from "../support/server.ts";
 import { spawnServer } from "../support/spawn-server.ts";
 import { until } from "../support/until.ts";
 
-/** A module outside of any project: what it imports is ours to lend. */
+/** A module outside any project: the server provides what it imports. */
 function aModule(text: string): string {
   const file = join(temporaryFolder(), "tasks.ts");
   writeFileSync(
@@ -19,7 +19,7 @@ function aModule(text: string): string {
 
 const GREET = `export default [defineTask({
   name: "greet",
-  description: "Greets somebody.",
+  description: "Greets by name.",
   input: z.object({ name: z.string().min(1) }),
   output: z.object({ greeting: z.string() }),
   expectedMs: 20,
@@ -38,7 +38,7 @@ test("a module's task types are listed with their schemas, checked before anythi
   });
   const start = { task_id: "t1", client_id: "c", task_type: "greet" };
   expect(await callTool(url, "start_task_with_callbacks", { ...start, input: { name: 7 } })).toMatchObject({
-    error: { code: "invalid", message: expect.stringContaining("input.name: ") },
+    error: { code: "invalid", message: expect.stringContaining("input.name must be a string") },
   });
   expect(await callTool(url, "get_task_result", { task_id: "t1" })).toMatchObject({ error: { code: "not_found" } });
   await callTool(url, "start_task_with_callbacks", { ...start, input: { name: "Ann" } });
@@ -49,7 +49,7 @@ test("a module's task types are listed with their schemas, checked before anythi
   expect(ended["result"]).toEqual({ greeting: "Hello Ann, try 1" });
 });
 
-test("all that is wrong with the modules is told at once, with exit code 2", async () => {
+test("all problems of the modules are reported at once, with exit code 2", async () => {
   const missing = join(temporaryFolder(), "missing.ts");
   const empty = aModule("export const nothing = 1;");
   const broken = aModule('throw new Error("no such device");');

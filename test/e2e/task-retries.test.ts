@@ -7,7 +7,7 @@ import { startReceiver } from "../support/receiver.ts";
 import { startServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
 
-/** A module whose handlers note each run in a file. */
+/** A module whose handlers write each run into a file. */
 function aModule(): { readonly module: string; readonly runs: () => string[] } {
   const folder = temporaryFolder();
   const notes = join(folder, "runs.txt");
@@ -28,7 +28,7 @@ export const flaky = defineTask({
   },
 });
 export const blocking = defineTask({
-  name: "blocking", description: "Lets nobody else do anything for a while.", input: z.object({}),
+  name: "blocking", description: "Blocks the process for a while.", input: z.object({}),
   run() { const end = Date.now() + 300; while (Date.now() < end); return "blocked"; },
 });
 export const odd = defineTask({
@@ -50,7 +50,7 @@ const ended = (url: string, taskId: string) =>
     return ["completed", "failed"].includes(String(answer["status"])) ? answer : null;
   });
 
-test("a kill between two runs of a task loses neither the task nor its place, and its callback hears of the end once", async () => {
+test("a kill between two runs of a task loses neither the task nor its schedule, and its callback gets one POST", async () => {
   const { module, runs } = aModule();
   const receiver = await startReceiver();
   const first = await startServer({ env: { TASKS_MODULE: module }, clockAt: T0 });
@@ -63,7 +63,7 @@ test("a kill between two runs of a task loses neither the task nor its place, an
   await first.waitForLine("Run 1 of task t failed: not yet, next run in 1 s");
   await first.sleepsFor(1000);
   await first.kill();
-  // Its second run is due in a millisecond, its third two seconds later.
+  // The second run is due in a millisecond, the third two seconds later.
   const second = await startServer({ file: first.file, env: { TASKS_MODULE: module }, clockAt: T0 + 999 });
   await second.sleepsFor(1);
   expect(runs()).toEqual(["flaky 1"]);
@@ -75,7 +75,7 @@ test("a kill between two runs of a task loses neither the task nor its place, an
   await until("the POST", () => receiver.requests.length === 1);
 });
 
-test("a handler that never yields keeps the server busy, and all is right when it is over; odd ends are told as failures", async () => {
+test("a handler that never yields blocks the server, which goes on when it is over; odd results are failures", async () => {
   const { module } = aModule();
   const { url } = await startServer({ env: { TASKS_MODULE: module } });
   const start = (taskId: string) =>
@@ -85,7 +85,10 @@ test("a handler that never yields keeps the server busy, and all is right when i
   await start("wrong");
   expect(await ended(url, "blocking")).toMatchObject({ status: "completed", result: "blocked" });
   expect(await ended(url, "odd")).toMatchObject({ status: "failed", error: "The task failed without a message." });
-  expect(await ended(url, "wrong")).toMatchObject({ status: "failed", error: expect.stringContaining("result.n: ") });
+  expect(await ended(url, "wrong")).toMatchObject({
+    status: "failed",
+    error: expect.stringContaining("result.n must be a number"),
+  });
   const { tasks } = await callTool<{ tasks: object[] }>(url, "list_tasks", { status: "failed", client_id: "c" });
   expect(tasks).toMatchObject([{ task_id: "wrong", runs: 1 }, { task_id: "odd" }]);
 });

@@ -35,10 +35,10 @@ const endOf = (url: string, taskId: string) =>
     return /completed|failed|cancelled/.test(String(task["status"])) ? task : null;
   });
 
-/** For tests that leave the server as it is, though not its upstream's process. */
+/** For tests that do not stop the server; they may stop the process of its upstream server. */
 const shared = shareServer((folder) => ({ env: settings({}, folder) }));
 
-test("a result over 240 KiB fails its task with a sentence that says so", async () => {
+test("a result over 240 KiB fails its task for that reason", async () => {
   const { url } = await shared();
   await start(url, "huge-1", "huge", { bytes: 1_000_000 });
   expect(await endOf(url, "huge-1")).toMatchObject({
@@ -47,7 +47,7 @@ test("a result over 240 KiB fails its task with a sentence that says so", async 
   });
 });
 
-test("a call that was cut off by a crash of the upstream is made again when its tool may be repeated", async () => {
+test("a call that a crash of the upstream server cut off is made again when its tool may be called again", async () => {
   const { url } = await shared();
   await start(url, "once-1", "crash_once", { marker: join(temporaryFolder(), "marker") });
   expect(await endOf(url, "once-1")).toMatchObject({ result: [{ text: "done at last" }] });
@@ -64,10 +64,10 @@ test("bad input is refused before anything is stored", async () => {
 
 test("a token is in no log line and in no answer", async () => {
   const server = await shared();
-  await start(server.url, "tell-1", "tell");
+  await start(server.url, "leak-1", "leak");
   await start(server.url, "fail-1", "fail");
-  const answers = [await endOf(server.url, "tell-1"), await endOf(server.url, "fail-1")];
-  await server.waitForLine(/Upstream bad: told \[hidden\]/);
+  const answers = [await endOf(server.url, "leak-1"), await endOf(server.url, "fail-1")];
+  await server.waitForLine(/Upstream bad: leaked \[hidden\]/);
   const types = await callTool(server.url, "list_task_types", {});
   expect(JSON.stringify([answers, types, server.lines])).not.toContain(A_TOKEN);
 });
@@ -81,7 +81,7 @@ test("a stop ends the upstream's process", async () => {
   expect(isAlive(child)).toBe(false);
 });
 
-test("after kill -9 the upstream ends by itself; what may be repeated runs again, what may have been done fails", async () => {
+test("after kill -9 the upstream server ends by itself; a tool that may be called again is, and another task fails", async () => {
   const file = join(temporaryFolder(), "callbacks.db");
   const env = settings();
   const first = await startServer({ file, env });
@@ -100,7 +100,7 @@ test("after kill -9 the upstream ends by itself; what may be repeated runs again
   });
 });
 
-test("after a restart no more calls of a tool are made at once than before, although its server was not asked yet", async () => {
+test("after a restart the limit of calls of a tool holds before its server has started", async () => {
   const file = join(temporaryFolder(), "callbacks.db");
   const env = settings({ concurrency: 2 });
   const statuses = async (url: string) => {
@@ -122,7 +122,7 @@ test("after a restart no more calls of a tool are made at once than before, alth
   );
 });
 
-test("a configuration that does not hold stops the start, each problem on a line", () => {
+test("an invalid configuration stops the start, with one line for each problem", () => {
   const file = join(temporaryFolder(), "mcp.json");
   const mcpServers = {
     "no way": { callbacks: { allow: ["*"] } },
@@ -140,7 +140,7 @@ test("a configuration that does not hold stops the start, each problem on a line
     "  UPSTREAMS mcpServers.no way must have a command or a url",
     "  UPSTREAMS mcpServers.both must have a command or a url, not both",
     "  UPSTREAMS mcpServers.unset.env.TOKEN needs the environment variable NOT_SET_ANYWHERE, which is not set",
-    "  UPSTREAMS mcpServers.typo.callbacks has no setting timeoutMS",
+    '  UPSTREAMS unknown setting "timeoutMS" in mcpServers.typo.callbacks, leave it out',
   ]);
 });
 

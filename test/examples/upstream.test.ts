@@ -26,8 +26,8 @@ test("a tool of server-everything is a background task, and the example's receiv
     input: { duration: 0.2, steps: 2 },
   });
   expect(started).toMatchObject({ status: "started" });
-  const told = "Long running operation completed. Duration: 0.2 seconds, Steps: 2.";
-  expect(await receiver.next()).toBe(`task_completed long-1: ${JSON.stringify([{ type: "text", text: told }])}`);
+  const text = "Long running operation completed. Duration: 0.2 seconds, Steps: 2.";
+  expect(await receiver.next()).toBe(`task_completed long-1: ${JSON.stringify([{ type: "text", text }])}`);
 });
 
 test("the example's commands name files that are there from the project's folder", () => {

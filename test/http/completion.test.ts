@@ -34,7 +34,7 @@ async function setUp() {
   return { ...served, startWithUrl, post, complete, completeRaw, resultOf };
 }
 
-const refusal = (status: number, code: string) => ({ status, body: { error: { code, message: expect.any(String) } } });
+const apiError = (status: number, code: string) => ({ status, body: { error: { code, message: expect.any(String) } } });
 
 test("a completion URL ends its task with a result, once", async () => {
   const { startWithUrl, complete, tasks } = await setUp();
@@ -44,11 +44,11 @@ test("a completion URL ends its task with a result, once", async () => {
     status: 200,
     body: { task_id: "t1", status: "completed" },
   });
-  expect(await complete(token, { result: { green: false } })).toEqual(refusal(409, "already_used"));
+  expect(await complete(token, { result: { green: false } })).toEqual(apiError(409, "already_used"));
   expect(await tasks.find("local", "t1")).toMatchObject({ status: "completed", result: { green: true } });
 });
 
-test("of two uses at once one is taken", async () => {
+test("of two uses at the same time one succeeds", async () => {
   const { startWithUrl, complete } = await setUp();
   const token = await startWithUrl();
   const answers = await Promise.all([complete(token, { result: 1 }), complete(token, { result: 2 })]);
@@ -63,7 +63,7 @@ test("a completion URL ends its task with an error", async () => {
   expect(await tasks.find("local", "t1")).toMatchObject({ status: "failed", error: "3 tests failed" });
 });
 
-test("a completion URL that nobody uses expires, and its task fails with it", async () => {
+test("a completion URL that is not used expires, and its task fails", async () => {
   const { startWithUrl, complete, tasks, clock } = await setUp();
   const token = await startWithUrl();
   await until("the timer is set", () => clock.sleeping === 1);
@@ -75,32 +75,32 @@ test("a completion URL that nobody uses expires, and its task fails with it", as
     const task = await tasks.find("local", "t1");
     return task.status === "failed" ? task : null;
   });
-  expect(failed.error).toBe("Nobody completed the task before its completion URL expired.");
-  expect(await complete(token, { result: 1 })).toEqual(refusal(409, "task_ended"));
+  expect(failed.error).toBe("The task was not completed before its completion URL expired.");
+  expect(await complete(token, { result: 1 })).toEqual(apiError(409, "task_ended"));
 });
 
-test("of two completion URLs the expired one is refused, and the other still ends the task", async () => {
+test("of two completion URLs the expired one is refused, and the other one still ends the task", async () => {
   const { startWithUrl, complete, clock } = await setUp();
   const first = await startWithUrl();
   clock.advance(1000);
   const second = await startWithUrl();
   clock.advance(COMPLETION_TTL_MS - 1000);
-  expect(await complete(first, { result: 1 })).toEqual(refusal(410, "expired"));
+  expect(await complete(first, { result: 1 })).toEqual(apiError(410, "expired"));
   expect((await complete(second, { result: 2 })).status).toBe(200);
-  expect(await complete(first, { result: 1 })).toEqual(refusal(409, "task_ended"));
+  expect(await complete(first, { result: 1 })).toEqual(apiError(409, "task_ended"));
 });
 
-test("a completion URL is of no use after the task was cancelled", async () => {
+test("a completion URL is refused after its task was cancelled", async () => {
   const { startWithUrl, complete, tasks } = await setUp();
   const token = await startWithUrl();
   await tasks.cancel("local", "t1");
-  expect(await complete(token, { result: 1 })).toEqual(refusal(409, "task_ended"));
+  expect(await complete(token, { result: 1 })).toEqual(apiError(409, "task_ended"));
 });
 
-test("a result that the type does not take leaves the URL as it is", async () => {
+test("a result that does not fit the task type leaves the URL unused", async () => {
   const { startWithUrl, complete } = await setUp();
   const token = await startWithUrl("t1", "numbers");
-  expect(await complete(token, { result: "three" })).toEqual(refusal(400, "invalid"));
+  expect(await complete(token, { result: "three" })).toEqual(apiError(400, "invalid"));
   expect((await complete(token, { result: 3 })).status).toBe(200);
 });
 
@@ -109,16 +109,16 @@ test.each([
   ["both", { result: 1, error: "x" }],
   ["an error that is no text", { error: 1 }],
   ["something else", { results: 1 }],
-])("a completion with %s is refused and uses nothing up", async (_, body) => {
+])("a completion with %s is refused, and the URL stays unused", async (_, body) => {
   const { startWithUrl, complete } = await setUp();
   const token = await startWithUrl();
-  expect(await complete(token, body)).toEqual(refusal(400, "invalid"));
+  expect(await complete(token, body)).toEqual(apiError(400, "invalid"));
   expect((await complete(token, { result: null })).status).toBe(200);
 });
 
-test("a completion URL that nobody has made is not found", async () => {
+test("an unknown completion URL is not found", async () => {
   const { complete } = await setUp();
-  expect(await complete("guessed", { result: 1 })).toEqual(refusal(404, "not_found"));
+  expect(await complete("guessed", { result: 1 })).toEqual(apiError(404, "not_found"));
 });
 
 test("no worker gets a task that has a completion URL", async () => {
@@ -128,13 +128,13 @@ test("no worker gets a task that has a completion URL", async () => {
   expect((await post("/tasks/claim", claim, { authorization: "Bearer one" })).status).toBe(204);
 });
 
-test("a task has ten completion URLs at most", async () => {
+test("a task has at most ten completion URLs", async () => {
   const { startWithUrl } = await setUp();
   for (let index = 0; index < 10; index++) await startWithUrl();
   await expect(startWithUrl()).rejects.toMatchObject({ code: "limit" });
 });
 
-test("only tasks that are done outside have completion URLs, and only from their start on", async () => {
+test("only tasks that are done outside get completion URLs, and only at their start", async () => {
   const { start, completions } = await setUp();
   const { completion } = completions.issue();
   await expect(start("t1", { taskType: "demo", completion })).rejects.toMatchObject({ code: "invalid" });
@@ -145,13 +145,13 @@ test("only tasks that are done outside have completion URLs, and only from their
   });
 });
 
-test("the secret of a completion URL is announced nowhere", async () => {
-  const { startWithUrl, complete, announcements } = await setUp();
+test("the secret of a completion URL is never logged", async () => {
+  const { startWithUrl, complete, emitted } = await setUp();
   const token = await startWithUrl();
   await complete(token, { result: 1 });
-  await until("the request is announced", () => announcements.some(({ kind }) => kind === "http.request"));
-  expect(JSON.stringify(announcements)).not.toContain(token);
-  expect(announcements).toContainEqual(expect.objectContaining({ kind: "http.request", path: "/complete/…" }));
+  await until("the request is emitted", () => emitted.some(({ kind }) => kind === "http.request"));
+  expect(JSON.stringify(emitted)).not.toContain(token);
+  expect(emitted).toContainEqual(expect.objectContaining({ kind: "http.request", path: "/complete/…" }));
 });
 
 describe("with raw=1", () => {
@@ -163,7 +163,7 @@ describe("with raw=1", () => {
     ["a number", "3.5"],
     ["null", "null"],
     ["false", "false"],
-  ])("the body is the result as it is: %s", async (_, body) => {
+  ])("the body is the result, unchanged: %s", async (_, body) => {
     const { startWithUrl, completeRaw, resultOf } = await setUp();
     expect(await completeRaw(await startWithUrl(), body)).toEqual({
       status: 200,
@@ -172,13 +172,13 @@ describe("with raw=1", () => {
     expect(await resultOf()).toEqual(JSON.parse(body));
   });
 
-  test("a byte order mark is passed over, as some programs write it", async () => {
+  test("a byte order mark, which some programs write, is skipped", async () => {
     const { startWithUrl, completeRaw, resultOf } = await setUp();
     expect((await completeRaw(await startWithUrl(), '\ufeff{"a":"é"}')).status).toBe(200);
     expect(await resultOf()).toEqual({ a: "é" });
   });
 
-  test("bytes that are not UTF-8 are refused instead of replaced, and use nothing up", async () => {
+  test("bytes that are not UTF-8 are refused, and the URL stays unused", async () => {
     const { startWithUrl, completeRaw, resultOf, url } = await setUp();
     const token = await startWithUrl();
     for (const query of ["", "?raw=1"]) {
@@ -196,12 +196,12 @@ describe("with raw=1", () => {
     expect(await resultOf()).toBe("é");
   });
 
-  test("a repeat gets 409, and the first result stays", async () => {
+  test("a repeated use gets 409, and the first result stays", async () => {
     const { startWithUrl, complete, completeRaw, resultOf } = await setUp();
     const token = await startWithUrl();
     await completeRaw(token, '{"status":"OK"}');
-    expect(await completeRaw(token, '{"status":"OK"}')).toEqual(refusal(409, "already_used"));
-    expect(await complete(token, { result: 1 })).toEqual(refusal(409, "already_used"));
+    expect(await completeRaw(token, '{"status":"OK"}')).toEqual(apiError(409, "already_used"));
+    expect(await complete(token, { result: 1 })).toEqual(apiError(409, "already_used"));
     expect(await resultOf()).toEqual({ status: "OK" });
   });
 
@@ -211,21 +211,21 @@ describe("with raw=1", () => {
     ["over the limit of a result", JSON.stringify("x".repeat(250_000)), 413, "too_large"],
     ["over the limit of a body", JSON.stringify("x".repeat(1_100_000)), 413, "too_large"],
     ["nested too deep", `${"[".repeat(101)}${"]".repeat(101)}`, 400, "invalid"],
-  ])("a body that is %s is refused and uses nothing up", async (_, body, status, code) => {
+  ])("a body that is %s is refused, and the URL stays unused", async (_, body, status, code) => {
     const { startWithUrl, completeRaw, resultOf } = await setUp();
     const token = await startWithUrl();
-    expect(await completeRaw(token, body)).toEqual(refusal(status, code));
+    expect(await completeRaw(token, body)).toEqual(apiError(status, code));
     expect((await completeRaw(token, '"after all"')).status).toBe(200);
     expect(await resultOf()).toBe("after all");
   });
 
   test.each(["application/x-www-form-urlencoded", "text/plain", "multipart/form-data; boundary=x"])(
-    "a body of type %s gets 415 and uses nothing up",
+    "a body of type %s gets 415, and the URL stays unused",
     async (type) => {
       const { startWithUrl, completeRaw } = await setUp();
       const token = await startWithUrl();
       expect(await completeRaw(token, '{"a":1}', { "content-type": type })).toEqual(
-        refusal(415, "unsupported_media_type"),
+        apiError(415, "unsupported_media_type"),
       );
       expect((await completeRaw(token, '{"a":1}', { "content-type": "application/cloudevents+json" })).status).toBe(
         200,
@@ -233,25 +233,25 @@ describe("with raw=1", () => {
     },
   );
 
-  test("the type's own check holds for the whole body", async () => {
+  test("the check of the task type applies to the whole body", async () => {
     const { startWithUrl, completeRaw, resultOf } = await setUp();
     const token = await startWithUrl("t1", "numbers");
-    expect(await completeRaw(token, '{"result":3}')).toEqual(refusal(400, "invalid"));
+    expect(await completeRaw(token, '{"result":3}')).toEqual(apiError(400, "invalid"));
     expect((await completeRaw(token, "3")).status).toBe(200);
     expect(await resultOf()).toBe(3);
   });
 
-  test("raw takes 1, and 0 for none; anything else is refused and uses nothing up", async () => {
+  test("raw is 1, or 0 for off; any other value is refused, and the URL stays unused", async () => {
     const { startWithUrl, post, resultOf } = await setUp();
     const token = await startWithUrl();
     for (const query of ["raw", "raw=", "raw=true", "raw=2", "raw=1&raw=0"])
-      expect(await post(`/complete/${token}?${query}`, { result: 1 })).toEqual(refusal(400, "invalid"));
+      expect(await post(`/complete/${token}?${query}`, { result: 1 })).toEqual(apiError(400, "invalid"));
     expect((await post(`/complete/${token}?raw=0`, { result: 1 })).status).toBe(200);
     expect(await resultOf()).toBe(1);
   });
 });
 
-describe("a number that cannot be kept", () => {
+describe("a number that JavaScript cannot represent", () => {
   test.each(["1e400", "-1e400", "9007199254740993", "1e-400"])("%s is refused in either form", async (number) => {
     const { startWithUrl, complete, completeRaw, resultOf } = await setUp();
     const token = await startWithUrl();
@@ -262,14 +262,14 @@ describe("a number that cannot be kept", () => {
     expect(await resultOf()).toEqual({ id: number, near: 9007199254740991 });
   });
 
-  test("is refused from a worker too, and its lease goes on", async () => {
+  test("is refused from a worker too, and its lease stays valid", async () => {
     const { start, post, resultOf } = await setUp();
     await start("t1");
     const bearer = { authorization: "Bearer one" };
     const { body: claimed } = await post("/tasks/claim", { types: ["external"], wait_ms: 0 }, bearer);
     const complete = (result: string) =>
       post(`/tasks/${claimed.id}/complete`, `{"lease_token":"${claimed.lease_token}","result":${result}}`, bearer);
-    expect(await complete("9007199254740993")).toEqual(refusal(400, "invalid"));
+    expect(await complete("9007199254740993")).toEqual(apiError(400, "invalid"));
     expect((await complete('"9007199254740993"')).status).toBe(200);
     expect(await resultOf()).toBe("9007199254740993");
   });

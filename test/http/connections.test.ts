@@ -31,7 +31,7 @@ async function answerTo(socket: Socket, request: string): Promise<string> {
 
 const sayOk: RequestHandler = (_request, response) => void response.end("ok");
 
-test("an idle connection is kept longer than the 90 seconds for which Go's clients keep it, and says so", async () => {
+test("an idle connection is kept longer than the 90 seconds of Go's clients, and its header says so", async () => {
   const socket = await open(await serve(sayOk));
   const answer = await answerTo(socket, GET);
   expect(answer).toMatch(/^connection: keep-alive\r$/im);
@@ -40,7 +40,7 @@ test("an idle connection is kept longer than the 90 seconds for which Go's clien
   expect(await answerTo(socket, GET)).toContain("200 OK");
 });
 
-test("a client that wants the connection closed has it closed", async () => {
+test("a client that asks for Connection: close gets it", async () => {
   const socket = await open(await serve(sayOk));
   socket.write(GET.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n"));
   const answer = await text(socket);
@@ -48,21 +48,21 @@ test("a client that wants the connection closed has it closed", async () => {
   expect(answer).not.toMatch(/^keep-alive:/im);
 });
 
-test("stopping does not wait for connections that are idle, used or not", async () => {
+test("stopping does not wait for idle connections, used or not", async () => {
   const server = await serve(sayOk);
   const [used, unused] = [await open(server), await open(server)];
   await answerTo(used, GET);
   const closed = Promise.all([once(used.resume(), "close"), once(unused.resume(), "close")]);
-  // The grace would outlast the test.
+  // The grace is longer than the test.
   await server.stop(3_600_000);
   await closed;
 });
 
-test("stopping waits for what is being answered, and no longer", async () => {
-  const { promise: asked, resolve: tellAsked } = Promise.withResolvers<void>();
+test("stopping waits for the answers under way, and no longer", async () => {
+  const { promise: asked, resolve: reportAsked } = Promise.withResolvers<void>();
   const { promise: released, resolve: release } = Promise.withResolvers<void>();
   const server = await serve(async (_request, response) => {
-    tellAsked();
+    reportAsked();
     await released;
     response.end("late");
   });
@@ -76,7 +76,7 @@ test("stopping waits for what is being answered, and no longer", async () => {
   await stopped;
 });
 
-test("a request that does not come in time is ended with 408, its head sooner than its body", async () => {
+test("a request that does not arrive in time gets 408, for its head sooner than for its body", async () => {
   const server = await serve((request, response) => void request.resume().once("end", () => response.end()), {
     headersTimeout: 100,
     requestTimeout: 300,
@@ -92,7 +92,7 @@ test("a request that does not come in time is ended with 408, its head sooner th
   expect(ofSlow).toMatch(/^HTTP\/1\.1 408 /);
 });
 
-test("an answer may take longer than a request", async () => {
+test("an answer may take longer than a request may", async () => {
   const { promise: released, resolve: release } = Promise.withResolvers<void>();
   const server = await serve(
     async (request, response) => {
@@ -107,7 +107,7 @@ test("an answer may take longer than a request", async () => {
   const answer = text(waiting);
   waiting.write("POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok");
   await once(waiting, "data");
-  // By the time another connection has been found late, the one that is answered would have been, too.
+  // When Node has found another connection late, it would have found the answered one late too.
   await once((await open(server)).resume(), "close");
   await once((await open(server)).resume(), "close");
   release();

@@ -8,7 +8,7 @@ import { serveHttp } from "./serve-http.ts";
 const CARD = "/mcp/server-card";
 const CATALOG = "/.well-known/ai-catalog.json";
 
-test("the Server Card says what the server says of itself once a client has connected", async () => {
+test("the Server Card describes the server as it describes itself to a connected client", async () => {
   const { url, port } = await startServer({
     env: { AUTH_TOKENS: "alice:secret-of-alice", SERVER_NAME: "Tasks of Acme" },
   });
@@ -40,11 +40,11 @@ test("the Server Card says what the server says of itself once a client has conn
   expect(PROTOCOL_VERSIONS).toEqual(expect.arrayContaining([...supportedVersions]));
 });
 
-test("the protocol versions of the card are those that the SDKs speak", () => {
+test("the protocol versions of the card are those of the SDKs", () => {
   expect(new Set(PROTOCOL_VERSIONS)).toEqual(new Set(["2026-07-28", ...SUPPORTED_PROTOCOL_VERSIONS]));
 });
 
-test("the catalog leads to the card, and without tokens the card asks for no header", async () => {
+test("the catalog names the card, and without tokens the card names no header", async () => {
   const { url } = await startServer({ env: {} });
   const response = await fetch(url + CATALOG);
   expect(response.headers.get("content-type")).toBe("application/ai-catalog+json");
@@ -72,7 +72,7 @@ test("the name is the host's in reverse, as the specification's pattern has it",
   expect(card.name).toMatch(/^[a-zA-Z0-9.-]+\/[a-zA-Z0-9._-]+$/);
 });
 
-test.each([CARD, CATALOG])("%s may be read by any page and is kept by its ETag", async (path) => {
+test.each([CARD, CATALOG])("any page may read %s, and a cache may keep it by its ETag", async (path) => {
   const { url } = await serveHttp({ tokens: [{ name: "alice", token: "secret" }] });
   const first = await fetch(url + path);
   const cors = {

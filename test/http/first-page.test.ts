@@ -18,7 +18,7 @@ test("GET / is a page that says what this is, where the endpoint is and what to 
 });
 
 test("what stands in PUBLIC_URL is text on the page, never markup", async () => {
-  const server = await startServer({ env: { PUBLIC_URL: "https://x.example/<b>&'" }, tellsPort: true });
+  const server = await startServer({ env: { PUBLIC_URL: "https://x.example/<b>&'" }, reportsPort: true });
   const page = await (await fetch(server.url)).text();
   expect(page).not.toContain("<b>");
 });

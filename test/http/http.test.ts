@@ -11,11 +11,11 @@ import { serveHttp } from "./serve-http.ts";
 
 let url: string;
 let store: Store;
-let announcements: readonly TelemetryEvent[];
+let emitted: readonly TelemetryEvent[];
 
 async function serve(tokens: { name: string; token: string }[] = []): Promise<string> {
   const served = await serveHttp({ tokens });
-  ({ store, announcements } = served);
+  ({ store, emitted } = served);
   return served.url;
 }
 
@@ -32,7 +32,7 @@ async function answerOf(response: Response) {
 }
 
 describe("the test receiver", () => {
-  test("takes a webhook, says so and keeps it with its headers", async () => {
+  test("accepts a webhook and keeps it with its headers", async () => {
     const response = await post("/webhook/inspector_b", JSON.stringify(WEBHOOK), { "webhook-id": "evt_1" });
     expect(await answerOf(response)).toEqual({
       status: 200,
@@ -52,7 +52,7 @@ describe("the test receiver", () => {
         received: [{ received_at: "2026-11-23T05:00:00.000Z", headers: { "webhook-id": "evt_1" }, body: WEBHOOK }],
       },
     });
-    expect(announcements).toContainEqual({
+    expect(emitted).toContainEqual({
       kind: "inbox.received",
       clientId: "inspector_b",
       type: "task_completed",
@@ -60,7 +60,7 @@ describe("the test receiver", () => {
     });
   });
 
-  test("knows a client_id with a slash or a percent sign by its own name", async () => {
+  test("accepts a client_id with a slash or a percent sign", async () => {
     await post(`/webhook/${encodeURIComponent("a/b %41")}`, JSON.stringify(WEBHOOK));
     expect(await store.listReceived("a/b %41")).toHaveLength(1);
   });
@@ -87,14 +87,14 @@ describe("the test receiver", () => {
   });
 
   test.each([
-    ["announced by its length", { "content-length": String(BIG) }],
+    ["emitted by its length", { "content-length": String(BIG) }],
     ["sent in chunks", { "transfer-encoding": "chunked" }],
-  ])("a body over 1 MiB, %s, gets its 413 and is not kept", async (_, headers) => {
+  ])("a body over 1 MiB, %s, gets 413 and is not kept", async (_, headers) => {
     const { port } = new URL(url);
     const outgoing = request({ port, path: "/webhook/c", method: "POST", headers });
     outgoing.on("error", () => {});
     const answered = once(outgoing, "response") as Promise<[IncomingMessage]>;
-    // More than the sockets hold: without reading on, it would never be through.
+    // More than the sockets hold: it is sent only if the server reads on.
     const sent = once(outgoing, "finish");
     outgoing.end(Buffer.alloc(BIG, "x"));
     const [response] = await answered;
@@ -104,7 +104,7 @@ describe("the test receiver", () => {
     expect((await fetch(`${url}/health`)).status).toBe(200);
   });
 
-  test("needs a token to show what it got when the server has tokens, and none to take it", async () => {
+  test("with tokens, needs one to show what it received, and none to receive", async () => {
     url = await serve([{ name: "ann", token: "s3cret" }]);
     expect((await post("/webhook/c", JSON.stringify(WEBHOOK))).status).toBe(200);
     const refused = await fetch(`${url}/webhook/c`);
@@ -114,7 +114,7 @@ describe("the test receiver", () => {
   });
 });
 
-test("what was received is not shown to a page of a rebound name", async () => {
+test("does not show what it received to a page of a rebound name", async () => {
   const { port } = new URL(url);
   for (const [host, status] of [
     ["evil.example", 403],
@@ -147,7 +147,7 @@ describe("health", () => {
     });
   });
 
-  test.each([200, 503])("has the same %i for whoever asks in a way that the router must judge", async (status) => {
+  test.each([200, 503])("answers with the same %i for each spelling of its path", async (status) => {
     if (status === 503) await store.close();
     const [plain, ...others] = await Promise.all(
       ["/health", "/health?", "/health/", "/HEALTH"].map(async (path) => {
@@ -166,12 +166,12 @@ describe("health", () => {
       expect([name, head.headers.get(name)]).toEqual([name, plain!.headers[name]]);
   });
 
-  test("is 503 when the store does not answer, and says no more than that", async () => {
+  test("is 503 without details when the store does not answer", async () => {
     await store.close();
     const { status, body } = await answerOf(await fetch(`${url}/health`));
     expect([status, body]).toMatchObject([503, { status: "unhealthy" }]);
     expect(JSON.stringify(body)).not.toMatch(/database|sqlite/i);
-    expect(announcements).toContainEqual(expect.objectContaining({ kind: "internal.failed", where: "health" }));
+    expect(emitted).toContainEqual(expect.objectContaining({ kind: "internal.failed", where: "health" }));
   });
 });
 
@@ -184,7 +184,14 @@ describe("other paths", () => {
   });
 
   test("an unknown path is 404, a wrong method 405 with what is allowed", async () => {
-    expect(await answerOf(await fetch(`${url}/nothing`))).toMatchObject({ status: 404, body: { status: "error" } });
+    expect(await answerOf(await fetch(`${url}/nothing`))).toMatchObject({
+      status: 404,
+      body: { error: { code: "not_found" } },
+    });
+    expect(await answerOf(await fetch(`${url}/health`, { method: "DELETE" }))).toEqual({
+      status: 405,
+      body: { error: { code: "method_not_allowed", message: expect.stringContaining("GET") } },
+    });
     const response = await fetch(`${url}/webhook/c`, { method: "DELETE" });
     expect([response.status, response.headers.get("allow")]).toEqual([405, expect.stringContaining("POST")]);
     expect(await response.json()).toMatchObject({ status: "error", message: expect.stringContaining("POST") });
@@ -207,21 +214,25 @@ describe("other paths", () => {
     const { port } = new URL(url);
     const outgoing = request({ port, path: "http://[::1" }).end();
     const [response] = (await once(outgoing, "response")) as [IncomingMessage];
-    expect([response.statusCode, JSON.parse(await text(response))]).toMatchObject([400, { status: "error" }]);
+    expect([response.statusCode, JSON.parse(await text(response))]).toMatchObject([
+      400,
+      { error: { code: "invalid" } },
+    ]);
   });
 
-  test("a failure of ours is logged in full and shown as nothing", async () => {
+  test("an unexpected error is logged in full and answered without details", async () => {
     await store.close();
     const { status, body } = await answerOf(await post("/webhook/c", JSON.stringify(WEBHOOK)));
-    expect([status, body]).toEqual([500, { status: "error", message: "Internal error" }]);
-    expect(announcements).toContainEqual(
-      expect.objectContaining({ kind: "internal.failed", where: "POST /webhook/c" }),
-    );
+    expect([status, body]).toEqual([
+      500,
+      { status: "error", message: "Internal error: the server's log has the cause." },
+    ]);
+    expect(emitted).toContainEqual(expect.objectContaining({ kind: "internal.failed", where: "POST /webhook/c" }));
   });
 
-  test("each request is announced once its answer is out, with its real status", async () => {
+  test("each request is logged once its answer is sent, with its real status", async () => {
     await (await fetch(`${url}/nothing?token=x`)).text();
-    const seen = await until("the announcement", () => announcements.find(({ kind }) => kind === "http.request"));
+    const seen = await until("the request event", () => emitted.find(({ kind }) => kind === "http.request"));
     expect(seen).toMatchObject({ method: "GET", path: "/nothing", status: 404, remoteAddress: "127.0.0.1" });
   });
 
@@ -245,26 +256,26 @@ describe("other paths", () => {
     ["/complete", "/complete", 404],
     ["http://other.example", "/", 200],
     ["/a//b?/c#d", "/a//b", 404],
-  ])("%s is announced as %s", async (target, path, status) => {
+  ])("%s is logged as %s", async (target, path, status) => {
     const outgoing = request({ port: new URL(url).port, path: target }).end();
     const [response] = (await once(outgoing, "response")) as [IncomingMessage];
     response.resume();
-    const seen = await until("the announcement", () => announcements.find(({ kind }) => kind === "http.request"));
+    const seen = await until("the request event", () => emitted.find(({ kind }) => kind === "http.request"));
     expect(seen).toMatchObject({ method: "GET", path, status });
   });
 
-  test("the paths of other routes are announced as they are", async () => {
+  test("the paths of other routes are logged as they are", async () => {
     const long = "client-with-a-name-of-more-than-32-letters";
     const paths = ["/webhook/complete-me", `/webhook/${long}`, "/tasks/task_01m856cp0b7mg7bgbzdhq733dy/complete"];
     for (const path of paths) await (await fetch(url + path)).text();
-    const shown = () => announcements.flatMap((one) => (one.kind === "http.request" ? [one.path] : []));
-    await until("the announcements", () => shown().length === paths.length);
+    const shown = () => emitted.flatMap((one) => (one.kind === "http.request" ? [one.path] : []));
+    await until("the request events", () => shown().length === paths.length);
     expect(shown()).toEqual(paths);
   });
 
   test.each(["/mcp", "/mcp/?token=x"])("so is a request to %s, by its path", async (target) => {
     await (await fetch(url + target, { method: "POST", body: "{}" })).text();
-    const seen = await until("the announcement", () => announcements.find(({ kind }) => kind === "http.request"));
+    const seen = await until("the request event", () => emitted.find(({ kind }) => kind === "http.request"));
     const path = target.replace(/[?].*/, "");
     expect(seen).toMatchObject({ method: "POST", path, status: 200, remoteAddress: "127.0.0.1" });
   });

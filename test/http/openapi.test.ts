@@ -39,7 +39,7 @@ async function setUp(workerTokens = WORKER_TOKENS) {
   const ajv = new Ajv2020({ strict: false, formats: { "date-time": true } });
   ajv.addSchema({ $id: "document", components: document.components });
 
-  /** Calls it as documented and holds the answer against the schema that the document gives for its status. */
+  /** Calls it as documented and validates the answer by the schema of its status. */
   async function call(method: string, path: string, values: Record<string, string> = {}, body?: object) {
     const operation = document.paths[path]?.[method];
     if (operation === undefined) throw new Error(`${method} ${path} is not documented`);
@@ -86,7 +86,7 @@ test("without worker tokens the document has no API for workers", async () => {
   expect(routesIn(document)).toEqual(ROUTES.filter((route) => !route.includes("/tasks/")));
 });
 
-test("each route answers its method, and no other that is not documented", async () => {
+test("each route answers the documented methods and no other", async () => {
   const { url, document } = await setUp();
   for (const [path, methods] of Object.entries(document.paths)) {
     for (const method of ["get", "post", "put", "delete"]) {
@@ -148,7 +148,7 @@ test("the answers are as documented", async () => {
   ]);
 });
 
-test("what the document asks for is what is taken", async () => {
+test("requests that fit the document are accepted, others are not", async () => {
   const { document, validate } = await setUp();
   const schemaOf = (path: string): object =>
     document.paths[path]!["post"]!.requestBody!.content["application/json"].schema;

@@ -1,4 +1,4 @@
-/** What pages in a browser, and clients that try OAuth, find beside MCP. */
+/** What pages in a browser and clients that try OAuth get, outside /mcp. */
 import { request } from "node:http";
 import type { IncomingMessage } from "node:http";
 import { once } from "node:events";
@@ -22,7 +22,7 @@ const ROUTES: readonly [method: string, path: string][] = [
 ];
 
 async function ask(url: string, method: string, path: string, headers: Record<string, string> = {}) {
-  // Not fetch, which keeps some headers for itself.
+  // Not fetch, which sets some headers itself.
   const outgoing = request(url + path, { method, headers, agent: false }).end();
   const [response] = (await once(outgoing, "response")) as [IncomingMessage];
   return { status: response.statusCode, headers: response.headers, body: await text(response) };
@@ -48,18 +48,21 @@ describe("CORS", () => {
     expect(asked.headers["access-control-expose-headers"]).toContain("WWW-Authenticate");
   });
 
-  test.each(ROUTES)("any other page gets from %s %s what it got before, and no CORS header", async (method, path) => {
-    const { url } = await serveHttp(SETTINGS);
-    const plain = await ask(url, method, path);
-    for (const origin of ["https://evil.example", "null", "https://app.example.evil.example"]) {
-      const preflight = await ask(url, "OPTIONS", path, { origin, "access-control-request-method": method });
-      const asked = await ask(url, method, path, { origin });
-      expect([grantedIn(preflight.headers), grantedIn(asked.headers)]).toEqual([[], []]);
-      expect([asked.status, asked.body.length]).toEqual([plain.status, plain.body.length]);
-    }
-  });
+  test.each(ROUTES)(
+    "a page of any other origin gets the answer of %s %s without a CORS header",
+    async (method, path) => {
+      const { url } = await serveHttp(SETTINGS);
+      const plain = await ask(url, method, path);
+      for (const origin of ["https://evil.example", "null", "https://app.example.evil.example"]) {
+        const preflight = await ask(url, "OPTIONS", path, { origin, "access-control-request-method": method });
+        const asked = await ask(url, method, path, { origin });
+        expect([grantedIn(preflight.headers), grantedIn(asked.headers)]).toEqual([[], []]);
+        expect([asked.status, asked.body.length]).toEqual([plain.status, plain.body.length]);
+      }
+    },
+  );
 
-  test.each(ROUTES)("caches are told that %s %s depends on the origin", async (method, path) => {
+  test.each(ROUTES)("the Vary header says that %s %s depends on the origin", async (method, path) => {
     const { url } = await serveHttp(SETTINGS);
     for (const headers of [{}, { origin: PAGE }, { origin: "https://evil.example" }])
       expect((await ask(url, method, path, headers)).headers["vary"]).toBe("Origin");
@@ -70,7 +73,7 @@ describe("where clients try OAuth", () => {
   const tokens = [{ name: "ann", token: "s3cret" }];
   const paths = ["/register", "/authorize", "/token", "/revoke", "/introspect"];
 
-  test.each(paths)("%s says in OAuth's shape which tokens are taken", async (path) => {
+  test.each(paths)("%s says in an OAuth error which tokens are accepted", async (path) => {
     const { url } = await serveHttp({ tokens });
     for (const method of ["GET", "POST"]) {
       const { status, headers, body } = await ask(url, method, `${path}?client_id=x`);
@@ -100,10 +103,10 @@ describe("where clients try OAuth", () => {
     const { url } = await serveHttp({ tokens });
     const { status, headers, body } = await ask(url, "GET", `/.well-known/${name}`);
     expect([status, headers["content-type"]]).toEqual([404, "application/json; charset=utf-8"]);
-    expect(JSON.parse(body)).toMatchObject({ status: "error" });
+    expect(JSON.parse(body)).toMatchObject({ error: { code: "not_found" } });
   });
 
-  test("the SDK's client tells its user what to do", async () => {
+  test("the error of the SDK's client says what to do", async () => {
     const { url } = await serveHttp({ tokens });
     const clientMetadata = { redirect_uris: ["http://localhost/callback"] };
     await expect(registerClient(url, { clientMetadata })).rejects.toThrow(/AUTH_TOKENS.*Authorization: Bearer/);

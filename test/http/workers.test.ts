@@ -53,7 +53,7 @@ function callsOf({ url }: ServedHttp) {
   return { call, claim, report };
 }
 
-const refusal = (status: number, code: string) => ({ status, body: { error: { code, message: expect.any(String) } } });
+const apiError = (status: number, code: string) => ({ status, body: { error: { code, message: expect.any(String) } } });
 
 test("a worker claims a task, keeps it by heartbeats and completes it", async () => {
   const { call, start, report, tasks, clock } = await setUp();
@@ -86,14 +86,15 @@ test("a worker claims a task, keeps it by heartbeats and completes it", async ()
 });
 
 test("progress is taken in and keeps the lease", async () => {
-  const { start, claim, report, clock, reported } = await setUp();
+  const { start, claim, report, clock, store } = await setUp();
   await start("t1");
   const claimed = await claim();
   clock.advance(LEASE_MS - 1);
   const answer = await report(claimed, "progress", { done: 3, total: 10, message: "encoding" });
   expect(answer).toEqual({ status: 200, body: { lease_expires_at: "2026-11-23T05:01:59.999Z" } });
-  expect(reported).toEqual([{ taskId: "t1", done: 3, total: 10, message: "encoding" }]);
-  expect(await report(claimed, "progress", { done: -1 })).toEqual(refusal(400, "invalid"));
+  const stored = async () => (await store.findTask("local", "t1"))?.progress;
+  expect(await until("the progress is stored", stored)).toMatchObject({ done: 3, total: 10, message: "encoding" });
+  expect(await report(claimed, "progress", { done: -1 })).toEqual(apiError(400, "invalid"));
 });
 
 test("a claim waits for the task that comes, for its types only", async () => {
@@ -104,11 +105,11 @@ test("a claim waits for the task that comes, for its types only", async () => {
   await start("t1");
   expect(await waiting).toMatchObject({ task_id: "t1" });
   expect(queue.waitingCount).toBe(1);
-  queue.dismiss();
+  queue.close();
   expect(await other).toEqual({ status: 204, body: null });
 });
 
-test("a claim that waits in vain is 204 when its time is over", async () => {
+test("a claim that gets no task answers 204 when its wait is over", async () => {
   const { call, queue, clock } = await setUp();
   const waiting = call("/tasks/claim", { types: ["external"], wait_ms: 1000 });
   await until("it waits", () => queue.waitingCount === 1);
@@ -117,7 +118,7 @@ test("a claim that waits in vain is 204 when its time is over", async () => {
   expect(await call("/tasks/claim", { types: ["external"], wait_ms: 0 })).toEqual({ status: 204, body: null });
 });
 
-test("a worker that hangs up while it waits gets nothing, and the next one does", async () => {
+test("a worker that disconnects while it waits gets no task, and the next worker gets it", async () => {
   const { url, queue, start, claim } = await setUp();
   const hangUp = new AbortController();
   const lost = fetch(`${url}/tasks/claim`, {
@@ -145,23 +146,23 @@ test("tasks of one type go to workers in the order of their starts, each to one"
   expect((await call("/tasks/claim", { types: ["external"], wait_ms: 0 })).status).toBe(204);
 });
 
-test("the tasks of all principals are there for a worker", async () => {
+test("a worker gets the tasks of all principals", async () => {
   const { start, claim } = await setUp();
   await start("t1", {}, "ann");
   await start("t1", {}, "bob");
   expect((await claim()).id).not.toBe((await claim()).id);
 });
 
-test("a heartbeat that comes late is refused, and the task is another's", async () => {
-  const { start, claim, report, clock, announcements } = await setUp();
+test("a heartbeat after the lease is refused, and another worker has the task", async () => {
+  const { start, claim, report, clock, emitted } = await setUp();
   await start("t1");
   const first = await claim();
   clock.advance(LEASE_MS);
-  await until("it is taken back", () => announcements.some(({ kind }) => kind === "task.lease_lost"));
-  expect(await report(first, "heartbeat")).toEqual(refusal(409, "lease_lost"));
+  await until("it is taken back", () => emitted.some(({ kind }) => kind === "task.lease_lost"));
+  expect(await report(first, "heartbeat")).toEqual(apiError(409, "lease_lost"));
   const second = await claim("external", "two");
   expect(second).toMatchObject({ task_id: "t1", attempt: 2 });
-  expect(await report(first, "complete", { result: "late" })).toEqual(refusal(409, "lease_lost"));
+  expect(await report(first, "complete", { result: "late" })).toEqual(apiError(409, "lease_lost"));
   expect((await report(second, "complete", { result: "mine" }, "two")).status).toBe(200);
 });
 
@@ -178,7 +179,7 @@ test("when a worker dies, its task goes to one that waits as soon as the lease h
   expect(await waiting).toMatchObject({ task_id: "t1", attempt: 2 });
 });
 
-test("completing twice with one lease is completing once, and both get the same answer", async () => {
+test("completing twice with one lease completes once, with the same answer", async () => {
   const { start, claim, report, tasks } = await setUp();
   await start("t1");
   const claimed = await claim();
@@ -189,30 +190,30 @@ test("completing twice with one lease is completing once, and both get the same 
   expect(both[0]).toEqual(both[1]);
   expect(await report(claimed, "complete", { result: 3 })).toEqual(both[0]);
   expect([1, 2]).toContain((await tasks.find("local", "t1")).result);
-  expect(await report(claimed, "fail", { error: "after all" })).toEqual(refusal(409, "task_ended"));
+  expect(await report(claimed, "fail", { error: "after all" })).toEqual(apiError(409, "task_ended"));
 });
 
-test("a worker cannot complete the task of another, not even with the other's lease", async () => {
+test("a worker cannot complete the task of another worker, even with its lease token", async () => {
   const { start, claim, report, tasks } = await setUp();
   await start("t1");
   await start("t2");
   const [mine, others] = [await claim("external", "one"), await claim("external", "two")];
-  expect(await report({ ...mine, id: others.id }, "complete", { result: 1 })).toEqual(refusal(409, "lease_lost"));
-  expect(await report(others, "complete", { result: 1 }, "one")).toEqual(refusal(409, "lease_lost"));
-  expect(await report({ ...mine, id: "tsk_none" }, "complete", { result: 1 })).toEqual(refusal(404, "not_found"));
+  expect(await report({ ...mine, id: others.id }, "complete", { result: 1 })).toEqual(apiError(409, "lease_lost"));
+  expect(await report(others, "complete", { result: 1 }, "one")).toEqual(apiError(409, "lease_lost"));
+  expect(await report({ ...mine, id: "tsk_none" }, "complete", { result: 1 })).toEqual(apiError(404, "not_found"));
   expect(await tasks.find("local", "t2")).toMatchObject({ status: "running" });
 });
 
-test("whoever works on a cancelled task is told at the next report", async () => {
+test("a worker learns at its next report that its task was cancelled", async () => {
   const { start, claim, report, tasks } = await setUp();
   await start("t1");
   const claimed = await claim();
   await tasks.cancel("local", "t1");
-  expect(await report(claimed, "heartbeat")).toEqual(refusal(409, "task_ended"));
-  expect(await report(claimed, "complete", { result: 1 })).toEqual(refusal(409, "task_ended"));
+  expect(await report(claimed, "heartbeat")).toEqual(apiError(409, "task_ended"));
+  expect(await report(claimed, "complete", { result: 1 })).toEqual(apiError(409, "task_ended"));
 });
 
-test("a failed run is tried again after a wait as often as its type allows, then the task has failed", async () => {
+test("a failed run is repeated after a wait as often as its type allows, then the task fails", async () => {
   const { start, claim, report, tasks, clock, call } = await setUp();
   await start("t1", { taskType: "again" });
   const first = await claim("again");
@@ -225,14 +226,14 @@ test("a failed run is tried again after a wait as often as its type allows, then
   expect((await call("/tasks/claim", { types: ["again"], wait_ms: 0 })).status).toBe(204);
   clock.advance(1000);
   const second = await claim("again");
-  expect(await report(first, "fail", { error: "no luck" })).toEqual(refusal(409, "lease_lost"));
+  expect(await report(first, "fail", { error: "no luck" })).toEqual(apiError(409, "lease_lost"));
   const last = await report(second, "fail", { error: "no luck again" });
   expect(last).toMatchObject({ status: 200, body: { status: "failed", next_run_at: null } });
   expect(await report(second, "fail", { error: "no luck again" })).toEqual(last);
   expect(await tasks.find("local", "t1")).toMatchObject({ status: "failed", error: "no luck again" });
 });
 
-test("a permanent failure is not tried again", async () => {
+test("a permanent failure is not repeated", async () => {
   const { start, claim, report } = await setUp();
   await start("t1", { taskType: "again" });
   const failed = await report(await claim("again"), "fail", { error: "no such film", permanent: true });
@@ -249,7 +250,7 @@ test("a waiting worker gets the task whose wait for its next run is over", async
   expect(await waiting).toMatchObject({ attempt: 2 });
 });
 
-test("a run that takes longer than its type allows has failed, heartbeats or not", async () => {
+test("a run that takes longer than its type allows fails, with or without heartbeats", async () => {
   const { start, claim, report, clock, tasks } = await setUp();
   await start("t1", { taskType: "timed" });
   const claimed = await claim("timed");
@@ -264,7 +265,7 @@ test("a run that takes longer than its type allows has failed, heartbeats or not
   expect(ended.error).toBe("The task took longer than 90000 ms.");
 });
 
-test("a result that the type does not take is refused, and a better one is taken", async () => {
+test("a result that does not fit the task type is refused, and a later one that fits is accepted", async () => {
   const { start, claim, report } = await setUp();
   await start("t1", { taskType: "numbers" });
   const claimed = await claim("numbers");
@@ -281,7 +282,7 @@ test("a result over 240 KiB and a body over 1 MiB are too large", async () => {
   await start("t1");
   const claimed = await claim();
   for (const bytes of [250 * 1024, 1024 * 1024])
-    expect(await report(claimed, "complete", { result: "x".repeat(bytes) })).toEqual(refusal(413, "too_large"));
+    expect(await report(claimed, "complete", { result: "x".repeat(bytes) })).toEqual(apiError(413, "too_large"));
   expect((await report(claimed, "complete", { result: "x" })).status).toBe(200);
 });
 
@@ -300,26 +301,26 @@ test.each([
   ["with an unknown field", '{"types":["external"],"wait":1}', {}, 400, "invalid"],
   ["with a wait that is too long", '{"types":["external"],"wait_ms":60000}', {}, 400, "invalid"],
   ["not declared as JSON", '{"types":["external"]}', { "content-type": "text/plain" }, 415, "unsupported_media_type"],
-  ["from nobody we know", "{}", { authorization: "Bearer three" }, 401, "unauthorized"],
+  ["with an unknown token", "{}", { authorization: "Bearer three" }, 401, "unauthorized"],
   ["without a token", "{}", { authorization: "" }, 401, "unauthorized"],
 ] as const)("a claim that is %s is refused in the one shape", async (_, body, headers, status, code) => {
   const { call } = await setUp();
-  expect(await call("/tasks/claim", body, "one", headers)).toEqual(refusal(status, code));
+  expect(await call("/tasks/claim", body, "one", headers)).toEqual(apiError(status, code));
 });
 
-test("a wrong method and an unknown report are refused in the one shape too", async () => {
+test("a wrong method and an unknown report get the same JSON shape of errors", async () => {
   const { url, call } = await setUp();
   const response = await fetch(`${url}/tasks/claim`);
   const { status, headers } = response;
-  expect({ status, body: await response.json() }).toEqual(refusal(405, "method_not_allowed"));
+  expect({ status, body: await response.json() }).toEqual(apiError(405, "method_not_allowed"));
   expect(headers.get("allow")).toBe("POST");
-  expect(await call("/tasks/tsk_1/finish", {})).toEqual(refusal(404, "not_found"));
+  expect(await call("/tasks/tsk_1/finish", {})).toEqual(apiError(404, "not_found"));
 });
 
 test("a report without a lease token says what is missing", async () => {
   const { call } = await setUp();
   const answer = await call("/tasks/tsk_1/heartbeat", {});
-  expect(answer).toEqual(refusal(400, "invalid"));
+  expect(answer).toEqual(apiError(400, "invalid"));
   expect(answer.body.error.message).toContain("lease_token");
 });
 
@@ -329,12 +330,12 @@ test("without worker tokens there is no API for workers", async () => {
     expect((await fetch(url + path, { method: "POST" })).status).toBe(404);
 });
 
-test("no token is announced", async () => {
-  const { start, claim, report, announcements } = await setUp();
+test("no token is logged", async () => {
+  const { start, claim, report, emitted } = await setUp();
   await start("t1");
   const claimed = await claim();
   await report(claimed, "complete");
-  const said = JSON.stringify(announcements);
+  const said = JSON.stringify(emitted);
   expect(said).not.toContain(claimed.lease_token);
   expect(said).not.toContain("Bearer");
 });

@@ -1,17 +1,17 @@
-/** Arguments as models and clients really send them. */
+/** Arguments as real models and clients send them. */
 import { beforeEach, describe, expect, it } from "vitest";
 import { A_SECRET } from "../support/builders.ts";
 import { REGISTRATION, START } from "./asking.ts";
-import { ERAS } from "./clients.ts";
+import { VERSIONS } from "./clients.ts";
 import type { TestClient } from "./clients.ts";
 import { serveMcp } from "./serve-mcp.ts";
 import type { ServedMcp } from "./serve-mcp.ts";
-import { modernRequest, legacyRequest, rpc, send, WIRE_ERAS } from "./wire.ts";
+import { modernRequest, legacyRequest, rpc, send, WIRE_VERSIONS } from "./wire.ts";
 
 const CALLBACK = { client_id: "c", callback_url: REGISTRATION.callback_url };
 const LIMIT_RULE = "limit must be a whole number between 1 and 1000; it is";
 
-describe.each(ERAS)("the arguments of a tool, sent by a client of $era", ({ connect }) => {
+describe.each(VERSIONS)("the arguments of a tool, sent by a client of $version", ({ connect }) => {
   let served: ServedMcp;
   let client: TestClient;
 
@@ -35,7 +35,7 @@ describe.each(ERAS)("the arguments of a tool, sent by a client of $era", ({ conn
     ["list_tasks", { status: null, task_type: null, client_id: null, limit: null, cursor: null }],
     ["get_registered_callbacks", { task_id: "t", limit: null, cursor: null, status: null, since: null }],
     ["list_subscriptions", { limit: null, cursor: null }],
-  ])("null for an optional argument of %s is an absent one: %j", async (name, given) => {
+  ])("null for an optional argument of %s counts as absent: %j", async (name, given) => {
     served.endStreams();
     await call(name, given);
   });
@@ -51,11 +51,11 @@ describe.each(ERAS)("the arguments of a tool, sent by a client of $era", ({ conn
     ["list_tasks", { limit: "5" }],
     ["list_subscriptions", { limit: "1000" }],
     ["get_registered_callbacks", { task_id: "t", limit: "1" }],
-  ])("a text that writes what %s wants is taken for it: %j", async (name, given) => {
+  ])("a text is converted to the type of %s: %j", async (name, given) => {
     await call(name, given);
   });
 
-  it("stores what a text writes, so that the same start in either form is the same", async () => {
+  it("stores the converted value, so that a start in either form is the same start", async () => {
     const events = ["task_failed"];
     const texts = {
       ...START,
@@ -68,14 +68,14 @@ describe.each(ERAS)("the arguments of a tool, sent by a client of $era", ({ conn
       status: "pending",
       callbacks: first?.["callbacks"],
     });
-    // The inside of an input is the task's own: no schema of a tool says what its texts are.
+    // No schema of a tool gives types inside a task's input.
     expect((await served.store.findTask("local", START.task_id))?.input).toBe('{"more":{"a":null},"pages":"3"}');
     expect(
       await fail("start_task_with_callbacks", { ...values, input: { more: { a: null }, pages: 3 } }),
     ).toMatchObject({ code: "conflict" });
   });
 
-  it("takes a number that is written in digits", async () => {
+  it("accepts a number that is written as text", async () => {
     const { callback_id } = (await call("register_callback", REGISTRATION))!;
     for (const overlap_hours of ["24", "0.5", "0"])
       await call("rotate_callback_secret", { callback_id, overlap_hours });
@@ -145,7 +145,7 @@ describe.each(ERAS)("the arguments of a tool, sent by a client of $era", ({ conn
     ["events", "", "events must be an array."],
     ["events", {}, "events must be an array."],
     ["task_id", "", "task_id must be 1 to 200 characters of valid Unicode without control characters."],
-  ])("%s of %j is refused with one clause for one argument", async (name, value, message) => {
+  ])("%s of %j is refused with one problem for one argument", async (name, value, message) => {
     expect(await fail("register_callback", { ...REGISTRATION, [name]: value })).toEqual({ code: "invalid", message });
   });
 
@@ -158,7 +158,7 @@ describe.each(ERAS)("the arguments of a tool, sent by a client of $era", ({ conn
     expect((await fail("register_callback", all))?.message).toBe(`${five}; and 2 more problems.`);
   });
 
-  it("makes nothing of a text that a string is wanted for, and no string of anything else", async () => {
+  it("converts no text where the schema has a string, and nothing to a string", async () => {
     for (const task_id of ["5", "true", "null", '{"a":1}', "[1]"])
       expect(await call("start_task_with_callbacks", { ...START, task_id })).toMatchObject({ task_id });
     for (const task_id of [5, true, {}, [], null])
@@ -170,11 +170,11 @@ describe.each(ERAS)("the arguments of a tool, sent by a client of $era", ({ conn
     });
   });
 
-  it("leaves out what clients add, and says so once for each call", async () => {
+  it("ignores arguments that clients add to each call, and logs that once for each call", async () => {
     const added = { toolCallId: "x", sessionId: null, task_progress: "- [x] done", random_string: { a: 1 } };
     await call("start_task_with_callbacks", { ...START, ...added });
     await call("list_task_types", { random_string: "dummy" });
-    expect(served.announced.filter(({ kind }) => kind === "tool.arguments_ignored")).toEqual([
+    expect(served.emitted.filter(({ kind }) => kind === "tool.arguments_ignored")).toEqual([
       {
         kind: "tool.arguments_ignored",
         tool: "start_task_with_callbacks",
@@ -184,7 +184,7 @@ describe.each(ERAS)("the arguments of a tool, sent by a client of $era", ({ conn
     ]);
   });
 
-  it("refuses any other argument, null or not, and those that clients add anywhere but at the top", async () => {
+  it("refuses any other argument, null or not, and those that clients add inside another", async () => {
     for (const extra of [
       { toolcallid: "x" },
       { sessionID: "x" },
@@ -193,16 +193,16 @@ describe.each(ERAS)("the arguments of a tool, sent by a client of $era", ({ conn
       { toString: null },
     ])
       expect((await fail("register_callback", { ...REGISTRATION, ...extra }))?.message).toBe(
-        `"${Object.keys(extra)[0]}" is no argument of this tool, leave it out.`,
+        `unknown argument "${Object.keys(extra)[0]}", leave it out.`,
       );
     const callbacks = [{ ...CALLBACK, sessionId: "x" }];
     expect((await fail("start_task_with_callbacks", { ...START, callbacks }))?.message).toBe(
-      '"sessionId" is no argument of this tool, leave it out.',
+      'unknown argument "sessionId" in callbacks[0], leave it out.',
     );
   });
 });
 
-describe.each(WIRE_ERAS)("arguments that no client library would send, in $era", ({ requestOf }) => {
+describe.each(WIRE_VERSIONS)("arguments that no client library sends, in $version", ({ requestOf }) => {
   const callWith = async ({ port }: ServedMcp, name: string, given: string) => {
     const { body = "", ...rest } = requestOf("tools/call", { name, arguments: {} });
     const { text } = await send(port, {
@@ -212,7 +212,7 @@ describe.each(WIRE_ERAS)("arguments that no client library would send, in $era",
     return JSON.parse(text) as { result?: { isError?: true; content: { text: string }[] } };
   };
 
-  it("null for all of them is the same as none, and so is leaving them out", async () => {
+  it("null for all arguments counts as no arguments, and so does leaving them out", async () => {
     const served = await serveMcp();
     expect((await callWith(served, "list_tasks", "null")).result).not.toHaveProperty("isError");
     expect((await rpc(served.port, requestOf("tools/call", { name: "list_tasks" }))).result).not.toHaveProperty(
@@ -223,16 +223,16 @@ describe.each(WIRE_ERAS)("arguments that no client library would send, in $era",
   });
 
   it.each(['{"task_id":"t","__proto__":{"client_id":"c"}}', '{"task_id":"t","__proto__":null}'])(
-    "a prototype lends no argument: %s",
+    "a prototype provides no argument: %s",
     async (given) => {
       const { result } = await callWith(await serveMcp(), "start_task_with_callbacks", given);
-      expect(result?.content[0]?.text).toContain('"__proto__" is no argument of this tool, leave it out.');
+      expect(result?.content[0]?.text).toContain('unknown argument "__proto__", leave it out.');
       expect(result?.content[0]?.text).toContain("client_id is missing, give a string");
       expect(Object.prototype).not.toHaveProperty("client_id");
     },
   );
 
-  it("a key of an input is named __proto__ and stays one, as JSON text too", async () => {
+  it("a key of an input that is named __proto__ stays a key, in JSON text too", async () => {
     const served = await serveMcp();
     const input = String.raw`"{\"__proto__\":{\"polluted\":true},\"a\":1}"`;
     await callWith(served, "start_task_with_callbacks", `{"task_id":"t","client_id":"c","input":${input}}`);
@@ -240,7 +240,7 @@ describe.each(WIRE_ERAS)("arguments that no client library would send, in $era",
     expect({}).not.toHaveProperty("polluted");
   });
 
-  it("more than a thousand are counted, and not looked at", async () => {
+  it("more than a thousand arguments are counted and not validated", async () => {
     const served = await serveMcp();
     const many = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, index) => [`k${index}`, 1]));
     const refused = await callWith(served, "list_task_types", JSON.stringify(many(90_000)));
@@ -252,15 +252,15 @@ describe.each(WIRE_ERAS)("arguments that no client library would send, in $era",
     const inside = await callWith(served, "start_task_with_callbacks", JSON.stringify(nested));
     expect(inside.result).toMatchObject({
       isError: true,
-      content: [{ text: expect.stringContaining("more are") }, {}],
+      content: [{ text: expect.stringContaining("more in callbacks[0], leave them out") }, {}],
     });
-    // An input is no list of arguments.
+    // The keys of an input are not arguments.
     const data = await callWith(served, "start_task_with_callbacks", JSON.stringify({ ...START, input: many(5000) }));
     expect(data.result).not.toHaveProperty("isError");
   });
 });
 
-it("a call that also asks for progress or a task is judged alike", async () => {
+it("a call that also asks for progress or a task is validated the same way", async () => {
   const { port } = await serveMcp();
   const given = { name: "list_tasks", arguments: { limit: "5", sessionId: "x", cursor: null } };
   for (const requestOf of [legacyRequest, modernRequest]) {

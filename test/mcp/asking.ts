@@ -1,4 +1,4 @@
-/** The demo flow's words, and a client that asks for them. */
+/** The values of the demo flow, and a client that calls the tools. */
 import { expect } from "vitest";
 import { T0 } from "../support/builders.ts";
 import type { Connect, TestClient } from "./clients.ts";
@@ -14,14 +14,14 @@ export const COMPLETED = { status: "completed", result: { pages: [1, null, "thre
 export interface Asking {
   readonly served: ServedMcp;
   readonly client: TestClient;
-  /** The answer, in the one shape that is promised to be given twice: as structuredContent and as text. */
+  /** The answer. Checks that structuredContent and text are the same. */
   readonly call: (name: string, given: Record<string, unknown>) => Promise<Record<string, unknown>>;
 }
 
 export async function startAsking(connect: Connect): Promise<Asking> {
   const served = await serveMcp();
   const client = await connect(served.url);
-  // A client that has the outputSchema holds every answer against it.
+  // With the outputSchemas the client validates every answer.
   await client.listTools();
   return {
     served,
@@ -36,7 +36,7 @@ export async function startAsking(connect: Connect): Promise<Asking> {
 
 type RecordAttempt = Parameters<ServedMcp["store"]["recordAttempt"]>[0];
 
-/** Lets the dispatcher's part happen: one attempt of the one due delivery. */
+/** Plays the dispatcher: makes one attempt of the one due delivery. */
 export async function attempt(
   { store }: ServedMcp,
   outcome: RecordAttempt["outcome"],

@@ -1,18 +1,18 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { COMPLETED, NOW, REGISTRATION, START, startAsking } from "./asking.ts";
 import type { Asking } from "./asking.ts";
-import { ERAS } from "./clients.ts";
+import { VERSIONS } from "./clients.ts";
 
 const { task_id } = START;
 
-describe.each(ERAS)("cancel_task, asked by a client of $era", ({ connect }) => {
+describe.each(VERSIONS)("cancel_task, called by a client of $version", ({ connect }) => {
   let asking: Asking;
 
   beforeEach(async () => {
     asking = await startAsking(connect);
   });
 
-  it("ends a task that waits or runs, tells its callbacks, and changes nothing when it is called again", async () => {
+  it("cancels a task that waits or runs, notifies its callbacks, and changes nothing when it is called again", async () => {
     const { call, served } = asking;
     await call("register_callback", REGISTRATION);
     await call("start_task_with_callbacks", START);
@@ -35,13 +35,13 @@ describe.each(ERAS)("cancel_task, asked by a client of $era", ({ connect }) => {
       result: null,
       error: "The task was cancelled on request.",
     });
-    expect(served.announced.filter(({ kind }) => kind === "task.finished")).toHaveLength(1);
+    expect(served.emitted.filter(({ kind }) => kind === "task.finished")).toHaveLength(1);
     expect(await call("get_registered_callbacks", { task_id })).toMatchObject({
       callbacks: [{ deliveries: [{ event: "task_cancelled", status: "pending" }] }],
     });
   });
 
-  it("leaves a task that has ended as it is", async () => {
+  it("leaves a task that has ended unchanged", async () => {
     const { call, served } = asking;
     await call("start_task_with_callbacks", START);
     await served.runTask(COMPLETED);

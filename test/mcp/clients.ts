@@ -1,4 +1,4 @@
-/** The public clients of both SDKs behind one face, so that a test can be run with each. */
+/** The public clients of both SDKs behind one interface, so that a test runs with each. */
 import { Client as ModernClient, StreamableHTTPClientTransport as ModernTransport } from "@modelcontextprotocol/client";
 import type { VersionNegotiationMode } from "@modelcontextprotocol/client";
 import { AjvJsonSchemaValidator as ModernValidator } from "@modelcontextprotocol/client/validators/ajv";
@@ -16,16 +16,16 @@ export interface TestClient {
   readonly capabilities: object | undefined;
   readonly serverInfo: object | undefined;
   listTools(): Promise<readonly object[]>;
-  /** Rejects with what the client makes of a JSON-RPC error. */
+  /** Rejects with the client's error for a JSON-RPC error. */
   callTool(name: string, given: Record<string, unknown>): Promise<ToolAnswer>;
 }
 
 export interface ToolAnswer {
   readonly isError: boolean;
   readonly structured: Record<string, unknown> | undefined;
-  /** Of the first text block. A result has no other one. */
+  /** Of the first text block. A result has only one. */
   readonly text: string;
-  /** What the second text block of an error says; undefined for a result. */
+  /** The error in the second text block; undefined for a result. */
   readonly error: ToolError | undefined;
 }
 
@@ -41,7 +41,7 @@ export interface ConnectOptions {
 
 export type Connect = (url: string, options?: ConnectOptions) => Promise<TestClient>;
 
-/** Their own validators, shared by all clients of a test file: to compile the schemas of all tools anew for each is what costs. */
+/** The SDKs' validators, shared by all clients of a test file: compiling the schemas of all tools for each client is slow. */
 const legacyValidator = compilingOnce(new LegacyValidator());
 const modernValidator = compilingOnce(new ModernValidator());
 
@@ -72,7 +72,7 @@ export const connectV1: Connect = async (url, options = {}) => {
   };
 };
 
-/** The v2 SDK's client, which by itself speaks the older era. */
+/** The v2 SDK's client, which speaks 2025-11-25 by default. */
 export function connectV2(mode: VersionNegotiationMode = "legacy"): Connect {
   return async (url, options = {}) => {
     const client = new ModernClient(CLIENT_INFO, {
@@ -92,10 +92,10 @@ export function connectV2(mode: VersionNegotiationMode = "legacy"): Connect {
   };
 }
 
-/** One client for each era, for `describe.each`. */
-export const ERAS: readonly { readonly era: string; readonly connect: Connect }[] = [
-  { era: "2025-11-25", connect: connectV1 },
-  { era: "2026-07-28", connect: connectV2({ pin: "2026-07-28" }) },
+/** One client for each protocol version, for `describe.each`. */
+export const VERSIONS: readonly { readonly version: string; readonly connect: Connect }[] = [
+  { version: "2025-11-25", connect: connectV1 },
+  { version: "2026-07-28", connect: connectV2({ pin: "2026-07-28" }) },
 ];
 
 function requestInitOf({ token }: ConnectOptions): { requestInit: RequestInit } {

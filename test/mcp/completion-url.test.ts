@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { startAsking } from "./asking.ts";
-import { ERAS } from "./clients.ts";
+import { VERSIONS } from "./clients.ts";
 
 const START = { task_id: "t1", client_id: "c", task_type: "outside" };
 
-describe.each(ERAS)("completion URLs, asked for by a client of $era", ({ connect }) => {
-  it("come with the answer when they are asked for, another each time, and not for a task that has ended", async () => {
+describe.each(VERSIONS)("completion URLs, asked for by a client of $version", ({ connect }) => {
+  it("are in the answer when they are asked for, a new one each time, and not for a task that has ended", async () => {
     const { call } = await startAsking(connect);
     const first = await call("start_task_with_callbacks", { ...START, completion_url: true });
     expect(first).toMatchObject({
@@ -21,7 +21,7 @@ describe.each(ERAS)("completion URLs, asked for by a client of $era", ({ connect
     expect(ended).not.toHaveProperty("completion_url");
   });
 
-  it("do not come unasked, and are refused for what the server does itself", async () => {
+  it("are not made unasked, and are refused for task types that the server runs itself", async () => {
     const { call, client } = await startAsking(connect);
     expect(await call("start_task_with_callbacks", START)).not.toHaveProperty("completion_url");
     const own = { task_id: "t2", client_id: "c", completion_url: true };

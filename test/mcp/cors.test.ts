@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { serveMcp } from "./serve-mcp.ts";
-import { send, WIRE_ERAS } from "./wire.ts";
+import { send, WIRE_VERSIONS } from "./wire.ts";
 import type { WireRequest, WireResponse } from "./wire.ts";
 
 const ORIGIN = "https://app.example";
@@ -20,7 +20,7 @@ const corsOf = ({ headers }: WireResponse) =>
 const listOf = (header: unknown): string[] => String(header).toLowerCase().split(/, */);
 
 describe("a page of an accepted origin", () => {
-  it.each(["/mcp", "/mcp/"])("is granted what MCP clients send to %s, without a token", async (path) => {
+  it.each(["/mcp", "/mcp/"])("is granted the headers that MCP clients send to %s, without a token", async (path) => {
     const { port } = await serveMcp(SETTINGS);
     const answer = await send(port, { ...PREFLIGHT, path });
     expect(answer).toMatchObject({ status: 204, text: "", headers: { "access-control-allow-origin": ORIGIN } });
@@ -45,7 +45,7 @@ describe("a page of an accepted origin", () => {
     expect(answer.headers).not.toHaveProperty("access-control-allow-credentials");
   });
 
-  it("is granted nothing that is no name of a header", async () => {
+  it("is granted no header whose name is invalid", async () => {
     const { port } = await serveMcp(SETTINGS);
     const headers = { ...PREFLIGHT.headers, "access-control-request-headers": "x-a, b c, d:e, *, (f), é" };
     const granted = listOf((await send(port, { ...PREFLIGHT, headers })).headers["access-control-allow-headers"]);
@@ -53,34 +53,31 @@ describe("a page of an accepted origin", () => {
     for (const bad of ["b c", "d:e", "(f)", "é"]) expect(granted).not.toContain(bad);
   });
 
-  it.each(WIRE_ERAS)(
-    "may read answers, what it lacks a token for, and what it did wrong ($era)",
-    async ({ requestOf }) => {
-      const { port } = await serveMcp(SETTINGS);
-      const { headers, body } = requestOf("tools/list");
-      const authorization = "Bearer alice-token";
-      const asked: [number, WireRequest][] = [
-        [200, { headers: { ...headers, authorization }, body: String(body) }],
-        [401, { headers: { ...headers }, body: String(body) }],
-        [400, { headers: { ...headers, authorization }, body: "{" }],
-        [405, { headers: { authorization }, method: "GET" }],
-        [405, { headers: { authorization }, method: "DELETE" }],
-        [415, { headers: { ...headers, authorization, "content-type": "text/plain" }, body: String(body) }],
-        [204, { method: "OPTIONS" }],
-      ];
-      for (const [status, wire] of asked) {
-        const answer = await send(port, { ...wire, headers: { ...wire.headers, origin: ORIGIN } });
-        expect(answer).toMatchObject({ status, headers: { "access-control-allow-origin": ORIGIN, vary: "Origin" } });
-        expect(listOf(answer.headers["access-control-expose-headers"])).toEqual(
-          expect.arrayContaining(["www-authenticate", "mcp-session-id", "mcp-protocol-version"]),
-        );
-      }
-    },
-  );
+  it.each(WIRE_VERSIONS)("may read answers, a 401 and other errors ($version)", async ({ requestOf }) => {
+    const { port } = await serveMcp(SETTINGS);
+    const { headers, body } = requestOf("tools/list");
+    const authorization = "Bearer alice-token";
+    const asked: [number, WireRequest][] = [
+      [200, { headers: { ...headers, authorization }, body: String(body) }],
+      [401, { headers: { ...headers }, body: String(body) }],
+      [400, { headers: { ...headers, authorization }, body: "{" }],
+      [405, { headers: { authorization }, method: "GET" }],
+      [405, { headers: { authorization }, method: "DELETE" }],
+      [415, { headers: { ...headers, authorization, "content-type": "text/plain" }, body: String(body) }],
+      [204, { method: "OPTIONS" }],
+    ];
+    for (const [status, wire] of asked) {
+      const answer = await send(port, { ...wire, headers: { ...wire.headers, origin: ORIGIN } });
+      expect(answer).toMatchObject({ status, headers: { "access-control-allow-origin": ORIGIN, vary: "Origin" } });
+      expect(listOf(answer.headers["access-control-expose-headers"])).toEqual(
+        expect.arrayContaining(["www-authenticate", "mcp-session-id", "mcp-protocol-version"]),
+      );
+    }
+  });
 
   it("may read a stream", async () => {
     const { port } = await serveMcp({ allowedOrigins: ["app.example"] });
-    for (const { requestOf } of WIRE_ERAS) {
+    for (const { requestOf } of WIRE_VERSIONS) {
       const wire = requestOf("tools/list");
       const headers = { ...wire.headers, accept: "text/event-stream", origin: ORIGIN };
       expect((await send(port, { ...wire, headers })).headers).toMatchObject({
@@ -112,7 +109,7 @@ describe("a page of any other origin", () => {
     },
   );
 
-  it("an accepted origin does not make another Host good", async () => {
+  it("an accepted origin does not make another Host accepted", async () => {
     const { port } = await serveMcp(SETTINGS);
     const headers = { ...PREFLIGHT.headers, host: "evil.example" };
     const answer = await send(port, { ...PREFLIGHT, headers });
@@ -120,9 +117,9 @@ describe("a page of any other origin", () => {
   });
 });
 
-it("what is no page gets no CORS header", async () => {
+it("a client that is no page gets no CORS header", async () => {
   const { port } = await serveMcp();
-  for (const { requestOf } of WIRE_ERAS) {
+  for (const { requestOf } of WIRE_VERSIONS) {
     const answer = await send(port, requestOf("tools/list"));
     expect([answer.status, corsOf(answer)]).toEqual([200, {}]);
   }

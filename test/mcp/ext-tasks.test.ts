@@ -1,4 +1,4 @@
-/** The official client of MCP tasks, in both of the protocols that it speaks. */
+/** The official client of MCP tasks, in both protocol versions that it speaks. */
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { createTaskSessionFromClient } from "@modelcontextprotocol/ext-tasks/client";
 import type { RawClientDispatch, TaskEnabledSession } from "@modelcontextprotocol/ext-tasks/client";
@@ -17,10 +17,10 @@ const COMPLETED = { status: "completed", result: { pages: 3 } } as const;
 const CLIENT_INFO = { name: "ext-tasks", version: "0" };
 const TTL_MS = 86_400_000;
 
-const ERAS = [
-  { era: "2025-11-25", open: openLegacy, failure: { status: "failed", error: { message: "no disk" } } },
+const VERSIONS = [
+  { version: "2025-11-25", open: openLegacy, failure: { status: "failed", error: { message: "no disk" } } },
   // A tool's error is a result there.
-  { era: MODERN, open: openModern, failure: { status: "completed", result: { isError: true } } },
+  { version: MODERN, open: openModern, failure: { status: "completed", result: { isError: true } } },
 ] as const;
 
 type Session = TaskEnabledSession;
@@ -47,7 +47,7 @@ function owned(client: Client, session: Session): Session {
   return session;
 }
 
-/** What the client asks of its host in this era: to put a request that is framed already onto the wire. */
+/** What the client needs from its host in this version: a function that sends a request which is already framed. */
 function dispatchTo(url: string): RawClientDispatch {
   return async (request, options) => {
     const { method, params } = rawRequest.parse(request);
@@ -81,7 +81,7 @@ function fail(error: Error): void {
   throw error;
 }
 
-/** Runs a task through the client to its end, which `end` brings about once the task is there. */
+/** Runs a task through the client to its end. `end` ends the task once it exists. */
 async function settle(session: Session, given: Record<string, string>, end: () => Promise<void>) {
   const execution = await session.callTool("run_task", given, { task: { preference: "require" } });
   expect(execution.kind).toBe("task");
@@ -90,7 +90,7 @@ async function settle(session: Session, given: Record<string, string>, end: () =
   return { outcome, lastTask };
 }
 
-describe.each(ERAS)("the official tasks client ($era)", ({ open, failure }) => {
+describe.each(VERSIONS)("the official tasks client ($version)", ({ open, failure }) => {
   it("gets the result of a task that completes", async () => {
     const served = await serveMcp();
     const session = await open(served);
@@ -138,7 +138,7 @@ describe.each(ERAS)("the official tasks client ($era)", ({ open, failure }) => {
     expect(lastTask).toMatchObject({ status: "cancelled", statusMessage: "The task was cancelled on request." });
   });
 
-  it("finds a task that has ended by the time it asks", async () => {
+  it("finds a task that has already ended", async () => {
     const served = await serveMcp();
     const session = await open(served);
     await settle(session, { task_id: "t1" }, () => served.runTask(COMPLETED));
@@ -177,7 +177,7 @@ describe.each(ERAS)("the official tasks client ($era)", ({ open, failure }) => {
     await execution.detach();
   });
 
-  it("is told by its own error when an answer is no task of the caller's", async () => {
+  it("reports its own error when the task is not one of the client's", async () => {
     const session = await open(await serveMcp());
     await expect(session.task("tsk_00000000000000000000000000" as TaskId).snapshot()).rejects.toThrow("Task not found");
   });

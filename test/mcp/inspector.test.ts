@@ -16,21 +16,21 @@ const { bin } = z
   .object({ bin: z.object({ "mcp-inspector": z.string() }) })
   .parse(JSON.parse(readFileSync(MANIFEST, "utf8")));
 const INSPECTOR = join(dirname(MANIFEST), bin["mcp-inspector"]);
-/** What the launcher imports for `--cli`. */
+/** The module that the launcher imports for `--cli`. */
 const COMMAND_LINE = pathToFileURL(join(dirname(MANIFEST), "clients", "cli", "build", "index.js")).href;
 const CALLS = fileURLToPath(new URL("../support/inspector-calls.mjs", import.meta.url));
 const TOOL_ERROR_EXIT = 5;
 
-describe.each([[], ["--protocol-era", "modern"]])("the Inspector's command line %s %s", (...era) => {
-  it("finds nothing to complain of in the list of tools, and calls each", async () => {
+describe.each([[], ["--protocol-era", "modern"]])("the Inspector's command line %s %s", (...flags) => {
+  it("accepts the list of tools, and calls each tool", async () => {
     const { url, toolNames } = await serveMcp();
     const { ask, end } = inspectOften();
-    const listed = resultOf(await ask(url, [...era, "--method", "tools/list", "--strict"]));
+    const listed = resultOf(await ask(url, [...flags, "--method", "tools/list", "--strict"]));
     expect(listed).not.toHaveProperty("schemaFindings");
     expect(listed).toMatchObject({ tools: toolNames.map((name) => ({ name })) });
     const call = async (name: string, given: Record<string, unknown>): Promise<unknown> => {
       const options = ["--method", "tools/call", "--tool-name", name, "--tool-args-json", JSON.stringify(given)];
-      return resultOf(await ask(url, [...era, ...options]))["structuredContent"];
+      return resultOf(await ask(url, [...flags, ...options]))["structuredContent"];
     };
     const registration = { task_id: "t", client_id: "b", callback_url: "http://localhost:8011/webhook/b" };
     const registered = await call("register_callback", registration);
@@ -55,16 +55,16 @@ describe.each([[], ["--protocol-era", "modern"]])("the Inspector's command line 
     expect(await end()).toEqual({ code: 0, stderr: "" });
   });
 
-  it("shows a tool's error as one", async () => {
+  it("shows a tool's error as an error", async () => {
     const { url } = await serveMcp();
     const options = ["--method", "tools/call", "--tool-name", "get_task_result", "--tool-arg", "task_id=never"];
-    const { code, stdout } = await inspect(url, [...era, ...options]);
+    const { code, stdout } = await inspect(url, [...flags, ...options]);
     expect(code).toBe(TOOL_ERROR_EXIT);
     expect(stdout).toContain("not_found");
   });
 });
 
-/** Runs it under the Node that runs the tests: the `node` on the PATH may be too old for it. */
+/** Runs it with the Node that runs the tests: the `node` on the PATH may be too old. */
 async function inspect(
   url: string,
   options: readonly string[],
@@ -82,7 +82,7 @@ async function inspect(
   return promise;
 }
 
-/** Each call connects anew, as it would in a process of its own. */
+/** Each call makes a new connection, as a new process would. */
 function inspectOften() {
   const child = spawn(process.execPath, [CALLS, COMMAND_LINE], { env: { ...process.env, ...compileCache() } });
   onTestFinished(() => void child.kill());

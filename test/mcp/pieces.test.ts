@@ -1,4 +1,4 @@
-/** The pieces in which a request reaches us decide nothing. */
+/** The answer does not depend on the pieces in which a request arrives. */
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { setImmediate as nextTurn } from "node:timers/promises";
@@ -53,11 +53,11 @@ it.each<[string, readonly string[]]>([
   expect(await answersTo(pieces)).toEqual([...ANSWER, ...ANSWER]);
 });
 
-it("a body that is shorter than said is answered with nothing, and is no failure of ours", async () => {
-  const { port, announced } = await serveMcp();
+it("a body shorter than its Content-Length gets no answer, and is no internal error", async () => {
+  const { port, emitted } = await serveMcp();
   const socket = connect(port, "127.0.0.1");
   socket.end(sized("close") + BODY.slice(1));
-  // Node's own answer to a request that breaks off.
+  // Node's own answer to an incomplete request.
   expect(await text(socket)).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n|^$/);
-  expect(announced).toEqual([]);
+  expect(emitted).toEqual([]);
 });

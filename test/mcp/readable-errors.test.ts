@@ -1,4 +1,4 @@
-/** A model reads the first text block of an error. Some clients take one that is JSON for structuredContent, and hide it. */
+/** A model reads the first text block of an error. Some clients treat one that is JSON as structuredContent, and hide it. */
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
@@ -6,7 +6,7 @@ import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
 import { until } from "../support/until.ts";
-import { ERAS } from "./clients.ts";
+import { VERSIONS } from "./clients.ts";
 import { serveMcp } from "./serve-mcp.ts";
 import type { ServedMcp } from "./serve-mcp.ts";
 import { openStream } from "./stream.ts";
@@ -21,7 +21,7 @@ const callResult = z.object({
 });
 type CallResult = z.output<typeof callResult>;
 
-/** As Gemini CLI does it ("mcp-compliance-transport.ts"): to every result without structuredContent. */
+/** As Gemini CLI does it for every result without structuredContent ("mcp-compliance-transport.ts"). */
 function asGeminiReads(transport: StreamableHTTPClientTransport): Transport {
   return {
     start: () => transport.start(),
@@ -45,7 +45,7 @@ function fillIn(result: Record<string, unknown>): void {
   try {
     result["structuredContent"] = JSON.parse(parsed.data.content[0]?.text ?? "");
   } catch {
-    // A text is a text.
+    // The text is no JSON.
   }
 }
 
@@ -53,7 +53,7 @@ async function connectGemini({ url }: ServedMcp): Promise<Client> {
   const client = new Client({ name: "gemini-like", version: "0" });
   await client.connect(asGeminiReads(new StreamableHTTPClientTransport(new URL(url))));
   onTestFinished(() => client.close());
-  // With the outputSchemas at hand it holds every structuredContent against them.
+  // With the outputSchemas the client validates every structuredContent.
   await client.listTools();
   return client;
 }
@@ -87,7 +87,7 @@ const TEXTS_OF_TASKS = [
   ["", "task_failed: "],
 ] as const;
 
-describe("an error, read by a client that takes JSON text for structuredContent", () => {
+describe("an error, read by a client that treats JSON text as structuredContent", () => {
   it.each(WRONG)("of %s is its sentence", async (name, given) => {
     const client = await connectGemini(await serveMcp());
     expectError(callResult.parse(await client.callTool({ name, arguments: given })));
@@ -104,7 +104,7 @@ describe("an error, read by a client that takes JSON text for structuredContent"
   });
 });
 
-describe.each(ERAS)("an error, read by a client of $era", ({ connect }) => {
+describe.each(VERSIONS)("an error, read by a client of $version", ({ connect }) => {
   it.each(WRONG)("of %s is the sentence, then the same as JSON", async (name, given) => {
     const client = await connect((await serveMcp()).url);
     await client.listTools();

@@ -2,9 +2,9 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { describe, expect, it } from "vitest";
-import { ERAS } from "./clients.ts";
+import { VERSIONS } from "./clients.ts";
 import { serveMcp } from "./serve-mcp.ts";
-import { legacyRequest, modernRequest, rpc, send, WIRE_ERAS } from "./wire.ts";
+import { legacyRequest, modernRequest, rpc, send, WIRE_VERSIONS } from "./wire.ts";
 import type { WireRequest } from "./wire.ts";
 
 const MIB = 1024 * 1024;
@@ -18,7 +18,7 @@ const TOKENS = [
   { name: "bob", token: "bob-token" },
 ];
 
-describe("what is refused at the door, with a JSON-RPC error of id null", () => {
+describe("a request that the guard refuses, with a JSON-RPC error of id null", () => {
   it.each<[string, WireRequest, number, number]>([
     ["an opaque Origin", { ...LIST, headers: { origin: "null" } }, 403, -32000],
     ["a Host that is none", { ...LIST, headers: { host: "::" } }, 403, -32000],
@@ -37,11 +37,11 @@ describe("what is refused at the door, with a JSON-RPC error of id null", () => 
     ["a message of 12 MiB", { body: " ".repeat(12 * MIB) }, 413, -32000],
     ["a message of 12 MiB, in chunks", { body: " ".repeat(12 * MIB), chunked: true }, 413, -32000],
   ])("%s", async (_what, wireRequest, status, code) => {
-    const { port, announced } = await serveMcp();
+    const { port, emitted } = await serveMcp();
     const answer = await rpc(port, wireRequest);
     expect(answer).toMatchObject({ status, id: null, error: { code } });
     expect(answer.headers["content-type"]).toBe("application/json");
-    expect(announced).toEqual([]);
+    expect(emitted).toEqual([]);
   });
 
   it.each<[string, WireRequest, string, string, string]>([
@@ -69,7 +69,7 @@ describe("what is refused at the door, with a JSON-RPC error of id null", () => 
       "ALLOWED_ORIGINS",
     ],
   ])("%s, naming the setting in the message and in one log line", async (_what, wireRequest, header, name, setting) => {
-    const { port, announced } = await serveMcp();
+    const { port, emitted } = await serveMcp();
     for (let time = 1; time <= 3; time++) {
       const answer = await rpc(port, wireRequest);
       expect(answer).toMatchObject({ status: 403, id: null, error: { code: -32000 } });
@@ -77,18 +77,18 @@ describe("what is refused at the door, with a JSON-RPC error of id null", () => 
         `Invalid ${header}: ${name}. The operator of this server can accept it with the setting ${setting}.`,
       );
     }
-    expect(announced).toEqual([{ kind: "request.refused", header, name, setting, isLast: false }]);
+    expect(emitted).toEqual([{ kind: "request.refused", header, name, setting, isLast: false }]);
   });
 
   it("no more than fifty names are logged, however many are tried, and however long they are", async () => {
-    const { port, announced } = await serveMcp();
+    const { port, emitted } = await serveMcp();
     const hosts = Array.from({ length: 60 }, (_, index) => `${index}.${"x".repeat(1000)}.example`);
     for (const host of hosts) expect(await send(port, { ...LIST, headers: { host } })).toMatchObject({ status: 403 });
-    expect(announced).toHaveLength(50);
-    expect(announced.map((each) => "isLast" in each && each.isLast)).toEqual(
+    expect(emitted).toHaveLength(50);
+    expect(emitted.map((each) => "isLast" in each && each.isLast)).toEqual(
       hosts.slice(0, 50).map((_, at) => at === 49),
     );
-    expect(JSON.stringify(announced[0]).length).toBeLessThan(400);
+    expect(JSON.stringify(emitted[0]).length).toBeLessThan(400);
   });
 
   it.each(["GET", "DELETE", "PUT", "PATCH"])("%s, naming what is allowed", async (method) => {
@@ -97,7 +97,7 @@ describe("what is refused at the door, with a JSON-RPC error of id null", () => 
     expect(answer).toMatchObject({ status: 405, headers: { allow: "POST, OPTIONS" }, error: { code: -32000 } });
   });
 
-  it("HEAD likewise, without a body", async () => {
+  it("HEAD gets the same response without a body", async () => {
     const { port } = await serveMcp();
     expect(await send(port, { method: "HEAD" })).toMatchObject({
       status: 405,
@@ -120,7 +120,7 @@ describe("what is refused at the door, with a JSON-RPC error of id null", () => 
     },
   );
 
-  it("a body announced as too large, before it is sent", async () => {
+  it("a body whose Content-Length is too large, before it is sent", async () => {
     const { port } = await serveMcp();
     const socket = connect(port, "127.0.0.1");
     socket.write(
@@ -151,7 +151,7 @@ describe("what is refused at the door, with a JSON-RPC error of id null", () => 
     socket.on("drain", pour);
     const { promise: closed, resolve } = Promise.withResolvers<void>();
     socket.on("close", () => resolve());
-    // What the cut looks like from this side.
+    // The client sees the cut as an error.
     socket.on("error", () => {});
     socket.resume();
     socket.write(CHUNKED_POST);
@@ -162,7 +162,7 @@ describe("what is refused at the door, with a JSON-RPC error of id null", () => 
   });
 });
 
-describe("what is let in", () => {
+describe("a request that the guard admits", () => {
   it.each<[string, WireRequest]>([
     ["a content type with parameters", { headers: { "content-type": "Application/JSON; charset=utf-8" } }],
     ["an Origin on this machine", { headers: { origin: "http://localhost:6274" } }],
@@ -212,12 +212,12 @@ describe("what is let in", () => {
       expect(await send(port, { ...LIST, headers: { host } })).toMatchObject({ status: 403 });
   });
 
-  it("a Host with user information in it, which is no reason to fail", async () => {
+  it("a Host with user information in it does not make the request fail", async () => {
     const { port } = await serveMcp();
     expect(await send(port, { ...LIST, headers: { host: "user@localhost" } })).toMatchObject({ status: 200 });
   });
 
-  it.each(WIRE_ERAS)("a notification, which gets no answer ($era)", async ({ requestOf }) => {
+  it.each(WIRE_VERSIONS)("a notification, which gets no answer ($version)", async ({ requestOf }) => {
     const { port } = await serveMcp();
     const request = requestOf("notifications/initialized");
     const body = String(request.body).replace('"id":7,', "");
@@ -226,7 +226,7 @@ describe("what is let in", () => {
 });
 
 describe("OPTIONS", () => {
-  it.each(["/mcp", "/mcp/"])("of no page says what %s takes", async (path) => {
+  it.each(["/mcp", "/mcp/"])("of a client that is no page answers with the methods of %s", async (path) => {
     const { port } = await serveMcp({ tokens: TOKENS });
     const answer = await send(port, { method: "OPTIONS", path });
     expect(answer).toMatchObject({ status: 204, headers: { allow: "POST, OPTIONS" }, text: "" });
@@ -242,7 +242,7 @@ describe("the id of a request", () => {
     ["whose id is an object", { body: '{"jsonrpc":"2.0","id":{},"method":"ping"}' }, null],
     ["that is nested too deep", { body: `{"id":7,"a":${"[".repeat(1000)}${"]".repeat(1000)}}` }, 7],
     ["of 2026-07-28 without its envelope", { ...LIST, headers: { "mcp-protocol-version": "2026-07-28" } }, 7],
-  ])("%s is in its refusal", async (_what, wireRequest, id) => {
+  ])("%s is in its error", async (_what, wireRequest, id) => {
     const { port } = await serveMcp();
     expect(await rpc(port, wireRequest)).toMatchObject({ status: 400, id, error: { code: expect.any(Number) } });
   });
@@ -256,7 +256,7 @@ describe("the protocol version", () => {
     expect(answer.error?.message).toMatch(/^Bad Request: Unsupported protocol version/);
   });
 
-  it("unknown, but in the message too, is told which ones there are", async () => {
+  it("unknown, and in the message too, gets an error with the supported versions", async () => {
     const { port } = await serveMcp();
     const body = String(modernRequest("tools/list").body).replace("2026-07-28", "2099-01-01");
     const headers = { "mcp-protocol-version": "2099-01-01", "mcp-method": "tools/list" };
@@ -276,11 +276,11 @@ describe("the protocol version", () => {
     '{"jsonrpc":"2.0"}',
     '{"jsonrpc":"1.0","id":1,"method":"ping"}',
     '{"jsonrpc":"2.0","id":null,"method":"ping"}',
-  ])("is no matter for what is no message: %s", async (body) => {
-    const { port, announced } = await serveMcp();
+  ])("does not matter for a body that is no message: %s", async (body) => {
+    const { port, emitted } = await serveMcp();
     const answer = await rpc(port, { body });
     expect(answer).toMatchObject({ status: 400, error: { code: expect.any(Number) } });
-    expect(announced).toEqual([]);
+    expect(emitted).toEqual([]);
   });
 });
 
@@ -324,14 +324,14 @@ describe("with tokens", () => {
     expect(await send(port, { method, headers })).toMatchObject({ status: 405 });
   });
 
-  it("what is sent without a token gets 401, whatever else is wrong with it", async () => {
+  it("a request without a token gets 401, whatever else is wrong with it", async () => {
     const { port } = await serveMcp({ tokens: TOKENS });
     for (const headers of [{ "content-type": "text/plain" }, { "content-encoding": "gzip" }])
       expect(await send(port, { ...LIST, headers })).toMatchObject({ status: 401 });
   });
 
-  it.each(ERAS)(
-    "two principals who use the same task_id never notice each other ($era)",
+  it.each(VERSIONS)(
+    "two principals who use the same task_id never notice each other ($version)",
     async ({ connect: connectClient }) => {
       const { url, runTask } = await serveMcp({ tokens: TOKENS });
       const alice = await connectClient(url, { token: "alice-token" });

@@ -4,7 +4,7 @@ import { receiverWith } from "../support/sender.ts";
 import { signatureBy } from "../support/signature-by.ts";
 import { COMPLETED, NOW, REGISTRATION, START, startAsking } from "./asking.ts";
 import type { Asking } from "./asking.ts";
-import { connectV1, ERAS } from "./clients.ts";
+import { connectV1, VERSIONS } from "./clients.ts";
 import { serveMcp } from "./serve-mcp.ts";
 import type { ServedMcp } from "./serve-mcp.ts";
 
@@ -12,7 +12,7 @@ const ANOTHER = "whsec_ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8=";
 const DAY_LATER = new Date(T0 + 86_400_000).toISOString();
 const ROTATE = "rotate_callback_secret";
 
-describe.each(ERAS)("rotate_callback_secret, asked by a client of $era", ({ connect }) => {
+describe.each(VERSIONS)("rotate_callback_secret, called by a client of $version", ({ connect }) => {
   let served: ServedMcp;
   let call: Asking["call"];
   let client: Asking["client"];
@@ -23,7 +23,7 @@ describe.each(ERAS)("rotate_callback_secret, asked by a client of $era", ({ conn
     callback_id = String((await call("register_callback", { ...REGISTRATION, secret: A_SECRET }))["callback_id"]);
   });
 
-  it("answers with the new secret and until when the old one signs, keys in order", async () => {
+  it("answers with the new secret and the time until which the old one signs, keys in order", async () => {
     expect(JSON.stringify(await call(ROTATE, { callback_id, secret: ANOTHER }))).toBe(
       JSON.stringify({
         status: "rotated",
@@ -38,7 +38,7 @@ describe.each(ERAS)("rotate_callback_secret, asked by a client of $era", ({ conn
     );
   });
 
-  it("makes a secret when none is brought, and ends the old one at once without an overlap", async () => {
+  it("makes a secret when none is given, and ends the old one at once without an overlap", async () => {
     const answer = await call(ROTATE, { callback_id, overlap_hours: 0 });
     expect(answer).toMatchObject({
       old_secret_valid_until: null,
@@ -62,15 +62,16 @@ describe.each(ERAS)("rotate_callback_secret, asked by a client of $era", ({ conn
     expect(request!.headers["webhook-signature"]).toBe(signatures.join(" "));
   });
 
-  it("gives a repeated call with the same secret the same answer, and announces one rotation", async () => {
+  it("answers a repeated call with the same secret alike, and emits one rotation", async () => {
     const first = await call(ROTATE, { callback_id, secret: ANOTHER });
     served.clock.advance(5000);
     const { timestamp: _, ...again } = await call(ROTATE, { callback_id, secret: ANOTHER });
     expect(first).toMatchObject(again);
-    const told = served.announced.filter(({ kind }) => kind === "callback.secret_rotated");
-    expect(told).toEqual([
+    const rotations = served.emitted.filter(({ kind }) => kind === "callback.secret_rotated");
+    expect(rotations).toEqual([
       {
         kind: "callback.secret_rotated",
+        principal: "local",
         callbackId: callback_id,
         taskId: "demo_task_123",
         clientId: "inspector_b",
@@ -88,7 +89,7 @@ describe.each(ERAS)("rotate_callback_secret, asked by a client of $era", ({ conn
     [{ callback_id: "cb_1", overlap_hours: -1 }, "invalid", /overlap_hours must be from 0 to 168/],
     [{ callback_id: "cb_1", overlap_hours: "24h" }, "invalid", /overlap_hours must be a number/],
     [{ callback_id: "cb_1", secret: ANOTHER.slice(0, 20) }, "invalid", /secret must be "whsec_"/],
-    [{ callback_id: "cb_1", force: true }, "invalid", /"force" is no argument/],
+    [{ callback_id: "cb_1", force: true }, "invalid", /unknown argument "force"/],
   ])("%o is refused as %s", async (given, code, message) => {
     const { error, text } = await client.callTool(ROTATE, given);
     expect(error).toEqual({ code, message: expect.stringMatching(message) });
@@ -96,7 +97,7 @@ describe.each(ERAS)("rotate_callback_secret, asked by a client of $era", ({ conn
   });
 });
 
-it("another principal's callback is as unknown as one that does not exist", async () => {
+it("another principal's callback is answered like one that does not exist", async () => {
   const tokens = [
     { name: "ann", token: "a1" },
     { name: "bob", token: "b1" },
@@ -105,9 +106,9 @@ it("another principal's callback is as unknown as one that does not exist", asyn
   const [ann, bob] = [await connectV1(url, { token: "a1" }), await connectV1(url, { token: "b1" })];
   const { structured } = await ann.callTool("register_callback", REGISTRATION);
   const callback_id = String(structured!["callback_id"]);
-  const strangers = await bob.callTool(ROTATE, { callback_id });
-  const nobodys = await bob.callTool(ROTATE, { callback_id: "cb_none" });
-  expect(strangers.text).toBe(nobodys.text.replace("cb_none", callback_id));
+  const another = await bob.callTool(ROTATE, { callback_id });
+  const unknown = await bob.callTool(ROTATE, { callback_id: "cb_none" });
+  expect(another.text).toBe(unknown.text.replace("cb_none", callback_id));
   const again = await ann.callTool("register_callback", REGISTRATION);
   expect(again.structured).toMatchObject({ signing_secret: structured!["signing_secret"] });
 });

@@ -2,11 +2,11 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { T0 } from "../support/builders.ts";
 import { until } from "../support/until.ts";
 import { NOW } from "./asking.ts";
-import { connectV1, connectV2, ERAS } from "./clients.ts";
+import { connectV1, connectV2, VERSIONS } from "./clients.ts";
 import { serveMcp } from "./serve-mcp.ts";
 import type { ServedMcp } from "./serve-mcp.ts";
 import { openStream } from "./stream.ts";
-import { legacyRequest, rpc, send, WIRE_ERAS } from "./wire.ts";
+import { legacyRequest, rpc, send, WIRE_VERSIONS } from "./wire.ts";
 
 const COMPLETED = { status: "completed", result: { pages: 3 } } as const;
 const TOKENS = [
@@ -14,7 +14,7 @@ const TOKENS = [
   { name: "bob", token: "b-secret" },
 ];
 
-/** Lets the runner's part happen as soon as there is a task. */
+/** Plays the runner as soon as a task exists. */
 const runNext = (served: ServedMcp, outcome?: Parameters<ServedMcp["runTask"]>[0]) =>
   until("a task is pending", () =>
     served.runTask(outcome).then(
@@ -23,8 +23,8 @@ const runNext = (served: ServedMcp, outcome?: Parameters<ServedMcp["runTask"]>[0
     ),
   );
 
-describe.each([...ERAS, { era: "2025-11-25, by the v2 client", connect: connectV2() }])(
-  "run_task for a client that knows no tasks, of $era",
+describe.each([...VERSIONS, { version: "2025-11-25, by the v2 client", connect: connectV2() }])(
+  "run_task for a client that knows no tasks, of $version",
   ({ connect }) => {
     let served: ServedMcp;
     let client: Awaited<ReturnType<typeof connect>>;
@@ -33,7 +33,7 @@ describe.each([...ERAS, { era: "2025-11-25, by the v2 client", connect: connectV
     beforeEach(async () => {
       served = await serveMcp();
       client = await connect(served.url);
-      // With the outputSchema at hand it holds every answer against it.
+      // With the outputSchema the client validates every answer.
       await client.listTools();
     });
 
@@ -64,7 +64,7 @@ describe.each([...ERAS, { era: "2025-11-25, by the v2 client", connect: connectV
       expect({ text, error }).toEqual({ text: outcome.error, error: { code, message: outcome.error, task_id: "t1" } });
     });
 
-    it("gives a task without an id one of its own, under which all else finds it; who started it is the principal", async () => {
+    it("gives a task without an id a new one, which all other tools accept; its started_by is the principal", async () => {
       const answer = run();
       await runNext(served, COMPLETED);
       const taskId = String((await answer).structured?.["task_id"]);
@@ -86,7 +86,7 @@ describe.each([...ERAS, { era: "2025-11-25, by the v2 client", connect: connectV
       expect(error).toMatchObject({ code: "conflict" });
     });
 
-    it("past the wait it answers with the handle and what to do, and the task goes on", async () => {
+    it("after the wait it answers with the task_id and what to do, and the task goes on", async () => {
       const answer = run({ task_id: "t1" });
       await runNext(served);
       await until("it waits", () => served.clock.sleeping > 0);
@@ -96,7 +96,7 @@ describe.each([...ERAS, { era: "2025-11-25, by the v2 client", connect: connectV
         isError: false,
         structured: { task_id: "t1", status: "running", result: null },
       });
-      expect(structured?.["message"]).toMatch(/register_callback with task_id t1 .* get_task_result/);
+      expect(structured?.["message"]).toMatch(/wait_for_task with task_id t1 .*register_callback with task_id t1 /);
       expect(await served.store.findTask("local", "t1")).toMatchObject({ status: "running" });
       const registration = { task_id: "t1", client_id: "c", callback_url: "http://localhost:8011/webhook/c" };
       expect(await client.callTool("register_callback", registration)).toMatchObject({ isError: false });
@@ -118,8 +118,8 @@ describe.each([...ERAS, { era: "2025-11-25, by the v2 client", connect: connectV
   },
 );
 
-describe.each(WIRE_ERAS)("waiting for a task ($era)", ({ requestOf }) => {
-  it("tells of the progress once a second to those who ask for it", async () => {
+describe.each(WIRE_VERSIONS)("waiting for a task ($version)", ({ requestOf }) => {
+  it("sends progress once a second to a client that asks for it", async () => {
     const served = await serveMcp();
     const params = {
       name: "run_task",
@@ -130,28 +130,28 @@ describe.each(WIRE_ERAS)("waiting for a task ($era)", ({ requestOf }) => {
     await until("it waits", () => served.clock.sleeping === 2);
     served.clock.advance(20);
     served.clock.advance(980);
-    const { params: told } = await stream.waitFor("notifications/progress");
-    expect(told).toMatchObject({ progressToken: "p1", progress: 1, message: "Task t1 has been under way for 1 s" });
+    const { params: progress } = await stream.waitFor("notifications/progress");
+    expect(progress).toMatchObject({ progressToken: "p1", progress: 1, message: "Task t1 was started 1 s ago" });
     await runNext(served, COMPLETED);
     const { result } = await stream.waitFor("result");
     expect(result).toMatchObject({ structuredContent: { status: "completed" } });
     expect(stream.messages).toHaveLength(2);
   });
 
-  it("says what is expected as long as that may be true", async () => {
+  it("sends the expected total as long as it may be true", async () => {
     const served = await serveMcp();
     const params = { name: "run_task", arguments: { task_id: "t1" }, _meta: { progressToken: 1 } };
     const stream = openStream(served.port, requestOf("tools/call", params));
     for (let second = 1; second <= 11; second++) {
       await until("it waits", () => served.clock.sleeping === 2);
       served.clock.advance(1000);
-      await until("it has told", () => stream.messages.length === second);
+      await until("the next progress", () => stream.messages.length === second);
     }
     expect(stream.messages[9]?.params).toMatchObject({ progress: 10, total: 10 });
     expect(stream.messages[10]?.params).not.toHaveProperty("total");
   });
 
-  it("ends with the handle when the server stops, and the task stays", async () => {
+  it("ends with the task_id when the server stops, and the task stays", async () => {
     const served = await serveMcp();
     const answer = rpc(served.port, requestOf("tools/call", { name: "run_task", arguments: { task_id: "t1" } }));
     await until("it waits", () => served.clock.sleeping > 0);
@@ -159,16 +159,16 @@ describe.each(WIRE_ERAS)("waiting for a task ($era)", ({ requestOf }) => {
     expect((await answer).result).toMatchObject({ structuredContent: { task_id: "t1", status: "pending" } });
   });
 
-  it("a client that goes away ends the waiting and not the task", async () => {
+  it("a client that disconnects ends the wait and not the task", async () => {
     const served = await serveMcp();
     const params = { name: "run_task", arguments: { task_id: "t1" }, _meta: { progressToken: "p1" } };
     const stream = openStream(served.port, requestOf("tools/call", params));
     await until("it waits", () => served.clock.sleeping === 2);
     stream.close();
-    await until("nobody waits", () => served.clock.sleeping === 0);
+    await until("no request waits", () => served.clock.sleeping === 0);
     expect(await served.store.findTask("local", "t1")).toMatchObject({ status: "pending" });
     await served.runTask(COMPLETED);
-    expect(served.announced.filter(({ kind }) => kind === "internal.failed")).toEqual([]);
+    expect(served.emitted.filter(({ kind }) => kind === "internal.failed")).toEqual([]);
   });
 });
 
@@ -179,7 +179,7 @@ describe("run_task", () => {
     expect(result).toMatchObject({ structuredContent: { status: "pending" } });
   });
 
-  it("names the principal as who started it", async () => {
+  it("sends the principal as started_by", async () => {
     const served = await serveMcp({ tokens: TOKENS, runTaskWaitMs: 0 });
     const client = await connectV1(served.url, { token: "a-secret" });
     await client.callTool("run_task", { task_id: "t1" });
@@ -187,9 +187,11 @@ describe("run_task", () => {
     expect(await served.store.findTask("bob", "t1")).toBeNull();
   });
 
-  it("is listed as a task for 2025-11-25 alone", async () => {
+  it("declares task support in 2025-11-25 only", async () => {
     const { port } = await serveMcp();
-    const [legacy, modern] = await Promise.all(WIRE_ERAS.map(({ requestOf }) => send(port, requestOf("tools/list"))));
+    const [legacy, modern] = await Promise.all(
+      WIRE_VERSIONS.map(({ requestOf }) => send(port, requestOf("tools/list"))),
+    );
     expect(legacy?.text.match(/"execution":\{"taskSupport":"optional"\}/g)).toHaveLength(1);
     expect(modern?.text).not.toContain("execution");
   });

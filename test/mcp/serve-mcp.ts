@@ -4,34 +4,36 @@ import { createAddressGuard } from "../../src/outbound/address-guard.ts";
 import type { PrivateTargets } from "../../src/outbound/address-ranges.ts";
 import { CircuitBreaker } from "../../src/delivery/circuit-breaker.ts";
 import { createEndpointVerifier } from "../../src/outbound/endpoint-verifier.ts";
-import { createReceiverTester } from "../../src/outbound/prober.ts";
+import { createReceiverTester } from "../../src/outbound/receiver-tester.ts";
 import { createNewId } from "../../src/domain/ids.ts";
 import type { RetryPolicy } from "../../src/domain/retry.ts";
 import type { LifetimePolicy } from "../../src/domain/subscription.ts";
 import type { Progress, Task, TaskOutcome } from "../../src/domain/task.ts";
-import type { EventsMethodsNeeds } from "../../src/mcp/events/methods.ts";
 import { createMcp } from "../../src/mcp/endpoint.ts";
 import type { McpNeeds } from "../../src/mcp/endpoint.ts";
+import { authenticateByToken } from "../../src/mcp/request-guard.ts";
+import type { Authenticate } from "../../src/mcp/request-guard.ts";
 import { createCallbacks } from "../../src/service/callbacks.ts";
 import { createCompletions } from "../../src/service/completions.ts";
 import { createDeliveries } from "../../src/service/deliveries.ts";
 import type { TelemetryEvent } from "../../src/service/ports/telemetry.ts";
-import { createEventFeed } from "../../src/service/event-feed.ts";
 import { createEvents } from "../../src/service/events.ts";
 import { createSubscriptions } from "../../src/service/subscriptions.ts";
 import { createVerification } from "../../src/service/verification.ts";
 import type { Store } from "../../src/service/ports/store.ts";
+import type { OpenedStore } from "../../src/store/open.ts";
+import type { WorkQueues } from "../../src/service/ports/work-queue.ts";
 import { createPrincipalOf } from "../../src/service/principals.ts";
 import type { AccessToken } from "../../src/service/principals.ts";
 import { createProbes } from "../../src/service/probes.ts";
 import { createSecrets } from "../../src/service/secrets.ts";
-import { createTasks } from "../../src/service/tasks.ts";
 import { createTaskRegistry } from "../../src/tasks/runner/registry.ts";
-import { aHandover, aTaskProgress, aTaskType } from "../support/builders.ts";
+import { aTaskType } from "../support/builders.ts";
 import { createFakeClock } from "../support/clock.ts";
 import type { FakeClock } from "../support/clock.ts";
 import { failingWith } from "../support/resolve.ts";
-import { openTestStore } from "../support/sqlite-store.ts";
+import { openTestStorage } from "../support/sqlite-store.ts";
+import { createTestTasks } from "../support/tasks.ts";
 
 const LOOPBACK = ["localhost", "127.0.0.1", "[::1]"];
 const SERVER_INFO = { name: "mcp-callbacks", version: "1.2.3" };
@@ -43,39 +45,41 @@ const TASK_TYPES = [
 ];
 
 export interface ServedMcp {
-  /** With the slash, as the contract spells it; `port` for other spellings. */
+  /** With the slash, as in the contract. */
   readonly url: string;
   readonly port: number;
   readonly clock: FakeClock;
   readonly store: Store;
-  /** What the tools tell of origins that keep failing. */
+  /** Of the store; without a dispatcher nothing is ever sent. */
+  readonly queues: WorkQueues;
+  /** The circuit breaker whose state the tools show. */
   readonly breaker: CircuitBreaker;
-  readonly announced: readonly TelemetryEvent[];
+  readonly emitted: readonly TelemetryEvent[];
   readonly toolNames: readonly string[];
   readonly endStreams: () => void;
   readonly close: () => Promise<void>;
-  /** Lets the runner's part happen: the oldest pending task runs, and ends when `outcome` is given. */
+  /** Plays the runner: the oldest pending task runs, and ends if `outcome` is given. */
   readonly runTask: (outcome?: TaskOutcome) => Promise<void>;
-  /** Likewise: how far the task is that was run last. */
+  /** Plays the runner: reports progress of the task that was run last. */
   readonly reportProgress: (progress: Progress) => Promise<void>;
 }
 
 export interface ServeOptions {
   readonly runTaskWaitMs?: number;
-  /** Of a challenge or a test event; left out: more than any needs that is answered. */
+  /** The timeout of a challenge or a test event. Default: longer than any answered one takes. */
   readonly attemptTimeoutMs?: number;
   readonly tokens?: readonly AccessToken[];
+  /** Instead of `tokens`. */
+  readonly authenticate?: Authenticate;
   readonly allowedHosts?: readonly string[];
   readonly allowedOrigins?: readonly string[];
-  /** Told when something is due; without it nothing is ever sent. */
-  readonly wakeDispatcher?: () => void;
-  /** MCP Events: what the settings of these names choose. */
+  /** Settings of MCP Events. */
   readonly events?: Partial<EventsOptions>;
   readonly toolSet?: McpNeeds["toolSet"];
   readonly testFixtures?: boolean;
 }
 
-export interface EventsOptions extends Pick<EventsMethodsNeeds, "errorCodes" | "unknownUnsubscribe"> {
+export interface EventsOptions extends Pick<McpNeeds, "errorCodes" | "unknownUnsubscribe"> {
   readonly lifetime: LifetimePolicy;
   readonly ownMax: number;
   readonly allow: PrivateTargets;
@@ -91,20 +95,20 @@ const EVENTS: EventsOptions = {
   retryPolicy: { waitsMs: [5000, 60_000], jitter: 0 },
 };
 
-/** The MCP handler behind a plain HTTP server, over the real services and a store of the test's own. */
+/** The MCP handler behind a plain HTTP server, with the real services and a store for the test. */
 export async function serveMcp(options: ServeOptions = {}): Promise<ServedMcp> {
   const { tokens = [], allowedHosts = LOOPBACK, allowedOrigins = LOOPBACK, testFixtures = false } = options;
-  const store = await openTestStore();
-  onTestFinished(() => store.close());
   const clock = createFakeClock();
-  const announced: TelemetryEvent[] = [];
-  const emit = (announcement: TelemetryEvent): void => void announced.push(announcement);
+  const emitted: TelemetryEvent[] = [];
+  const emit = (event: TelemetryEvent): void => void emitted.push(event);
+  const storage = await openTestStorage({ clock, emit });
+  const { store, queues } = storage;
+  onTestFinished(() => store.close());
   const chosen = { ...EVENTS, ...options.events };
-  const { wakeDispatcher = () => undefined } = options;
-  const breaker = new CircuitBreaker();
+  const breaker = new CircuitBreaker(() => queues.deliveries.wake());
   const { attemptTimeoutMs = 60_000 } = options;
-  const services = createServices({ store, slowLane: breaker, clock, emit, wakeDispatcher, attemptTimeoutMs }, chosen);
-  const principalOf = createPrincipalOf(tokens, "local");
+  const services = createServices({ storage, breaker, clock, emit, attemptTimeoutMs }, chosen);
+  const { authenticate = authenticateByToken(createPrincipalOf(tokens, "local")) } = options;
   const mcp = createMcp({
     ...services,
     ...chosen,
@@ -113,7 +117,7 @@ export async function serveMcp(options: ServeOptions = {}): Promise<ServedMcp> {
     completionUrlOf: (token) => `http://callbacks.example/complete/${token}`,
     runTaskWaitMs: options.runTaskWaitMs ?? 50_000,
     taskTtlMs: 86_400_000,
-    principalOf,
+    authenticate,
     serverInfo: SERVER_INFO,
     allowedHosts,
     allowedOrigins,
@@ -128,8 +132,9 @@ export async function serveMcp(options: ServeOptions = {}): Promise<ServedMcp> {
     port,
     clock,
     store,
+    queues,
     breaker,
-    announced,
+    emitted,
     toolNames: mcp.toolNames,
     endStreams: () => mcp.endStreams(),
     close: () => mcp.close(),
@@ -140,65 +145,48 @@ export async function serveMcp(options: ServeOptions = {}): Promise<ServedMcp> {
     },
     async reportProgress(progress) {
       if (running === undefined) throw new Error("No task was run");
-      await services.tasks.progress(running, progress);
+      await services.progress.record(running, progress);
     },
   };
 }
 
 function createServices(
-  needs: {
-    store: Store;
-    slowLane: CircuitBreaker;
+  parts: {
+    storage: OpenedStore;
+    breaker: CircuitBreaker;
     clock: FakeClock;
     emit: McpNeeds["emit"];
-    wakeDispatcher: () => void;
     attemptTimeoutMs: number;
   },
   { lifetime, ownMax, allow, retryPolicy }: EventsOptions,
 ) {
-  const wakes = {
-    wakeRunner: () => {},
-    wakeWorkers: () => {},
-    wakeDispatcher: needs.wakeDispatcher,
-    openReservation: () => aHandover(0, needs.wakeDispatcher),
-  };
   const catalog = createTaskRegistry(TASK_TYPES);
   const targetPolicy = createAddressGuard({ allow, resolve: failingWith("ENOTFOUND") });
-  const { attemptTimeoutMs } = needs;
+  const { attemptTimeoutMs, storage } = parts;
+  const needs = { ...parts, ...storage };
   const receivers = { guard: targetPolicy, attemptTimeoutMs, userAgent: "mcp-callbacks/test" };
   const receiverTester = createReceiverTester(receivers);
   const endpointVerifier = createEndpointVerifier(receivers);
   onTestFinished(() => endpointVerifier.close());
-  const feed = createEventFeed();
   let nonces = 0;
   const newNonce = (): string => `nonce-${++nonces}`;
   onTestFinished(() => receiverTester.close());
-  const callbacks = createCallbacks({ ...needs, ...wakes, targetPolicy });
-  const tasks = createTasks({
-    ...needs,
-    ...wakes,
-    catalog,
-    targetPolicy,
-    feed,
-    progress: aTaskProgress({ ...needs, feed }),
-  });
+  const callbacks = createCallbacks({ ...needs, targetPolicy });
+  const { tasks, progress } = createTestTasks({ ...parts, catalog, targetPolicy });
   return {
     tasks,
+    progress,
     completions: createCompletions({ ...needs, tasks, catalog, newNonce, ttlMs: 60_000 }),
     callbacks,
-    deliveries: createDeliveries({ ...needs, ...wakes }),
+    deliveries: createDeliveries(needs),
     probes: createProbes({ ...needs, callbacks, receiverTester, newId: createNewId(needs.clock.now), signingKeys: [] }),
-    secrets: createSecrets({ ...needs, ...wakes }),
-    events: createEvents({ ...needs, feed }),
+    secrets: createSecrets(needs),
+    events: createEvents(needs),
     subscriptions: createSubscriptions({
       ...needs,
-      ...wakes,
       targetPolicy,
       verification: createVerification({ ...needs, endpointVerifier, newNonce, signingKeys: [] }),
-      lifetime,
-      ownMax,
-      allowsLoopbackHttp: allow !== "none",
-      retryPolicy,
+      settings: { lifetime, ownMax, allowsLoopbackHttp: allow !== "none", retryPolicy },
     }),
   };
 }

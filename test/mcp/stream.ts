@@ -1,4 +1,4 @@
-/** An answer that is an event stream, read message by message as it comes. */
+/** An event stream, read message by message. */
 import { onTestFinished } from "vitest";
 import { z } from "zod";
 import { until } from "../support/until.ts";
@@ -13,15 +13,15 @@ export type StreamMessage = z.output<typeof message>;
 
 export interface OpenStream {
   readonly messages: readonly StreamMessage[];
-  /** The first message of this method, or with "result" the result, as soon as it is there. */
+  /** Resolves with the first message of this method; "result": with the result. */
   waitFor(method: string): Promise<StreamMessage>;
-  /** Whether the server has ended it. */
+  /** Whether the server has ended the stream. */
   readonly hasEnded: boolean;
-  /** Goes away, as a client does. */
+  /** Disconnects. */
   close(): void;
 }
 
-/** Sends the request; what is answered, and when the answer begins, is for `waitFor` to see. */
+/** Sends the request. `waitFor` waits for its answers. */
 export function openStream(port: number, { headers = {}, body }: WireRequest): OpenStream {
   const gone = new AbortController();
   onTestFinished(() => gone.abort());

@@ -33,11 +33,11 @@ async function createTask({ port }: ServedMcp, given: object = {}): Promise<stri
   return created.parse(result).task.taskId;
 }
 
-/** A `tasks/result` that has found its task, and waits for the end of it. */
+/** A `tasks/result` that waits for the end of its task. */
 async function waitingFor({ port, store }: ServedMcp, taskId: string) {
   const found = vi.spyOn(store, "findTaskById");
   const stream = openStream(port, legacyRequest("tasks/result", { taskId }));
-  // Once to be named, once more when its end is listened for.
+  // The task is read twice: to find it, and to wait for its end.
   await until(
     "the task is found",
     () => found.mock.settledResults.filter(({ type }) => type === "fulfilled").length === 2,
@@ -71,7 +71,7 @@ describe("the v1 client's experimental tasks", () => {
     ]);
   });
 
-  it("ask for a task by themselves, since run_task says that it gives one, and hear that it failed and why", async () => {
+  it("ask for a task by themselves, since run_task declares it, and get its failure with the reason", async () => {
     const served = await serveMcp();
     const client = await connect(served);
     const stream = client.experimental.tasks.callToolStream({ name: "run_task", arguments: {} });
@@ -102,7 +102,7 @@ describe("the v1 client's experimental tasks", () => {
     expect(await client.experimental.tasks.getTask(taskId)).toMatchObject({ status: "completed" });
   });
 
-  it("cancel a task, and are told when it had ended", async () => {
+  it("cancel a task, and get an error when it had already ended", async () => {
     const served = await serveMcp();
     const client = await connect(served);
     const taskId = await createTask(served);
@@ -116,7 +116,7 @@ describe("the v1 client's experimental tasks", () => {
     });
   });
 
-  it("list the principal's own tasks of MCP, and no others, the newest first and in pages", async () => {
+  it("list the principal's own MCP tasks only, the newest first, in pages", async () => {
     const served = await serveMcp({ tokens: TOKENS });
     const [alice, bob] = [await connect(served, "a-secret"), await connect(served, "b-secret")];
     const authorization = { authorization: "Bearer a-secret" };
@@ -138,7 +138,7 @@ describe("the v1 client's experimental tasks", () => {
     expect(new Set(ids).size).toBe(21);
     expect(ids.at(-1)).toBe((await served.store.findTask("alice", "t0"))?.id);
     expect((await bob.experimental.tasks.listTasks()).tasks).toEqual([]);
-    // One that was started by other means can be asked for all the same, and is listed once it is asked for as an MCP task.
+    // A task that was started by another tool can be read, and is listed once it was started as an MCP task.
     const plain = (await served.store.findTask("alice", "plain"))!.id;
     expect(await alice.experimental.tasks.getTask(plain)).toMatchObject({ taskId: plain, status: "working" });
     expect(ids).not.toContain(plain);
@@ -177,18 +177,18 @@ describe("tasks of 2025-11-25", () => {
     expect(await served.store.counts()).toMatchObject({ activeTasks: 0 });
   });
 
-  it("a tool that gives none says so", async () => {
+  it("a tool that starts no task says so", async () => {
     const { port } = await serveMcp();
     const params = { name: "get_registered_callbacks", arguments: { task_id: "t" }, task: { ttl: 1000 } };
     expect((await rpc(port, legacyRequest("tools/call", params))).error).toMatchObject({ code: -32601 });
   });
 
-  it("tasks/update is no method", async () => {
+  it("tasks/update is an unknown method", async () => {
     const { port } = await serveMcp();
     expect((await rpc(port, legacyRequest("tasks/update", { taskId: "t" }))).error).toMatchObject({ code: -32601 });
   });
 
-  it("a client that goes away while it waits for a result leaves nothing behind", async () => {
+  it("a client that disconnects while it waits for a result leaves nothing behind", async () => {
     const served = await serveMcp();
     const taskId = await createTask(served);
     const stream = await waitingFor(served, taskId);
@@ -197,15 +197,15 @@ describe("tasks of 2025-11-25", () => {
     expect((await rpc(served.port, legacyRequest("tasks/get", { taskId }))).result).toMatchObject({
       status: "completed",
     });
-    expect(served.announced.filter(({ kind }) => kind === "internal.failed")).toEqual([]);
+    expect(served.emitted.filter(({ kind }) => kind === "internal.failed")).toEqual([]);
   });
 
-  it("a result that is waited for when the server stops is to be asked for again", async () => {
+  it("a client that waits for a result when the server stops is asked to repeat the request", async () => {
     const served = await serveMcp();
     const taskId = await createTask(served);
     const stream = await waitingFor(served, taskId);
     served.endStreams();
     const answer = await until("an answer", () => stream.messages[0]);
-    expect(answer).toMatchObject({ error: { code: -32603, message: "The server stops; ask again when it is back" } });
+    expect(answer).toMatchObject({ error: { code: -32603, message: "The server is stopping; ask again later" } });
   });
 });

@@ -33,7 +33,7 @@ async function createTask({ port }: ServedMcp, given: object = {}, by = (request
 }
 
 describe("a client of 2026-07-28 that declares the tasks extension", () => {
-  it("gets a task for an answer, which is stored and can be asked for at once", async () => {
+  it("gets a task as the answer, which is stored and can be read at once", async () => {
     const served = await serveMcp();
     const { result } = await rpc(
       served.port,
@@ -82,13 +82,13 @@ describe("a client of 2026-07-28 that declares the tasks extension", () => {
         ],
       },
     });
-    // The same call again gives the task as it is now, without its result.
+    // The same call again answers with the task as it is now, without its result.
     const again = await rpc(served.port, declaring("tools/call", { name: "run_task", arguments: { task_id: "t1" } }));
     expect(again.result).toMatchObject({ resultType: "task", taskId: completed, status: "completed" });
     expect(again.result).not.toHaveProperty("result");
   });
 
-  it("cancels a task, twice if it likes, and one that has ended stays as it is", async () => {
+  it("cancels a task, also twice, and one that has ended stays unchanged", async () => {
     const served = await serveMcp();
     const taskId = await createTask(served);
     const ack = { resultType: "complete", _meta: expect.anything() };
@@ -103,7 +103,7 @@ describe("a client of 2026-07-28 that declares the tasks extension", () => {
     expect(await served.store.findTask("local", other)).toMatchObject(COMPLETED);
   });
 
-  it("may answer what was never asked", async () => {
+  it("may send an update that was not asked for", async () => {
     const served = await serveMcp();
     const taskId = await createTask(served);
     const update = declaring("tasks/update", { taskId, inputResponses: { key: { action: "accept" } } });
@@ -111,7 +111,7 @@ describe("a client of 2026-07-28 that declares the tasks extension", () => {
   });
 
   it.each(["tasks/get", "tasks/update", "tasks/cancel"])(
-    "%s of a task that is not there, or is another principal's, or of no task: the same -32602",
+    "%s of an unknown task, of another principal's and without a task: the same -32602",
     async (method) => {
       const served = await serveMcp({ tokens: TOKENS });
       const taskId = await createTask(served, {}, (request) => as("a-secret", request));
@@ -141,7 +141,7 @@ describe("a client of 2026-07-28 that declares the tasks extension", () => {
     }
   });
 
-  it("is told by a tool's error what is wrong with the arguments, and gets no task", async () => {
+  it("gets a tool error for wrong arguments, and no task", async () => {
     const served = await serveMcp();
     const { result } = await rpc(
       served.port,
@@ -157,7 +157,7 @@ describe("a client of 2026-07-28 that does not declare it", () => {
     ["tasks/update", { taskId: "t", inputResponses: {} }],
     ["tasks/cancel", { taskId: "t" }],
     ["subscriptions/listen", { notifications: { taskIds: ["t"] } }],
-  ])("is told so by %s", async (method, params) => {
+  ])("gets an error from %s", async (method, params) => {
     const { port } = await serveMcp();
     expect(await rpc(port, modernRequest(method, params))).toMatchObject({
       error: { code: -32021, data: { requiredCapabilities: DECLARED } },
@@ -177,25 +177,25 @@ describe("listening to tasks", () => {
     declaring("subscriptions/listen", { notifications: { taskIds, toolsListChanged: true } });
   const _meta = { "io.modelcontextprotocol/subscriptionId": 7 };
 
-  it("is acknowledged with what is honoured, and told of each end, until the server stops", async () => {
+  it("is acknowledged with the accepted task ids, and notified of each end, until the server stops", async () => {
     const served = await serveMcp();
     const ended = await createTask(served);
     await served.runTask(COMPLETED);
     const first = await createTask(served);
-    // Of two tasks of the same millisecond either may be run first.
+    // Two tasks of the same millisecond run in any order.
     served.clock.advance(1);
     const second = await createTask(served);
     const stream = openStream(served.port, listen([ended, first, first, "tsk_unknown", second]));
     const { params } = await stream.waitFor("notifications/subscriptions/acknowledged");
     expect(params).toEqual({ _meta, notifications: { taskIds: [ended, first, second] } });
-    const told = () =>
+    const notified = () =>
       stream.messages.filter(({ method }) => method === "notifications/tasks").map((each) => each.params);
-    await until("what had ended is told", () => told().length === 1);
+    await until("the notification of the task that had ended", () => notified().length === 1);
     await served.runTask({ status: "failed", error: "no disk" });
-    await until("the first is told", () => told().length === 2);
+    await until("the notification of the first", () => notified().length === 2);
     await rpc(served.port, declaring("tasks/cancel", { taskId: second }));
-    await until("the second is told", () => told().length === 3);
-    expect(told()).toMatchObject([
+    await until("the notification of the second", () => notified().length === 3);
+    expect(notified()).toMatchObject([
       {
         _meta,
         taskId: ended,
@@ -212,7 +212,7 @@ describe("listening to tasks", () => {
     expect(stream.messages).toHaveLength(5);
   });
 
-  it("ends at once when no task of the caller's is named, which is all that others' tasks tell", async () => {
+  it("ends at once when no task of the client's own is named, so another principal's tasks reveal nothing", async () => {
     const served = await serveMcp({ tokens: TOKENS });
     const taskId = await createTask(served, {}, (request) => as("a-secret", request));
     const stream = openStream(served.port, as("b-secret", listen([taskId])));
@@ -221,7 +221,7 @@ describe("listening to tasks", () => {
     expect(stream.messages).toHaveLength(2);
   });
 
-  it("leaves nothing behind when its client goes away", async () => {
+  it("leaves nothing behind when its client disconnects", async () => {
     const served = await serveMcp();
     const taskId = await createTask(served);
     const stream = openStream(served.port, listen([taskId]));
@@ -229,7 +229,7 @@ describe("listening to tasks", () => {
     stream.close();
     await served.runTask(COMPLETED);
     await rpc(served.port, declaring("tasks/get", { taskId }));
-    expect(served.announced.filter(({ kind }) => kind === "internal.failed")).toEqual([]);
+    expect(served.emitted.filter(({ kind }) => kind === "internal.failed")).toEqual([]);
   });
 
   it.each([["t"], [[7]], [Array.from({ length: 101 }, () => "t")]])(
@@ -240,7 +240,7 @@ describe("listening to tasks", () => {
     },
   );
 
-  it("checks the headers as of every request", async () => {
+  it("checks the headers like those of every request", async () => {
     const { port } = await serveMcp();
     const { headers, body } = listen(["t"]);
     const answer = await rpc(port, { headers: { ...headers, "mcp-method": "tools/list" }, body: String(body) });

@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { A_SECRET } from "../support/builders.ts";
-import { ERAS } from "./clients.ts";
+import { VERSIONS } from "./clients.ts";
 import type { TestClient } from "./clients.ts";
 import { serveMcp } from "./serve-mcp.ts";
 import type { ServedMcp } from "./serve-mcp.ts";
-import { rpc, send, WIRE_ERAS } from "./wire.ts";
+import { rpc, send, WIRE_VERSIONS } from "./wire.ts";
 
 const REGISTRATION = { task_id: "t", client_id: "c", callback_url: "http://localhost:8011/webhook/c" };
 const START = { task_id: "t", client_id: "c" };
@@ -17,7 +17,7 @@ const INVALID = [
     {},
     "task_id is missing, give a string; client_id is missing, give a string; callback_url is missing, give a string.",
   ],
-  ["an unknown argument", { ...REGISTRATION, event: "x" }, '"event" is no argument of this tool, leave it out.'],
+  ["an unknown argument", { ...REGISTRATION, event: "x" }, 'unknown argument "event", leave it out.'],
   ["an argument of the wrong type", { ...REGISTRATION, task_id: 5 }, "task_id must be a string."],
   ["null", { ...REGISTRATION, client_id: null }, "client_id must be a string."],
   ["an empty id", { ...REGISTRATION, task_id: "" }, `task_id ${ID_RULE}.`],
@@ -81,7 +81,7 @@ const INVALID = [
   ],
 ] as const;
 
-describe.each(ERAS)("what a client of $era did wrong", ({ connect }) => {
+describe.each(VERSIONS)("what a client of $version did wrong", ({ connect }) => {
   let served: ServedMcp;
   let client: TestClient;
 
@@ -101,7 +101,7 @@ describe.each(ERAS)("what a client of $era did wrong", ({ connect }) => {
     const error = await fail("register_callback", given);
     expect(error.code).toBe("invalid");
     expect(error.message).toMatch(message);
-    expect(served.announced).toEqual([]);
+    expect(served.emitted).toEqual([]);
   });
 
   it("takes ids of 200 characters and a callback_url of 2,048", async () => {
@@ -125,7 +125,7 @@ describe.each(ERAS)("what a client of $era did wrong", ({ connect }) => {
     expect(error).toMatchObject({ code: "forbidden", message: expect.stringContaining("10.0.0.1") });
   });
 
-  it("another secret for the same callback is a conflict, and none of the two is shown", async () => {
+  it("another secret for the same callback is a conflict, and neither secret is shown", async () => {
     await client.callTool("register_callback", REGISTRATION);
     const error = await fail("register_callback", { ...REGISTRATION, secret: A_SECRET });
     expect(error.code).toBe("conflict");
@@ -161,8 +161,8 @@ describe.each(ERAS)("what a client of $era did wrong", ({ connect }) => {
   });
 });
 
-describe.each(WIRE_ERAS)("what no tool can answer, in $era", ({ era, requestOf }) => {
-  it("an unknown tool is -32602, the message as it stands", async () => {
+describe.each(WIRE_VERSIONS)("requests that no tool can answer, in $version", ({ version, requestOf }) => {
+  it("an unknown tool is -32602, with an unprefixed message", async () => {
     const { port } = await serveMcp();
     const { id, error } = await rpc(port, requestOf("tools/call", { name: "unregister_everything", arguments: {} }));
     expect({ id, error }).toEqual({ id: 7, error: { code: -32602, message: "Unknown tool: unregister_everything" } });
@@ -181,45 +181,48 @@ describe.each(WIRE_ERAS)("what no tool can answer, in $era", ({ era, requestOf }
   });
 
   it("an unknown method is -32601, and 404 where the specification wants it", async () => {
-    const { port, announced } = await serveMcp();
+    const { port, emitted } = await serveMcp();
     const { status, error } = await rpc(port, requestOf("tools/forget"));
-    expect({ status, error }).toMatchObject({ status: era === "2026-07-28" ? 404 : 200, error: { code: -32601 } });
-    expect(announced).toEqual([]);
+    expect({ status, error }).toMatchObject({ status: version === "2026-07-28" ? 404 : 200, error: { code: -32601 } });
+    expect(emitted).toEqual([]);
   });
 
-  it("what the client would have to be capable of is -32021 with its data, and 400 where the specification wants it", async () => {
-    const { port, announced } = await serveMcp({ testFixtures: true });
+  it("a missing client capability is -32021 with its data, and 400 where the specification wants it", async () => {
+    const { port, emitted } = await serveMcp({ testFixtures: true });
     const answer = await send(port, requestOf("tools/call", { name: "test_missing_capability", arguments: {} }));
-    expect(answer.status).toBe(era === "2026-07-28" ? 400 : 200);
+    expect(answer.status).toBe(version === "2026-07-28" ? 400 : 200);
     expect(JSON.parse(answer.text).error).toMatchObject({
       code: -32021,
       data: { requiredCapabilities: { sampling: {} } },
     });
-    expect(announced).toEqual([]);
+    expect(emitted).toEqual([]);
   });
 
-  it("a fault of ours is a bare internal error, announced in full", async () => {
-    const { port, store, announced } = await serveMcp();
+  it("an unexpected error is answered without details, and logged in full", async () => {
+    const { port, store, emitted } = await serveMcp();
     await store.close();
     const { id, error, text } = await rpc(
       port,
       requestOf("tools/call", { name: "get_task_result", arguments: { task_id: "t" } }),
     );
-    expect({ id, error }).toEqual({ id: 7, error: { code: -32603, message: "Internal error" } });
+    expect({ id, error }).toEqual({
+      id: 7,
+      error: { code: -32603, message: "Internal error: the server's log has the cause" },
+    });
     expect(text).not.toMatch(/database|sqlite/i);
-    expect(announced).toEqual([{ kind: "internal.failed", where: "mcp get_task_result", error: expect.any(Error) }]);
+    expect(emitted).toEqual([{ kind: "internal.failed", where: "mcp get_task_result", error: expect.any(Error) }]);
   });
 
-  it("an answer that breaks its own schema is a fault of ours", async () => {
-    const { port, store, announced } = await serveMcp();
+  it("an answer that does not fit its schema is an internal error", async () => {
+    const { port, store, emitted } = await serveMcp();
     const unheardOf = JSON.parse('{ "status": "dreaming", "result": null, "error": null }');
     vi.spyOn(store, "readTask").mockResolvedValue(unheardOf);
     const { error } = await rpc(
       port,
       requestOf("tools/call", { name: "get_task_result", arguments: { task_id: "t" } }),
     );
-    expect(error).toEqual({ code: -32603, message: "Internal error" });
-    expect(announced).toMatchObject([{ kind: "internal.failed", where: "mcp get_task_result" }]);
+    expect(error).toEqual({ code: -32603, message: "Internal error: the server's log has the cause" });
+    expect(emitted).toMatchObject([{ kind: "internal.failed", where: "mcp get_task_result" }]);
   });
 });
 

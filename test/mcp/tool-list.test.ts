@@ -1,16 +1,16 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { connectV1, ERAS } from "./clients.ts";
+import { connectV1, VERSIONS } from "./clients.ts";
 import { serveMcp } from "./serve-mcp.ts";
-import { rpc, WIRE_ERAS } from "./wire.ts";
+import { rpc, WIRE_VERSIONS } from "./wire.ts";
 
 const toolList = z.object({ tools: z.array(z.looseObject({ name: z.string() })) });
 const argumentsOf = z.object({
   inputSchema: z.object({ properties: z.record(z.string(), z.object({ description: z.string() })) }),
 });
 
-describe("what the server says of itself", () => {
-  it.each(ERAS)("is its name, its workflow and a fixed list of tools ($era)", async ({ connect }) => {
+describe("the server's description of itself", () => {
+  it.each(VERSIONS)("has its name, its workflow and a fixed list of tools ($version)", async ({ connect }) => {
     const { url } = await serveMcp();
     const client = await connect(url);
     expect(client.serverInfo).toMatchObject({ name: "mcp-callbacks", version: "1.2.3" });
@@ -19,10 +19,10 @@ describe("what the server says of itself", () => {
     expect(client.instructions).toMatch(/ask the user.*Never invent one.*wait_for_task.*task_progress.*untrusted/s);
   });
 
-  it("lists the same tools, byte for byte but for the tasks of 2025-11-25, in both eras", async () => {
+  it("lists the same tools, byte for byte but for the tasks of 2025-11-25, in both protocol versions", async () => {
     const { port, toolNames } = await serveMcp();
     const [legacy, modern] = await Promise.all(
-      WIRE_ERAS.map(async ({ requestOf }) => {
+      WIRE_VERSIONS.map(async ({ requestOf }) => {
         const { result } = await rpc(port, requestOf("tools/list"));
         return toolList.parse(result).tools;
       }),

@@ -1,13 +1,13 @@
-/** What a model's context and its grammar have to bear: tools/list in tokens, and in the words of JSON Schema that all can take. */
+/** tools/list fits a model's context (tokens) and its grammar (keywords of JSON Schema). */
 import { Tiktoken } from "js-tiktoken/lite";
 import o200kBase from "js-tiktoken/ranks/o200k_base";
 import { RE2JS, RE2JSException } from "re2js";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { connectV1, connectV2, ERAS } from "./clients.ts";
+import { connectV1, connectV2, VERSIONS } from "./clients.ts";
 import { serveMcp } from "./serve-mcp.ts";
 import type { ServedMcp } from "./serve-mcp.ts";
-import { legacyRequest, modernRequest, rpc, WIRE_ERAS } from "./wire.ts";
+import { legacyRequest, modernRequest, rpc, WIRE_VERSIONS } from "./wire.ts";
 
 const CORE = [
   "register_callback",
@@ -17,9 +17,9 @@ const CORE = [
   "get_registered_callbacks",
   "wait_for_task",
 ];
-/** llama.cpp has no grammar for a string of more. */
+/** llama.cpp has no grammar for a longer string. */
 const MAX_LENGTH_MAX = 1999;
-/** Keywords that grammars and older validators take. */
+/** Keywords that grammars and older validators accept. */
 const PLAIN_KEYWORDS = new Set(
   "type properties required additionalProperties items enum const anyOf description default format pattern minLength maxLength minimum maximum minItems maxItems".split(
     " ",
@@ -34,7 +34,7 @@ const tool = z.looseObject({
 });
 const toolList = z.object({ tools: z.array(tool) });
 
-async function listOf({ port }: ServedMcp, requestOf: (typeof WIRE_ERAS)[number]["requestOf"] = legacyRequest) {
+async function listOf({ port }: ServedMcp, requestOf: (typeof WIRE_VERSIONS)[number]["requestOf"] = legacyRequest) {
   return toolList.parse((await rpc(port, requestOf("tools/list"))).result).tools;
 }
 
@@ -44,13 +44,13 @@ describe.each([
 ] as const)("tools/list with TOOLS=$toolSet", ({ toolSet, tokens }) => {
   const encoding = new Tiktoken(o200kBase);
 
-  it.each(WIRE_ERAS)(`takes ${tokens} tokens at most in $era`, async ({ requestOf }) => {
+  it.each(WIRE_VERSIONS)(`takes ${tokens} tokens at most in $version`, async ({ requestOf }) => {
     const tools = await listOf(await serveMcp({ toolSet }), requestOf);
     const shown = tools.map(({ outputSchema: _outputSchema, ...rest }) => rest);
     expect(encoding.encode(JSON.stringify(shown)).length).toBeLessThanOrEqual(tokens);
   });
 
-  it("has schemas that grammars and RE2 take", async () => {
+  it("has schemas that grammars and RE2 accept", async () => {
     for (const { name, inputSchema, outputSchema } of await listOf(await serveMcp({ toolSet })))
       for (const schema of [...subschemas(inputSchema), ...subschemas(outputSchema)]) {
         expect([name, Object.keys(schema).filter((keyword) => !PLAIN_KEYWORDS.has(keyword))]).toEqual([name, []]);
@@ -72,13 +72,13 @@ describe.each([
   });
 });
 
-it("the check of patterns notices one that RE2 does not take", () => {
+it("the check of patterns finds one that RE2 does not accept", () => {
   for (const pattern of [String.raw`^[^\u0000-\u001f]+$`, "(?=a)"])
     expect(() => RE2JS.compile(pattern)).toThrow(RE2JSException);
 });
 
 describe("TOOLS=core", () => {
-  it.each(ERAS)("offers the tools that an agent needs, and no other ($era)", async ({ connect }) => {
+  it.each(VERSIONS)("offers the tools that an agent needs and no other ($version)", async ({ connect }) => {
     const served = await serveMcp({ toolSet: "core" });
     expect(served.toolNames).toEqual(CORE);
     const client = await connect(served.url);
@@ -108,21 +108,21 @@ describe("tools/list", () => {
     expect(Object.keys((await rpc(port, legacyRequest("tools/list"))).result as object)).toEqual(["tools"]);
   });
 
-  it.each(WIRE_ERAS)("knows no cursor, since it has one page ($era)", async ({ requestOf }) => {
+  it.each(WIRE_VERSIONS)("refuses any cursor, since it has one page ($version)", async ({ requestOf }) => {
     const { port } = await serveMcp();
     for (const cursor of ["foreign", "", 7])
       expect((await rpc(port, requestOf("tools/list", { cursor }))).error).toMatchObject({ code: -32602 });
     expect((await rpc(port, requestOf("tools/list", { cursor: null }))).result).toHaveProperty("tools");
   });
 
-  it("is a list that the newer client takes with its cache", async () => {
+  it("is cached by the v2 client", async () => {
     const client = await connectV2({ pin: "2026-07-28" })((await serveMcp()).url);
     expect(await client.listTools()).toHaveLength(16);
     expect(await client.listTools()).toHaveLength(16);
   });
 });
 
-/** The schema and all in it. */
+/** The schema and all schemas in it. */
 function subschemas(schema: object): object[] {
   const {
     properties = {},

@@ -2,13 +2,13 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { A_SECRET } from "../support/builders.ts";
 import { attempt, COMPLETED, NOW, REGISTRATION, START, startAsking, URL_B } from "./asking.ts";
 import type { Asking } from "./asking.ts";
-import { ERAS } from "./clients.ts";
+import { VERSIONS } from "./clients.ts";
 import type { TestClient } from "./clients.ts";
 import type { ServedMcp } from "./serve-mcp.ts";
 
 const GONE = { status: "exhausted", disablesCallback: true } as const;
 
-describe.each(ERAS)("the tools that act, asked by a client of $era", ({ connect }) => {
+describe.each(VERSIONS)("the tools that act, called by a client of $version", ({ connect }) => {
   let served: ServedMcp;
   let client: TestClient;
   let call: Asking["call"];
@@ -39,7 +39,7 @@ describe.each(ERAS)("the tools that act, asked by a client of $era", ({ connect 
       expect(answer["signing_secret"]).toMatch(/^whsec_[A-Za-z0-9+/]+=*$/);
     });
 
-    it("gives the same answer when the call is repeated, and counts the next one", async () => {
+    it("answers alike when the call is repeated, and counts the next callback", async () => {
       const first = await call("register_callback", REGISTRATION);
       expect(await call("register_callback", REGISTRATION)).toEqual(first);
       const other = await call("register_callback", { ...REGISTRATION, client_id: "inspector_c" });
@@ -53,7 +53,7 @@ describe.each(ERAS)("the tools that act, asked by a client of $era", ({ connect 
       expect(repeated.error).toMatchObject({ code: "conflict", message: expect.stringContaining("events") });
     });
 
-    it("says when the progress is told, and that a narrower choice has a conflict with the default", async () => {
+    it("says when progress is sent, and that other events than the default are a conflict", async () => {
       const ends = ["task_completed", "task_failed", "task_cancelled"];
       const all = await call("register_callback", { ...REGISTRATION, events: ["task_progress", ...ends] });
       expect(all["message"]).toContain(`${URL_B} on the progress of task demo_task_123 and when it completes.`);
@@ -62,7 +62,7 @@ describe.each(ERAS)("the tools that act, asked by a client of $era", ({ connect 
       expect((await client.callTool("register_callback", REGISTRATION)).error).toMatchObject({ code: "conflict" });
     });
 
-    it("keeps the not_after it is given, whatever zone it is told in, and says it in UTC", async () => {
+    it("keeps the not_after it is given in any zone, and answers in UTC", async () => {
       const answer = await call("register_callback", { ...REGISTRATION, not_after: "2026-11-24T06:00:00+01:00" });
       expect(answer).toMatchObject({ not_after: "2026-11-24T05:00:00.000Z" });
       expect(await call("register_callback", { ...REGISTRATION, not_after: "2026-11-24T05:00:00Z" })).toEqual(answer);
@@ -86,7 +86,7 @@ describe.each(ERAS)("the tools that act, asked by a client of $era", ({ connect 
       );
     });
 
-    it("says so when the callback that is there already is not active any more", async () => {
+    it("says so when the existing callback is no longer active", async () => {
       await call("register_callback", REGISTRATION);
       await call("start_task_with_callbacks", START);
       await served.runTask(COMPLETED);
@@ -94,7 +94,7 @@ describe.each(ERAS)("the tools that act, asked by a client of $era", ({ connect 
       const answer = await call("register_callback", REGISTRATION);
       expect(answer).toMatchObject({
         status: "registered",
-        message: expect.stringContaining("is disabled, since its receiver answered 410 Gone, so nothing more"),
+        message: expect.stringContaining("is disabled because its receiver answered 410 Gone: nothing"),
       });
     });
   });
@@ -159,7 +159,7 @@ describe.each(ERAS)("the tools that act, asked by a client of $era", ({ connect 
       });
     });
 
-    it("takes any JSON object as input, whatever the order of its keys", async () => {
+    it("accepts any JSON object as input, whatever the order of its keys", async () => {
       const input = { b: [1, { c: null }], a: "ä" };
       await call("start_task_with_callbacks", { ...START, input });
       const repeated = { ...START, task_type: "demo", input: { a: "ä", b: [1, { c: null }] } };

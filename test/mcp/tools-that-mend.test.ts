@@ -7,7 +7,7 @@ import { receiverWith } from "../support/sender.ts";
 import { signatureBy } from "../support/signature-by.ts";
 import { attempt, COMPLETED, NOW, REGISTRATION, START, startAsking, URL_B } from "./asking.ts";
 import type { Asking } from "./asking.ts";
-import { ERAS } from "./clients.ts";
+import { VERSIONS } from "./clients.ts";
 import type { TestClient } from "./clients.ts";
 import type { ServedMcp } from "./serve-mcp.ts";
 
@@ -31,7 +31,7 @@ const history = z.object({
   ),
 });
 
-describe.each(ERAS)("the tools that mend, asked by a client of $era", ({ connect }) => {
+describe.each(VERSIONS)("the tools that repair, called by a client of $version", ({ connect }) => {
   let served: ServedMcp;
   let client: TestClient;
   let call: Asking["call"];
@@ -48,7 +48,7 @@ describe.each(ERAS)("the tools that mend, asked by a client of $era", ({ connect
   const historyOf = async (given: object = {}) =>
     history.parse(await call("get_registered_callbacks", { task_id: REGISTRATION.task_id, ...given }));
 
-  /** One callback with one delivery that came to this. */
+  /** One callback with one delivery in this state. */
   async function ended(step: Parameters<typeof attempt>[2], disablePolicy: Parameters<typeof attempt>[3] = null) {
     const { callback_id } = await call("register_callback", REGISTRATION);
     await call("start_task_with_callbacks", START);
@@ -59,7 +59,7 @@ describe.each(ERAS)("the tools that mend, asked by a client of $era", ({ connect
   }
 
   describe("unregister_callback", () => {
-    it("answers with what was removed, keys in order, by id or by names, once or twice", async () => {
+    it("answers with the removed callback, keys in order, by id or by names, once or twice", async () => {
       const { callback_id } = await call("register_callback", REGISTRATION);
       const answer = await call("unregister_callback", { callback_id });
       expect(JSON.stringify(answer)).toBe(
@@ -73,11 +73,11 @@ describe.each(ERAS)("the tools that mend, asked by a client of $era", ({ connect
         }),
       );
       expect(await call("unregister_callback", REGISTRATION)).toEqual(answer);
-      expect(served.announced.filter(({ kind }) => kind === "callback.removed")).toHaveLength(1);
+      expect(served.emitted.filter(({ kind }) => kind === "callback.removed")).toHaveLength(1);
       expect((await historyOf()).callbacks).toMatchObject([{ status: "removed" }]);
     });
 
-    it("cancels what waits; registered again it is active, with a new secret, and the POST is due again", async () => {
+    it("cancels waiting deliveries; registered again it is active, with a new secret, and the POST is due again", async () => {
       await ended({ status: "pending", nextAttemptAt: Date.parse(NOW) + 5000, keepClaim: false });
       const first = await call("register_callback", REGISTRATION);
       expect(await call("unregister_callback", REGISTRATION)).toMatchObject({ cancelled_deliveries: 1 });
@@ -95,14 +95,14 @@ describe.each(ERAS)("the tools that mend, asked by a client of $era", ({ connect
       [{ callback_id: "cb_1", task_id: "t" }, "invalid"],
       [{ task_id: "t", client_id: "c" }, "invalid"],
       [{ callback_id: "cb_1" }, "not_found"],
-      [{ ...REGISTRATION, client_id: "nobody" }, "not_found"],
+      [{ ...REGISTRATION, client_id: "unknown" }, "not_found"],
     ])("%j is %s", async (given, code) => {
       expect(await fail("unregister_callback", given)).toMatchObject({ code });
     });
   });
 
   describe("redeliver", () => {
-    it("opens one again, keys in order", async () => {
+    it("sends one again, keys in order", async () => {
       const { delivery_id } = await ended(EXHAUSTED);
       expect(JSON.stringify(await call("redeliver", { delivery_id }))).toBe(
         JSON.stringify({
@@ -121,7 +121,7 @@ describe.each(ERAS)("the tools that mend, asked by a client of $era", ({ connect
       ]);
     });
 
-    it("opens all that match of a task or a callback, and none of them twice", async () => {
+    it("sends all that match of a task or a callback again, none of them twice", async () => {
       const { callback_id, delivery_id } = await ended(EXHAUSTED);
       const { task_id } = REGISTRATION;
       expect(await call("redeliver", { task_id, status: "delivered" })).toMatchObject({ redelivered: 0 });
@@ -136,7 +136,7 @@ describe.each(ERAS)("the tools that mend, asked by a client of $era", ({ connect
       expect(await call("redeliver", { task_id, status: "pending" })).toMatchObject({ redelivered: 1 });
     });
 
-    it("refuses what belongs to a callback that is disabled or removed, and says what to do", async () => {
+    it("refuses a delivery of a disabled or removed callback, and says what to do", async () => {
       const { callback_id, delivery_id } = await ended(GONE);
       const conflict = (message: string) => ({ code: "conflict", message: expect.stringContaining(message) });
       expect(await fail("redeliver", { delivery_id })).toEqual(conflict("is disabled"));
@@ -162,14 +162,14 @@ describe.each(ERAS)("the tools that mend, asked by a client of $era", ({ connect
       [{ task_id: "t", cursor: "made up" }, "invalid"],
       [{ delivery_id: "dlv_1" }, "not_found"],
       [{ callback_id: "cb_1" }, "not_found"],
-      [{ task_id: "nobody's" }, "not_found"],
+      [{ task_id: "unknown-task" }, "not_found"],
     ])("%j is %s", async (given, code) => {
       expect(await fail("redeliver", given)).toMatchObject({ code });
     });
   });
 
   describe("send_test_event", () => {
-    it("makes one signed POST of type test and answers with what it came to", async () => {
+    it("makes one signed POST of type test and answers with its outcome", async () => {
       const receiver = await receiverWith();
       const callback_url = `${receiver.url}/hook?token=t`;
       const registration = { ...REGISTRATION, callback_url, secret: A_SECRET };
@@ -184,7 +184,7 @@ describe.each(ERAS)("the tools that mend, asked by a client of $era", ({ connect
           status_code: 204,
           error: null,
           duration_ms: answer["duration_ms"],
-          message: `✅ ${callback_url} took the test event.`,
+          message: `✅ ${callback_url} accepted the test event.`,
           timestamp: NOW,
         }),
       );
@@ -201,7 +201,7 @@ describe.each(ERAS)("the tools that mend, asked by a client of $era", ({ connect
           message: expect.stringContaining("test event"),
         },
       });
-      // The library looks at the real clock, the signature has the test's.
+      // The library reads the real clock, the signature has the time of the test's clock.
       const timestamp = Number(headers["webhook-timestamp"]);
       expect(headers["webhook-signature"]).toBe(
         new Webhook(A_SECRET).sign(String(answer["event_id"]), new Date(timestamp * 1000), body),
@@ -229,7 +229,7 @@ describe.each(ERAS)("the tools that mend, asked by a client of $era", ({ connect
       },
     );
 
-    it("answers with the category of a failure, tried once, and never with the receiver's words", async () => {
+    it("answers with the category of a failure after one attempt, and never with the receiver's text", async () => {
       const receiver = await receiverWith((_, response) => response.writeHead(500).end("secret of the house"));
       const { callback_id } = await call("register_callback", { ...REGISTRATION, callback_url: receiver.url });
       const answer = await call("send_test_event", { callback_id });
@@ -238,7 +238,7 @@ describe.each(ERAS)("the tools that mend, asked by a client of $era", ({ connect
       expect(receiver.requests).toHaveLength(1);
     });
 
-    it("tries a disabled callback, refuses a removed one, and knows no stranger's", async () => {
+    it("tries a disabled callback, refuses a removed one and another principal's", async () => {
       const { callback_id } = await ended(GONE);
       expect(await call("send_test_event", { callback_id })).toMatchObject({ status: "failed", status_code: null });
       await call("unregister_callback", { callback_id });
@@ -258,17 +258,17 @@ describe.each(ERAS)("the tools that mend, asked by a client of $era", ({ connect
           callback_id,
           ...REGISTRATION,
           resumed_deliveries: 0,
-          message: `🔌 Callback active: POSTs go to ${URL_B} again. It was disabled, since its receiver answered 410 Gone. Use redeliver for what was not sent.`,
+          message: `🔌 Callback active: POSTs go to ${URL_B} again. It was disabled because its receiver answered 410 Gone. Use redeliver for deliveries that were not sent.`,
           timestamp: NOW,
         }),
       );
-      const message = `🔌 Callback active, as it was: POSTs go to ${URL_B}.`;
+      const message = `🔌 Callback was already active: POSTs go to ${URL_B}.`;
       expect(await call("enable_callback", { callback_id })).toEqual({ ...answer, message });
-      expect(served.announced.filter(({ kind }) => kind === "callback.enabled")).toHaveLength(1);
+      expect(served.emitted.filter(({ kind }) => kind === "callback.enabled")).toHaveLength(1);
       expect(await call("redeliver", { delivery_id })).toMatchObject({ redelivered: 1 });
     });
 
-    it("is what a test event that gets through does too", async () => {
+    it("also happens by a test event that succeeds", async () => {
       const receiver = await receiverWith();
       const { callback_id } = await call("register_callback", { ...REGISTRATION, callback_url: receiver.url });
       await call("start_task_with_callbacks", START);
@@ -282,7 +282,7 @@ describe.each(ERAS)("the tools that mend, asked by a client of $era", ({ connect
       expect((await historyOf()).callbacks).toMatchObject([{ status: "active" }]);
     });
 
-    it("tells the owner why a failing callback is disabled, and sends what waited for it", async () => {
+    it("says why a failing callback was disabled, and sends its waiting deliveries", async () => {
       const { callback_id, delivery_id } = await ended(PARKED, AT_ONCE);
       expect((await historyOf()).callbacks).toMatchObject([
         {
@@ -299,13 +299,13 @@ describe.each(ERAS)("the tools that mend, asked by a client of $era", ({ connect
         message: expect.stringContaining("its attempts kept failing"),
       });
       expect((await call("register_callback", REGISTRATION))["message"]).toContain(
-        "is disabled, since its attempts kept failing",
+        "is disabled because its attempts kept failing",
       );
       expect(await call("enable_callback", { callback_id })).toMatchObject({
         resumed_deliveries: 1,
-        message: `🔌 Callback active: POSTs go to ${URL_B} again. It was disabled, since its attempts kept failing. 1 deliveries that waited for it are sent now.`,
+        message: `🔌 Callback active: POSTs go to ${URL_B} again. It was disabled because its attempts kept failing. 1 waiting deliveries are sent now.`,
       });
-      expect(served.announced).toContainEqual(expect.objectContaining({ kind: "callback.enabled", resumedCount: 1 }));
+      expect(served.emitted).toContainEqual(expect.objectContaining({ kind: "callback.enabled", resumedCount: 1 }));
       await attempt(served, { statusCode: 200, error: null, responseExcerpt: null }, { status: "delivered" });
       const [callback] = (await historyOf()).callbacks;
       expect(callback).toMatchObject({ status: "active", deliveries: [{ status: "delivered", attempt_count: 2 }] });
@@ -313,7 +313,7 @@ describe.each(ERAS)("the tools that mend, asked by a client of $era", ({ connect
         expect(callback).not.toHaveProperty(key);
     });
 
-    it("shows an active callback that fails since when and with what, and when it last got through", async () => {
+    it("shows since when an active callback fails, with which error, and its last success", async () => {
       const { delivery_id } = await ended({ status: "delivered" });
       await call("redeliver", { delivery_id });
       await attempt(served, { statusCode: 200, error: null, responseExcerpt: null }, { status: "delivered" });
@@ -329,7 +329,7 @@ describe.each(ERAS)("the tools that mend, asked by a client of $era", ({ connect
       expect(callback).not.toHaveProperty("disabled_reason");
     });
 
-    it("is what a test event does to a failing callback too, and says how many deliveries are sent now", async () => {
+    it("also happens to a failing callback by a test event, which says how many deliveries are sent now", async () => {
       const receiver = await receiverWith();
       const { callback_id } = await call("register_callback", { ...REGISTRATION, callback_url: receiver.url });
       await call("start_task_with_callbacks", START);
@@ -338,7 +338,7 @@ describe.each(ERAS)("the tools that mend, asked by a client of $era", ({ connect
       expect(await call("send_test_event", { callback_id })).toMatchObject({
         status: "delivered",
         resumed_deliveries: 1,
-        message: expect.stringContaining("active again; 1 deliveries that waited for it are sent now"),
+        message: expect.stringContaining("active again; 1 waiting deliveries are sent now"),
       });
       expect(await call("send_test_event", { callback_id })).not.toHaveProperty("resumed_deliveries");
       expect((await historyOf()).callbacks).toMatchObject([
@@ -346,7 +346,7 @@ describe.each(ERAS)("the tools that mend, asked by a client of $era", ({ connect
       ]);
     });
 
-    it("does not bring back a removed callback, and says what does", async () => {
+    it("does not activate a removed callback, and says what does", async () => {
       const { callback_id } = await call("register_callback", REGISTRATION);
       await call("unregister_callback", { callback_id });
       expect(await fail("enable_callback", { callback_id })).toMatchObject({
@@ -383,7 +383,7 @@ describe.each(ERAS)("the tools that mend, asked by a client of $era", ({ connect
       });
     });
 
-    it("warns of a receiver that takes what is not signed with its secret", async () => {
+    it("warns of a receiver that accepts a wrong signature", async () => {
       const receiver = await receiverWith();
       const { callback_id } = await call("register_callback", { ...REGISTRATION, callback_url: receiver.url });
       const answer = await call("diagnose_callback", { callback_id });
@@ -398,7 +398,7 @@ describe.each(ERAS)("the tools that mend, asked by a client of $era", ({ connect
       expect(receiver.requests).toHaveLength(2);
     });
 
-    it("tries a URL before it is registered, and takes the refusal of its signature for what it is", async () => {
+    it("tries a URL before it is registered, and accepts that the receiver refuses its signature", async () => {
       const receiver = await receiverWith((_, response) => response.writeHead(401).end("who are you"));
       const answer = await call("diagnose_callback", { callback_url: receiver.url });
       expect(answer).toMatchObject({
@@ -410,12 +410,12 @@ describe.each(ERAS)("the tools that mend, asked by a client of $era", ({ connect
       expect(JSON.parse(receiver.requests[0]!.body)).toMatchObject({ type: "test", data: { callback_id: null } });
     });
 
-    it("says where nothing may be sent, and sends nothing", async () => {
+    it("refuses an address that is not allowed, and sends nothing", async () => {
       expect(await call("diagnose_callback", { callback_url: "http://10.0.0.1/" })).toMatchObject({
         status: "failed",
         steps: [
           { step: "guard", status: "failed", error: "blocked" },
-          { status: "skipped", message: "Not come to: mend the step that failed first." },
+          { status: "skipped", message: "Not tried: fix the step that failed first." },
           { status: "skipped" },
           { status: "skipped" },
           { status: "skipped" },
@@ -438,7 +438,7 @@ describe.each(ERAS)("the tools that mend, asked by a client of $era", ({ connect
     it("gives a cursor only while there is more, and each callback once", async () => {
       for (const client_id of ["a", "b", "c"]) await call("register_callback", { ...REGISTRATION, client_id });
       const first = await historyOf({ limit: 2 });
-      // Of the same millisecond it might have its place on the first page.
+      // In the same millisecond it could be on the first page.
       served.clock.advance(1);
       await call("register_callback", { ...REGISTRATION, client_id: "d" });
       const second = await historyOf({ limit: 2, cursor: first.next_cursor });
@@ -448,7 +448,7 @@ describe.each(ERAS)("the tools that mend, asked by a client of $era", ({ connect
       expect(await historyOf({ limit: 4 })).not.toHaveProperty("next_cursor");
     });
 
-    it("has 20 callbacks unless more are asked for, and counts those of all pages", async () => {
+    it("has 20 callbacks by default, and counts those of all pages", async () => {
       for (let index = 0; index < 25; index++)
         await call("register_callback", { ...REGISTRATION, client_id: `c${index}` });
       const pageOf = async (given: object) => {
@@ -466,7 +466,7 @@ describe.each(ERAS)("the tools that mend, asked by a client of $era", ({ connect
       expect(await pageOf({ limit: 1, status: "pending" })).toMatchObject({ callback_count: 0, shown: 0 });
     });
 
-    it("list_tasks has 20 tasks unless more are asked for", async () => {
+    it("list_tasks has 20 tasks by default", async () => {
       for (let index = 0; index < 21; index++)
         await call("start_task_with_callbacks", { task_id: `t${index}`, client_id: "c" });
       const listed = async (given: object) => await call("list_tasks", { ...given });
@@ -483,18 +483,19 @@ describe.each(ERAS)("the tools that mend, asked by a client of $era", ({ connect
       expect((await historyOf({ since: "2027-01-01T00:00:00+01:00" })).callbacks).toEqual([]);
     });
 
-    it("says of a number that breaks a rule what the rule is, once", async () => {
+    it("names the rule that a number breaks, once", async () => {
       const rule = (limit: number) => fail("get_registered_callbacks", { task_id: "t", limit });
       expect((await rule(1.5)).message).toBe("limit must be a whole number between 1 and 1000; it is 1.5.");
       expect((await rule(1e308)).message).toBe("limit must be a whole number between 1 and 1000; it is 1e+308.");
     });
 
     it.each(["z", "", "0", "WzE3OTU2MzA2MjIyMjYsImNiXzEiXQ"])(
-      "list_tasks takes no cursor but its own: %j",
+      "list_tasks accepts only its own cursors: %j",
       async (cursor) => {
         expect(await fail("list_tasks", { cursor })).toEqual({
           code: "invalid",
-          message: "cursor is none of ours: repeat a next_cursor of this tool as it was, or leave it out.",
+          message:
+            "cursor is not one that this tool issued: repeat a next_cursor of its last answer unchanged, or leave it out to begin again.",
         });
       },
     );
@@ -509,8 +510,8 @@ describe.each(ERAS)("the tools that mend, asked by a client of $era", ({ connect
   });
 });
 
-describe.each(ERAS)("another principal's callback, asked for by a client of $era", ({ connect }) => {
-  it("is answered exactly as one that does not exist", async () => {
+describe.each(VERSIONS)("another principal's callback, asked for by a client of $version", ({ connect }) => {
+  it("is answered exactly like one that does not exist", async () => {
     const { serveMcp } = await import("./serve-mcp.ts");
     const tokens = [
       { name: "ann", token: "ann-token-1" },
@@ -531,11 +532,11 @@ describe.each(ERAS)("another principal's callback, asked for by a client of $era
       "send_test_event",
       "diagnose_callback",
     ]) {
-      const [theirs, nobodys] = await Promise.all(
+      const [theirs, missing] = await Promise.all(
         [callback_id, unknown].map((id) => bob.callTool(tool, { callback_id: id })),
       );
       expect(theirs!.isError).toBe(true);
-      expect(theirs!.text.replace(callback_id, unknown)).toBe(nobodys!.text);
+      expect(theirs!.text.replace(callback_id, unknown)).toBe(missing!.text);
     }
     const byNames = await bob.callTool("unregister_callback", REGISTRATION);
     expect(byNames.error?.code).toBe("not_found");

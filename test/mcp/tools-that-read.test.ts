@@ -4,10 +4,10 @@ import type { Json } from "../../src/domain/json.ts";
 import { A_SECRET, aRegistration, aStart, FAILED_503, T0 } from "../support/builders.ts";
 import { attempt, COMPLETED, NOW, REGISTRATION, START, startAsking, URL_B } from "./asking.ts";
 import type { Asking } from "./asking.ts";
-import { ERAS } from "./clients.ts";
+import { VERSIONS } from "./clients.ts";
 import type { ServedMcp } from "./serve-mcp.ts";
 
-describe.each(ERAS)("the tools that read, asked by a client of $era", ({ connect }) => {
+describe.each(VERSIONS)("the tools that read, called by a client of $version", ({ connect }) => {
   let served: ServedMcp;
   let call: Asking["call"];
 
@@ -30,7 +30,7 @@ describe.each(ERAS)("the tools that read, asked by a client of $era", ({ connect
       );
     });
 
-    it("tells not to poll while the task waits or runs, with the result null", async () => {
+    it("says not to poll while the task waits or runs, with the result null", async () => {
       await call("start_task_with_callbacks", START);
       const waiting = { status: "pending", result: null, message: expect.stringContaining("do not poll") };
       expect(await call("get_task_result", { task_id: "demo_task_123" })).toMatchObject(waiting);
@@ -50,7 +50,7 @@ describe.each(ERAS)("the tools that read, asked by a client of $era", ({ connect
     });
 
     it.each<[Json]>([[{ pages: [1, null, "three"] }], [[1, [2]]], [0], [false], [""], [null], [nested(1000)]])(
-      "gives a result of any JSON type back as it was (%#)",
+      "returns a result of any JSON type unchanged (%#)",
       async (result) => {
         await call("start_task_with_callbacks", START);
         await served.runTask({ status: "completed", result });
@@ -60,7 +60,7 @@ describe.each(ERAS)("the tools that read, asked by a client of $era", ({ connect
   });
 
   describe("list_tasks", () => {
-    it("ends a page at a megabyte of errors, and loses no task by that", async () => {
+    it("ends a page at a megabyte of errors, and skips no task", async () => {
       const error = "x".repeat(4096);
       const ids = Array.from({ length: 300 }, (_, index) => `t${index}`);
       await Promise.all(ids.map((taskId) => served.store.startTask(aStart({ taskId }))));
@@ -77,8 +77,8 @@ describe.each(ERAS)("the tools that read, asked by a client of $era", ({ connect
 
   describe("get_registered_callbacks", () => {
     it("answers an unknown task with no callbacks", async () => {
-      const answer = await call("get_registered_callbacks", { task_id: "nobody's" });
-      expect(answer).toEqual({ task_id: "nobody's", callback_count: 0, timestamp: NOW, callbacks: [] });
+      const answer = await call("get_registered_callbacks", { task_id: "unknown-task" });
+      expect(answer).toEqual({ task_id: "unknown-task", callback_count: 0, timestamp: NOW, callbacks: [] });
     });
 
     it("answers as the contract says, with every attempt and no secret", async () => {
@@ -131,7 +131,7 @@ describe.each(ERAS)("the tools that read, asked by a client of $era", ({ connect
       expect(numbers.map(({ number }) => number)).toEqual(Array.from({ length: 20 }, (_, index) => index + 4));
     });
 
-    it("ends a page at a megabyte, and loses no callback by that", async () => {
+    it("ends a page at a megabyte, and skips no callback", async () => {
       const url = `http://localhost:8011/${"x".repeat(2000)}`;
       const clientIds = Array.from({ length: 600 }, (_, index) => `c${index}`);
       await Promise.all(clientIds.map((clientId) => served.store.registerCallback(aRegistration({ clientId, url }))));
@@ -151,7 +151,7 @@ describe.each(ERAS)("the tools that read, asked by a client of $era", ({ connect
       expect(seen.toSorted()).toEqual(clientIds.toSorted());
     });
 
-    it("says why a delivery ended that was not attempted", async () => {
+    it("says why a delivery without attempts ended", async () => {
       await call("register_callback", { ...REGISTRATION, not_after: new Date(T0 + 1).toISOString() });
       await call("start_task_with_callbacks", START);
       await served.runTask(COMPLETED);
@@ -166,7 +166,7 @@ describe.each(ERAS)("the tools that read, asked by a client of $era", ({ connect
       });
     });
 
-    it("has null where there is nothing to tell", async () => {
+    it("has null where there is no value", async () => {
       await call("register_callback", REGISTRATION);
       await call("start_task_with_callbacks", START);
       await served.runTask(COMPLETED);

@@ -1,18 +1,18 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { until } from "../support/until.ts";
 import { START } from "./asking.ts";
-import { ERAS } from "./clients.ts";
+import { VERSIONS } from "./clients.ts";
 import type { TestClient } from "./clients.ts";
 import { createWaitSlots } from "../../src/mcp/tasks/wait-slots.ts";
 import { serveMcp } from "./serve-mcp.ts";
 import type { ServedMcp } from "./serve-mcp.ts";
 import { openStream } from "./stream.ts";
-import { rpc, WIRE_ERAS } from "./wire.ts";
+import { rpc, WIRE_VERSIONS } from "./wire.ts";
 
 const { task_id } = START;
 const COMPLETED = { status: "completed", result: { pages: 3 } } as const;
 
-describe.each(ERAS)("wait_for_task, called by a client of $era", ({ connect }) => {
+describe.each(VERSIONS)("wait_for_task, called by a client of $version", ({ connect }) => {
   let served: ServedMcp;
   let client: TestClient;
   const wait = (given: Record<string, unknown> = {}) => client.callTool("wait_for_task", { task_id, ...given });
@@ -68,7 +68,7 @@ describe.each(ERAS)("wait_for_task, called by a client of $era", ({ connect }) =
     [{ wait_ms: -1 }, "invalid", "wait_ms must be a whole number between 0 and 3600000; it is -1."],
     [{ wait_ms: 3_600_001 }, "invalid", "wait_ms must be a whole number between 0 and 3600000; it is 3600001."],
     [{ wait_ms: "soon" }, "invalid", 'wait_ms must be a whole number between 0 and 3600000; it is "soon".'],
-    [{ timeout: 5 }, "invalid", '"timeout" is no argument of this tool, leave it out.'],
+    [{ timeout: 5 }, "invalid", 'unknown argument "timeout", leave it out.'],
   ])("%j is %s", async (given, code, message) => {
     const { error } = await wait(given);
     expect(error).toEqual({ code, message: expect.stringMatching(message) });
@@ -84,7 +84,7 @@ describe.each(ERAS)("wait_for_task, called by a client of $era", ({ connect }) =
   });
 });
 
-describe.each(WIRE_ERAS)("a wait for a task, in $era", ({ requestOf }) => {
+describe.each(WIRE_VERSIONS)("a wait for a task, in $version", ({ requestOf }) => {
   const started = async (): Promise<ServedMcp> => {
     const served = await serveMcp();
     await rpc(served.port, requestOf("tools/call", { name: "start_task_with_callbacks", arguments: START }));
@@ -102,14 +102,14 @@ describe.each(WIRE_ERAS)("a wait for a task, in $era", ({ requestOf }) => {
     expect((await stream.waitFor("result")).result).toMatchObject({ structuredContent: COMPLETED });
   });
 
-  it.each([{}, { _meta: { progressToken: "p" } }])("ends when its client goes away (%j)", async (meta) => {
+  it.each([{}, { _meta: { progressToken: "p" } }])("ends when its client disconnects (%j)", async (meta) => {
     const served = await started();
     const stream = openStream(served.port, requestOf("tools/call", { ...params, ...meta }));
     await until("it waits", () => served.clock.sleeping > 0);
     stream.close();
     await until("the wait has ended", () => served.clock.sleeping === 0);
     await served.runTask(COMPLETED);
-    expect(served.announced.filter(({ kind }) => kind === "internal.failed")).toEqual([]);
+    expect(served.emitted.filter(({ kind }) => kind === "internal.failed")).toEqual([]);
   });
 
   it("ends when the server stops", async () => {
@@ -122,10 +122,10 @@ describe.each(WIRE_ERAS)("a wait for a task, in $era", ({ requestOf }) => {
 });
 
 describe("the slots of waits", () => {
-  it("are bounded in all and for each principal, and free again when a wait ends", () => {
+  it("are bounded in all and for each principal, and released when a wait ends", () => {
     const slots = createWaitSlots(3, 2);
-    const first = slots.take("ann");
-    expect([first, slots.take("ann"), slots.take("ann"), slots.take("bob"), slots.take("bob")]).toEqual([
+    const first = slots.acquire("ann");
+    expect([first, slots.acquire("ann"), slots.acquire("ann"), slots.acquire("bob"), slots.acquire("bob")]).toEqual([
       expect.any(Function),
       expect.any(Function),
       null,
@@ -133,12 +133,12 @@ describe("the slots of waits", () => {
       null,
     ]);
     first?.();
-    expect([slots.take("bob"), slots.take("ann")]).toEqual([expect.any(Function), null]);
+    expect([slots.acquire("bob"), slots.acquire("ann")]).toEqual([expect.any(Function), null]);
   });
 
   it("are shared by wait_for_task and run_task, and a call that gets none answers at once", async () => {
     const served = await serveMcp();
-    const { requestOf } = WIRE_ERAS[0];
+    const { requestOf } = WIRE_VERSIONS[0];
     const call = (name: string, given: object) => rpc(served.port, requestOf("tools/call", { name, arguments: given }));
     await call("start_task_with_callbacks", START);
     const waits = Array.from({ length: 500 }, () => call("wait_for_task", { task_id }));

@@ -1,4 +1,4 @@
-/** What goes over the wire, byte by byte: for requests that no client would send. */
+/** Requests byte by byte, for those that no client library sends. */
 import { request } from "node:http";
 import type { OutgoingHttpHeaders } from "node:http";
 import { z } from "zod";
@@ -6,10 +6,10 @@ import { z } from "zod";
 export interface WireRequest {
   readonly method?: string;
   readonly path?: string;
-  /** Over the defaults of a well-behaved client; undefined leaves one out. */
+  /** Added to the defaults; undefined leaves a default out. */
   readonly headers?: Record<string, string | undefined>;
   readonly body?: string | Buffer;
-  /** Without Content-Length: in chunks. */
+  /** Sends the body in chunks, without Content-Length. */
   readonly chunked?: boolean;
 }
 
@@ -49,7 +49,7 @@ export async function send(port: number, wireRequest: WireRequest): Promise<Wire
   return promise;
 }
 
-/** Sends it and reads the answer as one JSON-RPC message. */
+/** Sends the request and reads the answer as one JSON-RPC message. */
 export async function rpc(port: number, wireRequest: WireRequest): Promise<RpcAnswer> {
   const response = await send(port, wireRequest);
   return { ...response, ...rpcMessage.parse(JSON.parse(response.text)) };
@@ -89,7 +89,7 @@ interface ModernParams {
   readonly [key: string]: unknown;
 }
 
-export const WIRE_ERAS = [
-  { era: "2025-11-25", requestOf: legacyRequest },
-  { era: "2026-07-28", requestOf: modernRequest },
+export const WIRE_VERSIONS = [
+  { version: "2025-11-25", requestOf: legacyRequest },
+  { version: "2026-07-28", requestOf: modernRequest },
 ] as const;

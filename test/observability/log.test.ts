@@ -9,7 +9,7 @@ function printed(format: LogFormat) {
   return { log: createLog(format, "info"), lines };
 }
 
-test("what a stranger sent cannot forge a line, steer a terminal or turn the text around", () => {
+test("text from outside cannot forge a line, control the terminal or reverse the direction of the text", () => {
   const { log, lines } = printed("pretty");
   log.emit({ kind: "inbox.received", clientId: "x", type: "a\n✅ forged\u001B[2J\u202E\u2028", taskId: null });
   expect(lines).toHaveLength(1);
@@ -20,12 +20,12 @@ test("what a stranger sent cannot forge a line, steer a terminal or turn the tex
 test("each line begins with the time of the day where a person reads it at a terminal, and nowhere else", () => {
   const { lines } = printed("pretty");
   const now = new Date(2026, 10, 27, 9, 5, 7).getTime();
-  createLog("pretty", "info", { now: () => now }).say("hello");
-  createLog("pretty", "info").say("hello");
+  createLog("pretty", "info", { now: () => now }).info("hello");
+  createLog("pretty", "info").info("hello");
   expect(lines).toEqual(["09:05:07 hello\n", "hello\n"]);
 });
 
-test("a failure of ours is in the json log once, with its message and stack", () => {
+test("an internal failure is in the json log once, with its message and stack", () => {
   const { log, lines } = printed("json");
   log.emit({ kind: "internal.failed", where: "here", error: new Error("no disk") });
   const line = JSON.parse(lines[0]!) as Record<string, unknown>;
@@ -37,10 +37,12 @@ test("a failure of ours is in the json log once, with its message and stack", ()
   expect(lines[0]!.split("no disk")).toHaveLength(3);
 });
 
-test("progress that gets through is told at debug only, and what goes wrong with it as of any delivery", () => {
+test("a delivered progress event is logged at debug only, and a failed attempt as for each delivery", () => {
   const { log, lines } = printed("pretty");
   const delivery = {
+    principal: "local",
     deliveryId: "dlv_1",
+    callbackId: "cb_1",
     eventId: "evt_1",
     event: "task_progress",
     taskId: "t",

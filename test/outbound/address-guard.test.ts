@@ -12,25 +12,25 @@ function checkOf(host: string, allow: PrivateTargets, resolve: Resolve) {
 }
 
 describe("at registration", () => {
-  test("a public literal is allowed without asking DNS", async () => {
+  test("a public literal is allowed without DNS", async () => {
     const resolve = vi.fn<Resolve>(resolvingTo("127.0.0.1"));
     expect(await checkOf(PUBLIC, "none", resolve)).toEqual({ allowed: true });
     expect(await checkOf(`[${OTHER_PUBLIC}]`, "none", resolve)).toEqual({ allowed: true });
     expect(resolve).not.toHaveBeenCalled();
   });
 
-  test("the reason names the literal, for the sentence that says what is wrong with callback_url", async () => {
+  test("the reason names the literal", async () => {
     const verdict = await checkOf("10.0.0.1", "none", resolvingTo());
     expect(verdict).toEqual({ allowed: false, reason: "points at 10.0.0.1, which is not a public address" });
   });
 
-  test("the reason for a name does not tell how it resolves", async () => {
+  test("the reason for a name holds no address", async () => {
     const verdict = await checkOf("intranet.example", "none", resolvingTo("10.20.30.40"));
     const reason = "points at intranet.example, which resolves to an address that is not public";
     expect(verdict).toEqual({ allowed: false, reason });
   });
 
-  test("a name with public addresses only is allowed, one bad address among them refuses it", async () => {
+  test("a name is allowed when all its addresses are public, and refused when one is not", async () => {
     expect((await checkOf("a.example", "none", resolvingTo(PUBLIC, OTHER_PUBLIC))).allowed).toBe(true);
     expect((await checkOf("a.example", "none", resolvingTo(PUBLIC, "127.0.0.1"))).allowed).toBe(false);
     expect((await checkOf("a.example", "none", resolvingTo("::1", PUBLIC))).allowed).toBe(false);
@@ -38,12 +38,12 @@ describe("at registration", () => {
     expect((await checkOf("a.example", "none", resolvingTo(PUBLIC, "not an address"))).allowed).toBe(false);
   });
 
-  test("a name that does not resolve at the moment is allowed: each connection asks again", async () => {
+  test("a name that does not resolve is allowed: each connection resolves it again", async () => {
     expect((await checkOf("new.example", "none", failingWith("ENOTFOUND"))).allowed).toBe(true);
     expect((await checkOf("new.example", "none", resolvingTo())).allowed).toBe(true);
   });
 
-  test("a name server that does not answer is waited for two seconds, not longer", async () => {
+  test("a registration waits two seconds for a name server that does not answer", async () => {
     vi.useFakeTimers();
     try {
       const { promise: silence, reject } = Promise.withResolvers<never>();
@@ -54,14 +54,14 @@ describe("at registration", () => {
       await vi.advanceTimersByTimeAsync(1);
       await checked;
       expect(settled).toHaveBeenCalledWith(true);
-      reject(new Error("an answer that comes too late disturbs nobody"));
+      reject(new Error("an answer after the time limit has no effect"));
     } finally {
       vi.useRealTimers();
     }
   });
 });
 
-describe("names that mean this machine or this network are refused whatever DNS says", () => {
+describe("names that mean this machine or this network are refused whatever DNS answers", () => {
   const LOOPBACK_NAMES = ["localhost", "LOCALHOST", "localhost.", "localhost..", "app.localhost", "a.b.localhost."];
   const NETWORK_NAMES = ["printer.local", "printer.local.", "db.internal", "metadata.google.internal.", "internal"];
 
@@ -86,7 +86,7 @@ describe("names that mean this machine or this network are refused whatever DNS 
 });
 
 describe("at each connection", () => {
-  test("gives exactly the addresses it has judged, in the resolver's order, from one answer", async () => {
+  test("the guard gives the addresses it has judged, in the order of the resolver, from one look-up", async () => {
     const resolve = vi.fn<Resolve>(resolvingTo(OTHER_PUBLIC, PUBLIC));
     expect(await createAddressGuard({ allow: "none", resolve }).vet("a.example")).toEqual([
       { address: OTHER_PUBLIC, family: 6 },
@@ -110,7 +110,7 @@ describe("at each connection", () => {
     await expect(guard.vet("[fe80::1]")).rejects.toBeInstanceOf(BlockedTargetError);
   });
 
-  test("the resolver's own error comes through, and no addresses is a DNS error too", async () => {
+  test("an error of the resolver is passed on, and a name without addresses is a DNS error", async () => {
     const unknown = createAddressGuard({ allow: "none", resolve: failingWith("ENOTFOUND") });
     await expect(unknown.vet("gone.example")).rejects.toMatchObject({ code: "ENOTFOUND" });
     const empty = createAddressGuard({ allow: "none", resolve: resolvingTo() });

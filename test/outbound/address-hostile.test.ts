@@ -1,4 +1,4 @@
-/** Hostile targets through both doors: the check at registration, and the sender, which must not even open a socket. */
+/** Hostile targets at registration and at the sender, which must not open a socket. */
 import { connect as connectSocket } from "node:net";
 import { once } from "node:events";
 import type { Socket } from "node:net";
@@ -8,6 +8,7 @@ import { parseCallbackUrl } from "../../src/domain/callback.ts";
 import { createCallbacks } from "../../src/service/callbacks.ts";
 import type { Store } from "../../src/service/ports/store.ts";
 import { T0 } from "../support/builders.ts";
+import { createFakeClock } from "../support/clock.ts";
 import type { Resolve } from "../../src/outbound/address-guard.ts";
 import type { Sender } from "../../src/service/ports/sender.ts";
 import type { OpenSocket } from "../../src/outbound/pinned-connect.ts";
@@ -17,7 +18,7 @@ import { DELIVERED, failure, post, receiverWith, senderWith } from "../support/s
 const PUBLIC = "93.184.216.34";
 const BLOCKED = failure("blocked");
 
-/** Spellings that end up at this machine, as hosts of a URL. */
+/** Spellings of this machine, as hosts of a URL. */
 const LOOPBACK_HOSTS = [
   ["127.0.0.1", "127.0.0.1.", "127.0.0.1..", "127.1", "127.0.1", "127.255.255.254", "127.000.000.001"],
   ["2130706433", "0x7f000001", "0x7F.1", "0x7f.0x0.0x0.0x1", "017700000001", "0177.0.0.01", "0177.0x0.1"],
@@ -48,14 +49,14 @@ const OTHER_HOSTS = [
   ["metadata.google.internal", "metadata.google.internal.", "printer.local", "private.example", "metadata.example"],
 ].flat();
 
-/** Who is spoken to, dressed up as somebody else; as authorities, so that a test can put the port of a canary behind. */
+/** Hosts that look like another one; as authorities, so that a test can append the port of a canary. */
 const DISGUISED = [
   ["public.example@127.0.0.1", "public.example:80@127.0.0.1", "public.example%2F@127.0.0.1", "public.example%00@[::1]"],
   ["@127.0.0.1", ":@127.0.0.1", "user:pass@localhost", "public.example@2130706433", "a@b@127.0.0.1"],
   ["public.example%40x@[::ffff:127.0.0.1]", "93.184.216.34@0x7f.1"],
 ].flat();
 
-/** Each fools some parser into a public host, or hides one that is not. None of them may become a callback. */
+/** Some parser reads each of them as a public host, or hides a host that is not. None of them may become a callback. */
 const TRICK_URLS = [
   ["http://127.0.0.1@public.example/", "http://127.0.0.1:80@public.example/", "https://localhost@public.example/"],
   ["http://public.example#@127.0.0.1/", "http://public.example?@127.0.0.1/#", "http://public.example\\@127.0.0.1/"],
@@ -73,7 +74,7 @@ const ZONE: Readonly<Record<string, readonly string[]>> = {
   "public.example": [PUBLIC],
 };
 
-/** All of the DNS there is in these tests: what is not in the zone looks public, so that nothing but a rule refuses it. */
+/** The DNS of these tests. A name outside the zone has a public address, so that only a rule can refuse it. */
 const resolveInZone: Resolve = (hostname) => resolvingTo(...(ZONE[hostname] ?? [PUBLIC]))(hostname);
 
 function publicSender(resolve: Resolve, connect?: OpenSocket): Sender {
@@ -81,12 +82,12 @@ function publicSender(resolve: Resolve, connect?: OpenSocket): Sender {
   return senderWith(connect === undefined ? { guard } : { guard, connect });
 }
 
-/** A way out that must not be taken: it tells who tried. */
+/** A connection that must not be made; it records each try. */
 function noWayOut() {
   return vi.fn<OpenSocket>(() => Promise.reject(new Error("A socket would have been opened")));
 }
 
-/** Whatever the vetted address, connects to a listener on loopback and has the socket say it came to `peer`. */
+/** Connects to a listener on loopback, whatever the vetted address; the socket says that its peer is `peer`. */
 function detourTo(port: number, peer?: string) {
   return vi.fn<OpenSocket>(async (_target, [vetted]) => {
     const socket: Socket = connectSocket(port, "127.0.0.1");
@@ -110,9 +111,9 @@ describe.each([...LOOPBACK_HOSTS, ...OTHER_HOSTS])("http://%s/", (host) => {
   });
 });
 
-test("with the real network, not one spelling of this machine reaches a listener on loopback", async () => {
+test("on the real network no spelling of this machine reaches a listener on loopback", async () => {
   const canary = await receiverWith();
-  // Even if the guard failed, nothing here could lead off this machine.
+  // These spellings stay on this machine even if the guard fails.
   const sender = publicSender(resolvingTo("127.0.0.1"));
   for (const host of LOOPBACK_HOSTS) expect(await post(sender, `http://${host}:${canary.port}/`)).toEqual(BLOCKED);
   expect(canary.connections).toBe(0);
@@ -124,16 +125,16 @@ test("the table is as long as it claims to be", () => {
 });
 
 describe.each(DISGUISED)("http://%s/", (authority) => {
-  test("is no callback, whatever the guard would say of it", () => {
+  test("is refused as a callback_url", () => {
     expect(() => parseCallbackUrl(`http://${authority}/`)).toThrow(/^callback_url /);
   });
 
-  test("is judged by the guard for the host it really has", async () => {
+  test("is judged by its real host", async () => {
     const guard = createAddressGuard({ allow: "none", resolve: resolveInZone });
     expect(await guard.check(new URL(`http://${authority}/`))).toEqual({ allowed: false, reason: expect.any(String) });
   });
 
-  test("is blocked by the sender before a socket opens, and a canary at that very port hears nothing", async () => {
+  test("is blocked by the sender before a socket opens, and a canary at that port gets no connection", async () => {
     const canary = await receiverWith();
     const wayOut = noWayOut();
     expect(await post(publicSender(resolveInZone, wayOut), `http://${authority}:${canary.port}/`)).toEqual(BLOCKED);
@@ -143,28 +144,26 @@ describe.each(DISGUISED)("http://%s/", (authority) => {
   });
 });
 
-test.each(TRICK_URLS)(
-  "%j is refused by its looks alone: nothing resolves it, nothing is stored, nothing connects",
-  async (url) => {
-    const resolve = vi.fn<Resolve>(resolveInZone);
-    const registerCallback = vi.fn<Store["registerCallback"]>();
-    const callbacks = createCallbacks({
-      store: {
-        registerCallback,
-        unregisterCallback: vi.fn<Store["unregisterCallback"]>(),
-        enableCallback: vi.fn<Store["enableCallback"]>(),
-      },
-      clock: { now: () => T0 },
-      targetPolicy: createAddressGuard({ allow: "none", resolve }),
-      emit: () => undefined,
-      wakeDispatcher: () => undefined,
-    });
-    const request = { taskId: "t", clientId: "c", url };
-    await expect(callbacks.register("local", request)).rejects.toMatchObject({ code: "invalid" });
-    expect(resolve).not.toHaveBeenCalled();
-    expect(registerCallback).not.toHaveBeenCalled();
-  },
-);
+test.each(TRICK_URLS)("%j is refused as it is written: it is not resolved, stored or connected to", async (url) => {
+  const resolve = vi.fn<Resolve>(resolveInZone);
+  const registerCallback = vi.fn<Store["registerCallback"]>();
+  const callbacks = createCallbacks({
+    store: {
+      registerCallback,
+      unregisterCallback: vi.fn<Store["unregisterCallback"]>(),
+      enableCallback: vi.fn<Store["enableCallback"]>(),
+      findCallback: vi.fn<Store["findCallback"]>(),
+      rotateSecret: vi.fn<Store["rotateSecret"]>(),
+    },
+    clock: createFakeClock(T0),
+    targetPolicy: createAddressGuard({ allow: "none", resolve }),
+    emit: () => undefined,
+  });
+  const request = { taskId: "t", clientId: "c", url };
+  await expect(callbacks.register("local", request)).rejects.toMatchObject({ code: "invalid" });
+  expect(resolve).not.toHaveBeenCalled();
+  expect(registerCallback).not.toHaveBeenCalled();
+});
 
 describe("a redirect", () => {
   const STATUSES = [301, 302, 303, 307, 308];
@@ -174,7 +173,7 @@ describe("a redirect", () => {
   ].flat();
 
   test.each(STATUSES.flatMap((status) => SPELLINGS.map((to) => [status, to] as const)))(
-    "(%i) from a public receiver to %s is a failure, and the canary there hears nothing",
+    "(%i) from a public receiver to %s is a failure, and the canary there gets no connection",
     async (status, to) => {
       const canary = await receiverWith();
       const receiver = await receiverWith();
@@ -190,8 +189,8 @@ describe("a redirect", () => {
   );
 });
 
-describe("what DNS answers counts at each connection", () => {
-  test("a control: a public name is delivered to, and the address that was vetted is the one connected to", async () => {
+describe("DNS is judged at each connection", () => {
+  test("a control: a POST to a public name is delivered, to the vetted address", async () => {
     const receiver = await receiverWith();
     const connect = detourTo(receiver.port);
     const outcome = await post(publicSender(resolveInZone, connect), "http://public.example/hook");
@@ -200,7 +199,7 @@ describe("what DNS answers counts at each connection", () => {
     expect(receiver.requests[0]?.headers.host).toBe("public.example");
   });
 
-  test("a control: a public literal is delivered to", async () => {
+  test("a control: a POST to a public literal is delivered", async () => {
     const receiver = await receiverWith();
     expect(await post(publicSender(resolveInZone, detourTo(receiver.port)), `http://${PUBLIC}/`)).toEqual(DELIVERED);
     expect(await post(publicSender(resolveInZone, detourTo(receiver.port)), "http://[2606:4700::1]/")).toEqual(
@@ -208,7 +207,7 @@ describe("what DNS answers counts at each connection", () => {
     );
   });
 
-  test("a name that turns private between registration and delivery is blocked", async () => {
+  test("a name whose address becomes private after registration is blocked", async () => {
     const resolve = vi.fn<Resolve>(resolvingTo("127.0.0.1")).mockImplementationOnce(resolvingTo(PUBLIC));
     const guard = createAddressGuard({ allow: "none", resolve });
     expect(await guard.check(new URL("http://turning.example/"))).toEqual({ allowed: true });
@@ -217,7 +216,7 @@ describe("what DNS answers counts at each connection", () => {
     expect(wayOut).not.toHaveBeenCalled();
   });
 
-  test("a name that turns private between two connections is blocked at the second", async () => {
+  test("a name whose address becomes private between two connections is blocked at the second", async () => {
     const receiver = await receiverWith((_request, response) => response.writeHead(204, { connection: "close" }).end());
     const resolve = vi.fn<Resolve>(resolvingTo("127.0.0.1")).mockImplementationOnce(resolvingTo(PUBLIC));
     const connect = detourTo(receiver.port);
@@ -227,14 +226,14 @@ describe("what DNS answers counts at each connection", () => {
     expect(connect).toHaveBeenCalledOnce();
   });
 
-  test("each connection resolves once, so no second answer can slip in between judging and connecting", async () => {
+  test("each connection resolves the name once, so that DNS cannot change between judging and connecting", async () => {
     const receiver = await receiverWith();
     const resolve = vi.fn<Resolve>(resolveInZone);
     await post(publicSender(resolve, detourTo(receiver.port)), "http://public.example/");
     expect(resolve).toHaveBeenCalledOnce();
   });
 
-  test("a connection that turns out to lead elsewhere is cut before a byte is sent", async () => {
+  test("a connection to another peer is closed before a byte is sent", async () => {
     const receiver = await receiverWith();
     const connect = detourTo(receiver.port, "127.0.0.1");
     expect(await post(publicSender(resolveInZone, connect), "http://public.example/")).toEqual(BLOCKED);

@@ -54,12 +54,12 @@ describe("which addresses deliveries may go to", () => {
     expect(ALL.map((allow) => judgeAddress(address, allow))).toEqual([null, null, null]);
   });
 
-  test.each(LOOPBACK)("%s is loopback: refused by default, opened by `loopback` and by `private`", (address) => {
+  test.each(LOOPBACK)("%s is loopback: refused by default, allowed by `loopback` and by `private`", (address) => {
     const reason = `points at ${address}, which is not a public address`;
     expect(ALL.map((allow) => judgeAddress(address, allow))).toEqual([reason, null, null]);
   });
 
-  test.each(PRIVATE)("%s is private: opened by `private` only", (address) => {
+  test.each(PRIVATE)("%s is private: allowed by `private` only", (address) => {
     const reason = `points at ${address}, which is not a public address`;
     expect(ALL.map((allow) => judgeAddress(address, allow))).toEqual([reason, reason, null]);
   });
@@ -69,7 +69,7 @@ describe("which addresses deliveries may go to", () => {
     expect(ALL.map((allow) => judgeAddress(address, allow))).toEqual([reason, reason, reason]);
   });
 
-  test.each(NOT_ADDRESSES)("%j is no address and refused", (text) => {
+  test.each(NOT_ADDRESSES)("%j is not an address, and is refused", (text) => {
     expect(ALL.every((allow) => judgeAddress(text, allow) !== null)).toBe(true);
   });
 });

@@ -1,4 +1,4 @@
-/** Attempts whose time is over when the test says so, however slow the machine is. */
+/** Deadlines that pass when the test calls `pass`, however slow the machine is. */
 import { once } from "node:events";
 import { connect as connectSocket } from "node:net";
 import type { Socket } from "node:net";
@@ -7,23 +7,23 @@ import type { OpenSocket } from "../../src/outbound/pinned-connect.ts";
 
 export interface HeldDeadlines {
   readonly startDeadline: StartDeadline;
-  /** How long each attempt was to have, in the order of their beginnings. */
-  readonly given: readonly number[];
-  /** Ends the time of the latest attempt. */
-  ring(): void;
+  /** The timeout of each attempt, in order (ms). */
+  readonly timeoutsMs: readonly number[];
+  /** The deadline of the latest attempt passes. */
+  pass(): void;
 }
 
 export function heldDeadlines(): HeldDeadlines {
-  const given: number[] = [];
+  const timeoutsMs: number[] = [];
   let latest = (): void => undefined;
   return {
-    given,
-    startDeadline(ms, ring) {
-      given.push(ms);
-      latest = ring;
+    timeoutsMs,
+    startDeadline(ms, onDeadline) {
+      timeoutsMs.push(ms);
+      latest = onDeadline;
       return () => undefined;
     },
-    ring: () => latest(),
+    pass: () => latest(),
   };
 }
 
@@ -33,16 +33,16 @@ export async function connectTo(port: number): Promise<Socket> {
   return socket;
 }
 
-/** Connects to `port`, and calls `heard` once the sender has read a text that matches. */
-export function whenRead(port: number, pattern: RegExp, heard: () => void): OpenSocket {
+/** Connects to `port`, and calls `onMatch` once the sender has read a text that matches. */
+export function whenRead(port: number, pattern: RegExp, onMatch: () => void): OpenSocket {
   return async () => {
     const socket = await connectTo(port);
     let text = "";
     socket.on("data", (chunk: Buffer) => {
       const [before, after] = [text, text + String(chunk)];
       text = after;
-      // The sender may hear of a piece after this listener.
-      if (pattern.test(after) && !pattern.test(before)) setImmediate(heard);
+      // The sender may get this chunk after this listener.
+      if (pattern.test(after) && !pattern.test(before)) setImmediate(onMatch);
     });
     return socket;
   };

@@ -6,7 +6,7 @@ import { listenRaw, post, receiverWith, senderWith } from "../support/sender.ts"
 const LOOPBACK = [{ address: "127.0.0.1", family: 4 }] as const;
 const CONNECT_MS = 60_000;
 
-test("bug: every open connection listened to one signal, so that each new one cost as much as there were", async () => {
+test("bug: every open connection listened to one signal, so that the cost of a new one grew with their number", async () => {
   const { port } = await listenRaw(() => undefined);
   const closing = new AbortController();
   const open = createOpenSocket({ signal: closing.signal });
@@ -18,7 +18,7 @@ test("bug: every open connection listened to one signal, so that each new one co
   expect(sockets.map(({ destroyed }) => destroyed)).toEqual(sockets.map(() => false));
 });
 
-test("bug: asked for after the end, as when a name was looked up meanwhile, a connection was still made", async () => {
+test("bug: a connection was made after close, when its name had been looked up meanwhile", async () => {
   const connected = vi.fn<() => void>();
   const { port } = await listenRaw(connected);
   const closing = new AbortController();
@@ -29,7 +29,7 @@ test("bug: asked for after the end, as when a name was looked up meanwhile, a co
   expect(connected).not.toHaveBeenCalled();
 });
 
-test("bug: every request under way listened to one signal, likewise", async () => {
+test("bug: every request in flight listened to one signal, so that the cost of a new one grew with their number", async () => {
   const receiver = await receiverWith(() => undefined);
   const stopping = new AbortController();
   const sender = senderWith({ attemptTimeoutMs: 60_000, connectionsPerOrigin: 20 });

@@ -1,4 +1,4 @@
-/** What keeps a request from getting through: one deadline, one category each; and what is not the receiver's doing. */
+/** Requests that fail: one deadline, one category for each failure; internal failures reject. */
 import { syncBuiltinESMExports } from "node:module";
 import type { Socket } from "node:net";
 import nodeTls from "node:tls";
@@ -19,19 +19,19 @@ describe("one deadline for the whole attempt", () => {
     expect(await post(senderWith({ attemptTimeoutMs: 50 }), receiver.url)).toEqual(failure("timeout"));
   });
 
-  test("each attempt has the time of the settings, and once it has its answer that time means nothing", async () => {
+  test("each attempt has the timeout of the settings, and its deadline means nothing after the response", async () => {
     const receiver = await receiverWith();
-    const { startDeadline, given, ring } = heldDeadlines();
+    const { startDeadline, timeoutsMs, pass } = heldDeadlines();
     const sender = senderWith({ attemptTimeoutMs: 1234, startDeadline });
     for (let count = 0; count < 2; count++) expect(await post(sender, receiver.url)).toEqual(DELIVERED);
-    ring();
-    expect(given).toEqual([1234, 1234]);
+    pass();
+    expect(timeoutsMs).toEqual([1234, 1234]);
   });
 
-  /** The outcome of an attempt whose time is over when it has read a text that matches. */
+  /** The outcome of an attempt whose deadline passes when it has read a text that matches. */
   function overAfter(pattern: RegExp, { url, port }: { readonly url: string; readonly port: number }) {
-    const { startDeadline, ring } = heldDeadlines();
-    return post(senderWith({ startDeadline, connect: whenRead(port, pattern, ring) }), url);
+    const { startDeadline, pass } = heldDeadlines();
+    return post(senderWith({ startDeadline, connect: whenRead(port, pattern, pass) }), url);
   }
 
   test("103 Early Hints and nothing after it is a timeout", async () => {
@@ -41,40 +41,40 @@ describe("one deadline for the whole attempt", () => {
     expect(await overAfter(/ 103 [^]*\r\n\r\n/, receiver)).toEqual(failure("timeout"));
   });
 
-  test("headers that drip are a timeout", async () => {
+  test("headers that come one byte at a time are a timeout", async () => {
     const server = await listenRaw((socket) => drip(socket, "HTTP/1.1 200 OK\r\nx-slow: ", "y"));
     expect(await overAfter(/x-slow: yy/, server)).toEqual(failure("timeout"));
   });
 
-  test("a body that drips does not prolong it: the status and what has come", async () => {
+  test("a body that comes one byte at a time ends at the deadline, with the status and an excerpt", async () => {
     const server = await listenRaw((socket) => drip(socket, "HTTP/1.1 500 No\r\ncontent-length: 999999\r\n\r\n", "y"));
     const outcome = await overAfter(/\r\n\r\nyy/, server);
     expect(outcome).toEqual({ statusCode: 500, error: "http_5xx", responseExcerpt: expect.stringMatching(/^yy+$/) });
   });
 
-  test("a name server that never answers is a timeout, and does not stop the next attempt", async () => {
+  test("a name server that never answers is a timeout, and does not hold up the next attempt", async () => {
     const receiver = await receiverWith();
     const resolve = vi.fn<Resolve>(resolvingTo("127.0.0.1")).mockReturnValueOnce(new Promise(() => undefined));
-    const { startDeadline, ring } = heldDeadlines();
+    const { startDeadline, pass } = heldDeadlines();
     const connect = () => connectTo(receiver.port);
-    // A real wait for the name server, of which the second attempt needs none.
+    // The first attempt waits in real time; the second does not.
     const sender = senderWith({ attemptTimeoutMs: 50, connectionsPerOrigin: 1, startDeadline, connect }, resolve);
     const url = `http://receiver.test:${receiver.port}`;
     const first = post(sender, url);
-    ring();
+    pass();
     expect(await first).toEqual(failure("timeout"));
     expect(await post(sender, url)).toEqual(DELIVERED);
     expect(resolve).toHaveBeenCalledTimes(2);
   });
 
   test("a TLS handshake that never ends is a timeout", async () => {
-    const { startDeadline, ring } = heldDeadlines();
-    const server = await listenRaw((socket) => socket.once("data", ring));
+    const { startDeadline, pass } = heldDeadlines();
+    const server = await listenRaw((socket) => socket.once("data", pass));
     const url = server.url.replace("http:", "https:");
     expect(await post(senderWith({ startDeadline }), url)).toEqual(failure("timeout"));
   });
 
-  test("an attempt that was over before it had a connection is not sent when there is one", async () => {
+  test("an attempt that ended before it had a connection is not sent when there is one", async () => {
     const receiver = await receiverWith();
     const { promise: wanted, resolve: want } = Promise.withResolvers<void>();
     const { promise: opened, resolve: open } = Promise.withResolvers<void>();
@@ -85,10 +85,10 @@ describe("one deadline for the whole attempt", () => {
       const socket = await connectTo(receiver.port);
       return socket.once("close", () => close());
     };
-    const { startDeadline, ring } = heldDeadlines();
+    const { startDeadline, pass } = heldDeadlines();
     const over = post(senderWith({ startDeadline, connect }), receiver.url);
     await wanted;
-    ring();
+    pass();
     expect(await over).toEqual(failure("timeout"));
     open();
     await closed;
@@ -97,8 +97,8 @@ describe("one deadline for the whole attempt", () => {
   });
 });
 
-describe("what goes wrong on the way", () => {
-  test("nobody listens: connection_refused, whether one address was tried or two", async () => {
+describe("failures of the connection", () => {
+  test("a port without a listener is connection_refused, with one address and with two", async () => {
     const receiver = await receiverWith();
     await receiver.close();
     expect(await post(senderWith(), receiver.url)).toEqual(failure("connection_refused"));
@@ -138,7 +138,7 @@ describe("what goes wrong on the way", () => {
 describe("TLS", () => {
   const tls = selfSigned("receiver.test");
 
-  test("a certificate that nobody vouches for is a tls_error and gets no request", async () => {
+  test("a certificate of no trusted authority is a tls_error, and no request is sent", async () => {
     const receiver = await receiverWith(undefined, { tls });
     vi.stubEnv("NODE_TLS_REJECT_UNAUTHORIZED", "0");
     try {
@@ -149,7 +149,7 @@ describe("TLS", () => {
     expect(receiver.requests).toEqual([]);
   });
 
-  test("with `ca` it is delivered, by name: SNI, Host and certificate do not change with the address", async () => {
+  test("with `ca` it is delivered: SNI, Host and the check of the certificate use the name", async () => {
     const names: unknown[] = [];
     const receiver = await receiverWith(
       ({ headers }, response) => {
@@ -164,7 +164,7 @@ describe("TLS", () => {
     expect(names).toEqual([`receiver.test:${receiver.port}`, "receiver.test"]);
   });
 
-  test("`ca` comes beside the usual authorities and takes the place of none", async () => {
+  test("`ca` is added to the usual authorities", async () => {
     const usual = selfSigned("usual.test");
     const authorities = vi.spyOn(nodeTls, "getCACertificates").mockReturnValue([usual.cert]);
     syncBuiltinESMExports();
@@ -192,8 +192,8 @@ describe("TLS", () => {
   });
 });
 
-describe("what is not the receiver's doing is no outcome", () => {
-  test("an abort ends the wait at once with its reason, before and after the connection", async () => {
+describe("what does not come from the receiver is not an outcome", () => {
+  test("an abort rejects at once with its reason, before and after the connection", async () => {
     const reason = new Error("shutting down");
     const receiver = await receiverWith(() => undefined);
     const sender = senderWith();
@@ -215,7 +215,7 @@ describe("what is not the receiver's doing is no outcome", () => {
     await expect(resolving).rejects.toBe(reason);
   });
 
-  test("an abort after the status has come changes nothing: the receiver has acted on it", async () => {
+  test("an abort after the status changes nothing: the receiver has acted", async () => {
     const shutdown = new AbortController();
     const { promise: cut, resolve } = Promise.withResolvers<void>();
     const server = await listenRaw((socket) => {
@@ -230,7 +230,7 @@ describe("what is not the receiver's doing is no outcome", () => {
     await cut;
   });
 
-  test("a mistake of ours rejects", async () => {
+  test("an internal failure rejects", async () => {
     const sender = senderWith();
     const { signal } = new AbortController();
     await expect(post(sender, "ftp://127.0.0.1/")).rejects.toThrow("protocol");
@@ -238,7 +238,7 @@ describe("what is not the receiver's doing is no outcome", () => {
     await expect(sender.send(badHeader, signal)).rejects.toThrow("invalid webhook-id header");
   });
 
-  test("close ends what is under way, connections that are still being made included, and may be called twice", async () => {
+  test("close cuts off requests in flight and connections that are not open yet, and may be called twice", async () => {
     const receiver = await receiverWith(() => undefined);
     const { promise: handshake, resolve: shakeHands } = Promise.withResolvers<void>();
     const { promise: cut, resolve } = Promise.withResolvers<void>();
@@ -260,7 +260,7 @@ describe("what is not the receiver's doing is no outcome", () => {
 const OK = "HTTP/1.1 200 OK\r\n";
 const SWITCHING = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
 
-/** On the first data writes `head`, then `byte` again and again until the other side has gone. */
+/** On the first data writes `head`, then `byte` again and again until the peer has gone. */
 function drip(socket: Socket, head: string, byte: string): void {
   socket.once("data", () => {
     socket.write(head);

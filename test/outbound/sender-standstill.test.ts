@@ -5,7 +5,7 @@ import { startTimer } from "../../src/outbound/sender.ts";
 import type { StartDeadline } from "../../src/outbound/sender.ts";
 import { DELIVERED, failure, listenRaw, post, senderWith } from "../support/sender.ts";
 
-/** On a thread of its own, whatever the test's thread does meanwhile: says its port and each request, and answers when it is told to. */
+/** A receiver on its own thread: it reports its port and each request, and answers on demand while the thread of the test stands still. */
 const RECEIVER = `
   const { parentPort, workerData: { go, answered } } = require("node:worker_threads");
   const server = require("node:http").createServer((request, response) => {
@@ -20,12 +20,12 @@ const RECEIVER = `
   server.listen(0, "127.0.0.1", () => parentPort.postMessage(server.address().port));
 `;
 const DEADLINE_MS = 50;
-/** Far more than by how much a timer of a process that goes on may ring late. */
+/** Far more than the delay of a timer in a process that runs. */
 const STANDSTILL_MS = 500;
 
 const aFlag = () => new Int32Array(new SharedArrayBuffer(4));
 
-test("an answer that came in time counts, though our own process stood still past the deadline", async () => {
+test("a response that came in time counts, although this process stood still past the deadline", async () => {
   const [go, answered, never] = [aFlag(), aFlag(), aFlag()];
   const receiver = new Worker(RECEIVER, { eval: true, workerData: { go, answered } });
   onTestFinished(async () => void (await receiver.terminate()));
@@ -39,7 +39,7 @@ test("an answer that came in time counts, though our own process stood still pas
   const outcome = post(senderWith({ attemptTimeoutMs: 60_000, startDeadline }), `http://127.0.0.1:${port}/`);
   await once(receiver, "message");
   startLate();
-  // The standstill: nothing of this thread runs, no timer and no socket.
+  // The standstill: no timer and no socket of this thread runs.
   Atomics.store(go, 0, 1);
   Atomics.notify(go, 0);
   expect(Atomics.wait(answered, 0, 0, 60_000)).not.toBe("timed-out");
@@ -48,7 +48,7 @@ test("an answer that came in time counts, though our own process stood still pas
 });
 
 test.each(["HTTP/1.1 000 P", "HTTP/1.1 099 P"])(
-  "a status line that is none, %j, is the receiver's fault and recorded",
+  "an invalid status line, %j, is recorded as a failure of the receiver",
   async (line) => {
     const server = await listenRaw((socket) =>
       socket.once("data", () => socket.end(`${line}\r\ncontent-length: 0\r\n\r\n`)),

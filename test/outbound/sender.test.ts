@@ -5,8 +5,8 @@ import type { Handler } from "../support/receiver.ts";
 import { DELIVERED, listenRaw, post, receiverWith, senderWith } from "../support/sender.ts";
 import { heldDeadlines, whenRead } from "./deadlines.ts";
 
-describe("what is sent", () => {
-  test("is one POST with the bytes and headers as given, to path and query of the url", async () => {
+describe("a request", () => {
+  test("is one POST with the given bytes and headers, to the path and query of the URL", async () => {
     const receiver = await receiverWith();
     const headers = { "webhook-id": "evt_1", "webhook-signature": "v1,a= v1,b=" };
     const request = { url: new URL(`${receiver.url}/hook?token=a%20b`), headers, body: '{"hello":"wörld"}' };
@@ -28,14 +28,14 @@ describe("what is sent", () => {
     ]);
   });
 
-  test("a header given by the caller goes over our own", async () => {
+  test("has the headers of the caller instead of the usual ones", async () => {
     const receiver = await receiverWith();
     const headers = { "content-type": "application/cloudevents+json" };
     await senderWith().send({ url: new URL(receiver.url), headers, body: "{}" }, new AbortController().signal);
     expect(receiver.requests[0]?.headers["content-type"]).toBe("application/cloudevents+json");
   });
 
-  test("a connection is used again for the next request, and proxy variables are not heeded", async () => {
+  test("uses a connection again and ignores proxy variables", async () => {
     const receiver = await receiverWith();
     vi.stubEnv("HTTP_PROXY", "http://127.0.0.1:9");
     vi.stubEnv("http_proxy", "http://127.0.0.1:9");
@@ -75,28 +75,28 @@ describe("the status decides", () => {
     expect(elsewhere.connections).toBe(0);
   });
 
-  test("103 Early Hints is not the answer yet", async () => {
+  test("103 Early Hints is not the response", async () => {
     const receiver = await receiverWith((_request, response) => {
       response.writeEarlyHints({ link: "</style.css>; rel=preload" }, () => response.writeHead(204).end());
     });
     expect(await post(senderWith(), receiver.url)).toEqual(DELIVERED);
   });
 
-  test("2xx is delivered although its body stalls, breaks off or never ends", async () => {
+  test("2xx is delivered although its body stalls, is cut off or never ends", async () => {
     const stalling = await receiverWith((_request, response) => response.writeHead(200).write("and then"));
     const breaking = await receiverWith((_request, response) => {
       response.writeHead(200, { "content-length": "100" }).write("and then", () => response.destroy());
     });
     const endless = await receiverWith((_request, response) => pour(response.writeHead(200), Infinity));
     const delivered = { statusCode: 200, error: null, responseExcerpt: null };
-    const { startDeadline, ring } = heldDeadlines();
-    const connect = whenRead(stalling.port, /and then/, ring);
+    const { startDeadline, pass } = heldDeadlines();
+    const connect = whenRead(stalling.port, /and then/, pass);
     expect(await post(senderWith({ startDeadline, connect }), stalling.url)).toEqual(delivered);
     expect(await post(senderWith(), breaking.url)).toEqual(delivered);
     expect(await post(senderWith(), endless.url)).toEqual(delivered);
   });
 
-  test("another status stands too when its body breaks off, with what was read of it", async () => {
+  test("another status counts too when its body is cut off, with an excerpt", async () => {
     const receiver = await receiverWith((_request, response) => {
       response.writeHead(410, { "content-length": "100" }).write("gone, and", () => response.destroy());
     });
@@ -130,7 +130,7 @@ describe("Retry-After", () => {
     expect(await post(senderWith(), receiver.url)).not.toHaveProperty("retryAfter");
   });
 
-  test("said twice says nothing", async () => {
+  test("is ignored when it comes twice", async () => {
     const head = "HTTP/1.1 503 No\r\nretry-after: 7\r\nretry-after: 70\r\ncontent-length: 0\r\n\r\n";
     const server = await listenRaw((socket) => socket.once("data", () => socket.write(head)));
     const outcome = await post(senderWith(), server.url);
@@ -138,8 +138,8 @@ describe("Retry-After", () => {
   });
 });
 
-describe("what is kept of an answer", () => {
-  test("an excerpt of a failure, cut at a whole character; nothing of a success", async () => {
+describe("the excerpt of a response", () => {
+  test("is kept of a failure, cut at a whole character, and not of a success", async () => {
     const receiver = await receiverWith();
     // The two bytes of "é" lie on both sides of the limit.
     const most = "x".repeat(RESPONSE_EXCERPT_BYTES_MAX - 1);
@@ -151,7 +151,7 @@ describe("what is kept of an answer", () => {
     expect(receiver.connections).toBe(1);
   });
 
-  test("of 100 MB only the beginning is taken; then the connection is cut", async () => {
+  test("of 100 MB holds the beginning; then the connection is closed", async () => {
     const { promise: sent, resolve } = Promise.withResolvers<number>();
     const receiver = await receiverWith((_request, response) => {
       const { socket } = response;
@@ -161,11 +161,11 @@ describe("what is kept of an answer", () => {
     const outcome = await post(senderWith(), receiver.url);
     expect(outcome).toMatchObject({ statusCode: 500, error: "http_5xx" });
     expect(outcome.responseExcerpt).toBe("x".repeat(RESPONSE_EXCERPT_BYTES_MAX));
-    // What the kernel's buffers on both sides swallow without being asked.
+    // The buffers of the kernel on both sides take this much in any case.
     expect(await sent).toBeLessThan(20 * 2 ** 20);
   });
 
-  test("gzip is not unpacked", async () => {
+  test("of gzip is not unpacked", async () => {
     const bomb = gzipSync("x".repeat(2 ** 20));
     const receiver = await receiverWith((_request, response) => {
       response.writeHead(500, { "content-encoding": "gzip" }).end(bomb);
@@ -175,7 +175,7 @@ describe("what is kept of an answer", () => {
   });
 });
 
-/** Writes `bytes` in all as fast as they are taken, until nobody takes them any more. */
+/** Writes `bytes` in all, as fast as the peer reads, until it stops reading. */
 function pour(response: Parameters<Handler>[1], bytes: number): void {
   const chunk = Buffer.alloc(65_536, "x");
   const more = (): void => {

@@ -3,7 +3,7 @@ import { expect, test, vi } from "vitest";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { onAbort } from "../../src/runtime/abort-fanout.ts";
 
-test("each listener is told once, and those that have ended their listening are not", () => {
+test("each listener is called once, and a removed listener is not called", () => {
   const controller = new AbortController();
   const [first, second, gone] = [vi.fn<() => void>(), vi.fn<() => void>(), vi.fn<() => void>()];
   onAbort(controller.signal, first);
@@ -16,7 +16,7 @@ test("each listener is told once, and those that have ended their listening are 
   expect([first, second, gone].map((listener) => listener.mock.calls.length)).toEqual([1, 1, 0]);
 });
 
-test("listeners of one signal hear nothing of another", () => {
+test("listeners of one signal are not called for another signal", () => {
   const [one, other] = [new AbortController(), new AbortController()];
   const [listener, ofOther] = [vi.fn<() => void>(), vi.fn<() => void>()];
   onAbort(one.signal, listener);
@@ -25,7 +25,7 @@ test("listeners of one signal hear nothing of another", () => {
   expect([listener.mock.calls.length, ofOther.mock.calls.length]).toEqual([1, 0]);
 });
 
-test("a thousand sleepers are one listener to their signal, and all of them wake when it aborts", async () => {
+test("a thousand sleeps add one listener to their signal, and all of them wake when it aborts", async () => {
   const controller = new AbortController();
   const sleepers = Array.from({ length: 1000 }, () => systemClock.sleep(60_000, controller.signal));
   expect(getEventListeners(controller.signal, "abort").length).toBe(1);

@@ -11,7 +11,7 @@ test("stops in reverse order, parts of a group together, once", async () => {
   };
   lifecycle.add("store", stopping("store"));
   lifecycle.add("dispatcher", stopping("dispatcher"));
-  lifecycle.addBeside("http", stopping("http"));
+  lifecycle.addParallel("http", stopping("http"));
   await Promise.all([lifecycle.stop(), lifecycle.stop()]);
   expect(order).toEqual([
     "dispatcher stops",
@@ -23,7 +23,7 @@ test("stops in reverse order, parts of a group together, once", async () => {
   ]);
 });
 
-test("a part that fails to stop does not keep the others up", async () => {
+test("when one part fails to stop, the other parts still stop", async () => {
   const lifecycle = new Lifecycle();
   let storeIsDown = false;
   lifecycle.add("store", async () => void (storeIsDown = true));

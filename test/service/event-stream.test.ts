@@ -1,15 +1,14 @@
 /** `events/stream` below the wire: with a clock of the test's own, since its heartbeat is 20 seconds. */
 import { expect, onTestFinished, test } from "vitest";
 import { createEventCursors } from "../../src/domain/event-cursor.ts";
-import { createEventFeed } from "../../src/service/event-feed.ts";
 import { createEvents } from "../../src/service/events.ts";
 import type { EventsRequest } from "../../src/service/events.ts";
+import type { Notifier } from "../../src/service/ports/notifier.ts";
 import { createTaskRegistry } from "../../src/tasks/runner/registry.ts";
-import { aHandover, aTaskProgress, aTaskType } from "../support/builders.ts";
-import { createAddressGuard } from "../../src/outbound/address-guard.ts";
-import { createTasks } from "../../src/service/tasks.ts";
+import { aTaskType } from "../support/builders.ts";
 import { createFakeClock } from "../support/clock.ts";
-import { openTestStore } from "../support/sqlite-store.ts";
+import { openTestStorage } from "../support/sqlite-store.ts";
+import { createTestTasks } from "../support/tasks.ts";
 import { until } from "../support/until.ts";
 
 const HEARTBEAT_MS = 20_000;
@@ -17,40 +16,25 @@ const STREAMS_MAX = 512;
 const EVERYTHING: EventsRequest = { name: "task_finished", taskId: null, cursor: null, maxAgeMs: null };
 
 async function setUp() {
-  const store = await openTestStore();
-  onTestFinished(() => store.close());
   const clock = createFakeClock();
-  const feed = createEventFeed();
+  const storage = await openTestStorage({ clock, emit: () => {} });
+  const { store, notifier } = storage;
+  onTestFinished(() => store.close());
   let listeners = 0;
-  const countingFeed = {
-    listen(listener: Parameters<typeof feed.listen>[0]) {
-      const end = feed.listen(listener);
+  const countingNotifier: Notifier = {
+    ...notifier,
+    onEventOf(principal, subscriber) {
+      const unsubscribe = notifier.onEventOf(principal, subscriber);
       listeners++;
       return () => {
         listeners--;
-        end();
+        unsubscribe();
       };
     },
   };
-  const events = createEvents({ store, clock, feed: countingFeed });
+  const events = createEvents({ store, clock, notifier: countingNotifier });
   const cursorOf = createEventCursors(await store.eventLog()).of;
-  const silence = {
-    emit: () => {},
-    wakeRunner: () => {},
-    wakeWorkers: () => {},
-    wakeDispatcher: () => {},
-    openReservation: () => aHandover(0),
-  };
-  const catalog = createTaskRegistry([aTaskType({ expectedMs: 0 })]);
-  const tasks = createTasks({
-    store,
-    clock,
-    feed,
-    progress: aTaskProgress({ store, clock, feed }),
-    catalog,
-    targetPolicy: createAddressGuard({ allow: "loopback" }),
-    ...silence,
-  });
+  const { tasks } = createTestTasks({ storage, clock, catalog: createTaskRegistry([aTaskType({ expectedMs: 0 })]) });
 
   return {
     clock,
@@ -64,57 +48,57 @@ async function setUp() {
       if (task === undefined) throw new Error("No task is pending");
       await tasks.finish(task, { status: "completed", result: null });
     },
-    /** What a stream of alice's told, in words. */
+    /** The messages of a stream of alice's. */
     follow(request: EventsRequest) {
-      const told: string[] = [];
+      const messages: string[] = [];
       const leaving = new AbortController();
       const sink = {
-        active: async (cursor: string, truncated: boolean) => void told.push(`active ${cursor} ${truncated}`),
+        active: async (cursor: string, truncated: boolean) => void messages.push(`active ${cursor} ${truncated}`),
         event: async ({ data }: { readonly data: { readonly [key: string]: unknown } }) =>
-          void told.push(`event ${String(data["task_id"])}`),
-        heartbeat: async (cursor: string) => void told.push(`heartbeat ${cursor}`),
+          void messages.push(`event ${String(data["task_id"])}`),
+        heartbeat: async (cursor: string) => void messages.push(`heartbeat ${cursor}`),
       };
       const ended = events.follow("alice", request, sink, leaving.signal);
       onTestFinished(() => leaving.abort());
-      return { told, leave: () => leaving.abort(), ended };
+      return { messages, leave: () => leaving.abort(), ended };
     },
-    /** Every stream has told what there is, and waits. */
+    /** Every stream has sent its events, and waits. */
     atRest: (streams: number) => until("the streams wait", () => clock.sleeping === streams),
   };
 }
 
-test("a stream gives a sign of life every 20 seconds in which it tells nothing, with the place it is at", async () => {
+test("a stream sends a heartbeat, with its cursor, 20 seconds after its last message", async () => {
   const { clock, cursorOf, endTask, follow, atRest } = await setUp();
-  const { told } = follow(EVERYTHING);
+  const { messages } = follow(EVERYTHING);
   await atRest(1);
   clock.advance(HEARTBEAT_MS - 1);
   await atRest(1);
-  expect(told).toEqual([`active ${cursorOf(0)} false`]);
+  expect(messages).toEqual([`active ${cursorOf(0)} false`]);
   clock.advance(1);
-  await until("the first heartbeat", () => told.length === 2);
+  await until("the first heartbeat", () => messages.length === 2);
   await atRest(1);
   await endTask("alice", "t1");
-  await until("the event", () => told.length === 3);
+  await until("the event", () => messages.length === 3);
   await atRest(1);
   clock.advance(HEARTBEAT_MS);
-  await until("the second heartbeat", () => told.length === 4);
-  expect(told.slice(1)).toEqual([`heartbeat ${cursorOf(0)}`, "event t1", `heartbeat ${cursorOf(1)}`]);
+  await until("the second heartbeat", () => messages.length === 4);
+  expect(messages.slice(1)).toEqual([`heartbeat ${cursorOf(0)}`, "event t1", `heartbeat ${cursorOf(1)}`]);
 });
 
-test("events that a stream did not ask for do not keep its sign of life back", async () => {
+test("events that a stream does not select do not delay its heartbeat", async () => {
   const { clock, cursorOf, endTask, follow, atRest } = await setUp();
-  const { told } = follow({ ...EVERYTHING, name: "task_failed" });
+  const { messages } = follow({ ...EVERYTHING, name: "task_failed" });
   await atRest(1);
   for (const taskId of ["t1", "t2", "t3"]) {
     clock.advance(HEARTBEAT_MS / 2);
     await endTask("alice", taskId);
     await atRest(1);
   }
-  await until("a heartbeat", () => told.length > 1);
-  expect(told).toEqual([`active ${cursorOf(0)} false`, `heartbeat ${cursorOf(1)}`]);
+  await until("a heartbeat", () => messages.length > 1);
+  expect(messages).toEqual([`active ${cursorOf(0)} false`, `heartbeat ${cursorOf(1)}`]);
 });
 
-test("a stream that has ended leaves nothing behind: no timer, no listener, and its place is free", async () => {
+test("a stream that has ended leaves no timer and no subscriber, and another stream can open", async () => {
   const state = await setUp();
   const streams = Array.from({ length: STREAMS_MAX }, () => state.follow(EVERYTHING));
   await state.atRest(STREAMS_MAX);
@@ -130,7 +114,7 @@ test("a stream that has ended leaves nothing behind: no timer, no listener, and 
   await state.atRest(1);
 });
 
-test("how old an event may be is said of what is replayed, not of what comes", async () => {
+test("the maximum age applies to past events, not to new ones", async () => {
   const { clock, cursorOf, endTask, follow, atRest } = await setUp();
   await endTask("alice", "old");
   clock.advance(1000);
@@ -138,20 +122,20 @@ test("how old an event may be is said of what is replayed, not of what comes", a
   const fromNow = follow({ ...EVERYTHING, maxAgeMs: 0 });
   await atRest(2);
   await endTask("alice", "new");
-  await until("both have the event", () => replaying.told.length === 2 && fromNow.told.length === 2);
-  expect(replaying.told).toEqual([`active ${cursorOf(0)} true`, "event new"]);
-  expect(fromNow.told).toEqual([`active ${cursorOf(1)} false`, "event new"]);
+  await until("both have the event", () => replaying.messages.length === 2 && fromNow.messages.length === 2);
+  expect(replaying.messages).toEqual([`active ${cursorOf(0)} true`, "event new"]);
+  expect(fromNow.messages).toEqual([`active ${cursorOf(1)} false`, "event new"]);
 });
 
-test("a stream with a cursor of another log goes on from now, and says once that something is lost", async () => {
+test("a stream with a cursor of another log begins with new events, and says once that events are missing", async () => {
   const { clock, cursorOf, endTask, follow, atRest } = await setUp();
   await endTask("alice", "before");
-  const { told } = follow({ ...EVERYTHING, cursor: createEventCursors("another").of(0) });
+  const { messages } = follow({ ...EVERYTHING, cursor: createEventCursors("another").of(0) });
   await atRest(1);
   await endTask("alice", "after");
-  await until("the event", () => told.length === 2);
+  await until("the event", () => messages.length === 2);
   await atRest(1);
   clock.advance(HEARTBEAT_MS);
-  await until("the heartbeat", () => told.length === 3);
-  expect(told).toEqual([`active ${cursorOf(1)} true`, "event after", `heartbeat ${cursorOf(2)}`]);
+  await until("the heartbeat", () => messages.length === 3);
+  expect(messages).toEqual([`active ${cursorOf(1)} true`, "event after", `heartbeat ${cursorOf(2)}`]);
 });

@@ -33,7 +33,7 @@ test("a page ends before the entry with which it would be too large, and the nex
   expect([entries.length, last]).toEqual([100, 99]);
 });
 
-test("a page has one entry at least, however large", async () => {
+test("a page has at least one entry, of any size", async () => {
   expect(
     await readPage(
       1000,
@@ -42,12 +42,12 @@ test("a page has one entry at least, however large", async () => {
   ).toEqual({ entries: [0], last: 0 });
 });
 
-test("an empty page is all there is", async () => {
+test("an empty page is the last page", async () => {
   const nothing = { read: async () => [], bytesOf: () => 0 };
   expect(await readPage(20, nothing)).toEqual({ entries: [], last: null });
 });
 
-test("deliveries are as large as their attempts are many", () => {
+test("the size of a delivery grows with its attempts", () => {
   const attempt = { number: 1, startedAt: 0, durationMs: 1, statusCode: 200, error: null };
   expect(bytesOfDeliveries([{ attempts: Array.from({ length: 20 }, () => attempt) }])).toBeGreaterThan(20 * 100);
   expect(bytesOfDeliveries([])).toBe(0);

@@ -29,7 +29,7 @@ async function setUp({ errorCodes = "sketch", sendsTerminated = true, ...deadlin
     await endpointVerifier.close();
     await store.close();
   });
-  const announced: TelemetryEvent[] = [];
+  const emitted: TelemetryEvent[] = [];
   let nonces = 0;
   const clock = createFakeClock(T0);
   const newNonce = () => `nonce-${++nonces}`;
@@ -41,7 +41,7 @@ async function setUp({ errorCodes = "sketch", sendsTerminated = true, ...deadlin
     errorCodes,
     sendsTerminated,
   });
-  const emit = (announcement: TelemetryEvent): void => void announced.push(announcement);
+  const emit = (event: TelemetryEvent): void => void emitted.push(event);
   const revocation = createRevocation({ store, termination, clock, emit });
   const receiver = await receiverWith();
   const subscribe = (principal: string, changes = {}) =>
@@ -50,17 +50,17 @@ async function setUp({ errorCodes = "sketch", sendsTerminated = true, ...deadlin
     const page = { after: null, limit: 999, deliveries: 9, now: T0 };
     return (await store.listSubscriptions(principal, page)).map(({ status }) => status);
   };
-  return { store, revocation, receiver, announced, subscribe, statusOf };
+  return { store, revocation, receiver, emitted, subscribe, statusOf };
 }
 
-test("all subscriptions of those who are gone end, each is told once, signed, and nobody else's is touched", async () => {
-  const { revocation, receiver, announced, subscribe, statusOf } = await setUp();
+test("all subscriptions of removed principals end, each receiver gets one signed message, and other subscriptions stay", async () => {
+  const { revocation, receiver, emitted, subscribe, statusOf } = await setUp();
   await subscribe("ann");
   await subscribe("gone", { taskId: "a" });
   await subscribe("gone", { taskId: "b" });
   await (
-    await revocation.revokeOthers(["ann"])
-  ).told;
+    await revocation.revokeAllExcept(["ann"])
+  ).messagesSent;
   expect([await statusOf("ann"), await statusOf("gone")]).toEqual([["active"], ["ended", "ended"]]);
   const url = `${receiver.url}/hook`;
   const ids = ["a", "b"].map((taskId) => aSubscription({ principal: "gone", url, taskId }).id);
@@ -74,23 +74,23 @@ test("all subscriptions of those who are gone end, each is told once, signed, an
     expect(headers["webhook-id"]).toMatch(/^msg_terminated_[\w-]+$/);
     expect(headers["content-type"]).toBe("application/json");
   }
-  expect(announced.map((one) => [one.kind, "why" in one && one.why])).toEqual([
+  expect(emitted.map((one) => [one.kind, "why" in one && one.why])).toEqual([
     ["subscription.ended", "revoked"],
     ["subscription.ended", "revoked"],
   ]);
   await (
-    await revocation.revokeOthers(["ann"])
-  ).told;
+    await revocation.revokeAllExcept(["ann"])
+  ).messagesSent;
   expect(receiver.requests).toHaveLength(2);
 });
 
-test("with both secrets during an overlap, and by the numbers of the settings", async () => {
+test("the message is signed with both secrets during an overlap, and has the error code of the settings", async () => {
   const { revocation, receiver, subscribe } = await setUp({ errorCodes: "sep" });
   await subscribe("gone");
   await subscribe("gone", { secret: ANOTHER_SECRET });
   await (
-    await revocation.revokeOthers([])
-  ).told;
+    await revocation.revokeAllExcept([])
+  ).messagesSent;
   const [request] = receiver.requests;
   expect(request!.body).toContain('"code":-32024');
   expect(request!.headers["webhook-signature"]).toBe(
@@ -98,21 +98,21 @@ test("with both secrets during an overlap, and by the numbers of the settings", 
   );
 });
 
-test("what they are owed is not sent any more, and a later subscribe is a new one", async () => {
+test("their open deliveries are not sent, and a later subscribe creates a new subscription", async () => {
   const { store, revocation, subscribe, statusOf } = await setUp();
   await subscribe("gone");
   await store.startTask(aStart({ principal: "gone" }));
   const [task] = await store.claimRunnableTasks({ limit: 1, now: T0 });
   await store.finishTask({ id: task!.id, outcome: { status: "completed", result: 1 }, now: T0 });
   await (
-    await revocation.revokeOthers([])
-  ).told;
+    await revocation.revokeAllExcept([])
+  ).messagesSent;
   expect(await store.claimDueDeliveries(aClaim({ now: T0 + HOUR_MS - 1 }))).toEqual([]);
   expect(await subscribe("gone")).toMatchObject({ kind: "created" });
   expect(await statusOf("gone")).toEqual(["active"]);
 });
 
-test("nobody waits for receivers that do not answer, and none of them keeps the others from being told", async () => {
+test("receivers that do not answer delay neither the revocation nor the messages to other receivers", async () => {
   const deadlines: (() => void)[] = [];
   const startDeadline: StartDeadline = (_, ring) => {
     deadlines.push(ring);
@@ -123,11 +123,11 @@ test("nobody waits for receivers that do not answer, and none of them keeps the 
   const { url } = await listenRaw((socket) => socket.once("data", () => asked++));
   for (let index = 0; index < 8; index++) await subscribe("gone", { url: `${url}/${index}` });
   await subscribe("gone", { name: "task_failed" });
-  const { told } = await revocation.revokeOthers([]);
+  const { messagesSent } = await revocation.revokeAllExcept([]);
   expect(new Set(await statusOf("gone"))).toEqual(new Set(["ended"]));
   let isOver = false;
-  void told.then(() => (isOver = true));
-  await until("all are told", () => {
+  void messagesSent.then(() => (isOver = true));
+  await until("all messages are sent", () => {
     // The time of those under way is over, once each of them has been asked.
     if (asked + receiver.requests.length === deadlines.length) for (const ring of deadlines) ring();
     return isOver;
@@ -135,12 +135,12 @@ test("nobody waits for receivers that do not answer, and none of them keeps the 
   expect([asked, receiver.requests.length]).toEqual([8, 1]);
 });
 
-test("nobody is told where the settings say so, and more than one step's worth of them ends", async () => {
+test("without messages in the settings none is sent, and more than one step of subscriptions ends", async () => {
   const { revocation, receiver, subscribe, statusOf } = await setUp({ sendsTerminated: false });
   for (let index = 0; index < 201; index++) await subscribe("gone", { taskId: `task-${index}`, ownMax: 999 });
   await (
-    await revocation.revokeOthers([])
-  ).told;
+    await revocation.revokeAllExcept([])
+  ).messagesSent;
   expect(new Set(await statusOf("gone"))).toEqual(new Set(["ended"]));
   expect(receiver.connections).toBe(0);
 });

@@ -3,12 +3,12 @@ import Database from "better-sqlite3";
 import { expect, onTestFinished, test } from "vitest";
 import { StoreUnavailable } from "../../src/domain/errors.ts";
 import { createGroupCommit } from "../../src/store/sqlite/engine/group-commit.ts";
-import type { Sync, WriteKind } from "../../src/store/sqlite/engine/group-commit.ts";
+import type { Sync, Durability } from "../../src/store/sqlite/engine/group-commit.ts";
 import { aRegistration, temporaryFolder } from "../support/builders.ts";
 import { openTestStore } from "../support/sqlite-store.ts";
 import { until } from "../support/until.ts";
 
-/** `busyTimeoutMs`: by itself no test waits so long for a file that is written to. */
+/** `busyTimeoutMs`: so long that no test reaches it by itself. */
 function setUp(sync: Sync = () => Promise.resolve(), busyTimeoutMs = 600_000) {
   const db = new Database(join(temporaryFolder(), "group.db"), { timeout: 10 });
   onTestFinished(() => void db.close());
@@ -21,13 +21,13 @@ function setUp(sync: Sync = () => Promise.resolve(), busyTimeoutMs = 600_000) {
     transaction.immediate(work);
   };
   const group = createGroupCommit(inTransaction, sync, busyTimeoutMs);
-  const insert = (n: number, kind?: WriteKind) =>
-    group.write(() => db.prepare("insert into numbers values (?)").run(n).changes, kind);
+  const insert = (n: number, durability?: Durability) =>
+    group.write(() => db.prepare("insert into numbers values (?)").run(n).changes, durability);
   const numbers = () => db.prepare("select n from numbers order by n").pluck().all();
   return { db, group, insert, numbers, transactions: () => transactions };
 }
 
-test("what is asked for in one turn shares one commit, in the order it was asked for", async () => {
+test("all writes of one turn share one commit, in the order of their calls", async () => {
   const { group, insert, numbers, transactions } = setUp();
   const order: number[] = [];
   await Promise.all([1, 2, 3].map((n) => insert(n).then(() => order.push(n))));
@@ -35,34 +35,32 @@ test("what is asked for in one turn shares one commit, in the order it was asked
   expect(await group.write(() => "the result of the work")).toBe("the result of the work");
 });
 
-test("nothing is answered before its commit", async () => {
+test("no write is answered before its commit", async () => {
   const { insert, numbers } = setUp();
   const answered = insert(1).then(() => numbers());
   expect(numbers()).toEqual([]);
   expect(await answered).toEqual([1]);
 });
 
-/** A disk that takes what it is given when the test says so. */
+/** A disk that completes a sync when the test says so. */
 function aSlowDisk() {
   const syncs: (() => void)[] = [];
-  const begun: (() => void)[] = [];
-  const sync: Sync = (begin) => {
+  const sync: Sync = () => {
     const { promise, resolve } = Promise.withResolvers<void>();
     syncs.push(resolve);
-    if (begin !== undefined) begun.push(begin);
     return promise;
   };
-  return { sync, syncs, begun };
+  return { sync, syncs };
 }
 
-test("a fact and a record are answered once they are on disk, and the disk stops no other commit", async () => {
+test("a durable write and a record are answered once they are on disk, and the disk stops no other commit", async () => {
   const disk = aSlowDisk();
   const { insert, numbers } = setUp(disk.sync);
   const answered: number[] = [];
-  const answer = (n: number, kind: WriteKind) => insert(n, kind).then(() => answered.push(n));
-  const first = [answer(1, "fact"), answer(2, "record")];
+  const answer = (n: number, durability: Durability) => insert(n, durability).then(() => answered.push(n));
+  const first = [answer(1, "durable"), answer(2, "record")];
   await until("the first sync", () => disk.syncs.length === 1);
-  const later = [answer(3, "fact"), answer(4, "record")];
+  const later = [answer(3, "durable"), answer(4, "record")];
   await until("the second commit", () => numbers().length === 4);
   expect([answered, disk.syncs.length]).toEqual([[], 1]);
   disk.syncs[0]?.();
@@ -74,13 +72,13 @@ test("a fact and a record are answered once they are on disk, and the disk stops
   expect(answered).toEqual([1, 2, 3, 4]);
 });
 
-test("a claim waits for the disk only as long as a fact does, since it may build on it", async () => {
+test("a claim waits for the disk only as long as a durable write does, since it may depend on it", async () => {
   const disk = aSlowDisk();
   const { insert } = setUp(disk.sync);
   const record = insert(1, "record");
   await insert(2, "claim");
   expect(disk.syncs).toHaveLength(1);
-  const fact = insert(3, "fact");
+  const durable = insert(3, "durable");
   let isClaimed = false;
   const claim = insert(4, "claim").then(() => (isClaimed = true));
   disk.syncs[0]?.();
@@ -88,78 +86,47 @@ test("a claim waits for the disk only as long as a fact does, since it may build
   await until("the second sync", () => disk.syncs.length === 2);
   expect(isClaimed).toBe(false);
   disk.syncs[1]?.();
-  await Promise.all([claim, fact]);
+  await Promise.all([claim, durable]);
 });
 
-test("a claim of what is being put on disk waits for that wait, and is told after it", async () => {
+test("a claim of what is being put on disk waits for that wait, and is answered after it", async () => {
   const disk = aSlowDisk();
   const { group } = setUp(disk.sync);
-  const told: string[] = [];
-  const committed = Promise.withResolvers<void>();
-  const fact = group.write(() => null, "fact", committed.resolve).then(() => told.push("fact"));
-  await until("the wait has begun", () => disk.begun.length === 1);
-  disk.begun[0]?.();
-  await committed.promise;
-  expect([told, disk.syncs.length]).toEqual([[], 1]);
-  const isCommitted = Promise.withResolvers<void>();
-  const claim = group.write(() => null, "claim", isCommitted.resolve).then(() => told.push("claim"));
-  await isCommitted.promise;
-  expect(told).toEqual([]);
+  const answered: string[] = [];
+  const durable = group.write(() => null, "durable").then(() => answered.push("durable"));
+  await until("the sync", () => disk.syncs.length === 1);
+  const hasRun = Promise.withResolvers<void>();
+  // It resumes after the commit, which follows the work in the same turn.
+  const claim = group.write(hasRun.resolve, "claim").then(() => answered.push("claim"));
+  await hasRun.promise;
+  expect(answered).toEqual([]);
   disk.syncs[0]?.();
-  await Promise.all([fact, claim]);
-  expect([told, disk.syncs.length]).toEqual([["fact", "claim"], 1]);
+  await Promise.all([durable, claim]);
+  expect([answered, disk.syncs.length]).toEqual([["durable", "claim"], 1]);
 });
 
-test("a commit is told once: when its wait for the disk has begun, and if that is never said, before its answer", async () => {
-  const disk = aSlowDisk();
-  const { group } = setUp(disk.sync);
-  const told: string[] = [];
-  const write = (name: string) =>
-    group
-      .write(
-        () => null,
-        "fact",
-        () => told.push(name),
-      )
-      .then(() => told.push(`${name} is answered`));
-  const first = write("first");
-  await until("the wait of the first", () => disk.begun.length === 1);
-  const second = write("second");
-  expect(told).toEqual([]);
-  disk.begun[0]?.();
-  disk.begun[0]?.();
-  expect(told).toEqual(["first"]);
-  disk.syncs[0]?.();
-  await first;
-  await until("the wait of the second", () => disk.syncs.length === 2);
-  expect(told).toEqual(["first", "first is answered"]);
-  disk.syncs[1]?.();
-  await second;
-  expect(told).toEqual(["first", "first is answered", "second", "second is answered"]);
-});
-
-test("one that fails, fails alone", async () => {
+test("a write that fails does not fail the other writes of its turn", async () => {
   const { insert, numbers } = setUp();
   const results = await Promise.allSettled([insert(1), insert(1), insert(2)]);
   expect(results.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
   expect(numbers()).toEqual([1, 2]);
 });
 
-test("a file that another program writes to is waited for, without stopping the process", async () => {
+test("a write waits for a file that another program has locked, without blocking the process", async () => {
   const { db, insert, numbers, transactions } = setUp();
   const other = new Database(db.name);
   onTestFinished(() => void other.close());
   other.exec("begin immediate");
   const written = Promise.all([insert(1), insert(2)]);
   const seen = new Set<number>();
-  await until("this test has its turn between the tries", () => seen.add(transactions()).size >= 4);
+  await until("this test runs between the tries", () => seen.add(transactions()).size >= 4);
   expect(numbers()).toEqual([]);
   other.exec("commit");
   await Promise.all([written, insert(3)]);
   expect(numbers()).toEqual([1, 2, 3]);
 });
 
-test("when another program never lets go, all that waited fails at once, and what is asked for later is waited for anew", async () => {
+test("when another program never releases the file, all waiting writes fail at once, and a later write waits again", async () => {
   const { db, insert, numbers, transactions } = setUp(undefined, 50);
   const other = new Database(db.name);
   onTestFinished(() => void other.close());
@@ -172,7 +139,7 @@ test("when another program never lets go, all that waited fails at once, and wha
   );
   expect([...triesAtFailures]).toEqual([transactions()]);
   const later = insert(1000);
-  // The turn in which it is tried; the next try comes after the other has let go, however late that is.
+  // In this turn it is tried once. The next try comes after the other program has released the file, however late that is.
   await new Promise(setImmediate);
   expect([...triesAtFailures]).toEqual([transactions() - 1]);
   other.exec("commit");
@@ -180,7 +147,7 @@ test("when another program never lets go, all that waited fails at once, and wha
   expect(numbers()).toEqual([1000]);
 });
 
-test("what waits when the store is closed is committed first", async () => {
+test("waiting writes are committed before the store is closed", async () => {
   const file = join(temporaryFolder(), "callbacks.db");
   const store = await openTestStore(file);
   const registered = store.registerCallback(aRegistration());

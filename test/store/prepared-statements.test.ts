@@ -1,8 +1,9 @@
 import Database from "better-sqlite3";
-import { eq, sql } from "drizzle-orm";
+import { eq, inArray, sql } from "drizzle-orm";
 import { integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
-import { expect, onTestFinished, test } from "vitest";
-import { createDatabase } from "../../src/store/sqlite/engine/prepared-statements.ts";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { createDatabase, PreparedSession } from "../../src/store/sqlite/engine/prepared-statements.ts";
+import type { PreparedStatement } from "../../src/store/sqlite/engine/prepared-statements.ts";
 
 const people = sqliteTable("people", {
   id: integer().primaryKey(),
@@ -27,21 +28,21 @@ function setUp() {
   return { db, insert };
 }
 const ada = { id: 1, name: "Ada", isKnown: true, tags: ["a", "b"] };
-const nobody = { id: 2, name: null, isKnown: false, tags: [] };
+const unnamed = { id: 2, name: null, isKnown: false, tags: [] };
 
-test("values go through their columns' types, both ways", () => {
+test("values are converted by the types of their columns, in both directions", () => {
   const { db, insert } = setUp();
   expect(insert.get(ada)).toEqual(ada);
-  expect(insert.all(nobody)).toEqual([nobody]);
+  expect(insert.all(unnamed)).toEqual([unnamed]);
   const raw = db.$client.prepare("select is_known as isKnown, tags from people order by id").all();
   expect(raw).toEqual([
     { isKnown: 1, tags: '["a","b"]' },
     { isKnown: 0, tags: "[]" },
   ]);
-  expect(db.select().from(people).orderBy(people.id).prepare().all()).toEqual([ada, nobody]);
+  expect(db.select().from(people).orderBy(people.id).prepare().all()).toEqual([ada, unnamed]);
 });
 
-test("get gives undefined where there is no row, and run the number of changes", () => {
+test("get returns undefined without a row, and run returns the number of changes", () => {
   const { db, insert } = setUp();
   insert.get(ada);
   const find = db
@@ -61,7 +62,7 @@ test("get gives undefined where there is no row, and run the number of changes",
 
 test("columns of a group are an object, and expressions have their types", () => {
   const { db, insert } = setUp();
-  insert.get(nobody);
+  insert.get(unnamed);
   db.insert(pets).values({ owner: 2, name: "Rex" }).run();
   const shout = sql<string>`upper(${pets.name})`.mapWith((name: string) => `${name}!`);
   const query = db
@@ -72,18 +73,47 @@ test("columns of a group are an object, and expressions have their types", () =>
   expect(query.all()).toEqual([{ owner: { name: null, isKnown: false }, pet: "REX!", aliased: "REX!" }]);
 });
 
-test("a parameter that is not given is an error that names it; one that is undefined is null", () => {
+test("a missing parameter is an error with its name; a parameter that is undefined is null", () => {
   const { insert } = setUp();
   const { name: _, ...nameless } = ada;
   expect(() => insert.get(nameless)).toThrow("name");
   expect(insert.get({ ...ada, name: undefined })).toEqual({ ...ada, name: null });
 });
 
-test("what is not supported is refused when it is prepared", () => {
+test("an outer join is refused when it is prepared", () => {
   const { db } = setUp();
   const outer = db
     .select({ person: people.name, pet: pets.name })
     .from(people)
     .leftJoin(pets, eq(pets.owner, people.id));
   expect(() => outer.prepare()).toThrow("outer join");
+});
+
+test("a statement is compiled on its first use or by compile()", () => {
+  const { db } = setUp();
+  const strangers = sqliteTable("strangers", { id: integer().primaryKey() });
+  const prepareQuery = vi.spyOn(PreparedSession.prototype, "prepareQuery");
+  onTestFinished(() => prepareQuery.mockRestore());
+  const find = db.select().from(strangers).prepare();
+  const [prepared] = prepareQuery.mock.results;
+  expect(() => (prepared!.value as PreparedStatement).compile()).toThrow("no such table: strangers");
+  expect(() => find.get()).toThrow("no such table: strangers");
+  db.$client.exec("create table strangers (id integer primary key); insert into strangers values (7)");
+  expect(find.get()).toEqual({ id: 7 });
+});
+
+test("a query in a query, and one that is not prepared, have their texts", () => {
+  const { db, insert } = setUp();
+  insert.run(ada);
+  insert.run(unnamed);
+  db.insert(pets).values({ owner: 2, name: "Rex" }).run();
+  const owners = () => db.select({ id: pets.owner }).from(pets);
+  const known = db.select({ id: people.id }).from(people).where(eq(people.isKnown, true));
+  const both = db
+    .select({ id: sql<number>`owner` })
+    .from(owners().union(known).as("both"))
+    .orderBy(sql`owner`);
+  expect(both.prepare().all()).toEqual([{ id: 1 }, { id: 2 }]);
+  expect(db.delete(people).where(inArray(people.id, owners())).run().changes).toBe(1);
+  expect(db.select({ id: people.id }).from(people).all()).toEqual([{ id: 1 }]);
 });

@@ -5,7 +5,7 @@ import { A_SECRET } from "../support/builders.ts";
 
 const [older, newer] = [randomBytes(32), randomBytes(32)];
 
-test("what is sealed does not show the secret, differs each time, and opens again", () => {
+test("a sealed text does not contain the secret, differs each time, and can be opened", () => {
   const cipher = createSecretCipher([newer]);
   const sealed = [cipher.seal("cb_1", A_SECRET), cipher.seal("cb_1", A_SECRET)];
   expect(new Set(sealed).size).toBe(2);
@@ -23,7 +23,7 @@ test("it is AES-256-GCM over nonce, ciphertext and tag, with the callback's id a
   expect(decipher.update(bytes.subarray(12, -16), undefined, "utf8") + decipher.final("utf8")).toBe(A_SECRET);
 });
 
-test("the first key encrypts, all decrypt, and what is under another key or in clear is not current", () => {
+test("the first key encrypts, all decrypt, and a text under another key or without encryption is not current", () => {
   const [before, after] = [createSecretCipher([older]), createSecretCipher([newer, older])];
   const old = before.seal("cb_1", A_SECRET);
   expect(after.open("cb_1", old)).toBe(A_SECRET);
@@ -42,7 +42,7 @@ test("without a key secrets stay as they are", () => {
   expect([cipher.isCurrent(A_SECRET), cipher.keyIds]).toEqual([true, []]);
 });
 
-test("a text of another callback, an altered one, a cut one and one under a missing key do not open, and nothing is told", () => {
+test("a text of another callback, an altered one, a shortened one and one under a missing key cannot be opened, and the error shows nothing of it", () => {
   const cipher = createSecretCipher([newer]);
   const sealed = cipher.seal("cb_1", A_SECRET);
   const [mark, keyId, text] = sealed.split(".");
@@ -53,6 +53,8 @@ test("a text of another callback, an altered one, a cut one and one under a miss
   );
   expect(() => cipher.open("cb_1", `${mark}.${keyId}.${altered.toString("base64url")}`)).toThrow(/altered/);
   expect(() => cipher.open("cb_1", `${mark}.${keyId}.AAAA`)).toThrow(/altered/);
-  expect(() => createSecretCipher([older]).open("cb_1", sealed)).toThrow(/under a key that SECRETS_KEY lacks/);
+  expect(() => createSecretCipher([older]).open("cb_1", sealed)).toThrow(
+    /encrypted with a key that SECRETS_KEY does not have/,
+  );
   expect(() => createSecretCipher([]).open("cb_1", sealed)).toThrow(/SECRETS_KEY/);
 });

@@ -9,14 +9,14 @@ import { until } from "../support/until.ts";
 
 const someFile = () => join(temporaryFolder(), "callbacks.db");
 
-test("the folder is made, and the file with its secrets is its owner's alone", async () => {
+test("the folder is made, and only its owner may read the file with the secrets", async () => {
   const file = join(temporaryFolder(), "a", "b", "callbacks.db");
   const store = await openTestStore(file);
   onTestFinished(() => store.close());
   expect(statSync(file).mode & 0o777).toBe(0o600);
 });
 
-/** Opens it as a server does that waits for nobody. */
+/** Opens it without waiting for another process. */
 const openAtOnce = (file: string) =>
   openConnection(file, join(migrationsFolder, "sqlite"), { serverMs: 0, programMs: 0 });
 
@@ -29,7 +29,7 @@ test("a second server on the same file is refused, and may start once the first 
   await second.close();
 });
 
-test("a file with a second name (a hard link) is refused by either: the lock of one would not be seen by the other", async () => {
+test("a file with a second name (a hard link) is refused under both names: their locks would be independent", async () => {
   const file = someFile();
   await (await openTestStore(file)).close();
   const other = join(dirname(file), "other.db");
@@ -39,7 +39,7 @@ test("a file with a second name (a hard link) is refused by either: the lock of 
   await (await openTestStore(file)).close();
 });
 
-test("what was written is moved from the log into the file in a moment without work, long before the log has grown large", async () => {
+test("the write-ahead log is moved into the file in an idle moment, long before it is large", async () => {
   const file = someFile();
   const store = await openTestStore(file);
   onTestFinished(() => store.close());
@@ -51,7 +51,7 @@ test("what was written is moved from the log into the file in a moment without w
   expect(copy.prepare("select count(*) from tasks").pluck().get()).toBe(150);
 });
 
-test("a moment without work in which the log cannot be moved does no harm", async () => {
+test("an idle moment in which the log cannot be moved does no harm", async () => {
   const file = someFile();
   const store = await openTestStore(file);
   onTestFinished(() => store.close());
@@ -64,38 +64,84 @@ test("a moment without work in which the log cannot be moved does no harm", asyn
   await until("the file has grown", () => statSync(file).size > before);
 });
 
-test("a file of an older version gets the migrations it lacks; at the newest, they are not even read", async () => {
-  const file = someFile();
+/** A copy of the migrations that `change` has worked on. */
+function changedMigrations(change: (folder: string, journal: { entries: object[] }) => void): string {
   const folder = join(temporaryFolder(), "sqlite");
   cpSync(join(migrationsFolder, "sqlite"), folder, { recursive: true });
   const journalFile = join(folder, "meta", "_journal.json");
-  const journal = JSON.parse(readFileSync(journalFile, "utf8")) as { entries: { tag: string }[] };
-  const migrated = async () => {
-    await (await openTestStore(file, [], dirname(folder))).close();
-    const db = new Database(file, { readonly: true });
-    const applied = db.prepare("select count(*) from __drizzle_migrations").pluck().get();
-    db.close();
-    return applied;
-  };
-  const { entries } = journal;
-  writeFileSync(journalFile, JSON.stringify({ ...journal, entries: entries.slice(0, -1) }));
-  expect(await migrated()).toBe(entries.length - 1);
+  const journal = JSON.parse(readFileSync(journalFile, "utf8")) as { entries: object[] };
+  change(folder, journal);
   writeFileSync(journalFile, JSON.stringify(journal));
-  expect(await migrated()).toBe(entries.length);
-  for (const { tag } of entries) rmSync(join(folder, `${tag}.sql`));
-  expect(await migrated()).toBe(entries.length);
+  return dirname(folder);
+}
+
+/** The journal's entry of a migration made at `when`. */
+const anEntry = (idx: number, tag: string, when: number) => ({ idx, version: "6", when, tag, breakpoints: true });
+
+/** Later than all migrations of this project. */
+const IN_FUTURE = 99_999_999_999_999;
+
+test("a migration that the database lacks is applied, and what was stored before stays", async () => {
+  const file = someFile();
+  const store = await openTestStore(file);
+  await store.startTask(aStart({ taskId: "task-1" }));
+  await store.close();
+  const withSecond = changedMigrations((folder, { entries }) => {
+    writeFileSync(join(folder, "0001_colour.sql"), "ALTER TABLE `tasks` ADD `colour` text DEFAULT 'red' NOT NULL;");
+    entries.push(anEntry(1, "0001_colour", IN_FUTURE));
+  });
+  await (await openTestStore(file, [], withSecond)).close();
+  const db = new Database(file, { readonly: true });
+  onTestFinished(() => void db.close());
+  expect(db.prepare("select task_id, colour from tasks").all()).toEqual([{ task_id: "task-1", colour: "red" }]);
+  expect(db.prepare("select count(*) from __drizzle_migrations").pluck().get()).toBe(2);
+});
+
+test("at the newest schema the migrations are not read", async () => {
+  const file = someFile();
+  await (await openTestStore(file)).close();
+  const withoutSql = changedMigrations((folder) => rmSync(join(folder, "0000_initial.sql")));
+  await (await openTestStore(file, [], withoutSql)).close();
 });
 
 test("a database newer than the code is refused and left as it is", async () => {
   const file = someFile();
   await (await openTestStore(file)).close();
   const db = new Database(file);
-  db.prepare("insert into __drizzle_migrations (hash, created_at) values ('from the future', 99999999999999)").run();
+  db.prepare("insert into __drizzle_migrations (hash, created_at) values ('from the future', ?)").run(IN_FUTURE);
   db.close();
+  const before = readFileSync(file);
   await expect(openTestStore(file)).rejects.toThrow(/written by a newer mcp-callbacks/);
+  expect(readFileSync(file)).toEqual(before);
 });
 
-test("a file locked by another program is refused with a word about it", async () => {
+test("a database of a development version before 0.1.0 is refused and left as it is", async () => {
+  const file = someFile();
+  const db = new Database(file);
+  db.pragma("journal_mode = WAL");
+  // As Drizzle made it, with the times of the first migrations of then.
+  db.exec("create table __drizzle_migrations (id serial primary key, hash text not null, created_at numeric)");
+  const applied = db.prepare("insert into __drizzle_migrations (hash, created_at) values (?, ?)");
+  applied.run("0000_initial", 1_795_474_942_459);
+  applied.run("0001_notice", 1_795_502_344_693);
+  db.close();
+  const before = readFileSync(file);
+  await expect(openTestStore(file)).rejects.toThrow(
+    `The database ${file} was made by a development version of mcp-callbacks before 0.1.0, and this version cannot read it; set DATABASE_URL to another file`,
+  );
+  expect(readFileSync(file)).toEqual(before);
+});
+
+test("attempts are stored in the order of their primary key: WITHOUT ROWID, which the schema in Drizzle does not say", async () => {
+  const file = someFile();
+  await (await openTestStore(file)).close();
+  const db = new Database(file, { readonly: true });
+  onTestFinished(() => void db.close());
+  const attempts = db.prepare("select sql from sqlite_master where name = 'attempts'").pluck().get();
+  expect(attempts).toMatch(/PRIMARY KEY\(`delivery_id`, `number`\).*\) WITHOUT ROWID$/s);
+});
+
+test("a file locked by another program is refused with a sentence that says so", async () => {
   const file = someFile();
   await (await openTestStore(file)).close();
   const other = new Database(file);
@@ -105,7 +151,7 @@ test("a file locked by another program is refused with a word about it", async (
   expect(() => openAtOnce(file)).toThrow(/locked by another program/);
 });
 
-test("a file that is no database is refused and not touched", async () => {
+test("a file that is no database is refused and left as it is", async () => {
   const file = someFile();
   writeFileSync(file, "my holiday pictures, all of them, for years and years and years and years and years and years");
   const { size } = statSync(file);
@@ -117,6 +163,6 @@ test("a folder that cannot be made is named", async () => {
   const folder = temporaryFolder();
   writeFileSync(join(folder, "file"), "");
   await expect(openTestStore(join(folder, "file", "callbacks.db"))).rejects.toThrow(
-    /cannot be opened \(EEXIST\); see that .* is a folder/,
+    /cannot be opened \(EEXIST\); make sure that .* is a folder/,
   );
 });

@@ -4,7 +4,7 @@ import Database from "better-sqlite3";
 import { expect, onTestFinished, test } from "vitest";
 import type { Outcome } from "../../src/domain/attempt.ts";
 import type { DisablePolicy } from "../../src/domain/callback-health.ts";
-import type { RecordedStep } from "../../src/service/ports/delivery-store.ts";
+import type { RecordedStep } from "../../src/domain/delivery-state.ts";
 import { aClaim, aRecord, aRegistration, aStart, FAILED_503, T0, temporaryFolder } from "../support/builders.ts";
 import { openTestStore } from "../support/sqlite-store.ts";
 

@@ -107,13 +107,13 @@ test("a start without the key is refused and says so; the file is free for the n
   await using(file, [K1], async (store) => expect(await store.counts()).toMatchObject({ pendingCallbacks: 1 }));
 });
 
-test("a key that no secret came under is forgotten", async () => {
+test("a key that encrypts no secret is forgotten", async () => {
   const file = join(temporaryFolder(), "callbacks.db");
   await using(file, [K1], async () => {});
   await using(file, [], async (store) => expect(await store.counts()).toMatchObject({ pendingCallbacks: 0 }));
 });
 
-test("a secret that somebody altered stops neither the others nor the start", async () => {
+test("a secret that was altered in the file does not stop the other secrets or the start", async () => {
   const { file, secrets } = await fileWith(3, [K1]);
   const db = new Database(file);
   db.exec(

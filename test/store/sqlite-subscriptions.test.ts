@@ -1,4 +1,4 @@
-/** What survives a restart, and what no verb shows: looked up in the file. */
+/** What survives a restart, and what no verb of the port shows: read from the file. */
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { expect, onTestFinished, test, vi } from "vitest";
@@ -38,7 +38,7 @@ async function inTurn(first: (store: Store) => Promise<unknown>, second: (store:
   }
 }
 
-test("a subscription, what it is owed, both its secrets and its URL's answer survive a restart", async () => {
+test("a subscription, its deliveries, both its secrets and its verified URL survive a restart", async () => {
   const { id, key } = aSubscription();
   await inTurn(
     async (store) => {
@@ -72,7 +72,7 @@ test("a subscription, what it is owed, both its secrets and its URL's answer sur
   );
 });
 
-test("what was under way when the process died is owed again, until the end that it had then", async () => {
+test("a delivery that was under way when the process died is sent again, until the end that the subscription had then", async () => {
   await inTurn(
     async (store) => {
       await store.putSubscription(aSubscription());
@@ -130,7 +130,7 @@ test("a create that fails half-way through its replay leaves nothing", async () 
   expect(await store.putSubscription(aSubscription({ replay }))).toMatchObject({ kind: "created", replayed: 2 });
 });
 
-test("one who takes the last place at the same moment gets it, and only one", async () => {
+test("of two subscriptions that take the last place at the same moment one gets it", async () => {
   const store = await openTestStore();
   onTestFinished(() => store.close());
   const results = await Promise.all(
@@ -161,34 +161,34 @@ async function planned(pattern: RegExp): Promise<readonly { readonly statement: 
 
 test.each([
   [
-    "whom a task's end is told, among those who want to hear of it",
-    /^select "id".* from "callbacks" where .*"callbacks"."principal" = \+\? and "callbacks"."task_id" = \+\? and \("callbacks"."not_after"/,
-    /SEARCH callbacks USING INDEX callbacks_subscribed \(principal=\? AND task_id=\?\)/,
+    "the subscriptions to the end of one task",
+    /^select "id".* from "callbacks" where .*"callbacks"."principal" = \+\? and "callbacks"."task_id" = \+\? and \("callbacks"."expires_at"/,
+    /SEARCH callbacks USING INDEX callbacks_subscriptions_by_task \(principal=\? AND task_id=\?\)/,
   ],
   [
-    "whom any task's end is told, likewise",
+    "the subscriptions to the end of any task",
     /^select "id".* from "callbacks" where .*"callbacks"."principal" = \+\? and "callbacks"."task_id" is null/,
-    /SEARCH callbacks USING INDEX callbacks_subscribed \(principal=\? AND task_id=\?\)/,
+    /SEARCH callbacks USING INDEX callbacks_subscriptions_by_task \(principal=\? AND task_id=\?\)/,
   ],
   [
-    "where a subscription's watermark is, among what it is owed",
+    "the watermark of a subscription, among its open deliveries",
     /^select min\("event_seq"\) from "deliveries"/,
-    /SEARCH deliveries USING INDEX deliveries_owed \(callback_id=\?/,
+    /SEARCH deliveries USING INDEX deliveries_open_of_subscription \(callback_id=\?/,
   ],
   [
-    "what comes after a place, among a principal's events from there on",
+    "a principal's events after a cursor",
     /^select "seq", "id", "type", .* from "events" where .* order by "events"."seq" asc/,
     /SEARCH events USING INDEX events_of_principal \(principal=\? AND seq>\?\)/,
   ],
   [
-    "a page of a principal's subscriptions, among them",
+    "a page of a principal's subscriptions",
     /^select .* from "callbacks" where \("subscription_id" is not null and .*"id"\) > \(\?, \?\)/,
-    /SEARCH callbacks USING INDEX callbacks_subscriptions \(principal=\?/,
+    /SEARCH callbacks USING INDEX callbacks_subscriptions_by_time \(principal=\?/,
   ],
   [
-    "how many subscriptions a principal has, among the live ones",
+    "the number of a principal's live subscriptions",
     /^select count\(\*\) from "callbacks" where \("subscription_id" is not null.* and "callbacks"."principal" = \+\?/,
-    /SEARCH callbacks USING INDEX callbacks_subscribed \(principal=\?/,
+    /SEARCH callbacks USING INDEX callbacks_subscriptions_by_task \(principal=\?/,
   ],
   [
     "a subscription, by its id",

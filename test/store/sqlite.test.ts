@@ -2,18 +2,17 @@ import { randomBytes } from "node:crypto";
 import Database from "better-sqlite3";
 import { expect } from "vitest";
 import type { Store } from "../../src/service/ports/store.ts";
-import { newFile, openTestStore } from "../support/sqlite-store.ts";
-import { describeStore } from "./conformance.ts";
-import { describeProgress } from "./progress-conformance.ts";
-import { describeSubscriptions } from "./subscription-conformance.ts";
-import { describeWorkerVerbs } from "./worker-conformance.ts";
+import { T0 } from "../support/builders.ts";
+import { createFakeClock } from "../support/clock.ts";
+import { newFile, openTestStorage, openTestStore } from "../support/sqlite-store.ts";
+import { describeCommits } from "./conformance/after-commit.ts";
+import { describeStore } from "./conformance/all.ts";
 
 describeStore("the SQLite store", () => openTestStore());
 describeStore("the SQLite store with encrypted secrets", openEncrypted);
-describeSubscriptions("the SQLite store", () => openTestStore());
-describeSubscriptions("the SQLite store with encrypted secrets", openEncrypted);
-describeProgress("the SQLite store, for progress", () => openTestStore());
-describeWorkerVerbs("the SQLite store, for work done outside", () => openTestStore());
+describeCommits("the SQLite store, after its commits", () =>
+  openTestStorage({ clock: createFakeClock(T0), emit: () => {} }),
+);
 
 /** Whatever verbs a test has used, at its end no secret of a callback is in clear. */
 async function openEncrypted(): Promise<Store> {

@@ -1,4 +1,4 @@
-/** The Vercel AI SDK's client and its webhook handler behind a real HTTP server: a client of MCP Events that nobody here wrote. */
+/** The Vercel AI SDK's client and its webhook handler behind a real HTTP server: a client of MCP Events from another project. */
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
@@ -23,7 +23,7 @@ export interface AiAgent {
   /** Accepted events, duplicates included. */
   readonly events: readonly AcceptedEvent[];
   readonly terminations: readonly Experimental_MCPEventControl[];
-  /** What its handler answered to each request, and which headers that had. */
+  /** The handler's answer to each request, with the request's headers. */
   readonly answers: readonly HandlerAnswer[];
   /** Resolves once there are so many events. */
   waitForEvents(count: number): Promise<readonly AcceptedEvent[]>;
@@ -45,7 +45,7 @@ export interface AiConnectOptions {
   readonly token?: string;
 }
 
-/** An application that hears of events through the AI SDK; it ends with the test. */
+/** An application that receives events through the AI SDK; it ends with the test. */
 export async function startAiAgent(tls?: SelfSigned): Promise<AiAgent> {
   const store = new AiStore();
   const events: AcceptedEvent[] = [];
@@ -90,7 +90,7 @@ export async function startAiAgent(tls?: SelfSigned): Promise<AiAgent> {
 /** The private storage that the AI SDK asks its application for. */
 export class AiStore implements Experimental_MCPEventStore {
   readonly #records = new Map<string, Experimental_MCPEventSubscription>();
-  /** Awaited before an update is carried out: as slow as somebody's database may be. */
+  /** Awaited before an update is carried out: as slow as an application's database may be. */
   beforeUpdate: () => Promise<unknown> = async () => {};
 
   get records(): readonly Experimental_MCPEventSubscription[] {

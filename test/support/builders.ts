@@ -7,10 +7,9 @@ import { END_TYPES } from "../../src/domain/event.ts";
 import { idOfSubscription } from "../../src/domain/subscription.ts";
 import type { SubscriptionKey } from "../../src/domain/subscription.ts";
 import type { ClaimDeliveries, SlotReservation, RecordAttempt } from "../../src/service/ports/delivery-store.ts";
-import type { RegisterCallback, StartTask } from "../../src/service/ports/store.ts";
+import type { RegisterCallback } from "../../src/service/ports/callback-store.ts";
+import type { StartTask } from "../../src/service/ports/task-store.ts";
 import type { PutSubscription } from "../../src/service/ports/subscription-store.ts";
-import { createTaskProgress } from "../../src/service/task-progress.ts";
-import type { TaskProgressNeeds } from "../../src/service/task-progress.ts";
 import type { TaskContext, TaskType } from "../../src/service/ports/task-types.ts";
 
 export const A_SECRET = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
@@ -84,16 +83,6 @@ export function aTaskContext(changes: Partial<TaskContext> = {}): TaskContext {
 
 export const PROGRESS_INTERVAL_MS = 5000;
 
-/** For a test that is about something else. */
-export function aTaskProgress(needs: Pick<TaskProgressNeeds, "store" | "clock" | "feed"> & Partial<TaskProgressNeeds>) {
-  return createTaskProgress({
-    emit: () => {},
-    wakeDispatcher: () => {},
-    intervalMs: PROGRESS_INTERVAL_MS,
-    ...needs,
-  });
-}
-
 export const HOUR_MS = 3_600_000;
 
 export function aSubscription(
@@ -110,28 +99,18 @@ export function aClaim(changes: Partial<ClaimDeliveries> = {}): ClaimDeliveries 
   return { now: T0, limit: 100, perOrigin: 100, roomOf: new Map(), ...changes };
 }
 
-/** A handover with room for `places` (of any origin), and all that it was told. `wake` is called for what has no place. */
-export function aHandover(
-  places: number,
-  wake: () => void = () => {},
-): SlotReservation & { readonly told: readonly unknown[] } {
-  const told: unknown[] = [];
-  let left = places;
+/** A reservation of this many slots, of any origin. `calls`: what was called, in order. */
+export function aReservation(slots: number): SlotReservation & { readonly calls: readonly unknown[] } {
+  const calls: unknown[] = [];
+  let free = slots;
   return {
-    told,
-    restart() {
-      left = places;
-      told.push("restart");
-    },
+    calls,
     reserve(origin) {
-      told.push(origin);
-      return left-- > 0;
+      calls.push(["reserve", origin]);
+      return free-- > 0;
     },
-    filled(claimed, waitingCount) {
-      told.push({ claimed, waitingCount });
-      if (waitingCount > 0) wake();
-    },
-    close: () => void told.push("close"),
+    committed: (claimed) => void calls.push(["committed", ...claimed.map(({ deliveryId }) => deliveryId)]),
+    release: () => void calls.push(["release"]),
   };
 }
 

@@ -14,7 +14,7 @@ export default async function bundleOnce(project: TestProject): Promise<() => vo
   const out = join(folder, "package");
   const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as object;
   const exports = { ".": "./dist/app.js", "./tasks": "./dist/tasks.js" };
-  const make = (): Promise<void> => bundle({ out, manifest: { ...manifest, exports } });
+  const make = async (): Promise<void> => void (await bundle({ out, manifest: { ...manifest, exports } }));
   await make();
   project.onTestsRerun(make);
   process.env["CLI_UNDER_TEST"] = join(out, "dist", "cli.js");

@@ -1,4 +1,4 @@
-import type { Clock } from "../../src/service/ports/store.ts";
+import type { Clock } from "../../src/service/ports/clock.ts";
 
 export interface FakeClock extends Clock {
   /** Moves the time on and ends the sleeps whose time has come, the earliest first. */

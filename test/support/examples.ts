@@ -16,8 +16,16 @@ export interface RunningExample {
 
 /** It ends with the test, if not before. */
 export function runExample(name: string, env: Readonly<Record<string, string>> = {}): RunningExample {
-  const file = fileURLToPath(new URL(`../../examples/${name}`, import.meta.url));
-  const child = spawn(process.execPath, [file], {
+  return runProgram(fileURLToPath(new URL(`../../examples/${name}`, import.meta.url)), env);
+}
+
+/** The same for a program anywhere, and of another language. */
+export function runProgram(
+  file: string,
+  env: Readonly<Record<string, string>> = {},
+  command = process.execPath,
+): RunningExample {
+  const child = spawn(command, [file], {
     env: { PATH: process.env["PATH"], ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });

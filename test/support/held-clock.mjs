@@ -4,13 +4,13 @@
  * the clock is advanced. The deadlines of HTTP requests go by real time.
  *
  * {id, sleeps}: answered once the server waits for something that comes in exactly so many milliseconds.
- * {id, advance}: time passes; what has come by then is over, the earliest first.
- * {id, jump}: the clock is set forward or back, as when somebody sets the system's time: what waits goes on waiting as it did.
+ * {id, advance}: time passes; the waits that are due end, the earliest first.
+ * {id, jump}: the clock is set forward or back, like the system's time: each wait lasts as long as without the jump.
  */
 import { registerHooks } from "node:module";
 
 let nowMs = Number(process.env.CLOCK_AT_MS);
-/** Whole, so that what is left of a wait is. */
+/** A whole number, so that the remaining time of a wait is one too. */
 let passedMs = Math.ceil(performance.now());
 let asking = [];
 const sleeps = new Set();

@@ -1,7 +1,7 @@
-/** MCP Events as plain JSON-RPC over HTTP, in either era: for tests that are about what comes of it. */
+/** MCP Events as plain JSON-RPC over HTTP, in either protocol version: for tests that are about what comes of it. */
 import { expect } from "vitest";
 import { modernRequest, send } from "../mcp/wire.ts";
-import type { WIRE_ERAS, WireRequest } from "../mcp/wire.ts";
+import type { WIRE_VERSIONS, WireRequest } from "../mcp/wire.ts";
 import { A_SECRET } from "./builders.ts";
 
 export interface RpcMessage {
@@ -14,7 +14,7 @@ export interface RpcMessage {
 
 export interface AskOptions {
   readonly token?: string;
-  readonly requestOf?: (typeof WIRE_ERAS)[number]["requestOf"];
+  readonly requestOf?: (typeof WIRE_VERSIONS)[number]["requestOf"];
 }
 
 export interface Subscribed {

@@ -45,14 +45,14 @@ export interface Receiver {
   readonly port: number;
   /** Every complete request so far, in the order of arrival. */
   readonly requests: readonly ReceivedRequest[];
-  /** TCP connections so far; 0 proves that nobody even knocked. */
+  /** TCP connections so far; 0 proves that no connection was opened. */
   readonly connections: number;
   /** From now on. */
   respondWith(handler: Handler): void;
   respondWith(status: number, body?: string, headers?: Readonly<Record<string, string>>): void;
   /** Resolves with all requests once there are `count` of them, or once one matches; rejects after `deadlineMs`. */
   waitFor(wanted: number | Predicate, deadlineMs?: number): Promise<readonly ReceivedRequest[]>;
-  /** Resolves when no connection is open: all is in that came over those that were. */
+  /** Resolves when no connection is open: every request of the closed ones is in `requests`. */
   idle(): Promise<void>;
   /** May be called twice. */
   close(): Promise<void>;

@@ -1,4 +1,4 @@
-/** What a server under test and its test tell each other beside its log: held-clock.mjs and tell-port.mjs speak at the other end. */
+/** The messages between a test and its server, beside the log. On the server's side: held-clock.mjs and report-port.mjs. */
 import type { ChildProcess } from "node:child_process";
 import { HANG_MS } from "./until.ts";
 

@@ -11,7 +11,7 @@ import { HANG_MS } from "./until.ts";
 const moduleOf = (name: string): string => new URL(name, import.meta.url).href;
 const killAtModule = moduleOf("kill-at.mjs");
 const heldClockModule = moduleOf("held-clock.mjs");
-const tellPortModule = moduleOf("tell-port.mjs");
+const reportPortModule = moduleOf("report-port.mjs");
 export const sources = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
 /** The bundle, where one was made for the tests (bundle-once.ts). */
 export const cli = process.env["CLI_UNDER_TEST"] ?? sources;
@@ -33,7 +33,7 @@ export interface SpawnOptions {
   /** Where its clock stands, epoch milliseconds, until the test advances it; default: it goes. */
   readonly clockAt?: number;
   /** For a server whose log does not say that it listens, or says it later: it counts as listening as soon as its port is open. */
-  readonly tellsPort?: boolean;
+  readonly reportsPort?: boolean;
   /** Modules loaded before the server, as URLs. */
   readonly preload?: readonly string[];
   /** What to run; default: `cli`. */
@@ -59,7 +59,7 @@ export interface ServerProcess {
   stop(): Promise<number | null>;
   /** SIGKILL, if it still runs; resolves when the process is gone. */
   kill(): Promise<void>;
-  /** Resolves with the exit code when the process is gone, whoever ended it. */
+  /** Resolves with the exit code when the process is gone, for whatever reason it ended. */
   ended(): Promise<number | null>;
 }
 
@@ -68,7 +68,7 @@ export function serverEnv(env: Environment = {}): NodeJS.ProcessEnv {
   return {
     PATH: process.env["PATH"],
     HOME: process.env["HOME"],
-    // Nothing is kept in the home of whoever runs the tests.
+    // Tests keep no files in the developer's home.
     ...compileCache(),
     LOG_FORMAT: "pretty",
     PORT: "0",
@@ -81,9 +81,9 @@ export function serverEnv(env: Environment = {}): NodeJS.ProcessEnv {
 
 /** Spawns the node binary itself: npm and sh would stand between the server and our signals. */
 export function spawnServer(options: SpawnOptions): ServerProcess {
-  const { file, env = {}, killAt, clockAt, tellsPort = false, cli: program = cli } = options;
+  const { file, env = {}, killAt, clockAt, reportsPort = false, cli: program = cli } = options;
   const clockEnv = clockAt === undefined ? {} : { CLOCK_AT_MS: String(clockAt) };
-  const hasChannel = clockAt !== undefined || tellsPort;
+  const hasChannel = clockAt !== undefined || reportsPort;
   const child = spawn(process.execPath, [...modulesOf(options).flatMap((url) => ["--import", url]), program, "serve"], {
     env: serverEnv({ DATABASE_URL: `file:${file}`, ...killEnv(killAt), ...clockEnv, ...env }),
     stdio: ["ignore", "pipe", "pipe", ...(hasChannel ? (["ipc"] as const) : [])],
@@ -96,7 +96,7 @@ export function spawnServer(options: SpawnOptions): ServerProcess {
     pid: child.pid!,
     ...output,
     async listening() {
-      if (tellsPort) return channel.port();
+      if (reportsPort) return channel.port();
       return portIn(await output.waitForLine(/MCP endpoint: |"msg":"listening"/));
     },
     sleepsFor: (ms) => channel.ask({ sleeps: ms }),
@@ -119,11 +119,11 @@ export function spawnServer(options: SpawnOptions): ServerProcess {
 const none = (): Promise<never> => Promise.reject(new Error("The server was started without a held clock"));
 const noChannel: ServerChannel = { port: none, ask: none };
 
-function modulesOf({ killAt, clockAt, tellsPort = false, preload = [] }: SpawnOptions): readonly string[] {
+function modulesOf({ killAt, clockAt, reportsPort = false, preload = [] }: SpawnOptions): readonly string[] {
   return [
     ...(killAt === undefined ? [] : [killAtModule]),
     ...(clockAt === undefined ? [] : [heldClockModule]),
-    ...(tellsPort ? [tellPortModule] : []),
+    ...(reportsPort ? [reportPortModule] : []),
     ...preload,
   ];
 }

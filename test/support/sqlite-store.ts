@@ -2,9 +2,14 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { vi } from "vitest";
 import { createNewId } from "../../src/domain/ids.ts";
+import { systemClock } from "../../src/runtime/clock.ts";
 import type { Store } from "../../src/service/ports/store.ts";
 import { openStore } from "../../src/store/open.ts";
+import { PreparedSession } from "../../src/store/sqlite/engine/prepared-statements.ts";
+import type { PreparedStatement } from "../../src/store/sqlite/engine/prepared-statements.ts";
+import type { OpenedStore, OpenStoreOptions } from "../../src/store/open.ts";
 import { createSecretCipher } from "../../src/store/secret-cipher.ts";
 import { temporaryFolder } from "./builders.ts";
 
@@ -16,7 +21,13 @@ export async function openTestStore(
   keys: readonly Uint8Array[] = [],
   migrations = migrationsFolder,
 ): Promise<Store> {
-  return open(file ?? (await newFile()), keys, migrations);
+  const { store } = await open(file ?? (await newFile()), { keys, migrationsFolder: migrations });
+  return store;
+}
+
+/** The same on a new file, with its queues and its notifier. */
+export async function openTestStorage(options: Pick<OpenStoreOptions, "clock" | "emit">): Promise<OpenedStore> {
+  return open(await newFile(), options);
 }
 
 let migrated: Promise<Buffer> | null = null;
@@ -33,26 +44,35 @@ async function migrate(): Promise<Buffer> {
   const folder = mkdtempSync(join(tmpdir(), "mcp-callbacks-"));
   try {
     const file = join(folder, "callbacks.db");
-    await (await open(file, [], migrationsFolder)).close();
+    const { store } = await open(file);
+    await store.close();
     return readFileSync(file);
   } finally {
     rmSync(folder, { recursive: true });
   }
 }
 
-async function open(file: string, keys: readonly Uint8Array[], migrations: string): Promise<Store> {
-  const cipher = createSecretCipher(keys);
-  const newId = createNewId(Date.now);
-  const { store } = await openStore({ databaseUrl: `file:${file}`, migrationsFolder: migrations, newId, cipher });
-  return store;
+interface TestOptions extends Partial<OpenStoreOptions> {
+  readonly keys?: readonly Uint8Array[];
 }
 
-/** The same, with all its statements prepared: they are when their verbs are first asked for, whatever comes of it. */
+function open(file: string, { keys = [], ...options }: TestOptions = {}): Promise<OpenedStore> {
+  return openStore({
+    databaseUrl: `file:${file}`,
+    migrationsFolder,
+    newId: createNewId(Date.now),
+    cipher: createSecretCipher(keys),
+    clock: systemClock,
+    emit: () => {},
+    ...options,
+  });
+}
+
+/** The same, with each of its statements compiled; otherwise the first use does it. */
 export async function openWholeStore(file: string): Promise<Store> {
+  const prepareQuery = vi.spyOn(PreparedSession.prototype, "prepareQuery");
   const store = await openTestStore(file);
-  const { close: _, ...verbs } = store;
-  // Without what they need to be given, most fail.
-  const askedFor = Object.values<(...given: never[]) => unknown>(verbs).map(async (verb) => verb());
-  await Promise.allSettled(askedFor);
+  for (const { value } of prepareQuery.mock.results) (value as PreparedStatement).compile();
+  prepareQuery.mockRestore();
   return store;
 }

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** A deadline of a test ends a hang and nothing else: it is far longer than a busy machine takes. */
+/** The deadline of a test only ends a hang: it is far longer than a busy machine needs. */
 export const HANG_MS = 120_000;
-/** Looking costs time of the processor that what is waited for could use, so it is done less and less often. */
+/** A look costs processor time that the awaited work could use, so the looks become rarer. */
 const LOOK_FIRST_MS = 5;
 const LOOK_LAST_MS = 50;
 
@@ -16,7 +16,7 @@ export async function until<T>(
   for (let pauseMs = LOOK_FIRST_MS; ; pauseMs = Math.min(pauseMs * 1.5, LOOK_LAST_MS)) {
     const value = await condition();
     if (value !== false && value !== null && value !== undefined) return value as Exclude<T, false | null | undefined>;
-    if (performance.now() > end) throw new Error(`Waited ${deadlineMs} ms in vain for: ${what}`);
+    if (performance.now() > end) throw new Error(`Waited ${deadlineMs} ms without success for: ${what}`);
     await sleep(pauseMs);
   }
 }

@@ -19,7 +19,7 @@ const tools = [
   tool("garbage", repeatable),
   tool("wrong", repeatable),
   tool("fail", repeatable),
-  tool("tell", repeatable),
+  tool("leak", repeatable),
   tool("cancelled", repeatable),
 ];
 const cancelled = [];
@@ -60,8 +60,8 @@ const calls = {
   },
   wrong: (id) => answer(id, { content: "no list at all" }),
   fail: (id) => answer(id, { ...text(`The token was ${process.env.API_TOKEN}.`), isError: true }),
-  tell(id) {
-    process.stderr.write(`told ${process.env.API_TOKEN}\n${"long ".repeat(1000)}\n`);
+  leak(id) {
+    process.stderr.write(`leaked ${process.env.API_TOKEN}\n${"long ".repeat(1000)}\n`);
     for (let line = 0; line < 1000; line++) process.stderr.write(`line ${line}\n`);
     const env = { API_TOKEN: process.env.API_TOKEN, names: Object.keys(process.env).toSorted() };
     answer(id, { content: [], structuredContent: env });

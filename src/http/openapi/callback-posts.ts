@@ -1,4 +1,4 @@
-/** The POSTs that this server sends to callbacks, as /openapi.json documents them. They are rendered in src/domain/payload.ts. */
+/** The POSTs to callbacks, as /openapi.json documents them. `src/domain/payload.ts` makes them. */
 import { z } from "zod";
 import type { EventType } from "../../domain/event.ts";
 import { anyJson, isoTime } from "../routes/worker-schemas.ts";
@@ -6,7 +6,7 @@ import { anyJson, isoTime } from "../routes/worker-schemas.ts";
 export interface DocumentedPost {
   readonly type: EventType;
   readonly summary: string;
-  /** By media type: application/json unless the callback's body_format is cloudevents. All of them may get more members. */
+  /** By media type: application/json unless the callback's body_format is cloudevents. Each body may get more members. */
   readonly bodies: Readonly<Record<string, z.ZodType>>;
 }
 

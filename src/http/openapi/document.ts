@@ -2,7 +2,7 @@ import { z } from "zod";
 import { CALLBACK_POSTS, POST_HEADERS } from "./callback-posts.ts";
 import type { DocumentedPost } from "./callback-posts.ts";
 import type { Operation, Parameter } from "./operation.ts";
-import { refusalSchema, statusOf } from "../api-error.ts";
+import { apiErrorSchema, statusOf } from "../api-error.ts";
 
 export interface OpenApiInfo {
   readonly title: string;
@@ -12,7 +12,11 @@ export interface OpenApiInfo {
 
 const SECURITY_SCHEMES = {
   worker: { type: "http", scheme: "bearer", description: "One of WORKER_TOKENS." },
-  access: { type: "http", scheme: "bearer", description: "One of AUTH_TOKENS; without any, none is needed." },
+  access: {
+    type: "http",
+    scheme: "bearer",
+    description: "One of AUTH_TOKENS; a server without AUTH_TOKENS needs none.",
+  },
 } as const;
 
 /** The OpenAPI 3.1 document of these operations. */
@@ -31,28 +35,28 @@ export function openApiDocument(operations: readonly Operation[], { title, versi
     servers: [{ url }],
     paths,
     webhooks: Object.fromEntries(CALLBACK_POSTS.map((post) => [post.type, { post: webhookObject(post) }])),
-    components: { schemas: { Error: schemaOf(refusalSchema, "output") }, securitySchemes: SECURITY_SCHEMES },
+    components: { schemas: { Error: schemaOf(apiErrorSchema, "output") }, securitySchemes: SECURITY_SCHEMES },
   };
 }
 
-function operationObject({ id, summary, parameters, security, request, responses, refusals = [] }: Operation) {
+function operationObject({ id, summary, parameters, security, request, responses, errors = [] }: Operation) {
   return {
     operationId: id,
     summary,
     ...(parameters && { parameters: Object.entries(parameters).map(parameterObject) }),
     ...(security && { security: security === "access" ? [{}, { access: [] }] : [{ [security]: [] }] }),
     ...(request && { requestBody: { required: true, content: jsonContent(schemaOf(request, "input")) } }),
-    responses: { ...answersOf(responses), ...refusalsOf(refusals) },
+    responses: { ...answersOf(responses), ...errorsOf(errors) },
   };
 }
 
-/** What the answers mean is the same for all of them. */
+/** The same for all POSTs. */
 const RECEIVER_ANSWERS = {
-  "2XX": { description: "It is delivered." },
+  "2XX": { description: "The POST is delivered." },
   "410": { description: "The receiver is gone: nothing more is sent to this callback until it is enabled." },
-  "413": { description: "It is not sent again." },
-  "429": { description: "It is sent again later, as Retry-After asks. Likewise with 425 and 503." },
-  default: { description: "It is sent again, by the retry schedule." },
+  "413": { description: "The POST is not sent again." },
+  "429": { description: "The POST is sent again later, as Retry-After asks. Also for 425 and 503." },
+  default: { description: "The POST is sent again, by the retry schedule." },
 };
 
 function webhookObject({ type, summary, bodies }: DocumentedPost) {
@@ -81,7 +85,7 @@ function answersOf(responses: Operation["responses"]): Record<string, unknown> {
 }
 
 /** Several codes may share a status. */
-function refusalsOf(codes: NonNullable<Operation["refusals"]>): Record<string, unknown> {
+function errorsOf(codes: NonNullable<Operation["errors"]>): Record<string, unknown> {
   const byStatus = Map.groupBy(codes, statusOf);
   const content = jsonContent({ $ref: "#/components/schemas/Error" });
   return Object.fromEntries(

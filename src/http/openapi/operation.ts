@@ -1,8 +1,8 @@
 import type { Router, RouterMiddleware } from "@koa/router";
 import type { z } from "zod";
-import type { RefusalCode } from "../api-error.ts";
+import type { ApiErrorCode } from "../api-error.ts";
 
-/** One route with what is documented of it: the router and the OpenAPI document are made of the same list. */
+/** One route with its documentation. The router and the OpenAPI document are made from the same list of operations. */
 export interface Operation {
   readonly method: "get" | "post";
   /** With its parameters in braces: `/tasks/{id}/complete`. */
@@ -14,10 +14,10 @@ export interface Operation {
   readonly security?: "worker" | "access";
   readonly request?: z.ZodType;
   readonly responses: Readonly<Record<number, DocumentedResponse>>;
-  /** Answered in the one shape of errors, with their own statuses. */
-  readonly refusals?: readonly RefusalCode[];
+  /** The errors of the operation that have the body `apiErrorSchema`. */
+  readonly errors?: readonly ApiErrorCode[];
   readonly handle: RouterMiddleware;
-  /** Answers OPTIONS itself; left out, the router says which methods are allowed. */
+  /** Answers OPTIONS. Left out: the router answers with the allowed methods. */
   readonly preflight?: RouterMiddleware;
 }
 

@@ -8,6 +8,7 @@ import { healthOf } from "../routes/health.ts";
 import type { HealthNeeds } from "../routes/health.ts";
 import { receiveWebhook, showReceived } from "../routes/inbox.ts";
 import type { InboxReading } from "../routes/inbox.ts";
+import { receiverErrorSchema } from "../api-error.ts";
 import { openApiDocument } from "./document.ts";
 import type { Operation } from "./operation.ts";
 import { publicKeysOperations } from "../routes/jwks.ts";
@@ -38,7 +39,6 @@ const unhealthyAnswer = z.object({
   transport: z.string(),
   timestamp: isoTime,
 });
-const receiverRefusal = z.object({ status: z.literal("error"), message: z.string() });
 const webhookRequest = z.looseObject({ type: z.string().min(1) });
 const webhookAnswer = z.object({
   status: z.literal("received"),
@@ -56,9 +56,9 @@ const receivedAnswer = z.object({
 });
 
 const CLIENT_ID = { client_id: { in: "path", description: "The name of the receiver, of your choice." } } as const;
-const NOT_TAKEN = { description: "It is not taken; message says why.", schema: receiverRefusal };
+const NOT_TAKEN = { description: "An error; message says what is wrong and what to do.", schema: receiverErrorSchema };
 
-/** Every route beside MCP, with what is documented of it. */
+/** All routes except /mcp. */
 export function createOperations(needs: OperationsNeeds): readonly Operation[] {
   const documented: readonly Operation[] = [
     firstPageOperation(needs),
@@ -87,12 +87,12 @@ function healthOperation(needs: HealthNeeds): Operation {
     method: "get",
     path: "/health",
     id: "health",
-    summary: "How the server is, with counts.",
+    summary: "Health of the server, with counts.",
     responses: {
-      200: { description: "It works.", schema: healthAnswer },
+      200: { description: "The server works.", schema: healthAnswer },
       503: { description: "The database does not answer.", schema: unhealthyAnswer },
     },
-    // As text: Koa asks of any other body whether it is a `Response`, for which Node loads its `fetch`, some 15 ms.
+    // The body is a string: for an object Koa reads the global `Response`, which makes Node load `fetch`, about 15 ms.
     async handle(ctx) {
       const { status, headers, body } = await healthOf(needs);
       ctx.set({ ...headers });
@@ -108,11 +108,11 @@ function inboxOperations(needs: InboxReading): readonly Operation[] {
       method: "post",
       path: "/webhook/{client_id}",
       id: "receiveWebhook",
-      summary: "The test receiver: takes a callback's POST.",
+      summary: "The test receiver: accepts and keeps the POST of a callback.",
       parameters: CLIENT_ID,
       request: webhookRequest,
       responses: {
-        200: { description: "It is kept.", schema: webhookAnswer },
+        200: { description: "The POST is kept.", schema: webhookAnswer },
         400: NOT_TAKEN,
         413: NOT_TAKEN,
         415: NOT_TAKEN,
@@ -123,7 +123,7 @@ function inboxOperations(needs: InboxReading): readonly Operation[] {
       method: "get",
       path: "/webhook/{client_id}",
       id: "showReceived",
-      summary: "What the test receiver got, newest first.",
+      summary: "The POSTs that the test receiver got, newest first.",
       parameters: CLIENT_ID,
       security: "access",
       responses: {

@@ -1,52 +1,49 @@
 import type { IncomingMessage } from "node:http";
 import type { z } from "zod";
-import type { Emit } from "../../service/ports/telemetry.ts";
 import type { CompletionAnswer, CompletionEnd, Completions } from "../../service/completions.ts";
 import { discardRest } from "../../runtime/request-body.ts";
 import { readAnyJson, readJsonBody } from "../json-body.ts";
 import type { Operation } from "../openapi/operation.ts";
-import { Refusal, withRefusals } from "../api-error.ts";
+import { ApiError } from "../api-error.ts";
 import { completionAnswer, completionRequest } from "./worker-schemas.ts";
-import { refusedResult } from "./workers.ts";
+import { resultError } from "./workers.ts";
 
 export interface CompletionNeeds {
   readonly completions: Completions;
-  readonly emit: Emit;
 }
 
-/** POST /complete/{token}: what a completion URL does, once. The URL itself is what admits. */
-export function completionOperation({ completions, emit }: CompletionNeeds): Operation {
-  const operation: Operation = {
+/** POST /complete/{token}: ends the task of the URL, once. The token in the URL is the authorization. */
+export function completionOperation({ completions }: CompletionNeeds): Operation {
+  return {
     method: "post",
     path: "/complete/{token}",
     id: "completeByUrl",
-    summary: "Ends the one task that the URL is for, once.",
+    summary: "Ends the task of this URL, once.",
     parameters: {
       token: { in: "path", description: "The secret of the completion_url." },
-      raw: { in: "query", description: "1: the whole body, whatever JSON it is, is the result of the task." },
+      raw: { in: "query", description: "1: the whole body, any JSON, is the result of the task." },
     },
     request: completionRequest,
     responses: { 200: { description: "The task has ended.", schema: completionAnswer } },
-    refusals: ["invalid", "not_found", "already_used", "task_ended", "expired", "too_large", "unsupported_media_type"],
+    errors: ["invalid", "not_found", "already_used", "task_ended", "expired", "too_large", "unsupported_media_type"],
     async handle(ctx) {
       const end = isRaw(ctx.req, ctx.query["raw"])
         ? ({ kind: "completed", result: await readAnyJson(ctx.req) } as const)
         : await endAskedFor(ctx.req);
       const answer = await completions.use(String(ctx.params["token"]), end);
-      if (answer.kind !== "taken") throw refusalOf(answer);
+      if (answer.kind !== "taken") throw errorOf(answer);
       const status = end.kind;
       ctx.body = { task_id: answer.task.taskId, status } satisfies z.output<typeof completionAnswer>;
     },
   };
-  return withRefusals(operation, emit);
 }
 
-/** Job services send a body of their own making to the URL they are given: `raw=1` takes it as it is. */
+/** Some job services send a body of their own form: `raw=1` accepts any JSON as the result. */
 function isRaw(request: IncomingMessage, raw: string | readonly string[] | undefined): boolean {
   if (raw === undefined || raw === "0") return false;
   if (raw === "1") return true;
   discardRest(request);
-  throw new Refusal("invalid", "raw must be 1, which makes the whole body the result, or be left out.");
+  throw new ApiError("invalid", "raw must be 1, which makes the whole body the result, or be left out.");
 }
 
 async function endAskedFor(request: IncomingMessage): Promise<CompletionEnd> {
@@ -54,17 +51,17 @@ async function endAskedFor(request: IncomingMessage): Promise<CompletionEnd> {
   return "error" in body ? { kind: "failed", error: body.error } : { kind: "completed", result: body.result };
 }
 
-function refusalOf(answer: Exclude<CompletionAnswer, { readonly kind: "taken" }>): Refusal {
+function errorOf(answer: Exclude<CompletionAnswer, { readonly kind: "taken" }>): ApiError {
   switch (answer.kind) {
     case "not_found":
-      return new Refusal("not_found", "There is no such completion URL.");
+      return new ApiError("not_found", "There is no such completion URL; check that it is complete.");
     case "used":
-      return new Refusal("already_used", "This completion URL was used already; it works once.");
+      return new ApiError("already_used", "This completion URL was already used; each works once.");
     case "expired":
-      return new Refusal("expired", "This completion URL has expired.");
+      return new ApiError("expired", "This completion URL has expired; start the same task again to get another one.");
     case "ended":
-      return new Refusal("task_ended", `The task is ${answer.status} already.`);
+      return new ApiError("task_ended", `The task is already ${answer.status}; nothing more to do.`);
     case "refused":
-      return refusedResult(answer);
+      return resultError(answer);
   }
 }

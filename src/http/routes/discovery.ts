@@ -1,12 +1,12 @@
-/** What a client may read before it connects: a Server Card (SEP-2127) and the catalog that leads to it. */
+/** Documents that a client may read before it connects: a Server Card (SEP-2127) and the catalog that names it. */
 import { isIP } from "node:net";
 import { z } from "zod";
-import { digestOf } from "../../domain/ids.ts";
+import { digestOf } from "../../domain/digest.ts";
 import type { OpenApiInfo } from "../openapi/document.ts";
 import type { Operation } from "../openapi/operation.ts";
 
 export interface DiscoveryNeeds {
-  /** Read when a document is asked for: the port may be known only then. */
+  /** Called for each request: the port may be unknown before. */
   readonly openApi: () => OpenApiInfo;
   readonly serverName: string;
   /** Whether /mcp takes only requests with one of AUTH_TOKENS. */
@@ -20,7 +20,7 @@ const CARD_SCHEMA = "https://static.modelcontextprotocol.io/schemas/v1/server-ca
 const TITLE_CHARS_MAX = 100;
 const KEPT_S = 3600;
 
-/** Newest first; a test holds them against what the SDKs speak. */
+/** Newest first. A test compares them with the versions of the SDKs. */
 export const PROTOCOL_VERSIONS = [
   "2026-07-28",
   "2025-11-25",
@@ -30,7 +30,7 @@ export const PROTOCOL_VERSIONS = [
   "2024-10-07",
 ] as const;
 
-/** The specification asks for these on every answer: the documents are public, and pages may read them. */
+/** The specification requires them on every answer: the documents are public, and any page may read them. */
 const CORS = {
   "Access-Control-Allow-Origin": "*",
   "Access-Control-Allow-Methods": "GET",
@@ -74,15 +74,15 @@ export function discoveryOperations(needs: DiscoveryNeeds): readonly Operation[]
     publicDocument(CATALOG_TYPE, () => catalogOf(needs), {
       path: "/.well-known/ai-catalog.json",
       id: "aiCatalog",
-      summary: "An AI Catalog, whose one entry leads to the Server Card.",
+      summary: "An AI Catalog with one entry, the Server Card.",
       responses: { 200: { description: "The catalog.", schema: catalogAnswer, type: CATALOG_TYPE }, 304: UNCHANGED },
     }),
   ];
 }
 
-const UNCHANGED = { description: "It is the one that If-None-Match names." };
+const UNCHANGED = { description: "Unchanged since the ETag in If-None-Match." };
 
-/** Public and the same for every reader: any page may read it, and caches may keep it. */
+/** The same for every client, so any page may read it and caches may keep it. */
 function publicDocument(
   type: string,
   document: () => object,
@@ -129,7 +129,7 @@ function cardOf({ openApi, serverName, needsToken }: DiscoveryNeeds): z.input<ty
 
 const AUTHORIZATION = {
   name: "Authorization",
-  description: "Bearer and one of the server's access tokens.",
+  description: "Bearer, a blank and one of the server's access tokens.",
   isRequired: true,
   isSecret: true,
 };
@@ -145,7 +145,7 @@ function catalogOf({ openApi, serverName }: DiscoveryNeeds): z.input<typeof cata
   };
 }
 
-/** The specification has no letters for an IPv6 address in a name. */
+/** A name in the specification cannot hold an IPv6 address. */
 function hostOf(url: string): string {
   const { hostname } = new URL(url);
   return hostname.startsWith("[") ? "localhost" : hostname;

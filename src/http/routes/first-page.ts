@@ -3,13 +3,13 @@ import type { OpenApiInfo } from "../openapi/document.ts";
 import type { Operation } from "../openapi/operation.ts";
 
 export interface FirstPageNeeds {
-  /** Read when the page is asked for: the port may be known only then. */
+  /** Called for each request: the port may be unknown before. */
   readonly openApi: () => OpenApiInfo;
   /** Whether /mcp takes only requests with one of AUTH_TOKENS. */
   readonly needsToken: boolean;
 }
 
-/** The page loads nothing and runs nothing. */
+/** The page loads no files and runs no scripts. */
 const HEADERS = {
   "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'",
   "X-Content-Type-Options": "nosniff",
@@ -19,7 +19,7 @@ const HEADERS = {
 const STYLE = `:root{color-scheme:light dark}body{font:1rem/1.6 system-ui,sans-serif;max-width:42rem;margin:2rem auto;padding:0 1rem}
 code,pre{font-family:ui-monospace,monospace;font-size:.9em}pre{overflow-x:auto;padding:.75rem;border:1px solid GrayText;border-radius:.4rem}`;
 
-/** GET /: what this is, where the endpoint is, and what to do next, for a browser. */
+/** GET /: a page for people that says what the server is, where the endpoint is and what to do next. */
 export function firstPageOperation({ openApi, needsToken }: FirstPageNeeds): Operation {
   return {
     method: "get",

@@ -1,5 +1,5 @@
 import type { Emit } from "../../service/ports/telemetry.ts";
-import type { Clock } from "../../service/ports/store.ts";
+import type { Clock } from "../../service/ports/clock.ts";
 import type { Health } from "../../service/health.ts";
 
 export interface HealthNeeds {
@@ -18,7 +18,7 @@ export interface HealthAnswer {
 const TRANSPORT = "HTTP with Webhook Callbacks";
 const HEADERS = { "Cache-Control": "no-store", "Content-Type": "application/json; charset=utf-8" };
 
-/** What GET /health answers: 200 with the counts, 503 when the store does not answer. */
+/** The answer of GET /health: 200 with the counts, or 503 when the store does not answer. */
 export async function healthOf({ health, clock, emit, serverName }: HealthNeeds): Promise<HealthAnswer> {
   const answer = (status: 200 | 503, word: string, counts: object): HealthAnswer => {
     const timestamp = new Date(clock.now()).toISOString();

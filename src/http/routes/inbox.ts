@@ -1,19 +1,15 @@
 import type { RouterMiddleware } from "@koa/router";
-import { isClientGivenId } from "../../domain/ids.ts";
+import { CLIENT_GIVEN_ID_CHARS_MAX, isClientGivenId } from "../../domain/ids.ts";
 import { isNestedDeeper, JSON_DEPTH_MAX } from "../../domain/json.ts";
 import type { Json } from "../../domain/json.ts";
 import { createOriginPolicy } from "../../runtime/origin-policy.ts";
 import type { Emit } from "../../service/ports/telemetry.ts";
 import type { Inbox } from "../../service/inbox.ts";
 import type { PrincipalOf } from "../../service/principals.ts";
-import {
-  discardRest,
-  readRequestBody,
-  REQUEST_BODY_BYTES_MAX,
-  unsupportedEncoding,
-} from "../../runtime/request-body.ts";
+import { ApiError } from "../api-error.ts";
+import { readBytes } from "../json-body.ts";
 
-/** What a task's result may have, and the webhook around it. */
+/** The depth of a task's result, and of the webhook around it. */
 const BODY_DEPTH_MAX = JSON_DEPTH_MAX + 10;
 const HEADERS_CHARS_MAX = 16 * 1024;
 
@@ -25,23 +21,12 @@ export interface InboxReading {
   readonly emit: Emit;
 }
 
-/** POST /webhook/{client_id}: takes any JSON object with a `type`, keeps it, and says so. */
+/** POST /webhook/{client_id}: keeps any JSON object with a `type`. */
 export function receiveWebhook({ inbox }: { readonly inbox: Inbox }): RouterMiddleware {
   return async (ctx) => {
-    const clientId = clientIdOf(ctx.params["client_id"]);
-    if (clientId === null) return refuse(ctx, 400, "client_id must have 1 to 200 characters, no control characters.");
-    const body = await readRequestBody(ctx.req);
-    if (body.kind === "gone") return refuse(ctx, 400, "The body ended before it was complete.");
-    if (body.kind === "encoded") {
-      discardRest(ctx.req);
-      return refuse(ctx, 415, unsupportedEncoding(body.encoding));
-    }
-    if (body.kind === "too_large") {
-      discardRest(ctx.req);
-      return refuse(ctx, 413, `The body is over ${REQUEST_BODY_BYTES_MAX} bytes.`);
-    }
-    const webhook = parseWebhook(body.bytes.toString());
-    if (webhook === null) return refuse(ctx, 400, 'The body must be a JSON object with a "type".');
+    const clientId = clientIdOf(ctx);
+    const webhook = parseWebhook((await readBytes(ctx.req)).toString());
+    if (webhook === null) throw new ApiError("invalid", 'The body must be a JSON object with a "type".');
     const { taskId, receivedAt } = await inbox.receive(clientId, { ...webhook, headers: headersOf(ctx.headers) });
     ctx.body = {
       status: "received",
@@ -54,20 +39,17 @@ export function receiveWebhook({ inbox }: { readonly inbox: Inbox }): RouterMidd
 }
 
 /**
- * GET /webhook/{client_id}: what was received, newest first. It shows results: so with tokens set it needs one, and a page of a
- * rebound name (another Host) is refused as on /mcp.
+ * GET /webhook/{client_id}: what was received, newest first. It shows results of tasks: so it needs a token where the server has
+ * tokens, and refuses other Host headers as /mcp does (DNS rebinding).
  */
 export function showReceived({ inbox, principalOf, ...needs }: InboxReading): RouterMiddleware {
   const origins = createOriginPolicy({ ...needs, allowedOrigins: [] });
   return async (ctx) => {
     const refusedHost = origins.refusedHost(ctx.req.headers.host);
-    if (refusedHost !== null) return refuse(ctx, 403, refusedHost);
-    if (principalOf(ctx.get("Authorization") || undefined) === null) {
-      ctx.set("WWW-Authenticate", "Bearer");
-      return refuse(ctx, 401, "Send one of the server's tokens: Authorization: Bearer <token>.");
-    }
-    const clientId = clientIdOf(ctx.params["client_id"]);
-    if (clientId === null) return refuse(ctx, 400, "client_id must have 1 to 200 characters, no control characters.");
+    if (refusedHost !== null) throw new ApiError("forbidden", refusedHost);
+    if (principalOf(ctx.get("Authorization") || undefined) === null)
+      throw new ApiError("unauthorized", "Send one of the server's tokens: Authorization: Bearer <token>.");
+    const clientId = clientIdOf(ctx);
     const received = await inbox.list(clientId);
     ctx.set("Cache-Control", "no-store");
     ctx.body = {
@@ -84,13 +66,13 @@ export function showReceived({ inbox, principalOf, ...needs }: InboxReading): Ro
 
 type Context = Parameters<RouterMiddleware>[0];
 
-function refuse(ctx: Context, status: number, message: string): void {
-  ctx.status = status;
-  ctx.body = { status: "error", message };
-}
-
-function clientIdOf(parameter: string | undefined): string | null {
-  return parameter !== undefined && isClientGivenId(parameter) ? parameter : null;
+function clientIdOf({ params }: Context): string {
+  const clientId: unknown = params["client_id"];
+  if (typeof clientId === "string" && isClientGivenId(clientId)) return clientId;
+  throw new ApiError(
+    "invalid",
+    `The client_id in the path must have 1 to ${CLIENT_GIVEN_ID_CHARS_MAX} characters, none of them a control character.`,
+  );
 }
 
 function parseWebhook(text: string): { readonly type: string; readonly body: Json } | null {
@@ -104,7 +86,7 @@ function parseWebhook(text: string): { readonly type: string; readonly body: Jso
   }
 }
 
-/** As text, and no more of them than a webhook could want. */
+/** As text, up to a bound. */
 function headersOf(headers: Context["headers"]): Record<string, string> {
   const entries = Object.entries(headers).map(([name, value]) => [name, String(value)] as const);
   let chars = 0;

@@ -3,11 +3,11 @@ import type { PublicKey } from "../../domain/signing-keys.ts";
 import type { Operation } from "../openapi/operation.ts";
 
 export interface PublicKeysNeeds {
-  /** None: POSTs are signed with their callbacks' secrets alone. */
+  /** Empty: POSTs are signed with the secrets of their callbacks only. */
   readonly publicKeys: readonly PublicKey[];
 }
 
-/** How long readers may keep the answer: a new key should be in the setting for as long before it is the only one. */
+/** How long receivers may cache the keys. An operator should keep the old key in SIGNING_KEY for that long beside a new one. */
 const KEPT_S = 300;
 
 const answer = z.object({
@@ -19,12 +19,12 @@ const answer = z.object({
       use: z.literal("sig"),
       kid: z.string(),
       x: z.string(),
-      whpk: z.string().meta({ description: "The same key as Standard Webhooks writes it." }),
+      whpk: z.string().meta({ description: "The same key in the form of Standard Webhooks." }),
     }),
   ),
 });
 
-/** For receivers, which have no token. The second path is the one that MCP Events reserves (SEP-3415, "Reservations"). */
+/** For receivers, so without a token. MCP Events reserves the second path (SEP-3415, "Reservations"). */
 export function publicKeysOperations({ publicKeys }: PublicKeysNeeds): readonly Operation[] {
   const body = JSON.stringify({ keys: publicKeys });
   const keysAt = (path: string, id: string, summary: string): Operation => ({

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Json } from "../../domain/json.ts";
 
-/** How long a claim waits at most: less than the minute after which proxies and clients commonly give up. */
+/** The longest wait of a claim: less than the minute after which proxies and clients commonly time out. */
 const WAIT_MS_MAX = 50_000;
 const WAIT_MS = 25_000;
 const TYPES_MAX = 100;
@@ -10,7 +10,7 @@ const PROGRESS_CHARS_MAX = 500;
 
 export const isoTime = z.string().meta({ format: "date-time" });
 
-/** Any JSON value, as it came; flat, since what lies inside is the task's business. */
+/** Any JSON value, not validated. */
 export const anyJson: z.ZodType<Json> = z.any();
 
 const leaseToken = z
@@ -18,19 +18,19 @@ const leaseToken = z
   .min(1)
   .max(200)
   .optional()
-  .describe("The lease_token of the claim; the header Lease-Token does as well.");
+  .describe("The lease_token of the claim; may be in the header Lease-Token instead.");
 
 export const claimRequest = z.strictObject({
   types: z
     .array(z.string().regex(/^[A-Za-z0-9_./-]{1,100}$/))
     .min(1)
     .max(TYPES_MAX)
-    .describe("The task types that this worker does, e.g. external."),
+    .describe("The task types that this worker can run, e.g. external."),
   worker: z
     .string()
     .regex(/^[\w.@:-]{1,100}$/)
     .optional()
-    .describe("Which of the workers with this token it is, for the log."),
+    .describe("A name for this worker in the log, where several use the same token."),
   wait_ms: z
     .int()
     .min(0)
@@ -41,12 +41,12 @@ export const claimRequest = z.strictObject({
 
 export const claimedTask = z.object({
   id: z.string().describe("The {id} of the other routes."),
-  task_id: z.string().describe("The id that the client gave the task; two principals may use the same."),
+  task_id: z.string().describe("The client's id of the task; two principals may use the same."),
   task_type: z.string(),
   input: anyJson.describe("null when none was given."),
-  attempt: z.int().min(1).describe("Which run of the task this is: more than 1 after a failed run or a lost lease."),
+  attempt: z.int().min(1).describe("The number of this run: more than 1 after a failed run or a lost lease."),
   lease_token: z.string(),
-  lease_expires_at: isoTime.describe("Send a heartbeat before, or the task goes to another."),
+  lease_expires_at: isoTime.describe("Send a heartbeat before, or the lease is lost."),
 });
 
 export const heartbeatRequest = z.strictObject({ lease_token: leaseToken });
@@ -54,20 +54,20 @@ export const heartbeatAnswer = z.object({ lease_expires_at: isoTime });
 
 export const progressRequest = z.strictObject({
   lease_token: leaseToken,
-  done: z.number().min(0).describe("How much is done, in whatever unit."),
-  total: z.number().min(0).nullable().default(null).describe("Of how much; null: unknown."),
+  done: z.number().min(0).describe("How much is done, in a unit of your choice."),
+  total: z.number().min(0).nullable().default(null).describe("How much there is; null: unknown."),
   message: z.string().max(PROGRESS_CHARS_MAX).nullable().default(null),
 });
 
 export const completeRequest = z.strictObject({
   lease_token: leaseToken,
-  result: anyJson.optional().describe("Any JSON, 240 KiB at most; left out, it is null."),
+  result: anyJson.optional().describe("Any JSON, 240 KiB at most. Default: null."),
 });
 
 export const failRequest = z.strictObject({
   lease_token: leaseToken,
-  error: z.string().min(1).max(ERROR_CHARS_MAX).describe("What went wrong, a sentence for the clients."),
-  permanent: z.boolean().default(false).describe("true: trying again would not help."),
+  error: z.string().min(1).max(ERROR_CHARS_MAX).describe("What went wrong: a sentence for the clients."),
+  permanent: z.boolean().default(false).describe("true: the task fails without further runs."),
 });
 
 const taskState = { id: z.string(), task_id: z.string() };
@@ -75,7 +75,9 @@ export const completeAnswer = z.object({ ...taskState, status: z.literal("comple
 export const failAnswer = z.object({
   ...taskState,
   status: z.enum(["failed", "pending"]),
-  next_run_at: isoTime.nullable().describe("From when on the task can be claimed again; null: it has failed for good."),
+  next_run_at: isoTime
+    .nullable()
+    .describe("When the task can be claimed again; null: it has failed and is not run again."),
 });
 
 export const completionRequest = z.union(

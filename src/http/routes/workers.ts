@@ -1,13 +1,12 @@
 import type { RouterMiddleware } from "@koa/router";
 import type { z } from "zod";
-import type { Emit } from "../../service/ports/telemetry.ts";
 import type { PrincipalOf } from "../../service/principals.ts";
 import type { Lease, LeaseRefusal, Workers } from "../../service/workers.ts";
 import type { RefusedResult } from "../../service/worker-result.ts";
 import { readJsonBody } from "../json-body.ts";
 import type { Operation } from "../openapi/operation.ts";
-import { Refusal, withRefusals } from "../api-error.ts";
-import type { RefusalCode } from "../api-error.ts";
+import { ApiError } from "../api-error.ts";
+import type { ApiErrorCode } from "../api-error.ts";
 import {
   claimedTask,
   claimRequest,
@@ -22,36 +21,34 @@ import {
 
 export interface WorkerApiNeeds {
   readonly workers: Workers;
-  /** The name of a worker's token, by the Authorization header. Null: there are no such tokens, and so no API for workers. */
+  /** Maps an Authorization header to the name of the worker token. Null: the server has no worker tokens, so no API for workers. */
   readonly workerOf: PrincipalOf | null;
-  readonly emit: Emit;
 }
 
 type Context = Parameters<RouterMiddleware>[0];
 
-const BODY_REFUSALS = ["invalid", "unauthorized", "too_large", "unsupported_media_type"] as const;
-const LEASE_REFUSALS: readonly RefusalCode[] = [...BODY_REFUSALS, "not_found", "lease_lost", "task_ended"];
+const BODY_ERRORS = ["invalid", "unauthorized", "too_large", "unsupported_media_type"] as const;
+const LEASE_ERRORS: readonly ApiErrorCode[] = [...BODY_ERRORS, "not_found", "lease_lost", "task_ended"];
 const LEASE_PARAMETERS = {
   id: { in: "path", description: "The id of the claimed task." },
   "Lease-Token": { in: "header", description: "The lease_token of the claim, unless the body has it." },
 } as const;
 
-/** What workers outside ask for. A worker's token belongs to the operator: it sees the tasks of all principals. */
-export function workerOperations({ workers, workerOf, emit }: WorkerApiNeeds): readonly Operation[] {
+/** The API for workers. A worker's token belongs to the operator: it sees the tasks of all principals. */
+export function workerOperations({ workers, workerOf }: WorkerApiNeeds): readonly Operation[] {
   if (workerOf === null) return [];
   const authenticate = (ctx: Context): string => {
     const worker = workerOf(ctx.get("Authorization") || undefined);
     if (worker !== null) return worker;
-    throw new Refusal("unauthorized", "Send one of the server's worker tokens: Authorization: Bearer <token>.");
+    throw new ApiError("unauthorized", "Send one of the server's worker tokens: Authorization: Bearer <token>.");
   };
-  const operations: readonly Operation[] = [
+  return [
     claimOperation(workers, authenticate),
     heartbeatOperation(workers, authenticate),
     progressOperation(workers, authenticate),
     completeOperation(workers, authenticate),
     failOperation(workers, authenticate),
   ];
-  return operations.map((operation) => withRefusals(operation, emit));
 }
 
 type Authenticate = (ctx: Context) => string;
@@ -61,14 +58,14 @@ function claimOperation(workers: Workers, authenticate: Authenticate): Operation
     method: "post",
     path: "/tasks/claim",
     id: "claimTask",
-    summary: "Takes the next task of these types, waiting for one if there is none.",
+    summary: "Claims the next task of these types; waits for one if there is none.",
     security: "worker",
     request: claimRequest,
     responses: {
       200: { description: "A task, leased to this worker.", schema: claimedTask },
-      204: { description: "There was none." },
+      204: { description: "No task came within wait_ms." },
     },
-    refusals: [...BODY_REFUSALS, "limit"],
+    errors: [...BODY_ERRORS, "limit"],
     async handle(ctx) {
       const worker = authenticate(ctx);
       const { types, worker: instance = null, wait_ms: waitMs } = await readJsonBody(ctx.req, claimRequest);
@@ -76,7 +73,7 @@ function claimOperation(workers: Workers, authenticate: Authenticate): Operation
       ctx.res.once("close", () => gone.abort("the worker has gone"));
       const wish = { worker, instance, types };
       const leased = await workers.claim(wish, waitMs, gone.signal);
-      if (leased !== null && gone.signal.aborted) return workers.decline(wish, leased);
+      if (leased !== null && gone.signal.aborted) return workers.release(wish, leased);
       ctx.status = 204;
       if (leased === null) return;
       const { id, taskId, taskType, input, runCount } = leased.task;
@@ -99,17 +96,17 @@ function heartbeatOperation(workers: Workers, authenticate: Authenticate): Opera
     method: "post",
     path: "/tasks/{id}/heartbeat",
     id: "heartbeat",
-    summary: "Keeps the lease for its whole time again.",
+    summary: "Renews the lease for its whole duration.",
     parameters: LEASE_PARAMETERS,
     security: "worker",
     request: heartbeatRequest,
-    responses: { 200: { description: "The lease holds.", schema: heartbeatAnswer } },
-    refusals: LEASE_REFUSALS,
+    responses: { 200: { description: "The lease is renewed.", schema: heartbeatAnswer } },
+    errors: LEASE_ERRORS,
     async handle(ctx) {
       const worker = authenticate(ctx);
       const body = await readJsonBody(ctx.req, heartbeatRequest);
       const renewed = await workers.heartbeat(leaseOf(ctx, worker, body));
-      if (renewed.kind !== "renewed") throw refusalOf(renewed);
+      if (renewed.kind !== "renewed") throw errorOf(renewed);
       ctx.body = { lease_expires_at: isoOf(renewed.leaseUntil) } satisfies z.output<typeof heartbeatAnswer>;
     },
   };
@@ -120,17 +117,17 @@ function progressOperation(workers: Workers, authenticate: Authenticate): Operat
     method: "post",
     path: "/tasks/{id}/progress",
     id: "reportProgress",
-    summary: "Says how far the task is, and keeps the lease as a heartbeat does.",
+    summary: "Reports progress, and renews the lease like a heartbeat.",
     parameters: LEASE_PARAMETERS,
     security: "worker",
     request: progressRequest,
-    responses: { 200: { description: "The lease holds.", schema: heartbeatAnswer } },
-    refusals: LEASE_REFUSALS,
+    responses: { 200: { description: "The lease is renewed.", schema: heartbeatAnswer } },
+    errors: LEASE_ERRORS,
     async handle(ctx) {
       const worker = authenticate(ctx);
       const { done, total, message, ...body } = await readJsonBody(ctx.req, progressRequest);
       const renewed = await workers.progress(leaseOf(ctx, worker, body), { done, total, message });
-      if (renewed.kind !== "renewed") throw refusalOf(renewed);
+      if (renewed.kind !== "renewed") throw errorOf(renewed);
       ctx.body = { lease_expires_at: isoOf(renewed.leaseUntil) } satisfies z.output<typeof heartbeatAnswer>;
     },
   };
@@ -146,12 +143,12 @@ function completeOperation(workers: Workers, authenticate: Authenticate): Operat
     security: "worker",
     request: completeRequest,
     responses: { 200: { description: "The task has ended.", schema: completeAnswer } },
-    refusals: LEASE_REFUSALS,
+    errors: LEASE_ERRORS,
     async handle(ctx) {
       const worker = authenticate(ctx);
       const body = await readJsonBody(ctx.req, completeRequest);
       const completed = await workers.complete(leaseOf(ctx, worker, body), body.result ?? null);
-      if (completed.kind !== "taken") throw refusalOf(completed);
+      if (completed.kind !== "taken") throw errorOf(completed);
       const { id, taskId } = completed.task;
       ctx.body = { id, task_id: taskId, status: "completed" } satisfies z.output<typeof completeAnswer>;
     },
@@ -163,17 +160,17 @@ function failOperation(workers: Workers, authenticate: Authenticate): Operation 
     method: "post",
     path: "/tasks/{id}/fail",
     id: "failTask",
-    summary: "Says that this run has failed. May be repeated with the same lease.",
+    summary: "Reports that this run failed. May be repeated with the same lease.",
     parameters: LEASE_PARAMETERS,
     security: "worker",
     request: failRequest,
-    responses: { 200: { description: "The task has failed, or waits for its next run.", schema: failAnswer } },
-    refusals: LEASE_REFUSALS,
+    responses: { 200: { description: "The task has failed or waits for its next run.", schema: failAnswer } },
+    errors: LEASE_ERRORS,
     async handle(ctx) {
       const worker = authenticate(ctx);
       const { error, permanent, ...body } = await readJsonBody(ctx.req, failRequest);
       const failed = await workers.fail(leaseOf(ctx, worker, body), { error, permanent });
-      if (failed.kind !== "taken") throw refusalOf(failed);
+      if (failed.kind !== "taken") throw errorOf(failed);
       const { task, dueAt } = failed;
       ctx.body = {
         id: task.id,
@@ -187,25 +184,29 @@ function failOperation(workers: Workers, authenticate: Authenticate): Operation 
 
 function leaseOf(ctx: Context, worker: string, body: { readonly lease_token?: string | undefined }): Lease {
   const leaseToken = body.lease_token ?? ctx.get("Lease-Token");
-  if (leaseToken === "") throw new Refusal("invalid", "lease_token is missing: send the one that the claim answered.");
+  if (leaseToken === "")
+    throw new ApiError("invalid", "lease_token is missing; send the one from the answer to the claim.");
   return { id: String(ctx.params["id"]), worker, leaseToken };
 }
 
-function refusalOf(refusal: LeaseRefusal | RefusedResult): Refusal {
+function errorOf(refusal: LeaseRefusal | RefusedResult): ApiError {
   switch (refusal.kind) {
     case "not_found":
-      return new Refusal("not_found", "There is no such task: {id} is the id of the claim, not the task_id.");
+      return new ApiError(
+        "not_found",
+        "There is no such task; put the id of the claim into the path, not the task_id.",
+      );
     case "lease_lost":
-      return new Refusal("lease_lost", "The lease does not hold any more; stop working on the task and claim another.");
+      return new ApiError("lease_lost", "The lease is lost; stop working on the task and claim another.");
     case "ended":
-      return new Refusal("task_ended", `The task is ${refusal.status}; stop working on it.`);
+      return new ApiError("task_ended", `The task is ${refusal.status}; stop working on it.`);
     case "refused":
-      return refusedResult(refusal);
+      return resultError(refusal);
   }
 }
 
-export function refusedResult({ isTooLarge, reason }: RefusedResult): Refusal {
-  return new Refusal(isTooLarge ? "too_large" : "invalid", `result is not taken: ${reason}`);
+export function resultError({ isTooLarge, reason }: RefusedResult): ApiError {
+  return new ApiError(isTooLarge ? "too_large" : "invalid", `result is not taken: ${reason}`);
 }
 
 function isoOf(epochMs: number): string {

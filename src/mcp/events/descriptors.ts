@@ -22,7 +22,7 @@ const inputSchema = {
   },
 };
 
-/** As `events/list` shows them. While a name lives its schemas only grow: a refresh sends old arguments again. */
+/** The entries of `events/list`. The schemas of a name may only grow: a refresh sends old arguments again. */
 export const DESCRIPTORS = EVENT_NAMES.map((name) => ({
   name,
   description: DESCRIPTIONS[name],
@@ -39,7 +39,7 @@ function payloadSchemaOf(name: EventName) {
       task_id: { type: "string" },
       started_by: {
         type: "string",
-        description: "The client that started the task: tells your own tasks from others.",
+        description: "The client that started the task: shows which tasks are your own.",
       },
       status: { type: "string", enum: typesOf(name).map((type) => type.slice("task_".length)) },
       sequence: { type: "integer", minimum: 1, description: "Counts the events of this task." },

@@ -1,14 +1,12 @@
 import { EventsError, invalidParam } from "../../domain/events-error.ts";
-import type { EventsErrorCodes } from "../../domain/events-error.ts";
 import type { SubscriptionHealth } from "../../domain/subscription.ts";
 import { endpointFaultOf } from "../../domain/subscription.ts";
 import type { Events } from "../../service/events.ts";
 import type { Subscriptions } from "../../service/subscriptions.ts";
-import { isoOf } from "../tools/schemas/answers.ts";
-import type { Call, Method } from "../protocol/request.ts";
+import { isoOf } from "../tools/schemas/output.ts";
+import type { McpRequest } from "../protocol/mcp-request.ts";
 import type { MethodGroup } from "../protocol/methods.ts";
 import { DESCRIPTORS } from "./descriptors.ts";
-import { rpcErrorOf } from "./errors.ts";
 import {
   listParams,
   parse,
@@ -21,9 +19,9 @@ import {
 } from "./params.ts";
 import { createStream } from "./stream.ts";
 
-/** Events in one answer to a poll, unless it asks for fewer. */
+/** Events in one answer to a poll, unless the poll asks for fewer. */
 const POLL_EVENTS_MAX = 100;
-/** How soon another poll makes sense. */
+/** The suggested time until the next poll. */
 const NEXT_POLL_MS = 5000;
 
 const MODE_CHARS_MAX = 40;
@@ -33,31 +31,15 @@ const EXTENSION = "io.modelcontextprotocol/events";
 export interface EventsMethodsNeeds {
   readonly subscriptions: Subscriptions;
   readonly events: Events;
-  readonly errorCodes: EventsErrorCodes;
-  /** What unsubscribing what is not there is answered with. */
+  /** The answer to an unsubscribe of a subscription that does not exist. */
   readonly unknownUnsubscribe: "ok" | "not_found";
 }
 
-/** MCP Events (SEP-3415) in all three modes. Both keys are declared, since each of the clients in use reads another one. */
+/** MCP Events (SEP-3415) in all three modes. Declared under two keys: some clients read `capabilities.events`, some the extension. */
 export function createEventsMethods(needs: EventsMethodsNeeds): MethodGroup {
-  const { subscriptions, events, errorCodes, unknownUnsubscribe } = needs;
+  const { subscriptions, events, unknownUnsubscribe } = needs;
 
-  function method(name: string, answer: (call: Call) => Promise<{ [key: string]: unknown }>, streams = false): Method {
-    return {
-      name,
-      streams,
-      async call(call) {
-        try {
-          return await answer(call);
-        } catch (error) {
-          if (error instanceof EventsError) throw rpcErrorOf(error, errorCodes);
-          throw error;
-        }
-      },
-    };
-  }
-
-  async function poll({ principal, params }: Call) {
+  async function poll({ principal, params }: McpRequest) {
     const { maxEvents, cursor, maxAgeMs, ...given } = parseNamed(pollParams, params);
     const request = { ...selectionOf(given), cursor: cursor ?? null, maxAgeMs: maxAgeMs ?? null };
     const most = Math.min(maxEvents ?? POLL_EVENTS_MAX, POLL_EVENTS_MAX);
@@ -65,13 +47,13 @@ export function createEventsMethods(needs: EventsMethodsNeeds): MethodGroup {
     return { events: occurrences, ...rest, nextPollMs: NEXT_POLL_MS };
   }
 
-  async function subscribe({ principal, params }: Call) {
+  async function subscribe({ principal, params }: McpRequest) {
     const { delivery, cursor, maxAgeMs, ttlMs, ...given } = parseNamed(subscribeParams, params);
     const selection = selectionOf(given);
     const { mode, url, secret } = delivery;
-    if (typeof mode === "string" && mode !== "webhook") throw otherMode(mode);
-    const wishes = { cursor: cursor ?? null, maxAgeMs: maxAgeMs ?? null, ttlMs };
-    const subscribed = await subscriptions.subscribe(principal, { ...selection, url, secret, ...wishes });
+    if (typeof mode === "string" && mode !== "webhook") throw unsupportedMode(mode);
+    const options = { cursor: cursor ?? null, maxAgeMs: maxAgeMs ?? null, ttlMs };
+    const subscribed = await subscriptions.subscribe(principal, { ...selection, url, secret, ...options });
     return {
       id: subscribed.id,
       refreshBefore: subscribed.refreshBefore === null ? null : isoOf(subscribed.refreshBefore),
@@ -83,7 +65,7 @@ export function createEventsMethods(needs: EventsMethodsNeeds): MethodGroup {
     };
   }
 
-  async function unsubscribe({ principal, params }: Call) {
+  async function unsubscribe({ principal, params }: McpRequest) {
     const { name, arguments: given, delivery } = parse(unsubscribeParams, params);
     const taskId = taskIdIn(given);
     const removed =
@@ -96,24 +78,24 @@ export function createEventsMethods(needs: EventsMethodsNeeds): MethodGroup {
     capabilities: { events: {} },
     extensions: { [EXTENSION]: { listChanged: false } },
     methods: [
-      method("events/list", list),
-      method("events/poll", poll),
-      method("events/stream", createStream(events), true),
-      method("events/subscribe", subscribe),
-      method("events/unsubscribe", unsubscribe),
+      { name: "events/list", streams: false, answer: list },
+      { name: "events/poll", streams: false, answer: poll },
+      { name: "events/stream", streams: true, answer: createStream(events) },
+      { name: "events/subscribe", streams: false, answer: subscribe },
+      { name: "events/unsubscribe", streams: false, answer: unsubscribe },
     ],
   };
 }
 
-async function list({ params }: Call) {
+async function list({ params }: McpRequest) {
   const { cursor } = parse(listParams, params);
-  // There is one page, so no cursor is ever given out.
+  // There is one page, so this server gives out no cursor.
   if (typeof cursor === "string") throw invalidParam("cursor", "unknown");
   return { events: DESCRIPTORS };
 }
 
-/** The one value that is told back: the specification wants it, and it is no secret. */
-function otherMode(mode: string): EventsError {
+/** The specification wants the value repeated here. No other value of an argument is repeated. */
+function unsupportedMode(mode: string): EventsError {
   return new EventsError("Unsupported", { feature: "deliveryMode", value: mode.slice(0, MODE_CHARS_MAX) });
 }
 

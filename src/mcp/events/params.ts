@@ -7,10 +7,10 @@ import { isClientGivenId } from "../../domain/ids.ts";
 /** A whole number of milliseconds. */
 const milliseconds = z.int().min(0);
 
-/** Null is as good as absent: clients that write every member of an inputSchema have nothing else to write. */
+/** Null counts as absent: clients that write every member of an inputSchema have nothing else to write. */
 const args = z.strictObject({ task_id: z.string().refine(isClientGivenId).nullish() });
 
-/** What is left open here is another method's, or means nothing: members that nobody knows are passed over. */
+/** Not strict: unknown members are ignored. */
 const common = {
   name: z.string().min(1),
   arguments: z.unknown().optional(),
@@ -23,10 +23,10 @@ export const streamParams = z.object(common);
 export const subscribeParams = z.object({
   ...common,
   delivery: z.object({ mode: z.string().nullish(), url: z.string(), secret: z.string() }),
-  // Any number is a wish, which is clamped.
+  // Any number: it is clamped.
   ttlMs: z.number().nullish(),
 });
-/** Whatever has become of the name and the arguments, their owner must be able to clean up. */
+/** Loose: a client must be able to remove a subscription whose event or arguments are no longer valid. */
 export const unsubscribeParams = z.object({
   name: z.string().min(1),
   arguments: z.unknown().optional(),
@@ -42,7 +42,7 @@ export function parse<Schema extends z.ZodType>(schema: Schema, params: unknown)
   throw invalidParam(z.core.toDotPath(issue?.path ?? []) || "params", reasonOf(issue));
 }
 
-/** As `parse`, but whoever asks for an event that is not on offer learns that first (NotFound), whatever else is wrong. */
+/** As `parse`, but an unknown event is reported first (NotFound), whatever else is wrong. */
 export function parseNamed<Schema extends z.ZodType>(schema: Schema, params: unknown): z.output<Schema> {
   const named = z.object({ name: z.string().min(1) }).safeParse(params);
   if (named.success) eventNameOf(named.data.name);
@@ -55,7 +55,7 @@ function eventNameOf(given: string): EventName {
   return name;
 }
 
-/** A subscribed event and what of it is wanted: known, and its arguments as its inputSchema has them. */
+/** The event and the task that a request selects. Throws an EventsError for an unknown event or arguments that do not fit. */
 export function selectionOf(given: { readonly name: string; readonly arguments?: unknown }): {
   readonly name: EventName;
   readonly taskId: string | null;
@@ -67,7 +67,7 @@ export function selectionOf(given: { readonly name: string; readonly arguments?:
   throw invalidParam(z.core.toDotPath(["arguments", ...(issue?.path ?? [])]), reasonOf(issue));
 }
 
-/** What a subscription with these arguments is about (null: any task); undefined: there is none with such arguments. */
+/** The task of a subscription with these arguments (null: any task); undefined: no subscription has such arguments. */
 export function taskIdIn(given: unknown): string | null | undefined {
   const parsed = z.strictObject({ task_id: z.string().nullish() }).safeParse(given ?? {});
   return parsed.success ? (parsed.data.task_id ?? null) : undefined;

@@ -1,22 +1,22 @@
 import type { Events, EventsSink } from "../../service/events.ts";
-import type { Call } from "../protocol/request.ts";
+import type { McpRequest } from "../protocol/mcp-request.ts";
 import { parseNamed, selectionOf, streamParams } from "./params.ts";
 
-/** Marks which request a notification belongs to (SEP-3415; the core's own key for subscriptions). */
+/** The key in `_meta` that names the request which a notification belongs to (SEP-3415 uses the core's key for subscriptions). */
 const SUBSCRIPTION_ID = "io.modelcontextprotocol/subscriptionId";
 
-/** `events/stream`: a request whose answer goes on until its client or this server ends it. */
-export function createStream(events: Events): (call: Call) => Promise<{ [key: string]: unknown }> {
-  return async (call) => {
-    const { cursor, maxAgeMs, ...given } = parseNamed(streamParams, call.params);
-    const request = { ...selectionOf(given), cursor: cursor ?? null, maxAgeMs: maxAgeMs ?? null };
-    const _meta = { [SUBSCRIPTION_ID]: call.id };
+/** `events/stream`: a request whose stream goes on until its client or this server ends it. */
+export function createStream(events: Events): (request: McpRequest) => Promise<{ [key: string]: unknown }> {
+  return async (request) => {
+    const { cursor, maxAgeMs, ...given } = parseNamed(streamParams, request.params);
+    const selected = { ...selectionOf(given), cursor: cursor ?? null, maxAgeMs: maxAgeMs ?? null };
+    const _meta = { [SUBSCRIPTION_ID]: request.id };
     const sink: EventsSink = {
-      active: (at, truncated) => call.notify("notifications/events/active", { _meta, cursor: at, truncated }),
-      event: (occurrence) => call.notify("notifications/events/event", { _meta, ...occurrence }),
-      heartbeat: (at) => call.notify("notifications/events/heartbeat", { _meta, cursor: at }),
+      active: (at, truncated) => request.notify("notifications/events/active", { _meta, cursor: at, truncated }),
+      event: (occurrence) => request.notify("notifications/events/event", { _meta, ...occurrence }),
+      heartbeat: (at) => request.notify("notifications/events/heartbeat", { _meta, cursor: at }),
     };
-    await events.follow(call.principal, request, sink, AbortSignal.any([call.signal, call.closing]));
+    await events.follow(request.principal, selected, sink, AbortSignal.any([request.signal(), request.closing]));
     return { _meta };
   };
 }

@@ -7,12 +7,12 @@ export interface Accepts {
 const JSON_TYPE = "application/json";
 const STREAM_TYPE = "text/event-stream";
 
-/** What the older era's SDK wants to see of every client. */
+/** The v1 SDK answers 406 to a client that does not name both. */
 export const BOTH_TYPES = `${JSON_TYPE}, ${STREAM_TYPE}`;
 
 const BOTH: Accepts = { json: true, stream: true };
 
-/** By RFC 9110, 12.5.1. A client that names neither of the two gets what all others get: an answer is of more use than a refusal. */
+/** By RFC 9110, 12.5.1. A client that names neither type gets the same answer as one that names both: it is of more use than a 406. */
 export function acceptedBy(header: string | undefined): Accepts {
   if (header === undefined || header === BOTH_TYPES) return BOTH;
   const ranges = new Map(header.split(",").map(rangeOf));

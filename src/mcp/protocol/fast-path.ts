@@ -1,17 +1,18 @@
 /**
- * The requests that are nearly all of the traffic: a client of the older era asks for a tool, and nothing about it is out of the
- * ordinary. They are answered without the SDK, which would make and parse more for each of them than all the rest of us.
+ * Nearly all requests: a client of 2025-11-25 or older calls or lists tools, and nothing else is in the message. They are answered without
+ * the SDK, which would make and parse more for each of them than everything else here.
  */
 import type { IncomingHttpHeaders, ServerResponse } from "node:http";
 import { SUPPORTED_PROTOCOL_VERSIONS } from "@modelcontextprotocol/sdk/types.js";
 import { acceptedBy } from "./accept.ts";
-import type { Call } from "./request.ts";
-import { RpcError } from "../errors.ts";
+import type { McpRequest } from "./mcp-request.ts";
+import { ProtocolError } from "../errors.ts";
 import type { Methods } from "./methods.ts";
 import { StructuredResult } from "../tools/define-tool.ts";
-import { writeJson } from "./write-json.ts";
+import type { Tools } from "../tools/registry.ts";
+import { writeJson } from "./write-response.ts";
 
-/** Answered in JSON, without a look at anything but its id, method and params. */
+/** Only its id, method and params matter, and its answer is JSON. */
 export interface FastPathMessage {
   readonly jsonrpc: "2.0";
   readonly id: string | number;
@@ -20,12 +21,12 @@ export interface FastPathMessage {
 }
 
 const JSON_TYPE = /^application\/json(?:; ?charset=utf-8)?$/i;
-/** What only clients of the newer era send. */
-const NEWER_HEADERS = ["mcp-method", "mcp-name"];
+/** Only clients of 2026-07-28 send them. */
+const MODERN_HEADERS = ["mcp-method", "mcp-name"];
 
 /**
- * Whether a message is such a request. Everything that is not quite what it should be (a header, a version, a `_meta`, another key) is
- * left to the SDK's own transport, whose checks and refusals thus stay the only ones.
+ * Whether a message may take the fast path. A message with anything unusual (a header, a version, a `_meta`, another key) goes to the
+ * SDK's own transport, so that its checks and errors stay the only ones.
  */
 export function isFastPath(headers: IncomingHttpHeaders, message: object): message is FastPathMessage {
   return hasPlainHeaders(headers) && isPlainMessage(message as Readonly<Record<string, unknown>>);
@@ -37,7 +38,7 @@ function hasPlainHeaders(headers: IncomingHttpHeaders): boolean {
     acceptedBy(accept).json &&
     JSON_TYPE.test(contentType) &&
     (version === undefined || SUPPORTED_PROTOCOL_VERSIONS.some((known) => known === version)) &&
-    NEWER_HEADERS.every((name) => headers[name] === undefined)
+    MODERN_HEADERS.every((name) => headers[name] === undefined)
   );
 }
 
@@ -58,78 +59,74 @@ function isPlainParams(params: unknown): boolean {
   return hasNoOtherKeys(params, [name, given]);
 }
 
-/** Whether what was found is all there is: nothing in JSON is undefined. */
+/** Whether these are the values of all keys: no value in JSON is undefined. */
 function hasNoOtherKeys(value: object, found: readonly unknown[]): boolean {
   let count = 0;
   for (const one of found) if (one !== undefined) count++;
   return Object.keys(value).length === count;
 }
 
-interface Answering {
-  readonly methods: Pick<Methods, "call">;
-  /** Whose request it is. */
-  readonly principal: string;
+export interface FastPathNeeds {
+  readonly tools: Pick<Tools, "call">;
+  readonly methods: Pick<Methods, "answer">;
   readonly closing: AbortSignal;
 }
 
 /** Writes the JSON-RPC response, in the SDK's order of keys. Resolves when it is written. */
 export async function answerFastPath(
-  request: FastPathMessage,
+  message: FastPathMessage,
+  principal: string,
   res: ServerResponse,
-  answering: Answering,
+  { tools, methods, closing }: FastPathNeeds,
 ): Promise<void> {
-  const { id, method } = request;
+  const { id, method } = message;
+  const request = requestOf(message, principal, res, closing);
   let response: string;
   try {
-    const result = await answering.methods.call(method, new FastPathRequest(request, res, answering));
+    const result = await (method === "tools/call" ? tools.call(request) : methods.answer(method, request));
     const written = result instanceof StructuredResult ? result.inJson() : JSON.stringify(result);
     response = `{"result":${written},"jsonrpc":"2.0","id":${JSON.stringify(id)}}`;
   } catch (error) {
-    if (!(error instanceof RpcError)) throw error;
-    const { code, message, data } = error;
-    response = JSON.stringify({ jsonrpc: "2.0", id, error: { code, message, ...(data !== undefined && { data }) } });
+    if (!(error instanceof ProtocolError)) throw error;
+    const { code, message: text, data } = error;
+    const sent = { code, message: text, ...(data !== undefined && { data }) };
+    response = JSON.stringify({ jsonrpc: "2.0", id, error: sent });
   }
   writeJson(res, 200, response);
 }
 
-/** A class for its getter, which a literal would define anew for each request. */
-class FastPathRequest implements Call {
-  readonly era = "legacy";
-  readonly progressToken = null;
-  readonly id: FastPathMessage["id"];
-  readonly params: FastPathMessage["params"];
-  readonly principal: string;
-  readonly closing: AbortSignal;
-  readonly #res: ServerResponse;
-  #gone: AbortController | null = null;
-
-  constructor({ id, params }: FastPathMessage, res: ServerResponse, { principal, closing }: Answering) {
-    this.id = id;
-    this.params = params;
-    this.principal = principal;
-    this.closing = closing;
-    this.#res = res;
-  }
-
-  /** Made for those who ask, who are few: it costs as much as reading the request. */
-  get signal(): AbortSignal {
-    this.#gone ??= abortedWhenClosed(this.#res);
-    return this.#gone.signal;
-  }
-
-  declares(): boolean {
-    return false;
-  }
-
-  /** It has nowhere to go: the answer is one JSON text. */
-  notify(): Promise<void> {
-    return Promise.resolve();
-  }
+function requestOf(
+  { id, params }: FastPathMessage,
+  principal: string,
+  res: ServerResponse,
+  closing: AbortSignal,
+): McpRequest {
+  let gone: AbortSignal | undefined;
+  return {
+    protocolVersion: "2025-11-25",
+    id,
+    principal,
+    params,
+    progressToken: null,
+    declares: declaresNothing,
+    notify: dropNotification,
+    signal: () => (gone ??= abortedOnClose(res)),
+    closing,
+  };
 }
 
-function abortedWhenClosed(res: ServerResponse): AbortController {
+function declaresNothing(): boolean {
+  return false;
+}
+
+/** The answer is one JSON text, which has no place for a notification. */
+function dropNotification(): Promise<void> {
+  return Promise.resolve();
+}
+
+function abortedOnClose(res: ServerResponse): AbortSignal {
   const gone = new AbortController();
   if (res.closed) gone.abort();
   else res.once("close", () => gone.abort());
-  return gone;
+  return gone.signal;
 }

@@ -6,19 +6,16 @@ import { WebStandardStreamableHTTPServerTransport } from "@modelcontextprotocol/
 import type { RequestHandlerExtra } from "@modelcontextprotocol/sdk/shared/protocol.js";
 import type { ServerNotification, ServerRequest } from "@modelcontextprotocol/sdk/types.js";
 import { AjvJsonSchemaValidator } from "@modelcontextprotocol/sdk/validation/ajv";
+import type { AuthInfo } from "@modelcontextprotocol/server";
 import type { Accepts } from "./accept.ts";
 import { answerBatch } from "./batch.ts";
-import type { Call } from "./request.ts";
-import type { Caller } from "./caller.ts";
-import { principalOfCaller } from "./caller.ts";
+import type { McpRequest } from "./mcp-request.ts";
+import { principalIn } from "./auth-info.ts";
 import { idOf } from "./message.ts";
 import type { Methods } from "./methods.ts";
-import { answerFastPath } from "./fast-path.ts";
-import type { FastPathMessage } from "./fast-path.ts";
-import { isStream, writeStreamHead } from "./stream-head.ts";
-import { writeJson } from "./write-json.ts";
+import { isStream, writeJson, writeStreamHead } from "./write-response.ts";
 
-export interface EraNeeds {
+export interface LegNeeds {
   readonly methods: Methods;
   readonly serverInfo: { readonly name: string; readonly version: string };
   /** What a model reads about the server. */
@@ -27,10 +24,10 @@ export interface EraNeeds {
   readonly closing: AbortSignal;
 }
 
-/** What is known of a request beside its message. */
+/** A request without its message. */
 export interface LegacyContext {
   readonly request: Request;
-  readonly caller: Caller;
+  readonly authInfo: AuthInfo;
   readonly accepts: Accepts;
 }
 
@@ -40,34 +37,33 @@ export interface LegacyRequest extends LegacyContext {
 
 export interface Legacy {
   /** Answers one message of a client that speaks 2025-11-25 or older. Resolves when the answer is written. */
-  serve(asked: LegacyRequest, res: ServerResponse): Promise<void>;
-  /** The same for the messages of a batch, all in one JSON text. */
+  serve(legacyRequest: LegacyRequest, res: ServerResponse): Promise<void>;
+  /** Answers the messages of a batch in one JSON text. */
   serveBatch(messages: readonly unknown[], context: LegacyContext, res: ServerResponse): Promise<void>;
-  /** The same for those that need no more than an answer. */
-  serveFastPath(request: FastPathMessage, principal: string, res: ServerResponse): Promise<void>;
   /** Ends the streams under way. May be called twice. */
   close(): Promise<void>;
 }
 
 /**
- * Without sessions: plain requests need no Server; any other has one of its own and a transport, since v1's can be connected only once.
- * They are cheap as long as they share the validator.
+ * The leg of 2025-11-25 and older, by the v1 SDK. Without sessions: each request gets a Server and a transport, since those of v1 can be
+ * connected only once. They are cheap as long as they share the validator.
  */
-export function createLegacy({ methods, serverInfo, instructions, closing }: EraNeeds): Legacy {
+export function createLegacy({ methods, serverInfo, instructions, closing }: LegNeeds): Legacy {
   const jsonSchemaValidator = new AjvJsonSchemaValidator();
   const streaming = new Set<Server>();
 
   function createServer(): Server {
-    const capabilities = { tools: {}, ...methods.capabilities("legacy") };
+    const capabilities = { tools: {}, ...methods.capabilities("2025-11-25") };
     const server = new TasklessServer(serverInfo, { capabilities, instructions, jsonSchemaValidator });
-    // Not setRequestHandler: that parses the request first and answers a malformed one with -32603 and zod's own words.
-    server.fallbackRequestHandler = ({ method, params }, extra) => methods.call(method, callOf(params, extra, closing));
+    // Not setRequestHandler: it parses the request first and answers a malformed one with -32603 and zod's own text.
+    server.fallbackRequestHandler = ({ method, params }, extra) =>
+      methods.answer(method, requestOf(params, extra, closing));
     return server;
   }
 
-  /** Answers by a server of its own, which is closed when the client goes away: that ends what it asked for. */
+  /** The server is closed when the client disconnects, which aborts the request. */
   async function withServer(
-    { request, caller, message }: LegacyRequest,
+    { request, authInfo, message }: LegacyRequest,
     gone: Promise<null>,
     enableJsonResponse: boolean,
     write: (response: Response, server: Server) => Promise<void>,
@@ -76,7 +72,7 @@ export function createLegacy({ methods, serverInfo, instructions, closing }: Era
     const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse });
     await server.connect(transport);
     try {
-      const answered = transport.handleRequest(request, { parsedBody: message, authInfo: caller });
+      const answered = transport.handleRequest(request, { parsedBody: message, authInfo });
       // In JSON mode the SDK never answers once its server is closed.
       const response = await Promise.race([answered, gone]);
       if (response !== null) await write(response, server);
@@ -101,12 +97,17 @@ export function createLegacy({ methods, serverInfo, instructions, closing }: Era
   }
 
   return {
-    async serve(asked, res) {
-      const { message, accepts } = asked;
-      await withServer(asked, whenGone(res), !isStreamed(methods, message, accepts), async (response, server) => {
-        if (isStream(response.headers.get("content-type"))) return writeStream(response, server, res);
-        writeJson(res, response.status, await textOf(response, message), Object.fromEntries(response.headers));
-      });
+    async serve(legacyRequest, res) {
+      const { message, accepts } = legacyRequest;
+      await withServer(
+        legacyRequest,
+        whenGone(res),
+        !isStreamed(methods, message, accepts),
+        async (response, server) => {
+          if (isStream(response.headers.get("content-type"))) return writeStream(response, server, res);
+          writeJson(res, response.status, await textOf(response, message), Object.fromEntries(response.headers));
+        },
+      );
     },
     async serveBatch(messages, context, res) {
       const gone = whenGone(res);
@@ -119,7 +120,6 @@ export function createLegacy({ methods, serverInfo, instructions, closing }: Era
       };
       await answerBatch(messages, res, { methods, accepts: context.accepts, answerOne });
     },
-    serveFastPath: (request, principal, res) => answerFastPath(request, res, { methods, principal, closing }),
     async close() {
       await Promise.all([...streaming].map((server) => server.close()));
     },
@@ -133,7 +133,7 @@ function whenGone(res: ServerResponse): Promise<null> {
   return promise;
 }
 
-/** A refusal by the SDK's transport never has the id of the message. */
+/** The errors of the SDK's transport never have the id of the message. */
 async function textOf(response: Response, message: object): Promise<string> {
   const text = await response.text();
   const id = idOf(message);
@@ -150,22 +150,22 @@ function isStreamed(methods: Methods, message: object, accepts: Accepts): boolea
   return accepts.stream && (streams === "if_accepted" || !accepts.json);
 }
 
-function callOf(params: unknown, extra: Extra, closing: AbortSignal): Call {
+function requestOf(params: unknown, extra: Extra, closing: AbortSignal): McpRequest {
   const { authInfo, requestId, signal, _meta } = extra;
   return {
-    era: "legacy",
+    protocolVersion: "2025-11-25",
     id: requestId,
-    principal: principalOfCaller(authInfo),
+    principal: principalIn(authInfo),
     params,
     progressToken: _meta?.progressToken ?? null,
     declares: () => false,
     notify: (method, given) => extra.sendNotification({ method, params: given } as ServerNotification),
-    signal,
+    signal: () => signal,
     closing,
   };
 }
 
-/** The SDK refuses a call that asks for an MCP task; 2025-11-25 wants it served as if it had not asked ("Tasks", capabilities). */
+/** The SDK refuses a call that asks for an MCP task. 2025-11-25 wants it answered as a call without task ("Tasks", capabilities). */
 class TasklessServer extends Server {
   protected override assertTaskHandlerCapability(): void {}
 }

@@ -1,23 +1,23 @@
-import type { Emit } from "../../service/ports/telemetry.ts";
-import type { Call, Method } from "./request.ts";
-import { internalError, INVALID_PARAMS, METHOD_NOT_FOUND, RpcError } from "../errors.ts";
+import type { McpRequest, Method, ProtocolVersion } from "./mcp-request.ts";
+import { INVALID_PARAMS, METHOD_NOT_FOUND, ProtocolError } from "../errors.ts";
+import type { ToProtocolError } from "../errors.ts";
 import type { Tools } from "../tools/registry.ts";
 
-/** What both eras answer, beside the handshake that is each SDK's own. */
+/** The request methods of both protocol versions, without the handshake, which each SDK answers itself. */
 export interface Methods {
-  /** Capabilities to declare, beside `tools`. */
-  capabilities(era: Era): { readonly [key: string]: unknown };
-  /** Names of those that are no part of the core protocol. */
-  names(era: Era): readonly string[];
-  /** Whether a request of the legacy era is answered by an event stream. `if_accepted`: JSON would do. */
+  /** Capabilities to declare beside `tools`. */
+  capabilities(version: ProtocolVersion): { readonly [key: string]: unknown };
+  /** Names of the methods beside those of tools. */
+  names(version: ProtocolVersion): readonly string[];
+  /** Whether a request of 2025-11-25 is answered by an event stream. `if_accepted`: JSON is possible too. */
   streams(method: string, progressToken: unknown): "never" | "if_accepted" | "always";
-  /** Throws an `RpcError`: -32601 for a method that is not there, -32603 for a fault of ours, which has been announced. */
-  call(name: string, call: Call): Promise<{ [key: string]: unknown }>;
+  /** Throws a `ProtocolError`: -32601 for an unknown method, -32603 for an unexpected error, which is logged. */
+  answer(name: string, request: McpRequest): Promise<{ [key: string]: unknown }>;
 }
 
 /**
- * Lists of what this server does not have, nor declares: some clients of the older era ask all the same, and drop a server that answers
- * with an error. The newer era's heed `server/discover`, and the conformance suite has what is answered declared there.
+ * Lists of what this server neither has nor declares. Some clients of 2025-11-25 ask for them nevertheless, and drop a server that answers
+ * with an error. Clients of 2026-07-28 go by `server/discover`, and the conformance suite wants each answered method declared there.
  */
 const EMPTY_LISTS: ReadonlyMap<string, { [key: string]: unknown }> = new Map([
   ["prompts/list", { prompts: [] }],
@@ -26,73 +26,66 @@ const EMPTY_LISTS: ReadonlyMap<string, { [key: string]: unknown }> = new Map([
 ]);
 const TOOLS_TTL_MS = 300_000;
 
-/** The methods of every server that has tools. */
 export const TOOL_METHODS: readonly string[] = ["tools/list", "tools/call"];
 
-/** Some methods that belong together, and what a server that has them declares. */
+/** Methods that belong together, and what a server with them declares. */
 export interface MethodGroup {
   readonly capabilities: { readonly [key: string]: unknown };
   readonly extensions: { readonly [extension: string]: unknown };
   readonly methods: readonly Method[];
-  /** The one era that has them; left out: both have. */
-  readonly era?: Era;
+  /** The one version that has them; left out: both. */
+  readonly protocolVersion?: ProtocolVersion;
 }
-
-type Era = Call["era"];
 
 export interface MethodsNeeds {
   readonly tools: Tools;
   readonly groups: readonly MethodGroup[];
-  readonly emit: Emit;
+  readonly toProtocolError: ToProtocolError;
 }
 
-export function createMethods({ tools, groups, emit }: MethodsNeeds): Methods {
-  const offers = { legacy: offerOf(groups, "legacy"), modern: offerOf(groups, "modern") };
-
-  async function answer(name: string, call: Call): ReturnType<Method["call"]> {
-    if (name === "tools/list") return listTools(tools, call);
-    const empty = call.era === "legacy" ? EMPTY_LISTS.get(name) : undefined;
-    if (empty !== undefined) return onlyPage(call, empty);
-    const method = offers[call.era].methods.get(name);
-    if (method === undefined) throw new RpcError(METHOD_NOT_FOUND, "Method not found");
-    try {
-      return await method.call(call);
-    } catch (error) {
-      if (error instanceof RpcError) throw error;
-      emit({ kind: "internal.failed", where: `mcp ${name}`, error });
-      throw internalError();
-    }
-  }
+export function createMethods({ tools, groups, toProtocolError }: MethodsNeeds): Methods {
+  const offers = { "2025-11-25": offerOf(groups, "2025-11-25"), "2026-07-28": offerOf(groups, "2026-07-28") };
 
   return {
-    capabilities: (era) => offers[era].capabilities,
-    names: (era) => [...offers[era].methods.keys()],
+    capabilities: (version) => offers[version].capabilities,
+    names: (version) => [...offers[version].methods.keys()],
     streams(name, progressToken) {
       if (name === "tools/call") return progressToken === undefined ? "never" : "if_accepted";
-      const method = offers.legacy.methods.get(name);
+      const method = offers["2025-11-25"].methods.get(name);
       if (method?.streams !== true) return "never";
       return method.answersInJson === true ? "if_accepted" : "always";
     },
-    // Calls of tools announce their own failures.
-    call: (name, call) => (name === "tools/call" ? tools.call(call) : answer(name, call)),
+    async answer(name, request) {
+      if (name === "tools/call") return tools.call(request);
+      if (name === "tools/list") return listTools(tools, request);
+      const empty = request.protocolVersion === "2025-11-25" ? EMPTY_LISTS.get(name) : undefined;
+      if (empty !== undefined) return onlyPage(request, empty);
+      const method = offers[request.protocolVersion].methods.get(name);
+      if (method === undefined) throw new ProtocolError(METHOD_NOT_FOUND, "Method not found");
+      try {
+        return await method.answer(request);
+      } catch (error) {
+        throw toProtocolError(error, name);
+      }
+    },
   };
 }
 
-/** No cursor is ever given out, so that any is another server's. */
-function onlyPage<Page>({ params }: Call, page: Page): Page {
+/** There is one page, so this server gives out no cursor. */
+function onlyPage<Page>({ params }: McpRequest, page: Page): Page {
   const { cursor } = (params ?? {}) as { readonly cursor?: unknown };
   if (cursor === undefined) return page;
-  throw new RpcError(INVALID_PARAMS, "Invalid cursor: there is one page, leave the cursor out");
+  throw new ProtocolError(INVALID_PARAMS, "Invalid cursor: there is one page, leave the cursor out");
 }
 
-/** 2026-07-28 has it cached ("CacheableResult"); it changes only with a new start. */
-function listTools(tools: Tools, call: Call): { [key: string]: unknown } {
-  const list = onlyPage(call, { tools: tools.listings(call.era) });
-  return call.era === "legacy" ? list : { ...list, ttlMs: TOOLS_TTL_MS, cacheScope: "private" };
+/** 2026-07-28 lets clients cache it ("CacheableResult"); it changes only with a new start. */
+function listTools(tools: Tools, request: McpRequest): { [key: string]: unknown } {
+  const list = onlyPage(request, { tools: tools.listings(request.protocolVersion) });
+  return request.protocolVersion === "2025-11-25" ? list : { ...list, ttlMs: TOOLS_TTL_MS, cacheScope: "private" };
 }
 
-function offerOf(groups: readonly MethodGroup[], era: Era) {
-  const offered = groups.filter((group) => (group.era ?? era) === era);
+function offerOf(groups: readonly MethodGroup[], version: ProtocolVersion) {
+  const offered = groups.filter((group) => (group.protocolVersion ?? version) === version);
   const extensions = Object.assign({}, ...offered.map((group) => group.extensions));
   const capabilities = Object.assign(
     Object.keys(extensions).length === 0 ? {} : { extensions },

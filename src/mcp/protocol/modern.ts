@@ -6,43 +6,43 @@ import type { McpRequestContext, ServerContext } from "@modelcontextprotocol/ser
 import { z } from "zod";
 import type { Emit } from "../../service/ports/telemetry.ts";
 import { acceptedBy } from "./accept.ts";
-import type { Call } from "./request.ts";
-import { principalOfCaller } from "./caller.ts";
-import type { EraNeeds } from "./legacy.ts";
+import type { McpRequest } from "./mcp-request.ts";
+import { principalIn } from "./auth-info.ts";
+import type { LegNeeds } from "./legacy.ts";
 import { TOOL_METHODS } from "./methods.ts";
-import { isStream, writeStreamHead } from "./stream-head.ts";
+import { isStream, writeStreamHead } from "./write-response.ts";
 import { isListenToTasks, LISTEN, LISTEN_TO_TASKS } from "../tasks/listen.ts";
 
 export interface Modern {
-  /** Answers one message of a client that speaks 2026-07-28; the request's `auth` is the caller. */
+  /** Answers one message of a client that speaks 2026-07-28. `req.auth`: its AuthInfo. */
   serve(req: NodeIncomingMessageLike, res: ServerResponse, message: object): Promise<void>;
-  /** Ends the exchanges under way. */
+  /** Ends the requests under way. */
   close(): Promise<void>;
 }
 
-/** `reject`: messages of the older era are never meant to come here; the door has looked. */
+/** The leg of 2026-07-28, by the v2 SDK. The endpoint sends it no messages of older versions. */
 export function createModern({
   methods,
   serverInfo,
   instructions,
   closing,
   emit,
-}: EraNeeds & { readonly emit: Emit }): Modern {
+}: LegNeeds & { readonly emit: Emit }): Modern {
   function createServer({ requestInfo }: McpRequestContext): Server {
-    const capabilities = { tools: {}, ...methods.capabilities("modern") };
+    const capabilities = { tools: {}, ...methods.capabilities("2026-07-28") };
     const { stream } = acceptedBy(requestInfo?.headers.get("accept") ?? undefined);
     const server = new Server(serverInfo, { capabilities, instructions });
-    // Not setRequestHandler: it would judge params and results of the core's methods in its own words. A method that is not there stays
-    // without a handler, since a handler's -32601 would go out with HTTP 200 instead of 404. The header has been held against the
-    // message before this is called.
+    // Not setRequestHandler: it would validate params and results of the core's methods with the SDK's own texts. An unknown method
+    // gets no handler: a handler's -32601 would be sent with HTTP 200 instead of 404. The SDK has compared the header with the message
+    // before.
     if (TOOL_METHODS.includes(requestInfo?.headers.get("mcp-method") ?? "")) {
       server.fallbackRequestHandler = ({ method, params }, context) =>
-        methods.call(method, quietUnless(stream, callOf(params, context, closing)));
+        methods.answer(method, withoutNotificationsUnless(stream, requestOf(params, context, closing)));
     }
-    // The core once had methods of these names, so the SDK knows them only when they are registered.
-    for (const name of methods.names("modern"))
+    // Older versions of the core had methods of these names, so the SDK passes them on only when they are registered.
+    for (const name of methods.names("2026-07-28"))
       server.setRequestHandler(name, { params: z.unknown() }, (params, context) =>
-        methods.call(name, callOf(params, context, closing)),
+        methods.answer(name, requestOf(params, context, closing)),
       );
     return server;
   }
@@ -63,7 +63,7 @@ export function createModern({
 }
 
 const REJECT = { legacy: "reject" } as const;
-/** For clients that take no JSON. */
+/** For clients that accept no JSON. */
 const ONLY_STREAMS = { ...REJECT, responseMode: "sse" } as const;
 
 function headerOf({ headers }: NodeIncomingMessageLike, name: string): string | undefined {
@@ -71,9 +71,9 @@ function headerOf({ headers }: NodeIncomingMessageLike, name: string): string | 
   return typeof value === "string" ? value : value?.join();
 }
 
-/** A notification would make a stream of the answer, also for a client that takes no stream. */
-function quietUnless(takesStream: boolean, call: Call): Call {
-  return takesStream ? call : { ...call, notify: () => Promise.resolve() };
+/** A notification would turn the answer into a stream, which a client that accepts JSON only cannot read. */
+function withoutNotificationsUnless(acceptsStream: boolean, request: McpRequest): McpRequest {
+  return acceptsStream ? request : { ...request, notify: () => Promise.resolve() };
 }
 
 function withStreamHead(res: ServerResponse): NodeServerResponseLike {
@@ -89,22 +89,22 @@ function withStreamHead(res: ServerResponse): NodeServerResponseLike {
   };
 }
 
-function callOf(params: unknown, { mcpReq, http }: ServerContext, closing: AbortSignal): Call {
+function requestOf(params: unknown, { mcpReq, http }: ServerContext, closing: AbortSignal): McpRequest {
   const declared = declaredExtensions(mcpReq.envelope);
   return {
-    era: "modern",
+    protocolVersion: "2026-07-28",
     id: mcpReq.id,
-    principal: principalOfCaller(http?.authInfo),
+    principal: principalIn(http?.authInfo),
     params,
     progressToken: mcpReq._meta?.progressToken ?? null,
     declares: (extension) => Object.hasOwn(declared, extension),
     notify: (method, given) => mcpReq.notify({ method, params: given }),
-    signal: mcpReq.signal,
+    signal: () => mcpReq.signal,
     closing,
   };
 }
 
-/** The envelope holds what the client sent: the SDK has judged its capabilities to be an object, and no more. */
+/** The envelope holds what the client sent. The SDK has checked no more than that its capabilities are an object. */
 function declaredExtensions(envelope: object | undefined): object {
   const capabilities = new Map<string, unknown>(Object.entries(envelope ?? {})).get(CLIENT_CAPABILITIES_META_KEY);
   if (typeof capabilities !== "object" || capabilities === null || !("extensions" in capabilities)) return {};
@@ -112,7 +112,7 @@ function declaredExtensions(envelope: object | undefined): object {
   return typeof extensions === "object" && extensions !== null ? extensions : {};
 }
 
-/** The header that repeats the method, which the SDK compares; one that says something else stays wrong. */
+/** The SDK compares the header with the method. A header with another method stays wrong. */
 function renamed(req: NodeIncomingMessageLike): NodeIncomingMessageLike {
   if (req.headers["mcp-method"] !== LISTEN) return req;
   return { ...req, headers: { ...req.headers, "mcp-method": LISTEN_TO_TASKS } };

@@ -2,8 +2,8 @@ import { z } from "zod";
 import { isTaskId } from "../../domain/ids.ts";
 import { hasEnded } from "../../domain/task.ts";
 import type { Task } from "../../domain/task.ts";
-import type { Call } from "../protocol/request.ts";
-import { INTERNAL_ERROR, INVALID_PARAMS, RpcError } from "../errors.ts";
+import type { McpRequest } from "../protocol/mcp-request.ts";
+import { INTERNAL_ERROR, INVALID_PARAMS, ProtocolError } from "../errors.ts";
 import type { MethodGroup } from "../protocol/methods.ts";
 import type { TaskMethodsNeeds } from "./modern-methods.ts";
 import { parseParams } from "./params.ts";
@@ -12,58 +12,58 @@ import { legacyTask, relatedResult } from "./shapes.ts";
 const PAGE_TASKS_MAX = 20;
 
 const taskParams = z.looseObject({ taskId: z.string() });
-/** A cursor is the id with which the page before ended. */
+/** A cursor is the id of the last task on the page before. */
 const listParams = z.looseObject({
   cursor: z.string().refine(isTaskId).optional(),
 });
 
-/** The experimental tasks of 2025-11-25, on the same rows as everything else. */
+/** The experimental tasks of 2025-11-25, read from the same rows as all other tasks. */
 export function createLegacyTaskMethods({ tasks, resultOf, ...terms }: TaskMethodsNeeds): MethodGroup {
-  async function taskOf(name: string, { principal, params }: Call): Promise<Task> {
+  async function taskOf(name: string, { principal, params }: McpRequest): Promise<Task> {
     const { taskId } = parseParams(name, taskParams, params);
     const task = await tasks.findById(principal, taskId);
-    if (task === null) throw new RpcError(INVALID_PARAMS, "Failed to retrieve task: Task not found");
+    if (task === null) throw new ProtocolError(INVALID_PARAMS, "Failed to retrieve task: Task not found");
     return task;
   }
 
-  async function get(call: Call) {
-    return legacyTask(await taskOf("tasks/get", call), terms);
+  async function get(request: McpRequest) {
+    return legacyTask(await taskOf("tasks/get", request), terms);
   }
 
-  /** Waits for the end, for as long as its client does. */
-  async function result(call: Call) {
-    const task = await taskOf("tasks/result", call);
-    const ended = await tasks.untilEnded(task, AbortSignal.any([call.signal, call.closing]));
-    if (!hasEnded(ended)) throw new RpcError(INTERNAL_ERROR, "The server stops; ask again when it is back");
+  /** Waits for the end of the task as long as the client does. */
+  async function result(request: McpRequest) {
+    const task = await taskOf("tasks/result", request);
+    const ended = await tasks.untilEnded(task, AbortSignal.any([request.signal(), request.closing]));
+    if (!hasEnded(ended)) throw new ProtocolError(INTERNAL_ERROR, "The server is stopping; ask again later");
     return relatedResult(ended, resultOf);
   }
 
-  /** Those that were asked for as MCP tasks: a client that shows them all at once could not take every task of its principal. */
-  async function list({ principal, params }: Call) {
+  /** Only tasks that were started as MCP tasks: some clients show all at once, and a principal may have very many. */
+  async function list({ principal, params }: McpRequest) {
     const { cursor = null } = parseParams("tasks/list", listParams, params);
     const page = await tasks.list({ principal, before: cursor, limit: PAGE_TASKS_MAX, onlyMcpTasks: true });
     const next = page.next === null ? {} : { nextCursor: page.next };
     return { tasks: page.tasks.map((task) => legacyTask(task, terms)), ...next };
   }
 
-  async function cancel(call: Call) {
-    const { id } = await taskOf("tasks/cancel", call);
-    const cancelled = await tasks.cancelById(call.principal, id);
+  async function cancel(request: McpRequest) {
+    const { id } = await taskOf("tasks/cancel", request);
+    const cancelled = await tasks.cancelById(request.principal, id);
     if (cancelled?.kind === "ended")
-      throw new RpcError(INVALID_PARAMS, `Cannot cancel task: already in terminal status '${cancelled.status}'`);
-    return get(call);
+      throw new ProtocolError(INVALID_PARAMS, `Cannot cancel task: already in terminal status '${cancelled.status}'`);
+    return get(request);
   }
 
   return {
-    era: "legacy",
+    protocolVersion: "2025-11-25",
     capabilities: { tasks: { list: {}, cancel: {}, requests: { tools: { call: {} } } } },
     extensions: {},
     methods: [
-      { name: "tasks/get", streams: false, call: get },
-      // A stream, so that whatever lies between knows that there will be an answer.
-      { name: "tasks/result", streams: true, answersInJson: true, call: result },
-      { name: "tasks/list", streams: false, call: list },
-      { name: "tasks/cancel", streams: false, call: cancel },
+      { name: "tasks/get", streams: false, answer: get },
+      // A stream: its early head keeps proxies from giving the request up.
+      { name: "tasks/result", streams: true, answersInJson: true, answer: result },
+      { name: "tasks/list", streams: false, answer: list },
+      { name: "tasks/cancel", streams: false, answer: cancel },
     ],
   };
 }

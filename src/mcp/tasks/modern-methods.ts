@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Tasks } from "../../service/tasks.ts";
-import type { Call, Method } from "../protocol/request.ts";
-import { INVALID_PARAMS, missingExtension, RpcError } from "../errors.ts";
+import type { McpRequest, Method } from "../protocol/mcp-request.ts";
+import { INVALID_PARAMS, missingExtension, ProtocolError } from "../errors.ts";
 import type { MethodGroup } from "../protocol/methods.ts";
 import { createListen } from "./listen.ts";
 import { parseParams } from "./params.ts";
@@ -15,47 +15,47 @@ export interface TaskMethodsNeeds extends TaskTerms {
 
 const taskParams = z.looseObject({ taskId: z.string() });
 
-/** The extension io.modelcontextprotocol/tasks of 2026-07-28 (SEP-2663). `tasks/result` and `tasks/list` are no part of it. */
+/** The extension io.modelcontextprotocol/tasks of 2026-07-28 (SEP-2663). It has no `tasks/result` and no `tasks/list`. */
 export function createModernTaskMethods(needs: TaskMethodsNeeds): MethodGroup {
   const { tasks, resultOf } = needs;
   const methods: Method[] = [
-    method("tasks/get", async (call) => {
-      const { taskId } = parseParams("tasks/get", taskParams, call.params);
-      return detailedTask(known(await tasks.findById(call.principal, taskId)), needs, resultOf);
+    method("tasks/get", async (request) => {
+      const { taskId } = parseParams("tasks/get", taskParams, request.params);
+      return detailedTask(known(await tasks.findById(request.principal, taskId)), needs, resultOf);
     }),
-    // No task of ours asks for anything, so whatever is answered answers nothing: the protocol has that ignored.
-    method("tasks/update", async (call) => {
-      const { taskId } = parseParams("tasks/update", taskParams, call.params);
-      known(await tasks.findById(call.principal, taskId));
+    // Tasks of this server never ask for input. The protocol wants an update without a request ignored.
+    method("tasks/update", async (request) => {
+      const { taskId } = parseParams("tasks/update", taskParams, request.params);
+      known(await tasks.findById(request.principal, taskId));
       return {};
     }),
-    method("tasks/cancel", async (call) => {
-      const { taskId } = parseParams("tasks/cancel", taskParams, call.params);
-      known(await tasks.cancelById(call.principal, taskId));
+    method("tasks/cancel", async (request) => {
+      const { taskId } = parseParams("tasks/cancel", taskParams, request.params);
+      known(await tasks.cancelById(request.principal, taskId));
       return {};
     }),
     declared(createListen(needs)),
   ];
-  return { era: "modern", capabilities: {}, extensions: { [TASKS_EXTENSION]: {} }, methods };
+  return { protocolVersion: "2026-07-28", capabilities: {}, extensions: { [TASKS_EXTENSION]: {} }, methods };
 }
 
-function method(name: string, call: Method["call"]): Method {
-  return declared({ name, streams: false, call });
+function method(name: string, answer: Method["answer"]): Method {
+  return declared({ name, streams: false, answer });
 }
 
-/** The same method for those who declare the extension with the request, and for nobody else. */
-function declared({ call, ...rest }: Method): Method {
+/** The same method, only for requests that declare the extension. */
+function declared({ answer, ...rest }: Method): Method {
   return {
     ...rest,
-    async call(asked: Call) {
-      if (!asked.declares(TASKS_EXTENSION)) throw missingExtension(TASKS_EXTENSION);
-      return call(asked);
+    async answer(request: McpRequest) {
+      if (!request.declares(TASKS_EXTENSION)) throw missingExtension(TASKS_EXTENSION);
+      return answer(request);
     },
   };
 }
 
-/** Another principal's task is as unknown as one that never was. */
+/** Another principal's task is answered like one that does not exist. */
 function known<Found>(found: Found | null): Found {
-  if (found === null) throw new RpcError(INVALID_PARAMS, "Task not found");
+  if (found === null) throw new ProtocolError(INVALID_PARAMS, "Task not found");
   return found;
 }

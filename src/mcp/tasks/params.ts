@@ -1,6 +1,10 @@
 import type { z } from "zod";
-import { INVALID_PARAMS, RpcError } from "../errors.ts";
+import { problemSentence } from "../../domain/schema-problems.ts";
+import { INVALID_PARAMS, ProtocolError } from "../errors.ts";
 
+const PARAMS = { whole: "params" };
+
+/** Throws a `ProtocolError` -32602 that names each problem. */
 export function parseParams<Schema extends z.ZodType>(
   method: string,
   schema: Schema,
@@ -8,6 +12,5 @@ export function parseParams<Schema extends z.ZodType>(
 ): z.output<Schema> {
   const parsed = schema.safeParse(given ?? {});
   if (parsed.success) return parsed.data;
-  const fields = [...new Set(parsed.error.issues.map(({ path }) => path.slice(0, 2).join(".")))].join(", ");
-  throw new RpcError(INVALID_PARAMS, `Invalid ${method} request: ${fields} missing or malformed`);
+  throw new ProtocolError(INVALID_PARAMS, `Invalid ${method} request: ${problemSentence(parsed.error.issues, PARAMS)}`);
 }

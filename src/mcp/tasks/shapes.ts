@@ -1,31 +1,31 @@
-/** A task in the words of the two protocols that have tasks. Both are told the internal id, which cannot be guessed. */
+/** A task as the two protocols with tasks show it. Both use the internal id, which cannot be guessed. */
 import type { Task, TaskStatus } from "../../domain/task.ts";
 import { hasEnded } from "../../domain/task.ts";
-import type { TaskSummary } from "../../service/ports/store.ts";
-import { isoOf } from "../tools/schemas/answers.ts";
-import { RpcError } from "../errors.ts";
+import type { TaskSummary } from "../../service/ports/task-store.ts";
+import { isoOf } from "../tools/schemas/output.ts";
+import { ProtocolError } from "../errors.ts";
 import type { ToolResult } from "../tools/define-tool.ts";
 
 /** The extension of 2026-07-28 (SEP-2663). */
 export const TASKS_EXTENSION = "io.modelcontextprotocol/tasks";
 /** Marks a result of 2025-11-25 as that of a task. */
 const RELATED_TASK = "io.modelcontextprotocol/related-task";
-/** How often those who poll should do so. They need not: callbacks and notifications come by themselves. */
+/** The poll interval suggested to clients. They need not poll: callbacks and notifications come by themselves. */
 const POLL_INTERVAL_MS = 1000;
 
 export interface TaskTerms {
-  /** How long a task can be asked for at least, from its start on; null: for ever. */
+  /** How long a task is kept at least, from its start; null: for ever. */
   readonly taskTtlMs: number | null;
 }
 
-/** What the tool that started a task answers with; throws an `RpcError` where it would answer with one. */
+/** The result of the tool that starts such tasks; throws a `ProtocolError` where the tool would answer with one. */
 export type ResultOf = (task: Task) => ToolResult;
 
 type Wire = { [key: string]: unknown };
 
 /**
- * 2026-07-28, "Task". A tool's error is a result, so `failed` is only what the tool answers with a JSON-RPC error. The result says what
- * kind of result it is, as the answer to the call itself would: the SDK adds that only to answers.
+ * 2026-07-28, "Task". A tool's error is a result, so a task is `failed` only where the tool answers with a JSON-RPC error. The inlined
+ * result has `resultType`, as a direct answer has; there the SDK adds it.
  */
 export function detailedTask(task: Task, terms: TaskTerms, resultOf: ResultOf): Wire {
   const common = commonOf(task, terms);
@@ -34,13 +34,13 @@ export function detailedTask(task: Task, terms: TaskTerms, resultOf: ResultOf): 
   try {
     return { ...common, status: "completed", result: { ...resultOf(task), resultType: "complete" } };
   } catch (error) {
-    if (!(error instanceof RpcError)) throw error;
+    if (!(error instanceof ProtocolError)) throw error;
     const { code, message, data } = error;
     return { ...common, status: "failed", statusMessage: message, error: { code, message, ...(data && { data }) } };
   }
 }
 
-/** 2026-07-28, "CreateTaskResult": flat, and without what the task has come to. */
+/** 2026-07-28, "CreateTaskResult": flat, without result and error. */
 export function createdTask(task: Task, terms: TaskTerms, resultOf: ResultOf): Wire {
   const { result: _result, error: _error, ...created } = detailedTask(task, terms, resultOf);
   return { resultType: "task", ...created };
@@ -78,7 +78,7 @@ function identityOf(task: TaskSummary): Wire {
   };
 }
 
-/** For people: what the task is doing, or how it has ended. */
+/** For people: the state of the task. */
 function statusMessageOf(task: TaskSummary): string {
   const { status, error } = task;
   switch (status) {
@@ -96,7 +96,7 @@ function statusMessageOf(task: TaskSummary): string {
   }
 }
 
-/** Null when this run has not reported any: what an earlier one reported does not count. */
+/** Null when this run has reported no progress; that of an earlier run does not count. */
 function progressMessageOf({ progress, progressAt, startedAt }: TaskSummary): string | null {
   if (progress === null || (progressAt ?? 0) < (startedAt ?? 0)) return null;
   if (progress.message) return progress.message;

@@ -1,17 +1,17 @@
-/** Each wait holds a connection, so that they are bounded; half of them are left for other principals. */
+/** Each wait holds a connection, so their number is bounded. One principal gets at most half of them. */
 const WAITS_MAX = 1000;
 const WAITS_PER_PRINCIPAL_MAX = 500;
 
 export interface WaitSlots {
-  /** Returns what frees the slot, or null: there is none. */
-  take(principal: string): (() => void) | null;
+  /** Returns the function that releases the slot, or null when there is none. */
+  acquire(principal: string): (() => void) | null;
 }
 
 export function createWaitSlots(most = WAITS_MAX, mostPerPrincipal = WAITS_PER_PRINCIPAL_MAX): WaitSlots {
   const taken = new Map<string, number>();
   let total = 0;
   return {
-    take(principal) {
+    acquire(principal) {
       const own = taken.get(principal) ?? 0;
       if (total >= most || own >= mostPerPrincipal) return null;
       total++;

@@ -1,8 +1,8 @@
 import { hasEnded } from "../../domain/task.ts";
 import type { Progress, Task } from "../../domain/task.ts";
-import type { Clock } from "../../service/ports/store.ts";
+import type { Clock } from "../../service/ports/clock.ts";
 import type { Tasks } from "../../service/tasks.ts";
-import type { Call } from "../protocol/request.ts";
+import type { McpRequest } from "../protocol/mcp-request.ts";
 import type { WaitSlots } from "./wait-slots.ts";
 
 const PROGRESS_INTERVAL_MS = 1000;
@@ -10,71 +10,75 @@ const PROGRESS_INTERVAL_MS = 1000;
 export interface WaitingNeeds {
   readonly tasks: Pick<Tasks, "untilEnded" | "onProgress">;
   readonly clock: Clock;
-  /** How long a call waits for its task. */
+  /** How long a call waits for the end of its task. */
   readonly runTaskWaitMs: number;
-  /** A call that gets none does not wait. */
+  /** A call that gets no slot does not wait. */
   readonly waitSlots: WaitSlots;
 }
 
 /**
- * The task once it has ended, or as it is when the wait is over, the client has gone or this server stops; the task itself goes on
- * whatever happens to the call. Tells of the progress meanwhile, if the client has asked for that.
+ * Resolves with the task once it has ended, or as it was at first when the wait is over, the client disconnects or this server stops. The
+ * task itself goes on in any case. Sends progress notifications meanwhile, if the client asks for them.
  */
 export async function waitForEnd(
-  call: Call,
+  request: McpRequest,
   task: Task,
   expectedMs: number | null,
   { tasks, clock, runTaskWaitMs, waitSlots }: WaitingNeeds,
 ): Promise<Task> {
   if (hasEnded(task)) return task;
-  const free = waitSlots.take(call.principal);
-  if (free === null) return task;
+  const release = waitSlots.acquire(request.principal);
+  if (release === null) return task;
   const over = new AbortController();
-  const signal = AbortSignal.any([call.signal, call.closing, over.signal]);
+  const signal = AbortSignal.any([request.signal(), request.closing, over.signal]);
   void clock.sleep(runTaskWaitMs, signal).then(() => over.abort("waited"));
-  const telling = tellProgress(call, task, { expectedMs, tasks, clock }, signal);
+  const reporting = sendProgress(request, task, { expectedMs, tasks, clock }, signal);
   try {
     return await tasks.untilEnded(task, signal);
   } finally {
-    free();
+    release();
     over.abort("ended");
-    await telling;
+    await reporting;
   }
 }
 
-interface TellingNeeds extends Pick<WaitingNeeds, "tasks" | "clock"> {
+interface ProgressNeeds extends Pick<WaitingNeeds, "tasks" | "clock"> {
   readonly expectedMs: number | null;
 }
 
-/** What the handler tells, once it tells anything; the time that has passed until then. */
-async function tellProgress(call: Call, task: Task, needs: TellingNeeds, signal: AbortSignal): Promise<void> {
-  const { progressToken, notify } = call;
+/** Sends the progress that the task reports. Until its first report, sends the time that has passed. */
+async function sendProgress(
+  request: McpRequest,
+  task: Task,
+  { tasks, clock, expectedMs }: ProgressNeeds,
+  signal: AbortSignal,
+): Promise<void> {
+  const { progressToken, notify } = request;
   if (progressToken === null) return;
-  const { tasks, clock, expectedMs } = needs;
   let newest: Progress | null = null;
-  const stopListening = tasks.onProgress(task.id, (progress) => void (newest = progress));
-  // What is told must grow, so that the handler's count goes on where the time has stopped.
-  let told = 0;
+  const stopListening = tasks.onProgress(task, (progress) => void (newest = progress));
+  // MCP wants `progress` to grow. So the task's count is added to the time that was sent before it.
+  let sent = 0;
   let base: number | null = null;
   try {
     for (;;) {
       await clock.sleep(PROGRESS_INTERVAL_MS, signal);
       if (signal.aborted) return;
       const latest: Progress | null = newest;
-      if (latest !== null) base ??= told;
-      const next = latest === null ? elapsed(task, expectedMs, clock.now()) : countedOn(latest, base ?? 0);
-      if (next.progress <= told) continue;
-      told = next.progress;
+      if (latest !== null) base ??= sent;
+      const next = latest === null ? elapsed(task, expectedMs, clock.now()) : countedFrom(base ?? 0, latest);
+      if (next.progress <= sent) continue;
+      sent = next.progress;
       await notify("notifications/progress", { progressToken, ...next });
     }
   } catch {
-    // The client has gone: nobody is left to be told.
+    // The client has disconnected.
   } finally {
     stopListening();
   }
 }
 
-function countedOn({ done, total, message }: Progress, base: number) {
+function countedFrom(base: number, { done, total, message }: Progress) {
   return {
     progress: base + done,
     ...(total !== null && { total: base + total }),
@@ -82,10 +86,10 @@ function countedOn({ done, total, message }: Progress, base: number) {
   };
 }
 
-/** In seconds since the start. `total` only as long as it may be true. */
+/** In seconds since the start. With `total` only while it may be true. */
 function elapsed({ createdAt, taskId }: Task, expectedMs: number | null, now: number) {
   const elapsedMs = now - createdAt;
   const total = expectedMs === null || elapsedMs > expectedMs ? {} : { total: expectedMs / 1000 };
-  const message = `Task ${taskId} has been under way for ${Math.round(elapsedMs / 1000)} s`;
+  const message = `Task ${taskId} was started ${Math.round(elapsedMs / 1000)} s ago`;
   return { progress: elapsedMs / 1000, ...total, message };
 }

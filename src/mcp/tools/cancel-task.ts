@@ -1,14 +1,14 @@
 import { z } from "zod";
-import type { Clock } from "../../service/ports/store.ts";
+import type { Clock } from "../../service/ports/clock.ts";
 import type { CancelledTask, Tasks } from "../../service/tasks.ts";
-import { timestamp, timestampOf } from "./schemas/answers.ts";
+import { timestamp, timestampOf } from "./schemas/output.ts";
 import { clientGivenId } from "./schemas/arguments.ts";
 import { defineTool } from "./define-tool.ts";
 import type { Tool } from "./define-tool.ts";
 
 const DESCRIPTION = [
-  "Ends a task that is pending or running; its callbacks get a POST of type task_cancelled.",
-  "A task that has ended stays as it is, and status says how it ended. What the work has done stays done.",
+  "Cancels a pending or running task; its callbacks get a POST of type task_cancelled.",
+  "A task that has already ended stays as it is, and status says how it ended. Work that is done is not undone.",
 ].join(" ");
 
 const input = z.strictObject({
@@ -18,7 +18,7 @@ const input = z.strictObject({
 const output = z.object({
   status: z
     .enum(["cancelled", "completed", "failed"])
-    .describe("How the task has ended: cancelled, unless it had ended before."),
+    .describe("How the task ended: cancelled, unless it had ended before."),
   task_id: z.string(),
   message: z.string(),
   timestamp,
@@ -38,7 +38,7 @@ export function createCancelTask({
     annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: true },
     input,
     output,
-    async answer({ task_id }, principal) {
+    async answer({ task_id }, { principal }) {
       const cancelled = await tasks.cancel(principal, task_id);
       return {
         status: cancelled.status,

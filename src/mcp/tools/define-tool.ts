@@ -1,29 +1,26 @@
 import type { z } from "zod";
 import type { Task } from "../../domain/task.ts";
-import type { Call } from "../protocol/request.ts";
+import type { McpRequest } from "../protocol/mcp-request.ts";
 import { objectSchemaOf } from "./schemas/object-schema.ts";
 import type { ObjectSchema } from "./schemas/object-schema.ts";
-import { parseArguments } from "./schemas/parse-arguments.ts";
-import type { NoteIgnored } from "./schemas/parse-arguments.ts";
+import { createToolArguments } from "./schemas/tool-arguments.ts";
+import type { OnIgnored } from "./schemas/tool-arguments.ts";
 
-/** One tool, knowing neither SDK: both eras serve the same ones, so that they cannot drift apart. */
+/** One tool. It knows neither SDK: both protocol versions serve the same tools, so they cannot differ. */
 export interface Tool {
   readonly name: string;
   /** Generates its JSON Schemas. */
   listing(): ToolListing;
-  /**
-   * Throws a `DomainError` for what the caller did wrong (arguments included); anything else that is thrown is a fault of ours.
-   * `given`: the arguments as they came.
-   */
-  call(call: Call, given: unknown, noteIgnored: NoteIgnored): Promise<ToolAnswer>;
-  /** Only of a tool whose work is a task. */
+  /** `given`: the arguments as the client sent them. Throws a `DomainError` or a `ProtocolError`; any other error is internal. */
+  call(request: McpRequest, given: unknown, onIgnored: OnIgnored): Promise<ToolAnswer>;
+  /** Only a tool that starts a task has it. */
   readonly task?: TaskBinding;
 }
 
 export interface TaskBinding {
-  /** Null: any. */
+  /** The task type that the tool starts; null: any. */
   readonly type: string | null;
-  /** What the tool says of such a task. */
+  /** The tool's result for such a task. */
   resultOf(task: Task): ToolResult;
 }
 
@@ -31,7 +28,7 @@ export interface TaskTool extends Tool {
   readonly task: TaskBinding;
 }
 
-/** A result, or the task that will have one. */
+/** A result, or a task that will have one. */
 export type ToolAnswer = ToolResult | { [key: string]: unknown };
 
 /** A tool as `tools/list` shows it. */
@@ -40,14 +37,14 @@ export interface ToolListing {
   title: string;
   description: string;
   inputSchema: ObjectSchema;
-  /** All tools have one but the fixtures of the conformance suite. */
+  /** Absent only in the fixtures of the conformance suite. */
   outputSchema?: ObjectSchema;
   annotations: ToolAnnotations;
   /** 2025-11-25 only. */
   execution?: { taskSupport: "optional" | "required" };
 }
 
-/** All four, always: the defaults that clients assume are pessimistic. */
+/** All four: the defaults that clients assume are pessimistic. */
 export interface ToolAnnotations {
   readOnlyHint: boolean;
   destructiveHint: boolean;
@@ -62,7 +59,7 @@ export interface ToolResult {
   [key: string]: unknown;
 }
 
-/** Says the same twice: its text is the JSON of its structuredContent. So whoever writes it out need not write that anew. */
+/** A result whose text is the JSON of its structuredContent, so that JSON is made once. */
 export class StructuredResult implements ToolResult {
   readonly [key: string]: unknown;
   readonly content: [{ type: "text"; text: string }];
@@ -73,14 +70,14 @@ export class StructuredResult implements ToolResult {
     this.structuredContent = structuredContent;
   }
 
-  /** What JSON.stringify would make of it. */
+  /** The same as JSON.stringify(this). */
   inJson(): string {
     const [{ text }] = this.content;
     return `{"content":[{"type":"text","text":${JSON.stringify(text)}}],"structuredContent":${text}}`;
   }
 }
 
-/** Ours answer with text alone; the others are for the fixtures. */
+/** Tools answer with text alone; the other types are for the fixtures. */
 export type ContentBlock =
   | { type: "text"; text: string }
   | { type: "image" | "audio"; data: string; mimeType: string }
@@ -91,32 +88,32 @@ export interface ToolDefinition<Input extends z.ZodObject, Output extends z.ZodO
   readonly title: string;
   readonly description: string;
   readonly annotations: ToolAnnotations;
-  /** Strict: unknown arguments are refused, or a misspelt optional one would be ignored in silence. */
+  /** Strict: an unknown argument is an error. Otherwise a misspelt optional one would be ignored. */
   readonly input: Input;
-  /** Not strict, so that answers may grow under clients that know an older schema. Its order of keys is the answer's. */
+  /** Not strict: answers may get keys that the schema of an older client does not have. Its order of keys is the answer's. */
   readonly output: Output;
-  readonly answer: (input: z.output<Input>, principal: string, call: Call) => Promise<z.input<Output>>;
+  readonly answer: (given: z.output<Input>, request: McpRequest) => Promise<z.input<Output>>;
 }
 
-/** Makes the tool. */
 export function defineTool<Input extends z.ZodObject, Output extends z.ZodObject>(
   definition: ToolDefinition<Input, Output>,
 ): Tool {
   const { name, title, description, annotations, input, output, answer } = definition;
+  const toolArguments = createToolArguments(input);
   return {
     name,
     listing: () => ({
       name,
       title,
       description,
-      inputSchema: objectSchemaOf(input),
+      inputSchema: toolArguments.schema(),
       outputSchema: objectSchemaOf(output),
       annotations,
     }),
-    async call(call, given, noteIgnored) {
-      const asked = parseArguments(input, given, noteIgnored);
-      // What the schema does not name does not leave the house; a mismatch throws, as the fault of ours that it is.
-      return new StructuredResult(output.parse(await answer(asked, call.principal, call)));
+    async call(request, given, onIgnored) {
+      const parsed = toolArguments.parse(given, onIgnored);
+      // Keys that the schema does not name are left out. An answer that does not fit throws: an internal error.
+      return new StructuredResult(output.parse(await answer(parsed, request)));
     },
   };
 }

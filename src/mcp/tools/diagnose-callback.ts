@@ -2,20 +2,20 @@ import { z } from "zod";
 import { CALLBACK_URL_CHARS_MAX } from "../../domain/callback.ts";
 import { adviceOn } from "../../domain/diagnosis.ts";
 import { DomainError } from "../../domain/errors.ts";
-import type { Clock } from "../../service/ports/store.ts";
+import type { Clock } from "../../service/ports/clock.ts";
 import type { Diagnosis, Probes } from "../../service/probes.ts";
-import { count, timestamp, timestampOf } from "./schemas/answers.ts";
+import { count, timestamp, timestampOf } from "./schemas/output.ts";
 import { ownId } from "./schemas/arguments.ts";
 import { defineTool } from "./define-tool.ts";
 import type { Tool } from "./define-tool.ts";
 
 const DESCRIPTION = [
-  "Finds out why POSTs do not arrive: tries the address guard, DNS, connection, TLS, a signed test POST and one with a wrong signature, up to the first failure, and says what to do.",
+  "Finds out why POSTs do not arrive and says what to do. Checks the address guard, DNS, connection, TLS, a signed test POST and one with a wrong signature, up to the first failure.",
   "Give callback_id, or callback_url for a URL that is not registered.",
 ].join(" ");
 
 const input = z.strictObject({
-  callback_id: ownId().optional().describe("From register_callback. It may be disabled, not removed."),
+  callback_id: ownId().optional().describe("From register_callback; active or disabled."),
   callback_url: z.string().meta({ format: "uri" }).optional().describe(`At most ${CALLBACK_URL_CHARS_MAX} characters.`),
 });
 
@@ -23,14 +23,12 @@ const step = z.object({
   step: z.enum(["guard", "dns", "connect", "tls", "post", "signature"]),
   status: z
     .enum(["ok", "warning", "failed", "skipped"])
-    .describe(
-      "warning: POSTs arrive, and something is wrong all the same. skipped: not needed, not found out, or not come to.",
-    ),
+    .describe("warning: POSTs arrive, but something is wrong. skipped: not needed, not possible or not reached."),
   error: z
     .string()
-    .describe("The category, as in an attempt, e.g. dns_error or http_4xx; null unless failed.")
+    .describe("The category as in an attempt, e.g. dns_error or http_4xx; null unless failed.")
     .nullable(),
-  status_code: count.nullable().describe("The receiver's HTTP status; null for all steps but post and signature."),
+  status_code: count.nullable().describe("The receiver's HTTP status, of the steps post and signature."),
   duration_ms: count,
   message: z.string().describe("What was found and what to do."),
 });
@@ -59,10 +57,10 @@ export function createDiagnoseCallback({
     annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
     input,
     output,
-    async answer(given, principal) {
+    async answer(given, { principal }) {
       const diagnosis = await probes.diagnose(principal, receiverOf(given));
       const { url, callback } = diagnosis;
-      const steps = showSteps(diagnosis);
+      const steps = presentSteps(diagnosis);
       const failed = steps.find(({ status }) => status === "failed");
       return {
         status: failed === undefined ? ("ok" as const) : ("failed" as const),
@@ -83,7 +81,7 @@ function receiverOf({ callback_id, callback_url }: z.output<typeof input>): { ca
   throw new DomainError("invalid", "Give either callback_id or callback_url.");
 }
 
-function showSteps({ steps, callback }: Diagnosis): z.input<typeof step>[] {
+function presentSteps({ steps, callback }: Diagnosis): z.input<typeof step>[] {
   const isRegistered = callback !== null;
   const failedAt = steps.findIndex(({ status }) => status === "failed");
   return steps.map((each, index) => ({

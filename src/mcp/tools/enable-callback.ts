@@ -2,15 +2,15 @@ import { z } from "zod";
 import { WHY_DISABLED } from "../../service/callbacks.ts";
 import type { EnableCallbackResult } from "../../service/ports/callback-store.ts";
 import type { Callbacks } from "../../service/callbacks.ts";
-import type { Clock } from "../../service/ports/store.ts";
-import { count, timestamp, timestampOf } from "./schemas/answers.ts";
+import type { Clock } from "../../service/ports/clock.ts";
+import { count, timestamp, timestampOf } from "./schemas/output.ts";
 import { ownId } from "./schemas/arguments.ts";
 import { defineTool } from "./define-tool.ts";
 import type { Tool } from "./define-tool.ts";
 
 const DESCRIPTION = [
-  "Makes a callback active again that was disabled: its attempts kept failing, or its receiver answered 410.",
-  "Deliveries that waited are sent now; those that a 410 ended need redeliver.",
+  "Makes a disabled callback active again. It was disabled because its attempts kept failing, or because its receiver answered 410.",
+  "Waiting deliveries are sent now; deliveries that a 410 ended need redeliver.",
   "A removed callback needs register_callback.",
 ].join(" ");
 
@@ -21,10 +21,10 @@ const input = z.strictObject({
 const output = z.object({
   status: z.literal("active"),
   callback_id: z.string(),
-  task_id: z.string().describe("Null: it is for any task.").nullable(),
+  task_id: z.string().describe("Null: it is for every task.").nullable(),
   client_id: z.string(),
   callback_url: z.string(),
-  resumed_deliveries: count.describe("Deliveries that had waited for it and are sent now."),
+  resumed_deliveries: count.describe("Deliveries that had waited and are sent now."),
   message: z.string(),
   timestamp,
 });
@@ -43,7 +43,7 @@ export function createEnableCallback({
     annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
     input,
     output,
-    async answer({ callback_id }, principal) {
+    async answer({ callback_id }, { principal }) {
       const result = await callbacks.enable(principal, callback_id);
       const { callback } = result;
       return {
@@ -61,11 +61,11 @@ export function createEnableCallback({
 }
 
 function messageOf({ callback, enabled }: EnableCallbackResult): string {
-  if (enabled === null) return `🔌 Callback active, as it was: POSTs go to ${callback.url}.`;
+  if (enabled === null) return `🔌 Callback was already active: POSTs go to ${callback.url}.`;
   const { reason, resumedCount } = enabled;
   const rest =
     resumedCount === 0
-      ? "Use redeliver for what was not sent."
-      : `${resumedCount} deliveries that waited for it are sent now.`;
-  return `🔌 Callback active: POSTs go to ${callback.url} again. It was disabled, since ${WHY_DISABLED[reason]}. ${rest}`;
+      ? "Use redeliver for deliveries that were not sent."
+      : `${resumedCount} waiting deliveries are sent now.`;
+  return `🔌 Callback active: POSTs go to ${callback.url} again. It was disabled because ${WHY_DISABLED[reason]}. ${rest}`;
 }

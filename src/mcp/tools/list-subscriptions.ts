@@ -1,17 +1,17 @@
 import { z } from "zod";
 import { EVENT_NAMES } from "../../domain/event.ts";
 import { endpointFaultOf } from "../../domain/subscription.ts";
-import type { Clock } from "../../service/ports/store.ts";
+import type { Clock } from "../../service/ports/clock.ts";
 import { DELIVERIES_LISTED } from "../../service/subscriptions.ts";
 import type { ListedEntry, Subscriptions } from "../../service/subscriptions.ts";
-import { count, isoOf, isoTime, timestamp, timestampOf } from "./schemas/answers.ts";
+import { count, isoOf, isoTime, timestamp, timestampOf } from "./schemas/output.ts";
 import { pageCursor, pageLimit } from "./schemas/arguments.ts";
-import { deliveryAnswer, presentDelivery, presentSlowLane, slowLaneAnswer } from "./schemas/delivery.ts";
+import { deliverySchema, presentDelivery, presentSlowLane, slowLaneSchema } from "./schemas/delivery.ts";
 import { defineTool } from "./define-tool.ts";
 import type { Tool } from "./define-tool.ts";
 
 const DESCRIPTION = [
-  "Lists your webhook subscriptions of MCP Events, each with its state and newest deliveries.",
+  "Lists your webhook subscriptions of MCP Events with their state and newest deliveries.",
   "redeliver takes a delivery_id from here, unregister_callback a callback_id.",
   "Callbacks of register_callback are in get_registered_callbacks.",
 ].join(" ");
@@ -30,22 +30,22 @@ const subscription = z.object({
   status: z
     .enum(["active", "suspended", "expired", "ended"])
     .describe(
-      "suspended: failing for too long, what it is owed waits for the next refresh. expired: not refreshed in time.",
+      "suspended: attempts failed for too long; deliveries wait for the next refresh. expired: not refreshed in time.",
     ),
   created_at: isoTime,
   refresh_before: isoTime.describe("When it ends unless it is refreshed; null: never.").nullable(),
-  last_delivery_at: isoTime.describe("Null: none has got through.").nullable(),
+  last_delivery_at: isoTime.describe("Null: none has succeeded.").nullable(),
   failing_since: isoTime.optional(),
   last_error: z.string().optional(),
-  slow_lane: slowLaneAnswer.optional(),
-  deliveries: z.array(deliveryAnswer).describe(`The newest first, ${DELIVERIES_LISTED} at most.`),
+  slow_lane: slowLaneSchema.optional(),
+  deliveries: z.array(deliverySchema).describe(`The newest first, ${DELIVERIES_LISTED} at most.`),
 });
 
 const output = z.object({
-  subscription_count: count.describe("How many this answer lists."),
+  subscription_count: count.describe("Number of subscriptions in this answer."),
   timestamp,
   subscriptions: z.array(subscription).describe("The oldest first."),
-  next_cursor: z.string().optional().describe("There are more: call again with it as cursor."),
+  next_cursor: z.string().optional().describe("There are more: repeat the call with it as cursor."),
 });
 
 export function createListSubscriptions({
@@ -62,19 +62,19 @@ export function createListSubscriptions({
     annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
     input,
     output,
-    async answer({ limit, cursor }, principal) {
+    async answer({ limit, cursor }, { principal }) {
       const page = await subscriptions.list(principal, { limit, cursor });
       return {
         subscription_count: page.entries.length,
         timestamp: timestampOf(clock),
-        subscriptions: page.entries.map(show),
+        subscriptions: page.entries.map(presentSubscription),
         ...(page.nextCursor !== null && { next_cursor: page.nextCursor }),
       };
     },
   });
 }
 
-function show({ subscription: listed, slowStay }: ListedEntry): z.input<typeof subscription> {
+function presentSubscription({ subscription: listed, openCircuit }: ListedEntry): z.input<typeof subscription> {
   const { lastDeliveryAt, failingSince, lastError } = listed.health;
   return {
     subscription_id: listed.id,
@@ -88,7 +88,7 @@ function show({ subscription: listed, slowStay }: ListedEntry): z.input<typeof s
     last_delivery_at: lastDeliveryAt === null ? null : isoOf(lastDeliveryAt),
     ...(failingSince !== null && { failing_since: isoOf(failingSince) }),
     ...(lastError !== null && { last_error: endpointFaultOf(lastError) }),
-    ...presentSlowLane(slowStay),
+    ...presentSlowLane(openCircuit),
     deliveries: listed.deliveries.map(presentDelivery),
   };
 }

@@ -1,21 +1,21 @@
-import { DomainError } from "../../domain/errors.ts";
 import type { Callbacks } from "../../service/callbacks.ts";
 import type { Completions } from "../../service/completions.ts";
 import type { Deliveries } from "../../service/deliveries.ts";
 import type { Emit } from "../../service/ports/telemetry.ts";
-import type { Clock } from "../../service/ports/store.ts";
+import type { Clock } from "../../service/ports/clock.ts";
 import type { Probes } from "../../service/probes.ts";
 import type { Secrets } from "../../service/secrets.ts";
 import type { Subscriptions } from "../../service/subscriptions.ts";
+import type { Tasks } from "../../service/tasks.ts";
 import { isJsonObject } from "./schemas/arguments.ts";
-import type { Call } from "../protocol/request.ts";
-import { errorResult, internalError, INVALID_PARAMS, METHOD_NOT_FOUND, RpcError } from "../errors.ts";
+import type { McpRequest, ProtocolVersion } from "../protocol/mcp-request.ts";
+import { INVALID_PARAMS, METHOD_NOT_FOUND, ProtocolError, toToolError } from "../errors.ts";
+import type { ToProtocolError } from "../errors.ts";
 import { createContentFixtures } from "../fixtures/content.ts";
 import { createTaskFixtures } from "../fixtures/tasks.ts";
 import { isTaskWanted } from "../tasks/task-tool.ts";
-import type { TaskToolNeeds } from "../tasks/task-tool.ts";
 import { createWaitSlots } from "../tasks/wait-slots.ts";
-import type { ResultOf } from "../tasks/shapes.ts";
+import type { ResultOf, TaskTerms } from "../tasks/shapes.ts";
 import type { Tool, ToolAnswer, ToolListing } from "./define-tool.ts";
 import { createCancelTask } from "./cancel-task.ts";
 import { createDiagnoseCallback } from "./diagnose-callback.ts";
@@ -34,10 +34,10 @@ import { createStartTaskWithCallbacks } from "./start-task-with-callbacks.ts";
 import { createUnregisterCallback } from "./unregister-callback.ts";
 import { createWaitForTask } from "./wait-for-task.ts";
 
-/** The longest name a tool may have (MCP, "Tool names"); of longer ones no more is repeated. */
+/** The longest name a tool may have (MCP, "Tool names"). An error repeats no more of a name. */
 const TOOL_NAME_CHARS_MAX = 128;
 
-/** What an agent needs to start work and to hear of its end. */
+/** The tools that an agent needs to start work and to learn of its end. */
 const CORE: ReadonlySet<string> = new Set([
   "register_callback",
   "start_task_with_callbacks",
@@ -47,7 +47,8 @@ const CORE: ReadonlySet<string> = new Set([
   "wait_for_task",
 ]);
 
-export interface ToolsNeeds extends Omit<TaskToolNeeds, "waitSlots"> {
+export interface ToolsNeeds extends TaskTerms {
+  readonly tasks: Tasks;
   readonly callbacks: Callbacks;
   readonly deliveries: Deliveries;
   readonly probes: Probes;
@@ -57,27 +58,32 @@ export interface ToolsNeeds extends Omit<TaskToolNeeds, "waitSlots"> {
   readonly completionUrlOf: (token: string) => string;
   readonly clock: Clock;
   readonly emit: Emit;
-  /** core: only those that an agent needs, for models with little room. */
+  /** How long a call waits for the end of its task. */
+  readonly runTaskWaitMs: number;
+  /** core: only those that an agent needs, for models with a small context. */
   readonly toolSet: "all" | "core";
-  /** Whether the tools that the official conformance suite asks for are served too. */
+  /** Whether to serve the fixtures of the official conformance suite too. */
   readonly testFixtures: boolean;
 }
 
-/** The tools that both eras serve. */
+/** The tools of both protocol versions. */
 export interface Tools {
-  /** In stable order, as the listings. */
+  /** In stable order, the same as in `listings`. */
   readonly names: readonly string[];
-  listings(era: Call["era"]): readonly ToolListing[];
-  /** What the tool whose work a task is answers with, whoever started it. */
+  listings(version: ProtocolVersion): readonly ToolListing[];
+  /** The result of the tool that starts tasks of this type, whichever client started this one. */
   readonly resultOf: ResultOf;
   /**
-   * Answers `tools/call`. Throws an `RpcError`: -32602 when its params are malformed or the tool is unknown, -32601 when a tool is asked
-   * for a task and gives none, -32603 for a fault of ours, which has been announced.
+   * Answers `tools/call`. Throws a `ProtocolError`: -32602 for malformed params or an unknown tool, -32601 for a tool that is called as a
+   * task and starts none, -32603 for an unexpected error, which is logged.
    */
-  call(call: Call): Promise<ToolAnswer>;
+  call(request: McpRequest): Promise<ToolAnswer>;
 }
 
-export function createTools({ emit, toolSet, testFixtures, ...services }: ToolsNeeds): Tools {
+export function createTools(
+  { emit, toolSet, testFixtures, ...services }: ToolsNeeds,
+  toProtocolError: ToProtocolError,
+): Tools {
   const needs = { ...services, waitSlots: createWaitSlots() };
   const runTask = createRunTask(needs);
   const own: readonly Tool[] = [
@@ -108,34 +114,46 @@ export function createTools({ emit, toolSet, testFixtures, ...services }: ToolsN
   );
   return {
     names: tools.map(({ name }) => name),
-    listings: (era) => listingsOf(tools, era),
+    listings: createListings(tools),
     resultOf: (task) => (byTaskType.get(task.taskType) ?? runTask.task).resultOf(task),
-    async call(call) {
-      const { name, arguments: given } = parseCall(call.params);
+    async call(request) {
+      const { name, given } = parseCall(request.params);
       const tool = byName.get(name);
-      if (tool === undefined) throw new RpcError(INVALID_PARAMS, `Unknown tool: ${name.slice(0, TOOL_NAME_CHARS_MAX)}`);
-      if (tool.task === undefined && call.era === "legacy" && isTaskWanted(call))
-        throw new RpcError(METHOD_NOT_FOUND, `Tool ${name} gives no task for an answer`);
+      if (tool === undefined)
+        throw new ProtocolError(INVALID_PARAMS, `Unknown tool: ${name.slice(0, TOOL_NAME_CHARS_MAX)}`);
+      if (tool.task === undefined && request.protocolVersion === "2025-11-25" && isTaskWanted(request))
+        throw new ProtocolError(METHOD_NOT_FOUND, `Tool ${name} starts no task; call it without task`);
       try {
-        return await tool.call(call, given, (names) => emit({ kind: "tool.arguments_ignored", tool: name, names }));
+        return await tool.call(request, given, (names) => emit({ kind: "tool.arguments_ignored", tool: name, names }));
       } catch (error) {
-        if (error instanceof DomainError) return errorResult({ code: error.code, message: error.message });
-        if (error instanceof RpcError) throw error;
-        emit({ kind: "internal.failed", where: `mcp ${name}`, error });
-        throw internalError();
+        const result = toToolError(error);
+        if (result !== null) return result;
+        throw toProtocolError(error, name);
       }
     },
   };
 }
 
-function listingsOf(tools: readonly Tool[], era: Call["era"]): readonly ToolListing[] {
-  const legacy = tools.map((tool) => tool.listing());
-  return era === "legacy" ? legacy : legacy.map(({ execution: _execution, ...listing }) => listing);
+/** The listings are made at the first call: their JSON Schemas would delay the start. */
+function createListings(tools: readonly Tool[]): Tools["listings"] {
+  const made = new Map<ProtocolVersion, readonly ToolListing[]>();
+  return (version) => {
+    const known = made.get(version);
+    if (known !== undefined) return known;
+    const listings = tools.map((tool) => tool.listing());
+    const listed =
+      version === "2025-11-25" ? listings : listings.map(({ execution: _execution, ...listing }) => listing);
+    made.set(version, listed);
+    return listed;
+  };
 }
 
-function parseCall(params: unknown): { readonly name: string; readonly arguments: unknown } {
+function parseCall(params: unknown): { readonly name: string; readonly given: unknown } {
   const { name, arguments: sent } = (params ?? {}) as Readonly<Record<string, unknown>>;
   const given = sent ?? {};
-  if (typeof name === "string" && isJsonObject(given)) return { name, arguments: given };
-  throw new RpcError(INVALID_PARAMS, "Invalid tools/call request: name must be a string and arguments a JSON object");
+  if (typeof name === "string" && isJsonObject(given)) return { name, given };
+  throw new ProtocolError(
+    INVALID_PARAMS,
+    "Invalid tools/call request: name must be a string and arguments a JSON object",
+  );
 }

@@ -1,15 +1,15 @@
 import { z } from "zod";
-import type { Clock } from "../../service/ports/store.ts";
+import type { Clock } from "../../service/ports/clock.ts";
 import { OVERLAP_HOURS_DEFAULT, OVERLAP_HOURS_MAX } from "../../service/secrets.ts";
 import type { Rotated, Secrets } from "../../service/secrets.ts";
-import { isoOf, isoTime, timestamp, timestampOf } from "./schemas/answers.ts";
+import { isoOf, isoTime, timestamp, timestampOf } from "./schemas/output.ts";
 import { ownId } from "./schemas/arguments.ts";
 import { defineTool } from "./define-tool.ts";
 import type { Tool } from "./define-tool.ts";
 
 const DESCRIPTION = [
   "Gives a callback a new signing secret. During the overlap POSTs are signed with both.",
-  "Keep signing_secret: no other answer shows it. With a secret of your own the same call again changes nothing.",
+  "Keep signing_secret: no other answer shows it. Repeating the call with a secret of your own changes nothing.",
 ].join(" ");
 
 const OVERLAP_PROBLEM = { error: `must be from 0 to ${OVERLAP_HOURS_MAX}` };
@@ -22,7 +22,7 @@ const input = z.strictObject({
     .min(0, OVERLAP_PROBLEM)
     .max(OVERLAP_HOURS_MAX, OVERLAP_PROBLEM)
     .optional()
-    .describe(`How long the old secret signs too. 0 ends it now. Default: ${OVERLAP_HOURS_DEFAULT}.`),
+    .describe(`How long the old secret signs too; 0: not at all. Default: ${OVERLAP_HOURS_DEFAULT}.`),
 });
 
 const output = z.object({
@@ -31,9 +31,9 @@ const output = z.object({
   task_id: z.string().describe("The callback's task.").nullable(),
   client_id: z.string(),
   message: z.string(),
-  old_secret_valid_until: isoTime.describe("Until then POSTs carry its signature too; null: not any more.").nullable(),
+  old_secret_valid_until: isoTime.describe("POSTs carry its signature too until then; null: no longer.").nullable(),
   timestamp,
-  signing_secret: z.string().describe("The new secret. Shown here only."),
+  signing_secret: z.string().describe("The new secret. No other answer shows it."),
 });
 
 export function createRotateCallbackSecret({
@@ -50,7 +50,7 @@ export function createRotateCallbackSecret({
     annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: false },
     input,
     output,
-    async answer({ callback_id, secret, overlap_hours }, principal) {
+    async answer({ callback_id, secret, overlap_hours }, { principal }) {
       const rotated = await secrets.rotate(principal, { callbackId: callback_id, secret, overlapHours: overlap_hours });
       const { callback, overlapEnd } = rotated;
       return {

@@ -1,19 +1,19 @@
 import { z } from "zod";
-import type { Clock } from "../../service/ports/store.ts";
+import type { Clock } from "../../service/ports/clock.ts";
 import type { Probes, TestEventSent } from "../../service/probes.ts";
-import { count, timestamp, timestampOf } from "./schemas/answers.ts";
+import { count, timestamp, timestampOf } from "./schemas/output.ts";
 import { ownId } from "./schemas/arguments.ts";
 import { defineTool } from "./define-tool.ts";
 import type { Tool } from "./define-tool.ts";
 
 const DESCRIPTION = [
-  "Sends one signed test POST to a callback now and answers with its outcome. It is tried once and is in no history.",
-  "One that is taken makes a disabled callback active again, and what waited is sent.",
-  "diagnose_callback says more about a failure.",
+  "Sends one signed test POST to a callback now and answers with the outcome. It is not retried and not in any history.",
+  "If it succeeds, a disabled callback becomes active again and its waiting deliveries are sent.",
+  "If it fails, call diagnose_callback.",
 ].join(" ");
 
 const input = z.strictObject({
-  callback_id: ownId().describe("From register_callback. It may be disabled, not removed."),
+  callback_id: ownId().describe("From register_callback; active or disabled."),
 });
 
 const output = z.object({
@@ -22,13 +22,11 @@ const output = z.object({
   callback_url: z.string(),
   event_id: z.string().describe("The POST's webhook-id."),
   status_code: count.nullable().describe("The receiver's HTTP status; null: it gave no answer."),
-  error: z.string().describe("What went wrong, e.g. timeout or http_5xx; null: delivered.").nullable(),
+  error: z.string().describe("What went wrong, e.g. timeout or http_5xx; null: success.").nullable(),
   duration_ms: count,
   resumed_deliveries: count
     .optional()
-    .describe(
-      "The callback was disabled and is active again by this: deliveries that had waited for it and are sent now.",
-    ),
+    .describe("Present if the callback was disabled and is active again: its waiting deliveries, which are sent now."),
   message: z.string(),
   timestamp,
 });
@@ -47,7 +45,7 @@ export function createSendTestEvent({
     annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
     input,
     output,
-    async answer({ callback_id }, principal) {
+    async answer({ callback_id }, { principal }) {
       const sent = await probes.sendTestEvent(principal, callback_id);
       const { statusCode, error } = sent.outcome;
       return {
@@ -70,11 +68,11 @@ function messageOf({ callback, resumedCount, outcome: { statusCode, error } }: T
   if (resumedCount !== null) {
     const rest =
       resumedCount === 0
-        ? "use redeliver for what was not sent"
-        : `${resumedCount} deliveries that waited for it are sent now`;
-    return `✅ ${callback.url} took the test event, and the callback is active again; ${rest}.`;
+        ? "use redeliver for deliveries that were not sent"
+        : `${resumedCount} waiting deliveries are sent now`;
+    return `✅ ${callback.url} accepted the test event, and the callback is active again; ${rest}.`;
   }
-  if (error === null) return `✅ ${callback.url} took the test event.`;
+  if (error === null) return `✅ ${callback.url} accepted the test event.`;
   const what = statusCode === null ? `failed: ${error}` : `was answered with status ${statusCode}`;
   return `⚠️ The test event to ${callback.url} ${what}; diagnose_callback says what to do.`;
 }

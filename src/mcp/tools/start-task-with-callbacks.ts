@@ -1,10 +1,10 @@
 import { z } from "zod";
 import type { Callback } from "../../domain/callback.ts";
-import type { Clock } from "../../service/ports/store.ts";
+import type { Clock } from "../../service/ports/clock.ts";
 import type { Completions } from "../../service/completions.ts";
 import type { StartedTask, Tasks } from "../../service/tasks.ts";
 import { DEFAULT_TASK_TYPE } from "../../service/tasks.ts";
-import { count, timestamp, timestampOf } from "./schemas/answers.ts";
+import { count, timestamp, timestampOf } from "./schemas/output.ts";
 import { clientGivenId, jsonObject, pointInTime, taskTypeName } from "./schemas/arguments.ts";
 import { callbackAtStart, registrationOf } from "./schemas/callback-arguments.ts";
 import { defineTool } from "./define-tool.ts";
@@ -13,7 +13,7 @@ import type { Tool } from "./define-tool.ts";
 const CALLBACKS_AT_START_MAX = 100;
 
 const DESCRIPTION = [
-  "Starts a task and answers at once. When it ends, each of its callbacks gets a signed HTTP POST: do not poll.",
+  "Starts a task and answers at once. When the task ends, each of its callbacks gets a signed HTTP POST: do not poll.",
   "The same call again finds the same task; new work needs a new task_id.",
 ].join(" ");
 
@@ -22,7 +22,7 @@ const input = z.strictObject({
   client_id: clientGivenId().describe("Your name; data.started_by of the POST."),
   task_type: taskTypeName().optional().describe(`Default: ${DEFAULT_TASK_TYPE}.`),
   input: jsonObject.optional().describe('Data for the work. The demo task fails with { "fail": "some reason" }.'),
-  start_after: pointInTime().optional().describe("Not before: ISO 8601 with zone, at most 30 days ahead."),
+  start_after: pointInTime().optional().describe("Do not start before: ISO 8601 with zone, at most 30 days ahead."),
   completion_url: z
     .boolean()
     .optional()
@@ -32,22 +32,24 @@ const input = z.strictObject({
     .min(1, { error: "must hold at least one callback, or be left out" })
     .max(CALLBACKS_AT_START_MAX, { error: `must hold at most ${CALLBACKS_AT_START_MAX} callbacks` })
     .optional()
-    .describe("Registered in the same step, as by register_callback."),
+    .describe("Registered in the same step, as with register_callback."),
 });
 
 const output = z.object({
   status: z
     .enum(["started", "pending", "running", "completed", "failed", "cancelled"])
-    .describe("started; when the task had been started before, its own status."),
+    .describe("started; for a task that was already started, its own status."),
   task_id: z.string(),
   client_id: z.string(),
   message: z.string(),
-  registered_callbacks: count.describe("How many callbacks the task has now; later ones are notified too."),
-  processing_time: z.string().describe("How long this type of task usually takes, or unknown."),
+  registered_callbacks: count.describe("Number of the task's callbacks now; later ones are notified too."),
+  processing_time: z.string().describe("The usual time of this task type, or unknown."),
   completion_url: z
     .string()
     .optional()
-    .describe("Works once and not for ever; a secret for whoever does the work. Another each time it is asked for."),
+    .describe(
+      "A secret for the program that does the work. Works once, until it expires. Each call that asks for one gets another.",
+    ),
   timestamp,
   callbacks: z
     .array(
@@ -59,7 +61,7 @@ const output = z.object({
       }),
     )
     .optional()
-    .describe("Those that came with the start, in its order."),
+    .describe("The callbacks of this call, in its order."),
 });
 
 export interface StartTaskNeeds {
@@ -77,7 +79,10 @@ export function createStartTaskWithCallbacks({ tasks, completions, completionUrl
     annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },
     input,
     output,
-    async answer({ task_id, client_id, task_type, input: data, start_after, completion_url, callbacks }, principal) {
+    async answer(
+      { task_id, client_id, task_type, input: data, start_after, completion_url, callbacks },
+      { principal },
+    ) {
       const issued = completion_url === true ? completions.issue() : null;
       const start = {
         taskId: task_id,
@@ -98,13 +103,13 @@ export function createStartTaskWithCallbacks({ tasks, completions, completionUrl
         processing_time: processingTimeOf(started.expectedMs),
         ...(issued !== null && started.hasCompletion && { completion_url: completionUrlOf(issued.token) }),
         timestamp: timestampOf(clock),
-        ...(callbacks !== undefined && { callbacks: started.callbacks.map(toldOf) }),
+        ...(callbacks !== undefined && { callbacks: started.callbacks.map(presentStartedCallback) }),
       };
     },
   });
 }
 
-function toldOf({ id, clientId, url, signingSecret }: Callback) {
+function presentStartedCallback({ id, clientId, url, signingSecret }: Callback) {
   return { callback_id: id, client_id: clientId, callback_url: url, signing_secret: signingSecret };
 }
 

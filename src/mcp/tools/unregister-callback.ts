@@ -2,20 +2,20 @@ import { z } from "zod";
 import { DomainError } from "../../domain/errors.ts";
 import type { CallbackKey } from "../../service/ports/callback-store.ts";
 import type { Callbacks } from "../../service/callbacks.ts";
-import type { Clock } from "../../service/ports/store.ts";
-import { count, timestamp, timestampOf } from "./schemas/answers.ts";
+import type { Clock } from "../../service/ports/clock.ts";
+import { count, timestamp, timestampOf } from "./schemas/output.ts";
 import { callbackUrl, clientGivenId, ownId } from "./schemas/arguments.ts";
 import { defineTool } from "./define-tool.ts";
 import type { Tool } from "./define-tool.ts";
 
 const DESCRIPTION = [
-  "Removes a callback: no further POST is sent to it, retries included; a request under way may still arrive.",
-  "Name it by callback_id, or by task_id, client_id and callback_url together.",
+  "Removes a callback: no further POST is sent to it, no retry either; a request under way may still arrive.",
+  "Give callback_id, or task_id, client_id and callback_url together.",
   "It stays listed as removed; register_callback makes it active again, with a new signing_secret.",
 ].join(" ");
 
 const input = z.strictObject({
-  callback_id: ownId().optional().describe("From register_callback. Leave the other three out."),
+  callback_id: ownId().optional().describe("From register_callback. Give no other argument."),
   task_id: clientGivenId().optional().describe("The task it was registered for."),
   client_id: clientGivenId().optional().describe("The client_id it was registered with."),
   callback_url: callbackUrl().optional().describe("The URL it was registered with."),
@@ -24,10 +24,10 @@ const input = z.strictObject({
 const output = z.object({
   status: z.literal("removed"),
   callback_id: z.string(),
-  task_id: z.string().describe("Null: it was for any task.").nullable(),
+  task_id: z.string().describe("Null: it was for every task.").nullable(),
   client_id: z.string(),
   callback_url: z.string(),
-  cancelled_deliveries: count.describe("Deliveries that were still open and are not sent any more."),
+  cancelled_deliveries: count.describe("Open deliveries that are no longer sent."),
   message: z.string(),
   timestamp,
 });
@@ -46,7 +46,7 @@ export function createUnregisterCallback({
     annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
     input,
     output,
-    async answer(given, principal) {
+    async answer(given, { principal }) {
       const { callback, cancelledCount } = await callbacks.unregister(principal, keyOf(given));
       return {
         status: "removed" as const,

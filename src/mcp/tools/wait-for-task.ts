@@ -1,14 +1,15 @@
 import { z } from "zod";
 import type { Tasks } from "../../service/tasks.ts";
 import { clientGivenId, wholeNumber } from "./schemas/arguments.ts";
-import { readTask, taskReading } from "./schemas/task-reading.ts";
+import { timestampOf } from "./schemas/output.ts";
+import { presentTaskResult, taskResult } from "./schemas/task-result.ts";
 import { waitForEnd } from "../tasks/waiting.ts";
 import type { WaitingNeeds } from "../tasks/waiting.ts";
 import { defineTool } from "./define-tool.ts";
 import type { Tool } from "./define-tool.ts";
 
 const DESCRIPTION = [
-  "Waits for a task's end and answers as get_task_result, for clients that cannot receive a POST.",
+  "Waits for a task's end, for clients that cannot receive a POST. Answers as get_task_result.",
   "If status is still pending or running, call it again.",
 ].join(" ");
 
@@ -30,12 +31,13 @@ export function createWaitForTask(needs: WaitForTaskNeeds): Tool {
     description: DESCRIPTION,
     annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
     input,
-    output: taskReading,
-    async answer({ task_id, wait_ms = WAIT_MS_MAX }, principal, call) {
-      const task = await needs.tasks.find(principal, task_id);
+    output: taskResult,
+    async answer({ task_id, wait_ms = WAIT_MS_MAX }, request) {
+      const task = await needs.tasks.find(request.principal, task_id);
       const runTaskWaitMs = Math.min(wait_ms, needs.runTaskWaitMs);
-      await waitForEnd(call, task, null, { ...needs, runTaskWaitMs });
-      return readTask(principal, task_id, needs);
+      await waitForEnd(request, task, null, { ...needs, runTaskWaitMs });
+      const read = await needs.tasks.read(request.principal, task_id);
+      return presentTaskResult(task_id, read, timestampOf(needs.clock));
     },
   });
 }

@@ -1,110 +1,107 @@
-/** What the outbox at work needs from the store. Part of store.ts. */
 import type { Outcome } from "../../domain/attempt.ts";
 import type { BodyFormat } from "../../domain/payload.ts";
-import type { DisablePolicy } from "../../domain/callback-health.ts";
-import type { DeliveryReason } from "../../domain/delivery.ts";
+import type { CallbackRecord, DisabledReason, DisablePolicy } from "../../domain/callback-health.ts";
+import type { CallbackStatus } from "../../domain/callback.ts";
+import type { RecordedStep } from "../../domain/delivery-state.ts";
+import type { Delivery, DeliveryReason, DeliveryStatus } from "../../domain/delivery.ts";
+import type { LimitKey } from "../../domain/limit-key.ts";
+import type { RedeliveryRefusal } from "../../domain/redelivery.ts";
 import type { Event, EventName, EventType } from "../../domain/event.ts";
-import type { CallbackChange } from "./callback-store.ts";
 
-/** Verbs of the Store; what is promised of all of them is promised of these. */
-export interface DeliveryVerbs {
+/**
+ * The outbox. Each verb is one atomic unit of work: when its promise resolves, its changes survive kill -9 (a claim may be lost in a power
+ * cut, and is then pending as before); when it rejects, nothing has changed. A delivery changes its state only from the state that a verb
+ * names. Times are epoch ms.
+ */
+export interface DeliveryStore {
   /**
-   * Due pending deliveries, now sending: the oldest first, within `limit` in all and the room of each origin. An origin without room
-   * never keeps others waiting, however much of it is due.
+   * Claims due pending deliveries, which are sending then: the oldest first, within `limit` in all and the slots of each origin. An origin
+   * without a slot holds up no other origin, however many of its deliveries are due.
    */
   claimDueDeliveries(command: ClaimDeliveries): Promise<readonly ClaimedDelivery[]>;
-  /** Before another try of a claim that was kept over a short wait: false when it was withdrawn meanwhile. */
+  /** Before another attempt under a claim that was kept over a short wait. False: the claim does not hold any more. */
   resumeClaim(claim: DeliveryClaim): Promise<boolean>;
   /**
-   * Adds the attempt and, only if the claim still holds, takes the step and notes how the callback is doing; an attempt that was made is
-   * never left out. A callback that fails for longer than the policy bears is disabled, and what it is owed is held: pending, due at no
-   * time. Whatever of it is under way and fails, is released or is reclaimed, is held too.
+   * Adds the attempt, always. Only if the claim still holds, it also takes the step and updates the health of the callback. A callback that has
+   * failed for longer than the policy allows is disabled, and its open deliveries are held: pending, without a time. A delivery that is being
+   * sent meanwhile is held when its attempt fails or its claim is released or recovered.
    */
   recordAttempt(command: RecordAttempt): Promise<RecordAttemptResult>;
-  /** Gives a claim back, due at `nextAttemptAt`, without an attempt: for failures of our own. */
+  /** Releases a claim without an attempt, after a failure of this server: pending again, due at `nextAttemptAt`. */
   releaseClaim(claim: DeliveryClaim, nextAttemptAt: number): Promise<void>;
-  /** Pending deliveries whose callback's not_after has come, now exhausted without another attempt: `limit` of them, or fewer when those are all. */
+  /** Ends pending deliveries whose callback's not_after has come, as exhausted, without another attempt. Fewer than `limit`: there are no more. */
   expireDeliveries(command: { readonly now: number; readonly limit: number }): Promise<readonly ExpiredDelivery[]>;
   nextDeliveryTimes(now: number): Promise<NextDeliveryTimes>;
+  /**
+   * Opens one delivery again, or up to `limit` matching ones, with a new schedule: due now, or right after the attempt that is being made.
+   * Deliveries of progress are left out.
+   */
+  redeliver(command: Redeliver): Promise<RedeliverResult>;
+  /** The callbacks of a task id with their deliveries and the newest 20 attempts of each, the oldest first. Without `page`: the first 1,000. */
+  deliveryHistory(principal: string, taskId: string, page?: HistoryPage): Promise<readonly CallbackHistory[]>;
+  /** How many callbacks `deliveryHistory` has for a task id on all of its pages. */
+  callbackCount(principal: string, taskId: string, filter: DeliveryFilter): Promise<number>;
 }
 
-/** What is in line. */
 export interface NextDeliveryTimes {
-  /** Whether anything pending is due already, in time or not. */
+  /** Whether a pending delivery is due already, or has expired. */
   readonly anyDue: boolean;
-  /** When the earliest pending delivery after now is due or expires (epoch ms), or null. */
+  /** When the next pending delivery is due or expires, after `now`; null: none. */
   readonly nextAt: number | null;
 }
 
 /**
- * Lets the end of a task claim at once what it owes, as far as there is room: that is sent without a claim of its own. One for each end;
- * whoever has opened it closes it. None of its methods may throw.
+ * Takes a slot for one delivery with this key. False: none is free. For a store that claims deliveries in the transaction that ends their
+ * task. Never throws. A store calls it in the first run of a transaction only: slots of a run that is rolled back stay taken until the
+ * reservation is released.
+ */
+export type ReserveSlot = (key: LimitKey) => boolean;
+
+/**
+ * Slots for the deliveries of one task's end: what the store claims with them is sent without a claim of its own. The service opens one
+ * for each end and always releases it. None of its methods throws.
  */
 export interface SlotReservation {
-  /** At the start of the transaction, which may be run again: what was taken before is given back. */
-  restart(): void;
-  /** Takes a place for one delivery to this origin; false: there is none, and it waits in line. */
-  reserve(origin: string): boolean;
-  /**
-   * Called once it is committed, at the answer at the latest: what was claimed, in the order in which places were taken, and how many
-   * wait in line (nobody else wakes the dispatcher for them). Nothing may be sent before `close`.
-   */
-  filled(claimed: readonly ClaimedDelivery[], waitingCount: number): void;
-  /** The store has answered: what was claimed is sent, and places that were not used are free again. */
-  close(): void;
-}
-
-/** Where the deliveries of origins that keep failing wait: one request at a time, a probe, looks whether such an origin is back. */
-export interface SlowLane {
-  /** Null: this origin is not in it. */
-  stayOf(origin: string): SlowStay | null;
-  /** What a request that is no delivery came to: whether it brings the origin back. It never speaks against one. */
-  leave(origin: string, outcome: Pick<Outcome, "statusCode" | "error">): boolean;
-}
-/** Epoch ms. */
-export interface SlowStay {
-  readonly since: number;
-  /** From when on the next probe may go; past while that is under way, or when nothing is due. */
-  readonly probeAt: number;
+  readonly reserve: ReserveSlot;
+  /** Sends the deliveries that the store claimed with reserved slots. To be called after the store has answered: their claims are durable then. */
+  committed(claimed: readonly ClaimedDelivery[]): void;
+  /** Frees the slots that no delivery uses. */
+  release(): void;
 }
 
 export interface ClaimDeliveries {
   readonly now: number;
   readonly limit: number;
-  /** The most for one origin… */
+  /** The slots of an origin that is not in `roomOf`. */
   readonly perOrigin: number;
-  /** …but for these, which have room for this many (0: none). */
-  readonly roomOf: ReadonlyMap<string, number>;
-  /**
-   * Called before an answer that is not empty, as soon as it is certain what that will be unless the power fails: what can be made ready
-   * meanwhile is made during the wait for the disk. Nothing may be sent before the answer. Must not throw.
-   */
-  readonly chosen?: (deliveries: readonly ClaimedDelivery[]) => void;
+  /** The free slots of these origins (0: none). */
+  readonly roomOf: ReadonlyMap<LimitKey, number>;
 }
 export interface DeliveryClaim {
   readonly deliveryId: string;
-  /** Which claim of this delivery it is: a later claim makes an earlier one void. */
+  /** The number of the claim: a later claim of the same delivery makes it void. */
   readonly claim: number;
 }
 export interface ClaimedDelivery extends DeliveryClaim, BodyFormat {
   readonly attemptCount: number;
-  /** Epoch ms from which no attempt is begun; null: none is too late. */
+  /** From when on no attempt is begun; null: there is no limit. */
   readonly notAfter: number | null;
-  /** Those made before it was last opened again: the retry schedule does not count them. */
+  /** Attempts before the delivery was last opened again: the retry schedule does not count them. */
   readonly attemptsBefore: number;
+  readonly principal: string;
   readonly origin: string;
   readonly event: Event;
   readonly callback: {
     readonly id: string;
     readonly clientId: string;
     readonly url: string;
-    /** Of a subscription: what was subscribed to, and its id; null for all others. */
+    /** The event's name and the id of a subscription; null: it is a registered callback. */
     readonly eventName: EventName | null;
     readonly subscriptionId: string | null;
     /** Newest first. */
     readonly signingSecrets: readonly string[];
   };
-  /** What its body says of the place it is at; null: nothing. */
+  /** The cursor in the body for a subscription; null: the body has none. */
   readonly cursor: string | null;
 }
 
@@ -113,36 +110,99 @@ export interface RecordAttempt extends DeliveryClaim {
   readonly durationMs: number;
   readonly outcome: Outcome;
   readonly step: RecordedStep;
-  /** Null: however long its callback fails, it is not disabled for that. */
+  /** Null: a callback is not disabled for failing. */
   readonly disablePolicy: DisablePolicy | null;
 }
-/** `keepClaim`: the wait is short, so that the claim is held over it (and found by `recoverOrphans` if we die). */
-export type RecordedStep =
-  | { readonly status: "delivered" }
-  | { readonly status: "pending"; readonly nextAttemptAt: number; readonly keepClaim: boolean }
-  | { readonly status: "exhausted"; readonly disablesCallback: boolean; readonly reason?: DeliveryReason };
 export interface RecordAttemptResult {
-  /** False: the delivery was withdrawn, overtaken by newer progress or claimed again meanwhile; only the attempt was added. */
+  /** False: the delivery was cancelled, superseded by newer progress or claimed again meanwhile; only the attempt was added. */
   readonly claimHeld: boolean;
-  /** Whether this step left no delivery of the event open. */
+  /** Whether no delivery of the event is open any more. */
   readonly eventSettled: boolean;
-  /** The delivery waits until its callback is enabled, whatever the step said. */
+  /** The delivery is held until its callback is enabled, in place of the step. */
   readonly isHeld?: true;
-  /** Redelivery was asked for during the attempt, so that the delivery is pending again. */
+  /** Redelivery was requested during the attempt: the delivery is pending again. */
   readonly isDueAgain?: true;
   readonly callbackChange?: CallbackChange;
 }
 
 export interface ExpiredDelivery {
+  readonly principal: string;
   readonly deliveryId: string;
+  readonly callbackId: string;
   readonly eventId: string;
   readonly event: EventType;
-  /** The client's. */
+  /** The client's task id. */
   readonly taskId: string;
   readonly clientId: string;
   readonly url: string;
   readonly attemptCount: number;
   readonly reason: DeliveryReason;
-  /** Whether this one's end left no delivery of the event open. */
+  /** Whether no delivery of the event is open any more. */
   readonly eventSettled: boolean;
 }
+
+/** A change of the callback's status by the end of an attempt. */
+export type CallbackChange =
+  | {
+      readonly status: "disabled";
+      readonly reason: DisabledReason;
+      readonly failingSince: number;
+      /** Deliveries that are held from now on. */
+      readonly heldCount: number;
+    }
+  /** An attempt that was running when the callback was disabled has succeeded. */
+  | { readonly status: "active"; readonly resumedCount: number };
+
+/** `statuses`: as clients see them; null: any. `since`: deliveries created at this time or later; null: any. */
+export interface DeliveryFilter {
+  readonly statuses: readonly DeliveryStatus[] | null;
+  readonly since: number | null;
+}
+
+/** A page of the callbacks of a task, the oldest first. With a filter: those that have matching deliveries, and only these deliveries. */
+export interface HistoryPage extends DeliveryFilter {
+  /** The last callback of the page before; null: from the start. */
+  readonly after: { readonly registeredAt: number; readonly id: string } | null;
+  readonly limit: number;
+}
+
+export interface CallbackHistory {
+  readonly callback: {
+    readonly id: string;
+    readonly clientId: string;
+    readonly url: string;
+    readonly status: CallbackStatus;
+    readonly registeredAt: number;
+    readonly notAfter: number | null;
+    readonly health: CallbackRecord;
+  };
+  readonly deliveries: readonly Delivery[];
+}
+
+/** The last delivery of a step of redelivery. */
+export interface RedeliverPosition {
+  readonly callbackId: string;
+  readonly eventId: string;
+}
+export type RedeliverSelection =
+  | { readonly deliveryId: string }
+  | (({ readonly taskId: string } | { readonly callbackId: string }) &
+      DeliveryFilter & { readonly after: RedeliverPosition | null; readonly limit: number });
+
+export interface Redeliver {
+  readonly principal: string;
+  readonly selection: RedeliverSelection;
+  readonly now: number;
+}
+export type RedeliverResult =
+  | {
+      readonly kind: "redelivered";
+      readonly deliveryIds: readonly string[];
+      /** Matching deliveries that were left out, because their callback is not active or its not_after is past. */
+      readonly passedOver: number;
+      /** Where the next step goes on; null: there is nothing more. */
+      readonly next: RedeliverPosition | null;
+    }
+  | { readonly kind: "not_found" }
+  /** The one callback of the selection gets no deliveries. */
+  | { readonly kind: "refused"; readonly callbackId: string; readonly why: RedeliveryRefusal };

@@ -3,7 +3,7 @@ import type { AttemptError } from "../../domain/attempt.ts";
 export interface HttpRequest {
   readonly method: string;
   readonly url: string;
-  /** Names in lower case; they go over our own. */
+  /** Names in lower case; they replace the headers that the client sets itself. */
   readonly headers: Readonly<Record<string, string>>;
   /** Null: none. */
   readonly body: string | null;
@@ -11,15 +11,15 @@ export interface HttpRequest {
 
 export interface HttpAnswer {
   readonly status: number;
-  /** Names in lower case; what came several times is joined by a comma. */
+  /** Names in lower case; the values of a header that came several times are joined by a comma. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Its beginning, as text. */
+  /** The beginning of the body, as text. */
   readonly body: string;
   readonly isBodyCut: boolean;
 }
 
-/** Makes requests to wherever the address guard allows, and follows no redirect. */
+/** Sends requests to the addresses that the address guard allows. Follows no redirect. */
 export interface HttpClient {
-  /** An AttemptError when no answer came. Rejects with the reason of the signal, and with faults of our own. */
+  /** An AttemptError when no answer came. Rejects with the reason of the signal, and with failures of this server. */
   request(request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer | AttemptError>;
 }

@@ -1,36 +1,39 @@
-/** What the store does for tasks that are done outside: leases of workers, and the one-time secrets of completion URLs. */
+import type { LeaseStanding } from "../../domain/lease.ts";
 import type { Task } from "../../domain/task.ts";
 
-/** The part of the Store port about work done outside; what `Store` says of its verbs holds for these too. */
-export interface WorkerVerbs {
-  /** The task of these types that is due for the longest time, now running and leased, its `runCount` one higher. Null: there is none. */
+/**
+ * Tasks that run outside this server: leases of workers, and the one-time secrets of completion URLs. Each verb is one atomic unit of
+ * work: when its promise resolves, its changes survive kill -9; when it rejects, nothing has changed. Times are epoch ms.
+ */
+export interface LeaseStore {
+  /** Claims the task of these types that is due for the longest time: it is running and leased, its `runCount` one higher. Null: none is due. */
   claimWorkerTask(command: ClaimWorkerTask): Promise<Task | null>;
-  /** The task by its internal id, whosever it is, and how this lease of it stands. Null: there is no such task. */
+  /** The task by its internal id, of any principal, and the state of this lease. Null: there is no such task. */
   findLease(lease: LeaseKey): Promise<LeaseState | null>;
   /** False: the lease does not hold any more, and nothing has changed. */
   renewLease(command: LeaseKey & { readonly leaseUntil: number; readonly now: number }): Promise<boolean>;
   /**
-   * Ends the lease: the task is pending again, due at `dueAt`. False: it did not hold any more. Until the next claim `findLease` knows
-   * the lease as given back.
+   * Ends the lease: the task is pending again, due at `dueAt`. False: it did not hold any more. Until the next claim `findLease` returns the
+   * lease as released.
    */
   releaseLease(command: LeaseKey & { readonly dueAt: number; readonly now: number }): Promise<boolean>;
-  /** What is running outside and whose time has run out by `now`, at most `limit`. */
-  lapsedLeases(query: { readonly now: number; readonly limit: number }): Promise<readonly LapsedLease[]>;
-  /** The task of a lease that has lapsed is pending again, due at `dueAt`; false: the lease was renewed, or is over. */
+  /** Running tasks whose lease or completion URL has expired by `now`, at most `limit`. */
+  expiredLeases(query: { readonly now: number; readonly limit: number }): Promise<readonly ExpiredLease[]>;
+  /** Makes the task of an expired lease pending again, due at `dueAt`. False: the lease was renewed or is over. */
   expireLease(
-    command: Pick<LapsedLease, "leaseUntil"> & { readonly id: string; readonly dueAt: number },
+    command: Pick<ExpiredLease, "leaseUntil"> & { readonly id: string; readonly dueAt: number },
   ): Promise<boolean>;
-  /** At start: every lease of a worker holds until `until` at least, since nobody could renew it while we were down. */
+  /** At start: every lease of a worker holds until `until` at least, because no worker could renew it while the server was down. */
   prolongLeases(until: number): Promise<void>;
-  /** When the next lease runs out or the next task that waits for a worker becomes due, after `now` (epoch ms); null: never. */
+  /** When the next lease expires or the next task for a worker becomes due, after `now`. Null: none. */
   nextWorkerWorkAt(now: number): Promise<number | null>;
-  /** The task that this secret ends, and whether it still can. Null: there is no such secret. */
+  /** The task that this secret completes, and the state of the secret. Null: there is no such secret. */
   findCompletion(digest: string): Promise<Completion | null>;
 }
 
 export interface ClaimWorkerTask {
   readonly types: readonly string[];
-  /** Who is told of in announcements. */
+  /** The name of the worker in telemetry. */
   readonly worker: string;
   readonly leaseDigest: string;
   readonly leaseUntil: number;
@@ -45,55 +48,25 @@ export interface LeaseKey {
 
 export interface LeaseState {
   readonly task: Task;
-  /** held: it was this lease, whatever has become of the task. given_back: it was, and nobody has claimed the task since. */
-  readonly lease: "held" | "given_back" | "lost";
-  /** Epoch ms from which a pending task may be claimed. */
+  readonly lease: LeaseStanding;
+  /** From when on a pending task may be claimed. */
   readonly dueAt: number;
 }
 
-export interface LapsedLease {
+export interface ExpiredLease {
   readonly task: Task;
+  /** Null: the task is completed by its completion URL. */
   readonly worker: string | null;
   readonly leaseUntil: number;
 }
 
-/** One completion secret that a start asks for. */
+/** The secret of a completion URL, added with the start of its task. */
 export interface NewCompletion {
   readonly digest: string;
-  /** Epoch ms. */
   readonly expiresAt: number;
 }
 export interface Completion extends NewCompletion {
   readonly task: Task;
+  /** Null: not used. */
   readonly usedAt: number | null;
 }
-
-/**
- * By what right a task is ended from outside: a living lease, a completion secret that is neither used (it is then) nor expired, or
- * that its time has run out and nobody has renewed it.
- */
-export type CompletionGrant =
-  | { readonly kind: "lease"; readonly leaseDigest: string }
-  | { readonly kind: "completion"; readonly digest: string }
-  | { readonly kind: "lapse"; readonly leaseUntil: number };
-
-/** How far a task is; `total` null: nobody knows of how much. */
-export interface Progress {
-  readonly done: number;
-  readonly total: number | null;
-  readonly message: string | null;
-}
-
-export type WorkerTelemetry =
-  | { readonly kind: "task.progress"; readonly taskId: string; readonly done: number; readonly total: number | null }
-  /** Its worker has neither renewed the lease nor ended the task: another gets it. */
-  | { readonly kind: "task.lease_lost"; readonly taskId: string; readonly taskType: string; readonly worker: string }
-  /** Its worker said that this run has failed; `waitMs` until another gets it. */
-  | {
-      readonly kind: "task.given_back";
-      readonly taskId: string;
-      readonly taskType: string;
-      readonly worker: string;
-      readonly runCount: number;
-      readonly waitMs: number;
-    };

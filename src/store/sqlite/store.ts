@@ -1,5 +1,10 @@
 import type { NewId } from "../../domain/ids.ts";
+import type { Clock } from "../../service/ports/clock.ts";
 import type { Store } from "../../service/ports/store.ts";
+import type { Emit } from "../../service/ports/telemetry.ts";
+import type { Notifier } from "../../service/ports/notifier.ts";
+import type { WorkQueues } from "../../service/ports/work-queue.ts";
+import { publishCommits } from "../after-commit.ts";
 import type { SecretCipher } from "../secret-cipher.ts";
 import { callbackVerbs } from "./callbacks/callbacks.ts";
 import { completionVerbs } from "./tasks/completions.ts";
@@ -22,8 +27,10 @@ import { subscriptionVerbs } from "./subscriptions/subscriptions.ts";
 import { taskEndVerbs } from "./tasks/end.ts";
 import { taskRunVerbs } from "./tasks/runs.ts";
 import { taskVerbs } from "./tasks/tasks.ts";
-import { unregisterVerbs } from "./callbacks/callback-status.ts";
+import { callbackStatusVerbs } from "./callbacks/callback-status.ts";
 import { workerLeaseVerbs } from "./tasks/leases.ts";
+import { createNotifier } from "./notifier.ts";
+import { createWorkQueues } from "./work-queue.ts";
 
 export interface SqliteStoreOptions {
   readonly file: string;
@@ -31,90 +38,56 @@ export interface SqliteStoreOptions {
   readonly migrationsFolder: string;
   readonly newId: NewId;
   readonly cipher: SecretCipher;
+  /** For the timers of the queues. */
+  readonly clock: Clock;
+  /** For passes and subscribers that throw. */
+  readonly emit: Emit;
 }
 
-/** Opens (makes, migrates) the file for this process alone; throws a `StartError` that says what is in the way. */
-export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
-  const { file, migrationsFolder, newId, cipher } = options;
+export interface SqliteStore {
+  readonly store: Store;
+  readonly queues: WorkQueues;
+  readonly notifier: Notifier;
+}
+
+/** Opens (creates, migrates) the file for this process alone. Throws a `StartError` that says what is in the way. */
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<SqliteStore> {
+  const { file, migrationsFolder, newId, cipher, clock, emit } = options;
   const connection = openConnection(file, migrationsFolder);
   try {
     nameLog(connection.db);
     const keys = openSecretKeys(connection, cipher, file);
-    return verbsOf(connection, newId, cipher, keys);
+    const queues = createWorkQueues({ clock, emit });
+    const notifier = createNotifier({ emit });
+    const verbs = verbsOf(connection, newId, cipher, keys);
+    return { store: publishCommits(verbs, { queues, notifier }), queues, notifier };
   } catch (error) {
     await connection.close();
     throw asStartError(file, error);
   }
 }
 
-const WORKER_LEASE_VERBS = [
-  "claimWorkerTask",
-  "findLease",
-  "renewLease",
-  "releaseLease",
-  "lapsedLeases",
-  "expireLease",
-  "prolongLeases",
-  "nextWorkerWorkAt",
-] as const;
-const DELIVERY_VERBS = [
-  "claimDueDeliveries",
-  "resumeClaim",
-  "recordAttempt",
-  "releaseClaim",
-  "recoverOrphans",
-] as const;
-const SUBSCRIPTION_VERBS = [
-  "lookUpSubscription",
-  "recordVerified",
-  "putSubscription",
-  "removeSubscription",
-  "revokeSubscriptions",
-] as const;
-
 function verbsOf(connection: SqliteConnection, newId: NewId, cipher: SecretCipher, keys: SecretKeys): Store {
   return {
-    ...lazily(() => callbackVerbs(connection, newId, cipher), "registerCallback"),
-    ...lazily(() => unregisterVerbs(connection, cipher), "findCallback", "unregisterCallback", "enableCallback"),
-    ...lazily(
-      () => taskVerbs(connection, newId, cipher),
-      "startTask",
-      "findTask",
-      "readTask",
-      "findTaskById",
-      "listTasks",
-    ),
-    ...lazily(() => taskEndVerbs(connection, newId, cipher), "finishTask", "cancelTask"),
-    ...lazily(() => taskRunVerbs(connection), "claimRunnableTasks", "nextTaskDueAt", "retryTask", "releaseTask"),
-    ...lazily(() => progressVerbs(connection, newId), "recordProgress", "tellProgress"),
-    ...lazily(() => workerLeaseVerbs(connection), ...WORKER_LEASE_VERBS),
-    ...lazily(() => completionVerbs(connection), "findCompletion"),
-    ...lazily(() => deliveryVerbs(connection, cipher), ...DELIVERY_VERBS),
-    ...lazily(() => expiryVerbs(connection), "expireDeliveries", "nextDeliveryTimes"),
-    ...lazily(() => redeliveryVerbs(connection), "redeliver"),
-    ...lazily(() => historyVerbs(connection), "deliveryHistory", "callbackCount", "counts"),
-    ...lazily(() => inboxVerbs(connection), "recordReceived", "listReceived"),
-    ...lazily(() => pruningVerbs(connection), "pruneHistory"),
-    ...lazily(() => subscriptionVerbs(connection, newId, cipher), ...SUBSCRIPTION_VERBS),
-    ...lazily(() => eventLogVerbs(connection), "eventsAfter", "lastEventSeq", "eventLog"),
-    ...lazily(() => subscriptionHistoryVerbs(connection), "listSubscriptions"),
-    ...lazily(() => subscriptionPruningVerbs(connection, cipher), "pruneSubscriptions"),
-    ...lazily(() => secretVerbs(connection, cipher, keys), "rotateSecret", "reencryptSecrets"),
-    async close() {
-      await connection.close();
-    },
+    ...callbackVerbs(connection, newId, cipher),
+    ...callbackStatusVerbs(connection, cipher),
+    ...taskVerbs(connection, newId, cipher),
+    ...taskEndVerbs(connection, newId, cipher),
+    ...taskRunVerbs(connection),
+    ...progressVerbs(connection, newId),
+    ...workerLeaseVerbs(connection),
+    ...completionVerbs(connection),
+    ...deliveryVerbs(connection, cipher),
+    ...expiryVerbs(connection),
+    ...redeliveryVerbs(connection),
+    ...historyVerbs(connection),
+    ...inboxVerbs(connection),
+    ...pruningVerbs(connection),
+    ...subscriptionVerbs(connection, newId, cipher),
+    ...eventLogVerbs(connection),
+    ...subscriptionHistoryVerbs(connection),
+    ...subscriptionPruningVerbs(connection, cipher),
+    ...secretVerbs(connection, cipher, keys),
+    close: connection.close,
   };
-}
-
-/** Verbs that prepare their statements when one of them is first asked for: all at once would be a sixth of a start. */
-function lazily<Verbs extends Record<Name, (...given: never[]) => unknown>, Name extends string>(
-  make: () => Verbs,
-  ...names: readonly Name[]
-): Pick<Verbs, Name> {
-  let made: Verbs | null = null;
-  const call = (name: Name) => {
-    let verb: Verbs[Name] | null = null;
-    return (...given: never[]) => (verb ??= (made ??= make())[name])(...given);
-  };
-  return Object.fromEntries(names.map((name) => [name, call(name)])) as Pick<Verbs, Name>;
 }

@@ -1,10 +1,10 @@
 import type { Json } from "../../domain/json.ts";
-import type { Clock } from "../../service/ports/store.ts";
+import type { Clock } from "../../service/ports/clock.ts";
 import type { TaskType } from "../../service/ports/task-types.ts";
 
 /**
- * Works (that is, sleeps) for `workMs`, then answers with constant data. With the input `{ "fail": "<reason>" }` it fails with that
- * reason, so that a newcomer can see a `task_failed` arrive.
+ * Sleeps for `workMs` and ends with a constant result. With the input `{ "fail": "<reason>" }` it fails with that reason, so that a
+ * newcomer can see a `task_failed`.
  */
 export function createDemoTask({ clock, workMs }: { readonly clock: Clock; readonly workMs: number }): TaskType {
   return {
@@ -27,14 +27,14 @@ export function createDemoTask({ clock, workMs }: { readonly clock: Clock; reado
     async run(input, { taskId, signal }) {
       await clock.sleep(workMs, signal);
       signal.throwIfAborted();
-      const reason = failureAskedFor(input);
+      const reason = requestedFailure(input);
       if (reason !== null) throw new Error(reason);
       return `Task ${taskId} completed successfully with data: [processed_data_123]`;
     },
   };
 }
 
-function failureAskedFor(input: Json): string | null {
+function requestedFailure(input: Json): string | null {
   if (input === null || typeof input !== "object" || !("fail" in input)) return null;
   return typeof input.fail === "string" ? input.fail : "The demo was asked to fail.";
 }

@@ -1,10 +1,10 @@
 import type { TaskType } from "../../service/ports/task-types.ts";
 
-/** Whatever somebody outside does: a worker, who claims it, or whoever holds its completion URL. */
+/** Work that is done outside: by a worker that claims it over HTTP, or through the completion URL of the task. */
 export const externalTask: TaskType = {
   name: "external",
   title: "Work done outside",
-  description: "A worker that claims it over HTTP does it, or whoever holds its completion URL. Takes any input.",
+  description: "Done outside: by a worker that claims it over HTTP, or through its completion URL. Takes any input.",
   expectedMs: null,
   inputSchema: { type: "object", additionalProperties: true },
   outputSchema: null,

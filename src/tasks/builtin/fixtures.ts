@@ -1,10 +1,10 @@
 import type { Json } from "../../domain/json.ts";
-import type { Clock } from "../../service/ports/store.ts";
+import type { Clock } from "../../service/ports/clock.ts";
 import type { TaskContext, TaskType } from "../../service/ports/task-types.ts";
 
 const FAILING_JOB_MS = 1000;
 
-/** What the official conformance suite wants run. A tool of the same name starts each: `src/mcp/fixtures/tasks.ts`. */
+/** The task types of the official conformance suite. A tool of the same name starts each: `src/mcp/fixtures/tasks.ts`. */
 export function createFixtureTasks({ clock }: { readonly clock: Clock }): TaskType[] {
   async function work(ms: number, { signal }: TaskContext): Promise<void> {
     await clock.sleep(ms, signal);

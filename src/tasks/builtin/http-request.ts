@@ -3,6 +3,7 @@ import type { AttemptError } from "../../domain/attempt.ts";
 import { parseTargetUrl } from "../../domain/callback.ts";
 import { DomainError } from "../../domain/errors.ts";
 import type { Json } from "../../domain/json.ts";
+import { problemSentence } from "../../domain/schema-problems.ts";
 import type { HttpRequest, HttpClient } from "../../service/ports/http-client.ts";
 import { PermanentError } from "../../service/ports/task-types.ts";
 import type { TaskType } from "../../service/ports/task-types.ts";
@@ -12,16 +13,16 @@ const RETRIES = 3;
 const RUNNING_MAX = 16;
 const HEADERS_MAX = 50;
 const HEADER_CHARS_MAX = 8192;
-/** Those that say how a message is carried are ours: they could make two requests of one. */
+/** Headers that frame the message are set by this server: a client could make two requests of one with them. */
 const RESERVED_HEADERS =
   /^(host|content-length|transfer-encoding|connection|keep-alive|upgrade|te|trailer|expect|proxy-.*|accept-encoding)$/;
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] as const;
-/** RFC 9110, section 9.2.2: twice is the same as once. */
+/** Idempotent methods: RFC 9110, section 9.2.2. */
 const REPEATABLE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "PUT", "DELETE"]);
 
 const headerName = z
   .string()
-  .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}$/, "is no name of a header")
+  .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}$/, "must be a valid header name")
   .refine((name) => !RESERVED_HEADERS.test(name.toLowerCase()), "must not name a header that this server sets");
 const headerValue = z
   .string()
@@ -51,8 +52,8 @@ const output = z.object({
   body_truncated: z.boolean(),
 });
 
-/** One request to somewhere else; an answer with any status is a result. */
-export function createHttpRequestTask({ requester }: { readonly requester: HttpClient }): TaskType {
+/** One HTTP request; a response with any status is a result. */
+export function createHttpRequestTask({ client }: { readonly client: HttpClient }): TaskType {
   return {
     name: "http_request",
     title: "HTTP request",
@@ -69,16 +70,16 @@ export function createHttpRequestTask({ requester }: { readonly requester: HttpC
       const { body, ...rest } = parse(given);
       return body === undefined ? rest : { ...rest, body };
     },
-    parseOutput: (answer) => output.parse(answer),
+    parseOutput: (returned) => output.parse(returned),
     async run(given, { attempt, signal }) {
       const request = parse(given);
       const isRepeatable = REPEATABLE_METHODS.has(request.method);
       if (attempt > 1 && !isRepeatable) {
         throw new PermanentError(`Interrupted: the ${request.method} may have been done, so it is not made again.`);
       }
-      const answer = await requester.request(httpRequestOf(request), signal);
-      if (typeof answer === "string") throw failureOf(answer, isRepeatable);
-      const { status, headers, body, isBodyCut } = answer;
+      const response = await client.request(httpRequestOf(request), signal);
+      if (typeof response === "string") throw failureOf(response, isRepeatable);
+      const { status, headers, body, isBodyCut } = response;
       return { status, headers, body, body_truncated: isBodyCut };
     },
   };
@@ -92,10 +93,7 @@ function parse(given: Json): Input {
     parseTargetUrl("input.url", parsed.data.url);
     return parsed.data;
   }
-  const problems = parsed.error.issues
-    .slice(0, 5)
-    .map(({ path, message }) => `${["input", ...path].join(".")} ${message}`);
-  throw new DomainError("invalid", `${problems.join("; ")}.`);
+  throw new DomainError("invalid", problemSentence(parsed.error.issues, { root: "input" }));
 }
 
 function httpRequestOf({ method, url, headers, body }: Input): HttpRequest {
@@ -104,7 +102,7 @@ function httpRequestOf({ method, url, headers, body }: Input): HttpRequest {
   return { method, url, headers: { "content-type": "application/json", ...given }, body: JSON.stringify(body) };
 }
 
-/** Neither the URL nor a header is repeated: they may hold tokens. */
+/** Without the URL and the headers: they may hold tokens. */
 function failureOf(error: AttemptError, isRepeatable: boolean): Error {
   if (error === "blocked") return new PermanentError("The URL points at an address that this server must not contact.");
   const failure = `No answer came: ${error}`;

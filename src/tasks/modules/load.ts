@@ -5,24 +5,25 @@ import { pathToFileURL } from "node:url";
 import { isDefinedTask } from "./define-task.ts";
 import type { DefinedTask } from "./define-task.ts";
 
-const LENT = ["mcp-callbacks/tasks", "zod"];
+/** Modules that a task module may import without installing them. */
+const PROVIDED = ["mcp-callbacks/tasks", "zod"];
 
 export interface LoadedModules {
   readonly types: readonly DefinedTask[];
-  /** What is wrong with them, each in one sentence that names the module. */
+  /** Each one sentence that names the module. */
   readonly problems: readonly string[];
 }
 
 export interface LoadRequest {
-  /** Files, from the current folder on. */
+  /** Paths of files, relative to the current folder. */
   readonly modules: readonly string[];
-  /** Names that are taken. */
+  /** Names of other task types. */
   readonly taken: readonly string[];
 }
 
-/** Imports the operator's modules, one after the other, and looks at all that they export. */
+/** Imports the modules of the operator, one after the other, and collects the task types that they export. */
 export async function loadTaskModules({ modules, taken }: LoadRequest): Promise<LoadedModules> {
-  if (modules.length > 0) lendOwnModules();
+  if (modules.length > 0) provideOwnModules();
   const types: DefinedTask[] = [];
   const problems: string[] = [];
   const ownerOf = new Map(taken.map((name) => [name, "this server"]));
@@ -41,13 +42,13 @@ export async function loadTaskModules({ modules, taken }: LoadRequest): Promise<
   return { types, problems };
 }
 
-/** Or what is wrong with the module. */
+/** A string: the problem with the module. */
 async function tasksOf(module: string): Promise<readonly DefinedTask[] | string> {
   const file = resolve(module);
   if (!existsSync(file)) return `does not exist: there is no ${file}`;
   try {
     const exported = (await import(pathToFileURL(file).href)) as Readonly<Record<string, unknown>>;
-    // A task that is exported under a name and in the default list is still one.
+    // A task type may be exported both by name and in the default list.
     const found = new Set(Object.values(exported).flat().filter(isDefinedTask));
     return found.size === 0 ? "exports no task type; make one with defineTask of mcp-callbacks/tasks" : [...found];
   } catch (error) {
@@ -55,12 +56,12 @@ async function tasksOf(module: string): Promise<readonly DefinedTask[] | string>
   }
 }
 
-/** A module that lies outside of any project finds what it needs all the same, so that one file is enough. */
-function lendOwnModules(): void {
-  const lent = new Map(LENT.map((specifier) => [specifier, import.meta.resolve(specifier)]));
+/** Resolves the provided modules for a task module outside any project, so that one file is enough. */
+function provideOwnModules(): void {
+  const provided = new Map(PROVIDED.map((specifier) => [specifier, import.meta.resolve(specifier)]));
   registerHooks({
     resolve(specifier, context, next) {
-      const own = lent.get(specifier);
+      const own = provided.get(specifier);
       if (own === undefined) return next(specifier, context);
       try {
         return next(specifier, context);

@@ -1,35 +1,40 @@
 import type { Progress } from "../../domain/task.ts";
-import type { Clock } from "../../service/ports/store.ts";
+import type { Clock } from "../../service/ports/clock.ts";
 
-/** Between two writes of one task's progress. */
+/** Between two records of one task's progress. */
 const INTERVAL_MS = 1000;
 
-/** Passes on the first at once and then the newest, once in a while: whatever a handler tells costs one variable. */
-export function createProgressThrottle(clock: Clock, tell: (progress: Progress) => Promise<void>) {
-  const over = new AbortController();
-  let newest: Progress | null = null;
-  let telling: Promise<void> | null = null;
+export interface ProgressThrottle {
+  push(progress: Progress): void;
+  /** Resolves when the newest progress is recorded. Later progress is dropped. */
+  end(): Promise<void>;
+}
 
-  async function tellAll(): Promise<void> {
+/** Records the first progress at once, and from then on the newest once in a while. It keeps one progress in memory. */
+export function createProgressThrottle(clock: Clock, record: (progress: Progress) => Promise<void>): ProgressThrottle {
+  const ended = new AbortController();
+  let newest: Progress | null = null;
+  let recording: Promise<void> | null = null;
+
+  async function recordAll(): Promise<void> {
     while (newest !== null) {
       const progress: Progress = newest;
       newest = null;
-      await tell(progress);
-      await clock.sleep(INTERVAL_MS, over.signal);
+      await record(progress);
+      await clock.sleep(INTERVAL_MS, ended.signal);
     }
-    telling = null;
+    recording = null;
   }
 
   return {
-    push(progress: Progress): void {
-      if (over.signal.aborted) return;
+    push(progress) {
+      if (ended.signal.aborted) return;
       newest = progress;
-      telling ??= tellAll();
+      recording ??= recordAll();
     },
-    /** Resolves when the last one is passed on; what comes later is dropped. */
-    async end(): Promise<void> {
-      over.abort("ended");
-      await telling;
+    async end() {
+      ended.abort("ended");
+      await recording;
     },
   };
 }

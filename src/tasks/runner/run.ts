@@ -1,13 +1,14 @@
-/** One run of a task: its handler with all that is around it, up to what is to become of the task. */
+/** One run of a task by its handler, and what follows from it for the task. */
 import type { Json } from "../../domain/json.ts";
 import { completedWith, failedWith, progressOf } from "../../domain/task.ts";
 import type { Progress, Task, TaskOutcome } from "../../domain/task.ts";
 import { retryWaitMs } from "../../domain/task-retry.ts";
 import type { Emit } from "../../service/ports/telemetry.ts";
-import type { Clock } from "../../service/ports/store.ts";
+import type { Clock } from "../../service/ports/clock.ts";
 import type { TaskCatalog, TaskContext, TaskType } from "../../service/ports/task-types.ts";
+import { untilAborted } from "../until-aborted.ts";
 
-/** Null: it was interrupted, which is no failure. */
+/** Null: the run was interrupted, which is not a failure. */
 export type RunEnd =
   | { readonly kind: "ended"; readonly outcome: TaskOutcome }
   | { readonly kind: "retry"; readonly error: string; readonly waitMs: number }
@@ -17,84 +18,73 @@ export interface RunNeeds {
   readonly catalog: Pick<TaskCatalog, "find">;
   readonly clock: Clock;
   readonly emit: Emit;
-  readonly tell: (progress: Progress) => void;
+  readonly onProgress: (progress: Progress) => void;
 }
 
 /** `interrupted` aborts when the task is cancelled, and when this server stops. */
 export async function runTask(task: Task, interrupted: AbortSignal, needs: RunNeeds): Promise<RunEnd> {
   try {
     const type = await needs.catalog.find(task.taskType);
-    if (type === undefined) return ended(failedWith(`This server no longer offers the task type ${task.taskType}.`));
+    if (type === undefined) return endWith(failedWith(`This server no longer offers the task type ${task.taskType}.`));
     return await runAs(type, task, interrupted, needs);
   } catch (error) {
-    return interrupted.aborted ? null : ended(failedWith(error));
+    return interrupted.aborted ? null : endWith(failedWith(error));
   }
 }
 
 async function runAs(type: TaskType, task: Task, interrupted: AbortSignal, needs: RunNeeds): Promise<RunEnd> {
-  const limit = startTimeLimit(type.timeoutMs, needs.clock);
-  const signal = AbortSignal.any([interrupted, limit.signal]);
+  const timeout = startTimeout(type.timeoutMs, needs.clock);
+  const signal = AbortSignal.any([interrupted, timeout.signal]);
   try {
     const input = task.input === null ? null : (JSON.parse(task.input) as Json);
-    // Stored long ago perhaps, under another schema.
-    const output = await untilAborted(type.run(type.parseInput(input), contextOf(task, signal, needs)), signal);
-    return ended(completedWith(type.parseOutput(output)));
+    // The input may have been stored under an older schema.
+    const run = type.run(type.parseInput(input), contextOf(task, signal, needs));
+    // A handler that ignores its signal holds up neither the shutdown nor the next task.
+    const output = await untilAborted(run, signal);
+    return endWith(completedWith(type.parseOutput(output)));
   } catch (error) {
     if (interrupted.aborted) return null;
     const outcome = failedWith(error);
-    if (outcome.status !== "failed" || isPermanent(error) || task.failures >= type.retries) return ended(outcome);
+    if (outcome.status !== "failed" || isPermanent(error) || task.failures >= type.retries) return endWith(outcome);
     return { kind: "retry", error: outcome.error, waitMs: retryWaitMs(task.failures + 1) };
   } finally {
-    limit.end();
+    timeout.end();
   }
 }
 
-function contextOf(task: Task, signal: AbortSignal, { emit, tell }: RunNeeds): TaskContext {
-  const { taskId, taskType, runCount } = task;
-  const say = (level: "info" | "warn" | "error") => (message: string) =>
-    emit({ kind: "task.said", taskId, taskType, level, message });
+function contextOf(task: Task, signal: AbortSignal, { emit, onProgress }: RunNeeds): TaskContext {
+  const { principal, taskId, taskType, runCount } = task;
+  const logAt = (level: "info" | "warn" | "error") => (message: string) =>
+    emit({ kind: "task.logged", principal, taskId, taskType, level, message });
   return {
     taskId,
     attempt: runCount,
     signal,
     progress(done, total = null, message) {
       const progress = progressOf(done, total, message ?? null);
-      if (progress !== null && !signal.aborted) tell(progress);
+      if (progress !== null && !signal.aborted) onProgress(progress);
     },
-    log: { info: say("info"), warn: say("warn"), error: say("error") },
+    log: { info: logAt("info"), warn: logAt("warn"), error: logAt("error") },
   };
 }
 
-/** Its signal aborts when the time is over, unless it was ended before. */
-function startTimeLimit(timeoutMs: number | null, clock: Clock): { readonly signal: AbortSignal; end(): void } {
-  const limit = new AbortController();
-  const over = new AbortController();
+/** `signal` aborts after the timeout, unless `end` is called before. */
+function startTimeout(timeoutMs: number | null, clock: Clock): { readonly signal: AbortSignal; end(): void } {
+  const timedOut = new AbortController();
+  const ended = new AbortController();
   async function watch(ms: number): Promise<void> {
-    await clock.sleep(ms, over.signal);
-    if (!over.signal.aborted) limit.abort(new Error(`The run took longer than ${ms} ms.`));
+    await clock.sleep(ms, ended.signal);
+    if (!ended.signal.aborted) timedOut.abort(new Error(`The run took longer than ${ms} ms.`));
   }
   if (timeoutMs !== null) void watch(timeoutMs);
-  return { signal: limit.signal, end: () => over.abort("ended") };
+  return { signal: timedOut.signal, end: () => ended.abort("ended") };
 }
 
-function ended(outcome: TaskOutcome): RunEnd {
+function endWith(outcome: TaskOutcome): RunEnd {
   return { kind: "ended", outcome };
 }
 
-/** By their names: a handler may have another copy of the class. A DomainError is about the input, which stays as it is. */
+/** By name: a handler may have another copy of the class. A DomainError is about the input, which does not change. */
 function isPermanent(error: unknown): boolean {
   return error instanceof Error && (error.name === "PermanentError" || error.name === "DomainError");
-}
-
-/** A handler that does not heed its signal must neither hold up the shutdown nor keep its slot. */
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const abort = (): void => reject(signal.reason);
-  signal.addEventListener("abort", abort, { once: true });
-  if (signal.aborted) abort();
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    signal.removeEventListener("abort", abort);
-  }
 }

@@ -1,50 +1,54 @@
 import { CRASHES_MAX, failedWith, POISON_CRASHES } from "../../domain/task.ts";
 import type { Progress, Task } from "../../domain/task.ts";
 import type { Emit } from "../../service/ports/telemetry.ts";
-import type { EventFeed } from "../../service/event-feed.ts";
-import type { Clock, Store, WorkSource } from "../../service/ports/store.ts";
+import type { Clock } from "../../service/ports/clock.ts";
+import type { Notifier } from "../../service/ports/notifier.ts";
+import type { TaskStore } from "../../service/ports/task-store.ts";
 import type { TaskCatalog } from "../../service/ports/task-types.ts";
+import type { WorkQueue } from "../../service/ports/work-queue.ts";
+import type { TaskProgress } from "../../service/task-progress.ts";
 import type { Tasks } from "../../service/tasks.ts";
-import { untilStored } from "../../service/until-stored.ts";
+import { retryUntilStored } from "../../service/retry-until-stored.ts";
 import { createProgressThrottle } from "./progress-throttle.ts";
 import { runTask } from "./run.ts";
 import type { RunEnd } from "./run.ts";
 import type { Watchdog } from "./watchdog.ts";
 
 export interface TaskRunnerNeeds {
-  readonly store: Pick<Store, "claimRunnableTasks" | "nextTaskDueAt">;
-  readonly tasks: Pick<Tasks, "finish" | "retry" | "giveBack" | "progress">;
+  readonly store: TaskStore;
+  readonly tasks: Tasks;
+  readonly progress: TaskProgress;
   readonly catalog: TaskCatalog;
-  /** Tasks that run at once; more wait as pending. */
+  /** Tasks that run at once; others stay pending. */
   readonly runningMax: number;
-  /** How many of a type run at once, known or not: a task may be older than this process. Null: only the bound for all. */
+  /** How many tasks of a type run at once. The type may be unknown: a task may be older than this process. Null: only `runningMax` applies. */
   readonly concurrencyOf: (taskType: string) => number | null;
-  readonly workSource: WorkSource;
-  /** Knows what runs, should one of them never yield. */
+  readonly queue: WorkQueue;
+  /** Ends the process when a handler blocks the event loop. */
   readonly watchdog: Watchdog;
-  /** Tells of cancelled tasks. */
-  readonly feed: Pick<EventFeed, "listen">;
+  /** Publishes the ends of tasks: the handler of a cancelled task is interrupted. */
+  readonly notifier: Notifier;
   readonly clock: Clock;
   readonly emit: Emit;
 }
 
 interface RunningTask {
   readonly taskType: string;
-  readonly isSuspect: boolean;
+  readonly isPoison: boolean;
   readonly interrupt: AbortController;
   readonly work: Promise<void>;
 }
 
-/** Claims pending tasks, runs their handlers and hands each end to the service. */
+/** Claims pending tasks, runs their handlers and ends each task through the service. */
 export class TaskRunner {
   readonly #needs: TaskRunnerNeeds;
   /** By internal id. */
   readonly #running = new Map<string, RunningTask>();
   readonly #stopping = new AbortController();
-  /** Internal ids of tasks that were cancelled since the claim under way was asked for: it may bring them. */
-  readonly #cancelledMeanwhile = new Set<string>();
-  /** The last claim took all there was room for. */
-  #moreMayWait = false;
+  /** During a claim: internal ids of tasks that have ended since it began. The claim may return them. */
+  #endedDuringClaim: Set<string> | null = null;
+  /** The last claim filled its limit. */
+  #moreMayBeDue = false;
   #stopListening = (): void => {};
 
   constructor(needs: TaskRunnerNeeds) {
@@ -52,13 +56,11 @@ export class TaskRunner {
   }
 
   start(): void {
-    this.#stopListening = this.#needs.feed.listen(({ task, event }) => {
-      if (event.type === "task_cancelled") this.#cancel(task);
-    });
-    this.#needs.workSource.start(() => this.pass());
+    this.#stopListening = this.#needs.notifier.onAnyEnd((task) => this.#interrupt(task));
+    this.#needs.queue.start(() => this.pass());
   }
 
-  /** Claims and begins what there is room for; returns when something is due next. */
+  /** Claims and starts tasks within the limits; returns when the next one is due (epoch ms; null: none). */
   async pass(): Promise<number | null> {
     const { store, clock, runningMax } = this.#needs;
     if (this.#stopping.signal.aborted) return null;
@@ -66,22 +68,21 @@ export class TaskRunner {
     const limit = runningMax - this.#running.size;
     if (limit > 0) {
       const roomOf = this.#roomOf();
-      this.#cancelledMeanwhile.clear();
-      const mayTakePoison = ![...this.#running.values()].some(({ isSuspect }) => isSuspect);
+      const endedDuringClaim = new Set<string>();
+      this.#endedDuringClaim = endedDuringClaim;
+      const mayTakePoison = ![...this.#running.values()].some(({ isPoison }) => isPoison);
       const claimed = await store.claimRunnableTasks({ limit, now, roomOf, mayTakePoison });
-      this.#moreMayWait = claimed.length === limit;
-      for (const task of claimed) if (!this.#cancelledMeanwhile.has(task.id)) this.#begin(task);
+      this.#moreMayBeDue = claimed.length === limit;
+      this.#endedDuringClaim = null;
+      for (const task of claimed) if (!endedDuringClaim.has(task.id)) this.#begin(task);
     }
     return store.nextTaskDueAt(now);
   }
 
-  /**
-   * Begins nothing more, and gives what runs `graceMs` to end by itself. Then the handlers are interrupted; their tasks stay with the store,
-   * to be run again after the restart.
-   */
+  /** Starts no more tasks, and gives running handlers `graceMs` to end. Then it interrupts them: their tasks run again after the restart. */
   async stop(graceMs = 0): Promise<void> {
     this.#stopping.abort();
-    await this.#needs.workSource.stop();
+    await this.#needs.queue.stop();
     const ended = new AbortController();
     const all = this.#allEnded().finally(() => ended.abort("all have ended"));
     await this.#needs.clock.sleep(graceMs, ended.signal);
@@ -97,85 +98,85 @@ export class TaskRunner {
   #roomOf(): (taskType: string) => number | null {
     const running = Map.groupBy(this.#running.values(), ({ taskType }) => taskType);
     return (taskType) => {
-      const most = this.#needs.concurrencyOf(taskType);
-      return most === null ? null : Math.max(0, most - (running.get(taskType)?.length ?? 0));
+      const limit = this.#needs.concurrencyOf(taskType);
+      return limit === null ? null : Math.max(0, limit - (running.get(taskType)?.length ?? 0));
     };
   }
 
-  /** The task has ended already, so whatever its handler still returns is dropped. */
-  #cancel(id: string): void {
-    this.#cancelledMeanwhile.add(id);
+  /** The task has ended, so the result of its handler is dropped. After the end that a run makes itself there is no run to interrupt. */
+  #interrupt(id: string): void {
+    this.#endedDuringClaim?.add(id);
     this.#running.get(id)?.interrupt.abort();
   }
 
   #begin(task: Task): void {
     const { taskType } = task;
-    const isSuspect = isSuspectTask(task);
-    const othersWaitFor = isSuspect || this.#needs.concurrencyOf(taskType) !== null;
+    const isPoison = isPoisonTask(task);
+    const mayBeWaitedFor = isPoison || this.#needs.concurrencyOf(taskType) !== null;
     const interrupt = new AbortController();
-    // A pass that was under way when we stopped may still bring some.
+    // A pass that ran when the stop began may still start tasks.
     if (this.#stopping.signal.aborted) interrupt.abort();
     const work = this.#run(task, interrupt.signal).finally(() => {
       this.#running.delete(task.id);
-      if (this.#moreMayWait || othersWaitFor) this.#needs.workSource.wake();
+      if (this.#moreMayBeDue || mayBeWaitedFor) this.#needs.queue.wake();
     });
-    this.#running.set(task.id, { taskType, isSuspect, interrupt, work });
+    this.#running.set(task.id, { taskType, isPoison, interrupt, work });
   }
 
   async #run(task: Task, signal: AbortSignal): Promise<void> {
     const { clock, emit } = this.#needs;
     const { taskId } = task;
-    const end = task.crashes < CRASHES_MAX ? await this.#carryOut(task, signal) : givenUp(task);
+    const end = task.crashes < CRASHES_MAX ? await this.#runHandler(task, signal) : gaveUp(task);
     try {
-      await untilStored(() => this.#settle(task, end), {
+      await retryUntilStored(() => this.#settle(task, end), {
         clock,
         emit,
         where: "finishTask",
         signal: this.#stopping.signal,
       });
     } catch (error) {
-      // Left as running: it is taken up again at the next start.
+      // The task stays running: `recoverOrphans` of the next start makes it pending.
       emit({ kind: "internal.failed", where: `task ${taskId}`, error });
     }
   }
 
-  async #carryOut(task: Task, signal: AbortSignal): Promise<RunEnd> {
+  async #runHandler(task: Task, signal: AbortSignal): Promise<RunEnd> {
     const { catalog, clock, emit, watchdog } = this.#needs;
-    const { taskId, taskType, runCount } = task;
-    emit({ kind: "task.running", taskId, taskType, runCount });
-    const throttle = createProgressThrottle(clock, (progress) => this.#keep(task, progress));
+    const { principal, taskId, taskType, runCount } = task;
+    emit({ kind: "task.running", principal, taskId, taskType, runCount });
+    const throttle = createProgressThrottle(clock, (progress) => this.#recordProgress(task, progress));
     watchdog.begin(taskType);
     try {
-      return await runTask(task, signal, { catalog, clock, emit, tell: throttle.push });
+      return await runTask(task, signal, { catalog, clock, emit, onProgress: throttle.push });
     } finally {
       watchdog.end(taskType);
       await throttle.end();
     }
   }
 
-  /** Interrupted by our stop it waits for the next start; by its cancelling it has ended already. */
+  /** `end` null: a stop interrupted the run, and the task runs again after the restart; or the task was cancelled, and has ended. */
   async #settle(task: Task, end: RunEnd): Promise<void> {
     const { tasks } = this.#needs;
-    if (end === null) await tasks.giveBack(task);
+    if (end === null) await tasks.release(task);
     else if (end.kind === "retry") await tasks.retry(task, end.error, end.waitMs);
     else await tasks.finish(task, end.outcome);
   }
 
-  /** One that cannot be kept is not worth failing for: the next one is newer. */
-  async #keep(task: Task, progress: Progress): Promise<void> {
+  /** A failed record does not fail the task: newer progress follows. */
+  async #recordProgress(task: Task, progress: Progress): Promise<void> {
     try {
-      await this.#needs.tasks.progress(task, progress);
+      await this.#needs.progress.record(task, progress);
     } catch (error) {
       this.#needs.emit({ kind: "internal.failed", where: `progress of task ${task.taskId}`, error });
     }
   }
 }
 
-function isSuspectTask({ crashes }: Task): boolean {
+function isPoisonTask({ crashes }: Task): boolean {
   return crashes >= POISON_CRASHES;
 }
 
-function givenUp({ crashes }: Task): RunEnd {
+function gaveUp({ crashes }: Task): RunEnd {
   const error = `The server died ${crashes} times in a row while this task was running, so it is not run again.`;
   return { kind: "ended", outcome: failedWith(error) };
 }

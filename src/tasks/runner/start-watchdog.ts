@@ -4,26 +4,26 @@ import { BEATS, NO_WATCHDOG, RUNNING } from "./watchdog.ts";
 import type { WatchedState, Watchdog } from "./watchdog.ts";
 
 const NAMES_BYTES = 4096;
-/** Looks in the time that is allowed: so many must find no beat. */
-const LOOKS = 10;
+/** How many checks without a heartbeat make a stall. */
+const CHECKS = 10;
 
 /**
- * Watches from a thread of its own, which ends the process (SIGKILL) when the event loop has stood still for `stallMs` while a handler
- * runs. Not under a debugger, which makes it stand still on purpose.
+ * Starts a thread that ends the process (SIGKILL) when the event loop is blocked for `stallMs` while a handler runs. Not under a debugger,
+ * which blocks the event loop on purpose.
  */
 export function startWatchdog(stallMs: number, thread: URL): Watchdog {
   if (inspectorUrl() !== undefined) return NO_WATCHDOG;
   const counters = new Int32Array(new SharedArrayBuffer(8));
   const names = new Uint8Array(new SharedArrayBuffer(NAMES_BYTES));
-  const lookEveryMs = Math.ceil(stallMs / LOOKS);
-  const workerData: WatchedState = { counters, names, stallMs, lookEveryMs };
+  const checkEveryMs = Math.ceil(stallMs / CHECKS);
+  const workerData: WatchedState = { counters, names, stallMs, checkEveryMs };
   const worker = new Worker(thread, { workerData, execArgv: [] });
   worker.unref();
-  const beat = setInterval(() => Atomics.add(counters, BEATS, 1), lookEveryMs / 2);
+  const beat = setInterval(() => Atomics.add(counters, BEATS, 1), checkEveryMs / 2);
   beat.unref();
   const running = new Map<string, number>();
 
-  function tellNames(): void {
+  function writeNames(): void {
     const text = JSON.stringify([...running.keys()]);
     new TextEncoder().encodeInto(text.padEnd(NAMES_BYTES), names);
   }
@@ -32,13 +32,13 @@ export function startWatchdog(stallMs: number, thread: URL): Watchdog {
     begin(taskType) {
       const before = running.get(taskType) ?? 0;
       running.set(taskType, before + 1);
-      if (before === 0) tellNames();
+      if (before === 0) writeNames();
       Atomics.add(counters, RUNNING, 1);
     },
     end(taskType) {
       const left = (running.get(taskType) ?? 1) - 1;
       if (left > 0) running.set(taskType, left);
-      else if (running.delete(taskType)) tellNames();
+      else if (running.delete(taskType)) writeNames();
       Atomics.sub(counters, RUNNING, 1);
     },
     async stop() {

@@ -6,31 +6,31 @@ import { workerData } from "node:worker_threads";
 import { BEATS, RUNNING } from "./watchdog.ts";
 import type { WatchedState } from "./watchdog.ts";
 
-/** How long the main thread has to say where it is: long enough for a busy machine. In native code it never does. */
+/** How long the main thread has to report its stack: enough for a busy machine. In native code it never does. */
 const STACK_WAIT_MS = 10_000;
 const FRAMES_MAX = 10;
 const STDERR = 2;
 
-const { counters, names, stallMs, lookEveryMs } = workerData as WatchedState;
+const { counters, names, stallMs, checkEveryMs } = workerData as WatchedState;
 let beats = -1;
-/** Counted in looks and not by the clock: when the whole process was stopped, this thread was too. */
+/** Counted in checks and not by the clock: a stop of the whole process stops this thread too. */
 let silentMs = 0;
 
-const looking = setInterval(look, lookEveryMs);
+const checking = setInterval(check, checkEveryMs);
 
-function look(): void {
+function check(): void {
   const now = Atomics.load(counters, BEATS);
   const isIdle = now !== beats || Atomics.load(counters, RUNNING) === 0;
   beats = now;
-  silentMs = isIdle ? 0 : silentMs + lookEveryMs;
+  silentMs = isIdle ? 0 : silentMs + checkEveryMs;
   if (silentMs < stallMs) return;
-  clearInterval(looking);
-  askWhereItIs();
+  clearInterval(checking);
+  reportStack();
 }
 
-/** Through the debugger, which can interrupt a loop. */
-function askWhereItIs(): void {
-  setTimeout(end, STACK_WAIT_MS, "in native code, or nowhere that can be told");
+/** By the debugger, which can interrupt a loop. */
+function reportStack(): void {
+  setTimeout(end, STACK_WAIT_MS, "in native code, or at an unknown place");
   const files = new Map<string, string>();
   const session = new Session();
   session.connectToMainThread();

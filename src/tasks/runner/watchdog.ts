@@ -1,19 +1,20 @@
-/** Looks whether the process still turns while handlers run: one that computes without end would hold up everything, for ever. */
+/** Ends the process when a handler blocks the event loop: nothing else can run meanwhile. */
 export interface Watchdog {
-  /** A handler of this task type is about to run, or has run. */
+  /** A handler of this task type starts. */
   begin(taskType: string): void;
+  /** It has ended. */
   end(taskType: string): void;
   stop(): Promise<void>;
 }
 
-/** What the two threads share. */
+/** Shared by the two threads. */
 export interface WatchedState {
   /** Counters, by `BEATS` and `RUNNING`. */
   readonly counters: Int32Array;
-  /** What runs: UTF-8 JSON, with blanks behind it. */
+  /** The task types of running handlers: a JSON array in UTF-8, padded with spaces. */
   readonly names: Uint8Array;
   readonly stallMs: number;
-  readonly lookEveryMs: number;
+  readonly checkEveryMs: number;
 }
 export const BEATS = 0;
 export const RUNNING = 1;

@@ -2,22 +2,24 @@ import type { CallToolResult } from "@modelcontextprotocol/client";
 import type { Json } from "../../domain/json.ts";
 import type { Upstream } from "../../domain/upstream.ts";
 import type { Emit } from "../../service/ports/telemetry.ts";
-import type { Clock } from "../../service/ports/store.ts";
+import type { Clock } from "../../service/ports/clock.ts";
+
+import { untilAborted } from "../until-aborted.ts";
 import { createLineLimiter } from "./line-limiter.ts";
-import { faultOf, UpstreamCallError } from "./call-fault.ts";
-import type { CallFault } from "./call-fault.ts";
+import { callErrorKindOf, UpstreamCallError } from "./call-error.ts";
+import type { CallErrorKind } from "./call-error.ts";
 import { createRedactor } from "./redactor.ts";
 import type { Redactor } from "./redactor.ts";
 import { openSession } from "./session.ts";
 import type { CallOptions, Session, SessionNeeds } from "./session.ts";
 import type { UpstreamTool } from "./tool.ts";
 
-/** Waits after a start that failed or a server that died soon, the last one for all further. */
-const WAITS_MS = [1000, 2000, 4000, 8000, 16_000, 32_000, 60_000] as const;
-/** How often a task tries to start a server that does not start. */
+/** The backoff after a failed start or a server that ended soon after it. The last wait repeats. */
+const BACKOFF_MS = [1000, 2000, 4000, 8000, 16_000, 32_000, 60_000] as const;
+/** How often one call tries to start the server. */
 const STARTS_MAX = 4;
-/** A server that has lived so long did not die of its start. */
-const SETTLED_MS = 60_000;
+/** A server that ran this long has started well: the backoff begins anew. */
+const STABLE_MS = 60_000;
 const REASON_CHARS_MAX = 300;
 
 export interface ConnectionNeeds extends Pick<SessionNeeds, "upstream" | "version" | "messageBytesMax"> {
@@ -25,22 +27,22 @@ export interface ConnectionNeeds extends Pick<SessionNeeds, "upstream" | "versio
   readonly emit: Emit;
 }
 
-/** An upstream server: one process or one session, started when it is needed and shared by all tasks. */
+/** An upstream server: one process or one session at a time, started when it is needed and shared by all tasks. */
 export class UpstreamConnection {
   readonly upstream: Upstream;
   readonly redactor: Redactor;
   readonly #needs: ConnectionNeeds;
   readonly #stopping = new AbortController();
-  /** Being started, or there. */
+  /** Starting, or available. */
   #session: Promise<Session> | null = null;
   #current: Session | null = null;
-  /** All that are not over, the one above among them. */
+  /** All that have not ended, `#current` included. */
   readonly #sessions = new Set<Session>();
-  /** In a row. */
+  /** Since the last stable session. */
   #failures = 0;
   #notBefore = 0;
-  #trouble = "";
-  /** As they were when it was last there. */
+  #problem = "";
+  /** The tools of the last session. */
   #known: ReadonlyMap<string, UpstreamTool> | null = null;
 
   constructor(needs: ConnectionNeeds) {
@@ -49,46 +51,46 @@ export class UpstreamConnection {
     this.redactor = createRedactor(needs.upstream.secrets);
   }
 
-  /** Why it is not there, or was not when it was last tried. */
-  get trouble(): string {
-    return this.#trouble;
+  /** Why the last start failed or the last session ended; "": neither has happened. */
+  get problem(): string {
+    return this.#problem;
   }
 
-  /** As far as it was ever there. */
+  /** From the last list of its tools. */
   isKnownRepeatable(tool: string): boolean {
     return this.#known?.get(tool)?.isRepeatable ?? false;
   }
 
-  /** Those known from before when it is not there; rejects at once when it was never there and failed a moment ago. */
+  /** The tools of the last session when the server is not available. Rejects at once during the backoff of a server that was never available. */
   async tools(signal: AbortSignal): Promise<ReadonlyMap<string, UpstreamTool>> {
     if (this.#session === null && this.#known !== null) return this.#known;
-    if (this.#session === null && this.#needs.clock.now() < this.#notBefore) throw new Error(this.#trouble);
+    if (this.#session === null && this.#needs.clock.now() < this.#notBefore) throw new Error(this.#problem);
     return this.#toolsOf(await untilAborted(this.#open(), signal), signal);
   }
 
-  /** Of the server as it is now: starts it, patiently. Rejects with an UpstreamCallError. */
+  /** The tools of a running server: starts it, with retries. Rejects with an UpstreamCallError. */
   async currentTools(signal: AbortSignal): Promise<ReadonlyMap<string, UpstreamTool>> {
-    return this.#toolsOf(await this.#patientOpen(signal), signal);
+    return this.#toolsOf(await this.#openWithRetries(signal), signal);
   }
 
   /** Rejects with an UpstreamCallError, or with the reason of the signal. */
   async call(tool: string, input: Record<string, Json>, options: CallOptions): Promise<CallToolResult> {
     for (let isFirst = true; ; isFirst = false) {
-      const session = await this.#patientOpen(options.signal);
+      const session = await this.#openWithRetries(options.signal);
       try {
         return await session.call(tool, input, options);
       } catch (error) {
         options.signal.throwIfAborted();
-        const fault = faultOf(error);
-        if (fault !== "answered") this.#drop(session);
-        // The session was over before the call: the server has been restarted, say.
-        if (fault === "refused" && isFirst) continue;
-        throw new UpstreamCallError(fault, await this.#reasonOf(error, session, fault));
+        const kind = callErrorKindOf(error);
+        if (kind !== "answered") this.#discard(session);
+        // The session had ended before the call, e.g. by a restart of the server.
+        if (kind === "refused" && isFirst) continue;
+        throw new UpstreamCallError(kind, await this.#reasonOf(error, session, kind));
       }
     }
   }
 
-  /** Ends its process; may be called twice. */
+  /** Ends its process. May be called twice. */
   async stop(): Promise<void> {
     this.#stopping.abort(new Error("The server stops"));
     await this.#session?.catch(() => null);
@@ -96,12 +98,12 @@ export class UpstreamConnection {
   }
 
   async #toolsOf(session: Session, signal: AbortSignal): Promise<ReadonlyMap<string, UpstreamTool>> {
-    const { tools } = await session.chosen(signal);
+    const { tools } = await session.tools(signal);
     this.#known = tools;
     return tools;
   }
 
-  async #patientOpen(signal: AbortSignal): Promise<Session> {
+  async #openWithRetries(signal: AbortSignal): Promise<Session> {
     const either = AbortSignal.any([signal, this.#stopping.signal]);
     for (let starts = 1; ; starts++) {
       const waitMs = this.#session === null ? this.#notBefore - this.#needs.clock.now() : 0;
@@ -111,7 +113,7 @@ export class UpstreamConnection {
         return await untilAborted(this.#open(), either);
       } catch {
         either.throwIfAborted();
-        if (starts >= STARTS_MAX) throw new UpstreamCallError("refused", this.#trouble);
+        if (starts >= STARTS_MAX) throw new UpstreamCallError("refused", this.#problem);
       }
     }
   }
@@ -128,15 +130,15 @@ export class UpstreamConnection {
     const { upstream, clock, emit } = this.#needs;
     const { signal } = this.#stopping;
     signal.throwIfAborted();
-    const say = (line: string): void =>
-      emit({ kind: "upstream.said", upstream: upstream.name, line: this.redactor.text(line) });
-    const said = createLineLimiter(() => clock.now(), say);
+    const emitLine = (line: string): void =>
+      emit({ kind: "upstream.logged", upstream: upstream.name, line: this.redactor.text(line) });
+    const log = createLineLimiter(() => clock.now(), emitLine);
     const startedAt = clock.now();
     try {
-      const session = await openSession({ ...this.#needs, redactor: this.redactor, said, signal });
-      const { tools, left } = await session.chosen(signal);
+      const session = await openSession({ ...this.#needs, redactor: this.redactor, log, signal });
+      const { tools, skipped } = await session.tools(signal);
       const durationMs = clock.now() - startedAt;
-      emit({ kind: "upstream.started", upstream: upstream.name, toolCount: tools.size, left, durationMs });
+      emit({ kind: "upstream.started", upstream: upstream.name, toolCount: tools.size, skipped, durationMs });
       this.#known = tools;
       this.#current = session;
       this.#sessions.add(session);
@@ -144,26 +146,26 @@ export class UpstreamConnection {
       return session;
     } catch (error) {
       if (signal.aborted) throw error;
-      const waitMs = this.#putOff(this.#shown(error));
-      emit({ kind: "upstream.unavailable", upstream: upstream.name, reason: this.#trouble, waitMs });
+      const waitMs = this.#backOff(this.#messageOf(error));
+      emit({ kind: "upstream.unavailable", upstream: upstream.name, reason: this.#problem, waitMs });
       throw error;
     }
   }
 
-  /** By itself, unless we have dropped it or stop. */
+  /** The session ended, and neither `#discard` nor `stop` has ended it. */
   #ended(session: Session, reason: string, startedAt: number): void {
     const { clock, emit, upstream } = this.#needs;
     this.#sessions.delete(session);
     if (this.#stopping.signal.aborted || this.#current !== session) return;
     this.#current = null;
     this.#session = null;
-    if (clock.now() - startedAt >= SETTLED_MS) this.#failures = 0;
-    const waitMs = this.#putOff(reason);
+    if (clock.now() - startedAt >= STABLE_MS) this.#failures = 0;
+    const waitMs = this.#backOff(reason);
     emit({ kind: "upstream.ended", upstream: upstream.name, reason, waitMs });
   }
 
-  /** The next call makes a new one. */
-  #drop(session: Session): void {
+  /** The next call starts another session. */
+  #discard(session: Session): void {
     if (this.#current === session) {
       this.#current = null;
       this.#session = null;
@@ -171,36 +173,23 @@ export class UpstreamConnection {
     session.retire();
   }
 
-  #putOff(trouble: string): number {
-    const waitMs = WAITS_MS[Math.min(this.#failures, WAITS_MS.length - 1)] ?? 0;
+  #backOff(problem: string): number {
+    const waitMs = BACKOFF_MS[Math.min(this.#failures, BACKOFF_MS.length - 1)] ?? 0;
     this.#failures++;
     this.#notBefore = this.#needs.clock.now() + waitMs;
-    this.#trouble = trouble;
+    this.#problem = problem;
     return waitMs;
   }
 
-  /** The end of a session, if that is what it was, says more than the call that broke off. */
-  async #reasonOf(failure: unknown, session: Session, fault: CallFault): Promise<string> {
-    const shown = Promise.resolve(this.#shown(failure));
-    return fault === "lost" ? Promise.race([session.ended, shown]) : shown;
+  /** For a lost call: the reason of the end of its session, where the session has ended. */
+  async #reasonOf(failure: unknown, session: Session, kind: CallErrorKind): Promise<string> {
+    const message = Promise.resolve(this.#messageOf(failure));
+    return kind === "lost" ? Promise.race([session.ended, message]) : message;
   }
 
-  #shown(error: unknown): string {
+  #messageOf(error: unknown): string {
     const message = error instanceof Error ? error.message : String(error);
     const cause = error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : "";
     return this.redactor.text(`${message}${cause}`).slice(0, REASON_CHARS_MAX);
-  }
-}
-
-/** The work goes on for others who wait for it. */
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const abort = (): void => reject(signal.reason);
-  signal.addEventListener("abort", abort, { once: true });
-  if (signal.aborted) abort();
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    signal.removeEventListener("abort", abort);
   }
 }

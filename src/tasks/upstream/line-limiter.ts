@@ -1,28 +1,28 @@
-/** How much an upstream server may say in our log: a line at most so long, and so many in a while. */
+/** Limits what an upstream server writes into the log: the length of a line, and the lines in a window. */
 const LINE_CHARS_MAX = 1000;
 const LINES_MAX = 100;
 const WINDOW_MS = 10_000;
 
 export interface LineLimiter {
-  /** A piece of a stream; what has no end yet waits, as far as it will be shown. */
+  /** A chunk of a stream. An unfinished line waits for its end; no more of it is kept than is logged. */
   write(chunk: string): void;
-  /** A line by itself. */
+  /** One whole line. */
   line(line: string): void;
 }
 
-export function createLineLimiter(now: () => number, say: (line: string) => void): LineLimiter {
+export function createLineLimiter(now: () => number, emitLine: (line: string) => void): LineLimiter {
   let rest = "";
   let windowEnd = 0;
   let count = 0;
 
   function line(text: string): void {
     if (now() >= windowEnd) {
-      if (count > LINES_MAX) say(`… and ${count - LINES_MAX} more lines`);
+      if (count > LINES_MAX) emitLine(`… and ${count - LINES_MAX} more lines`);
       windowEnd = now() + WINDOW_MS;
       count = 0;
     }
     count++;
-    if (count <= LINES_MAX) say(text.slice(0, LINE_CHARS_MAX));
+    if (count <= LINES_MAX) emitLine(text.slice(0, LINE_CHARS_MAX));
   }
 
   return {

@@ -2,7 +2,7 @@ import type { Json } from "../../domain/json.ts";
 
 const HIDDEN = "[hidden]";
 
-/** Takes tokens out of texts that an upstream server wrote: it may repeat what it was given. */
+/** Hides tokens in the texts of an upstream server, which may repeat the tokens that it was given. */
 export interface Redactor {
   text(text: string): string;
   /** Every string in it, the names of fields too. */
@@ -10,9 +10,9 @@ export interface Redactor {
 }
 
 export function createRedactor(secrets: readonly string[]): Redactor {
-  // The longest first, so that a token that holds another one is hidden whole.
+  // The longest first: a token may contain another one.
   const ordered = [...new Set(secrets)].toSorted((left, right) => right.length - left.length);
-  const text = (given: string): string => ordered.reduce((left, secret) => left.replaceAll(secret, HIDDEN), given);
+  const text = (given: string): string => ordered.reduce((rest, secret) => rest.replaceAll(secret, HIDDEN), given);
   const json = (value: Json): Json => {
     if (typeof value === "string") return text(value);
     if (value === null || typeof value !== "object") return value;

@@ -1,30 +1,30 @@
-/** One connection to an upstream server, from its start to its end: its process, what it offers, and the calls under way. */
+/** One session with an upstream server, from its start to its end: its process, its tools and the calls in progress. */
 import { Client } from "@modelcontextprotocol/client";
 import type { CallToolResult } from "@modelcontextprotocol/client";
 import type { Json } from "../../domain/json.ts";
 import type { Upstream } from "../../domain/upstream.ts";
-import type { Clock } from "../../service/ports/store.ts";
+import type { Clock } from "../../service/ports/clock.ts";
 import type { LineLimiter } from "./line-limiter.ts";
 import type { Redactor } from "./redactor.ts";
-import { chooseTools } from "./tool.ts";
-import type { ChosenTools } from "./tool.ts";
+import { offeredTools } from "./tool.ts";
+import type { OfferedTools } from "./tool.ts";
 import { openTransport } from "./transport.ts";
 
-/** Starting the process, the handshake and the first list of tools; the first start of an npx command downloads it. */
-const START_MS = 60_000;
-/** The longest that a timer can wait: how long a call may take is for the task's own timeout to say. */
+/** For the process, the handshake and the first list of tools. The first start of an npx command downloads it. */
+const START_TIMEOUT_MS = 60_000;
+/** The longest wait of a timer: the timeout of the task limits a call. */
 const NO_TIMEOUT_MS = 2_147_483_647;
-const TROUBLE_CHARS_MAX = 300;
-/** What went wrong so shortly before an end is its cause. */
-const CAUSE_MS = 1000;
+const PROBLEM_CHARS_MAX = 300;
+/** An error this shortly before the end of a session is its cause. */
+const CAUSE_WITHIN_MS = 1000;
 
 export interface SessionNeeds {
   readonly upstream: Upstream;
   readonly version: string;
   readonly redactor: Redactor;
-  readonly said: LineLimiter;
+  readonly log: LineLimiter;
   readonly clock: Pick<Clock, "now">;
-  /** Of one message over stdio, instead of the usual bound: for tests. */
+  /** The limit of one message over stdio, in tests. */
   readonly messageBytesMax?: number;
   /** Aborts the start. */
   readonly signal: AbortSignal;
@@ -36,40 +36,40 @@ export interface CallOptions {
 }
 
 export interface Session {
-  /** As listed when they were last asked for; asks again after the server has said that they changed. */
-  chosen(signal: AbortSignal): Promise<ChosenTools>;
+  /** From the last list; lists again after the server has notified a change. */
+  tools(signal: AbortSignal): Promise<OfferedTools>;
   call(tool: string, input: Record<string, Json>, options: CallOptions): Promise<CallToolResult>;
-  /** Resolves with the reason when it is over, whoever ended it. */
+  /** Resolves with the reason when the session has ended. */
   readonly ended: Promise<string>;
-  /** Ends the process, and every call with it; may be called twice. */
+  /** Ends the process and every call. May be called twice. */
   close(): Promise<void>;
-  /** As `close`, once no call is under way: others may still get their answers. */
+  /** As `close`, after the last call in progress. */
   retire(): void;
 }
 
-/** Rejects when the server cannot be started, reached or understood; nothing of it is left then. */
+/** Rejects when the server cannot be started, reached or understood; its process has ended then. */
 export async function openSession(needs: SessionNeeds): Promise<Session> {
-  const { upstream, version, redactor, said, clock, signal, messageBytesMax } = needs;
-  const { transport, close: closeTransport } = openTransport(upstream.way, said, messageBytesMax);
-  // Over HTTP the newest protocol is asked for. Over stdio that would take a second process, or a server that is silent for long.
+  const { upstream, version, redactor, log, clock, signal, messageBytesMax } = needs;
+  const { transport, close: closeTransport } = openTransport(upstream.way, log, messageBytesMax);
+  // Over HTTP the newest protocol version is negotiated. Over stdio that takes a second process, or a long timeout for some servers.
   const versionNegotiation = { mode: upstream.way.kind === "http" ? ("auto" as const) : ("legacy" as const) };
   const client = new Client({ name: "mcp-callbacks", version }, { versionNegotiation });
   const { promise: ended, resolve: end } = Promise.withResolvers<string>();
-  let trouble = { text: "", at: -Infinity };
+  let problem = { text: "", at: -Infinity };
   Object.assign(client, {
     onerror(error: Error) {
-      trouble = { text: redactor.text(error.message).slice(0, TROUBLE_CHARS_MAX), at: clock.now() };
-      said.line(trouble.text);
+      problem = { text: redactor.text(error.message).slice(0, PROBLEM_CHARS_MAX), at: clock.now() };
+      log.line(problem.text);
     },
-    onclose: () => end(clock.now() - trouble.at < CAUSE_MS ? trouble.text : "its connection was closed"),
+    onclose: () => end(clock.now() - problem.at < CAUSE_WITHIN_MS ? problem.text : "its connection was closed"),
   });
-  const starting = { signal, timeout: START_MS };
+  const starting = { signal, timeout: START_TIMEOUT_MS };
 
-  async function listed(options: typeof starting): Promise<ChosenTools> {
-    // The SDK would say on our stdout that there are none.
+  async function listTools(options: typeof starting): Promise<OfferedTools> {
+    // Otherwise the SDK writes to stdout that there are none.
     if (client.getServerCapabilities()?.tools === undefined) throw new Error("it has no tools");
     const { tools } = await client.listTools(undefined, { ...options, cacheMode: "refresh" });
-    return chooseTools(upstream, tools, redactor);
+    return offeredTools(upstream, tools, redactor);
   }
 
   async function close(): Promise<void> {
@@ -83,15 +83,15 @@ export async function openSession(needs: SessionNeeds): Promise<Session> {
   });
   try {
     await client.connect(transport, starting);
-    let chosen = await listed(starting);
+    let offered = await listTools(starting);
     return {
       ended,
       close,
       ...createCalls(client, close),
-      async chosen(wanted) {
-        if (isStale) chosen = await listed({ signal: wanted, timeout: START_MS });
+      async tools(cancelled) {
+        if (isStale) offered = await listTools({ signal: cancelled, timeout: START_TIMEOUT_MS });
         isStale = false;
-        return chosen;
+        return offered;
       },
     };
   } catch (error) {
@@ -102,17 +102,17 @@ export async function openSession(needs: SessionNeeds): Promise<Session> {
 }
 
 function createCalls(client: Client, close: () => Promise<void>): Pick<Session, "call" | "retire"> {
-  let underWay = 0;
+  let callsInProgress = 0;
   let isRetired = false;
 
-  function closeIfDone(): void {
-    // Whatever fails when a connection is closed, it is of no use any more.
-    if (isRetired && underWay === 0) close().catch(() => {});
+  function closeIfIdle(): void {
+    // An error during the close changes nothing: the session is not used again.
+    if (isRetired && callsInProgress === 0) close().catch(() => {});
   }
 
   return {
     async call(name, input, { signal, progress }) {
-      underWay++;
+      callsInProgress++;
       try {
         return await client.callTool(
           { name, arguments: input },
@@ -124,13 +124,13 @@ function createCalls(client: Client, close: () => Promise<void>): Pick<Session, 
           },
         );
       } finally {
-        underWay--;
-        closeIfDone();
+        callsInProgress--;
+        closeIfIdle();
       }
     },
     retire() {
       isRetired = true;
-      closeIfDone();
+      closeIfIdle();
     },
   };
 }

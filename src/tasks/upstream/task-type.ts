@@ -1,20 +1,20 @@
-/** A tool of an upstream server as a kind of task. */
+/** A tool of an upstream server as a task type. */
 import type { CallToolResult } from "@modelcontextprotocol/client";
 import { DomainError } from "../../domain/errors.ts";
 import type { Json } from "../../domain/json.ts";
 import { PermanentError } from "../../service/ports/task-types.ts";
 import type { TaskContext, TaskType } from "../../service/ports/task-types.ts";
-import { UpstreamCallError } from "./call-fault.ts";
+import { UpstreamCallError } from "./call-error.ts";
 import type { UpstreamConnection } from "./connection.ts";
 import type { UpstreamTool } from "./tool.ts";
 
-/** Of tools that may be called twice. */
+/** For tools that may be called again. */
 const RETRIES = 3;
 const ERROR_CHARS_MAX = 4000;
 
 export function taskTypeOfTool(connection: UpstreamConnection, tool: UpstreamTool): TaskType {
   return {
-    ...whateverIsKnown(connection, tool.name),
+    ...commonFields(connection, tool.name),
     title: tool.title,
     description: tool.description,
     inputSchema: tool.inputSchema,
@@ -27,29 +27,29 @@ export function taskTypeOfTool(connection: UpstreamConnection, tool: UpstreamToo
   };
 }
 
-/** Refuses a start; a run that meets it, after a restart of ours, is tried again, since by its name it is not about the input. */
+/** Refuses a start. A run that fails with it (after a restart of this server) is retried: its name says that the input is not the problem. */
 class UpstreamUnavailable extends DomainError {
   override readonly name = "UpstreamUnavailable";
 }
 
-/** Of a tool whose server cannot be asked at the moment: its tasks can be run later, but none can be started. */
-export function taskTypeOfUnasked(connection: UpstreamConnection, toolName: string): TaskType {
+/** The type of a tool whose server is not available: its tasks run later, and none can be started now. */
+export function taskTypeOfUnavailable(connection: UpstreamConnection, toolName: string): TaskType {
   const { name } = connection.upstream;
-  const why = connection.trouble === "" ? "it does not answer yet" : connection.trouble;
-  const trouble = `The upstream server ${name} cannot be asked at the moment (${why})`;
+  const why = connection.problem === "" ? "it does not answer yet" : connection.problem;
+  const problem = `The upstream server ${name} is not available at the moment (${why})`;
   return {
-    ...whateverIsKnown(connection, toolName),
+    ...commonFields(connection, toolName),
     title: toolName,
-    description: `${trouble}.`,
+    description: `${problem}.`,
     inputSchema: { type: "object" },
     outputSchema: null,
     parseInput() {
-      throw new UpstreamUnavailable("not_found", `${trouble}. Start the task again later.`);
+      throw new UpstreamUnavailable("not_found", `${problem}. Start the task again later.`);
     },
   };
 }
 
-function whateverIsKnown(connection: UpstreamConnection, toolName: string) {
+function commonFields(connection: UpstreamConnection, toolName: string) {
   const { name, timeoutMs, concurrency } = connection.upstream;
   return {
     name: `${name}/${toolName}`,
@@ -63,7 +63,7 @@ function whateverIsKnown(connection: UpstreamConnection, toolName: string) {
   } as const;
 }
 
-/** A failure is permanent unless the tool may be called again. */
+/** A failed call is permanent unless the tool may be called again. */
 async function run(
   connection: UpstreamConnection,
   toolName: string,
@@ -72,7 +72,7 @@ async function run(
 ): Promise<unknown> {
   const { signal, attempt } = context;
   const { name } = connection.upstream;
-  const tool = (await asked(connection, toolName, signal)).get(toolName);
+  const tool = (await currentTools(connection, toolName, signal)).get(toolName);
   if (tool === undefined)
     throw new PermanentError(`The upstream server ${name} no longer offers the tool ${toolName}.`);
   if (attempt > 1 && !tool.isRepeatable) {
@@ -89,7 +89,7 @@ async function run(
   }
 }
 
-async function asked(
+async function currentTools(
   connection: UpstreamConnection,
   toolName: string,
   signal: AbortSignal,
@@ -98,27 +98,27 @@ async function asked(
     return await connection.currentTools(signal);
   } catch (error) {
     signal.throwIfAborted();
-    const why = error instanceof UpstreamCallError ? error.message : connection.trouble;
+    const why = error instanceof UpstreamCallError ? error.message : connection.problem;
     const failure = `The upstream server ${connection.upstream.name} is not available: ${why}`;
-    // Several starts have failed by now. What may have been done must not count as tried.
+    // Several starts have failed. For a tool that may not be called again, the next run would assume that this run has called it.
     throw connection.isKnownRepeatable(toolName) ? new Error(failure) : new PermanentError(failure);
   }
 }
 
-function failureOf({ fault, message }: UpstreamCallError, tool: UpstreamTool, server: string): Error {
-  if (fault === "answered") {
+function failureOf({ kind, message }: UpstreamCallError, tool: UpstreamTool, server: string): Error {
+  if (kind === "answered") {
     return new PermanentError(`The upstream server ${server} answered ${tool.name} with an error: ${message}`);
   }
-  const what = fault === "lost" ? `was lost while ${tool.name} ran` : `did not take ${tool.name}`;
+  const what = kind === "lost" ? `was lost while ${tool.name} ran` : `did not take ${tool.name}`;
   const failure = `The upstream server ${server} ${what} (${message})`;
   if (tool.isRepeatable) return new Error(`${failure}.`);
-  return new PermanentError(fault === "lost" ? `${failure}; it may have been done.` : `${failure}.`);
+  return new PermanentError(kind === "lost" ? `${failure}; it may have been done.` : `${failure}.`);
 }
 
-/** What is structured is the result, else the content as it came. */
+/** The structured content, or else the content. */
 function resultOf({ isError, content, structuredContent }: CallToolResult, { redactor }: UpstreamConnection): Json {
   if (isError === true) throw new PermanentError(redactor.text(textOf(content)).slice(0, ERROR_CHARS_MAX));
-  // What came as JSON is JSON.
+  // Parsed from JSON by the SDK.
   return redactor.json((structuredContent ?? content) as Json);
 }
 
@@ -127,7 +127,7 @@ function textOf(content: CallToolResult["content"]): string {
   return texts.join("\n").trim() || "The tool reported an error without a text.";
 }
 
-/** The SDK lets no tool have a schema that takes anything but objects. */
+/** Input schemas of tools are of objects, as the SDK requires. */
 function argumentsOf(input: Json): Record<string, Json> {
   return typeof input === "object" && input !== null ? Object.fromEntries(Object.entries(input)) : {};
 }

@@ -1,4 +1,4 @@
-/** A tool of an upstream server, as far as it matters here. */
+/** The tools of an upstream server that the operator offers. */
 import type { JsonSchemaType, Tool as SdkTool } from "@modelcontextprotocol/client";
 import { AjvJsonSchemaValidator } from "@modelcontextprotocol/client/validators/ajv";
 import { DomainError } from "../../domain/errors.ts";
@@ -18,41 +18,44 @@ export interface UpstreamTool {
   readonly description: string;
   readonly inputSchema: JsonSchema;
   readonly outputSchema: JsonSchema | null;
-  /** Its server says that calling it twice does no more than calling it once. */
+  /** Its server declares it idempotent or read-only: it may be called again. */
   readonly isRepeatable: boolean;
   /** Throws a DomainError `invalid` that names the path and the reason. */
   requireValid(input: Json): void;
 }
 
-export interface ChosenTools {
+export interface OfferedTools {
   readonly tools: ReadonlyMap<string, UpstreamTool>;
-  /** Allowed, but not to be offered: each with the reason. */
-  readonly left: readonly string[];
+  /** Tools that are allowed and cannot be offered, each with the reason. */
+  readonly skipped: readonly string[];
 }
 
-/** Those that the operator has listed. */
-export function chooseTools(upstream: Upstream, listed: readonly SdkTool[], redactor: Redactor): ChosenTools {
-  // One for each listing, since it keeps every schema that it has seen.
+/** The tools that the operator allows, of those that the server lists. */
+export function offeredTools(upstream: Upstream, listed: readonly SdkTool[], redactor: Redactor): OfferedTools {
+  // One for each list: a validator keeps every schema that it has compiled.
   const validators = new AjvJsonSchemaValidator();
   const tools = new Map<string, UpstreamTool>();
-  const left: string[] = [];
+  const skipped: string[] = [];
   for (const tool of listed.filter(({ name }) => offersTool(upstream, name))) {
     const taskType = taskTypeOf(upstream, tool.name);
     const isValid = validatorOf(validators, tool);
     if (taskType === null)
-      left.push(`the tool ${tool.name.slice(0, 100)} has a name that cannot be part of a task type`);
-    else if (isValid === null) left.push(`the tool ${tool.name} has an input schema that cannot be understood`);
+      skipped.push(`the tool ${tool.name.slice(0, 100)} has a name that cannot be part of a task type`);
+    else if (isValid === null) skipped.push(`the tool ${tool.name} has an input schema that cannot be understood`);
     else tools.set(tool.name, upstreamTool(tool, taskType, isValid, redactor));
   }
   const missing = upstream.allow.filter((name) => name !== "*" && !listed.some((tool) => tool.name === name));
-  return { tools, left: [...left, ...missing.map((name) => `it has no tool ${name}, which is in its allow list`)] };
+  return {
+    tools,
+    skipped: [...skipped, ...missing.map((name) => `it has no tool ${name}, which is in its allow list`)],
+  };
 }
 
 type Validator = ReturnType<AjvJsonSchemaValidator["getValidator"]>;
 
 function validatorOf(validators: AjvJsonSchemaValidator, { inputSchema }: SdkTool): Validator | null {
   try {
-    // The same thing, but for fields that may be undefined in the one and absent in the other.
+    // The two types differ only in optional fields that may be undefined.
     return validators.getValidator(inputSchema as JsonSchemaType);
   } catch {
     return null;
@@ -72,9 +75,9 @@ function upstreamTool(tool: SdkTool, taskType: string, isValid: Validator, redac
     requireValid(input) {
       const { valid, errorMessage = "" } = isValid(input);
       if (valid) return;
-      // Ajv calls the whole of it "data".
-      const problems = errorMessage.replaceAll(/(^|, )data(?=[/ ])/g, "$1input").slice(0, PROBLEM_CHARS_MAX);
-      throw new DomainError("invalid", `The input does not fit ${taskType}: ${problems}.`);
+      // Ajv calls the whole value "data".
+      const texts = errorMessage.replaceAll(/(^|, )data(?=[/ ])/g, "$1input").slice(0, PROBLEM_CHARS_MAX);
+      throw new DomainError("invalid", `The input does not fit ${taskType}: ${texts}.`);
     },
   };
 }

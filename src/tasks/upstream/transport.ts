@@ -1,4 +1,4 @@
-/** How upstream servers are reached: by the SDK's transports, each with what it lacks for calls that take hours. */
+/** The transports of the SDK for upstream servers, each with what it lacks for calls that take hours. */
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import type { FetchLike, JSONRPCMessage, Transport } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
@@ -7,20 +7,20 @@ import type { RequestInit as UndiciInit } from "undici";
 import type { UpstreamWay } from "../../domain/upstream.ts";
 import type { LineLimiter } from "./line-limiter.ts";
 
-/** One message over stdio. It is kept in memory while it arrives, for a result of which we take 240 KiB. */
+/** The limit of one message over stdio: it is kept in memory while it arrives. A result has 240 KiB at most. */
 const MESSAGE_BYTES_MAX = 16 * 1_048_576;
 
-/** The `data` of the error that stands for an answer which cannot come any more. */
+/** The `data` of the error for a response that cannot arrive any more. */
 export const STREAM_LOST = { lost: true } as const;
 const CONNECTION_CLOSED = -32_000;
 
 export interface OpenTransport {
   readonly transport: Transport;
-  /** When the client has closed its transport. */
+  /** To be called after the client has closed its transport. */
   close(): Promise<void>;
 }
 
-/** `stderr`: gets what the process of a stdio server writes there. */
+/** `stderr`: gets the stderr of a stdio server. */
 export function openTransport(way: UpstreamWay, stderr: LineLimiter, messageBytesMax?: number): OpenTransport {
   return way.kind === "stdio" ? openStdio(way, stderr, messageBytesMax) : openHttp(way);
 }
@@ -34,7 +34,7 @@ function openStdio(
   const transport = new StdioClientTransport({
     command,
     args: [...args],
-    // Beside these it gets HOME, PATH and the like, and nothing else of our environment, which holds our own secrets.
+    // The SDK adds HOME, PATH and the like. The rest of the environment holds secrets of this server.
     env: { ...env },
     ...(cwd === null ? {} : { cwd }),
     stderr: "pipe",
@@ -45,14 +45,14 @@ function openStdio(
 }
 
 function openHttp({ url, headers }: Extract<UpstreamWay, { kind: "http" }>): OpenTransport {
-  // fetch would give up an answer that has not begun, or says nothing, for five minutes.
+  // By default fetch fails when the headers, or the next part of the body, take five minutes.
   const agent = new Agent({ headersTimeout: 0, bodyTimeout: 0 });
-  // Node's own fetch belongs to another version of undici and does not take this one's agents. To the SDK they are the same.
-  const patientFetch = ((target: string | URL, init?: UndiciInit) =>
+  // The fetch of Node has another version of undici, which does not accept this agent.
+  const fetchWithoutTimeouts = ((target: string | URL, init?: UndiciInit) =>
     undiciFetch(target, { ...init, dispatcher: agent })) as unknown as FetchLike;
-  const transport = new LossNoticingTransport(new URL(url), {
+  const transport = new StreamLossTransport(new URL(url), {
     requestInit: { headers: { ...headers } },
-    fetch: patientFetch,
+    fetch: fetchWithoutTimeouts,
   });
   return {
     transport,
@@ -62,15 +62,15 @@ function openHttp({ url, headers }: Extract<UpstreamWay, { kind: "http" }>): Ope
   };
 }
 
-/** The SDK leaves a call waiting for its timeout when the stream of its answer has broken off and cannot be taken up again. */
-class LossNoticingTransport extends StreamableHTTPClientTransport {
+/** Without it a call waits for its timeout when the stream of its response is lost and cannot be resumed. */
+class StreamLossTransport extends StreamableHTTPClientTransport {
   override send(
     message: JSONRPCMessage | JSONRPCMessage[],
     options?: Parameters<StreamableHTTPClientTransport["send"]>[1],
   ): Promise<void> {
     if (Array.isArray(message) || !("method" in message) || !("id" in message)) return super.send(message, options);
     const { id } = message;
-    // After its answer, it is unknown to the client and passed over.
+    // After the response the client does not know this id, and ignores the error.
     const onRequestStreamEnd = (): void => {
       const error = { code: CONNECTION_CLOSED, message: "The answer broke off", data: STREAM_LOST };
       this.onmessage?.({ jsonrpc: "2.0", id, error });

@@ -5,7 +5,7 @@ import { startReceiver } from "../../support/receiver.ts";
 import { listenRaw, receiverWith } from "../../support/sender.ts";
 import { signatureBy } from "../../support/signature-by.ts";
 import { until } from "../../support/until.ts";
-import { legacyRequest, WIRE_ERAS } from "../wire.ts";
+import { legacyRequest, WIRE_VERSIONS } from "../wire.ts";
 import { aSubscribe, replyingToChallenge, serveEvents, startEventsReceiver } from "./serve-events.ts";
 import type { RequestOf, ServeEventsOptions, SubscribeChanges } from "./serve-events.ts";
 
@@ -16,14 +16,14 @@ const TOKENS = [
   { name: "dan", token: "token-of-dan" },
   { name: "eve", token: "token-of-eve" },
 ];
-const HIDDEN = "what the receiver says is nobody's business";
+const HIDDEN = "private text of the receiver";
 const NOT_ALLOWED = {
   code: -32602,
   message: "InvalidParams",
   data: { field: "delivery.url", reason: "address_not_allowed" },
 };
 
-/** As many at once as one principal may have under way, so that they share their waits for the disk. */
+/** As many at the same time as one principal may have under way, so that they share their waits for the disk. */
 const AT_ONCE = 16;
 
 async function inBatches(count: number, each: (index: number) => Promise<unknown>): Promise<void> {
@@ -31,7 +31,7 @@ async function inBatches(count: number, each: (index: number) => Promise<unknown
     await Promise.all(Array.from({ length: Math.min(AT_ONCE, count - done) }, (_, index) => each(done + index)));
 }
 
-/** Ann subscribes, unless another token is given. */
+/** Ann subscribes by default. */
 async function subscribing(of: RequestOf, options: ServeEventsOptions = {}) {
   const served = await serveEvents(of, { tokens: TOKENS, ...options });
   const stored = async () =>
@@ -43,7 +43,7 @@ async function subscribing(of: RequestOf, options: ServeEventsOptions = {}) {
   return { served, stored, subscribe, refuse };
 }
 
-describe.each(WIRE_ERAS)("the challenge of a subscribe, in $era:", ({ requestOf }) => {
+describe.each(WIRE_VERSIONS)("the challenge of a subscribe, in $version:", ({ requestOf }) => {
   it("is one signed POST of the profile's shape, before anything is stored, with the id that is returned", async () => {
     const { served, stored, subscribe } = await subscribing(requestOf);
     let storedMeanwhile = Promise.resolve(-1);
@@ -68,7 +68,7 @@ describe.each(WIRE_ERAS)("the challenge of a subscribe, in $era:", ({ requestOf 
     expect(Object.keys(headers).filter((name) => /^(mcp-|authorization|cookie)/.test(name))).toEqual([]);
   });
 
-  it("has a nonce and an id of its own each time", async () => {
+  it("has a new nonce and a new id each time", async () => {
     const { subscribe } = await subscribing(requestOf);
     const receiver = await startEventsReceiver();
     for (const path of ["/a", "/b"]) await subscribe(receiver.url + path);
@@ -77,7 +77,7 @@ describe.each(WIRE_ERAS)("the challenge of a subscribe, in $era:", ({ requestOf 
     expect(one!.headers["webhook-id"]).not.toBe(two!.headers["webhook-id"]);
   });
 
-  describe("is failed by a receiver that answers", () => {
+  describe("fails for a receiver that answers with", () => {
     it.each([
       ["another nonce", replyingToChallenge(() => JSON.stringify({ challenge: "nonce-0" })), "challenge_failed"],
       [
@@ -122,13 +122,16 @@ describe.each(WIRE_ERAS)("the challenge of a subscribe, in $era:", ({ requestOf 
         "http_4xx",
       ],
       ["410", replyingToChallenge(() => "", 410), "http_4xx"],
-    ] as const)("%s: one try, nothing stored, and nothing of the answer is told", async (_, handler, reason) => {
-      const { refuse, stored } = await subscribing(requestOf);
-      const receiver = await receiverWith(handler);
-      const error = await refuse(receiver.url);
-      expect(error).toEqual({ code: -32015, message: "CallbackEndpointError", data: { reason } });
-      expect([receiver.requests.length, await stored()]).toEqual([1, 0]);
-    });
+    ] as const)(
+      "%s: one attempt, nothing stored, and nothing of the answer is repeated",
+      async (_, handler, reason) => {
+        const { refuse, stored } = await subscribing(requestOf);
+        const receiver = await receiverWith(handler);
+        const error = await refuse(receiver.url);
+        expect(error).toEqual({ code: -32015, message: "CallbackEndpointError", data: { reason } });
+        expect([receiver.requests.length, await stored()]).toEqual([1, 0]);
+      },
+    );
 
     it("a redirect, which is not followed", async () => {
       const { refuse, stored } = await subscribing(requestOf);
@@ -145,7 +148,7 @@ describe.each(WIRE_ERAS)("the challenge of a subscribe, in $era:", ({ requestOf 
       expect(await stored()).toBe(0);
     });
 
-    it("in no TLS where that is asked for", async () => {
+    it("in no TLS where the URL has https", async () => {
       const { refuse } = await subscribing(requestOf);
       const { url } = await listenRaw((socket) => socket.end("HTTP/1.1 200 OK\r\n\r\n"));
       expect(await refuse(url.replace("http:", "https:"))).toMatchObject({ data: { reason: "tls_error" } });
@@ -160,7 +163,7 @@ describe.each(WIRE_ERAS)("the challenge of a subscribe, in $era:", ({ requestOf 
     });
   });
 
-  it("that failed is made anew by the next subscribe, which may then pass", async () => {
+  it("that failed is repeated by the next subscribe, and may then succeed", async () => {
     const { subscribe, refuse } = await subscribing(requestOf);
     const receiver = await receiverWith(replyingToChallenge(() => ""));
     await refuse(receiver.url);
@@ -169,7 +172,7 @@ describe.each(WIRE_ERAS)("the challenge of a subscribe, in $era:", ({ requestOf 
     expect(receiver.requests).toHaveLength(2);
   });
 
-  it("once passed counts for a day for its principal and URL, whatever is subscribed there, and for nobody else", async () => {
+  it("that succeeded counts for a day for its principal and URL, for all its subscriptions, and for no other principal", async () => {
     const { served, subscribe } = await subscribing(requestOf);
     const receiver = await startEventsReceiver();
     const challenged = () => receiver.challenges.length;
@@ -188,10 +191,10 @@ describe.each(WIRE_ERAS)("the challenge of a subscribe, in $era:", ({ requestOf 
     expect(challenged()).toBe(4);
   });
 
-  it("is made at most 60 times a minute for one principal; others go on", async () => {
+  it("is made at most 60 times a minute for one principal; other principals are not affected", async () => {
     const { served, refuse, subscribe } = await subscribing(requestOf);
     const receivers = [await startEventsReceiver(), await startEventsReceiver()];
-    // Ports are part of what is counted as a host, so that each of the two has room for the other principal.
+    // The limit counts host and port, so each of the two has room for the other principal.
     await inBatches(60, (index) => subscribe(`${receivers[index % 2]!.url}/${index}`));
     served.clock.advance(15_000);
     const error = { code: -32013, message: "ResourceExhausted", data: { limit: "challenges", retryAfterMs: 45_000 } };
@@ -203,7 +206,7 @@ describe.each(WIRE_ERAS)("the challenge of a subscribe, in $era:", ({ requestOf 
     await subscribe(`${receivers[0]!.url}/again`);
   });
 
-  it("is under way at most 16 times for one principal, so that slow receivers hold up none of the others", async () => {
+  it("is under way at most 16 times for one principal, so that slow receivers do not delay other principals", async () => {
     const { refuse, subscribe } = await subscribing(requestOf);
     const held: (() => void)[] = [];
     const receiver = await receiverWith((request, response) => void held.push(() => echo(request, response)));
@@ -221,7 +224,7 @@ describe.each(WIRE_ERAS)("the challenge of a subscribe, in $era:", ({ requestOf 
   });
 
   describe("is never sent to an address that is not allowed:", () => {
-    it("the answer is one and the same for private, loopback, metadata and unknown hosts, and nobody knocks", async () => {
+    it("the answer is the same for private, loopback, metadata and unknown hosts, and no connection is opened", async () => {
       const { served, refuse, stored } = await subscribing(requestOf, { events: { allow: "none" } });
       const canary = await startReceiver();
       for (const host of [
@@ -236,26 +239,26 @@ describe.each(WIRE_ERAS)("the challenge of a subscribe, in $era:", ({ requestOf 
         "169.254.169.254",
         "[fe80::1]",
         "metadata.internal",
-        "nobody.example",
+        "unknown.example",
       ])
         expect([host, await refuse(`https://${host}/hook`)]).toEqual([host, NOT_ALLOWED]);
       expect([canary.connections, await stored()]).toEqual([0, 0]);
-      expect(served.announced).toEqual([]);
+      expect(served.emitted).toEqual([]);
     });
 
-    it("whether a name resolves is not told by the rate limit either, which counts refused ones as well", async () => {
+    it("the rate limit does not reveal either whether a name resolves: it counts refused ones too", async () => {
       const { refuse } = await subscribing(requestOf, { events: { allow: "none" } });
       await inBatches(60, (index) =>
-        refuse(`https://${index % 2 === 0 ? `nobody-${index}.example` : `10.0.0.${index}`}/`),
+        refuse(`https://${index % 2 === 0 ? `unknown-${index}.example` : `10.0.0.${index}`}/`),
       );
-      for (const host of ["nobody.example", "10.0.0.1", "localhost"])
+      for (const host of ["unknown.example", "10.0.0.1", "localhost"])
         expect(await refuse(`https://${host}/`)).toMatchObject({ data: { limit: "challenges" } });
     });
   });
 });
 
-// One era, since it is the host that counts, and each of so many costs a request.
-it("a challenge may fail at most 240 times a minute at one host, for all principals together; other hosts go on", async () => {
+// In one protocol version: the limit counts hosts, and each of the many challenges costs a request.
+it("challenges may fail at most 240 times a minute at one host, for all principals together; other hosts are not affected", async () => {
   const { refuse, subscribe, served } = await subscribing(legacyRequest);
   const [other, receiver] = [await startEventsReceiver(), await receiverWith(replyingToChallenge(() => "no echo"))];
   for (const { token } of TOKENS.slice(0, 4))
@@ -269,7 +272,7 @@ it("a challenge may fail at most 240 times a minute at one host, for all princip
   await subscribe(`${receiver.url}/x`, {}, TOKENS[4]!.token);
 });
 
-it("a challenge that is passed leaves room for as many more at the same host: the users of one cloud share it", async () => {
+it("a challenge that succeeds does not count for its host: the users of one cloud share it", async () => {
   const { refuse, subscribe } = await subscribing(legacyRequest);
   const receiver = await startEventsReceiver();
   for (const { token } of TOKENS.slice(0, 5))

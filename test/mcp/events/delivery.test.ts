@@ -5,7 +5,7 @@ import type { ReceivedRequest } from "../../support/receiver.ts";
 import { receiverWith } from "../../support/sender.ts";
 import { until } from "../../support/until.ts";
 import { signatureBy } from "../../support/signature-by.ts";
-import { WIRE_ERAS } from "../wire.ts";
+import { WIRE_VERSIONS } from "../wire.ts";
 import { aSubscribe, replyingToChallenge, serveEvents, startEventsReceiver } from "./serve-events.ts";
 import type { EventsReceiver, ServedEvents, SubscribeChanges } from "./serve-events.ts";
 
@@ -14,8 +14,8 @@ const FAILED: TaskOutcome = { status: "failed", error: "no disk" };
 const AT = new Date(T0).toISOString();
 const BODY_BYTES_MAX = 262_144;
 
-// The era of the subscribe makes no difference to what is sent, so the one that ChatGPT speaks stands for both.
-const { requestOf } = WIRE_ERAS[1];
+// Deliveries do not depend on the protocol version of the subscribe. ChatGPT speaks this one.
+const { requestOf } = WIRE_VERSIONS[1];
 
 let served: ServedEvents;
 let receiver: EventsReceiver;
@@ -36,7 +36,7 @@ async function deliveries(count: number): Promise<readonly ReceivedRequest[]> {
   expect(receiver.deliveries).toHaveLength(count);
   return receiver.deliveries;
 }
-/** As long as the schedule may want, and then some. */
+/** Longer than the schedule. */
 async function advance(ms: number): Promise<void> {
   await served.quiet();
   served.clock.advance(ms);
@@ -48,7 +48,7 @@ async function history() {
 }
 
 describe("what is sent to a subscription", () => {
-  it("is the event, to the byte, with the profile's headers and no others of ours", async () => {
+  it("is the event, to the byte, with the headers of the profile and no other", async () => {
     const { id, cursor } = await subscribe({ arguments: { task_id: "task-1" } });
     await served.endTask("task-1");
     const [request] = await deliveries(1);
@@ -61,8 +61,8 @@ describe("what is sent to a subscription", () => {
     );
     expect(place).not.toBe(cursor);
     expect([method, path]).toEqual(["POST", "/hook?id=5b1c"]);
-    const { host: _, connection: __, ...ours } = headers;
-    expect(ours).toEqual({
+    const { host: _, connection: __, ...own } = headers;
+    expect(own).toEqual({
       "content-type": "application/json",
       "content-length": String(Buffer.byteLength(body)),
       "accept-encoding": "identity",
@@ -76,7 +76,7 @@ describe("what is sent to a subscription", () => {
     expect(receiver.requests[0]).toBe(receiver.challenges[0]);
   });
 
-  it("has an id of its own in webhook-id where the settings say so, the same on every attempt", async () => {
+  it("has its own webhook-id where the settings say so, the same on every attempt", async () => {
     await setUp({ webhookId: "message" });
     await subscribe();
     receiver.answer(500, 204);
@@ -89,7 +89,7 @@ describe("what is sent to a subscription", () => {
     expect(second!.headers["webhook-signature"]).toBe(signatureBy(A_SECRET, second!));
   });
 
-  it("carries no result, however large, and is the same event to everybody", async () => {
+  it("carries no result, however large, and is the same event for every subscriber", async () => {
     await subscribe();
     await subscribe({ name: "task_finished" });
     await served.endTask("task-1", { outcome: { status: "completed", result: "y".repeat(200_000) } });
@@ -99,7 +99,7 @@ describe("what is sent to a subscription", () => {
     for (const { body } of [one!, other!]) expect(body.length).toBeLessThan(400);
   });
 
-  it("is nothing at all for what was not asked for: no attempt is even made", async () => {
+  it("is nothing for events that were not subscribed to: no attempt is made", async () => {
     await subscribe({ arguments: { task_id: "mine" } });
     await served.endTask("other");
     await served.endTask("mine", { outcome: FAILED });
@@ -108,7 +108,7 @@ describe("what is sent to a subscription", () => {
     expect(receiver.deliveries).toEqual([]);
   });
 
-  it("says a place that everything before is settled, and a refresh moves it on when nothing happens", async () => {
+  it("has a cursor before which everything is settled, and a refresh advances it when nothing happens", async () => {
     const placeNow = async () => (await subscribe({ arguments: { task_id: "never" } }))["cursor"];
     await placeNow();
     const { cursor } = await subscribe();
@@ -127,7 +127,7 @@ describe("what is sent to a subscription", () => {
     expect((await subscribe())["cursor"]).toBe(parsed(again!).cursor);
   });
 
-  it("is replayed from a cursor that a body or an answer gave, once each, and truncated is told", async () => {
+  it("is replayed once each from the cursor of a body or an answer, and truncated is set", async () => {
     const { cursor } = await subscribe();
     await served.endTask("task-1");
     const [first] = await deliveries(1);
@@ -149,7 +149,7 @@ describe("what is sent to a subscription", () => {
 });
 
 describe("an answer of", () => {
-  it("500, 500 and 200 means three attempts of one event, each signed anew, and none after the success", async () => {
+  it("500, 500 and 200 mean three attempts of one event, each with a new signature, and none after the success", async () => {
     await subscribe();
     receiver.answer(500, 500, 200);
     await served.endTask("task-1");
@@ -169,7 +169,7 @@ describe("an answer of", () => {
     expect(await history()).toMatchObject({ deliveries: [{ status: "delivered", attemptCount: 3 }] });
   });
 
-  it("500 for ever means the schedule's attempts and no more, and the subscription lives", async () => {
+  it("500 every time means the attempts of the schedule and no more, and the subscription stays", async () => {
     await subscribe();
     receiver.answer(500);
     await served.endTask("task-1");
@@ -189,7 +189,7 @@ describe("an answer of", () => {
     });
   });
 
-  it("a refresh during a short wait, which makes its claim void, does not leave the event lying there", async () => {
+  it("a refresh during a short wait, which invalidates the claim, does not leave the event undelivered", async () => {
     await setUp({ waitsMs: [1000, 60_000] });
     await subscribe();
     receiver.answer(503, 204);
@@ -201,7 +201,7 @@ describe("an answer of", () => {
     await deliveries(2);
   });
 
-  it.each([410, 413])("%d means one attempt, and the next event comes all the same", async (status) => {
+  it.each([410, 413])("%d means one attempt, and the next event is still sent", async (status) => {
     await subscribe();
     receiver.answer(status, 204);
     await served.endTask("task-1");
@@ -213,16 +213,19 @@ describe("an answer of", () => {
     expect([statusOf.get(refused!), statusOf.get(taken!)]).toEqual(["exhausted", "delivered"]);
   });
 
-  it.each([503, 425])("%d, as receivers give to what overtakes the subscribe, means another try", async (status) => {
-    await subscribe();
-    receiver.answer(status, 204);
-    await served.endTask("task-1");
-    await served.attempts(1);
-    await advance(5000);
-    await deliveries(2);
-  });
+  it.each([503, 425])(
+    "%d, which receivers answer to an event that arrives before the answer to the subscribe, means a retry",
+    async (status) => {
+      await subscribe();
+      receiver.answer(status, 204);
+      await served.endTask("task-1");
+      await served.attempts(1);
+      await advance(5000);
+      await deliveries(2);
+    },
+  );
 
-  it("302 is a failure like 4xx, and nobody goes there", async () => {
+  it("302 is a failure like 4xx, and the redirect is not followed", async () => {
     const target = await startEventsReceiver();
     const redirecting = await receiverWith();
     redirecting.respondWith(replyingToChallenge((challenge) => JSON.stringify({ challenge })));
@@ -236,12 +239,12 @@ describe("an answer of", () => {
     expect(target.connections).toBe(0);
   });
 
-  it("anything is told to the subscriber in six words, never in the receiver's own", async () => {
+  it("any failure is reported to the subscriber as one of six words, never with the receiver's own text", async () => {
     await subscribe();
-    receiver.respondWith(500, "what the receiver says is nobody's business", { "x-hidden": "secret" });
+    receiver.respondWith(500, "private text of the receiver", { "x-hidden": "secret" });
     await served.endTask("task-1");
     await served.attempts(1);
-    // Every member by name: a pattern like /500/ would now and then be found in the random id.
+    // Each member by name: a pattern like /500/ may match the random id.
     expect(await subscribe()).toEqual({
       id: expect.stringMatching(/^sub_[0-9a-f]{32}$/),
       refreshBefore: expect.any(String),
@@ -252,8 +255,8 @@ describe("an answer of", () => {
   });
 });
 
-describe("a refresh tells that deliveries are held back,", () => {
-  /** The receiver's answer to the next delivery, after which one waits. */
+describe("a refresh reports that deliveries are delayed,", () => {
+  /** The receiver's answer to the next delivery; another one waits then. */
   async function failOnce(status: number, headers: Record<string, string> = {}): Promise<void> {
     await subscribe();
     receiver.respondWith(status, "", headers);
@@ -267,7 +270,7 @@ describe("a refresh tells that deliveries are held back,", () => {
     [429, { "retry-after": "30" }, 30_000],
     [503, { "retry-after": "30" }, 30_000],
     [425, { "retry-after": "6" }, 6000],
-  ])("since the receiver has asked for it: %d with %o", async (status, headers, waitMs) => {
+  ])("because the receiver asked for it: %d with %o", async (status, headers, waitMs) => {
     await failOnce(status, headers);
     expect(await statusOf()).toMatchObject({ active: true, throttled: true, retryAfterMs: waitMs });
     served.clock.advance(1000);
@@ -289,7 +292,7 @@ describe("a refresh tells that deliveries are held back,", () => {
     });
   });
 
-  it("and no more once they are sent", async () => {
+  it("and no longer once they are sent", async () => {
     await failOnce(429, { "retry-after": "30" });
     expect(await statusOf()).toMatchObject({ throttled: true });
     receiver.respondWith(204);
@@ -314,7 +317,7 @@ describe("a refresh tells that deliveries are held back,", () => {
     expect(await statusOf()).not.toHaveProperty("throttled");
   });
 
-  it("but not of one that is suspended: that is another thing", async () => {
+  it("but not for a suspended subscription", async () => {
     await setUp({ suspendPolicy: { forMs: 0, failuresMin: 1 } });
     await failOnce(429, { "retry-after": "30" });
     expect(await statusOf()).toEqual({ active: false, lastDeliveryAt: null, lastError: "http_4xx", failedSince: AT });
@@ -322,7 +325,7 @@ describe("a refresh tells that deliveries are held back,", () => {
 });
 
 describe("a refresh", () => {
-  it("with another secret: both sign for a day, the new one first, and then it alone", async () => {
+  it("with another secret: both sign for a day, the new one first, then only the new one", async () => {
     await subscribe({ ttlMs: 86_400_000 });
     await subscribe({ ttlMs: 86_400_000, delivery: { secret: ANOTHER_SECRET } });
     await served.endTask("task-1");
@@ -337,7 +340,7 @@ describe("a refresh", () => {
     expect(after!.headers["webhook-signature"]).toBe(signatureBy(ANOTHER_SECRET, after!));
   });
 
-  it("of a suspended one tells so, and what was held is sent", async () => {
+  it("of a suspended subscription reports that, and its waiting deliveries are sent", async () => {
     await setUp({ suspendPolicy: { forMs: 0, failuresMin: 2 } });
     await subscribe();
     receiver.answer(500, 500, 204);
@@ -351,12 +354,12 @@ describe("a refresh", () => {
     await deliveries(2);
     expect(await subscribe()).toMatchObject({ deliveryStatus: { active: false, lastError: "http_5xx" } });
     await served.attempts(5);
-    const told = receiver.deliveries.slice(2).map(({ body }) => /task-\d/.exec(body)![0]);
-    expect(told.toSorted((a, b) => (a < b ? -1 : 1))).toEqual(["task-1", "task-2", "task-3"]);
+    const received = receiver.deliveries.slice(2).map(({ body }) => /task-\d/.exec(body)![0]);
+    expect(received.toSorted((a, b) => (a < b ? -1 : 1))).toEqual(["task-1", "task-2", "task-3"]);
     expect(await subscribe()).toMatchObject({ deliveryStatus: { active: true, lastError: null } });
   });
 
-  it("in time keeps what waits for a retry beyond the first end", async () => {
+  it("in time keeps deliveries that wait for a retry after the first expiry", async () => {
     await setUp({ waitsMs: [90_000] });
     await subscribe({ ttlMs: 60_000 });
     receiver.answer(500, 204);
@@ -372,7 +375,7 @@ describe("a refresh", () => {
 });
 
 describe("nothing is sent", () => {
-  it("after the end, waiting retries included, and what was owed is cancelled", async () => {
+  it("after the expiry, waiting retries included, and open deliveries are cancelled", async () => {
     await subscribe({ ttlMs: 60_000 });
     receiver.answer(500);
     await served.endTask("task-1");
@@ -402,9 +405,9 @@ describe("nothing is sent", () => {
     expect(await history()).toMatchObject({ status: "ended", deliveries: [{ status: "cancelled", attemptCount: 1 }] });
   });
 
-  it("of a stranger's tasks, though they have the same names", async () => {
+  it("of another principal's tasks, though they have the same ids", async () => {
     await subscribe({ arguments: { task_id: "task-1" } });
-    await served.endTask("task-1", { principal: "stranger" });
+    await served.endTask("task-1", { principal: "another" });
     await served.quiet();
     await deliveries(0);
   });

@@ -4,7 +4,7 @@ import { createEventCursors } from "../../../src/domain/event-cursor.ts";
 import { subscriptionIdOf } from "../../../src/domain/ids.ts";
 import { canonicalJson } from "../../../src/domain/json.ts";
 import { A_SECRET, HOUR_MS, T0 } from "../../support/builders.ts";
-import { rpc, WIRE_ERAS } from "../wire.ts";
+import { rpc, WIRE_VERSIONS } from "../wire.ts";
 import { aSubscribe, serveEvents, startEventsReceiver } from "./serve-events.ts";
 import type { EventsReceiver, ServedEvents, SubscribeChanges } from "./serve-events.ts";
 
@@ -26,11 +26,11 @@ const descriptor = z.strictObject({
   payloadSchema: z.looseObject({ type: z.literal("object"), required: z.array(z.string()) }),
 });
 
-describe.each(WIRE_ERAS)("MCP Events, asked by a client of $era:", ({ era, requestOf }) => {
+describe.each(WIRE_VERSIONS)("MCP Events, called by a client of $version:", ({ version, requestOf }) => {
   const at = (ms: number): string => new Date(T0 + ms).toISOString();
 
   describe("events/list", () => {
-    it("shows every event on one page, with both schemas, and the same to everybody", async () => {
+    it("shows every event on one page, with both schemas, the same for every client", async () => {
       const { ask } = await serveEvents(requestOf);
       const result = z.strictObject({ events: z.array(descriptor) }).parse(await ask("events/list"));
       expect(result.events.map(({ name }) => name)).toEqual([
@@ -58,11 +58,11 @@ describe.each(WIRE_ERAS)("MCP Events, asked by a client of $era:", ({ era, reque
     });
   });
 
-  it("is declared under both keys that clients look for, and says that the list does not change", async () => {
+  it("is declared under both keys that clients read, and says that the list does not change", async () => {
     const { port } = await serveEvents(requestOf);
     const clientInfo = { name: "wire", version: "0" };
     const hello =
-      era === "2026-07-28"
+      version === "2026-07-28"
         ? requestOf("server/discover")
         : requestOf("initialize", { protocolVersion: "2025-11-25", capabilities: {}, clientInfo });
     const { result } = await rpc(port, hello);
@@ -102,7 +102,7 @@ describe.each(WIRE_ERAS)("MCP Events, asked by a client of $era:", ({ era, reque
       expect(await live()).toMatchObject([{ id: result["id"], name: "task_completed", taskId: "task-1", url }]);
     });
 
-    it("gives the id that follows from principal, URL, name and arguments, and takes none", async () => {
+    it("answers with the id derived from principal, URL, name and arguments, and ignores an id in the params", async () => {
       const { id } = await subscribe({ arguments: { task_id: "task-1" }, id: "sub_of_mine" });
       const key = { principal: "ann", url, name: "task_completed", arguments: { task_id: "task-1" } };
       expect(id).toBe(subscriptionIdOf(canonicalJson(key)));
@@ -112,19 +112,19 @@ describe.each(WIRE_ERAS)("MCP Events, asked by a client of $era:", ({ era, reque
       ["null", { arguments: null }],
       ["nothing", { arguments: undefined }],
       ["null by name", { arguments: { task_id: null } }],
-    ])("takes arguments that are %s for none", async (_, changes) => {
+    ])("treats arguments that are %s as absent", async (_, changes) => {
       const { id } = await subscribe();
       expect(await subscribe(changes)).toMatchObject({ id, deliveryStatus: { active: true } });
     });
 
-    it("takes a mode that is left out for webhook, and passes over members that nobody knows", async () => {
+    it("uses webhook when mode is left out, and ignores unknown members", async () => {
       const { id } = await subscribe();
       const changes = { delivery: { mode: undefined, retries: 5 }, priority: "high" };
       expect(await subscribe(changes)).toMatchObject({ id });
     });
 
     it.each(["yesterday", "", "evc_b25l", createEventCursors("another").of(0)])(
-      "takes a foreign cursor (%s) for now, and says that something is lost",
+      "treats a cursor of another server (%s) as now, and sets truncated",
       async (cursor) => {
         await served.endTask("before", { principal: "ann" });
         const subscribed = await subscribe({ cursor });
@@ -138,7 +138,7 @@ describe.each(WIRE_ERAS)("MCP Events, asked by a client of $era:", ({ era, reque
       },
     );
 
-    it("takes a cursor that is absent for null: from now on", async () => {
+    it("treats an absent cursor as null: from now on", async () => {
       await served.endTask("before", { principal: "ann" });
       const { cursor } = await subscribe({ cursor: undefined });
       expect(await subscribe({ cursor: null, maxAgeMs: 1 })).toMatchObject({ cursor, truncated: false });
@@ -159,7 +159,7 @@ describe.each(WIRE_ERAS)("MCP Events, asked by a client of $era:", ({ era, reque
         expect(await subscribe({ ttlMs })).toMatchObject({ refreshBefore: at(wantMs) });
       });
 
-      it("no end where that is offered and asked for, and only then", async () => {
+      it("no expiry where that is offered and asked for, and only then", async () => {
         const lifetime = { defaultMs: HOUR_MS, minMs: 60_000, maxMs: 86_400_000, allowsNone: true };
         served = await serveEvents(requestOf, { tokens: TOKENS, events: { lifetime } });
         expect(await subscribe({ ttlMs: null })).toMatchObject({ refreshBefore: null });
@@ -167,14 +167,14 @@ describe.each(WIRE_ERAS)("MCP Events, asked by a client of $era:", ({ era, reque
         expect(await subscribe()).toMatchObject({ refreshBefore: at(HOUR_MS) });
       });
 
-      it("none for what is no number", async () => {
+      it("an error for a ttlMs that is no number", async () => {
         const data = { field: "ttlMs", reason: "wrong_type" };
         expect(await refuse({ ttlMs: "3600000" })).toEqual({ code: -32602, message: "InvalidParams", data });
       });
     });
 
     describe("again is a refresh:", () => {
-      it("the same id, a later end, no second challenge, and how delivery was", async () => {
+      it("the same id, a later expiry, no second challenge, and the state of delivery", async () => {
         const { id } = await subscribe();
         served.clock.advance(1000);
         expect(await subscribe()).toEqual({
@@ -196,7 +196,7 @@ describe.each(WIRE_ERAS)("MCP Events, asked by a client of $era:", ({ era, reque
         });
       });
 
-      it("of a live one ignores a cursor, a foreign one included", async () => {
+      it("of an active subscription ignores a cursor, also one of another server", async () => {
         const { cursor } = await subscribe();
         await served.endTask("task-1", { principal: "ann" });
         await served.attempts(1);
@@ -208,7 +208,7 @@ describe.each(WIRE_ERAS)("MCP Events, asked by a client of $era:", ({ era, reque
       });
     });
 
-    it("of two principals are two, though all else is the same: neither knows of the other's", async () => {
+    it("by two principals makes two subscriptions, though all else is the same: neither sees the other", async () => {
       const mine = await subscribe();
       const theirs = await subscribe({ delivery: { secret: ANOTHER_SECRET } }, "token-of-bob");
       expect(theirs["id"]).not.toBe(mine["id"]);
@@ -225,7 +225,7 @@ describe.each(WIRE_ERAS)("MCP Events, asked by a client of $era:", ({ era, reque
     });
 
     describe("up to the limit of its principal:", () => {
-      it("one more is refused before it is challenged; a refresh and another principal are not", async () => {
+      it("one more subscription is refused before its challenge; a refresh and another principal are not", async () => {
         for (const task_id of ["a", "b", "c"]) await subscribe({ arguments: { task_id } });
         expect(await refuse({ arguments: { task_id: "d" }, delivery: { url: `${url}&new` } })).toEqual({
           code: -32013,
@@ -237,7 +237,7 @@ describe.each(WIRE_ERAS)("MCP Events, asked by a client of $era:", ({ era, reque
         await subscribe({ arguments: { task_id: "d" } }, "token-of-bob");
       });
 
-      it("a place is free again after an unsubscribe and after an end", async () => {
+      it("a slot is free again after an unsubscribe and after an expiry", async () => {
         for (const task_id of ["a", "b"]) await subscribe({ arguments: { task_id } });
         await subscribe({ arguments: { task_id: "c" }, ttlMs: 60_000 });
         await served.ask("events/unsubscribe", aSubscribe(url, { arguments: { task_id: "a" } }), "token-of-ann");
@@ -304,7 +304,7 @@ describe.each(WIRE_ERAS)("MCP Events, asked by a client of $era:", ({ era, reque
         ["arguments that are a list", { arguments: ["sesame"] }, invalid("arguments", "wrong_type")],
         ["a cursor of the wrong type", { cursor: 5 }, invalid("cursor", "wrong_type")],
         ["a negative age", { maxAgeMs: -1 }, invalid("maxAgeMs", "invalid")],
-      ])("%s: nothing is stored, no challenge is sent, no value comes back", async (_, changes, want) => {
+      ])("%s: nothing is stored, no challenge is sent, no value is repeated", async (_, changes, want) => {
         const error = await refuse(changes);
         expect(error).toMatchObject(want);
         expect(JSON.stringify(error)).not.toMatch(/sesame|31337|AAECAwQ/);
@@ -319,20 +319,20 @@ describe.each(WIRE_ERAS)("MCP Events, asked by a client of $era:", ({ era, reque
       });
     });
 
-    it("leaves no secret and no nonce in what is announced to the log", async () => {
+    it("leaves no secret and no nonce in the log", async () => {
       await subscribe();
       await subscribe({ delivery: { secret: ANOTHER_SECRET } });
-      const told = JSON.stringify(served.announced);
-      expect(served.announced.map(({ kind }) => kind)).toEqual(["subscription.created", "subscription.refreshed"]);
+      const logged = JSON.stringify(served.emitted);
+      expect(served.emitted.map(({ kind }) => kind)).toEqual(["subscription.created", "subscription.refreshed"]);
       const { challenge } = JSON.parse(receiver.challenges[0]!.body) as { challenge: string };
-      for (const secret of [A_SECRET, ANOTHER_SECRET, challenge]) expect(told).not.toContain(secret);
+      for (const secret of [A_SECRET, ANOTHER_SECRET, challenge]) expect(logged).not.toContain(secret);
     });
 
     describe("and events/unsubscribe", () => {
       const unsubscribe = (changes: SubscribeChanges = {}, token = "token-of-ann") =>
         served.ask("events/unsubscribe", aSubscribe(url, changes), token);
 
-      it("ends what has this key, with or without a mode and a secret, and answers the same once or twice", async () => {
+      it("ends the subscription with this key, with or without mode and secret, and may be repeated", async () => {
         for (const delivery of [{}, { mode: undefined }, { mode: "push", secret: undefined }]) {
           await subscribe();
           expect(await unsubscribe({ delivery })).toEqual({});
@@ -341,7 +341,7 @@ describe.each(WIRE_ERAS)("MCP Events, asked by a client of $era:", ({ era, reque
         }
       });
 
-      it("subscribed again it is a new one", async () => {
+      it("a new subscribe makes a new subscription", async () => {
         const { id } = await subscribe();
         await unsubscribe();
         expect(await subscribe()).toEqual(expect.objectContaining({ id }));
@@ -370,7 +370,7 @@ describe.each(WIRE_ERAS)("MCP Events, asked by a client of $era:", ({ era, reque
         expect(await live()).toHaveLength(1);
       });
 
-      it("of what is not there is NotFound where the settings say so", async () => {
+      it("of an unknown subscription is NotFound where the settings say so", async () => {
         served = await serveEvents(requestOf, {
           tokens: TOKENS,
           events: { unknownUnsubscribe: "not_found", errorCodes: "sep" },
@@ -384,7 +384,7 @@ describe.each(WIRE_ERAS)("MCP Events, asked by a client of $era:", ({ era, reque
     });
   });
 
-  it("an event that is not on offer is NotFound first, whatever else is wrong with the request", async () => {
+  it("an unknown event is NotFound, whatever else is wrong with the request", async () => {
     const served = await serveEvents(requestOf);
     const notFound = expect.objectContaining({ message: "NotFound", data: { kind: "event" } });
     for (const params of [{}, { delivery: {} }, { delivery: { mode: "webhook", url: "http://x" } }, { ttlMs: "x" }])

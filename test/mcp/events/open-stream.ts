@@ -14,13 +14,13 @@ export type Message = z.output<typeof message>;
 
 export interface OpenStream {
   readonly contentType: string | null;
-  /** The next message; null: the server has ended the answer. */
+  /** The next message; null: the server has ended the stream. */
   next(): Promise<Message | null>;
-  /** As a client cancels it: by going away. */
+  /** Disconnects, which is how a client cancels it. */
   close(): void;
 }
 
-/** An `events/stream` request, whose answer is read message by message, be it an event stream or one JSON text. */
+/** An `events/stream` request. Its answer, an event stream or one JSON text, is read message by message. */
 export async function openStream(served: ServedMcp, requestOf: RequestOf, params: object): Promise<OpenStream> {
   const { headers = {}, body = "" } = requestOf("events/stream", { ...params });
   const leaving = new AbortController();
@@ -49,7 +49,7 @@ async function* onlyOf(response: Response): AsyncGenerator<Message, void> {
   yield message.parse(await response.json());
 }
 
-/** Frames of `data:` lines; one without data, such as a comment, is no message. */
+/** Frames of `data:` lines. A frame without data, such as a comment, is no message. */
 async function* eventsOf(response: Response): AsyncGenerator<Message, void> {
   let rest = "";
   for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {

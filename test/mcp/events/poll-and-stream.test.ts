@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { aStart, HOUR_MS, T0 } from "../../support/builders.ts";
 import { until } from "../../support/until.ts";
 import { createEventCursors } from "../../../src/domain/event-cursor.ts";
-import { WIRE_ERAS } from "../wire.ts";
+import { WIRE_VERSIONS } from "../wire.ts";
 import { openStream } from "./open-stream.ts";
 import { serveEvents } from "./serve-events.ts";
 import type { ServedEvents } from "./serve-events.ts";
@@ -16,7 +16,7 @@ const invalid = (field: string, reason: string) => ({
   data: { field, reason },
 });
 
-/** What no server of this database has given out. */
+/** Cursors that no server of this database has issued. */
 const FOREIGN_CURSORS = [
   "yesterday",
   "",
@@ -27,7 +27,7 @@ const FOREIGN_CURSORS = [
   createEventCursors("another").of(1_000_000),
 ];
 
-describe.each(WIRE_ERAS)("MCP Events without a webhook, in $era:", ({ era, requestOf }) => {
+describe.each(WIRE_VERSIONS)("MCP Events without a webhook, in $version:", ({ version, requestOf }) => {
   let served: ServedEvents;
   beforeEach(async () => {
     served = await serveEvents(requestOf);
@@ -35,7 +35,7 @@ describe.each(WIRE_ERAS)("MCP Events without a webhook, in $era:", ({ era, reque
 
   describe("events/poll", () => {
     const poll = (params: object = {}) => served.ask("events/poll", { name: "task_finished", ...params });
-    /** One after the other, in this order, but with one wait for the disk. */
+    /** In this order, but with one wait for the disk. */
     async function endAll(taskIds: readonly string[]): Promise<void> {
       const now = served.clock.now();
       await Promise.all(taskIds.map((taskId) => served.store.startTask(aStart({ taskId, now }))));
@@ -64,7 +64,7 @@ describe.each(WIRE_ERAS)("MCP Events without a webhook, in $era:", ({ era, reque
       expect(tasksIn(await poll({ cursor: first["cursor"] }))).toEqual(["after"]);
     });
 
-    it("shows what came after the cursor as a webhook would, without a cursor in each, and as often as it is asked", async () => {
+    it("returns the events after the cursor in the form of a webhook, without a cursor in each, as often as it is called", async () => {
       const { cursor } = await poll();
       await served.endTask("task-1", { outcome: FAILED });
       const page = await poll({ cursor });
@@ -87,11 +87,11 @@ describe.each(WIRE_ERAS)("MCP Events without a webhook, in $era:", ({ era, reque
       expect(await poll({ cursor: page["cursor"] })).toMatchObject({ events: [], cursor: page["cursor"] });
     });
 
-    it("keeps to the name, the task and the principal; the place moves past what was not meant", async () => {
+    it("filters by name, task and principal; the cursor moves past other events", async () => {
       const { cursor } = await poll();
       await served.endTask("one");
       await served.endTask("two", { outcome: FAILED });
-      await served.endTask("three", { principal: "stranger" });
+      await served.endTask("three", { principal: "another" });
       expect(tasksIn(await poll({ cursor }))).toEqual(["one", "two"]);
       expect(tasksIn(await poll({ cursor, name: "task_failed" }))).toEqual(["two"]);
       expect(tasksIn(await poll({ cursor, arguments: { task_id: "one" } }))).toEqual(["one"]);
@@ -101,7 +101,7 @@ describe.each(WIRE_ERAS)("MCP Events without a webhook, in $era:", ({ era, reque
       expect(none["cursor"]).not.toBe(cursor);
     });
 
-    it("goes in pages of what is asked for, at most a hundred", async () => {
+    it("returns pages of maxEvents, at most a hundred", async () => {
       let { cursor } = await poll();
       const from = cursor;
       const taskIds = Array.from({ length: 101 }, (_, index) => `task-${index}`);
@@ -120,7 +120,7 @@ describe.each(WIRE_ERAS)("MCP Events without a webhook, in $era:", ({ era, reque
       expect([tasksIn(largest).length, largest["hasMore"]]).toEqual([100, true]);
     });
 
-    it("tells when something is left out for its age, and when retention has removed it, and goes on", async () => {
+    it("reports events that are left out for their age or were removed by retention, and goes on", async () => {
       const { cursor } = await poll();
       await served.endTask("old");
       served.clock.advance(1000);
@@ -185,7 +185,7 @@ describe.each(WIRE_ERAS)("MCP Events without a webhook, in $era:", ({ era, reque
     /** The stream waits for its next event or heartbeat, beside the dispatcher's timer. */
     const waits = () => until("the stream waits", () => served.clock.sleeping === 2);
 
-    it("is confirmed first, and then tells events as they happen, each with its place", async () => {
+    it("is confirmed first, and then sends events as they happen, each with its cursor", async () => {
       await served.endTask("before");
       const stream = await open();
       expect(stream.contentType).toContain("text/event-stream");
@@ -219,7 +219,7 @@ describe.each(WIRE_ERAS)("MCP Events without a webhook, in $era:", ({ era, reque
       const stream = await open({ name: "task_failed", arguments: { task_id: "mine" } });
       await stream.next();
       await served.endTask("mine-not");
-      await served.endTask("theirs", { principal: "stranger", outcome: FAILED });
+      await served.endTask("theirs", { principal: "another", outcome: FAILED });
       await served.endTask("mine", { outcome: FAILED });
       expect(await stream.next()).toMatchObject({ params: { name: "task_failed", data: { task_id: "mine" } } });
     });
@@ -227,7 +227,7 @@ describe.each(WIRE_ERAS)("MCP Events without a webhook, in $era:", ({ era, reque
     it("beats within 30 seconds while nothing happens, as a message with the place that is now", async () => {
       const stream = await open();
       await stream.next();
-      await served.endTask("other", { principal: "stranger" });
+      await served.endTask("other", { principal: "another" });
       for (let beat = 0; beat < 2; beat++) {
         await waits();
         served.clock.advance(30_000);
@@ -240,7 +240,7 @@ describe.each(WIRE_ERAS)("MCP Events without a webhook, in $era:", ({ era, reque
       expect(await stream.next()).toMatchObject({ params: { data: { task_id: "task-1" } } });
     });
 
-    it("begins with what came after its cursor; what is left out for its age is told", async () => {
+    it("begins with the events after its cursor, and reports events that are left out for their age", async () => {
       const { cursor } = await served.ask("events/poll", { name: "task_finished" });
       await served.endTask("old");
       served.clock.advance(1000);
@@ -284,7 +284,7 @@ describe.each(WIRE_ERAS)("MCP Events without a webhook, in $era:", ({ era, reque
       await stream.next();
       await waits();
       stream.close();
-      await until("nobody waits but the dispatcher", () => served.clock.sleeping === 1);
+      await until("only the dispatcher waits", () => served.clock.sleeping === 1);
       await served.endTask("task-1");
       await served.quiet();
     });
@@ -305,7 +305,7 @@ describe.each(WIRE_ERAS)("MCP Events without a webhook, in $era:", ({ era, reque
       served.endStreams();
       const last = await stream.next();
       expect(last).toMatchObject({ id: 7, result: { _meta } });
-      expect(last!.result!["resultType"]).toBe(era === "2026-07-28" ? "complete" : undefined);
+      expect(last!.result!["resultType"]).toBe(version === "2026-07-28" ? "complete" : undefined);
       expect(await stream.next()).toBeNull();
     });
   });

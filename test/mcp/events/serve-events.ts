@@ -1,4 +1,4 @@
-/** MCP Events over the wire, with the real dispatcher behind it and real receivers before it: only time is the test's. */
+/** MCP Events over the wire, with the real dispatcher and real receivers. Only the clock is the test's. */
 import { expect, onTestFinished } from "vitest";
 import { z } from "zod";
 import { createAddressGuard } from "../../../src/outbound/address-guard.ts";
@@ -7,7 +7,6 @@ import { createSender } from "../../../src/outbound/sender.ts";
 import type { DisablePolicy } from "../../../src/domain/callback-health.ts";
 import type { TaskOutcome } from "../../../src/domain/task.ts";
 import type { TelemetryEvent } from "../../../src/service/ports/telemetry.ts";
-import { createWorkSource } from "../../../src/store/sqlite/queue.ts";
 import { A_SECRET, aStart } from "../../support/builders.ts";
 import type { Handler, ReceivedRequest, Receiver } from "../../support/receiver.ts";
 import { failingWith } from "../../support/resolve.ts";
@@ -16,9 +15,9 @@ import { until } from "../../support/until.ts";
 import { serveMcp } from "../serve-mcp.ts";
 import type { ServedMcp, ServeOptions } from "../serve-mcp.ts";
 import { rpc } from "../wire.ts";
-import type { WIRE_ERAS } from "../wire.ts";
+import type { WIRE_VERSIONS } from "../wire.ts";
 
-export type RequestOf = (typeof WIRE_ERAS)[number]["requestOf"];
+export type RequestOf = (typeof WIRE_VERSIONS)[number]["requestOf"];
 
 export interface ServeEventsOptions extends ServeOptions {
   /** The retry schedule of subscriptions; default: a second, a minute. */
@@ -34,30 +33,27 @@ export interface RpcFailure {
 }
 
 export interface ServedEvents extends ServedMcp {
-  /** The result, without what the era adds to every one. */
+  /** The result, without what the protocol version adds to every result. */
   readonly ask: (method: string, params?: object, token?: string) => Promise<Record<string, unknown>>;
   readonly fail: (method: string, params?: object, token?: string) => Promise<RpcFailure>;
-  /** Starts a task and lets it end. */
+  /** Starts a task and ends it. */
   readonly endTask: (taskId: string, options?: { principal?: string; outcome?: TaskOutcome }) => Promise<void>;
   readonly said: <Kind extends TelemetryEvent["kind"]>(kind: Kind) => Extract<TelemetryEvent, { kind: Kind }>[];
-  /** As many attempts as that have been made and recorded. */
+  /** Resolves when so many attempts have been made and recorded. */
   readonly attempts: (count: number) => Promise<void>;
-  /** Nothing is under way, and the one timer waits for what comes next. */
+  /** Resolves when no attempt is under way and the one timer waits for the next delivery. */
   readonly quiet: () => Promise<void>;
 }
 
 const COMPLETED: TaskOutcome = { status: "completed", result: "done" };
 
 export async function serveEvents(requestOf: RequestOf, options: ServeEventsOptions = {}): Promise<ServedEvents> {
-  let wake = (): void => undefined;
   const retryPolicy = { waitsMs: options.waitsMs ?? [5000, 60_000], jitter: 0 };
   const events = { retryPolicy, ...options.events };
-  const served = await serveMcp({ ...options, events, wakeDispatcher: () => wake() });
-  const emit = (announcement: TelemetryEvent): void => void said.push(announcement);
+  const served = await serveMcp({ ...options, events });
+  const emit = (event: TelemetryEvent): void => void said.push(event);
   const said: TelemetryEvent[] = [];
-  const workSource = createWorkSource({ clock: served.clock, emit, name: "dispatcher" });
-  wake = () => workSource.wake();
-  startDispatcher(served, workSource, emit, options);
+  startDispatcher(served, emit, options);
 
   const send = (method: string, params: object, token?: string) => {
     const request = requestOf(method, { ...params });
@@ -94,9 +90,8 @@ export async function serveEvents(requestOf: RequestOf, options: ServeEventsOpti
 }
 
 function startDispatcher(
-  { clock, store, breaker }: ServedMcp,
-  workSource: ReturnType<typeof createWorkSource>,
-  emit: (announcement: TelemetryEvent) => void,
+  { clock, store, queues, breaker }: ServedMcp,
+  emit: (event: TelemetryEvent) => void,
   { waitsMs = [5000, 60_000], suspendPolicy = null, webhookId = "event" }: ServeEventsOptions,
 ): void {
   const guard = createAddressGuard({ allow: "loopback", resolve: failingWith("ENOTFOUND") });
@@ -105,7 +100,7 @@ function startDispatcher(
   const dispatcher = new Dispatcher({
     store,
     sender,
-    workSource,
+    queue: queues.deliveries,
     clock,
     random: () => 0.5,
     retryPolicies: { standard: policy, cloudevents: policy, "mcp-events": policy },
@@ -126,7 +121,7 @@ function startDispatcher(
 export interface EventsReceiver extends Receiver {
   readonly challenges: readonly ReceivedRequest[];
   readonly deliveries: readonly ReceivedRequest[];
-  /** How deliveries are answered from now on; the last one again and again. */
+  /** The answers to deliveries from now on; the last one is repeated. */
   answer(...statuses: readonly number[]): void;
 }
 
@@ -137,7 +132,7 @@ function challengeIn(body: string): string | null {
   return read.success ? read.data.challenge : null;
 }
 
-/** Answers challenges as it should, and deliveries with 204 unless told otherwise. */
+/** Answers challenges correctly, and deliveries with 204 by default. */
 export async function startEventsReceiver(): Promise<EventsReceiver> {
   let answers: readonly number[] = [204];
   const receiver = await receiverWith(({ body }, response) => {
@@ -159,7 +154,7 @@ export async function startEventsReceiver(): Promise<EventsReceiver> {
   });
 }
 
-/** Answers a challenge with whatever `reply` makes of it. */
+/** Answers a challenge with the result of `reply`. */
 export function replyingToChallenge(reply: (challenge: string) => string, status = 200): Handler {
   return ({ body }, response) => response.writeHead(status).end(reply(challengeIn(body) ?? ""));
 }
@@ -169,7 +164,7 @@ export interface SubscribeChanges {
   readonly delivery?: object;
 }
 
-/** A subscribe's params: `changes` over them, those of `delivery` beside. */
+/** The params of a subscribe, with `changes`; those in `delivery` are merged too. */
 export function aSubscribe(url: string, changes: SubscribeChanges = {}) {
   const { delivery, ...rest } = changes;
   return {

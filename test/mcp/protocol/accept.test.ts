@@ -6,7 +6,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
 import { until } from "../../support/until.ts";
 import { serveMcp } from "../serve-mcp.ts";
-import { legacyRequest, rpc, send, WIRE_ERAS } from "../wire.ts";
+import { legacyRequest, rpc, send, WIRE_VERSIONS } from "../wire.ts";
 import type { WireRequest } from "../wire.ts";
 
 const JSON_OR_BOTH = [
@@ -31,7 +31,7 @@ const accepting = (accept: string | undefined, { headers, ...rest }: WireRequest
 });
 const eventIn = (text: string): unknown => JSON.parse(/^event: message\ndata: (.+)\n\n$/.exec(text)?.[1] ?? "null");
 
-describe.each(WIRE_ERAS)("whatever a client accepts ($era)", ({ requestOf }) => {
+describe.each(WIRE_VERSIONS)("for any Accept header ($version)", ({ requestOf }) => {
   const requests = [
     ["tools/list", {}],
     ["tools/call", { name: "get_registered_callbacks", arguments: { task_id: "t" } }],
@@ -60,11 +60,11 @@ describe.each(WIRE_ERAS)("whatever a client accepts ($era)", ({ requestOf }) => 
     }
   });
 
-  it("a client that takes only JSON gets JSON where others would be told of progress", async () => {
+  it("a client that accepts only JSON gets JSON instead of progress", async () => {
     const served = await serveMcp();
     const params = { name: "run_task", arguments: { task_id: "t1" }, _meta: { progressToken: "p" } };
     const answer = rpc(served.port, accepting("application/json", requestOf("tools/call", params)));
-    // The wait for the end, and the one for the first progress.
+    // The wait for the end and the wait for the first progress.
     await until("it waits", () => served.clock.sleeping === 2);
     served.clock.advance(1000);
     await served.runTask({ status: "completed", result: "done" });
@@ -74,7 +74,7 @@ describe.each(WIRE_ERAS)("whatever a client accepts ($era)", ({ requestOf }) => 
     });
   });
 
-  it("a notification gets its 202", async () => {
+  it("a notification gets 202", async () => {
     const { port } = await serveMcp();
     const wire = requestOf("notifications/initialized");
     const body = String(wire.body).replace('"id":7,', "");
@@ -82,7 +82,7 @@ describe.each(WIRE_ERAS)("whatever a client accepts ($era)", ({ requestOf }) => 
       expect(await send(port, accepting(accept, { ...wire, body }))).toMatchObject({ status: 202, text: "" });
   });
 
-  it("a refusal is JSON", async () => {
+  it("an HTTP error is JSON", async () => {
     const { port } = await serveMcp();
     const wire = requestOf("tools/list");
     for (const accept of ["text/event-stream", "text/html"]) {
@@ -93,7 +93,7 @@ describe.each(WIRE_ERAS)("whatever a client accepts ($era)", ({ requestOf }) => 
   });
 });
 
-it("initialize is answered whatever is accepted", async () => {
+it("initialize is answered for any Accept header", async () => {
   const { port } = await serveMcp();
   const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "c", version: "0" } };
   for (const accept of [undefined, "*/*", "application/json"])
@@ -103,7 +103,7 @@ it("initialize is answered whatever is accepted", async () => {
     });
 });
 
-describe("tasks/result of 2025-11-25, for a client that takes only JSON", () => {
+describe("tasks/result of 2025-11-25, for a client that accepts only JSON", () => {
   const created = z.object({ task: z.object({ taskId: z.string() }) });
 
   it("waits for the end and is JSON", async () => {
@@ -115,7 +115,7 @@ describe("tasks/result of 2025-11-25, for a client that takes only JSON", () => 
     expect(await answer).toMatchObject({ id: 7, result: { structuredContent: { result: "done" } } });
   });
 
-  it("leaves nothing behind when the client goes away", async () => {
+  it("leaves nothing behind when the client disconnects", async () => {
     const served = await serveMcp();
     const body = String(legacyRequest("tools/call", { name: "run_task", arguments: {}, _meta: {} }).body);
     const socket = connect(served.port, "127.0.0.1");
@@ -125,12 +125,12 @@ describe("tasks/result of 2025-11-25, for a client that takes only JSON", () => 
     );
     await until("it waits", () => served.clock.sleeping === 1);
     socket.destroy();
-    await until("nobody waits", () => served.clock.sleeping === 0);
-    expect(served.announced.filter(({ kind }) => kind === "internal.failed")).toEqual([]);
+    await until("no request waits", () => served.clock.sleeping === 0);
+    expect(served.emitted.filter(({ kind }) => kind === "internal.failed")).toEqual([]);
   });
 });
 
-describe.each(WIRE_ERAS)("an answer that is a stream ($era)", ({ requestOf }) => {
+describe.each(WIRE_VERSIONS)("an answer that is a stream ($version)", ({ requestOf }) => {
   const subscribing = (): WireRequest => requestOf("events/stream", { name: "task_completed", arguments: {} });
 
   async function open(port: number, headers: Record<string, string>): Promise<IncomingMessage> {
@@ -152,14 +152,14 @@ describe.each(WIRE_ERAS)("an answer that is a stream ($era)", ({ requestOf }) =>
     return response;
   }
 
-  it("says that the connection goes on only to a client that keeps it", async () => {
+  it("has Connection: keep-alive only for a client that keeps the connection", async () => {
     const { port } = await serveMcp();
     const kept = await open(port, { connection: "keep-alive" });
     expect(kept.headers).toMatchObject({ connection: "keep-alive", "content-type": "text/event-stream" });
     expect((await open(port, { connection: "close" })).headers).toMatchObject({ connection: "close" });
   });
 
-  it("closes the connection at its end for a client that wants that", async () => {
+  it("closes the connection at its end for a client that asks for that", async () => {
     const { port, endStreams } = await serveMcp();
     const response = await open(port, { connection: "close" });
     const closed = once(response, "close");
@@ -169,7 +169,7 @@ describe.each(WIRE_ERAS)("an answer that is a stream ($era)", ({ requestOf }) =>
   });
 });
 
-it("a result that is waited for shows its head at once (2025-11-25)", async () => {
+it("sends its head at once for a result that the client waits for (2025-11-25)", async () => {
   const served = await serveMcp();
   const call = legacyRequest("tools/call", { name: "run_task", arguments: { task_id: "t1" }, task: {} });
   await rpc(served.port, call);
@@ -177,7 +177,7 @@ it("a result that is waited for shows its head at once (2025-11-25)", async () =
   const { headers, body } = legacyRequest("tasks/result", { taskId });
   const gone = new AbortController();
   onTestFinished(() => gone.abort());
-  // It resolves with the head. The clock of the server stands still, and the task has not even begun.
+  // `fetch` resolves with the head. The clock of the server stands still, and the task has not started.
   const response = await fetch(served.url, {
     method: "POST",
     headers: { ...headers, "content-type": "application/json", accept: "text/event-stream, application/json" } as never,

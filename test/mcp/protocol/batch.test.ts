@@ -21,7 +21,7 @@ async function answersOf(port: number, request: WireRequest) {
 }
 
 describe("a batch of protocol 2025-03-26", () => {
-  it.each([undefined, "2025-03-26", "2024-11-05"])("is answered in one JSON text (version %s)", async (version) => {
+  it.each([undefined, "2025-03-26", "2024-11-05"])("is answered with one JSON text (version %s)", async (version) => {
     const { port, store } = await serveMcp();
     const messages = [message(1, "ping"), notification, start(2, "t1"), message("three", "tools/list")];
     expect(await answersOf(port, batch(messages, version))).toMatchObject({
@@ -42,7 +42,7 @@ describe("a batch of protocol 2025-03-26", () => {
     expect(answers).toEqual([{ jsonrpc: "2.0", id: 1, result: {} }]);
   });
 
-  it("answers each message by itself: what is wrong with one is no matter for the others", async () => {
+  it("answers each message by itself: an error of one does not affect the others", async () => {
     const { port } = await serveMcp();
     const wrong = [7, null, [], "x", {}, { jsonrpc: "1.0", id: 3, method: "ping" }, message(4, "nothing")];
     const { status, answers } = await answersOf(port, batch([...wrong, message(5, "ping"), message(5, "ping")]));
@@ -64,7 +64,7 @@ describe("a batch of protocol 2025-03-26", () => {
     ]);
   });
 
-  it("is one event for a client that takes no JSON", async () => {
+  it("is one event for a client that accepts no JSON", async () => {
     const { port } = await serveMcp();
     const { headers, ...rest } = batch([message(1, "ping")]);
     const answer = await send(port, { ...rest, headers: { ...headers, accept: "text/event-stream" } });
@@ -80,7 +80,7 @@ describe("a batch of protocol 2025-03-26", () => {
     expect(await send(port, batch([notification, notification]))).toMatchObject({ status: 202, text: "" });
   });
 
-  it("that cancels its own request is answered all the same", async () => {
+  it("that cancels its own request is still answered", async () => {
     const { port } = await serveMcp();
     const cancelled = { jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: 1 } };
     const { answers } = await answersOf(port, batch([message(1, "tools/list"), cancelled]));
@@ -90,7 +90,7 @@ describe("a batch of protocol 2025-03-26", () => {
   it.each([
     ["tasks/result", { taskId: "t" }],
     ["events/stream", { name: "task_completed", arguments: {} }],
-  ])("holds no stream: %s is refused in it", async (method, params) => {
+  ])("has no streams: %s is refused in it", async (method, params) => {
     const { port } = await serveMcp();
     const { answers } = await answersOf(port, batch([message(1, method, params), message(2, "ping")]));
     expect(answers).toMatchObject([
@@ -99,7 +99,7 @@ describe("a batch of protocol 2025-03-26", () => {
     ]);
   });
 
-  it("tells of no progress", async () => {
+  it("sends no progress", async () => {
     const served = await serveMcp({ runTaskWaitMs: 0 });
     const params = { name: "run_task", arguments: {}, _meta: { progressToken: 1 } };
     const { type, answers } = await answersOf(served.port, batch([message(1, "tools/call", params)]));
@@ -107,13 +107,13 @@ describe("a batch of protocol 2025-03-26", () => {
     expect(answers).toMatchObject([{ id: 1, result: { structuredContent: { status: "pending" } } }]);
   });
 
-  it("takes params that are null for none", async () => {
+  it("treats params that are null as absent", async () => {
     const { port } = await serveMcp();
     const { answers } = await answersOf(port, batch([{ jsonrpc: "2.0", id: 1, method: "tools/list", params: null }]));
     expect(answers).toMatchObject([{ id: 1, result: { tools: expect.any(Array) } }]);
   });
 
-  it("has fifty messages at most, and one that has more is not begun", async () => {
+  it("has at most fifty messages, and a longer one is refused as a whole", async () => {
     const { port, store } = await serveMcp();
     const starts = Array.from({ length: 51 }, (_, index) => start(index, `t${index}`));
     const refused = await rpc(port, batch(starts));
@@ -125,7 +125,7 @@ describe("a batch of protocol 2025-03-26", () => {
     expect(await store.counts()).toMatchObject({ activeTasks: 50 });
   });
 
-  it("leaves nothing behind when its client goes away", async () => {
+  it("leaves nothing behind when its client disconnects", async () => {
     const served = await serveMcp();
     const calls = [1, 2].map((id) => message(id, "tools/call", { name: "run_task", arguments: {} }));
     const body = JSON.stringify(calls);
@@ -135,8 +135,8 @@ describe("a batch of protocol 2025-03-26", () => {
     );
     await until("both wait", () => served.clock.sleeping === 2);
     socket.destroy();
-    await until("nobody waits", () => served.clock.sleeping === 0);
-    expect(served.announced.filter(({ kind }) => kind === "internal.failed")).toEqual([]);
+    await until("no request waits", () => served.clock.sleeping === 0);
+    expect(served.emitted.filter(({ kind }) => kind === "internal.failed")).toEqual([]);
   });
 });
 
@@ -153,11 +153,11 @@ describe("a batch that is refused, with -32600 and what to do", () => {
     ["that is empty", batch([]), "empty"],
     ["that is empty, of a later version", batch([], "2025-11-25"), "send one message per request"],
   ])("%s", async (_what, request, advice) => {
-    const { port, announced } = await serveMcp();
+    const { port, emitted } = await serveMcp();
     const answer = await rpc(port, request);
     expect(answer).toMatchObject({ status: 400, id: null, error: { code: -32600 } });
     expect(answer.error?.message).toContain(advice);
-    expect(announced).toEqual([]);
+    expect(emitted).toEqual([]);
   });
 
   it("nested too deep", async () => {

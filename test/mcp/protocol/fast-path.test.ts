@@ -5,7 +5,7 @@ import { serveMcp } from "../serve-mcp.ts";
 import { rpc, send } from "../wire.ts";
 import type { WireRequest } from "../wire.ts";
 
-/** With a `_meta` among the params the SDK's own server answers, without one we do. */
+/** A request with `_meta` in its params is answered by the SDK's own server, one without by the fast path. */
 function request(method: string, params: object | undefined, id: string | number = 7): WireRequest {
   return {
     headers: { "mcp-protocol-version": "2025-11-25" },
@@ -22,7 +22,7 @@ describe("a plain request is answered as the SDK's own server answers it, byte f
   it.each<[string, string, object | undefined]>([
     ["tools/list", "tools/list", {}],
     ["a call", "tools/call", { name: "get_registered_callbacks", arguments: { task_id: "task-1" } }],
-    ["a call that is refused", "tools/call", { name: "get_task_result", arguments: { task_id: "nobody's" } }],
+    ["a call that is refused", "tools/call", { name: "get_task_result", arguments: { task_id: "unknown-task" } }],
     ["arguments that do not hold", "tools/call", { name: "get_task_result", arguments: { task: "1" } }],
     ["no arguments", "tools/call", { name: "get_task_result" }],
     ["an unknown tool", "tools/call", { name: "nothing" }],
@@ -38,15 +38,15 @@ describe("a plain request is answered as the SDK's own server answers it, byte f
     expect({ ...plain.headers, date: null }).toEqual({ ...bySdk.headers, date: null });
   });
 
-  it("a fault of ours, which is announced", async () => {
-    const { port, store, announced } = await serveMcp();
+  it("an unexpected error, which is logged", async () => {
+    const { port, store, emitted } = await serveMcp();
     await store.close();
     const params = { name: "get_task_result", arguments: { task_id: "task-1" } };
     const plain = await send(port, request("tools/call", params));
     const bySdk = await send(port, request("tools/call", { ...params, _meta: {} }));
     expect(plain.text).toBe(bySdk.text);
     expect(plain.text).toContain("-32603");
-    expect(announced.map(({ kind }) => kind)).toEqual(["internal.failed", "internal.failed"]);
+    expect(emitted.map(({ kind }) => kind)).toEqual(["internal.failed", "internal.failed"]);
   });
 
   it("a text as id, and params left out", async () => {
@@ -65,7 +65,7 @@ it("requests of many clients at once, all with the same id, each get their own a
   expect(started.map(({ task_id }) => task_id)).toEqual(ids);
 });
 
-it("two principals at once, with the same id, are not taken for each other", async () => {
+it("two principals at the same time, with the same id, get their own answers", async () => {
   const tokens = ["alice", "bob"].map((name) => ({ name, token: `${name}-token` }));
   const { port } = await serveMcp({ tokens });
   const as = (name: string, wire: WireRequest) =>
@@ -77,14 +77,14 @@ it("two principals at once, with the same id, are not taken for each other", asy
   expect(JSON.stringify(his.result)).toContain("not_found");
 });
 
-it("the length of an answer is said, in bytes", async () => {
+it("an answer has its Content-Length, in bytes", async () => {
   const { port } = await serveMcp();
   const { headers, text } = await send(port, request("tools/call", start("⏳")));
   expect(text).toContain("⏳");
   expect(headers["content-length"]).toBe(String(Buffer.byteLength(text)));
 });
 
-it("a client that goes away ends the waiting of its plain request", async () => {
+it("a client that disconnects ends the wait of its request", async () => {
   const served = await serveMcp();
   const { body } = request("tools/call", { name: "run_task", arguments: { task_id: "t1" } });
   const socket = connect(served.port, "127.0.0.1");
@@ -94,6 +94,6 @@ it("a client that goes away ends the waiting of its plain request", async () => 
   );
   await until("it waits", () => served.clock.sleeping === 1);
   socket.destroy();
-  await until("nobody waits", () => served.clock.sleeping === 0);
-  expect(served.announced.filter(({ kind }) => kind === "internal.failed")).toEqual([]);
+  await until("no request waits", () => served.clock.sleeping === 0);
+  expect(served.emitted.filter(({ kind }) => kind === "internal.failed")).toEqual([]);
 });

@@ -1,7 +1,7 @@
-/** What clients send that is not quite a message of the protocol, and what older ones ask of every server. */
+/** Messages that do not quite follow the protocol, and requests that older clients send to every server. */
 import { describe, expect, it } from "vitest";
 import { serveMcp } from "../serve-mcp.ts";
-import { legacyRequest, modernRequest, rpc, WIRE_ERAS } from "../wire.ts";
+import { legacyRequest, modernRequest, rpc, WIRE_VERSIONS } from "../wire.ts";
 import type { WireRequest } from "../wire.ts";
 
 const body = (message: object): WireRequest => ({
@@ -27,7 +27,7 @@ describe("null counts as absent", () => {
     expect(await rpc(port, body(message))).toMatchObject({ status: 200, id: 7, result: expect.anything() });
   });
 
-  it("the arguments of a call, among them null in the message's other places (2026-07-28)", async () => {
+  it("in the arguments of a call and elsewhere in the message (2026-07-28)", async () => {
     const { port } = await serveMcp();
     const call = modernRequest("tools/call", { ...CALL, arguments: null, _meta: { progressToken: null } });
     expect((await rpc(port, call)).result).toMatchObject({ structuredContent: expect.anything() });
@@ -35,7 +35,7 @@ describe("null counts as absent", () => {
     expect((await rpc(port, list)).result).toMatchObject({ tools: expect.any(Array) });
   });
 
-  it("what a client does not say of itself at the start (2025-11-25)", async () => {
+  it("in a client's description of itself at the start (2025-11-25)", async () => {
     const { port } = await serveMcp();
     const params = {
       protocolVersion: "2025-11-25",
@@ -49,7 +49,7 @@ describe("null counts as absent", () => {
     });
   });
 
-  it("what a client does not say of itself with each request (2026-07-28)", async () => {
+  it("in a client's description of itself with each request (2026-07-28)", async () => {
     const { port } = await serveMcp();
     const capabilities = { roots: null, elicitation: { form: null }, extensions: null };
     const { headers = {}, body: text = "" } = modernRequest("tools/call", CALL, capabilities);
@@ -63,7 +63,7 @@ describe("null counts as absent", () => {
     });
   });
 
-  it("the time that a task is wished to be kept (2025-11-25)", async () => {
+  it("in the ttl of a task (2025-11-25)", async () => {
     const { port } = await serveMcp();
     const params = { name: "run_task", arguments: {}, task: { ttl: null } };
     expect(await rpc(port, body({ method: "tools/call", params }))).toMatchObject({
@@ -71,7 +71,7 @@ describe("null counts as absent", () => {
     });
   });
 
-  it("a tool that needs arguments says which, with null as without", async () => {
+  it("a tool that needs arguments names them, for null and for none", async () => {
     const { port } = await serveMcp();
     for (const given of [null, undefined]) {
       const message = { method: "tools/call", params: { name: "get_task_result", arguments: given } };
@@ -81,7 +81,7 @@ describe("null counts as absent", () => {
     }
   });
 
-  it("a notification with params null is taken", async () => {
+  it("a notification with params null is accepted", async () => {
     const { port } = await serveMcp();
     const message = '{"jsonrpc":"2.0","method":"notifications/initialized","params":null}';
     const response = await fetch(`http://127.0.0.1:${port}/mcp`, {
@@ -93,7 +93,7 @@ describe("null counts as absent", () => {
   });
 });
 
-describe("what a server without it is asked for all the same", () => {
+describe("lists that clients ask for though the server does not declare them", () => {
   const lists = [
     ["prompts/list", "prompts"],
     ["resources/list", "resources"],
@@ -105,7 +105,7 @@ describe("what a server without it is asked for all the same", () => {
     expect(await rpc(port, legacyRequest(method))).toMatchObject({ status: 200, result: { [key]: [] } });
   });
 
-  it.each(lists)("%s is no method, as the capabilities say (2026-07-28)", async (method) => {
+  it.each(lists)("%s is an unknown method (2026-07-28)", async (method) => {
     const { port } = await serveMcp();
     expect(await rpc(port, modernRequest(method))).toMatchObject({ status: 404, error: { code: -32601 } });
   });
@@ -117,7 +117,7 @@ describe("what a server without it is asked for all the same", () => {
   });
 });
 
-describe.each(WIRE_ERAS)("what a client should not ask ($era)", ({ requestOf }) => {
+describe.each(WIRE_VERSIONS)("requests that a client should not send ($version)", ({ requestOf }) => {
   it("tools/list with another server's cursor is -32602", async () => {
     const { port } = await serveMcp();
     for (const cursor of ["abc", "", 7])
@@ -131,7 +131,7 @@ describe.each(WIRE_ERAS)("what a client should not ask ($era)", ({ requestOf }) 
   });
 });
 
-it("the capabilities do not promise what the empty lists are of", async () => {
+it("the capabilities do not declare the empty lists", async () => {
   const { port } = await serveMcp();
   const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "c", version: "0" } };
   for (const request of [legacyRequest("initialize", params), modernRequest("server/discover")]) {

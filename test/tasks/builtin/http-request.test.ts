@@ -12,12 +12,12 @@ import { runOnce } from "../upstream/upstreams.ts";
 
 function httpRequest(allow: "loopback" | "none" = "loopback", connect?: OpenSocket): TaskType {
   const guard = createAddressGuard({ allow, resolve: resolvingTo("127.0.0.1") });
-  const requester = createHttpClient({ guard, userAgent: "mcp-callbacks/test", ...(connect && { connect }) });
-  onTestFinished(() => requester.close());
-  return createHttpRequestTask({ requester });
+  const client = createHttpClient({ guard, userAgent: "mcp-callbacks/test", ...(connect && { connect }) });
+  onTestFinished(() => client.close());
+  return createHttpRequestTask({ client });
 }
 
-test("method, headers and JSON body go out; status, headers and body come back, whatever the status", async () => {
+test("method, headers and JSON body are sent; any status is a result, with headers and body", async () => {
   const receiver = await receiverWith((_request, response) =>
     response.writeHead(418, { "x-kind": "teapot", "set-cookie": "session=1" }).end("short and stout"),
   );
@@ -43,7 +43,7 @@ test("no cookie is in the result", async () => {
   expect(JSON.stringify(await runOnce(httpRequest(), { url: receiver.url }).outcome)).not.toContain("a=1");
 });
 
-test("a redirect is an answer and is not followed", async () => {
+test("a redirect is a result and is not followed", async () => {
   const canary = await receiverWith();
   const receiver = await receiverWith((_request, response) => response.writeHead(302, { location: canary.url }).end());
   expect(await runOnce(httpRequest(), { url: receiver.url }).outcome).toMatchObject({ status: 302 });
@@ -83,7 +83,7 @@ test.each([
   expect(() => httpRequest().parseInput(input)).toThrow(problem);
 });
 
-test("without an answer a GET may be tried again and a POST may not, and neither tells its URL", async () => {
+test("without a response a GET is retried and a POST is not, and no error holds the URL", async () => {
   const server = createServer((socket) => socket.destroy()).listen(0, "127.0.0.1");
   onTestFinished(() => void server.close());
   await new Promise((resolve) => server.once("listening", resolve));
@@ -97,14 +97,14 @@ test("without an answer a GET may be tried again and a POST may not, and neither
   expect(post).toMatchObject({ message: "No answer came: connection_reset; the request may have been done." });
 });
 
-test("a POST that was cut off is not made again", async () => {
+test("an interrupted POST is not made again", async () => {
   const receiver = await receiverWith();
   const { outcome } = runOnce(httpRequest(), { method: "POST", url: receiver.url }, { attempt: 2 });
   await expect(outcome).rejects.toThrow("Interrupted");
   expect(receiver.connections).toBe(0);
 });
 
-test("an answer that does not come is waited for until the signal says no", async () => {
+test("a request without a response ends with its signal", async () => {
   const receiver = await receiverWith(() => undefined);
   const cancel = new AbortController();
   const { outcome } = runOnce(httpRequest(), { url: receiver.url }, { signal: cancel.signal });

@@ -1,45 +1,35 @@
 import { expect, onTestFinished, test } from "vitest";
 import type { TelemetryEvent } from "../../../src/service/ports/telemetry.ts";
-import { createEventFeed } from "../../../src/service/event-feed.ts";
 import type { TaskType } from "../../../src/service/ports/task-types.ts";
 import { PermanentError } from "../../../src/service/ports/task-types.ts";
-import { createTasks } from "../../../src/service/tasks.ts";
-import { createWorkSource } from "../../../src/store/sqlite/queue.ts";
 import { createTaskRegistry } from "../../../src/tasks/runner/registry.ts";
 import { TaskRunner } from "../../../src/tasks/runner/runner.ts";
 import { NO_WATCHDOG } from "../../../src/tasks/runner/watchdog.ts";
-import { aHandover, aTaskProgress, aTaskType } from "../../support/builders.ts";
+import { aTaskType } from "../../support/builders.ts";
 import { createFakeClock } from "../../support/clock.ts";
-import { openTestStore } from "../../support/sqlite-store.ts";
+import { openTestStorage } from "../../support/sqlite-store.ts";
+import { createTestTasks } from "../../support/tasks.ts";
 import { until } from "../../support/until.ts";
 
 async function setUp(types: readonly TaskType[], runningMax = 100) {
   const clock = createFakeClock();
-  const store = await openTestStore();
   const announced: TelemetryEvent[] = [];
   const emit = (one: TelemetryEvent) => void announced.push(one);
   const catalog = createTaskRegistry(types);
-  const workSource = createWorkSource({ clock, emit, name: "task runner" });
-  const wakes = {
-    wakeRunner: () => workSource.wake(),
-    wakeWorkers: () => {},
-    wakeDispatcher: () => {},
-    openReservation: () => aHandover(0),
-  };
-  const feed = createEventFeed();
-  const targetPolicy = { check: async () => ({ allowed: true }) as const };
-  const progress = aTaskProgress({ store, clock, feed });
-  const tasks = createTasks({ store, clock, catalog, targetPolicy, emit, feed, progress, ...wakes });
+  const storage = await openTestStorage({ clock, emit });
+  const { store, queues, notifier } = storage;
+  const { tasks, progress } = createTestTasks({ storage, clock, catalog, emit });
   const concurrencyOf = (taskType: string) => types.find(({ name }) => name === taskType)?.concurrency ?? null;
   const runner = new TaskRunner({
     store,
     tasks,
+    progress,
     catalog,
     watchdog: NO_WATCHDOG,
     runningMax,
     concurrencyOf,
-    workSource,
-    feed,
+    queue: queues.tasks,
+    notifier,
     clock,
     emit,
   });
@@ -61,7 +51,7 @@ async function setUp(types: readonly TaskType[], runningMax = 100) {
 
 const aGate = () => Promise.withResolvers<void>();
 
-test("a run that throws is repeated after a wait that grows, and the last failure ends the task", async () => {
+test("a failed run is retried after growing waits, and the last failure ends the task", async () => {
   let runs = 0;
   const run = async () => Promise.reject(new Error(`failure ${++runs}`));
   const { clock, start, untilStatus } = await setUp([aTaskType({ retries: 2, run })]);
@@ -98,7 +88,7 @@ test("a PermanentError, of whichever copy of the class, is not retried", async (
   }
 });
 
-test("a result that its output schema refuses fails the task at once", async () => {
+test("a result that the output schema refuses fails the task without a retry", async () => {
   const parseOutput = (): never => {
     throw new PermanentError("The result does not fit the output schema: result.bytes: no number.");
   };
@@ -129,7 +119,7 @@ test("a task that waits for its next run can be cancelled, and is not run again"
   expect([runs, (await find("t")).status]).toEqual([1, "cancelled"]);
 });
 
-test("a run that takes too long is aborted and has failed, whether it heeds its signal or not", async () => {
+test("a run that exceeds its timeout is aborted and has failed, also when it ignores its signal", async () => {
   const signals: AbortSignal[] = [];
   const run: TaskType["run"] = (_, { signal }) => {
     signals.push(signal);
@@ -143,7 +133,7 @@ test("a run that takes too long is aborted and has failed, whether it heeds its 
   expect(signals[0]?.aborted).toBe(true);
 });
 
-test("only so many of a type run at once, and the others do not wait for them", async () => {
+test("the limit of a type holds up no other type", async () => {
   const gate = Promise.withResolvers<string>();
   const narrow = aTaskType({ name: "narrow", concurrency: 1, run: () => gate.promise });
   const { start, find, untilStatus } = await setUp([narrow, aTaskType({ name: "wide" })]);
@@ -156,7 +146,7 @@ test("only so many of a type run at once, and the others do not wait for them", 
   await untilStatus("n2", "completed");
 });
 
-test("a start that is put off begins at its time", async () => {
+test("a task with start_after starts at that time", async () => {
   const { clock, start, find, untilStatus } = await setUp([aTaskType()]);
   await start("late", "demo", clock.now() + 60_000);
   await start("now");
@@ -166,7 +156,7 @@ test("a start that is put off begins at its time", async () => {
   await untilStatus("late", "completed");
 });
 
-test("a flood of progress is written once a second, the newest of it, and the last one is kept", async () => {
+test("of a flood of progress the newest is recorded once a second, and the last in any case", async () => {
   const [begin, second, end] = [aGate(), aGate(), aGate()];
   const run: TaskType["run"] = async (_, { progress }) => {
     await begin.promise;
@@ -177,9 +167,9 @@ test("a flood of progress is written once a second, the newest of it, and the la
     progress(100_000, 100_000, "done");
   };
   const { clock, start, find, tasks, untilStatus } = await setUp([aTaskType({ run })]);
-  const told: number[] = [];
+  const reported: number[] = [];
   const { task } = await start("t");
-  tasks.onProgress(task.id, ({ done }) => told.push(done));
+  tasks.onProgress(task, ({ done }) => reported.push(done));
   const isKept = (done: number) =>
     until(`${done} is kept`, async () => (await find("t")).progress?.done === done && clock.sleeping === 2);
   begin.resolve();
@@ -191,10 +181,10 @@ test("a flood of progress is written once a second, the newest of it, and the la
   expect(await untilStatus("t", "completed")).toMatchObject({
     progress: { done: 100_000, total: 100_000, message: "done" },
   });
-  expect(told).toEqual([0, 99_999, 100_000]);
+  expect(reported).toEqual([0, 99_999, 100_000]);
 });
 
-test("a handler that goes on after it was cancelled tells nothing any more", async () => {
+test("a handler that goes on after its task was cancelled reports no progress", async () => {
   const leak = Promise.withResolvers<() => void>();
   const run: TaskType["run"] = (_, { progress }) => {
     leak.resolve(() => progress(1, 1, "still here"));
@@ -208,7 +198,7 @@ test("a handler that goes on after it was cancelled tells nothing any more", asy
   expect(await find("t")).toMatchObject({ status: "cancelled", progress: null });
 });
 
-test("a stop lets what runs end within its grace, begins nothing more, and leaves the rest to the next start", async () => {
+test("a stop lets running tasks end within the grace, starts no more, and leaves the others to the next start", async () => {
   const gate = Promise.withResolvers<string>();
   const begun = Promise.withResolvers<void>();
   const endless = (): Promise<never> => {

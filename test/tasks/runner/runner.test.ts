@@ -1,55 +1,45 @@
 import { expect, onTestFinished, test } from "vitest";
 import type { TelemetryEvent } from "../../../src/service/ports/telemetry.ts";
-import { createEventFeed } from "../../../src/service/event-feed.ts";
 import type { Store } from "../../../src/service/ports/store.ts";
 import type { TaskType } from "../../../src/service/ports/task-types.ts";
-import { createTasks } from "../../../src/service/tasks.ts";
-import { createWorkSource } from "../../../src/store/sqlite/queue.ts";
 import { createDemoTask } from "../../../src/tasks/builtin/demo.ts";
 import { createTaskRegistry } from "../../../src/tasks/runner/registry.ts";
 import { TaskRunner } from "../../../src/tasks/runner/runner.ts";
 import { NO_WATCHDOG } from "../../../src/tasks/runner/watchdog.ts";
-import { aHandover, aTaskContext, aTaskProgress, aTaskType } from "../../support/builders.ts";
+import { aReservation, aTaskContext, aTaskType } from "../../support/builders.ts";
 import { createFakeClock } from "../../support/clock.ts";
-import { openTestStore } from "../../support/sqlite-store.ts";
+import { openTestStorage } from "../../support/sqlite-store.ts";
+import { createTestTasks } from "../../support/tasks.ts";
 import { until } from "../../support/until.ts";
-
-const anyTarget = { check: async () => ({ allowed: true }) as const };
 
 async function setUp(
   run: TaskType["run"],
   more: readonly TaskType[] = [],
-  claimsOf: (store: Store) => Pick<Store, "claimRunnableTasks" | "nextTaskDueAt"> = (store) => store,
+  claimsOf: (store: Store) => Store = (store) => store,
 ) {
   const clock = createFakeClock();
-  const store = await openTestStore();
   const announcements: TelemetryEvent[] = [];
   const emit = (one: TelemetryEvent) => void announcements.push(one);
   const catalog = createTaskRegistry([aTaskType({ run }), ...more]);
-  const workSource = createWorkSource({ clock, emit, name: "task runner" });
-  const handovers: ReturnType<typeof aHandover>[] = [];
-  const wakes = {
-    wakeRunner: () => workSource.wake(),
-    wakeWorkers: () => {},
-    wakeDispatcher: () => {},
-    openReservation: () => {
-      const reservation = aHandover(1);
-      handovers.push(reservation);
-      return reservation;
-    },
+  const storage = await openTestStorage({ clock, emit });
+  const { store, queues, notifier } = storage;
+  const reservations: ReturnType<typeof aReservation>[] = [];
+  const openReservation = () => {
+    const reservation = aReservation(1);
+    reservations.push(reservation);
+    return reservation;
   };
-  const feed = createEventFeed();
-  const progress = aTaskProgress({ store, clock, feed });
-  const tasks = createTasks({ store, clock, catalog, targetPolicy: anyTarget, emit, feed, progress, ...wakes });
+  const { tasks, progress } = createTestTasks({ storage, clock, catalog, emit, openReservation });
   const runner = new TaskRunner({
     store: claimsOf(store),
     tasks,
+    progress,
     catalog,
     runningMax: 1000,
     watchdog: NO_WATCHDOG,
     concurrencyOf: (taskType) => more.find(({ name }) => name === taskType)?.concurrency ?? null,
-    workSource,
-    feed,
+    queue: queues.tasks,
+    notifier,
     clock,
     emit,
   });
@@ -65,11 +55,11 @@ async function setUp(
       const task = await tasks.find("local", taskId);
       return ["completed", "failed"].includes(task.status) ? task : null;
     });
-  return { clock, store, runner, tasks, start, ended, announcements, handovers };
+  return { clock, store, runner, tasks, start, ended, announcements, reservations };
 }
 
-test("a started task is run with its input and ends with its result; what it owes is handed over, and closed after the end is told", async () => {
-  const { start, ended, handovers, announcements } = await setUp(async (input, { taskId }) => ({
+test("a started task is run with its input and ends with its result; the slots that its end reserved are used and released", async () => {
+  const { start, ended, reservations, announcements } = await setUp(async (input, { taskId }) => ({
     echo: input,
     taskId,
   }));
@@ -79,9 +69,9 @@ test("a started task is run with its input and ends with its result; what it owe
     result: { echo: { a: "b" }, taskId: "t1" },
     runCount: 1,
   });
-  await until("the handover is closed", () => handovers[0]?.told.at(-1) === "close");
-  expect(handovers).toHaveLength(1);
-  expect(handovers[0]!.told).toEqual(["restart", { claimed: [], waitingCount: 0 }, "close"]);
+  await until("its slots are released", () => reservations[0]?.calls.length === 2);
+  expect(reservations).toHaveLength(1);
+  expect(reservations[0]!.calls).toEqual([["committed"], ["release"]]);
   expect(announcements.map(({ kind }) => kind)).toContain("task.finished");
 });
 
@@ -113,7 +103,7 @@ test.each([
   },
 );
 
-test("stopping interrupts the handler, and one that does not heed it too; the task is not failed", async () => {
+test("a stop interrupts the handler, also one that ignores its signal, and the task does not fail", async () => {
   const begun = Promise.withResolvers<AbortSignal>();
   const { start, runner, tasks } = await setUp((_, { signal }) => {
     begun.resolve(signal);
@@ -126,7 +116,7 @@ test("stopping interrupts the handler, and one that does not heed it too; the ta
   expect(await tasks.find("local", "t1")).toMatchObject({ status: "pending", crashes: 0, error: null });
 });
 
-test("cancelling interrupts the handler, and one that does not heed it keeps nothing waiting; what it returns is dropped", async () => {
+test("cancelling interrupts the handler; one that ignores its signal holds up nothing, and its result is dropped", async () => {
   const begun = Promise.withResolvers<AbortSignal>();
   const late = Promise.withResolvers<string>();
   const fine = aTaskType({ name: "fine" });
@@ -149,7 +139,7 @@ test("cancelling interrupts the handler, and one that does not heed it keeps not
   expect(announcements.map(({ kind }) => kind)).not.toContain("internal.failed");
 });
 
-test("a handler that ends at the moment of the cancelling does not end the task a second time", async () => {
+test("a handler that ends while its task is cancelled does not end the task again", async () => {
   const begun = Promise.withResolvers<void>();
   const { start, tasks, announcements } = await setUp((_, { signal }) => {
     begun.resolve();
@@ -162,13 +152,13 @@ test("a handler that ends at the moment of the cancelling does not end the task 
   expect(announcements.filter(({ kind }) => kind === "task.finished")).toHaveLength(1);
 });
 
-test("a task that is cancelled while its claim is on its way is not begun", async () => {
+test("a task that is cancelled during its claim is not started", async () => {
   const run: string[] = [];
   const claimed = Promise.withResolvers<void>();
   const cancelled = Promise.withResolvers<void>();
-  // A store whose answers take their time, as one behind a network would.
+  // A store with slow answers, e.g. behind a network.
   const slowly = (store: Store) => ({
-    nextTaskDueAt: (now: number) => store.nextTaskDueAt(now),
+    ...store,
     async claimRunnableTasks(command: Parameters<Store["claimRunnableTasks"]>[0]) {
       const tasks = await store.claimRunnableTasks(command);
       if (tasks.length > 0) claimed.resolve();
@@ -187,7 +177,7 @@ test("a task that is cancelled while its claim is on its way is not begun", asyn
   expect(await tasks.find("local", "t1")).toMatchObject({ status: "cancelled" });
 });
 
-test("a task whose type is no longer offered fails with a word about it", async () => {
+test("a task whose type is no longer offered fails with that reason", async () => {
   const { store, ended, clock, start } = await setUp(async () => "ok");
   const request = { clientId: "c", taskType: "gone", executor: "handler", input: null, startAfter: null } as const;
   await store.startTask({ principal: "local", taskId: "t1", request, now: clock.now() });
@@ -199,7 +189,7 @@ test("a task whose type is no longer offered fails with a word about it", async 
   expect(await ended("t2")).toMatchObject({ status: "completed" });
 });
 
-test("the demo works for its time, says what it did, and fails when asked to", async () => {
+test("the demo works for its time, returns its result, and fails on request", async () => {
   const clock = createFakeClock();
   const demo = createDemoTask({ clock, workMs: 10_000 });
   const result = demo.run(null, aTaskContext({ taskId: "demo_task_123" }));

@@ -15,7 +15,7 @@ const LONG = "everything/trigger-long-running-operation";
 
 interface EverythingOverHttp {
   readonly upstream: Upstream;
-  /** Resolves when it is gone, and its port is free. */
+  /** Resolves when the process has ended and its port is free. */
   readonly kill: () => Promise<void>;
   readonly port: number;
 }
@@ -57,24 +57,24 @@ async function serveEverything(port: number): Promise<EverythingOverHttp | null>
 }
 
 /**
- * A call in `steps` that has told so many of them. The SDK drops what comes in one piece with the answer, as all of it may where this
- * process has to wait for the processor; so each further call takes its time.
+ * A call in four steps that has reported at least `reported` of them. The SDK drops progress that comes in one chunk with the answer, which
+ * may be all progress on a busy machine; so each further call takes twice as long.
  */
-async function longOperation(type: TaskType, told: number) {
+async function longOperation(type: TaskType, reported: number) {
   let duration = 0.2;
-  return until(`a call that tells ${told} of its 4 steps`, async () => {
+  return until(`a call that reports ${reported} of its 4 steps`, async () => {
     duration *= 2;
     const { progress, outcome } = runOnce(type, { duration, steps: 4 });
     const result = await outcome;
-    return progress.length >= told ? { duration, result, progress } : null;
+    return progress.length >= reported ? { duration, result, progress } : null;
   });
 }
 
 const steps = (count: number) => Array.from({ length: count }, (_, index) => [index + 1, 4]);
 
-test("a long operation of server-everything over stdio tells its progress and ends with its content", async () => {
+test("a long operation of server-everything over stdio reports its progress and ends with its content", async () => {
   const { type } = startCatalog(stdio("everything", [everything]));
-  // The last step always comes in one piece with the answer.
+  // The last step always comes in one chunk with the response.
   const { duration, result, progress } = await longOperation(await type(LONG), 3);
   expect(result).toEqual([
     { type: "text", text: `Long running operation completed. Duration: ${duration} seconds, Steps: 4.` },
@@ -90,7 +90,7 @@ test("the same over streamable HTTP", async () => {
   expect(progress.map(([done, total]) => [done, total])).toEqual(steps(4));
 });
 
-test("structured content is the result, and fits the output schema that is told", async () => {
+test("structured content is the result, and fits the output schema of the type", async () => {
   const { type } = startCatalog(stdio("everything", [everything]));
   const found = await type("everything/get-structured-content");
   expect(found.outputSchema).toMatchObject({ properties: { temperature: { type: "number" } } });
@@ -110,7 +110,7 @@ test("input that does not fit the tool's schema is refused with path and reason"
   expect(sum.parseInput({ a: 1, b: 2 })).toEqual({ a: 1, b: 2 });
 });
 
-test("only what is listed is offered, and what is denied is not", async () => {
+test("only allowed tools are offered, and denied ones are not", async () => {
   const { catalog } = startCatalog(
     stdio("all", [everything], { deny: ["get-env"] }),
     stdio("some", [everything], { allow: ["echo", "get-env"], deny: ["get-env"] }),
@@ -122,11 +122,11 @@ test("only what is listed is offered, and what is denied is not", async () => {
   expect(names.filter((name) => !name.startsWith("all/"))).toEqual(["some/echo"]);
   expect(await catalog.find("some/get-env")).toBeUndefined();
   expect(await catalog.find("some/get-sum")).toBeUndefined();
-  expect(await catalog.find("nobody/echo")).toBeUndefined();
+  expect(await catalog.find("unknown/echo")).toBeUndefined();
   expect(await catalog.find("all/no-such-tool")).toBeUndefined();
 });
 
-test("files are read and written through server-filesystem, which says what may be repeated", async () => {
+test("server-filesystem reads and writes files, and declares which tools may be repeated", async () => {
   const folder = temporaryFolder();
   writeFileSync(join(folder, "hello.txt"), "Hello!");
   const { type } = startCatalog(stdio("files", [filesystem, folder]));
@@ -138,7 +138,7 @@ test("files are read and written through server-filesystem, which says what may 
   ).rejects.toThrow("may have been done");
 });
 
-test("nothing is started before it is needed, and one process serves all", async () => {
+test("no process starts before it is needed, and one process serves all calls", async () => {
   const { announced, catalog, type } = startCatalog(stdio("everything", [everything]));
   expect(await catalog.find("demo")).toBeUndefined();
   expect(announced).toEqual([]);
@@ -147,7 +147,7 @@ test("nothing is started before it is needed, and one process serves all", async
   expect(announced.filter(({ kind }) => kind === "upstream.started")).toHaveLength(1);
 });
 
-test("an HTTP server that dies during a call is noticed, and one that comes back is used again", async () => {
+test("an HTTP server that ends during a call is noticed, and used again when it is back", async () => {
   const first = await everythingOverHttp();
   const { type } = startCatalog(first.upstream);
   const long = await type(LONG);
@@ -161,7 +161,7 @@ test("an HTTP server that dies during a call is noticed, and one that comes back
   expect(await runOnce(long, { duration: 0.1, steps: 1 }).outcome).toMatchObject([{ type: "text" }]);
 });
 
-test("an HTTP server that was restarted between two calls has forgotten us, and is asked again", async () => {
+test("an HTTP server that was restarted between two calls has lost its session, and gets the call again", async () => {
   const first = await everythingOverHttp();
   const { type } = startCatalog(first.upstream);
   const echo = await type("everything/echo");

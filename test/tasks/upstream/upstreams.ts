@@ -1,4 +1,4 @@
-/** Catalogs of real upstream servers, each a process of its own that ends with the test. */
+/** Catalogs of real upstream servers. Each server is a process that ends with the test. */
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
 import type { Json } from "../../../src/domain/json.ts";
@@ -30,7 +30,7 @@ export function misbehavingServer(env: Readonly<Record<string, string>> = {}): U
   return { ...stdio("bad", []), way: { ...way, env: { API_TOKEN: A_TOKEN, ...env } }, secrets: [A_TOKEN] };
 }
 
-/** Its time is the test's: no server is too slow for it, and none is started again before the test says that its wait is over. */
+/** With the clock of the test: no server is too slow, and none starts again before the test advances the clock. */
 export function startCatalog(...upstreams: readonly Upstream[]) {
   return startCatalogWith({}, ...upstreams);
 }
@@ -67,7 +67,7 @@ export interface Ran {
   readonly outcome: Promise<unknown>;
 }
 
-/** Runs it as the task runner would, once. */
+/** One run, as the task runner makes it. */
 export function runOnce(type: TaskType, input: Json, changes: Partial<TaskContext> = {}): Ran {
   const progress: [number, number | null | undefined, string | undefined][] = [];
   const log = { info() {}, warn() {}, error() {} };

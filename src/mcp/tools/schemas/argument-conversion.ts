@@ -1,12 +1,12 @@
 /**
  * Models and clients send arguments in forms that a schema does not allow: null for an absent argument, JSON text for an object, "5" for 5.
- * Here they get the type that the tool's inputSchema asks for. Only an object, an array, a number or a boolean is ever made of a text: where
- * the schema asks for a string, or says nothing of the type (the inside of a task's input), a value stays as it came.
+ * They are converted to the type in the tool's inputSchema. A text becomes an object, an array, a number or a boolean only where the schema
+ * has that type. Where it has `string` or no type (inside a task's input), a value stays unchanged.
  */
 import { DomainError } from "../../../domain/errors.ts";
 import { isNestedDeeper, JSON_DEPTH_MAX } from "../../../domain/json.ts";
 
-/** The keywords that matter here. */
+/** The keywords that the conversion reads. */
 interface Schema {
   readonly type?: unknown;
   readonly properties?: { readonly [name: string]: Schema };
@@ -16,10 +16,10 @@ interface Schema {
 
 type JsonObject = Readonly<Record<string, unknown>>;
 
-/** More than any argument has of keys or items: what has more is refused as it is. */
+/** More keys or items than any valid argument has. A value with more is not converted. */
 const PARTS_MAX = 1000;
 
-/** The value in the type that the schema asks for; where there is no exact one, the value itself. Throws `invalid` for JSON text that is nested too deeply. */
+/** The value converted to the schema's type, or the value itself where no exact conversion exists. Throws `invalid` for JSON text that is nested too deeply. */
 export function converted(value: unknown, schema: Schema): unknown {
   if (typeof value === "string") return ofText(value, schema);
   if (Array.isArray(value)) return ofArray(value, schema);
@@ -58,7 +58,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** Only a text that is written as JSON writes the number: " 5 ", "0x10", "1e3", "05" and what would be rounded stay texts. */
+/** Only a text that is exactly how JSON writes the number. " 5 ", "0x10", "1e3", "05" and numbers that would be rounded stay texts. */
 function ofNumberText(text: string, type: "number" | "integer"): number | string {
   const value = Number(text);
   const isOfType = type === "integer" ? Number.isSafeInteger(value) : Number.isFinite(value);
@@ -72,7 +72,7 @@ function ofArray(items: readonly unknown[], { items: schema }: Schema): unknown 
 function ofObject(value: JsonObject, { properties, required = [] }: Schema): unknown {
   const entries = Object.entries(value);
   if (properties === undefined || entries.length > PARTS_MAX) return value;
-  // Defines what it makes: a key named __proto__ stays a key.
+  // `fromEntries` defines keys, so a key named __proto__ stays a key.
   return Object.fromEntries(
     entries.flatMap(([name, given]) => {
       const schema = Object.hasOwn(properties, name) ? properties[name] : undefined;

@@ -3,23 +3,12 @@ import { CALLBACK_URL_CHARS_MAX } from "../../../domain/callback.ts";
 import { CLIENT_GIVEN_ID_CHARS_MAX, isClientGivenId } from "../../../domain/ids.ts";
 import type { Json } from "../../../domain/json.ts";
 
-/** Problems named in one answer, and characters of an unknown argument's name: clients may send a MiB of either. */
-const PROBLEMS_MAX = 5;
-const NAME_CHARS_MAX = 60;
-
-const KINDS: Record<string, string> = {
-  string: "a string",
-  array: "an array",
-  record: "a JSON object",
-  object: "a JSON object",
-  int: "a whole number",
-  number: "a number",
-  boolean: "true or false",
-};
+/** How much of a wrong value an error repeats. */
+const VALUE_CHARS_MAX = 60;
 
 /**
- * A task_id or client_id. The listing has no `pattern` for it: llama.cpp makes a grammar of one that lets a quotation mark through, and
- * each takes tokens.
+ * A task_id or client_id. The inputSchema has no `pattern`: it would take tokens, and llama.cpp would make a grammar of it that lets a
+ * quotation mark through.
  */
 export function clientGivenId() {
   return z
@@ -31,8 +20,8 @@ export function clientGivenId() {
 }
 
 /**
- * Any JSON object, as it came: zod's record would leave out a key named __proto__ in silence, and its schema has an empty one in it,
- * which some clients cannot take.
+ * Any JSON object, unchanged. Not zod's record: it drops a key named __proto__ without an error, and its JSON Schema contains an empty
+ * schema, which some clients cannot read.
  */
 export const jsonObject: z.ZodType<{ readonly [key: string]: Json }> = z
   .any()
@@ -45,7 +34,7 @@ export function isJsonObject(value: unknown): boolean {
 
 const TASK_TYPE_CHARS_MAX = 100;
 
-/** Its length is no `maxLength` in the listing: llama.cpp refuses schemas with one of 2,000 and more. */
+/** The inputSchema has no `maxLength`: llama.cpp refuses schemas with one of 2,000 and more. */
 export function callbackUrl() {
   return z
     .string()
@@ -55,7 +44,7 @@ export function callbackUrl() {
     .meta({ format: "uri" });
 }
 
-/** Whether there is such a type is the catalog's to say. */
+/** The catalog checks that the type exists. */
 export function taskTypeName() {
   return z
     .string()
@@ -66,7 +55,7 @@ export function taskTypeName() {
 const OWN_ID_CHARS_MAX = 100;
 const CURSOR_CHARS_MAX = 200;
 
-/** An id that this server made, such as a callback_id. Whether there is such a thing is the store's to say. */
+/** An id that this server made, such as a callback_id. */
 export function ownId() {
   return z
     .string()
@@ -75,12 +64,12 @@ export function ownId() {
 }
 
 const PAGE_LIMIT_MAX = 1000;
-/** More would take a model's context for what it rarely reads. */
+/** Small: a page takes space in a model's context. */
 const PAGE_LIMIT_DEFAULT = 20;
 
-/** How many entries a page has at most. */
+/** The most entries of a page. `what`: the entries, for the description. */
 export function pageLimit(what: string) {
-  return wholeNumber(1, PAGE_LIMIT_MAX).default(PAGE_LIMIT_DEFAULT).describe(`${what} a page.`);
+  return wholeNumber(1, PAGE_LIMIT_MAX).default(PAGE_LIMIT_DEFAULT).describe(`${what} per page.`);
 }
 
 export function wholeNumber(least: number, most: number) {
@@ -90,17 +79,17 @@ export function wholeNumber(least: number, most: number) {
 }
 
 function briefly(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value.slice(0, NAME_CHARS_MAX));
+  if (typeof value === "string") return JSON.stringify(value.slice(0, VALUE_CHARS_MAX));
   if (Array.isArray(value)) return "an array";
   return typeof value === "object" && value !== null ? "a JSON object" : String(value);
 }
 
-/** A next_cursor that comes back. */
+/** A next_cursor of an earlier answer. */
 export function pageCursor() {
   return z.string().max(CURSOR_CHARS_MAX, { error: `must be at most ${CURSOR_CHARS_MAX} characters` });
 }
 
-/** ISO 8601 with its zone; gives epoch milliseconds. */
+/** ISO 8601 with zone, parsed to epoch milliseconds. */
 export function pointInTime() {
   return z
     .string()
@@ -109,37 +98,4 @@ export function pointInTime() {
     })
     .transform((text) => Date.parse(text))
     .meta({ format: "date-time" });
-}
-
-/** What is wrong with a tool's arguments: one sentence that names each of them and says what to do. */
-export function problemsOf({ issues }: z.ZodError): string {
-  const found = issues.filter(isFirstOfItsArgument);
-  const named = found.slice(0, PROBLEMS_MAX);
-  const more = found.length - named.length;
-  return `${[...named.map(problemOf), ...(more > 0 ? [`and ${more} more problems`] : [])].join("; ")}.`;
-}
-
-/** A value may break several rules at once: a text in the place of an array is also too long for one. The first says what to do. */
-function isFirstOfItsArgument(issue: z.core.$ZodIssue, index: number, issues: readonly z.core.$ZodIssue[]): boolean {
-  const before = issues[index - 1];
-  return before === undefined || z.core.toDotPath(before.path) !== z.core.toDotPath(issue.path);
-}
-
-function problemOf(issue: z.core.$ZodIssue): string {
-  if (issue.code === "unrecognized_keys") return unknownArguments(issue.keys);
-  const name = z.core.toDotPath(issue.path);
-  if (issue.code === "invalid_value") return `${name} must be one of ${issue.values.join(", ")}`;
-  // A rule of ours, which says all that there is to say.
-  if (issue.code !== "invalid_type" || issue.message.startsWith("must ")) return `${name} ${issue.message}`;
-  const kind = KINDS[issue.expected] ?? issue.expected;
-  return issue.input === undefined ? `${name} is missing, give ${kind}` : `${name} must be ${kind}`;
-}
-
-function unknownArguments(names: readonly string[]): string {
-  const shown = names.slice(0, PROBLEMS_MAX).map((name) => JSON.stringify(name.slice(0, NAME_CHARS_MAX)));
-  const more = names.length - shown.length;
-  const list = [...shown, ...(more > 0 ? [`${more} more`] : [])].join(", ");
-  return names.length === 1
-    ? `${list} is no argument of this tool, leave it out`
-    : `${list} are no arguments of this tool, leave them out`;
 }

@@ -1,4 +1,4 @@
-/** What describes a callback, alone or with the start of its task. */
+/** The arguments that describe a callback, in register_callback and in start_task_with_callbacks. */
 import { z } from "zod";
 import { CALLBACK_PROFILES } from "../../../domain/payload.ts";
 import { CALLBACK_URL_CHARS_MAX } from "../../../domain/callback.ts";
@@ -7,7 +7,7 @@ import { clientGivenId } from "./arguments.ts";
 
 const bare = {
   client_id: clientGivenId(),
-  // The domain judges it; its sentence says what is wrong.
+  // The domain validates it.
   callback_url: z.string().meta({ format: "uri" }),
   secret: z.string().optional(),
   events: z
@@ -16,7 +16,7 @@ const bare = {
     .max(EVENT_TYPES.length, { error: `must name at most ${EVENT_TYPES.length} events` })
     .optional(),
   body_format: z.enum(CALLBACK_PROFILES).optional(),
-  // The domain judges it, as the URL.
+  // The domain validates it.
   not_after: z.string().meta({ format: "date-time" }).optional(),
 };
 
@@ -26,12 +26,12 @@ export const callbackArguments = {
     `Absolute http(s) URL, at most ${CALLBACK_URL_CHARS_MAX} characters. Ask the user for it, never invent one.`,
   ),
   secret: bare.secret.describe("whsec_ and the base64 of 24 to 64 random bytes. Default: a new one."),
-  events: bare.events.describe("Default: the three ends. task_progress: while the task runs, too."),
+  events: bare.events.describe("Default: the three ends. Add task_progress for reports while it runs."),
   body_format: bare.body_format.describe("Default: standard."),
-  not_after: bare.not_after.describe("No attempt from then on: ISO 8601 with zone, at most 30 days ahead."),
+  not_after: bare.not_after.describe("No attempt is made from then on: ISO 8601 with zone, at most 30 days ahead."),
 };
 
-/** Without descriptions: register_callback, which is always listed beside it, has them. */
+/** Without descriptions: those of register_callback, which is always listed too, are enough. */
 export const callbackAtStart = z.strictObject(bare);
 
 export function registrationOf(given: z.output<typeof callbackAtStart>) {

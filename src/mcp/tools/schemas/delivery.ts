@@ -4,46 +4,48 @@ import type { Attempt } from "../../../domain/attempt.ts";
 import { DELIVERY_STATUSES } from "../../../domain/delivery.ts";
 import type { Delivery } from "../../../domain/delivery.ts";
 import { EVENT_TYPES } from "../../../domain/event.ts";
-import type { SlowStay } from "../../../service/ports/delivery-store.ts";
-import { count, isoOf, isoTime } from "./answers.ts";
+import type { OpenCircuit } from "../../../service/ports/origin-breaker.ts";
+import { count, isoOf, isoTime } from "./output.ts";
 
 const attempt = z.object({
   number: count.describe("From 1."),
   started_at: isoTime,
   duration_ms: z.number(),
   status_code: count.nullable().describe("The receiver's HTTP status; null: it gave no answer."),
-  // Described before it is made nullable: otherwise zod writes `type` as an array, which fewer clients can take than `anyOf`.
-  error: z.string().describe("What went wrong, e.g. timeout or http_5xx; null: delivered.").nullable(),
+  // `describe` before `nullable`: otherwise zod writes `type` as an array, which fewer clients can read than `anyOf`.
+  error: z.string().describe("What went wrong, e.g. timeout or http_5xx; null: success.").nullable(),
 });
 
-/** A delivery as the tools that show history tell of it. */
-export const deliveryAnswer = z.object({
+/** A delivery with its attempts. */
+export const deliverySchema = z.object({
   delivery_id: z.string(),
   event_id: z.string().describe("The POST's webhook-id, the same on every attempt."),
   event: z.enum(EVENT_TYPES),
   status: z
     .enum(DELIVERY_STATUSES)
-    .describe("exhausted: given up, the reason or the last attempt says why. cancelled: withdrawn."),
-  attempt_count: count.describe("All that were made."),
-  next_attempt_at: isoTime.describe("Null while pending: it waits until its disabled callback is enabled.").nullable(),
+    .describe("exhausted: given up; reason or the last attempt says why. cancelled: withdrawn."),
+  attempt_count: count.describe("Number of all attempts."),
+  next_attempt_at: isoTime
+    .describe("Null: none is planned. A pending delivery then waits until its disabled callback is enabled.")
+    .nullable(),
   reason: z
     .string()
     .optional()
     .describe(
-      "Why it ended, where its attempts do not tell. not_after: the time given at registration came first. superseded: it told of progress, and there was newer, or the end.",
+      "Why it ended, where its attempts do not show it. not_after: that time came first. superseded: newer progress or the end replaced this progress.",
     ),
-  attempts: z.array(attempt).describe(`The newest ${ATTEMPTS_LISTED_MAX}, the oldest of them first.`),
+  attempts: z.array(attempt).describe(`The newest ${ATTEMPTS_LISTED_MAX}, in the order in which they were made.`),
 });
 
-/** Of what is sent to, as the tools that show history tell of it. */
-export const slowLaneAnswer = z
+/** Present while the circuit breaker of the receiver's origin is open. */
+export const slowLaneSchema = z
   .object({ since: isoTime, next_probe_at: isoTime })
   .describe(
-    "Nearly all recent requests to this origin failed, so one request at a time, from next_probe_at on, probes it; what is due waits for that.",
+    "Nearly all recent requests to this origin failed. One request at a time probes it, from next_probe_at on; other deliveries to it wait.",
   );
 
-/** Nothing for an origin that is in order. */
-export function presentSlowLane(stay: SlowStay | null): { slow_lane?: z.input<typeof slowLaneAnswer> } {
+/** No key for an origin whose circuit breaker is closed. */
+export function presentSlowLane(stay: OpenCircuit | null): { slow_lane?: z.input<typeof slowLaneSchema> } {
   return stay === null ? {} : { slow_lane: { since: isoOf(stay.since), next_probe_at: isoOf(stay.probeAt) } };
 }
 
@@ -56,7 +58,7 @@ export function presentDelivery({
   nextAttemptAt,
   reason,
   attempts,
-}: Delivery): z.input<typeof deliveryAnswer> {
+}: Delivery): z.input<typeof deliverySchema> {
   return {
     delivery_id: id,
     event_id: eventId,
@@ -65,10 +67,10 @@ export function presentDelivery({
     attempt_count: attemptCount,
     next_attempt_at: nextAttemptAt === null ? null : isoOf(nextAttemptAt),
     ...(reason === null ? {} : { reason }),
-    attempts: attempts.map(showAttempt),
+    attempts: attempts.map(presentAttempt),
   };
 }
 
-function showAttempt({ number, startedAt, durationMs, statusCode, error }: Attempt): z.input<typeof attempt> {
+function presentAttempt({ number, startedAt, durationMs, statusCode, error }: Attempt): z.input<typeof attempt> {
   return { number, started_at: isoOf(startedAt), duration_ms: durationMs, status_code: statusCode, error };
 }

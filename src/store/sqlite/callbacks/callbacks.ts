@@ -1,18 +1,19 @@
 import { and, count, eq, ne, sql } from "../engine/drizzle.ts";
-import { CALLBACKS_PER_TASK_MAX, differenceOf, selectionOf } from "../../../domain/callback.ts";
+import { selectionOf } from "../../../domain/callback.ts";
 import type { Callback } from "../../../domain/callback.ts";
+import { IN_ORDER } from "../../../domain/callback-state.ts";
 import type { EndType } from "../../../domain/event.ts";
 import type { NewId } from "../../../domain/ids.ts";
-import type { RegisterCallback, RegisterCallbackResult, Store } from "../../../service/ports/store.ts";
+import { registrationOutcome } from "../../../domain/registration.ts";
+import type { CallbackStore, RegisterCallback, RegisterCallbackResult } from "../../../service/ports/callback-store.ts";
 import type { SecretCipher } from "../../secret-cipher.ts";
-import { IN_ORDER } from "./health.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { prepareDeliveryInsert } from "../deliveries/insert.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
-import { prepareReopen } from "../deliveries/outbox.ts";
-import { toCallback, toEventTypes } from "../schema/rows.ts";
-import { callbackIsRegistered, eventIsEnd } from "../schema/conditions.ts";
+import { prepareDeliveryStates } from "../deliveries/state.ts";
+import { eventIsEnd } from "../schema/conditions.ts";
 import { callbacks, deliveries, events, tasks } from "../schema/tables.ts";
+import { callbackIsOfTask, prepareFindCallback, toCallback, toEventTypes } from "./rows.ts";
 
 const bound = sql.placeholder;
 
@@ -20,7 +21,7 @@ export function callbackVerbs(
   { db, write }: SqliteConnection,
   newId: NewId,
   cipher: SecretCipher,
-): Pick<Store, "registerCallback"> {
+): Pick<CallbackStore, "registerCallback"> {
   const register = prepareRegister(db, newId, cipher);
   return {
     async registerCallback(command) {
@@ -36,11 +37,13 @@ export function prepareRegister(
   cipher: SecretCipher,
 ): (command: RegisterCallback) => RegisterCallbackResult {
   const statements = prepare(db);
+  const find = prepareFindCallback(db);
   const countOf = prepareCallbackCount(db);
   const insertDelivery = prepareDeliveryInsert(db, newId);
-  const reopen = prepareReopen(db);
+  const states = prepareDeliveryStates(db);
 
-  function addCallback({ principal, registration, generatedSecret, now }: RegisterCallback, ended: boolean): Callback {
+  function add(command: RegisterCallback, awaitsTask: boolean): Callback {
+    const { principal, registration, generatedSecret, now } = command;
     const { taskId, clientId, url, events: selected, notAfter, profile } = registration;
     const id = newId("cb");
     const signingSecret = registration.signingSecret ?? generatedSecret;
@@ -54,36 +57,36 @@ export function prepareRegister(
       origin,
       events: selection,
       signingSecret: sealed,
-      awaitsTask: ended ? 0 : 1,
+      awaitsTask: awaitsTask ? 1 : 0,
       now,
     });
-    // What the row says, without having it returned: reading its columns takes as long as writing them.
+    // Made here and not read back: reading the row would take as long as the write.
     const state = { status: "active" as const, registeredAt: now, health: IN_ORDER, subscription: null };
     return { id, ...of, events: toEventTypes(selection), signingSecret, ...state };
   }
 
-  /** The same row, so that its history stays with it; what can be chosen is chosen anew. */
-  function activate(id: string, { registration, generatedSecret }: RegisterCallback, ended: boolean): Callback {
+  /** Keeps the row, and with it the history, and replaces all that a registration chooses. */
+  function reactivate(id: string, { registration, generatedSecret }: RegisterCallback, awaitsTask: boolean): Callback {
     const signingSecret = cipher.seal(id, registration.signingSecret ?? generatedSecret);
     const selection = selectionOf(registration.events);
     const { notAfter, profile } = registration;
-    const row = statements.activate.get({
+    const row = statements.reactivate.get({
       id,
       events: selection,
       signingSecret,
       profile,
       notAfter,
-      awaitsTask: ended ? 0 : 1,
+      awaitsTask: awaitsTask ? 1 : 0,
     });
     if (row === undefined) throw new Error(`Callback ${id} is gone.`);
     return toCallback(row, cipher);
   }
 
-  /** A callback that was removed meanwhile may have been owed the event before. */
-  function oweEvent(eventId: string, callback: Callback, now: number): void {
-    const owed = statements.owed.get({ callbackId: callback.id, eventId });
-    if (owed === undefined) insertDelivery(eventId, { ...callback, origin: new URL(callback.url).origin }, now);
-    else reopen(owed.id, now);
+  /** An event has one delivery for each callback, so one from before the removal is opened again. */
+  function enqueueEnd(eventId: string, callback: Callback, now: number): void {
+    const before = statements.deliveryOf.get({ callbackId: callback.id, eventId });
+    if (before === undefined) insertDelivery(eventId, { ...callback, origin: new URL(callback.url).origin }, now);
+    else states.reopen(before.id, now);
   }
 
   function register(command: RegisterCallback): RegisterCallbackResult {
@@ -91,58 +94,34 @@ export function prepareRegister(
     const { taskId, clientId, url } = registration;
     const end = statements.endOf.get({ principal, taskId });
     const ended = end?.type ?? null;
-    const row = statements.find.get({ principal, taskId, clientId, url });
-    if (row !== undefined && row.status !== "removed") {
-      const existing = toCallback(row, cipher);
-      const difference = differenceOf(existing, registration);
-      if (difference !== null) return { kind: "conflict", difference };
-      return { kind: "existing", callback: existing, callbackCount: countOf(principal, taskId), ended };
-    }
-    const others = countOf(principal, taskId);
-    if (others >= CALLBACKS_PER_TASK_MAX) return { kind: "limit" };
-    const hasEnded = end !== undefined;
-    const callback = row === undefined ? addCallback(command, hasEnded) : activate(row.id, command, hasEnded);
-    if (hasEnded && callback.events.includes(end.type)) oweEvent(end.eventId, callback, now);
-    return { kind: "registered", callback, callbackCount: others + 1, ended };
+    const row = find.byNames.get({ principal, taskId, clientId, url });
+    const existing = row === undefined ? null : row.status === "removed" ? "removed" : toCallback(row, cipher);
+    const outcome = registrationOutcome({ existing, callbackCount: countOf(principal, taskId), ended }, registration);
+    if (outcome.kind === "conflict" || outcome.kind === "limit") return outcome;
+    if (outcome.kind === "existing") return { ...outcome, ended };
+    const { callbackCount, awaitsTask, isDueNow } = outcome;
+    const callback = row === undefined ? add(command, awaitsTask) : reactivate(row.id, command, awaitsTask);
+    if (isDueNow && end !== undefined) enqueueEnd(end.eventId, callback, now);
+    return { kind: "registered", callback, callbackCount, ended };
   }
 
   return register;
 }
 
-/** Callbacks of a task id that were not removed. */
+/** The callbacks of a task id that are not removed. */
 export function prepareCallbackCount(db: SqliteConnection["db"]): (principal: string, taskId: string) => number {
   const statement = db
     .select({ count: count() })
     .from(callbacks)
-    .where(
-      and(
-        equals(callbacks.principal, "principal"),
-        equals(callbacks.taskId, "taskId"),
-        ne(callbacks.status, "removed"),
-        callbackIsRegistered,
-      ),
-    )
+    .where(and(callbackIsOfTask, ne(callbacks.status, "removed")))
     .prepare();
   return (principal, taskId) => statement.get({ principal, taskId })?.count ?? 0;
 }
 
 function prepare(db: SqliteConnection["db"]) {
   return {
-    find: db
-      .select()
-      .from(callbacks)
-      .where(
-        and(
-          equals(callbacks.principal, "principal"),
-          equals(callbacks.taskId, "taskId"),
-          equals(callbacks.clientId, "clientId"),
-          equals(callbacks.url, "url"),
-          callbackIsRegistered,
-        ),
-      )
-      .prepare(),
     ...prepareWrites(db),
-    owed: db
+    deliveryOf: db
       .select({ id: deliveries.id })
       .from(deliveries)
       .where(and(equals(deliveries.callbackId, "callbackId"), equals(deliveries.eventId, "eventId")))
@@ -177,7 +156,7 @@ function prepareWrites(db: SqliteConnection["db"]) {
         notAfter: bound("notAfter"),
       })
       .prepare(),
-    activate: db
+    reactivate: db
       .update(callbacks)
       .set({
         status: "active",

@@ -7,15 +7,15 @@ import { secretKeys } from "../schema/secret-keys.ts";
 import { limitTo } from "../engine/parameters.ts";
 import { callbacks } from "../schema/tables.ts";
 
-/** What the file says of the keys its secrets are under, so that a start need not look at every secret. */
+/** The keys that the secrets in the file are encrypted with, so that a start need not read every secret. */
 export interface SecretKeys {
-  /** Whether all secrets are as they would be written today. */
-  isWhole(): boolean;
-  /** To be called in the transaction that made it so. */
-  allIsUnderNewest(): void;
+  /** Whether all secrets are encrypted with the newest key (or clear, without a key). */
+  coversAll(): boolean;
+  /** Call it in the transaction that encrypted the last one. */
+  markCoversAll(): void;
 }
 
-/** Throws a `StartError` when the file has secrets under a key that is not given. */
+/** Throws a `StartError` if a secret in the file is encrypted with a key that is not given. */
 export function openSecretKeys({ db }: SqliteConnection, { keyIds }: SecretCipher, file: string): SecretKeys {
   const newest = keyIds[0];
   db.transaction(
@@ -26,27 +26,27 @@ export function openSecretKeys({ db }: SqliteConnection, { keyIds }: SecretCiphe
         db.delete(secretKeys).where(eq(secretKeys.keyId, keyId)).run();
       }
       if (newest === undefined) return;
-      db.insert(secretKeys).values({ keyId: newest, isWhole: false }).onConflictDoNothing().run();
-      // From now on new secrets are under the newest.
-      db.update(secretKeys).set({ isWhole: false }).where(ne(secretKeys.keyId, newest)).run();
+      db.insert(secretKeys).values({ keyId: newest, coversAll: false }).onConflictDoNothing().run();
+      // From now on the newest key encrypts every new secret.
+      db.update(secretKeys).set({ coversAll: false }).where(ne(secretKeys.keyId, newest)).run();
     },
     { behavior: "immediate" },
   );
 
   return {
-    isWhole() {
+    coversAll() {
       if (newest === undefined) return true;
-      return db.select().from(secretKeys).where(eq(secretKeys.keyId, newest)).get()?.isWhole === true;
+      return db.select().from(secretKeys).where(eq(secretKeys.keyId, newest)).get()?.coversAll === true;
     },
-    allIsUnderNewest() {
+    markCoversAll() {
       if (newest === undefined) return;
       db.delete(secretKeys).where(ne(secretKeys.keyId, newest)).run();
-      db.update(secretKeys).set({ isWhole: true }).where(eq(secretKeys.keyId, newest)).run();
+      db.update(secretKeys).set({ coversAll: true }).where(eq(secretKeys.keyId, newest)).run();
     },
   };
 }
 
-/** Reads all callbacks: only on the way to refusing the start, or to forgetting a key. */
+/** Reads all callbacks, which happens only before a refused start or before a key is removed. */
 function isUsed(db: SqliteConnection["db"], keyId: string): boolean {
   const prefix = sealedPrefix(keyId);
   const isUnderKey = or(

@@ -2,18 +2,17 @@ import { and, asc, gt, isNotNull, sql } from "../engine/drizzle.ts";
 import type { InferSelectModel } from "drizzle-orm";
 import { overlapEnd, rotate } from "../../../domain/signing-secrets.ts";
 import type { OlderSecret, SigningSecrets } from "../../../domain/signing-secrets.ts";
-import type { RotateSecret, RotateSecretResult, ReencryptedStep } from "../../../service/ports/maintenance-store.ts";
-import type { Store } from "../../../service/ports/store.ts";
+import type { CallbackStore, RotateSecret, RotateSecretResult } from "../../../service/ports/callback-store.ts";
+import type { MaintenanceStore, ReencryptedStep } from "../../../service/ports/maintenance-store.ts";
 import type { SecretCipher } from "../../secret-cipher.ts";
-import { asNeeded } from "../engine/as-needed.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import type { SecretKeys } from "./secret-keys.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
-import { toCallback } from "../schema/rows.ts";
+import { prepareFindCallback, toCallback } from "./rows.ts";
 import { deliveryIsSending } from "../schema/conditions.ts";
 import { callbacks, deliveries } from "../schema/tables.ts";
 
-type SecretVerbs = Pick<Store, "rotateSecret" | "reencryptSecrets">;
+type SecretVerbs = Pick<CallbackStore, "rotateSecret"> & Pick<MaintenanceStore, "reencryptSecrets">;
 type SecretColumns = Pick<InferSelectModel<typeof callbacks>, "id" | "signingSecret" | "olderSecrets">;
 
 const bound = sql.placeholder;
@@ -21,13 +20,14 @@ const bound = sql.placeholder;
 export function secretVerbs(connection: SqliteConnection, cipher: SecretCipher, keys: SecretKeys): SecretVerbs {
   const { db, write } = connection;
   const statements = prepare(db);
+  const find = prepareFindCallback(db);
   const change = prepareSecretChange(db, cipher);
-  /** The last callback whose secrets were gone through. Moved on after the commit only: work may run twice. */
+  /** The last callback whose secrets were re-encrypted. It changes after the commit only, since the work of a commit may run twice. */
   let position = "";
   let unreadableSoFar = 0;
 
   function rotateOne({ principal, callbackId, secret, overlapMs, now }: RotateSecret): RotateSecretResult {
-    const row = statements.find.get({ principal, callbackId });
+    const row = find.byId.get({ principal, callbackId });
     if (row === undefined) return { kind: "not_found" };
     if (row.subscriptionId !== null) return { kind: "subscription" };
     if (row.status === "removed") return { kind: "removed" };
@@ -48,7 +48,7 @@ export function secretVerbs(connection: SqliteConnection, cipher: SecretCipher, 
       else statements.store.run({ id: row.id, ...sealSecretsOf(row.id, secrets, cipher) });
     }
     const isDone = rows.length < limit;
-    if (isDone && unreadableSoFar + unreadable === 0) keys.allIsUnderNewest();
+    if (isDone && unreadableSoFar + unreadable === 0) keys.markCoversAll();
     return { sealed: outdated.length - unreadable, unreadable, isDone, last: rows.at(-1)?.id ?? position };
   }
 
@@ -57,24 +57,24 @@ export function secretVerbs(connection: SqliteConnection, cipher: SecretCipher, 
       return write(() => rotateOne(command));
     },
     async reencryptSecrets({ limit }) {
-      if (keys.isWhole()) return { sealed: 0, unreadable: 0, isDone: true };
+      if (keys.coversAll()) return { sealed: 0, unreadable: 0, isDone: true };
       const { last, ...step } = await write(() => sealNext(limit));
       position = step.isDone ? "" : last;
       unreadableSoFar = step.isDone ? 0 : unreadableSoFar + step.unreadable;
-      // What was in clear is still in the write-ahead log.
-      if (step.isDone) connection.emptyLog();
+      // The write-ahead log still has the clear texts.
+      if (step.isDone) connection.truncateWal();
       return step;
     },
   };
 }
 
-/** Writes a callback's secrets, and gives back what was claimed with the old ones. Returns the columns as they are now. */
+/** Writes a callback's secrets and releases the claims that are kept with the old ones. Returns the columns as they are now. */
 export function prepareSecretChange(db: SqliteConnection["db"], cipher: SecretCipher) {
   const statements = prepare(db);
   return (id: string, secrets: SigningSecrets) => {
     const sealed = sealSecretsOf(id, secrets, cipher);
     statements.store.run({ id, ...sealed });
-    statements.giveBack.run({ id });
+    statements.release.run({ id });
     return sealed;
   };
 }
@@ -85,7 +85,7 @@ export function openSecrets({ id, signingSecret, olderSecrets }: SecretColumns, 
   return { current: cipher.open(id, signingSecret), older };
 }
 
-/** Null: they cannot be read. One row that was altered must not hold up all the others. */
+/** Null: they cannot be read. One altered row must not stop the work on all rows. */
 export function readableSecrets(row: SecretColumns, cipher: SecretCipher): SigningSecrets | null {
   try {
     return openSecrets(row, cipher);
@@ -106,33 +106,25 @@ function isCurrent({ signingSecret, olderSecrets }: SecretColumns, cipher: Secre
 }
 
 function prepare(db: SqliteConnection["db"]) {
-  return asNeeded({
-    find: () =>
-      db
-        .select()
-        .from(callbacks)
-        .where(and(equals(callbacks.id, "callbackId"), equals(callbacks.principal, "principal")))
-        .prepare(),
-    store: () =>
-      db
-        .update(callbacks)
-        .set({ signingSecret: sql`${bound("signingSecret")}`, olderSecrets: sql`${bound("olderSecrets")}` })
-        .where(equals(callbacks.id, "id"))
-        .prepare(),
-    // Claims kept over a short wait hold the old secrets in memory: the next try claims anew.
-    giveBack: () =>
-      db
-        .update(deliveries)
-        .set({ status: "pending" })
-        .where(and(equals(deliveries.callbackId, "id"), deliveryIsSending, isNotNull(deliveries.nextAttemptAt)))
-        .prepare(),
-    next: () =>
-      db
-        .select({ id: callbacks.id, signingSecret: callbacks.signingSecret, olderSecrets: callbacks.olderSecrets })
-        .from(callbacks)
-        .where(gt(callbacks.id, bound("position")))
-        .orderBy(asc(callbacks.id))
-        .limit(limitTo("limit"))
-        .prepare(),
-  });
+  return {
+    store: db
+      .update(callbacks)
+      .set({ signingSecret: sql`${bound("signingSecret")}`, olderSecrets: sql`${bound("olderSecrets")}` })
+      .where(equals(callbacks.id, "id"))
+      .prepare(),
+    // A claim that is kept over a short wait has the old secrets in memory, so it is released and due at the same time. One statement for
+    // all deliveries of the callback; it implements the rule `released`.
+    release: db
+      .update(deliveries)
+      .set({ status: "pending" })
+      .where(and(equals(deliveries.callbackId, "id"), deliveryIsSending, isNotNull(deliveries.nextAttemptAt)))
+      .prepare(),
+    next: db
+      .select({ id: callbacks.id, signingSecret: callbacks.signingSecret, olderSecrets: callbacks.olderSecrets })
+      .from(callbacks)
+      .where(gt(callbacks.id, bound("position")))
+      .orderBy(asc(callbacks.id))
+      .limit(limitTo("limit"))
+      .prepare(),
+  };
 }

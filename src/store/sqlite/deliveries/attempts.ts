@@ -1,75 +1,87 @@
-import { and, isNull, or, sql } from "../engine/drizzle.ts";
-import { GONE } from "../../../domain/delivery.ts";
-import type { RecordAttempt, RecordAttemptResult, RecordedStep } from "../../../service/ports/delivery-store.ts";
+import { and, isNull, sql } from "../engine/drizzle.ts";
+import { recorded } from "../../../domain/delivery-state.ts";
+import type { DeliveryState, Recorded, RecordedAttempt } from "../../../domain/delivery-state.ts";
+import type { RecordAttempt, RecordAttemptResult } from "../../../service/ports/delivery-store.ts";
 import { callbackIsInOrder, prepareHealth } from "../callbacks/health.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
-import { prepareIsSettled, prepareReopen } from "./outbox.ts";
+import { prepareIsSettled } from "./outbox.ts";
+import { prepareDeliveryStates } from "./state.ts";
 import { attempts, deliveries } from "../schema/tables.ts";
 import { equals } from "../engine/parameters.ts";
 
 const bound = sql.placeholder;
 
-/** Adds an attempt and takes its step, within the caller's transaction. */
+/** Adds an attempt and takes its step by the rule `recorded`, within the caller's transaction. */
 export function prepareRecording(db: SqliteConnection["db"]): (command: RecordAttempt) => RecordAttemptResult {
   const statements = prepare(db);
-  const reopen = prepareReopen(db);
-  const healthAfter = prepareHealth(db);
+  const states = prepareDeliveryStates(db);
+  const noteHealth = prepareHealth(db);
   const isSettled = prepareIsSettled(db);
 
-  return (command) => {
-    const { deliveryId, claim, startedAt, durationMs, outcome, step } = command;
-    const { statusCode, error, responseExcerpt } = outcome;
-    const attempt = { deliveryId, startedAt, durationMs, statusCode, error, responseExcerpt };
-    const endedAt = startedAt + durationMs;
-    const settledAt = step.status === "pending" ? null : endedAt;
-    const held = statements.take.get({ deliveryId, claim, settledAt, ...columnsOf(step) });
-    // What it tells of was overtaken during the attempt: there is no further one.
-    const overtaken = held === undefined ? statements.giveUp.get({ deliveryId, claim, endedAt }) : undefined;
-    const row = held ?? overtaken;
-    if (row === undefined) {
-      // Withdrawn or claimed again during the attempt; its history may even be pruned since, and there is nothing left to add to.
-      const counted = statements.count.get({ deliveryId });
-      if (counted !== undefined) statements.insert.run({ ...attempt, number: counted.attemptCount });
-      return { claimHeld: false, eventSettled: false };
-    }
-    statements.insert.run({ ...attempt, number: row.attemptCount });
-    const isGone = step.status === "exhausted" && step.disablesCallback;
-    const again = row.sendAgain && sendAgain(deliveryId, endedAt, isGone) ? { isDueAgain: true as const } : {};
-    const { callbackId } = row;
-    const isInOrder = row.isInOrder === 1;
-    // A 410 that ends one delivery only says nothing of the others.
-    if (statusCode === GONE && !isGone) return { claimHeld: true, eventSettled: isSettled(row.eventId), ...again };
-    const health = healthAfter({ callbackId, isInOrder, error, isGone, endedAt, policy: command.disablePolicy });
-    const told = { ...again, ...(health.change !== null && { callbackChange: health.change }) };
-    if (overtaken !== undefined) return { claimHeld: false, eventSettled: false, ...told };
-    if (step.status !== "pending") return { claimHeld: true, eventSettled: isSettled(row.eventId), ...told };
-    return { claimHeld: true, eventSettled: false, ...(health.isDisabled && { isHeld: true }), ...told };
-  };
-
-  /** As if it had been asked for right now, which is what it comes to; not to a receiver that is gone. */
-  function sendAgain(deliveryId: string, endedAt: number, isGone: boolean): boolean {
-    statements.forgetAsking.run({ deliveryId });
-    if (!isGone) reopen(deliveryId, endedAt);
-    return !isGone;
+  /** Writes the step on condition of the state that nearly every claimed delivery has, without a read before it. */
+  function takeExpected(deliveryId: string, attempt: RecordedAttempt): Taken | null {
+    const { state, ...result } = recorded({ ...EXPECTED, claim: attempt.claim }, attempt, null);
+    const { status, nextAttemptAt, reason, settledAt } = state;
+    const key = { deliveryId, claim: attempt.claim };
+    const row = statements.take.get({ ...key, status, nextAttemptAt, reason, settledAt });
+    return row === undefined ? null : { ...row, ...result };
   }
+
+  /** For any other state: reads it first. Null: retention has removed the delivery. */
+  function takeOther(deliveryId: string, attempt: RecordedAttempt): Taken | null {
+    const row = states.read(deliveryId);
+    if (row === undefined) return null;
+    const { state, ...result } = recorded(row.state, attempt, row.callback.notAfter);
+    states.write(deliveryId, row.state, state);
+    return { ...row.delivery, ...result, attemptCount: state.attemptCount, isInOrder: 0 };
+  }
+
+  return (command) => {
+    const { deliveryId, claim, startedAt, durationMs, outcome, step, disablePolicy: policy } = command;
+    const { statusCode, error, responseExcerpt } = outcome;
+    const endedAt = startedAt + durationMs;
+    const attempt = { claim, step, endedAt };
+    const taken = takeExpected(deliveryId, attempt) ?? takeOther(deliveryId, attempt);
+    if (taken === null) return CLAIM_VOID;
+    const { eventId, callbackId, attemptCount: number } = taken;
+    statements.insert.run({ deliveryId, number, startedAt, durationMs, statusCode, error, responseExcerpt });
+    if (taken.claim === "void") return CLAIM_VOID;
+    const isGone = step.status === "exhausted" && step.disablesCallback;
+    const again = taken.isDueAgain ? { isDueAgain: true as const } : {};
+    const isInOrder = taken.isInOrder === 1;
+    const health = noteHealth({ callbackId, isInOrder, error, statusCode, isGone, endedAt, policy });
+    const changes = { ...again, ...(health.change !== null && { callbackChange: health.change }) };
+    if (taken.claim === "superseded") return { ...CLAIM_VOID, ...changes };
+    if (step.status !== "pending") return { claimHeld: true, eventSettled: isSettled(eventId), ...changes };
+    return { claimHeld: true, eventSettled: false, ...(health.isDisabled && { isHeld: true }), ...changes };
+  };
 }
 
-function columnsOf(step: RecordedStep) {
-  const reason = step.status === "exhausted" ? (step.reason ?? null) : null;
-  if (step.status !== "pending") return { status: step.status, nextAttemptAt: null, reason };
-  return { status: step.keepClaim ? "sending" : "pending", nextAttemptAt: step.nextAttemptAt, reason };
+/** The parts of the delivery that the result needs. `isInOrder`: as `callbackIsInOrder` gives it; 0: not known. */
+interface Taken extends Omit<Recorded, "state"> {
+  readonly eventId: string;
+  readonly callbackId: string;
+  readonly attemptCount: number;
+  readonly isInOrder: number;
 }
+
+const CLAIM_VOID = { claimHeld: false, eventSettled: false } as const;
+
+/** A claimed delivery that no other operation has changed since. Its counts have no effect on the step. */
+const EXPECTED: Omit<DeliveryState, "claim"> = {
+  status: "sending",
+  attemptCount: 0,
+  attemptsBefore: 0,
+  nextAttemptAt: null,
+  sendAgain: false,
+  notAfter: null,
+  reason: null,
+  settledAt: null,
+};
 
 function prepare(db: SqliteConnection["db"]) {
-  const isDelivery = equals(deliveries.id, "deliveryId");
+  const { eventId, callbackId, attemptCount } = deliveries;
   return {
-    count: db
-      .update(deliveries)
-      .set({ attemptCount: sql`${deliveries.attemptCount} + 1` })
-      .where(isDelivery)
-      .returning({ attemptCount: deliveries.attemptCount })
-      .prepare(),
-    forgetAsking: db.update(deliveries).set({ sendAgain: false }).where(isDelivery).prepare(),
     insert: db
       .insert(attempts)
       .values({
@@ -82,17 +94,7 @@ function prepare(db: SqliteConnection["db"]) {
         responseExcerpt: bound("responseExcerpt"),
       })
       .prepare(),
-    ...prepareSteps(db),
-  };
-}
-
-/** What an attempt makes of its delivery, if the claim holds. */
-function prepareSteps(db: SqliteConnection["db"]) {
-  const isDelivery = equals(deliveries.id, "deliveryId");
-  const claimHolds = and(isDelivery, sql`${deliveries.status} = 'sending'`, equals(deliveries.claim, "claim"));
-  const { eventId, callbackId, attemptCount, sendAgain } = deliveries;
-  const taken = { eventId, callbackId, attemptCount, sendAgain, isInOrder: callbackIsInOrder };
-  return {
+    /** Changes only a delivery in the state EXPECTED. */
     take: db
       .update(deliveries)
       .set({
@@ -102,19 +104,16 @@ function prepareSteps(db: SqliteConnection["db"]) {
         reason: sql`${bound("reason")}`,
         settledAt: sql`${bound("settledAt")}`,
       })
-      .where(and(claimHolds, or(isNull(deliveries.reason), sql`${bound("status")} not in ('pending', 'sending')`)))
-      .returning(taken)
-      .prepare(),
-    giveUp: db
-      .update(deliveries)
-      .set({
-        attemptCount: sql`${deliveries.attemptCount} + 1`,
-        status: "cancelled",
-        nextAttemptAt: null,
-        settledAt: sql`${bound("endedAt")}`,
-      })
-      .where(and(claimHolds, sql`${deliveries.reason} = 'superseded'`))
-      .returning(taken)
+      .where(
+        and(
+          equals(deliveries.id, "deliveryId"),
+          sql`${deliveries.status} = 'sending'`,
+          equals(deliveries.claim, "claim"),
+          isNull(deliveries.reason),
+          sql`${deliveries.sendAgain} = 0`,
+        ),
+      )
+      .returning({ eventId, callbackId, attemptCount, isInOrder: callbackIsInOrder })
       .prepare(),
   };
 }

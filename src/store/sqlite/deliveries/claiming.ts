@@ -1,4 +1,7 @@
-/** Which deliveries are claimed, and what is read of them for the sending. */
+/**
+ * Which deliveries are claimed, and what is read of them for the sending. A claim must not read past deliveries that it may not take, so
+ * the choice is in SQL by index. It implements the rule `isExpired`: a delivery whose not_after has come is not claimed.
+ */
 import { and, asc, eq, gt, isNull, lte, or, sql } from "../engine/drizzle.ts";
 import type { Event } from "../../../domain/event.ts";
 import type { ClaimDeliveries, ClaimedDelivery } from "../../../service/ports/delivery-store.ts";
@@ -18,18 +21,18 @@ interface DueDelivery {
 
 interface Head {
   readonly origin: string;
-  /** Of its earliest pending delivery; null: all of them are held. */
+  /** When its earliest pending delivery is due; null: all of them are held. */
   readonly dueAt: number | null;
 }
 
 type LoadedDelivery = ReturnType<ReturnType<typeof prepareStatements>["load"]["all"]>[number];
 
-/** Up to this many origins are asked one by one, since the line may hold a thousand rows of one that has no room. */
+/** Up to this many origins are read one by one: the queue may hold a thousand rows of an origin without free slots. */
 const FEW_ORIGINS = 8;
-/** How far past the wanted number the line is looked along for origins that have room… */
-const LOOK_PAST = 64;
-/** …and, where its head is of those that have none, how far along the index alone, before each origin is asked by itself. */
-const LOOK_FAR = 2000;
+/** The queue is read so far past the wanted number for deliveries of origins with free slots… */
+const READ_PAST = 64;
+/** …and then so far along the index alone, before each origin is read by itself. */
+const INDEX_PAST = 2000;
 
 const bound = sql.placeholder;
 
@@ -41,15 +44,15 @@ export function prepareClaiming(
   const claiming = prepareStatements(db);
 
   function claimDue(command: ClaimDeliveries): ClaimedDelivery[] {
-    const chosen = chooseByOrigin(command) ?? load(chooseAlongTheLine(command));
+    const chosen = chooseByOrigin(command) ?? load(chooseAlongQueue(command));
     if (chosen.length === 0) return [];
     claiming.claim.run({ ids: JSON.stringify(chosen.map(({ delivery }) => delivery.deliveryId)) });
-    // A task's end goes to all its callbacks: its event is read and parsed once.
+    // The event of a task's end is read and parsed once for all its callbacks.
     const known = new Map<string, Event>();
     return chosen.map((row) => toClaimed(row, command.now, known));
   }
 
-  /** Exactly what there is room for, the oldest first, where few origins wait; null: there are too many of them, or more is due than `limit`. */
+  /** As many deliveries as there are free slots, the oldest first, for few origins; null: too many origins wait, or more is due than `limit`. */
   function chooseByOrigin({ now, limit, perOrigin, roomOf }: ClaimDeliveries): LoadedDelivery[] | null {
     const origins = claiming.heads.all({ most: FEW_ORIGINS + 1 });
     if (origins.length > FEW_ORIGINS) return null;
@@ -65,30 +68,30 @@ export function prepareClaiming(
   function load(chosen: readonly DueDelivery[]): LoadedDelivery[] {
     const rows = claiming.load.all({ ids: JSON.stringify(chosen.map(({ id }) => id)) });
     const byId = new Map(rows.map((row) => [row.delivery.deliveryId, row]));
-    return chosen.map(({ id }) => byId.get(id) ?? complain(id));
+    return chosen.map(({ id }) => byId.get(id) ?? missing(id));
   }
 
-  /** What is due and has room, the oldest first. */
-  function chooseAlongTheLine({ now, limit, perOrigin, roomOf }: ClaimDeliveries): DueDelivery[] {
-    const room = new Map(roomOf);
+  /** Due deliveries of origins with free slots, the oldest first. */
+  function chooseAlongQueue({ now, limit, perOrigin, roomOf }: ClaimDeliveries): DueDelivery[] {
+    const slots = new Map(roomOf);
     const chosen = new Map<string, DueDelivery>();
     const take = (due: DueDelivery): void => {
-      const left = room.get(due.origin) ?? perOrigin;
+      const left = slots.get(due.origin) ?? perOrigin;
       if (left <= 0 || chosen.size >= limit || chosen.has(due.id)) return;
-      room.set(due.origin, left - 1);
+      slots.set(due.origin, left - 1);
       chosen.set(due.id, due);
     };
-    const oldest = claiming.due.all({ now, limit: limit + LOOK_PAST });
+    const oldest = claiming.due.all({ now, limit: limit + READ_PAST });
     for (const due of oldest) take(due);
-    if (chosen.size === limit || oldest.length < limit + LOOK_PAST) return [...chosen.values()];
-    // Origins without room fill the head of the line: pass over them, and at last ask each of the others by itself.
-    const full = JSON.stringify([...room].filter(([, left]) => left <= 0).map(([origin]) => origin));
-    for (const due of claiming.dueOfOthers.all({ now, full, most: limit + LOOK_PAST })) take(due);
+    if (chosen.size === limit || oldest.length < limit + READ_PAST) return [...chosen.values()];
+    // Origins without free slots fill the head of the queue: pass over them, and then read each other origin by itself.
+    const full = JSON.stringify([...slots].filter(([, left]) => left <= 0).map(([origin]) => origin));
+    for (const due of claiming.dueOfOtherOrigins.all({ now, full, most: limit + READ_PAST })) take(due);
     if (chosen.size === limit) return [...chosen.values()];
     const heads = claiming.heads.all({ most: -1 }).filter((head) => isDue(head, now));
     for (const { origin } of heads.toSorted((left, right) => (left.dueAt ?? 0) - (right.dueAt ?? 0))) {
-      const wanted = Math.min(room.get(origin) ?? perOrigin, limit - chosen.size);
-      // As many as it may have had along the line are passed over here.
+      const wanted = Math.min(slots.get(origin) ?? perOrigin, limit - chosen.size);
+      // `perOrigin` more, since so many of them may have been taken above.
       if (wanted > 0) for (const due of claiming.dueOf.all({ now, origin, limit: perOrigin + wanted })) take(due);
     }
     return [...chosen.values()];
@@ -114,11 +117,11 @@ function isDue({ dueAt }: Head, now: number): boolean {
   return dueAt !== null && dueAt <= now;
 }
 
-function complain(id: string): never {
+function missing(id: string): never {
   throw new Error(`Delivery ${id} lost its callback.`);
 }
 
-/** When each origin's earliest pending delivery is due, of `most` origins (-1: of all): from one origin to the next by index, whatever number of rows each has. */
+/** When the earliest pending delivery of each origin is due, of `most` origins (-1: all). It goes from one origin to the next by index. */
 const HEADS_OF_ORIGINS = `
   with recursive origins(origin) as (
     select min("origin") from "deliveries" where ${PENDING}
@@ -132,21 +135,21 @@ const HEADS_OF_ORIGINS = `
   )
   select origin, dueAt from heads`;
 
-/** The line without the origins that are full, which are passed over in the index and not read. */
-const DUE_OF_OTHERS = `
+/** The queue without the origins that have no free slot: their entries in the index are passed over, and their rows are not read. */
+const DUE_OF_OTHER_ORIGINS = `
   select due."id", due."origin", due."next_attempt_at" as "dueAt"
   from (
     select "rowid" as place, "origin" from "deliveries"
-    where ${PENDING} and "next_attempt_at" <= :now order by "next_attempt_at" limit ${LOOK_FAR}
-  ) as line cross join "deliveries" as due on due."rowid" = line.place
-  where line."origin" not in (select value from json_each(:full)) and (due."not_after" is null or due."not_after" > :now)
+    where ${PENDING} and "next_attempt_at" <= :now order by "next_attempt_at" limit ${INDEX_PAST}
+  ) as queue cross join "deliveries" as due on due."rowid" = queue.place
+  where queue."origin" not in (select value from json_each(:full)) and (due."not_after" is null or due."not_after" > :now)
   limit +:most`;
 
 function prepareStatements(db: SqliteConnection["db"]) {
   const isInTime = or(isNull(deliveries.notAfter), gt(deliveries.notAfter, bound("now")));
   const isChosen = sql`${deliveries.id} in (select value from json_each(${bound("ids")}))`;
   const isDueOfOrigin = and(
-    // Callbacks have a status too.
+    // Qualified, since callbacks have a status too.
     sql.raw(`"deliveries".${PENDING}`),
     equals(deliveries.origin, "origin"),
     lte(deliveries.nextAttemptAt, bound("now")),
@@ -168,7 +171,9 @@ function prepareStatements(db: SqliteConnection["db"]) {
       .orderBy(earliestFirst)
       .limit(limitTo("limit"))
       .prepare(),
-    dueOfOthers: db.$client.prepare<{ now: number; full: string; most: number }, DueDelivery>(DUE_OF_OTHERS),
+    dueOfOtherOrigins: db.$client.prepare<{ now: number; full: string; most: number }, DueDelivery>(
+      DUE_OF_OTHER_ORIGINS,
+    ),
     heads: db.$client.prepare<{ most: number }, Head>(HEADS_OF_ORIGINS),
     claim: db
       .update(deliveries)
@@ -189,7 +194,7 @@ function prepareEvent(db: SqliteConnection["db"]) {
     .prepare();
 }
 
-/** What is read of a delivery for its sending. */
+/** The parts of a delivery that its request is made from. */
 function loading(db: SqliteConnection["db"]) {
   return db
     .select({
@@ -199,6 +204,7 @@ function loading(db: SqliteConnection["db"]) {
         attemptCount: deliveries.attemptCount,
         notAfter: deliveries.notAfter,
         attemptsBefore: deliveries.attemptsBefore,
+        principal: deliveries.principal,
         origin: deliveries.origin,
         profile: deliveries.profile,
         profileVersion: deliveries.profileVersion,

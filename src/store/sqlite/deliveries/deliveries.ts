@@ -1,66 +1,62 @@
 import { and, eq, lte, sql } from "../engine/drizzle.ts";
-import { CRASHES_MAX } from "../../../domain/task.ts";
+import { claimHolds, released } from "../../../domain/delivery-state.ts";
+import { recoveredCrashes } from "../../../domain/task-run.ts";
 import type {
-  ClaimedDelivery,
   DeliveryClaim,
+  DeliveryStore,
   RecordAttempt,
   RecordAttemptResult,
 } from "../../../service/ports/delivery-store.ts";
-import type { Store } from "../../../service/ports/store.ts";
+import type { MaintenanceStore } from "../../../service/ports/maintenance-store.ts";
 import type { SecretCipher } from "../../secret-cipher.ts";
-import { asNeeded } from "../engine/as-needed.ts";
 import { prepareRecording } from "./attempts.ts";
 import { prepareClaiming } from "./claiming.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
-import { columnsGivenBack } from "./outbox.ts";
+import { prepareDeliveryStates } from "./state.ts";
 import { deliveryIsOpen, deliveryIsPending, deliveryIsSending, taskIsOpen } from "../schema/conditions.ts";
 import { deliveries, tasks } from "../schema/tables.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
 
-type DeliveryVerbs = Pick<
-  Store,
-  "claimDueDeliveries" | "resumeClaim" | "recordAttempt" | "releaseClaim" | "recoverOrphans"
->;
+type DeliveryVerbs = Pick<DeliveryStore, "claimDueDeliveries" | "resumeClaim" | "recordAttempt" | "releaseClaim"> &
+  Pick<MaintenanceStore, "recoverOrphans">;
+
+type Db = SqliteConnection["db"];
 
 const bound = sql.placeholder;
 
 export function deliveryVerbs({ db, write }: SqliteConnection, cipher: SecretCipher): DeliveryVerbs {
-  const prepared = asNeeded({
-    anyDue: () => prepareAnyDue(db),
-    claimDue: () => prepareClaiming(db, cipher),
-    holding: () => prepareHolding(db),
-    reclaiming: () => prepareReclaiming(db),
-    record: () => prepareRecording(db),
-  });
+  const prepared = {
+    anyDue: prepareAnyDue(db),
+    claimDue: prepareClaiming(db, cipher),
+    resumeClaim: prepareResumeClaim(db),
+    release: prepareRelease(db),
+    recovery: prepareRecovery(db),
+    record: prepareRecording(db),
+  };
 
   return {
     async claimDueDeliveries(command) {
-      // A claim that a power cut takes back is what `recoverOrphans` would have taken back: no need to wait for the disk before sending.
-      // Asked after each attempt, and in vain where there is little to do: then a look at a small index, and no transaction.
+      // Most calls find nothing due. Those read one small index and open no transaction.
       if (prepared.anyDue.get({ now: command.now }) === undefined) return [];
-      let claimed: readonly ClaimedDelivery[] = [];
-      const claim = () => (claimed = prepared.claimDue(command));
-      return write(claim, "claim", () => command.chosen?.(claimed));
+      // A power cut may undo the claim, as `recoverOrphans` would: the sending need not wait for the disk.
+      return write(() => prepared.claimDue(command), "claim");
     },
     async resumeClaim(claim: DeliveryClaim) {
-      return write(() => prepared.holding.resume.run({ ...claim }).changes > 0, "claim");
+      return write(() => prepared.resumeClaim.run({ ...claim }).changes > 0, "claim");
     },
     recordAttempt(command: RecordAttempt): Promise<RecordAttemptResult> {
       return write(() => prepared.record(command), "record");
     },
     async releaseClaim(claim, nextAttemptAt) {
-      await write(() => prepared.holding.release.run({ ...claim, nextAttemptAt }));
+      await write(() => prepared.release(claim, nextAttemptAt));
     },
     async recoverOrphans(now) {
-      return write(() => ({
-        tasks: prepared.reclaiming.tasks.run().changes,
-        deliveries: prepared.reclaiming.deliveries.run({ now }).changes,
-      }));
+      return write(() => prepared.recovery(now));
     },
   };
 }
 
-function prepareAnyDue(db: SqliteConnection["db"]) {
+function prepareAnyDue(db: Db) {
   return db
     .select({ one: sql<number>`1` })
     .from(deliveries)
@@ -69,36 +65,54 @@ function prepareAnyDue(db: SqliteConnection["db"]) {
     .prepare();
 }
 
-function prepareHolding(db: SqliteConnection["db"]) {
-  const claimHolds = and(
-    equals(deliveries.id, "deliveryId"),
-    eq(deliveries.status, sql.raw("'sending'")),
-    equals(deliveries.claim, "claim"),
-  );
-  return {
-    resume: db.update(deliveries).set({ nextAttemptAt: null }).where(claimHolds).prepare(),
-    release: db
-      .update(deliveries)
-      .set(columnsGivenBack(sql`${bound("nextAttemptAt")}`))
-      .where(claimHolds)
-      .prepare(),
+function prepareResumeClaim(db: Db) {
+  return db
+    .update(deliveries)
+    .set({ nextAttemptAt: null })
+    .where(
+      and(
+        equals(deliveries.id, "deliveryId"),
+        eq(deliveries.status, sql.raw("'sending'")),
+        equals(deliveries.claim, "claim"),
+      ),
+    )
+    .prepare();
+}
+
+function prepareRelease(db: Db): (claim: DeliveryClaim, dueAt: number) => void {
+  const states = prepareDeliveryStates(db);
+  return ({ deliveryId, claim }, dueAt) => {
+    states.change(deliveryId, (state, callback) =>
+      claimHolds(state, claim) ? released(state, callback.status, dueAt) : state,
+    );
   };
 }
 
-function prepareReclaiming(db: SqliteConnection["db"]) {
-  // Not beyond: from then on a task that is claimed is only given up, and did not run when the process died.
-  const counted = sql`min(${tasks.crashes} + 1, ${sql.raw(String(CRASHES_MAX))})`;
-  return {
-    tasks: db
-      .update(tasks)
-      .set({ status: "pending", crashes: counted })
-      .where(and(taskIsOpen, eq(tasks.status, sql.raw("'running'")), eq(tasks.executor, sql.raw("'handler'"))))
-      .prepare(),
-    deliveries: db
-      .update(deliveries)
-      .set(columnsGivenBack(sql`coalesce(${deliveries.nextAttemptAt}, ${bound("now")})`))
-      // Looked for among what is open: an index for a question of the start would cost each delivery two more writes.
-      .where(and(deliveryIsOpen, deliveryIsSending))
-      .prepare(),
+/** Releases each claim of a process that died, and counts a crash for each task that it ran. */
+function prepareRecovery(db: Db): (now: number) => { readonly tasks: number; readonly deliveries: number } {
+  const states = prepareDeliveryStates(db);
+  // By the index of open deliveries: one for this statement alone, which runs at a start, would cost each delivery two more writes.
+  const claimed = db
+    .select({ id: deliveries.id })
+    .from(deliveries)
+    .where(and(deliveryIsOpen, deliveryIsSending))
+    .prepare();
+  const running = db
+    .select({ id: tasks.id, crashes: tasks.crashes })
+    .from(tasks)
+    .where(and(taskIsOpen, eq(tasks.status, sql.raw("'running'")), eq(tasks.executor, sql.raw("'handler'"))))
+    .prepare();
+  const toPending = db
+    .update(tasks)
+    .set({ status: "pending", crashes: sql`${bound("crashes")}` })
+    .where(and(equals(tasks.id, "id"), eq(tasks.status, sql.raw("'running'"))))
+    .prepare();
+  return (now) => {
+    const orphans = claimed.all();
+    for (const { id } of orphans)
+      states.change(id, (state, callback) => released(state, callback.status, state.nextAttemptAt ?? now));
+    const cutOff = running.all();
+    for (const { id, crashes } of cutOff) toPending.run({ id, crashes: recoveredCrashes(crashes) });
+    return { tasks: cutOff.length, deliveries: orphans.length };
   };
 }

@@ -1,35 +1,41 @@
 import { and, asc, eq, gt, lte, min, sql } from "../engine/drizzle.ts";
-import type { DeliveryReason } from "../../../domain/delivery.ts";
-import type { ExpiredDelivery } from "../../../service/ports/delivery-store.ts";
-import type { Store } from "../../../service/ports/store.ts";
+import { expired } from "../../../domain/delivery-state.ts";
+import type { DeliveryStore, ExpiredDelivery } from "../../../service/ports/delivery-store.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
 import { prepareIsSettled } from "./outbox.ts";
+import { prepareDeliveryStates, stateColumns } from "./state.ts";
 import { deliveryIsPending, deliveryMayExpire } from "../schema/conditions.ts";
 import { callbacks, deliveries, events, tasks } from "../schema/tables.ts";
 
 const bound = sql.placeholder;
 
-/** What time does to the outbox: when the next delivery is due or expires, and the end of those that have expired. */
-export function expiryVerbs({ db, write }: SqliteConnection): Pick<Store, "expireDeliveries" | "nextDeliveryTimes"> {
+/** When the next delivery is due or expires, and the end of deliveries that have expired. */
+export function expiryVerbs({
+  db,
+  write,
+}: SqliteConnection): Pick<DeliveryStore, "expireDeliveries" | "nextDeliveryTimes"> {
   const next = prepareNext(db);
   const expiring = prepareExpiring(db);
+  const states = prepareDeliveryStates(db);
   const isSettled = prepareIsSettled(db);
 
-  function expire(id: string, now: number): ExpiredDelivery[] {
-    if (expiring.end.run({ id, now }).changes === 0) return [];
+  function expire(id: string, now: number): ExpiredDelivery {
     const row = expiring.load.get({ id });
     if (row === undefined) throw new Error(`Delivery ${id} lost its event or callback.`);
-    return [{ ...row, eventSettled: isSettled(row.eventId) }];
+    const { delivery, state, isToSubscription } = row;
+    const ended = expired(state, isToSubscription === 1, now);
+    states.write(id, state, ended);
+    return { ...delivery, reason: ended.reason, eventSettled: isSettled(delivery.eventId) };
   }
 
   return {
     async expireDeliveries({ now, limit }) {
-      // Asked at every pass and nearly always in vain, so it costs one look at a small index and no transaction.
+      // Most calls find nothing expired. Those read one small index and open no transaction.
       const find = () => expiring.find.all({ now, limit });
       if (find().length === 0) return [];
-      // Looked for again: others may be writing before us, and fewer than `limit` says that there are no more.
-      return write(() => find().flatMap(({ id }) => expire(id, now)));
+      // Read again in the transaction: an earlier one of the same commit may have ended some of them.
+      return write(() => find().map(({ id }) => expire(id, now)));
     },
     async nextDeliveryTimes(now) {
       const first = next.due.get({ after: 0 })?.at ?? null;
@@ -57,7 +63,6 @@ function prepareNext(db: SqliteConnection["db"]) {
 }
 
 function prepareExpiring(db: SqliteConnection["db"]) {
-  const isOfSubscription = sql`${deliveries.eventSeq} is not null`;
   return {
     find: db
       .select({ id: deliveries.id })
@@ -66,27 +71,21 @@ function prepareExpiring(db: SqliteConnection["db"]) {
       .orderBy(asc(deliveries.notAfter))
       .limit(limitTo("limit"))
       .prepare(),
-    end: db
-      .update(deliveries)
-      .set({
-        // A subscription that was not refreshed has ended, and what it was owed with it; it is nobody's failure.
-        status: sql`case when ${isOfSubscription} then 'cancelled' else 'exhausted' end`,
-        reason: sql`case when ${isOfSubscription} then 'expired' else 'not_after' end`,
-        nextAttemptAt: null,
-        settledAt: sql`${bound("now")}`,
-      })
-      .where(and(equals(deliveries.id, "id"), eq(deliveries.status, sql.raw("'pending'"))))
-      .prepare(),
     load: db
       .select({
-        deliveryId: deliveries.id,
-        eventId: deliveries.eventId,
-        event: events.type,
-        taskId: tasks.taskId,
-        clientId: callbacks.clientId,
-        url: callbacks.url,
-        attemptCount: deliveries.attemptCount,
-        reason: sql<DeliveryReason>`${deliveries.reason}`,
+        delivery: {
+          principal: deliveries.principal,
+          deliveryId: deliveries.id,
+          callbackId: deliveries.callbackId,
+          eventId: deliveries.eventId,
+          event: events.type,
+          taskId: tasks.taskId,
+          clientId: callbacks.clientId,
+          url: callbacks.url,
+          attemptCount: deliveries.attemptCount,
+        },
+        state: stateColumns,
+        isToSubscription: sql<number>`${callbacks.subscriptionId} is not null`,
       })
       .from(deliveries)
       .innerJoin(events, eq(events.id, deliveries.eventId))

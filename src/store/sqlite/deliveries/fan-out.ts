@@ -1,8 +1,9 @@
+import { isSendable } from "../../../domain/callback-state.ts";
 import { BODY_PROFILE_VERSION } from "../../../domain/payload.ts";
 import type { EndEvent, Event } from "../../../domain/event.ts";
+import { limitKeyOf } from "../../../domain/limit-key.ts";
 import type { NewId } from "../../../domain/ids.ts";
-import { isExpired } from "../../../domain/not-after.ts";
-import type { ClaimedDelivery, SlotReservation } from "../../../service/ports/delivery-store.ts";
+import type { ClaimedDelivery, ReserveSlot } from "../../../service/ports/delivery-store.ts";
 import type { SecretCipher } from "../../secret-cipher.ts";
 import { FIRST_CLAIM, fanOutColumns, prepareDeliveryInsert } from "./insert.ts";
 import type { FanOutCallback, Place } from "./insert.ts";
@@ -11,40 +12,40 @@ import type { TargetRow } from "./claimed-delivery.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { toEvent } from "../schema/rows.ts";
 
-/** The columns of a callback that may be sent at once what it is owed. */
+/** The columns of a callback whose new delivery may be claimed with the end of the task. */
 export const fanOutEventColumns = { ...fanOutColumns, ...targetColumns };
 
 export type EnqueueDelivery = (callback: FanOutCallback & TargetRow, place?: Place) => void;
 
-/** What a task's end owes: what is claimed already, and how much waits in line. */
+/** The deliveries of one task's end. */
 export interface FanOut {
+  /** Claimed or pending. */
+  deliveryCount: number;
   readonly claimed: ClaimedDelivery[];
-  waitingCount: number;
 }
 
-/** Puts a task's end into outboxes, claimed at once where the handover has a place; within the caller's transaction. */
+/** Adds the deliveries of a task's end, claimed where a slot can be reserved; within the caller's transaction. */
 export function prepareFanOut(db: SqliteConnection["db"], newId: NewId, cipher: SecretCipher) {
   const insertDelivery = prepareDeliveryInsert(db, newId);
 
-  return (end: EndEvent, data: string, now: number, reservation: SlotReservation | undefined) => {
-    const owed: FanOut = { claimed: [], waitingCount: 0 };
-    // As whoever claims it later has it, so that the bytes of every attempt are the same.
+  return (end: EndEvent, data: string, now: number, reserveSlot: ReserveSlot | undefined) => {
+    const fanOut: FanOut = { deliveryCount: 0, claimed: [] };
+    // Parsed from the stored text, as a later claim parses it: the bytes of every attempt are the same.
     let event: Event | null = null;
 
     const enqueueDelivery: EnqueueDelivery = (callback, place) => {
-      const { origin, profile, notAfter, status } = callback;
-      const isClaimed = status === "active" && !isExpired(notAfter, now) && reservation?.reserve(origin) === true;
+      const { origin, profile, notAfter } = callback;
+      const isClaimed = isSendable(callback, now) && reserveSlot?.(limitKeyOf(callback)) === true;
       const deliveryId = insertDelivery(end.id, callback, now, { ...(place && { place }), isClaimed });
-      if (!isClaimed) {
-        owed.waitingCount++;
-        return;
-      }
+      fanOut.deliveryCount++;
+      if (!isClaimed) return;
       event ??= toEvent({ ...end, data });
-      owed.claimed.push({
+      fanOut.claimed.push({
         deliveryId,
         claim: FIRST_CLAIM,
         attemptCount: 0,
         attemptsBefore: 0,
+        principal: callback.principal,
         origin,
         notAfter,
         profile,
@@ -54,6 +55,6 @@ export function prepareFanOut(db: SqliteConnection["db"], newId: NewId, cipher: 
         callback: toDeliveryTarget(callback, cipher, now),
       });
     };
-    return { enqueueDelivery, owed };
+    return { enqueueDelivery, fanOut };
   };
 }

@@ -1,17 +1,18 @@
 import { sql } from "../engine/drizzle.ts";
 import { BODY_PROFILE_VERSION } from "../../../domain/payload.ts";
 import type { Callback } from "../../../domain/callback.ts";
+import { enqueued } from "../../../domain/delivery-state.ts";
 import type { NewId } from "../../../domain/ids.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { callbacks, deliveries } from "../schema/tables.ts";
 
 const bound = sql.placeholder;
 
-/** What an outbox needs to know of a callback. */
+/** The parts of a callback that its new deliveries are made from. */
 export type FanOutCallback = Pick<Callback, "id" | "principal" | "notAfter" | "status" | "profile"> & {
   readonly origin: string;
 };
-/** The columns of an FanOutCallback. */
+/** The columns of a `FanOutCallback`. */
 export const fanOutColumns = {
   id: callbacks.id,
   principal: callbacks.principal,
@@ -21,22 +22,22 @@ export const fanOutColumns = {
   profile: callbacks.profile,
 };
 
-/** Of a delivery that begins claimed. */
+/** The claim of a delivery that its task's end has claimed. */
 export const FIRST_CLAIM = 1;
 
-/** Where the event stands in the log, and what the body says of it. */
+/** The event's place in the log, and the cursor that the body of its POST shows. */
 export interface Place {
   readonly seq: number;
   readonly cursor: string;
 }
 
-/** How a delivery begins: its place for the body's sake, and whether it is claimed already. */
+/** `place`: of an event for a subscription. `isClaimed`: the end of the task has claimed it. */
 interface Beginning {
   readonly place?: Place;
   readonly isClaimed?: boolean;
 }
 
-/** Puts an event into a callback's outbox: due at once, held while the callback is disabled, or claimed. Returns the delivery's id. */
+/** Enqueues an event for a callback, in the state that the rule `enqueued` gives. Returns the delivery's id. */
 export function prepareDeliveryInsert(
   db: SqliteConnection["db"],
   newId: NewId,
@@ -55,21 +56,19 @@ export function prepareDeliveryInsert(
       cursor: bound("cursor"),
       status: sql`${bound("status")}`,
       attemptCount: 0,
-      nextAttemptAt: bound("due"),
+      nextAttemptAt: bound("nextAttemptAt"),
       claim: sql`${bound("claim")}`,
       createdAt: bound("now"),
       notAfter: bound("notAfter"),
     })
     .prepare();
   return (eventId, callback, now, { place, isClaimed = false } = {}) => {
-    const { id: callbackId, principal, origin, profile, notAfter } = callback;
+    const { id: callbackId, principal, origin, profile } = callback;
     const { seq = null, cursor = null } = place ?? {};
-    const state = isClaimed
-      ? { status: "sending", claim: FIRST_CLAIM, due: null }
-      : { status: "pending", claim: 0, due: callback.status === "disabled" ? null : now };
+    const { status, claim, nextAttemptAt, notAfter } = enqueued(callback, isClaimed, now);
     const id = newId("dlv");
     const of = { principal, origin, profile, notAfter };
-    statement.run({ id, eventId, callbackId, ...of, seq, cursor, ...state, now });
+    statement.run({ id, eventId, callbackId, ...of, seq, cursor, status, claim, nextAttemptAt, now });
     return id;
   };
 }

@@ -1,34 +1,36 @@
 import { and, asc, eq, sql } from "../engine/drizzle.ts";
-import type { InferSelectModel, SQL } from "drizzle-orm";
-import { isExpired } from "../../../domain/not-after.ts";
+import type { SQL } from "drizzle-orm";
+import { reopened } from "../../../domain/delivery-state.ts";
+import { redeliveryRefusal } from "../../../domain/redelivery.ts";
 import type {
+  DeliveryStore,
   Redeliver,
   RedeliverResult,
   RedeliverSelection,
-  RedeliveryRefusal,
-} from "../../../service/ports/callback-store.ts";
-import type { Store } from "../../../service/ports/store.ts";
+} from "../../../service/ports/delivery-store.ts";
+import { callbackIsOfTask, callbackIsOwn } from "../callbacks/rows.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
-import { deliveryMatches, filterParameters, prepareReopen } from "./outbox.ts";
-import { callbackIsRegistered, eventIsEnd } from "../schema/conditions.ts";
+import { deadlineOfCallback, deliveryMatches, filterParameters } from "./outbox.ts";
+import { prepareDeliveryStates, stateColumns } from "./state.ts";
+import { eventIsEnd } from "../schema/conditions.ts";
 import { callbacks, deliveries, events } from "../schema/tables.ts";
 
 const bound = sql.placeholder;
 
 type Selection<Key extends string> = Extract<RedeliverSelection, { [name in Key]: string }>;
 
-export function redeliveryVerbs({ db, write }: SqliteConnection): Pick<Store, "redeliver"> {
+export function redeliveryVerbs({ db, write }: SqliteConnection): Pick<DeliveryStore, "redeliver"> {
   const statements = { ...prepareChecks(db), ...prepareMatches(db) };
-  const reopen = prepareReopen(db);
+  const states = prepareDeliveryStates(db);
 
   function one(principal: string, { deliveryId }: Selection<"deliveryId">, now: number): RedeliverResult {
     const row = statements.delivery.get({ principal, deliveryId });
     if (row === undefined) return { kind: "not_found" };
-    const { callbackId } = row;
-    const why = row.event === "task_progress" ? "progress" : whyRefused(row, now);
+    const { callbackId, event } = row.delivery;
+    const why = redeliveryRefusal(row.callback, event, now);
     if (why !== null) return { kind: "refused", callbackId, why };
-    reopen(deliveryId, now);
+    states.write(deliveryId, row.state, reopened(row.state, row.callback.notAfter, now));
     return { kind: "redelivered", deliveryIds: [deliveryId], passedOver: 0, next: null };
   }
 
@@ -36,7 +38,7 @@ export function redeliveryVerbs({ db, write }: SqliteConnection): Pick<Store, "r
     const { callbackId } = selection;
     const row = statements.callback.get({ principal, callbackId });
     if (row === undefined) return { kind: "not_found" };
-    const why = whyRefused(row, now);
+    const why = redeliveryRefusal(row, null, now);
     if (why !== null) return { kind: "refused", callbackId, why };
     return step(statements.ofCallback.all({ principal, callbackId, ...pageOf(selection) }), selection.limit, now);
   }
@@ -47,13 +49,15 @@ export function redeliveryVerbs({ db, write }: SqliteConnection): Pick<Store, "r
     return step(statements.ofTask.all({ principal, taskId, ...pageOf(selection) }), selection.limit, now);
   }
 
-  /** `rows`: up to one more than `limit`, which tells that there is more. */
+  /** `rows`: one more than `limit` if there is another page. */
   function step(rows: ReturnType<typeof statements.ofTask.all>, limit: number, now: number): RedeliverResult {
     const page = rows.slice(0, limit);
     const last = rows.length > limit ? page.at(-1) : undefined;
-    const deliveryIds = page.filter((row) => whyRefused(row, now) === null).map(({ id }) => id);
-    for (const id of deliveryIds) reopen(id, now);
-    const next = last === undefined ? null : { callbackId: last.callbackId, eventId: last.eventId };
+    const allowed = page.filter(({ callback }) => redeliveryRefusal(callback, null, now) === null);
+    for (const { delivery, state, callback } of allowed)
+      states.write(delivery.id, state, reopened(state, callback.notAfter, now));
+    const deliveryIds = allowed.map(({ delivery }) => delivery.id);
+    const next = last === undefined ? null : { callbackId: last.delivery.callbackId, eventId: last.delivery.eventId };
     return { kind: "redelivered", deliveryIds, passedOver: page.length - deliveryIds.length, next };
   }
 
@@ -65,37 +69,26 @@ export function redeliveryVerbs({ db, write }: SqliteConnection): Pick<Store, "r
   return { redeliver: (command) => write(() => redeliver(command)) };
 }
 
-type Target = Pick<InferSelectModel<typeof callbacks>, "status" | "disabledReason" | "notAfter">;
-
-/** Why nothing is sent to a callback; null: it may be. */
-function whyRefused({ status, disabledReason, notAfter }: Target, now: number): RedeliveryRefusal | null {
-  if (status === "removed") return "removed";
-  if (status === "disabled") return disabledReason ?? "gone";
-  return isExpired(notAfter, now) ? "past_not_after" : null;
-}
-
 function pageOf(selection: Selection<"callbackId"> | Selection<"taskId">) {
   const { after, limit } = selection;
   const afterCallback = after?.callbackId ?? "";
   return { ...filterParameters(selection), afterCallback, afterEvent: after?.eventId ?? "", limit: limit + 1 };
 }
 
-const target = { status: callbacks.status, disabledReason: callbacks.disabledReason, notAfter: callbacks.notAfter };
-const isOwn = equals(callbacks.principal, "principal");
-const isOfTask = and(isOwn, equals(callbacks.taskId, "taskId"), callbackIsRegistered);
-const isCallback = and(isOwn, equals(callbacks.id, "callbackId"));
+const target = { status: callbacks.status, disabledReason: callbacks.disabledReason, notAfter: deadlineOfCallback };
+const isCallback = and(callbackIsOwn, equals(callbacks.id, "callbackId"));
 
 function prepareChecks(db: SqliteConnection["db"]) {
   return {
     delivery: db
-      .select({ callbackId: callbacks.id, event: events.type, ...target })
+      .select({ delivery: { callbackId: callbacks.id, event: events.type }, state: stateColumns, callback: target })
       .from(deliveries)
       .innerJoin(events, eq(events.id, deliveries.eventId))
       .innerJoin(callbacks, eq(callbacks.id, deliveries.callbackId))
-      .where(and(isOwn, equals(deliveries.id, "deliveryId")))
+      .where(and(callbackIsOwn, equals(deliveries.id, "deliveryId")))
       .prepare(),
     callback: db.select(target).from(callbacks).where(isCallback).prepare(),
-    anyOfTask: db.select({ id: callbacks.id }).from(callbacks).where(isOfTask).limit(limitTo(1)).prepare(),
+    anyOfTask: db.select({ id: callbacks.id }).from(callbacks).where(callbackIsOfTask).limit(limitTo(1)).prepare(),
   };
 }
 
@@ -104,10 +97,9 @@ function prepareMatches(db: SqliteConnection["db"]) {
   const matching = (isMeant: SQL | undefined) =>
     db
       .select({
-        id: deliveries.id,
-        callbackId: deliveries.callbackId,
-        eventId: deliveries.eventId,
-        ...target,
+        delivery: { id: deliveries.id, callbackId: deliveries.callbackId, eventId: deliveries.eventId },
+        state: stateColumns,
+        callback: target,
       })
       .from(callbacks)
       .innerJoin(deliveries, eq(deliveries.callbackId, callbacks.id))
@@ -116,5 +108,5 @@ function prepareMatches(db: SqliteConnection["db"]) {
       .orderBy(asc(deliveries.callbackId), asc(deliveries.eventId))
       .limit(limitTo("limit"))
       .prepare();
-  return { ofCallback: matching(isCallback), ofTask: matching(isOfTask) };
+  return { ofCallback: matching(isCallback), ofTask: matching(callbackIsOfTask) };
 }

@@ -1,23 +1,23 @@
 import type Database from "better-sqlite3";
 
-/** Nothing was committed for this long: whoever comes next is unlikely to come in the few milliseconds that a checkpoint takes. */
+/** Nothing was committed for this long. The next commit is unlikely to come within the few milliseconds that a checkpoint takes. */
 const IDLE_MS = 5;
-/** As many commits as SQLite, left to itself, would move into the file at once, roughly. */
+/** About as many commits as SQLite would collect before a checkpoint of its own. */
 const COMMITS = 100;
-/** Where there is never a moment without work, SQLite moves the log in the midst of it, at this many pages of 4 KiB. */
+/** Where no moment is idle, SQLite makes a checkpoint during a commit once the log has this many pages of 4 KiB. */
 const PAGES_MAX = 4000;
 
 export interface Checkpointer {
+  /** Call it after each commit. */
   committed(): void;
   stop(): void;
 }
 
 /**
- * Moves the write-ahead log into the file when there is a moment without work. SQLite does it in the midst of a commit, which then waits
- * for the disk twice while everything else stands still: every hundredth task that ended waited for that. `endReads` ends a read that is
- * under way, in the midst of which it could not be done.
+ * Moves the write-ahead log into the database file in an idle moment. SQLite would do it during a commit, which then waits for the disk
+ * twice and blocks the process: about every hundredth end of a task would wait for that.
  */
-export function createCheckpointer(client: Database.Database, endReads: () => void): Checkpointer {
+export function createCheckpointer(client: Database.Database): Checkpointer {
   client.pragma(`wal_autocheckpoint = ${PAGES_MAX}`);
   let commits = 0;
   let timer: NodeJS.Timeout | null = null;
@@ -25,11 +25,10 @@ export function createCheckpointer(client: Database.Database, endReads: () => vo
   function checkpoint(): void {
     if (commits < COMMITS) return;
     commits = 0;
-    endReads();
     try {
       client.pragma("wal_checkpoint(PASSIVE)");
     } catch {
-      // A full disk, say. Nothing is lost, as with SQLite's own: the log stays as it is, and writes tell of the trouble.
+      // The disk is full, for example. Nothing is lost: the log stays as it is, and the next write reports the error.
     }
   }
 

@@ -1,45 +1,41 @@
-import { closeSync, mkdirSync, openSync, readFileSync, realpathSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { closeSync, mkdirSync, openSync, realpathSync, statSync } from "node:fs";
+import { dirname } from "node:path";
 import Database from "better-sqlite3";
-import { drizzle, migrate } from "./drizzle.ts";
 import { StartError } from "../../../domain/errors.ts";
 import { createDatabase } from "./prepared-statements.ts";
 import type { PreparedDatabase } from "./prepared-statements.ts";
 import { createGroupCommit, isBusy } from "./group-commit.ts";
 import type { GroupCommit } from "./group-commit.ts";
+import { migrateDatabase } from "./migrations.ts";
 import { createCheckpointer } from "./checkpointer.ts";
 import { createWalSync } from "./wal-sync.ts";
-import { createSharedReads } from "./shared-reads.ts";
-import type { SharedReads } from "./shared-reads.ts";
 
-/** How long the opening waits. */
+/** How long opening the database waits. */
 export interface OpenTimeouts {
-  /** For another server on the same file to end: a restart overlaps with its predecessor for a moment. */
+  /** For another server on the same file to end: at a restart the old process may run for a moment longer. */
   readonly serverMs: number;
-  /** For another program that holds the file. */
+  /** For another program that has locked the file. */
   readonly programMs: number;
 }
 const OPEN_TIMEOUTS: OpenTimeouts = { serverMs: 2000, programMs: 5000 };
-/** SQLite waits by stopping the whole process, so afterwards hardly at all: group-commit.ts waits instead. */
+/** SQLite blocks the whole process while it waits. So after the opening it hardly waits: group-commit.ts tries again instead. */
 const BUSY_WAIT_MS = 10;
-/** Signing secrets are in the file. */
+/** The file holds signing secrets. */
 const FILE_MODE = 0o600;
 
 export interface SqliteConnection {
   readonly db: PreparedDatabase;
   /** Runs synchronous `work` in an immediate transaction. See group-commit.ts for when it resolves. */
   readonly write: GroupCommit["write"];
-  /** Runs synchronous `work`, which only reads, in a transaction that it shares with others of the same moment. Not within `write`. */
-  readonly read: SharedReads["read"];
-  /** Moves the write-ahead log into the file and cuts it to nothing, unless another program is reading. */
-  emptyLog(): void;
-  /** Commits what is waiting, if the file lets us, then closes. */
-  close(): Promise<void>;
+  /** Moves the write-ahead log into the database file and truncates it, unless another program is reading. */
+  truncateWal(): void;
+  /** Commits waiting writes, unless the file is locked, then closes. */
+  readonly close: () => Promise<void>;
 }
 
 /**
- * Opens the file for this process alone, made and migrated if need be. Throws a `StartError` when it cannot be had: another server
- * uses it, it is newer than this code, it is no database, the folder cannot be written.
+ * Opens the file for this process alone; creates it if it does not exist, and applies pending migrations. Throws a `StartError` when
+ * another server uses the file, another version made it, it is no database, or the folder is not writable.
  */
 export function openConnection(
   file: string,
@@ -52,29 +48,24 @@ export function openConnection(
     const client = openDatabase(path, migrationsFolder, timeouts.programMs);
     const db = createDatabase(client);
     const transaction = client.transaction((work: () => void) => work());
-    const log = createWalSync(`${path}-wal`);
-    const reads = createSharedReads(client);
-    const checkpoints = createCheckpointer(client, reads.end);
+    const wal = createWalSync(`${path}-wal`);
+    const checkpointer = createCheckpointer(client);
     const inTransaction = (work: () => void): void => {
-      reads.end();
       transaction.immediate(work);
-      checkpoints.committed();
+      checkpointer.committed();
     };
-    const { write, flush, settled } = createGroupCommit(inTransaction, log.sync);
+    const { write, flush, settled } = createGroupCommit(inTransaction, wal.sync);
     return {
       db,
       write,
-      read: reads.read,
-      emptyLog() {
-        reads.end();
+      truncateWal() {
         client.pragma("wal_checkpoint(TRUNCATE)");
       },
       async close() {
         flush();
         await settled();
-        reads.end();
-        checkpoints.stop();
-        log.close();
+        checkpointer.stop();
+        wal.close();
         client.close();
         lock.close();
       },
@@ -96,18 +87,18 @@ function createFile(file: string): string {
   }
 }
 
-/** Lock and write-ahead log go by the file's name: by two names two servers would write into one file unseen (sqlite.org/howtocorrupt.html, "Multiple links to the same file"). */
+/** The names of the lock and of the write-ahead log come from the file's name. With two names, two servers would write one file without a lock between them (sqlite.org/howtocorrupt.html, "Multiple links to the same file"). */
 function requireOneName(file: string): void {
   const { nlink } = statSync(file);
   if (nlink <= 1) return;
   throw new StartError(
-    `The database ${file} has ${nlink} names (hard links), and what is written by one of them may be lost by another; remove the others, or copy the file and set DATABASE_URL to the copy.`,
+    `The database ${file} has ${nlink} names (hard links), and SQLite may lose what is written under one of them; remove the other names, or copy the file and set DATABASE_URL to the copy.`,
   );
 }
 
 /**
- * An exclusive transaction on a side database: the operating system drops it with the process, kill -9 included. The main file's own
- * `locking_mode=EXCLUSIVE` would lock out a second connection of this process as well.
+ * An exclusive transaction on a second database file. The operating system releases the lock when the process ends, kill -9 included.
+ * `locking_mode=EXCLUSIVE` on the main file would also lock out a second connection of this process.
  */
 function lockFile(path: string, timeout: number): Database.Database {
   const lock = new Database(`${path}.lock`, { timeout });
@@ -129,15 +120,11 @@ function openDatabase(path: string, migrationsFolder: string, timeout: number): 
   const client = new Database(path, { timeout });
   try {
     client.pragma("journal_mode = WAL");
-    // The log goes to disk by wal-sync.ts, beside our work; checkpoints still wait for the disk in here.
+    // wal-sync.ts puts the log on disk without blocking. SQLite itself waits for the disk at checkpoints only.
     client.pragma("synchronous = NORMAL");
-    // What is removed or replaced is overwritten: old results, and secrets that were in clear.
+    // Overwrites what is removed or replaced: old results, and secrets that were not encrypted.
     client.pragma("secure_delete = ON");
-    if (isBehind(client, path, migrationsFolder)) {
-      // A migration may rebuild a table that others refer to.
-      client.pragma("foreign_keys = OFF");
-      migrate(drizzle({ client }), { migrationsFolder });
-    }
+    migrateDatabase(client, path, migrationsFolder);
     client.pragma("foreign_keys = ON");
     client.pragma(`busy_timeout = ${BUSY_WAIT_MS}`);
     return client;
@@ -147,34 +134,7 @@ function openDatabase(path: string, migrationsFolder: string, timeout: number): 
   }
 }
 
-/** Whether there are migrations to apply. They are not even read otherwise. Refuses a file that is newer than they are. */
-function isBehind(client: Database.Database, path: string, migrationsFolder: string): boolean {
-  const applied = lastMigration(client);
-  const newest = newestMigration(migrationsFolder);
-  if (applied > newest) {
-    throw new StartError(
-      `The database ${path} was written by a newer mcp-callbacks; install that version, or restore a backup made before the upgrade.`,
-    );
-  }
-  return applied < newest;
-}
-
-/** When the last one that was applied had been made, which is what Drizzle goes by; 0: none was. */
-function lastMigration(client: Database.Database): number {
-  const table = client.prepare("select 1 from sqlite_master where name = '__drizzle_migrations'").get();
-  if (table === undefined) return 0;
-  return (
-    client.prepare<[], { at: number | null }>("select max(created_at) as at from __drizzle_migrations").get()?.at ?? 0
-  );
-}
-
-function newestMigration(migrationsFolder: string): number {
-  const journal: unknown = JSON.parse(readFileSync(join(migrationsFolder, "meta", "_journal.json"), "utf8"));
-  const entries = (journal as { entries: readonly { when: number }[] }).entries;
-  return Math.max(...entries.map((entry) => entry.when));
-}
-
-/** What the operator can mend, as a `StartError` that says how. */
+/** A `StartError` with advice where the operator can solve the problem. */
 export function asStartError(path: string, error: unknown): Error {
   if (error instanceof StartError) return error;
   if (isBusy(error))
@@ -187,7 +147,7 @@ export function asStartError(path: string, error: unknown): Error {
   }
   if (code !== "") {
     return new StartError(
-      `The database ${path} cannot be opened (${code}); see that ${dirname(path)} is a folder this user may write to, or set DATABASE_URL to another file.`,
+      `The database ${path} cannot be opened (${code}); make sure that ${dirname(path)} is a folder this user may write to, or set DATABASE_URL to another file.`,
     );
   }
   return new Error(`The database ${path} cannot be opened.`, { cause: error });

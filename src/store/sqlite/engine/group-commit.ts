@@ -1,50 +1,47 @@
 import Database from "better-sqlite3";
 import { StoreUnavailable } from "../../../domain/errors.ts";
 
-/** How long writes wait for another program that holds the file (a backup tool, a shell) before they fail. */
+/** How long writes wait for another program that has locked the file (a backup tool, a shell) before they fail. */
 const BUSY_TIMEOUT_MS = 5000;
 const BUSY_RETRY_MS = 25;
 
 /** Runs synchronous work in a transaction; what it throws rolls back. */
 export type RunInTransaction = (work: () => void) => void;
 
-/**
- * Resolves once everything that was committed before the call is on disk. Never rejects: a disk that loses writes is the end. `begun` is
- * called when the wait for the disk has begun, so that work no longer holds it up.
- */
-export type Sync = (begun?: () => void) => Promise<void>;
+/** Resolves once everything that was committed before the call is on disk. Never rejects: a disk that loses writes ends the process. */
+export type Sync = () => Promise<void>;
 
 /**
- * When a write is answered. `fact`: once it is on disk; others may build on it. `record`: likewise, but nothing builds on it. `claim`:
- * once it is committed and all facts it may build on are on disk; a power cut may take it back, a kill may not.
+ * When a write is answered.
+ * durable: once it is on disk. A claim may depend on it.
+ * record: once it is on disk. No claim depends on it.
+ * claim: once it is committed and each durable write before it is on disk. A power cut may undo it, a kill of the process cannot.
  */
-export type WriteKind = "fact" | "record" | "claim";
+export type Durability = "durable" | "record" | "claim";
 
 export interface GroupCommit {
   /**
-   * Runs `work` in a transaction that it may share with others of the same moment, and resolves as its kind says. `work` must not
-   * await, and is run a second time, on a rolled-back database, when the transaction it shared fails. Rejects with what `work` threw, or
-   * with StoreUnavailable. `committed` is called before that, once it is committed and the wait for the disk has begun: what can be done
-   * during that wait belongs there. It must not throw.
+   * Runs `work` in a transaction that it may share with other writes of the same turn, and resolves as `durability` says. `work` must be
+   * synchronous. It runs a second time, on a rolled-back database, when the shared transaction fails. Rejects with what `work` threw, or
+   * with StoreUnavailable.
    */
-  write<T>(work: () => T, kind?: WriteKind, committed?: () => void): Promise<T>;
-  /** Commits what is waiting, now; what another program keeps from being written goes on waiting. */
+  write<T>(work: () => T, durability?: Durability): Promise<T>;
+  /** Commits all waiting writes now. Those that find the file locked go on waiting. */
   flush(): void;
-  /** Resolves when nothing that was committed waits for the disk. */
+  /** Resolves when every committed write is on disk. */
   settled(): Promise<void>;
 }
 
-interface Waiting {
-  /** Runs the work, and returns what tells its owner of the commit. */
+interface WaitingWrite {
+  /** Does the work, and returns the function that answers its caller. */
   readonly run: () => () => void;
   readonly fail: (error: unknown) => void;
-  readonly kind: WriteKind;
-  readonly committed: (() => void) | undefined;
+  readonly durability: Durability;
 }
 
 /**
- * A commit costs, whatever is in it, and a wait for the disk costs far more; so all that is asked for in one turn of the event loop
- * shares one transaction, and all that is committed while the disk is busy shares the next wait. The wait itself stops nobody.
+ * A commit has a price, however little is in it, and a wait for the disk has a far higher one. So all writes of one turn of the event loop
+ * share one transaction, and all commits that are made while the disk is busy share the next wait. The wait blocks no other work.
  */
 export function createGroupCommit(
   inTransaction: RunInTransaction,
@@ -52,7 +49,7 @@ export function createGroupCommit(
   busyTimeoutMs = BUSY_TIMEOUT_MS,
 ): GroupCommit {
   const disk = createDiskQueue(sync);
-  let waiting: Waiting[] = [];
+  let waiting: WaitingWrite[] = [];
   let isScheduled = false;
   let busySince: number | null = null;
 
@@ -63,24 +60,24 @@ export function createGroupCommit(
     if (group.length > 0) commit(group);
   }
 
-  function commit(group: readonly Waiting[]): void {
+  function commit(group: readonly WaitingWrite[]): void {
     try {
-      let committed: (() => void)[] = [];
+      let answers: (() => void)[] = [];
       inTransaction(() => {
-        committed = group.map(({ run }) => run());
+        answers = group.map(({ run }) => run());
       });
       busySince = null;
-      disk.add(group.map(({ kind, committed: hook }, index) => ({ kind, committed: hook, tell: committed[index]! })));
+      disk.add(group.map(({ durability }, index) => ({ durability, answer: answers[index]! })));
     } catch (error) {
-      if (isBusy(error)) waitForOthers(group, error);
+      if (isBusy(error)) retryLater(group, error);
       else if (group.length === 1 || isUnavailable(error)) failAll(group, error);
-      // One of them failed and took the others with it: each alone, only the culprit fails.
+      // One write failed and rolled back all of them. Each in its own transaction, only that one fails.
       else for (const one of group) commit([one]);
     }
   }
 
-  /** Not by SQLite's own waiting, which would stop the whole process. */
-  function waitForOthers(group: readonly Waiting[], error: unknown): void {
+  /** SQLite's own waiting would block the whole process. */
+  function retryLater(group: readonly WaitingWrite[], error: unknown): void {
     busySince ??= performance.now();
     if (performance.now() - busySince > busyTimeoutMs) {
       busySince = null;
@@ -94,13 +91,13 @@ export function createGroupCommit(
   }
 
   return {
-    write<T>(work: () => T, kind: WriteKind = "fact", committed?: () => void) {
+    write<T>(work: () => T, durability: Durability = "durable") {
       const { promise, resolve, reject } = Promise.withResolvers<T>();
       const run = () => {
         const result = work();
         return () => resolve(result);
       };
-      waiting.push({ run, fail: reject, kind, committed });
+      waiting.push({ run, fail: reject, durability });
       if (!isScheduled) setImmediate(flush);
       isScheduled = true;
       return promise;
@@ -110,52 +107,51 @@ export function createGroupCommit(
   };
 }
 
-interface Committed extends Pick<Waiting, "kind" | "committed"> {
-  readonly tell: () => void;
+interface CommittedWrite {
+  readonly durability: Durability;
+  readonly answer: () => void;
 }
 
-/** What is committed and waits for the disk. */
+/** Answers committed writes once the disk has what their durability asks for. */
 function createDiskQueue(sync: Sync) {
-  let queue: Committed[] = [];
-  /** Claims that build on nothing newer than what is being synced: that wait is theirs too. */
-  let riding: Committed[] = [];
+  /** For the next sync. */
+  let queue: CommittedWrite[] = [];
+  /** Claims that depend on nothing newer than the sync under way. */
+  let claims: CommittedWrite[] = [];
   let loop: Promise<void> | null = null;
-  let queuedFacts = 0;
-  let syncingFacts = 0;
+  let queuedDurable = 0;
+  let syncingDurable = 0;
 
   async function syncAll(): Promise<void> {
     while (queue.length > 0) {
       const batch = queue;
       queue = [];
-      syncingFacts = queuedFacts;
-      queuedFacts = 0;
-      const begin = beginningOf(batch);
-      await sync(begin);
-      begin?.();
-      syncingFacts = 0;
-      for (const { tell } of batch) tell();
-      // A turn later, so that the facts are told before what was claimed of them.
-      const claims = riding;
-      riding = [];
-      if (claims.length > 0) setImmediate(() => claims.forEach(({ tell }) => tell()));
+      syncingDurable = queuedDurable;
+      queuedDurable = 0;
+      await sync();
+      syncingDurable = 0;
+      answerAll(batch);
+      const dependent = claims;
+      claims = [];
+      // A turn later: a caller gets the answer to a durable write before the answer to a claim that depends on it.
+      if (dependent.length > 0) setImmediate(answerAll, dependent);
     }
     loop = null;
   }
 
-  function addOne(one: Committed): void {
-    if (one.kind === "claim" && queuedFacts === 0) {
-      one.committed?.();
-      if (syncingFacts === 0) one.tell();
-      else riding.push(one);
+  function addOne(write: CommittedWrite): void {
+    if (write.durability === "claim" && queuedDurable === 0) {
+      if (syncingDurable === 0) write.answer();
+      else claims.push(write);
       return;
     }
-    if (one.kind === "fact") queuedFacts++;
-    queue.push(one);
+    if (write.durability === "durable") queuedDurable++;
+    queue.push(write);
   }
 
   return {
-    add(group: readonly Committed[]): void {
-      for (const one of group) addOne(one);
+    add(group: readonly CommittedWrite[]): void {
+      for (const write of group) addOne(write);
       if (queue.length > 0) loop ??= syncAll();
     },
     settled: async () => {
@@ -164,18 +160,11 @@ function createDiskQueue(sync: Sync) {
   };
 }
 
-/** Tells each once, whoever comes first: the beginning of the wait, or its end. */
-function beginningOf(batch: readonly Committed[]): (() => void) | undefined {
-  let untold = batch.flatMap(({ committed }) => committed ?? []);
-  if (untold.length === 0) return undefined;
-  return () => {
-    const all = untold;
-    untold = [];
-    for (const tell of all) tell();
-  };
+function answerAll(writes: readonly CommittedWrite[]): void {
+  for (const { answer } of writes) answer();
 }
 
-function failAll(group: readonly Waiting[], error: unknown): void {
+function failAll(group: readonly WaitingWrite[], error: unknown): void {
   const cause =
     isBusy(error) || isUnavailable(error)
       ? new StoreUnavailable("The database cannot be written", { cause: error })
@@ -187,7 +176,7 @@ export function isBusy(error: unknown): boolean {
   return error instanceof Database.SqliteError && error.code.startsWith("SQLITE_BUSY");
 }
 
-/** The disk or the file, not the work. */
+/** The disk or the file failed, and not the work. */
 function isUnavailable(error: unknown): boolean {
   return (
     error instanceof Database.SqliteError && /^SQLITE_(FULL|IOERR|CANTOPEN|READONLY|NOMEM|LOCKED)/.test(error.code)

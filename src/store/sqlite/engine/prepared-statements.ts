@@ -1,73 +1,97 @@
 /**
- * Drizzle with the way from parameters to a statement, and from its rows to objects, worked out when a query is prepared. Drizzle itself
- * asks at each run, for each value, what kind of column it belongs to, which takes longer than a short statement does.
+ * Drizzle with compiled statements: the conversion of parameters and rows is worked out once for each statement. Drizzle itself determines
+ * at each run, for each value, what kind of column it belongs to, which takes longer than a short statement.
  */
 import type Database from "better-sqlite3";
 import type { SQLiteColumn } from "drizzle-orm/sqlite-core";
 import type * as Driver from "drizzle-orm/better-sqlite3";
-import { BetterSQLite3Database, BetterSQLiteSession, SQLiteSyncDialect } from "./drizzle.ts";
+import { BetterSQLite3Database, BetterSQLiteSession } from "./drizzle.ts";
+import { DeferredDialect } from "./deferred-dialect.ts";
 import { Column, is, noopDecoder, noopEncoder, Param, Placeholder, SQL } from "./drizzle.ts";
 
 type NoSchema = Record<string, never>;
-type Given = Parameters<Driver.BetterSQLiteSession<NoSchema, NoSchema>["prepareQuery"]>;
-type Field = NonNullable<Given[1]>[number];
+type PrepareArgs = Parameters<Driver.BetterSQLiteSession<NoSchema, NoSchema>["prepareQuery"]>;
+type Field = NonNullable<PrepareArgs[1]>[number];
 type Values = Readonly<Record<string, unknown>>;
 type Row = Record<string, unknown>;
 
 export type PreparedDatabase = Driver.BetterSQLite3Database & { readonly $client: Database.Database };
 
-/** As `drizzle({ client })`. Preparing an outer join or a relational query throws: nothing here uses one. */
+/** As `drizzle({ client })`, with statements that are compiled on their first use. An outer join is not supported and throws when it is prepared; a relational query throws on its first use. */
 export function createDatabase(client: Database.Database): PreparedDatabase {
-  const dialect = new SQLiteSyncDialect();
+  const dialect = new DeferredDialect();
   const session = new PreparedSession(client, dialect, undefined);
   return Object.assign(new BetterSQLite3Database("sync", dialect, session, undefined), { $client: client });
 }
 
-class PreparedSession extends BetterSQLiteSession<NoSchema, NoSchema> {
-  override prepareQuery<T extends never>(...given: Given) {
-    const prepared = super.prepareQuery<T>(...given);
-    refuseOuterJoins(prepared, given[0].sql);
-    return Object.assign(prepared, compile(prepared["stmt"], given));
+interface CompiledStatement {
+  run(values?: Values): Database.RunResult;
+  get(values?: Values): Row | undefined;
+  all(values?: Values): Row[];
+}
+
+/** Compiled on its first use. */
+export interface PreparedStatement extends CompiledStatement {
+  /** Compiles it now. Throws what SQLite finds wrong with it. */
+  compile(): void;
+}
+
+export class PreparedSession extends BetterSQLiteSession<NoSchema, NoSchema> {
+  override prepareQuery<T extends never>(...args: PrepareArgs) {
+    const statement = onFirstUse(() => compile(this["client"], args));
+    requireInnerJoins(statement, args[0]);
+    // Drizzle's type has more methods. The store uses these only.
+    return statement as PreparedStatement & ReturnType<typeof this.prepareOneTimeQuery<T>>;
   }
 
-  /** Not worth compiling. */
-  override prepareOneTimeQuery<T extends never>(...given: Given) {
-    return super.prepareQuery<T>(...given);
+  /** Runs once, so compiling the conversions would not pay. */
+  override prepareOneTimeQuery<T extends never>(...args: PrepareArgs) {
+    return super.prepareQuery<T>(...args);
   }
 }
 
-/** Drizzle tells of the joins once the query is prepared: of each table, whether it has a row in every result. */
-function refuseOuterJoins(prepared: object, text: string): void {
-  Object.defineProperty(prepared, "joinsNotNullableMap", {
+function onFirstUse(compileNow: () => CompiledStatement): PreparedStatement {
+  let compiled: CompiledStatement | null = null;
+  const ready = (): CompiledStatement => (compiled ??= compileNow());
+  return {
+    run: (values) => ready().run(values),
+    get: (values) => ready().get(values),
+    all: (values) => ready().all(values),
+    compile: () => void ready(),
+  };
+}
+
+/** Drizzle sets this property after preparing a query: for each table, whether it has a row in every result. */
+function requireInnerJoins(statement: object, query: { readonly sql: string }): void {
+  Object.defineProperty(statement, "joinsNotNullableMap", {
     set(tables: Readonly<Record<string, boolean>> = {}) {
-      if (Object.values(tables).includes(false)) throw new Error(`Not supported: an outer join (${text})`);
+      if (Object.values(tables).includes(false)) throw new Error(`Not supported: an outer join (${query.sql})`);
     },
   });
 }
 
-function compile(statement: Database.Statement, [query, fields, , , customMapper]: Given) {
+function compile(client: Database.Database, [query, fields, , , customMapper]: PrepareArgs): CompiledStatement {
   if (customMapper !== undefined) throw new Error(`Not supported: a relational query (${query.sql})`);
+  const statement = client.prepare(query.sql);
   const bind = compileParameters(query.params);
-  const run = (values: Values = {}) => statement.run(...bind(values));
-  if (fields === undefined) return { run };
-  const toObject = compileRow(fields);
-  statement.raw();
+  const toObject = compileRow(fields ?? []);
+  if (fields !== undefined) statement.raw();
   return {
-    run,
-    get(values: Values = {}) {
+    run: (values = {}) => statement.run(...bind(values)),
+    get(values = {}) {
       const row = statement.get(...bind(values)) as unknown[] | undefined;
       return row === undefined ? undefined : toObject(row);
     },
-    all: (values: Values = {}) => (statement.all(...bind(values)) as unknown[][]).map(toObject),
+    all: (values = {}) => (statement.all(...bind(values)) as unknown[][]).map(toObject),
   };
 }
 
-/** What each of a statement's parameters is: a value that is the same at every run, or the one that is given under a name. */
+/** A parameter is a value that is the same at each run, or the value given under a name. */
 function compileParameters(parameters: readonly unknown[]): (values: Values) => unknown[] {
-  const found = parameters.map(parameterOf);
+  const compiled = parameters.map(parameterOf);
   return (values) => {
     const bound: unknown[] = [];
-    for (const { name, fixed, encode } of found) {
+    for (const { name, fixed, encode } of compiled) {
       const value = name === null ? fixed : values[name];
       if (value === undefined && name !== null && !(name in values)) throw new Error(`No value for parameter ${name}`);
       bound.push(encode === null ? value : encode(value));
@@ -80,11 +104,11 @@ function parameterOf(parameter: unknown) {
   if (is(parameter, Placeholder)) return { name: parameter.name, fixed: null, encode: null };
   if (!is(parameter, Param) || !is(parameter.value, Placeholder)) return { name: null, fixed: parameter, encode: null };
   const { encoder } = parameter;
-  const encode = isPlain(encoder.mapToDriverValue) ? null : (value: unknown) => encoder.mapToDriverValue(value);
+  const encode = isIdentity(encoder.mapToDriverValue) ? null : (value: unknown) => encoder.mapToDriverValue(value);
   return { name: parameter.value.name, fixed: null, encode };
 }
 
-/** A row as its columns' values, in the statement's order, as an object; columns of a group as an object in it. */
+/** Makes an object of a row's values, which come in the order of the statement's columns. Columns of a group become an object in it. */
 function compileRow(fields: readonly Field[]): (row: readonly unknown[]) => Row {
   const columns = fields.map((field, index) => ({ ...placeOf(field), index, decode: decoderOf(field) }));
   return (row) => {
@@ -105,31 +129,31 @@ function placeOf({ path }: Field): { readonly group: string | null; readonly nam
   return second === undefined ? { group: null, name: first } : { group: first, name: second };
 }
 
-/** Null: the value is as SQLite gives it. */
+/** Null: SQLite's value is used as it is. */
 function decoderOf({ field }: Field): ((raw: unknown) => unknown) | null {
-  const decoder = is(field, Column) ? field : ofExpression(field);
-  return isPlain(decoder.mapFromDriverValue) ? null : (raw) => decoder.mapFromDriverValue(raw);
+  const decoder = is(field, Column) ? field : decoderOfExpression(field);
+  return isIdentity(decoder.mapFromDriverValue) ? null : (raw) => decoder.mapFromDriverValue(raw);
 }
 
 interface Decoder {
   mapFromDriverValue(raw: unknown): unknown;
 }
 
-/** Drizzle does not tell its types of an expression's decoder. */
-function ofExpression(field: Exclude<Field["field"], SQLiteColumn>): Decoder {
+/** Drizzle's types do not have the decoder of an expression. */
+function decoderOfExpression(field: Exclude<Field["field"], SQLiteColumn>): Decoder {
   const expression = is(field, SQL) ? field : is(field, SQL.Aliased) ? field.sql : null;
   if (expression === null) throw new Error("Not supported: a subquery among the columns");
   return (expression as unknown as { readonly decoder: Decoder }).decoder;
 }
 
-/** Those of most columns, and of expressions without a type of their own, return what they are given. */
-const PLAIN: ReadonlySet<unknown> = new Set([
+/** Most columns, and expressions without a type, have conversions that return their argument. */
+const IDENTITY: ReadonlySet<unknown> = new Set([
   Column.prototype.mapToDriverValue,
   Column.prototype.mapFromDriverValue,
   noopEncoder.mapToDriverValue,
   noopDecoder.mapFromDriverValue,
 ]);
 
-function isPlain(map: unknown): boolean {
-  return PLAIN.has(map);
+function isIdentity(convert: unknown): boolean {
+  return IDENTITY.has(convert);
 }

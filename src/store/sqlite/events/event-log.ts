@@ -1,6 +1,6 @@
 import { and, asc, desc, gt, gte, inArray, lt, sql } from "../engine/drizzle.ts";
-import type { EventsPage, EventsQuery } from "../../../service/ports/subscription-store.ts";
-import type { Store } from "../../../service/ports/store.ts";
+import { eventPage, eventPageStart } from "../../../domain/event-page.ts";
+import type { EventsPage, EventsQuery, EventStore } from "../../../service/ports/event-store.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
 import { toEndEvent } from "../schema/rows.ts";
@@ -11,11 +11,11 @@ type Db = SqliteConnection["db"];
 
 const bound = sql.placeholder;
 
-/** So many that no two databases have the same by chance, and small enough to be an exact number. */
+/** So many that no two databases have the same name by chance, and few enough for an exact number. */
 const LOG_NAMES = 2 ** 48;
 
-/** The log of events as readers and new subscriptions see it: the ends of tasks, and not their progress. */
-export function eventLogVerbs({ db }: SqliteConnection): Pick<Store, "eventsAfter" | "lastEventSeq" | "eventLog"> {
+/** The log of events for readers and new subscriptions: the ends of tasks, without their progress. */
+export function eventLogVerbs({ db }: SqliteConnection): Pick<EventStore, "eventsAfter" | "lastEventSeq" | "eventLog"> {
   const read = prepareEventReading(db);
   const lastSeq = prepareLastSeq(db);
   return {
@@ -31,13 +31,13 @@ export function eventLogVerbs({ db }: SqliteConnection): Pick<Store, "eventsAfte
   };
 }
 
-/** The number last given out; retention takes none back, so a place behind it stays behind it. */
+/** The number of the last event. Retention does not lower it, so a cursor never points at an event that comes later. */
 export function prepareLastSeq(db: Db): () => number {
   const last = db.$client.prepare<[], { seq: number }>(`select "seq" from "sqlite_sequence" where "name" = 'events'`);
   return () => last.get()?.seq ?? 0;
 }
 
-/** Once, when the database is first opened. */
+/** Names the log once, when the database is first opened. */
 export function nameLog(db: Db): void {
   db.$client.exec(
     `insert or ignore into "counters" ("name", "value") values ('event_log', abs(random() % ${LOG_NAMES}))`,
@@ -49,7 +49,7 @@ export function nameOfLog(db: Db): string {
   return (named.get()?.value ?? 0).toString(36);
 }
 
-/** Within the caller's transaction; gives the event's place in the log. */
+/** Within the caller's transaction; returns the event's place in the log. */
 export function prepareEventInsert(db: Db) {
   return db
     .insert(events)
@@ -68,27 +68,18 @@ export function prepareEventInsert(db: Db) {
 /** Within the caller's transaction. */
 export function prepareEventReading(db: Db): (query: EventsQuery) => EventsPage {
   const statements = prepare(db);
-  const lastSeq = prepareLastSeq(db);
+  const readLastSeq = prepareLastSeq(db);
 
   return ({ principal, afterSeq, types, taskId, notBefore, limit, newest }) => {
     const of = { principal, types: JSON.stringify(types), taskId };
-    const last = lastSeq();
+    const lastSeq = readLastSeq();
     const floor = newest === null ? undefined : statements.floor.get({ ...of, afterSeq, newest });
-    // A place that this log has not come to is of one that was lost, for example when an older copy of the file was put back.
-    const startedAfter = Math.max(Math.min(afterSeq, last), floor?.seq ?? 0);
-    // One more than is shown tells whether there are more.
-    const rows = statements.after.all({ ...of, afterSeq: startedAfter, notBefore, limit: limit + 1 });
-    const hasMore = rows.length > limit;
-    const shown = rows.slice(0, limit);
-    const lost = statements.lost.get({ name: lostEventsOf(principal) })?.value ?? 0;
-    const isTooOld = notBefore > 0 && statements.older.get({ ...of, afterSeq, notBefore }) !== undefined;
-    return {
-      events: shown.map((row) => ({ seq: row.seq, event: toEndEvent(row) })),
-      position: hasMore ? (shown.at(-1)?.seq ?? startedAfter) : last,
-      hasMore,
-      startedAfter,
-      hasLost: lost > afterSeq || startedAfter !== afterSeq || isTooOld,
-    };
+    const startedAfter = eventPageStart(afterSeq, lastSeq, floor?.seq ?? null);
+    const found = statements.after.all({ ...of, afterSeq: startedAfter, notBefore, limit: limit + 1 });
+    const lostSeq = statements.lost.get({ name: lostEventsOf(principal) })?.value ?? 0;
+    const hasOlder = notBefore > 0 && statements.older.get({ ...of, afterSeq, notBefore }) !== undefined;
+    const page = eventPage({ afterSeq, startedAfter, limit, found, lastSeq, lostSeq, hasOlder });
+    return { ...page, events: page.events.map((row) => ({ seq: row.seq, event: toEndEvent(row) })) };
   };
 }
 
@@ -133,7 +124,7 @@ function prepare(db: Db) {
   };
 }
 
-/** Whether an event is one that the reader asks for. */
+/** The events of the reader's selection. */
 function matching(db: Db) {
   const ofTask = db
     .select({ id: tasks.id })

@@ -1,14 +1,21 @@
-import { and, asc, gte, inArray, lt, or, sql } from "../engine/drizzle.ts";
-import type { PruneCursor, PrunedStep, PruneHistory, RemovedRows } from "../../../service/ports/maintenance-store.ts";
-import type { Store } from "../../../service/ports/store.ts";
+import { and, asc, inArray, lt, or, sql } from "../engine/drizzle.ts";
+import { isOutdated } from "../../../domain/retention.ts";
+import type {
+  MaintenanceStore,
+  PruneCursor,
+  PrunedStep,
+  PruneHistory,
+  RemovedRows,
+} from "../../../service/ports/maintenance-store.ts";
+import { callbackIsOfTask } from "../callbacks/rows.ts";
 import { completionTokens } from "../schema/completions.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { lostEventsOf } from "../events/event-log.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
-import { callbackIsRegistered, deliveryIsOpen, taskHasEnded } from "../schema/conditions.ts";
+import { deliveryIsOpen, taskHasEnded } from "../schema/conditions.ts";
 import { attempts, callbacks, deliveries, events, tasks } from "../schema/tables.ts";
 
-/** A step ends after the task that takes it over this, so that a few tasks with very many callbacks do not make a long one. */
+/** A step ends with the task that takes it over this, so that a few tasks with very many callbacks do not make it long. */
 const REMOVED_ROWS_MAX = 2000;
 
 const OLDEST: PruneCursor = { finishedAt: 0, id: "" };
@@ -22,7 +29,7 @@ interface EndedTask {
   readonly taskId: string;
 }
 
-export function pruningVerbs({ db, write }: SqliteConnection): Pick<Store, "pruneHistory"> {
+export function pruningVerbs({ db, write }: SqliteConnection): Pick<MaintenanceStore, "pruneHistory"> {
   const looking = prepareLooking(db);
   const removing = prepareRemoving(db);
 
@@ -33,21 +40,20 @@ export function pruningVerbs({ db, write }: SqliteConnection): Pick<Store, "prun
     for (const task of ended) {
       if (rowsOf(removed) >= REMOVED_ROWS_MAX) break;
       looked++;
-      if (!isHeld(task, before)) removed = sumOf(removed, remove(task));
+      if (isRemovable(task, before)) removed = sumOf(removed, remove(task));
     }
     const isThrough = looked === ended.length && ended.length < limit;
     const last = isThrough ? undefined : ended[looked - 1];
     return { removed, next: last === undefined ? null : { finishedAt: last.finishedAt, id: last.id } };
   }
 
-  function isHeld(task: EndedTask, before: number): boolean {
-    return (
-      looking.youngerCallback.get({ ...task, before }) !== undefined ||
-      looking.held.get({ ...task, before }) !== undefined
-    );
+  function isRemovable(task: EndedTask, before: number): boolean {
+    const newestRegistration = looking.newestRegistration.get({ ...task })?.at ?? null;
+    const { newestSettlement = null, open = 0 } = looking.deliveries.get({ ...task }) ?? {};
+    return isOutdated({ newestRegistration, newestSettlement, hasOpenDelivery: open > 0 }, before);
   }
 
-  /** In the order of the foreign keys: what refers to something goes before it. */
+  /** In the order of the foreign keys: a row goes after those that refer to it. */
   function remove(task: EndedTask): RemovedRows {
     const key = { ...task };
     removing.markLost.run({ ...key, name: lostEventsOf(task.principal) });
@@ -78,27 +84,17 @@ function sumOf(left: RemovedRows, right: RemovedRows): RemovedRows {
   };
 }
 
-function rowsOf({
-  tasks: ended,
-  callbacks: told,
-  events: facts,
-  deliveries: sent,
-  attempts: made,
-}: RemovedRows): number {
-  return ended + told + facts + sent + made;
+function rowsOf(rows: RemovedRows): number {
+  return rows.tasks + rows.callbacks + rows.events + rows.deliveries + rows.attempts;
 }
 
 type Db = SqliteConnection["db"];
 
-/** By the task's event, which callbacks of any task may have got, and by its callbacks, which may have got other events. */
+/** Deliveries of the task's events, which subscriptions have too, and deliveries to the task's callbacks. */
 function deliveryOfTask(db: Db) {
   const eventsOfTask = db.select({ id: events.id }).from(events).where(equals(events.task, "id"));
-  const callbacksOfTask = db.select({ id: callbacks.id }).from(callbacks).where(callbackOfTask());
+  const callbacksOfTask = db.select({ id: callbacks.id }).from(callbacks).where(callbackIsOfTask);
   return or(inArray(deliveries.eventId, eventsOfTask), inArray(deliveries.callbackId, callbacksOfTask));
-}
-
-function callbackOfTask() {
-  return and(equals(callbacks.principal, "principal"), equals(callbacks.taskId, "taskId"), callbackIsRegistered);
 }
 
 function prepareLooking(db: Db) {
@@ -121,17 +117,18 @@ function prepareLooking(db: Db) {
       .orderBy(asc(tasks.finishedAt), asc(tasks.id))
       .limit(limitTo("limit"))
       .prepare(),
-    youngerCallback: db
-      .select({ id: callbacks.id })
+    newestRegistration: db
+      .select({ at: sql<number | null>`max(${callbacks.registeredAt})` })
       .from(callbacks)
-      .where(and(callbackOfTask(), gte(callbacks.registeredAt, bound("before"))))
-      .limit(limitTo(1))
+      .where(callbackIsOfTask)
       .prepare(),
-    held: db
-      .select({ id: deliveries.id })
+    deliveries: db
+      .select({
+        newestSettlement: sql<number | null>`max(${deliveries.settledAt})`,
+        open: sql<number>`count(case when ${deliveryIsOpen} then 1 end)`,
+      })
       .from(deliveries)
-      .where(and(deliveryOfTask(db), or(deliveryIsOpen, gte(deliveries.settledAt, bound("before")))))
-      .limit(limitTo(1))
+      .where(deliveryOfTask(db))
       .prepare(),
   };
 }
@@ -142,12 +139,12 @@ function prepareRemoving(db: Db) {
     attempts: db.delete(attempts).where(inArray(attempts.deliveryId, deliveriesOfTask)).prepare(),
     deliveries: db.delete(deliveries).where(deliveryOfTask(db)).prepare(),
     events: db.delete(events).where(equals(events.task, "id")).prepare(),
-    /** Readers of the log whose place is before it learn that they have missed something. */
+    /** Readers of the log whose place is before this number learn that events were removed. */
     markLost: db.$client.prepare<{ id: string; name: string }>(`
       insert into "counters" ("name", "value")
         select :name, max("seq") from "events" where "task" = +:id having max("seq") is not null
         on conflict ("name") do update set "value" = max("value", excluded."value")`),
-    callbacks: db.delete(callbacks).where(callbackOfTask()).prepare(),
+    callbacks: db.delete(callbacks).where(callbackIsOfTask).prepare(),
     completionTokens: db.delete(completionTokens).where(equals(completionTokens.task, "id")).prepare(),
     task: db.delete(tasks).where(equals(tasks.id, "id")).prepare(),
   };

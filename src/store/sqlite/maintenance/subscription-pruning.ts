@@ -1,30 +1,49 @@
-import { and, asc, eq, gt, isNull, lte, notExists, sql } from "../engine/drizzle.ts";
-import type { PrunedSubscriptions, PruneSubscriptions } from "../../../service/ports/maintenance-store.ts";
-import type { Store } from "../../../service/ports/store.ts";
+import { asc, gt, lte, sql } from "../engine/drizzle.ts";
+import type { SQL } from "drizzle-orm";
+import { removed } from "../../../domain/callback-state.ts";
+import { subscriptionRetention } from "../../../domain/subscription.ts";
+import type {
+  MaintenanceStore,
+  PrunedSubscriptions,
+  PruneSubscriptions,
+} from "../../../service/ports/maintenance-store.ts";
 import type { SecretCipher } from "../../secret-cipher.ts";
+import { prepareCallbackStates } from "../callbacks/state.ts";
+import { prepareWithdraw } from "../deliveries/outbox.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
-import { prepareWithdraw } from "../deliveries/outbox.ts";
-import { callbacks, deliveries, verifiedUrls } from "../schema/tables.ts";
-import { endedOf } from "../subscriptions/subscriptions.ts";
+import { callbacks, verifiedUrls } from "../schema/tables.ts";
+import { endedOf, subscriptionColumns } from "../subscriptions/rows.ts";
+import type { SubscriptionRow } from "../subscriptions/rows.ts";
 
 const bound = sql.placeholder;
 
 export function subscriptionPruningVerbs(
   { db, write }: SqliteConnection,
   cipher: SecretCipher,
-): Pick<Store, "pruneSubscriptions"> {
+): Pick<MaintenanceStore, "pruneSubscriptions"> {
   const statements = prepare(db);
+  const states = prepareCallbackStates(db);
   const withdraw = prepareWithdraw(db);
 
+  function end(row: SubscriptionRow, now: number): SubscriptionRow {
+    const ended = removed(row);
+    states.write(row.callbackId, row, ended);
+    withdraw(row.callbackId, now, null);
+    return ended;
+  }
+
   function step({ before, now, limit, after }: PruneSubscriptions): PrunedSubscriptions {
-    if (after === null) statements.forget.run({ now });
-    const looked = statements.next.all({ after: after ?? "", limit });
-    const givenUp = looked.flatMap(({ id }) => statements.giveUp.get({ id, before }) ?? []);
-    for (const { id } of givenUp) withdraw(id, now);
-    const removed = looked.filter(({ id }) => statements.remove.run({ id, before }).changes > 0).length;
-    const next = looked.length < limit ? null : (looked.at(-1)?.subscriptionId ?? null);
-    return { callbacks: removed, givenUp: givenUp.map((row) => endedOf(row, cipher, now)), next };
+    if (after === null) statements.forgetVerified.run({ now });
+    const page = statements.next.all({ after: after ?? "", limit });
+    const givenUp = page.filter(({ row }) => subscriptionRetention(row, true, before) === "end");
+    const rows = page.map((one) => (givenUp.includes(one) ? { ...one, row: end(one.row, now) } : one));
+    const outdated = rows.filter(
+      ({ row, hasDeliveries }) => subscriptionRetention(row, hasDeliveries === 1, before) === "remove",
+    );
+    for (const { row } of outdated) statements.remove.run({ callbackId: row.callbackId });
+    const next = page.length < limit ? null : (page.at(-1)?.row.id ?? null);
+    return { callbacks: outdated.length, givenUp: givenUp.map(({ row }) => endedOf(row, cipher, now)), next };
   }
 
   return {
@@ -35,39 +54,22 @@ export function subscriptionPruningVerbs(
 }
 
 function prepare(db: SqliteConnection["db"]) {
-  const told = db.select({ id: deliveries.id }).from(deliveries).where(eq(deliveries.callbackId, callbacks.id));
-  // One that was ended does not say when; its making was before that.
-  const hasEnded = sql`(${callbacks.status} = 'removed' or ${callbacks.notAfter} < ${bound("before")})`;
+  // Raw, since Drizzle leaves out the names of tables here.
+  const hasDeliveries = sql.raw(
+    `exists (select 1 from "deliveries" where "deliveries"."callback_id" = "callbacks"."id")`,
+  ) as SQL<number>;
   return {
-    forget: db
+    forgetVerified: db
       .delete(verifiedUrls)
       .where(lte(verifiedUrls.until, bound("now")))
       .prepare(),
     next: db
-      .select({ id: callbacks.id, subscriptionId: callbacks.subscriptionId })
+      .select({ row: subscriptionColumns, hasDeliveries })
       .from(callbacks)
       .where(gt(callbacks.subscriptionId, bound("after")))
       .orderBy(asc(callbacks.subscriptionId))
       .limit(limitTo("limit"))
       .prepare(),
-    giveUp: db
-      .update(callbacks)
-      .set({ status: "removed" })
-      .where(
-        and(
-          equals(callbacks.id, "id"),
-          eq(callbacks.status, sql.raw("'disabled'")),
-          isNull(callbacks.notAfter),
-          sql`${callbacks.disabledAt} < ${bound("before")}`,
-        ),
-      )
-      .returning()
-      .prepare(),
-    remove: db
-      .delete(callbacks)
-      .where(
-        and(equals(callbacks.id, "id"), hasEnded, sql`${callbacks.registeredAt} < ${bound("before")}`, notExists(told)),
-      )
-      .prepare(),
+    remove: db.delete(callbacks).where(equals(callbacks.id, "callbackId")).prepare(),
   };
 }

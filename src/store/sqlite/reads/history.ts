@@ -1,35 +1,35 @@
 import type { SQL } from "drizzle-orm";
 import { and, asc, count, eq, exists, or, sql } from "../engine/drizzle.ts";
 import { ATTEMPTS_LISTED_MAX } from "../../../domain/attempt.ts";
-import type { Attempt } from "../../../domain/attempt.ts";
 import { CALLBACKS_PER_TASK_MAX } from "../../../domain/callback.ts";
-import type { Delivery } from "../../../domain/delivery.ts";
-import type { DeliveryFilter, HistoryPage } from "../../../service/ports/callback-store.ts";
-import type { CallbackHistory, Counts, Store } from "../../../service/ports/store.ts";
-import { healthColumns } from "../callbacks/health.ts";
-import { asNeeded } from "../engine/as-needed.ts";
+import type {
+  CallbackHistory,
+  DeliveryFilter,
+  DeliveryStore,
+  HistoryPage,
+} from "../../../service/ports/delivery-store.ts";
+import type { Counts, MaintenanceStore } from "../../../service/ports/maintenance-store.ts";
+import { callbackIsOfTask } from "../callbacks/rows.ts";
+import { healthColumns } from "../callbacks/state.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
-import { equals, limitTo } from "../engine/parameters.ts";
-import { deliveryMatches, filterParameters, statusShown } from "../deliveries/outbox.ts";
-import {
-  callbackIsAwaiting,
-  callbackIsRegistered,
-  callbackIsDisabled,
-  deliveryIsOpen,
-  taskIsOpen,
-} from "../schema/conditions.ts";
+import { limitTo } from "../engine/parameters.ts";
+import { deliveryMatches, filterParameters } from "../deliveries/outbox.ts";
+import { callbackIsAwaiting, callbackIsDisabled, deliveryIsOpen, taskIsOpen } from "../schema/conditions.ts";
 import { attempts, callbacks, counters, deliveries, events, tasks } from "../schema/tables.ts";
+import { attemptColumns, selectDeliveries, toDelivery } from "./listed-deliveries.ts";
 
 const bound = sql.placeholder;
 
 const FIRST_PAGE: HistoryPage = { after: null, limit: CALLBACKS_PER_TASK_MAX, statuses: null, since: null };
 
-export function historyVerbs({ db }: SqliteConnection): Pick<Store, "deliveryHistory" | "callbackCount" | "counts"> {
-  const prepared = asNeeded({
-    history: () => prepareHistory(db),
-    number: () => prepareNumber(db),
-    totals: () => prepareTotals(db),
-  });
+export function historyVerbs({
+  db,
+}: SqliteConnection): Pick<DeliveryStore, "deliveryHistory" | "callbackCount"> & Pick<MaintenanceStore, "counts"> {
+  const prepared = {
+    history: prepareHistory(db),
+    number: prepareNumber(db),
+    totals: prepareTotals(db),
+  };
 
   function historyOf(principal: string, taskId: string, page: HistoryPage): CallbackHistory[] {
     const { history } = prepared;
@@ -47,7 +47,7 @@ export function historyVerbs({ db }: SqliteConnection): Pick<Store, "deliveryHis
 
   return {
     async deliveryHistory(principal, taskId, page = FIRST_PAGE) {
-      // One transaction, so that the three reads tell of one moment.
+      // One transaction, so that the three reads are of the same state.
       return db.transaction(() => historyOf(principal, taskId, page));
     },
     async callbackCount(principal, taskId, filter) {
@@ -58,7 +58,7 @@ export function historyVerbs({ db }: SqliteConnection): Pick<Store, "deliveryHis
       return db.transaction(() => ({
         completedTasks: totals.completed.get()?.value ?? 0,
         activeTasks: totals.active.get()?.count ?? 0,
-        pendingCallbacks: totals.owed.get()?.count ?? 0,
+        pendingCallbacks: totals.pending.get()?.count ?? 0,
         disabledCallbacks: totals.disabled.get()?.count ?? 0,
       }));
     },
@@ -69,23 +69,7 @@ function callbackFilter(filter: DeliveryFilter) {
   return { ...filterParameters(filter), isFiltered: filter.statuses === null && filter.since === null ? 0 : 1 };
 }
 
-export type DeliveryRow = Omit<Delivery, "attempts"> & { readonly callbackId: string };
-
-export function toDelivery(row: DeliveryRow, made: readonly (Attempt & { readonly deliveryId: string })[]): Delivery {
-  const { callbackId: _, ...delivery } = row;
-  return {
-    ...delivery,
-    attempts: made.map(({ deliveryId: __, ...attempt }) => attempt),
-  };
-}
-
-const isOfTask = and(
-  equals(callbacks.principal, "principal"),
-  equals(callbacks.taskId, "taskId"),
-  callbackIsRegistered,
-);
-
-/** Unless there is no filter: whether the callback has such deliveries. */
+/** With a filter: whether the callback has a delivery that matches. */
 function callbackMatches(db: SqliteConnection["db"]) {
   const matching = db
     .select({ id: deliveries.id })
@@ -98,13 +82,13 @@ function prepareNumber(db: SqliteConnection["db"]) {
   return db
     .select({ count: count() })
     .from(callbacks)
-    .where(and(isOfTask, callbackMatches(db)))
+    .where(and(callbackIsOfTask, callbackMatches(db)))
     .prepare();
 }
 
 function prepareHistory(db: SqliteConnection["db"]) {
   const isAfter = sql`(${callbacks.registeredAt}, ${callbacks.id}) > (${bound("afterTime")}, ${bound("afterId")})`;
-  // Read from its attempts, which are few: a column of its own would be one more write for each delivery.
+  // Read from the attempts, which are few: a column would be one more write for each delivery.
   // Raw, since Drizzle leaves out the names of tables here.
   const lastDeliveryAt = sql.raw(`(
     select max("attempts"."started_at" + "attempts"."duration_ms")
@@ -122,7 +106,7 @@ function prepareHistory(db: SqliteConnection["db"]) {
         health: { ...healthColumns, lastDeliveryAt },
       })
       .from(callbacks)
-      .where(and(isOfTask, isAfter, callbackMatches(db)))
+      .where(and(callbackIsOfTask, isAfter, callbackMatches(db)))
       .orderBy(asc(callbacks.registeredAt), asc(callbacks.id))
       .limit(limitTo("limit"))
       .prepare(),
@@ -138,31 +122,9 @@ function prepareListed(db: SqliteConnection["db"]) {
   );
   const isAmongNewest = sql`${attempts.number} > ${deliveries.attemptCount} - ${sql.raw(String(ATTEMPTS_LISTED_MAX))}`;
   return {
-    deliveries: db
-      .select({
-        id: deliveries.id,
-        callbackId: deliveries.callbackId,
-        eventId: deliveries.eventId,
-        event: events.type,
-        status: statusShown,
-        attemptCount: deliveries.attemptCount,
-        nextAttemptAt: deliveries.nextAttemptAt,
-        reason: deliveries.reason,
-      })
-      .from(deliveries)
-      .innerJoin(events, eq(events.id, deliveries.eventId))
-      .where(isListed)
-      .orderBy(asc(events.seq))
-      .prepare(),
+    deliveries: selectDeliveries(db).where(isListed).orderBy(asc(events.seq)).prepare(),
     attempts: db
-      .select({
-        deliveryId: attempts.deliveryId,
-        number: attempts.number,
-        startedAt: attempts.startedAt,
-        durationMs: attempts.durationMs,
-        statusCode: attempts.statusCode,
-        error: attempts.error,
-      })
+      .select(attemptColumns)
       .from(deliveries)
       .innerJoin(attempts, eq(attempts.deliveryId, deliveries.id))
       .where(and(isListed, isAmongNewest))
@@ -174,7 +136,7 @@ function prepareListed(db: SqliteConnection["db"]) {
 function prepareTotals(db: SqliteConnection["db"]) {
   const disabled = db.select({ id: callbacks.id }).from(callbacks).where(callbackIsDisabled);
   const awaiting = db.select({ id: callbacks.id }).from(callbacks).where(callbackIsAwaiting);
-  // The plus keeps SQLite from walking the index on callback_id, which holds all of history, to find the open ones in order.
+  // The plus keeps SQLite from the index on callback_id, where it would read the whole history to find the open ones in order.
   const undelivered = db
     .select({ id: sql<string>`+${deliveries.callbackId}` })
     .from(deliveries)
@@ -186,8 +148,8 @@ function prepareTotals(db: SqliteConnection["db"]) {
       .where(eq(counters.name, sql.raw("'completed_tasks'")))
       .prepare(),
     active: db.select({ count: count() }).from(tasks).where(taskIsOpen).prepare(),
-    // Open deliveries are those of active callbacks, and of disabled ones for which they are held; all others were withdrawn.
-    owed: db.select({ count: count() }).from(awaiting.union(undelivered).as("owed")).prepare(),
+    // Only active and disabled callbacks have open deliveries; those of a disabled one are held and do not count.
+    pending: db.select({ count: count() }).from(awaiting.union(undelivered).as("pending_callbacks")).prepare(),
     disabled: db.select({ count: count() }).from(callbacks).where(callbackIsDisabled).prepare(),
   };
 }

@@ -1,5 +1,5 @@
 import { desc, sql } from "../engine/drizzle.ts";
-import type { Store } from "../../../service/ports/store.ts";
+import type { InboxStore } from "../../../service/ports/inbox-store.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
 import { toReceived } from "../schema/rows.ts";
@@ -7,13 +7,13 @@ import { inbox } from "../schema/inbox.ts";
 
 const RECEIVED_PER_CLIENT_MAX = 100;
 const BYTES_PER_CLIENT_MAX = 8 * 1024 * 1024;
-/** Anybody who reaches the test receiver can write to it, under any client_id, so all of it is bounded too. */
+/** Any client that reaches the test receiver can write under any client_id, so there are limits for all of them together. */
 const RECEIVED_IN_ALL_MAX = 2000;
 const BYTES_IN_ALL_MAX = 64 * 1024 * 1024;
 
 const bound = sql.placeholder;
 
-export function inboxVerbs({ db, write }: SqliteConnection): Pick<Store, "recordReceived" | "listReceived"> {
+export function inboxVerbs({ db, write }: SqliteConnection): Pick<InboxStore, "recordReceived" | "listReceived"> {
   const statements = prepare(db);
   return {
     async recordReceived({ clientId, receivedAt, headers, body }) {

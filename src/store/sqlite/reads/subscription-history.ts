@@ -1,23 +1,22 @@
-import { and, asc, desc, eq, sql } from "../engine/drizzle.ts";
-import type { InferSelectModel } from "drizzle-orm";
+import { and, asc, desc, sql } from "../engine/drizzle.ts";
 import { ATTEMPTS_LISTED_MAX } from "../../../domain/attempt.ts";
 import type { Delivery } from "../../../domain/delivery.ts";
-import type { Store } from "../../../service/ports/store.ts";
-import type { ListedSubscription, SubscriptionPage } from "../../../service/ports/subscription-store.ts";
+import { subscriptionStatus } from "../../../domain/subscription.ts";
+import type {
+  ListedSubscription,
+  SubscriptionPage,
+  SubscriptionStore,
+} from "../../../service/ports/subscription-store.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
-import { toDelivery } from "./history.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
-import { statusShown } from "../deliveries/outbox.ts";
 import { callbackIsSubscription } from "../schema/conditions.ts";
-import { attempts, callbacks, deliveries, events } from "../schema/tables.ts";
-import { isLive } from "../subscriptions/statements.ts";
-import { healthOf } from "../subscriptions/subscriptions.ts";
-
-type Row = InferSelectModel<typeof callbacks>;
+import { attempts, callbacks, deliveries } from "../schema/tables.ts";
+import { healthOf, subscriptionColumns } from "../subscriptions/rows.ts";
+import { attemptColumns, selectDeliveries, toDelivery } from "./listed-deliveries.ts";
 
 const bound = sql.placeholder;
 
-export function subscriptionHistoryVerbs({ db }: SqliteConnection): Pick<Store, "listSubscriptions"> {
+export function subscriptionHistoryVerbs({ db }: SqliteConnection): Pick<SubscriptionStore, "listSubscriptions"> {
   const statements = prepare(db);
 
   function deliveriesOf(callbackId: string, limit: number): Delivery[] {
@@ -34,11 +33,22 @@ export function subscriptionHistoryVerbs({ db }: SqliteConnection): Pick<Store, 
   function list(principal: string, { after, limit, now, deliveries: newest }: SubscriptionPage): ListedSubscription[] {
     const from = { afterTime: after?.registeredAt ?? -1, afterId: after?.id ?? "" };
     return statements.list.all({ principal, limit, ...from }).flatMap((row) => {
-      if (row.subscriptionId === null || row.eventName === null) return [];
-      const what = { id: row.subscriptionId, name: row.eventName, taskId: row.taskId, url: row.url };
-      const times = { createdAt: row.registeredAt, expiresAt: row.notAfter };
-      const found = { callbackId: row.id, status: statusOf(row, now), health: healthOf(row) };
-      return [{ ...what, ...times, ...found, deliveries: deliveriesOf(row.id, newest) }];
+      const { id, callbackId, eventName: name, taskId, url, createdAt, expiresAt } = row;
+      if (name === null) return [];
+      const found = { status: subscriptionStatus(row, now), health: healthOf(row) };
+      return [
+        {
+          id,
+          callbackId,
+          name,
+          taskId,
+          url,
+          createdAt,
+          expiresAt,
+          ...found,
+          deliveries: deliveriesOf(callbackId, newest),
+        },
+      ];
     });
   }
 
@@ -49,17 +59,11 @@ export function subscriptionHistoryVerbs({ db }: SqliteConnection): Pick<Store, 
   };
 }
 
-function statusOf(row: Row, now: number): ListedSubscription["status"] {
-  if (row.status === "removed") return "ended";
-  if (!isLive(row, now)) return "expired";
-  return row.status === "active" ? "active" : "suspended";
-}
-
 function prepare(db: SqliteConnection["db"]) {
   const isAfter = sql`(${callbacks.registeredAt}, ${callbacks.id}) > (${bound("afterTime")}, ${bound("afterId")})`;
   return {
     list: db
-      .select()
+      .select(subscriptionColumns)
       .from(callbacks)
       .where(and(callbackIsSubscription, equals(callbacks.principal, "principal"), isAfter))
       .orderBy(asc(callbacks.registeredAt), asc(callbacks.id))
@@ -69,36 +73,17 @@ function prepare(db: SqliteConnection["db"]) {
   };
 }
 
-/** Of one subscription. */
+/** The deliveries of one subscription. */
 function prepareDeliveries(db: SqliteConnection["db"]) {
   return {
-    // Ids of events sort by time, so the index that names a delivery also finds the newest.
-    deliveries: db
-      .select({
-        id: deliveries.id,
-        callbackId: deliveries.callbackId,
-        eventId: deliveries.eventId,
-        event: events.type,
-        status: statusShown,
-        attemptCount: deliveries.attemptCount,
-        nextAttemptAt: deliveries.nextAttemptAt,
-        reason: deliveries.reason,
-      })
-      .from(deliveries)
-      .innerJoin(events, eq(events.id, deliveries.eventId))
+    // Ids of events sort by time, so the index on callback and event finds the newest.
+    deliveries: selectDeliveries(db)
       .where(equals(deliveries.callbackId, "callbackId"))
       .orderBy(desc(deliveries.eventId))
       .limit(limitTo("limit"))
       .prepare(),
     attempts: db
-      .select({
-        deliveryId: attempts.deliveryId,
-        number: attempts.number,
-        startedAt: attempts.startedAt,
-        durationMs: attempts.durationMs,
-        statusCode: attempts.statusCode,
-        error: attempts.error,
-      })
+      .select(attemptColumns)
       .from(attempts)
       .where(and(equals(attempts.deliveryId, "deliveryId"), sql`${attempts.number} > +${bound("before")}`))
       .orderBy(asc(attempts.number))

@@ -1,11 +1,11 @@
 import { foreignKey, index, integer, sqliteTable, text } from "../engine/drizzle.ts";
 import { tasks } from "./tables.ts";
 
-/** Secrets that end a task, once: each lets whoever has the URL complete it. */
+/** The secrets of completion URLs. Each can end its task once. */
 export const completionTokens = sqliteTable(
   "completion_tokens",
   {
-    /** As `digestOf` gives it. */
+    /** `digestOf` of the secret. */
     digest: text().primaryKey(),
     /** tasks.id */
     task: text().notNull(),

@@ -1,6 +1,6 @@
 import { index, integer, sqliteTable, text } from "../engine/drizzle.ts";
 
-/** What the built-in test receiver got. */
+/** Requests that the built-in test receiver got. */
 export const inbox = sqliteTable(
   "inbox",
   {

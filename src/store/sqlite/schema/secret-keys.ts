@@ -1,8 +1,8 @@
 import { integer, sqliteTable, text } from "../engine/drizzle.ts";
 
-/** Under which keys secrets may be in this file. */
+/** The keys under which this file may have encrypted secrets. */
 export const secretKeys = sqliteTable("secret_keys", {
   keyId: text("key_id").primaryKey(),
-  /** Whether all secrets are under this key, so that nobody need look at them. */
-  isWhole: integer("is_whole", { mode: "boolean" }).notNull(),
+  /** All secrets are encrypted under this key, so a start need not read them. */
+  coversAll: integer("covers_all", { mode: "boolean" }).notNull(),
 });

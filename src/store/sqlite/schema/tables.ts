@@ -21,16 +21,16 @@ import {
   callbackIsAwaiting,
   callbackIsRegistered,
   callbackIsSubscription,
-  subscriptionIsUp,
+  subscriptionIsNotRemoved,
   subscriptionIsPending,
-  callbackHearsProgress,
+  callbackSelectsProgress,
   eventIsEnd,
   callbackIsDisabled,
 } from "./conditions.ts";
 
 /**
- * Times are epoch milliseconds. A row that belongs to somebody says so in `principal`. Indexes on open states are partial, so that
- * a claim or a count costs what is open, not what ever was.
+ * Times are epoch milliseconds. `principal` is the owner of a row. Indexes on open states are partial: a claim or a count reads open rows
+ * only, however long the history is.
  */
 export const tasks = sqliteTable(
   "tasks",
@@ -40,7 +40,7 @@ export const tasks = sqliteTable(
     taskId: text("task_id").notNull(),
     clientId: text("client_id").notNull(),
     taskType: text("task_type").notNull(),
-    executor: text("done_by").$type<Executor>().notNull().default("handler"),
+    executor: text().$type<Executor>().notNull().default("handler"),
     /** Canonical JSON, or null. */
     input: text(),
     status: text().$type<TaskStatus>().notNull(),
@@ -48,12 +48,12 @@ export const tasks = sqliteTable(
     result: text(),
     error: text(),
     runCount: integer("run_count").notNull(),
-    /** Events made of it so far: the last one's `sequence`. */
+    /** The number of its events: the `sequence` of the last one. */
     eventCount: integer("event_count").notNull().default(0),
     createdAt: integer("created_at").notNull(),
     startedAt: integer("started_at"),
     finishedAt: integer("finished_at"),
-    /** While pending: not begun before. */
+    /** While pending: it does not start before this time. */
     dueAt: integer("due_at").notNull().default(0),
     startAfter: integer("start_after"),
     failures: integer().notNull().default(0),
@@ -61,20 +61,20 @@ export const tasks = sqliteTable(
     progress: text(),
     progressAt: integer("progress_at"),
     mcpTask: integer("mcp_task", { mode: "boolean" }).notNull().default(false),
-    /** Of a task that is done outside: the last lease's secret as `digestOf` gives it, until when it holds, and who has it. */
+    /** Of a task for workers: `digestOf` the secret of the last lease, when that lease ends, and the name of the worker. */
     leaseDigest: text("lease_digest"),
     leaseUntil: integer("lease_until"),
     worker: text(),
   },
   (table) => [
-    unique("tasks_principal_task_id").on(table.principal, table.taskId),
+    unique("tasks_identity").on(table.principal, table.taskId),
     index("tasks_of_principal").on(table.principal, table.id),
     index("tasks_of_mcp").on(table.principal, table.id).where(taskIsOfMcp),
     index("tasks_open").on(table.status, table.executor, table.createdAt).where(taskIsOpen),
     index("tasks_of_principal_by_status").on(table.principal, table.status, table.id),
     index("tasks_for_handlers").on(table.taskType, table.dueAt, table.id).where(taskAwaitsHandler),
     index("tasks_for_handlers_due").on(table.dueAt).where(taskAwaitsHandler),
-    index("tasks_suspect").on(table.dueAt, table.id).where(taskIsPoison),
+    index("tasks_poison").on(table.dueAt, table.id).where(taskIsPoison),
     index("tasks_for_workers").on(table.taskType, table.dueAt).where(taskAwaitsWorker),
     index("tasks_for_workers_due").on(table.dueAt).where(taskAwaitsWorker),
     index("tasks_leased").on(table.leaseUntil).where(taskIsLeased),
@@ -87,33 +87,35 @@ export const callbacks = sqliteTable(
   {
     id: text().primaryKey(),
     principal: text().notNull(),
-    /** The client's task id, which need not exist yet; null: any task of the principal. */
+    /** The client's task id. The task need not exist yet. Null: each task of the principal. */
     taskId: text("task_id"),
     clientId: text("client_id").notNull(),
     url: text().notNull(),
     origin: text().notNull(),
     /** Event types, comma-separated, in the order of the union. */
     events: text().notNull(),
-    /** As secret-cipher.ts writes it: encrypted when there is a key. */
+    /** In the form of secret-cipher.ts: encrypted when there is a key. */
     signingSecret: text("signing_secret").notNull(),
-    /** Replaced secrets that may still sign, JSON as secret-cipher.ts writes it; null: none. */
+    /** Replaced secrets that still sign: JSON, in the form of secret-cipher.ts. Null: none. */
     olderSecrets: text("older_secrets"),
     profile: text().$type<BodyProfile>().notNull(),
-    /** Of a subscription of MCP Events: its id and what was subscribed to. Null for what register_callback has made. */
+    /** Of a subscription of MCP Events: its id and the name of its events. Null for a registered callback. */
     subscriptionId: text("subscription_id"),
     eventName: text("event_name").$type<EventName>(),
     status: text().$type<CallbackStatus>().notNull(),
-    /** 1 until the task ends: what health counts without looking at history. */
+    /** 1 until the task ends. /health counts these callbacks without reading history. */
     awaitsTask: integer("awaits_task", { mode: "boolean" }).notNull(),
     registeredAt: integer("registered_at").notNull(),
-    /** From then on no attempt is begun; null: the schedule alone decides. A subscription ends then unless it is refreshed before. */
+    /** Of a registered callback: no attempt begins from this time on. Null: the retry schedule alone decides. */
     notAfter: integer("not_after"),
-    /** The end of the first failed attempt since the last success; null: in order. */
+    /** Of a subscription: when it ends unless it is refreshed. Null: never. */
+    expiresAt: integer("expires_at"),
+    /** The end of the first failed attempt since the last success. Null: no attempt failed since then. */
     failingSince: integer("failing_since"),
-    /** In a row. */
+    /** Consecutive failed attempts. */
     failures: integer().notNull().default(0),
     lastError: text("last_error").$type<AttemptError>(),
-    /** Of a subscription; when any other got through is read from its attempts. */
+    /** Of a subscription. For a registered callback the last success is read from its attempts. */
     lastDeliveryAt: integer("last_delivery_at"),
     disabledReason: text("disabled_reason").$type<DisabledReason>(),
     disabledAt: integer("disabled_at"),
@@ -122,17 +124,19 @@ export const callbacks = sqliteTable(
     uniqueIndex("callbacks_identity")
       .on(table.principal, table.taskId, table.clientId, table.url)
       .where(callbackIsRegistered),
-    // Partial, or SQLite takes it for the question which callbacks have no such id, and reads them all.
+    // Partial: otherwise SQLite uses this index to find callbacks that have no such id, and reads all of them.
     uniqueIndex("callbacks_subscription_id").on(table.subscriptionId).where(callbackIsSubscription),
-    index("callbacks_subscriptions").on(table.principal, table.registeredAt, table.id).where(callbackIsSubscription),
-    index("callbacks_subscribed").on(table.principal, table.taskId).where(subscriptionIsUp),
-    index("callbacks_hearing_progress").on(table.principal, table.taskId).where(callbackHearsProgress),
-    index("callbacks_awaiting").on(table.id).where(callbackIsAwaiting),
+    index("callbacks_subscriptions_by_time")
+      .on(table.principal, table.registeredAt, table.id)
+      .where(callbackIsSubscription),
+    index("callbacks_subscriptions_by_task").on(table.principal, table.taskId).where(subscriptionIsNotRemoved),
+    index("callbacks_with_progress").on(table.principal, table.taskId).where(callbackSelectsProgress),
+    index("callbacks_awaiting_task").on(table.id).where(callbackIsAwaiting),
     index("callbacks_disabled").on(table.id).where(callbackIsDisabled),
   ],
 );
 
-/** Append-only. `seq` is the order of commits: what replay goes by. */
+/** Append-only. `seq` is the order of commits, which replay follows. */
 export const events = sqliteTable(
   "events",
   {
@@ -143,7 +147,7 @@ export const events = sqliteTable(
     task: text().notNull(),
     type: text().$type<EventType>().notNull(),
     occurredAt: integer("occurred_at").notNull(),
-    /** JSON, stored once whatever number of callbacks it goes to. */
+    /** JSON, stored once for all callbacks. */
     data: text().notNull(),
   },
   (table) => [
@@ -166,38 +170,40 @@ export const deliveries = sqliteTable(
     profileVersion: integer("profile_version").notNull(),
     status: text().$type<DeliveryStatus>().notNull(),
     attemptCount: integer("attempt_count").notNull(),
-    /** Attempts made before it was last opened again: the retry schedule counts from there. */
+    /** Attempts made before it was last opened again. The retry schedule counts the later ones only. */
     attemptsBefore: integer("attempts_before").notNull().default(0),
-    /** Redelivery was asked for while it was being sent: it is due again as soon as its attempt is over. */
+    /** A redelivery was requested during an attempt: the delivery is due again as soon as the attempt has ended. */
     sendAgain: integer("send_again", { mode: "boolean" }).notNull().default(false),
-    /** While pending: when it is due, or null while it is held since its callback is disabled for failing. While sending: set only over a short wait for which the claim is kept. */
+    /** While pending: when it is due, or null while it is held because its callback is disabled for failing. While sending: null during an attempt, or the time of the next attempt when a short retry keeps the claim. */
     nextAttemptAt: integer("next_attempt_at"),
-    /** Counts the claims: a later one makes an earlier one void. */
+    /** The number of claims so far. A later claim invalidates an earlier one. */
     claim: integer().notNull(),
-    /** Of a delivery to a subscription: its event's `seq`, and what its body says of the place (see watermark.ts). */
+    /** Of a delivery to a subscription: the `seq` of its event, and the cursor in its body (see watermark.ts). */
     eventSeq: integer("event_seq"),
     cursor: text(),
     createdAt: integer("created_at").notNull(),
     settledAt: integer("settled_at"),
-    /** The callback's, here so that what expires can be found among what is open. */
+    /** No attempt begins from this time on: the callback's not_after or the subscription's expires_at, copied so that an index of open deliveries finds what expires. */
     notAfter: integer("not_after"),
-    /** Why it ended, where its attempts do not tell. While being sent: why it ends after this attempt, even if that fails. */
+    /** Why it ended, where its attempts do not show it. During an attempt: why it ends after this attempt, even if the attempt fails. */
     reason: text().$type<DeliveryReason>(),
   },
   (table) => [
     foreignKey({ name: "deliveries_of_event", columns: [table.eventId], foreignColumns: [events.id] }),
     foreignKey({ name: "deliveries_of_callback", columns: [table.callbackId], foreignColumns: [callbacks.id] }),
     unique("deliveries_identity").on(table.callbackId, table.eventId),
-    // Without it each event that is removed would have SQLite look for its deliveries in all of them.
-    index("deliveries_event").on(table.eventId),
+    // For the foreign key: SQLite looks for the deliveries of each event that is removed. deliveries_identity begins with the callback,
+    // for history, redelivery and the foreign key of a removed callback, so neither index can replace the other.
+    index("deliveries_event_id").on(table.eventId),
     index("deliveries_due").on(table.nextAttemptAt, table.origin).where(deliveryIsPending),
     index("deliveries_due_of_origin").on(table.origin, table.nextAttemptAt).where(deliveryIsPending),
     index("deliveries_expiring").on(table.notAfter).where(deliveryMayExpire),
     index("deliveries_open").on(table.eventId, table.callbackId).where(deliveryIsOpen),
-    index("deliveries_owed").on(table.callbackId, table.eventSeq).where(subscriptionIsPending),
+    index("deliveries_open_of_subscription").on(table.callbackId, table.eventSeq).where(subscriptionIsPending),
   ],
 );
 
+/** WITHOUT ROWID, which only the migration says: Drizzle cannot express it. */
 export const attempts = sqliteTable(
   "attempts",
   {
@@ -207,7 +213,7 @@ export const attempts = sqliteTable(
     durationMs: integer("duration_ms").notNull(),
     statusCode: integer("status_code"),
     error: text().$type<AttemptError>(),
-    /** The first bytes of a failed answer, for the operator only. */
+    /** The first bytes of a failed response, for the operator only. */
     responseExcerpt: text("response_excerpt"),
   },
   (table) => [
@@ -216,7 +222,7 @@ export const attempts = sqliteTable(
   ],
 );
 
-/** URLs that have answered a challenge of this principal. */
+/** URLs that have echoed a challenge for this principal, and until when that counts. */
 export const verifiedUrls = sqliteTable(
   "verified_urls",
   {
@@ -230,7 +236,7 @@ export const verifiedUrls = sqliteTable(
   ],
 );
 
-/** Totals that must not be counted over all rows, marks of what is no longer there, and the name of the log of events. */
+/** Totals that are too expensive to count, the last event of each principal that was pruned, and the name of the event log. */
 export const counters = sqliteTable("counters", {
   name: text().$type<"completed_tasks" | "event_log" | `lost_events:${string}`>().primaryKey(),
   value: integer().notNull(),

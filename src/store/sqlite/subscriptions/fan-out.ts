@@ -3,18 +3,19 @@ import type { SQL } from "drizzle-orm";
 import type { EndEvent } from "../../../domain/event.ts";
 import type { Task } from "../../../domain/task.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
+import { fanOutEventColumns } from "../deliveries/fan-out.ts";
 import type { EnqueueDelivery } from "../deliveries/fan-out.ts";
-import { toEventTypes } from "../schema/rows.ts";
-import { subscriptionIsUp } from "../schema/conditions.ts";
+import { toEventTypes } from "../callbacks/rows.ts";
+import { subscriptionIsNotRemoved } from "../schema/conditions.ts";
 import { callbacks } from "../schema/tables.ts";
 import { isInTime } from "./statements.ts";
 import { prepareWatermark } from "./watermark.ts";
 import { equals } from "../engine/parameters.ts";
 
-/** Owes an event to the live subscriptions that selected it, within the caller's transaction. */
-export function prepareSubscriptionOutbox(db: SqliteConnection["db"]) {
+/** Enqueues an event for the live subscriptions that select it, within the caller's transaction. */
+export function prepareSubscriptionFanOut(db: SqliteConnection["db"]) {
   const watermarkOf = prepareWatermark(db);
-  const listening = prepareListening(db);
+  const subscribed = prepareSubscribed(db);
 
   return (
     { principal, taskId }: Pick<Task, "principal" | "taskId">,
@@ -22,7 +23,7 @@ export function prepareSubscriptionOutbox(db: SqliteConnection["db"]) {
     now: number,
     enqueueDelivery: EnqueueDelivery,
   ): void => {
-    const selected = [...listening.toTask.all({ principal, taskId, now }), ...listening.toAny.all({ principal, now })]
+    const selected = [...subscribed.toTask.all({ principal, taskId, now }), ...subscribed.toAny.all({ principal, now })]
       .filter((subscription) => toEventTypes(subscription.events).includes(event.type))
       .toSorted((left, right) => (left.id < right.id ? -1 : 1));
     for (const subscription of selected)
@@ -30,16 +31,16 @@ export function prepareSubscriptionOutbox(db: SqliteConnection["db"]) {
   };
 }
 
-/** Two questions, since one would read every subscription of the principal for each task that ends. */
-function prepareListening(db: SqliteConnection["db"]) {
-  const listeningTo = (task: SQL) =>
+/** Two statements, since one would read every subscription of the principal for each task that ends. */
+function prepareSubscribed(db: SqliteConnection["db"]) {
+  const subscribedTo = (task: SQL) =>
     db
-      .select()
+      .select({ ...fanOutEventColumns, notAfter: callbacks.expiresAt, events: callbacks.events })
       .from(callbacks)
-      .where(and(subscriptionIsUp, equals(callbacks.principal, "principal"), task, isInTime))
+      .where(and(subscriptionIsNotRemoved, equals(callbacks.principal, "principal"), task, isInTime))
       .prepare();
   return {
-    toTask: listeningTo(equals(callbacks.taskId, "taskId")),
-    toAny: listeningTo(isNull(callbacks.taskId)),
+    toTask: subscribedTo(equals(callbacks.taskId, "taskId")),
+    toAny: subscribedTo(isNull(callbacks.taskId)),
   };
 }

@@ -1,21 +1,15 @@
 import { and, count, desc, eq, sql } from "../engine/drizzle.ts";
-import type { InferSelectModel } from "drizzle-orm";
-import { IN_ORDER } from "../callbacks/health.ts";
+import { IN_ORDER } from "../../../domain/callback-state.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
-import { deliveryIsOpen, subscriptionIsPending, subscriptionIsUp } from "../schema/conditions.ts";
+import { deliveryIsOpen, subscriptionIsPending, subscriptionIsNotRemoved } from "../schema/conditions.ts";
 import { attempts, callbacks, deliveries, verifiedUrls } from "../schema/tables.ts";
-
-type Row = InferSelectModel<typeof callbacks>;
+import { subscriptionColumns } from "./rows.ts";
 
 const bound = sql.placeholder;
 
-/** One whose time is over is as one that is not there, whether or not it has been swept up. */
-export function isLive({ status, notAfter }: Pick<Row, "status" | "notAfter">, now: number): boolean {
-  return status !== "removed" && (notAfter === null || notAfter > now);
-}
-
-export const isInTime = sql`(${callbacks.notAfter} is null or ${callbacks.notAfter} > ${bound("now")})`;
+/** With `subscriptionIsNotRemoved` the rule `isLive` for many rows: the subscriptions that count, and that an event is enqueued for. */
+export const isInTime = sql`(${callbacks.expiresAt} is null or ${callbacks.expiresAt} > ${bound("now")})`;
 
 export function prepareSubscriptions(db: SqliteConnection["db"]) {
   return { ...prepareLooking(db), ...prepareCreating(db), ...prepareChanging(db), ...prepareDeliveries(db) };
@@ -40,23 +34,23 @@ function prepareCreating(db: SqliteConnection["db"]) {
         status: "active",
         awaitsTask: false,
         registeredAt: bound("now"),
-        notAfter: bound("expiresAt"),
+        expiresAt: bound("expiresAt"),
       })
-      .returning()
+      .returning(subscriptionColumns)
       .prepare(),
-    activate: db
+    recreate: db
       .update(callbacks)
       .set({
         status: "active",
         signingSecret: sql`${bound("signingSecret")}`,
         olderSecrets: null,
         registeredAt: sql`${bound("now")}`,
-        notAfter: sql`${bound("expiresAt")}`,
+        expiresAt: sql`${bound("expiresAt")}`,
         lastDeliveryAt: null,
         ...IN_ORDER,
       })
       .where(equals(callbacks.id, "callbackId"))
-      .returning()
+      .returning(subscriptionColumns)
       .prepare(),
   };
 }
@@ -66,18 +60,13 @@ function prepareChanging(db: SqliteConnection["db"]) {
   return {
     extend: db
       .update(callbacks)
-      .set({ notAfter: sql`${bound("expiresAt")}` })
+      .set({ expiresAt: sql`${bound("expiresAt")}` })
       .where(isCallback)
       .prepare(),
     extendDeliveries: db
       .update(deliveries)
       .set({ notAfter: sql`${bound("expiresAt")}` })
       .where(and(deliveryIsOpen, equals(deliveries.callbackId, "callbackId")))
-      .prepare(),
-    end: db
-      .update(callbacks)
-      .set({ status: "removed", ...IN_ORDER })
-      .where(isCallback)
       .prepare(),
     recordVerified: db
       .insert(verifiedUrls)
@@ -90,15 +79,15 @@ function prepareChanging(db: SqliteConnection["db"]) {
   };
 }
 
-/** Of one subscription. */
+/** The deliveries of one subscription. */
 function prepareDeliveries(db: SqliteConnection["db"]) {
   return {
-    owed: db
+    deliveryOf: db
       .select({ id: deliveries.id })
       .from(deliveries)
       .where(and(equals(deliveries.callbackId, "callbackId"), equals(deliveries.eventId, "eventId")))
       .prepare(),
-    place: db
+    setCursor: db
       .update(deliveries)
       .set({ cursor: sql`${bound("cursor")}` })
       .where(equals(deliveries.id, "deliveryId"))
@@ -128,13 +117,13 @@ function prepareDeliveries(db: SqliteConnection["db"]) {
 function prepareLooking(db: SqliteConnection["db"]) {
   const isOwn = equals(callbacks.principal, "principal");
   return {
-    find: db.select().from(callbacks).where(equals(callbacks.subscriptionId, "id")).prepare(),
+    find: db.select(subscriptionColumns).from(callbacks).where(equals(callbacks.subscriptionId, "id")).prepare(),
     countOwn: db
       .select({ own: count() })
       .from(callbacks)
-      .where(and(subscriptionIsUp, isOwn, isInTime))
+      .where(and(subscriptionIsNotRemoved, isOwn, isInTime))
       .prepare(),
-    countAll: db.select({ all: count() }).from(callbacks).where(and(subscriptionIsUp, isInTime)).prepare(),
+    countAll: db.select({ all: count() }).from(callbacks).where(and(subscriptionIsNotRemoved, isInTime)).prepare(),
     verified: db
       .select({ until: verifiedUrls.until })
       .from(verifiedUrls)
@@ -146,12 +135,17 @@ function prepareLooking(db: SqliteConnection["db"]) {
         ),
       )
       .prepare(),
-    /** From one principal to the next by index, whatever number of subscriptions each has. */
+    /** From one principal to the next by index, however many subscriptions each has. */
     nextPrincipal: db
       .select({ principal: sql<string | null>`min(${callbacks.principal})` })
       .from(callbacks)
-      .where(and(subscriptionIsUp, sql`${callbacks.principal} > ${bound("after")}`))
+      .where(and(subscriptionIsNotRemoved, sql`${callbacks.principal} > ${bound("after")}`))
       .prepare(),
-    allOf: db.select().from(callbacks).where(and(subscriptionIsUp, isOwn)).limit(limitTo("limit")).prepare(),
+    allOf: db
+      .select(subscriptionColumns)
+      .from(callbacks)
+      .where(and(subscriptionIsNotRemoved, isOwn))
+      .limit(limitTo("limit"))
+      .prepare(),
   };
 }

@@ -1,34 +1,31 @@
-import type { InferSelectModel } from "drizzle-orm";
+import { removed } from "../../../domain/callback-state.ts";
 import { selectionOf } from "../../../domain/callback.ts";
 import { typesOf } from "../../../domain/event.ts";
 import type { NewId } from "../../../domain/ids.ts";
 import { rotate } from "../../../domain/signing-secrets.ts";
+import { isLive, subscriptionPut } from "../../../domain/subscription.ts";
 import type { WaitingDelivery } from "../../../domain/throttle.ts";
-import type { SubscriptionHealth } from "../../../domain/subscription.ts";
-import type { Store } from "../../../service/ports/store.ts";
 import type {
-  EndedSubscription,
   PutSubscription,
   PutSubscriptionResult,
-  Replay,
+  SubscriptionStore,
 } from "../../../service/ports/subscription-store.ts";
 import type { SecretCipher } from "../../secret-cipher.ts";
-import { prepareEnable } from "../callbacks/health.ts";
-import { prepareDeliveryInsert } from "../deliveries/insert.ts";
+import { prepareSecretChange } from "../callbacks/secrets.ts";
+import { prepareCallbackStates, prepareEnable } from "../callbacks/state.ts";
+import { prepareWithdraw } from "../deliveries/outbox.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
-import { prepareEventReading } from "../events/event-log.ts";
-import { prepareReopen, prepareWithdraw } from "../deliveries/outbox.ts";
-import type { callbacks } from "../schema/tables.ts";
-import { prepareSecretChange, readableSecrets } from "../callbacks/secrets.ts";
-import { isLive, prepareSubscriptions } from "./statements.ts";
+import { prepareReplay } from "./replay.ts";
+import type { Replayed } from "./replay.ts";
+import { endedOf, healthOf, secretsOf } from "./rows.ts";
+import type { SubscriptionRow } from "./rows.ts";
+import { prepareSubscriptions } from "./statements.ts";
 import { prepareWatermark } from "./watermark.ts";
 
-type Row = InferSelectModel<typeof callbacks>;
-
-/** Waiting deliveries that a refresh looks at. */
+/** A refresh reads so many waiting deliveries. */
 const WAITING_MAX = 100;
 type SubscriptionVerbs = Pick<
-  Store,
+  SubscriptionStore,
   "lookUpSubscription" | "recordVerified" | "putSubscription" | "removeSubscription" | "revokeSubscriptions"
 >;
 
@@ -37,6 +34,7 @@ export function subscriptionVerbs(connection: SqliteConnection, newId: NewId, ci
   const statements = prepareSubscriptions(db);
   const withdraw = prepareWithdraw(db);
   const enable = prepareEnable(db);
+  const states = prepareCallbackStates(db);
   const changeSecret = prepareSecretChange(db, cipher);
   const watermarkOf = prepareWatermark(db);
   const replayInto = prepareReplay(connection, newId);
@@ -44,22 +42,30 @@ export function subscriptionVerbs(connection: SqliteConnection, newId: NewId, ci
   function put(command: PutSubscription): PutSubscriptionResult {
     const { id, key, now, ownMax } = command;
     const row = statements.find.get({ id });
-    if (row !== undefined && isLive(row, now)) return refresh(row, command);
-    const { own } = statements.countOwn.get({ principal: key.principal, now }) ?? { own: 0 };
-    if (own >= ownMax) return { kind: "limit" };
-    const created = row === undefined ? insert(command) : activate(row, command);
-    const replayed = command.replay === null ? NOTHING : replayInto(created, command, command.replay);
-    return { kind: "created", watermark: watermarkOf.now(created.id), ...replayed };
+    const own = statements.countOwn.get({ principal: key.principal, now })?.own ?? 0;
+    const outcome = subscriptionPut(row ?? null, { own, ownMax }, now);
+    if (outcome === "limit") return { kind: "limit" };
+    if (row === undefined) return begin(insert(command), command);
+    return outcome === "refresh" ? refresh(row, command) : begin(recreate(row, command), command);
   }
 
-  function refresh(row: Row, { secret, overlapMs, expiresAt, now }: PutSubscription): PutSubscriptionResult {
-    const waiting = waitingOf(row.id, now);
-    const before = readableSecrets(row, cipher) ?? { current: secret, older: [] };
-    changeSecret(row.id, rotate(before, secret, now, overlapMs));
-    statements.extend.run({ callbackId: row.id, expiresAt });
-    statements.extendDeliveries.run({ callbackId: row.id, expiresAt });
-    const resumed = enable(row.id, now) ?? 0;
-    return { kind: "refreshed", watermark: watermarkOf.now(row.id), health: healthOf(row), waiting, resumed };
+  function begin(created: SubscriptionRow, command: PutSubscription): PutSubscriptionResult {
+    const replayed = command.replay === null ? NOTHING : replayInto(created, command, command.replay);
+    return { kind: "created", watermark: watermarkOf.now(created.callbackId), ...replayed };
+  }
+
+  function refresh(
+    row: SubscriptionRow,
+    { secret, overlapMs, expiresAt, now }: PutSubscription,
+  ): PutSubscriptionResult {
+    const { callbackId } = row;
+    const waiting = waitingOf(callbackId, now);
+    const before = secretsOf(row, cipher) ?? { current: secret, older: [] };
+    changeSecret(callbackId, rotate(before, secret, now, overlapMs));
+    statements.extend.run({ callbackId, expiresAt });
+    statements.extendDeliveries.run({ callbackId, expiresAt });
+    const resumed = enable(callbackId, row, now) ?? 0;
+    return { kind: "refreshed", watermark: watermarkOf.now(callbackId), health: healthOf(row), waiting, resumed };
   }
 
   function waitingOf(callbackId: string, now: number): WaitingDelivery[] {
@@ -69,7 +75,7 @@ export function subscriptionVerbs(connection: SqliteConnection, newId: NewId, ci
     });
   }
 
-  function insert(command: PutSubscription): Row {
+  function insert(command: PutSubscription): SubscriptionRow {
     const { id, key, secret, expiresAt, now } = command;
     const { principal, url, name, taskId } = key;
     const callbackId = newId("cb");
@@ -88,23 +94,27 @@ export function subscriptionVerbs(connection: SqliteConnection, newId: NewId, ci
     });
   }
 
-  /** The row of one that has ended: its history stays with it, everything else is new. */
-  function activate(row: Row, { secret, expiresAt, now }: PutSubscription): Row {
-    // What expired with it and was not swept up yet.
-    withdraw(row.id, now, "expired");
-    const signingSecret = cipher.seal(row.id, secret);
-    const again = statements.activate.get({ callbackId: row.id, signingSecret, expiresAt, now });
-    if (again === undefined) throw new Error(`Subscription ${row.id} is gone.`);
+  /** Keeps the row of a subscription that has ended, and with it the history; everything else is new. */
+  function recreate({ id, callbackId }: SubscriptionRow, { secret, expiresAt, now }: PutSubscription): SubscriptionRow {
+    // Its deliveries that expired with it and are still open, by the rule `expired`.
+    withdraw(callbackId, now, "expired");
+    const again = statements.recreate.get({
+      callbackId,
+      signingSecret: cipher.seal(callbackId, secret),
+      expiresAt,
+      now,
+    });
+    if (again === undefined) throw new Error(`Subscription ${id} is gone.`);
     return again;
   }
 
-  function end(row: Pick<Row, "id">, now: number): void {
-    statements.end.run({ callbackId: row.id });
-    withdraw(row.id, now);
+  function end(row: SubscriptionRow, now: number): void {
+    states.write(row.callbackId, row, removed(row));
+    withdraw(row.callbackId, now, null);
   }
 
-  /** The subscriptions of the first principal that is not one of these. */
-  function strangersOf(principals: readonly string[], limit: number): Row[] {
+  /** The subscriptions of the first principal that is not among these. */
+  function firstBesides(principals: readonly string[], limit: number): SubscriptionRow[] {
     let principal = statements.nextPrincipal.get({ after: "" })?.principal ?? null;
     while (principal !== null && principals.includes(principal)) {
       principal = statements.nextPrincipal.get({ after: principal })?.principal ?? null;
@@ -122,7 +132,7 @@ export function subscriptionVerbs(connection: SqliteConnection, newId: NewId, ci
           exists,
           isUrlVerified: statements.verified.get({ principal, url, now }) !== undefined,
           own: statements.countOwn.get({ principal, now })?.own ?? 0,
-          // Only a create may be one too many, and this count is the dearest.
+          // Only a new one can exceed the limit, and this count takes the longest.
           all: exists ? 0 : (statements.countAll.get({ now })?.all ?? 0),
         };
       });
@@ -143,7 +153,7 @@ export function subscriptionVerbs(connection: SqliteConnection, newId: NewId, ci
     },
     revokeSubscriptions({ principals, limit, now }) {
       return write(() =>
-        strangersOf(principals, limit).map((row) => {
+        firstBesides(principals, limit).map((row) => {
           end(row, now);
           return endedOf(row, cipher, now);
         }),
@@ -152,43 +162,4 @@ export function subscriptionVerbs(connection: SqliteConnection, newId: NewId, ci
   };
 }
 
-const NOTHING = { truncated: false, replayed: 0 };
-
-/** Owes a new subscription the events behind a place; one that it had been owed before is due again. */
-function prepareReplay({ db }: SqliteConnection, newId: NewId) {
-  const statements = prepareSubscriptions(db);
-  const read = prepareEventReading(db);
-  const insertDelivery = prepareDeliveryInsert(db, newId);
-  const reopen = prepareReopen(db);
-  const watermarkOf = prepareWatermark(db);
-
-  return (row: Row, { key, now }: PutSubscription, { afterSeq, notBefore, max }: Replay) => {
-    const { principal, name, taskId } = key;
-    const page = read({ principal, afterSeq, types: typesOf(name), taskId, notBefore, limit: max, newest: max });
-    for (const { seq, event } of page.events) {
-      const cursor = watermarkOf.once(row.id, seq);
-      const owed = statements.owed.get({ callbackId: row.id, eventId: event.id });
-      if (owed === undefined) insertDelivery(event.id, row, now, { place: { seq, cursor } });
-      else {
-        statements.place.run({ deliveryId: owed.id, cursor });
-        reopen(owed.id, now);
-      }
-    }
-    return { truncated: page.hasLost, replayed: page.events.length };
-  };
-}
-
-/** As it is to be told that it has ended. */
-export function endedOf(row: Row, cipher: SecretCipher, now: number): EndedSubscription {
-  const { current = null, older = [] } = readableSecrets(row, cipher) ?? {};
-  const signing = [current ?? [], ...older.filter(({ until }) => until > now).map(({ secret }) => secret)].flat();
-  const { principal, url, lastError } = row;
-  return { id: row.subscriptionId ?? "", principal, url, signingSecrets: signing, lastError };
-}
-
-export function healthOf(
-  row: Pick<Row, "status" | "lastDeliveryAt" | "lastError" | "failingSince">,
-): SubscriptionHealth {
-  const { lastDeliveryAt, lastError, failingSince } = row;
-  return { isActive: row.status === "active", lastDeliveryAt, lastError, failingSince };
-}
+const NOTHING: Replayed = { truncated: false, replayed: 0 };

@@ -1,101 +1,93 @@
 import { and, eq, sql } from "../engine/drizzle.ts";
+import { isEnqueuedFor } from "../../../domain/callback-state.ts";
 import { eventDataOf, eventTypeOf } from "../../../domain/event.ts";
 import type { EndEvent, Event } from "../../../domain/event.ts";
 import type { NewId } from "../../../domain/ids.ts";
 import type { Task, TaskOutcome } from "../../../domain/task.ts";
-import type { SlotReservation } from "../../../service/ports/delivery-store.ts";
-import type { CancelTask, FinishTask, FinishTaskResult, Store } from "../../../service/ports/store.ts";
+import type { ReserveSlot } from "../../../service/ports/delivery-store.ts";
+import type { CancelTask, FinishTask, FinishTaskResult, TaskStore } from "../../../service/ports/task-store.ts";
 import type { SecretCipher } from "../../secret-cipher.ts";
-import { prepareUseOfCompletion } from "./completions.ts";
+import { prepareGrants } from "./grants.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { prepareEventInsert } from "../events/event-log.ts";
 import { fanOutEventColumns, prepareFanOut } from "../deliveries/fan-out.ts";
-import type { EnqueueDelivery, FanOut } from "../deliveries/fan-out.ts";
-import { prepareSupersede } from "./progress.ts";
-import { toEventTypes } from "../schema/rows.ts";
-import { prepareSubscriptionOutbox } from "../subscriptions/fan-out.ts";
-import { callbackIsRegistered, taskIsOpen } from "../schema/conditions.ts";
+import type { EnqueueDelivery } from "../deliveries/fan-out.ts";
+import { prepareSupersede } from "../deliveries/state.ts";
+import { callbackIsOfTask, toEventTypes } from "../callbacks/rows.ts";
+import { prepareSubscriptionFanOut } from "../subscriptions/fan-out.ts";
+import { taskIsOpen } from "../schema/conditions.ts";
 import { callbacks, counters, tasks } from "../schema/tables.ts";
 import { equals } from "../engine/parameters.ts";
 
-type TaskEndVerbs = Pick<Store, "finishTask" | "cancelTask">;
+type TaskEndVerbs = Pick<TaskStore, "finishTask" | "cancelTask">;
 type EndedTask = Pick<Task, "id" | "principal" | "taskId" | "clientId"> & { readonly eventCount: number };
 
 const bound = sql.placeholder;
 
-/** An end, and what it owes. */
-interface Ended {
-  readonly result: FinishTaskResult;
-  readonly owed: FanOut;
-}
-
 export function taskEndVerbs({ db, write }: SqliteConnection, newId: NewId, cipher: SecretCipher): TaskEndVerbs {
-  const statements = { ...prepareEnds(db), ...prepareNews(db) };
-  const owing = prepareFanOut(db, newId, cipher);
-  const completions = prepareUseOfCompletion(db);
+  const statements = { ...prepareEnds(db), ...prepareEventAndFanOut(db) };
+  const beginFanOut = prepareFanOut(db, newId, cipher);
+  const grants = prepareGrants(db);
   const supersedeProgress = prepareSupersede(db);
-  const tellSubscriptions = prepareSubscriptionOutbox(db);
+  const enqueueForSubscriptions = prepareSubscriptionFanOut(db);
 
-  function finish({ id, outcome, now, right, reservation }: FinishTask): Ended | null {
-    if (right?.kind === "completion" && !completions.isUsable(right.digest, now)) return null;
-    const lease = {
-      leaseDigest: right?.kind === "lease" ? right.leaseDigest : null,
-      lapsedAt: right?.kind === "lapse" ? right.leaseUntil : null,
-    };
-    const task = statements.finish.get({ id, now, ...lease, ...endColumns(outcome) });
+  function finish({ id, outcome, now, grant }: FinishTask, reserveSlot?: ReserveSlot): FinishTaskResult | null {
+    if (grant !== undefined && !grants.allows(id, grant, now)) return null;
+    const task = statements.finish.get({ id, now, ...endColumns(outcome) });
     if (task === undefined) return null;
-    if (right?.kind === "completion") completions.use(right.digest, now);
-    return tell(task, outcome, now, reservation);
+    grants.use(grant, now);
+    return recordEnd(task, outcome, now, reserveSlot);
   }
 
-  function cancel({ id, error, now, reservation }: CancelTask): Ended | null {
+  function cancel({ id, error, now }: CancelTask, reserveSlot?: ReserveSlot): FinishTaskResult | null {
     const outcome = { status: "cancelled", error } as const;
     const task = statements.cancel.get({ id, now, ...endColumns(outcome) });
-    return task === undefined ? null : tell(task, outcome, now, reservation);
+    return task === undefined ? null : recordEnd(task, outcome, now, reserveSlot);
   }
 
-  /** What every end brings about, in the transaction that ends the task. */
-  function tell(task: EndedTask, outcome: TaskOutcome, now: number, reservation: SlotReservation | undefined): Ended {
+  /** The event and its deliveries, in the transaction that ends the task. */
+  function recordEnd(task: EndedTask, outcome: TaskOutcome, now: number, reserveSlot?: ReserveSlot): FinishTaskResult {
     const event: EndEvent = {
       id: newId("evt"),
       type: eventTypeOf(outcome.status),
       occurredAt: now,
       data: eventDataOf(task, outcome, task.eventCount),
     };
-    // Nothing is told of how far it was once it has ended.
+    // An event before this one is of progress, which the end supersedes.
     if (task.eventCount > 1) supersedeProgress(task.id, now);
     const data = JSON.stringify(event.data);
     const { seq } = statements.insertEvent.get({ ...event, principal: task.principal, task: task.id, data });
     if (outcome.status === "completed") statements.countCompleted.run();
-    const { enqueueDelivery, owed } = owing(event, data, now, reservation);
-    tellCallbacks(task, event, enqueueDelivery);
-    tellSubscriptions(task, { seq, event }, now, enqueueDelivery);
-    return { result: { event, deliveryCount: owed.claimed.length + owed.waitingCount }, owed };
+    const { enqueueDelivery, fanOut } = beginFanOut(event, data, now, reserveSlot);
+    enqueueForCallbacks(task, event, enqueueDelivery);
+    enqueueForSubscriptions(task, { seq, event }, now, enqueueDelivery);
+    return { principal: task.principal, event, ...fanOut };
   }
 
-  function tellCallbacks({ principal, taskId }: EndedTask, event: Event, enqueueDelivery: EnqueueDelivery): void {
+  function enqueueForCallbacks({ principal, taskId }: EndedTask, event: Event, enqueueDelivery: EnqueueDelivery): void {
     statements.awaitEnd
       .all({ principal, taskId })
-      .filter((callback) => toEventTypes(callback.events).includes(event.type))
+      .filter((callback) => isEnqueuedFor(callback) && toEventTypes(callback.events).includes(event.type))
       .toSorted((left, right) => (left.id < right.id ? -1 : 1))
       .forEach((callback) => enqueueDelivery(callback));
   }
 
-  function end(work: () => Ended | null, reservation: SlotReservation | undefined): Promise<FinishTaskResult | null> {
-    let ended: Ended | null = null;
-    const run = (): FinishTaskResult | null => {
-      reservation?.restart();
-      ended = work();
-      return ended?.result ?? null;
-    };
-    return write(run, "fact", () => {
-      if (ended !== null) reservation?.filled(ended.owed.claimed, ended.owed.waitingCount);
+  /** A run after a rollback reserves no slots: its deliveries are pending and due. */
+  function end(
+    work: (reserveSlot: ReserveSlot | undefined) => FinishTaskResult | null,
+    reserveSlot: ReserveSlot | undefined,
+  ): Promise<FinishTaskResult | null> {
+    let reserveInThisRun = reserveSlot;
+    return write(() => {
+      const reserve = reserveInThisRun;
+      reserveInThisRun = undefined;
+      return work(reserve);
     });
   }
 
   return {
-    finishTask: (command) => end(() => finish(command), command.reservation),
-    cancelTask: (command) => end(() => cancel(command), command.reservation),
+    finishTask: (command) => end((reserveSlot) => finish(command, reserveSlot), command.reserveSlot),
+    cancelTask: (command) => end((reserveSlot) => cancel(command, reserveSlot), command.reserveSlot),
   };
 }
 
@@ -105,7 +97,7 @@ function endColumns(outcome: TaskOutcome) {
     : { status: outcome.status, result: null, error: outcome.error };
 }
 
-/** The statements that change the row itself, each only from the states it may come from. */
+/** The statements that end the task, each on condition of the states that it may come from. */
 function prepareEnds(db: SqliteConnection["db"]) {
   const end = {
     status: sql`${bound("status")}`,
@@ -116,14 +108,11 @@ function prepareEnds(db: SqliteConnection["db"]) {
   };
   const { id, principal, taskId, clientId, eventCount } = tasks;
   const ended = { id, principal, taskId, clientId, eventCount };
-  const rightHolds = sql`(${bound("leaseDigest")} is null
-    or (${tasks.leaseDigest} = +${bound("leaseDigest")} and ${tasks.leaseUntil} > ${bound("now")}))
-    and (${bound("lapsedAt")} is null or ${tasks.leaseUntil} = +${bound("lapsedAt")})`;
   return {
     finish: db
       .update(tasks)
       .set(end)
-      .where(and(equals(tasks.id, "id"), eq(tasks.status, sql.raw("'running'")), rightHolds))
+      .where(and(equals(tasks.id, "id"), eq(tasks.status, sql.raw("'running'"))))
       .returning(ended)
       .prepare(),
     cancel: db
@@ -135,25 +124,15 @@ function prepareEnds(db: SqliteConnection["db"]) {
   };
 }
 
-/** The event, and which callbacks stop waiting for it. */
-function prepareNews(db: SqliteConnection["db"]) {
-  // One that is disabled for failing may come back, and is then owed what happened meanwhile.
-  const isOwedTheEnd = sql`${callbacks.awaitsTask} = 1
-    and (${callbacks.status} = 'active' or (${callbacks.status} = 'disabled' and ${callbacks.disabledReason} = 'failing'))`;
+/** The event, and the callbacks that have waited for it. */
+function prepareEventAndFanOut(db: SqliteConnection["db"]) {
   return {
     insertEvent: prepareEventInsert(db),
     awaitEnd: db
       .update(callbacks)
       .set({ awaitsTask: false })
-      .where(
-        and(
-          equals(callbacks.principal, "principal"),
-          equals(callbacks.taskId, "taskId"),
-          callbackIsRegistered,
-          isOwedTheEnd,
-        ),
-      )
-      .returning({ ...fanOutEventColumns, events: callbacks.events })
+      .where(and(callbackIsOfTask, sql`${callbacks.awaitsTask} = 1`))
+      .returning({ ...fanOutEventColumns, events: callbacks.events, disabledReason: callbacks.disabledReason })
       .prepare(),
     countCompleted: db
       .insert(counters)

@@ -1,103 +1,90 @@
-/** How far tasks are: kept on their rows, and as events for the callbacks that chose to hear of it. */
+/** Progress of tasks: stored on their rows, and as events for the callbacks that select them. */
 import { and, desc, eq, inArray, sql } from "../engine/drizzle.ts";
 import { progressDataOf } from "../../../domain/event.ts";
 import type { ProgressData, ProgressEvent } from "../../../domain/event.ts";
+import { progressEventStep } from "../../../domain/progress-event.ts";
+import type { LastProgressEvent } from "../../../domain/progress-event.ts";
 import type { NewId } from "../../../domain/ids.ts";
 import { isExpired } from "../../../domain/not-after.ts";
 import type { Progress, Task } from "../../../domain/task.ts";
-import type { Store, TellProgress, ToldProgress } from "../../../service/ports/store.ts";
+import type { EmitProgressEvent, ProgressEventResult, TaskStore } from "../../../service/ports/task-store.ts";
 import { fanOutColumns, prepareDeliveryInsert } from "../deliveries/insert.ts";
 import type { FanOutCallback } from "../deliveries/insert.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { prepareEventInsert } from "../events/event-log.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
-import { isBeingSent } from "../deliveries/outbox.ts";
-import { callbackHearsProgress, deliveryIsOpen } from "../schema/conditions.ts";
+import { prepareSupersede } from "../deliveries/state.ts";
+import { callbackSelectsProgress, deliveryIsOpen } from "../schema/conditions.ts";
 import { attempts, callbacks, deliveries, events, tasks } from "../schema/tables.ts";
 import { runIsUnderWay } from "./runs.ts";
 
 type Db = SqliteConnection["db"];
 type RunningTask = Pick<Task, "id" | "principal" | "taskId" | "clientId">;
 
-/** Of each task: a long one tells of itself thousands of times, and only the last is of any use. */
+/** The events of progress that are kept of each task: a long task makes thousands, and only the last is of use. */
 const EVENTS_KEPT_MAX = 10;
 
-const NOTHING_TO_TELL: ToldProgress = { deliveryCount: 0, dueAt: null };
+const NO_EVENT: ProgressEventResult = { deliveryCount: 0, dueAt: null };
 
 const bound = sql.placeholder;
 
 export function progressVerbs(
   { db, write }: SqliteConnection,
   newId: NewId,
-): Pick<Store, "recordProgress" | "tellProgress"> {
+): Pick<TaskStore, "recordProgress" | "emitProgressEvent"> {
   const runs = prepareRuns(db);
-  const told = prepareTold(db);
-  const forgetOldest = prepareForgetting(db);
+  const statements = prepareEvents(db);
+  const removeOldest = prepareRemoveOldest(db);
   const supersede = prepareSupersede(db);
   const insertEvent = prepareEventInsert(db);
   const insertDelivery = prepareDeliveryInsert(db, newId);
 
-  function tell(task: RunningTask, progress: Progress, { now, intervalMs }: TellProgress): ToldProgress {
-    const hearing = told.hearing
+  function emitEvent(task: RunningTask, progress: Progress, command: EmitProgressEvent): ProgressEventResult {
+    const { now, intervalMs } = command;
+    const selecting = statements.selecting
       .all({ principal: task.principal, taskId: task.taskId })
       .filter(({ notAfter }) => !isExpired(notAfter, now));
-    if (hearing.length === 0) return NOTHING_TO_TELL;
-    const last = told.last.get({ task: task.id });
-    if (last !== undefined && isSame((JSON.parse(last.data) as ProgressData).progress, progress))
-      return NOTHING_TO_TELL;
-    // A clock that was set back makes nobody wait.
-    const elapsedMs = last === undefined || last.occurredAt > now ? Infinity : now - last.occurredAt;
-    if (elapsedMs < intervalMs) return { deliveryCount: 0, dueAt: now + intervalMs - elapsedMs };
+    if (selecting.length === 0) return NO_EVENT;
+    const step = progressEventStep(progress, lastOf(task.id), now, intervalMs);
+    if (step.kind === "none") return NO_EVENT;
+    if (step.kind === "wait") return { deliveryCount: 0, dueAt: step.dueAt };
     supersede(task.id, now);
-    forgetOldest(task.id);
-    return { deliveryCount: add(task, progress, hearing, now), dueAt: null };
+    removeOldest(task.id);
+    return { deliveryCount: add(task, progress, selecting, now), dueAt: null };
   }
 
-  function add(task: RunningTask, progress: Progress, hearing: readonly FanOutCallback[], now: number): number {
+  function lastOf(task: string): LastProgressEvent | null {
+    const last = statements.last.get({ task });
+    if (last === undefined) return null;
+    return { progress: (JSON.parse(last.data) as ProgressData).progress, occurredAt: last.occurredAt };
+  }
+
+  function add(task: RunningTask, progress: Progress, selecting: readonly FanOutCallback[], now: number): number {
     const { eventCount } = runs.count.get({ id: task.id });
     const data = progressDataOf(task, progress, eventCount);
     const event: ProgressEvent = { id: newId("evt"), type: "task_progress", occurredAt: now, data };
     insertEvent.run({ ...event, principal: task.principal, task: task.id, data: JSON.stringify(data) });
-    for (const callback of hearing) insertDelivery(event.id, callback, now);
-    return hearing.length;
+    for (const callback of selecting) insertDelivery(event.id, callback, now);
+    return selecting.length;
   }
 
   return {
     recordProgress: ({ progress, ...command }) =>
       write(() => {
         const task = runs.keep.get({ ...command, progress: JSON.stringify(progress) });
-        return task === undefined ? null : tell(task, progress, command);
+        return task === undefined ? null : emitEvent(task, progress, command);
       }),
-    tellProgress: (command) =>
+    emitProgressEvent: (command) =>
       write(() => {
         const task = runs.find.get({ ...command });
         if (task === undefined) return null;
-        return task.progress === null ? NOTHING_TO_TELL : tell(task, JSON.parse(task.progress) as Progress, command);
+        return task.progress === null ? NO_EVENT : emitEvent(task, JSON.parse(task.progress) as Progress, command);
       }),
   };
 }
 
-/** Ends what is open of a task's progress, since there is newer or the end; what is being sent ends with its attempt. */
-export function prepareSupersede(db: Db): (task: string, now: number) => void {
-  const ofProgress = db
-    .select({ id: events.id })
-    .from(events)
-    .where(and(equals(events.task, "task"), eq(events.type, sql.raw("'task_progress'"))));
-  const statement = db
-    .update(deliveries)
-    .set({
-      status: sql`case when ${isBeingSent} then 'sending' else 'cancelled' end`,
-      reason: "superseded",
-      settledAt: sql`case when ${isBeingSent} then null else ${bound("now")} end`,
-      nextAttemptAt: null,
-    })
-    .where(and(deliveryIsOpen, inArray(deliveries.eventId, ofProgress)))
-    .prepare();
-  return (task, now) => void statement.run({ task, now });
-}
-
-/** Makes room for one more among those that are kept. */
-function prepareForgetting(db: Db): (task: string) => void {
+/** Removes the oldest events of a task's progress, so that one more can be kept. */
+function prepareRemoveOldest(db: Db): (task: string) => void {
   const statements = {
     oldest: db
       .select({ eventId: events.id })
@@ -122,7 +109,7 @@ function prepareForgetting(db: Db): (task: string) => void {
   };
   return (task) => {
     for (const { eventId } of statements.oldest.all({ task })) {
-      // Still being sent: the next one looks again.
+      // It is still being sent: the next event tries again.
       if (statements.open.get({ eventId }) !== undefined) continue;
       statements.attempts.run({ eventId });
       statements.deliveries.run({ eventId });
@@ -154,14 +141,14 @@ function prepareRuns(db: Db) {
   };
 }
 
-function prepareTold(db: Db) {
+function prepareEvents(db: Db) {
   return {
-    hearing: db
+    selecting: db
       .select(fanOutColumns)
       .from(callbacks)
-      .where(and(callbackHearsProgress, equals(callbacks.principal, "principal"), equals(callbacks.taskId, "taskId")))
+      .where(and(callbackSelectsProgress, equals(callbacks.principal, "principal"), equals(callbacks.taskId, "taskId")))
       .prepare(),
-    /** The task runs, so its newest event is one of these. */
+    /** The task is running, so its newest event is of progress. */
     last: db
       .select({ occurredAt: events.occurredAt, data: events.data })
       .from(events)
@@ -170,8 +157,4 @@ function prepareTold(db: Db) {
       .limit(limitTo(1))
       .prepare(),
   };
-}
-
-function isSame(left: Progress, right: Progress): boolean {
-  return left.done === right.done && left.total === right.total && left.message === right.message;
 }

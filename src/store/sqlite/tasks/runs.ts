@@ -1,18 +1,19 @@
 import { and, asc, eq, gt, lt, lte, min, sql } from "../engine/drizzle.ts";
 import { POISON_CRASHES } from "../../../domain/task.ts";
 import type { Task } from "../../../domain/task.ts";
-import type { ClaimTasks, Store } from "../../../service/ports/store.ts";
+import { isUnderWay, retried } from "../../../domain/task-run.ts";
+import type { ClaimTasks, RetryTask, TaskStore } from "../../../service/ports/task-store.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
 import { toTask } from "../schema/rows.ts";
 import { AWAITS_HANDLER, taskAwaitsHandler, taskIsPoison } from "../schema/conditions.ts";
 import { tasks } from "../schema/tables.ts";
 
-type TaskRunVerbs = Pick<Store, "claimRunnableTasks" | "nextTaskDueAt" | "retryTask" | "releaseTask">;
+type TaskRunVerbs = Pick<TaskStore, "claimRunnableTasks" | "nextTaskDueAt" | "retryTask" | "releaseTask">;
 
 const bound = sql.placeholder;
 
-/** What the runner does to tasks of handlers. */
+/** The verbs of the task runner, for tasks of handlers. */
 export function taskRunVerbs({ db, write }: SqliteConnection): TaskRunVerbs {
   const claiming = prepareClaiming(db);
   const running = prepareRunning(db);
@@ -32,17 +33,23 @@ export function taskRunVerbs({ db, write }: SqliteConnection): TaskRunVerbs {
       .map(({ id }) => toTask(claiming.claim.get({ id, now })));
   }
 
+  function retry({ id, runCount, error, dueAt }: RetryTask): boolean {
+    const task = running.find.get({ id });
+    if (task === undefined || !isUnderWay(task, runCount)) return false;
+    return running.retry.run({ id, runCount, ...retried(task.failures, error, dueAt) }).changes > 0;
+  }
+
   return {
     claimRunnableTasks: (command) => write(() => claim(command)),
     async nextTaskDueAt(now) {
       return claiming.nextDue.get({ now })?.at ?? null;
     },
-    releaseTask: (run) => write(() => running.giveBack.run({ ...run }).changes > 0),
-    retryTask: (command) => write(() => running.retry.run({ ...command }).changes > 0),
+    releaseTask: (run) => write(() => running.release.run({ ...run }).changes > 0),
+    retryTask: (command) => write(() => retry(command)),
   };
 }
 
-/** The types of which something is due: from one type to the next by index, whatever number of tasks each has. */
+/** The types that have a due task. It goes from one type to the next by index, however many tasks each has. */
 const TYPES_DUE = `
   with recursive types(type) as (
     select min("task_type") from "tasks" where ${AWAITS_HANDLER}
@@ -53,6 +60,7 @@ const TYPES_DUE = `
   select type as taskType from types where type is not null
     and (select min("due_at") from "tasks" where ${AWAITS_HANDLER} and "task_type" = types.type) <= :now`;
 
+/** The choice is in SQL: POISON_CRASHES decides in the partial index, so that neither kind of task reads past the other. */
 function prepareClaiming(db: SqliteConnection["db"]) {
   return {
     types: db.$client.prepare<{ now: number }, { taskType: string }>(TYPES_DUE),
@@ -90,7 +98,7 @@ function prepareClaiming(db: SqliteConnection["db"]) {
   };
 }
 
-/** The run that is meant, as long as it is under way. */
+/** The rule `isUnderWay` as the condition of a write. */
 export const runIsUnderWay = and(
   equals(tasks.id, "id"),
   eq(tasks.status, sql.raw("'running'")),
@@ -98,16 +106,18 @@ export const runIsUnderWay = and(
 );
 
 function prepareRunning(db: SqliteConnection["db"]) {
+  const { status, runCount, failures } = tasks;
   return {
-    giveBack: db.update(tasks).set({ status: "pending" }).where(runIsUnderWay).prepare(),
+    find: db.select({ status, runCount, failures }).from(tasks).where(equals(tasks.id, "id")).prepare(),
+    release: db.update(tasks).set({ status: "pending" }).where(runIsUnderWay).prepare(),
     retry: db
       .update(tasks)
       .set({
-        status: "pending",
+        status: sql`${bound("status")}`,
         dueAt: sql`${bound("dueAt")}`,
         error: sql`${bound("error")}`,
-        failures: sql`${tasks.failures} + 1`,
-        crashes: 0,
+        failures: sql`${bound("failures")}`,
+        crashes: sql`${bound("crashes")}`,
       })
       .where(runIsUnderWay)
       .prepare(),

@@ -2,15 +2,16 @@ import { and, desc, eq, getTableColumns, lt, sql } from "../engine/drizzle.ts";
 import type { SQL } from "drizzle-orm";
 import type { NewId } from "../../../domain/ids.ts";
 import type { Callback } from "../../../domain/callback.ts";
-import { hasEnded, isSameStart } from "../../../domain/task.ts";
+import { startOutcome } from "../../../domain/task-start.ts";
+import type { NewTaskState } from "../../../domain/task-start.ts";
 import type {
   ListTasks,
   StartTask,
   StartTaskResult,
-  Store,
   TaskPage,
+  TaskStore,
   TaskSummary,
-} from "../../../service/ports/store.ts";
+} from "../../../service/ports/task-store.ts";
 import { CallbackRefused } from "../../../service/registration.ts";
 import type { SecretCipher } from "../../secret-cipher.ts";
 import { prepareCallbackCount, prepareRegister } from "../callbacks/callbacks.ts";
@@ -21,16 +22,16 @@ import { progressOf, readingOf, taskOf, toTask } from "../schema/rows.ts";
 import { taskIsOfMcp } from "../schema/conditions.ts";
 import { tasks } from "../schema/tables.ts";
 
-type TaskVerbs = Pick<Store, "startTask" | "findTask" | "readTask" | "findTaskById" | "listTasks">;
+type TaskVerbs = Pick<TaskStore, "startTask" | "findTask" | "readTask" | "findTaskById" | "listTasks">;
 
 const bound = sql.placeholder;
 
-/** Tasks that a page with a filter looks at: whoever filters for what is rare gets short pages, and history is never walked through. */
-const LOOK_AT_MAX = 1000;
-/** Greater than every internal id. */
+/** A page with a filter reads so many tasks at most: a filter for rare tasks gives short pages, and no page reads the whole history. */
+const READ_MAX = 1000;
+/** Sorts after every internal id. */
 const AFTER_ALL_IDS = "tsk_~";
 
-export function taskVerbs({ db, write, read }: SqliteConnection, newId: NewId, cipher: SecretCipher): TaskVerbs {
+export function taskVerbs({ db, write }: SqliteConnection, newId: NewId, cipher: SecretCipher): TaskVerbs {
   const statements = { ...prepareTasks(db), ...prepareReads(db) };
   const find = prepareFind(db);
   const countOf = prepareCallbackCount(db);
@@ -39,18 +40,18 @@ export function taskVerbs({ db, write, read }: SqliteConnection, newId: NewId, c
 
   function start(command: StartTask): StartTaskResult {
     const { principal, taskId, request, completion = null, isMcpTask = false } = command;
-    const existing = taskId === null ? undefined : find.task.get({ principal, taskId });
-    const kind = existing === undefined ? "started" : "existing";
-    const task = existing === undefined ? toTask(insert(command)) : taskOf(existing);
-    const isSame = isSameStart(task, request);
+    const row = taskId === null ? undefined : find.task.get({ principal, taskId });
+    const existing = row === undefined ? null : taskOf(row);
+    const outcome = startOutcome(existing, request, command.now);
+    const { kind, isSame, takesCompletion } = outcome;
+    const task = outcome.kind === "started" ? toTask(insert(command, outcome.state)) : outcome.task;
     const registered = isSame ? registerAll(command) : [];
-    if (existing !== undefined && isSame && isMcpTask) statements.becomeMcpTask.run({ id: task.id });
-    const isCompletable = isSame && task.executor === "holder" && !hasEnded(task);
-    const hasCompletion = completion !== null && isCompletable && addCompletion(task.id, completion);
+    if (kind === "existing" && isSame && isMcpTask) statements.markMcpTask.run({ id: task.id });
+    const hasCompletion = completion !== null && takesCompletion && addCompletion(task.id, completion);
     return { kind, isSame, task, callbacks: registered, callbackCount: countOf(principal, task.taskId), hasCompletion };
   }
 
-  /** Throws to undo the start when one of them is refused. */
+  /** Throws if one of them is refused, which undoes the start. */
   function registerAll({ principal, callbacks = [], now }: StartTask): Callback[] {
     return callbacks.map((callback, index) => {
       const result = register({ principal, ...callback, now });
@@ -59,20 +60,14 @@ export function taskVerbs({ db, write, read }: SqliteConnection, newId: NewId, c
     });
   }
 
-  /** What the holder of a completion URL does is in their hands at once. */
-  function insert({ principal, taskId, request, isMcpTask = false, now }: StartTask) {
+  function insert({ principal, taskId, request, isMcpTask = false, now }: StartTask, state: NewTaskState) {
     const id = newId("tsk");
-    const state =
-      request.executor === "holder"
-        ? { status: "running", runCount: 1, startedAt: now }
-        : { status: "pending", runCount: 0, startedAt: null };
     return statements.insert.get({
       id,
       principal,
       taskId: taskId ?? id,
       ...request,
       ...state,
-      dueAt: request.startAfter ?? now,
       mcpTask: isMcpTask ? 1 : 0,
       now,
     });
@@ -81,8 +76,8 @@ export function taskVerbs({ db, write, read }: SqliteConnection, newId: NewId, c
   function list({ principal, before, limit, status, taskType, clientId, onlyMcpTasks }: ListTasks): TaskPage {
     const isOfMcp = onlyMcpTasks === true;
     const isFiltered = taskType !== undefined || clientId !== undefined || (isOfMcp && status !== undefined);
-    const look = isFiltered ? LOOK_AT_MAX : limit + 1;
-    const where = { principal, before: before ?? AFTER_ALL_IDS, look };
+    const readLimit = isFiltered ? READ_MAX : limit + 1;
+    const where = { principal, before: before ?? AFTER_ALL_IDS, readLimit };
     const newest = isOfMcp ? statements.newestOfMcp : statements.newest;
     const rows = status === undefined ? newest.all(where) : statements.newestOf.all({ ...where, status });
     const found = rows.filter(
@@ -92,7 +87,7 @@ export function taskVerbs({ db, write, read }: SqliteConnection, newId: NewId, c
         (!isOfMcp || row.mcpTask),
     );
     const page = found.slice(0, limit);
-    const last = found.length > limit ? page.at(-1) : rows.length === look ? rows.at(-1) : undefined;
+    const last = found.length > limit ? page.at(-1) : rows.length === readLimit ? rows.at(-1) : undefined;
     return { tasks: page.flatMap(({ id }) => summaryOf(id)), next: last?.id ?? null };
   }
 
@@ -110,7 +105,7 @@ export function taskVerbs({ db, write, read }: SqliteConnection, newId: NewId, c
       return row === undefined ? null : taskOf(row);
     },
     async readTask(principal, taskId) {
-      const row = read(() => find.reading.get({ principal, taskId }));
+      const row = find.reading.get({ principal, taskId });
       return row === undefined ? null : readingOf(row);
     },
     async findTaskById(principal, id) {
@@ -145,7 +140,7 @@ function prepareTasks(db: SqliteConnection["db"]) {
       })
       .returning()
       .prepare(),
-    becomeMcpTask: db
+    markMcpTask: db
       .update(tasks)
       .set({ mcpTask: true })
       .where(and(equals(tasks.id, "id"), eq(tasks.mcpTask, sql.raw("0"))))
@@ -153,7 +148,7 @@ function prepareTasks(db: SqliteConnection["db"]) {
   };
 }
 
-/** What everybody asks for all the time. */
+/** The reads of nearly every tool call. */
 function prepareFind(db: SqliteConnection["db"]) {
   const {
     eventCount: _,
@@ -176,14 +171,14 @@ function prepareReads(db: SqliteConnection["db"]) {
   const { eventCount: _count, leaseDigest: _digest, leaseUntil: _until, worker: _worker, ...summary } = columns;
   const isOwn = equals(tasks.principal, "principal");
   const isBefore = lt(tasks.id, bound("before"));
-  // Internal ids begin with the time, so their order is that of the starts.
-  const look = (condition: SQL | undefined) =>
+  // Internal ids begin with the time, so they sort by the start.
+  const newestWhere = (condition: SQL | undefined) =>
     db
       .select({ id: tasks.id, taskType: tasks.taskType, clientId: tasks.clientId, mcpTask: tasks.mcpTask })
       .from(tasks)
       .where(condition)
       .orderBy(desc(tasks.id))
-      .limit(limitTo("look"))
+      .limit(limitTo("readLimit"))
       .prepare();
   return {
     findById: db
@@ -192,8 +187,8 @@ function prepareReads(db: SqliteConnection["db"]) {
       .where(and(isOwn, equals(tasks.id, "id")))
       .prepare(),
     summary: db.select(summary).from(tasks).where(equals(tasks.id, "id")).prepare(),
-    newest: look(and(isOwn, isBefore)),
-    newestOfMcp: look(and(isOwn, isBefore, taskIsOfMcp)),
-    newestOf: look(and(isOwn, equals(tasks.status, "status"), isBefore)),
+    newest: newestWhere(and(isOwn, isBefore)),
+    newestOfMcp: newestWhere(and(isOwn, isBefore, taskIsOfMcp)),
+    newestOf: newestWhere(and(isOwn, equals(tasks.status, "status"), isBefore)),
   };
 }

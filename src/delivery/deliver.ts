@@ -1,0 +1,164 @@
+import type { RecordedStep } from "../domain/delivery-state.ts";
+import type { Outcome } from "../domain/attempt.ts";
+import type { DisablePolicy } from "../domain/callback-health.ts";
+import { afterAttempt } from "../domain/delivery.ts";
+import type { NextStep } from "../domain/delivery.ts";
+import { limitKeyOf } from "../domain/limit-key.ts";
+import { isExpired } from "../domain/not-after.ts";
+import type { BodyProfile } from "../domain/payload.ts";
+import type { RetryPolicy } from "../domain/retry.ts";
+import type { Clock } from "../service/ports/clock.ts";
+import type { ClaimedDelivery, DeliveryStore, RecordAttemptResult } from "../service/ports/delivery-store.ts";
+import type { Sender } from "../service/ports/sender.ts";
+import type { DeliveryIdentity } from "../service/ports/telemetry-deliveries.ts";
+import type { Emit } from "../service/ports/telemetry.ts";
+import { retryUntilStored } from "../service/retry-until-stored.ts";
+import type { CircuitBreaker } from "./circuit-breaker.ts";
+import type { ConcurrencyLimiter } from "./concurrency.ts";
+import { ShortRetries } from "./short-retries.ts";
+import { signedRequestOf } from "./signed-request.ts";
+import type { SignedRequestSettings } from "./signed-request.ts";
+import type { Slot } from "./slots.ts";
+import { emitAttempt, emitCircuit, identityOf } from "./telemetry.ts";
+
+/** After an internal failure the delivery is due again after this wait, and its schedule is untouched. */
+const INTERNAL_FAILURE_WAIT_MS = 60_000;
+
+export interface DeliverNeeds extends SignedRequestSettings {
+  readonly store: DeliveryStore;
+  readonly sender: Pick<Sender, "send">;
+  readonly clock: Clock;
+  /** In [0, 1). */
+  readonly random: () => number;
+  /** By the body profile of a delivery. */
+  readonly retryPolicies: Readonly<Record<BodyProfile, RetryPolicy>>;
+  /** When a callback is disabled for failing, by the body profile of its deliveries; null: never. */
+  readonly disablePolicies: Readonly<Record<BodyProfile, DisablePolicy | null>>;
+  readonly breaker: CircuitBreaker;
+  readonly emit: Emit;
+}
+
+/** What the deliveries in progress share with the dispatcher. */
+export interface DeliverContext {
+  readonly limiter: ConcurrencyLimiter;
+  /** Resolves when no pass is between counting free slots and acquiring them. */
+  readonly noPassClaims: () => Promise<void>;
+  /** No attempt starts once this aborts. */
+  readonly stopping: AbortSignal;
+  /** An attempt in flight is cut off when this aborts. */
+  readonly cuttingOff: AbortSignal;
+}
+
+/** Makes the attempts of one claimed delivery, each with its record, until the claim ends. Never rejects. */
+export type Deliver = (delivery: ClaimedDelivery, slot: Slot) => Promise<void>;
+
+/** An attempt that is to be recorded. Times are epoch ms. */
+interface FinishedAttempt {
+  readonly delivery: ClaimedDelivery;
+  readonly number: number;
+  readonly identity: DeliveryIdentity;
+  readonly startedAt: number;
+  readonly outcome: Outcome;
+  readonly endedAt: number;
+}
+
+export function createDeliver(needs: DeliverNeeds, context: DeliverContext): Deliver {
+  const { store, sender, clock, breaker, emit } = needs;
+  const { limiter, noPassClaims, stopping, cuttingOff } = context;
+  const shortRetries = new ShortRetries(clock, stopping);
+
+  async function deliver(delivery: ClaimedDelivery, claimedSlot: Slot): Promise<void> {
+    try {
+      await shortRetries.run((tryNumber) => tryOnce(delivery, tryNumber, tryNumber === 1 ? claimedSlot : null));
+    } catch (error) {
+      // The claim stays: `recoverOrphans` of the next start ends it, with the attempts made so far.
+      if (stopping.aborted) return;
+      emit({ kind: "internal.failed", where: `delivery ${delivery.deliveryId}`, error });
+      const dueAt = clock.now() + INTERNAL_FAILURE_WAIT_MS;
+      const until = { clock, emit, where: "release", signal: stopping };
+      await retryUntilStored(() => store.releaseClaim(delivery, dueAt), until);
+    }
+  }
+
+  /** Returns the wait over which the claim is kept (ms); null: the claim has ended. */
+  async function tryOnce(
+    delivery: ClaimedDelivery,
+    tryNumber: number,
+    claimedSlot: Slot | null,
+  ): Promise<number | null> {
+    const slot = claimedSlot ?? (await reacquireSlot(delivery));
+    if (slot === null) return release(delivery);
+    try {
+      // Another operation (unregister, rotate, redeliver) may have invalidated the claim during the wait. The store has woken the dispatcher.
+      if (claimedSlot === null && !(await store.resumeClaim(delivery))) return null;
+      // not_after passed during a wait for a slot or for the disk. The next pass ends the delivery.
+      if (isExpired(delivery.notAfter, clock.now())) return await release(delivery);
+      return await record(await send(delivery, delivery.attemptCount + tryNumber, slot));
+    } finally {
+      limiter.release(slot);
+    }
+  }
+
+  /** The slot was free during the wait. Null: it is taken, and the delivery waits in the store, where it costs no memory. */
+  async function reacquireSlot(delivery: ClaimedDelivery): Promise<Slot | null> {
+    await noPassClaims();
+    return limiter.tryReacquire(limitKeyOf(delivery), clock.now());
+  }
+
+  async function release(delivery: ClaimedDelivery): Promise<null> {
+    await store.releaseClaim(delivery, clock.now());
+    return null;
+  }
+
+  async function send(delivery: ClaimedDelivery, number: number, slot: Slot): Promise<FinishedAttempt> {
+    const startedAt = clock.now();
+    const request = signedRequestOf(delivery, startedAt, needs);
+    const identity = identityOf(delivery, request.url);
+    emit({ kind: "delivery.sending", attempt: number, ...identity });
+    const outcome = await sender.send(request, cuttingOff);
+    limiter.startRecording(slot);
+    return { delivery, number, identity, startedAt, outcome, endedAt: clock.now() };
+  }
+
+  async function record(attempt: FinishedAttempt): Promise<number | null> {
+    const { delivery, startedAt, endedAt, outcome } = attempt;
+    const key = limitKeyOf(delivery);
+    emitCircuit(emit, delivery.origin, breaker.record(key, outcome, endedAt));
+    const next = nextStep(attempt, needs);
+    const step = recordedStep(next, endedAt, !breaker.isOpen(key));
+    const { deliveryId, claim, profile } = delivery;
+    const durationMs = Math.max(0, endedAt - startedAt);
+    const disablePolicy = needs.disablePolicies[profile];
+    const recorded = await retryUntilStored(
+      () => store.recordAttempt({ deliveryId, claim, startedAt, durationMs, outcome, step, disablePolicy }),
+      { clock, emit, where: "recordAttempt", signal: cuttingOff },
+    );
+    if (recorded === null) return null;
+    const { number, identity } = attempt;
+    emitAttempt(emit, identity, { number, durationMs, outcome, next, recorded });
+    return keepsClaim(step, recorded) ? step.nextAttemptAt - endedAt : null;
+  }
+
+  function recordedStep(next: NextStep, now: number, isCircuitClosed: boolean): RecordedStep {
+    if (next.status !== "pending") return next;
+    const keepClaim = isCircuitClosed && shortRetries.isShort(next.waitMs);
+    return { status: "pending", nextAttemptAt: now + next.waitMs, keepClaim };
+  }
+
+  return deliver;
+}
+
+function nextStep(attempt: FinishedAttempt, { retryPolicies, random }: DeliverNeeds): NextStep {
+  const { delivery, outcome, endedAt } = attempt;
+  const { notAfter, callback, profile, attemptsBefore } = delivery;
+  const number = attempt.number - attemptsBefore;
+  const isToSubscription = callback.subscriptionId !== null;
+  return afterAttempt({ number, outcome, endedAt, notAfter, isToSubscription }, retryPolicies[profile], random);
+}
+
+function keepsClaim(
+  step: RecordedStep,
+  { claimHeld, isHeld, isDueAgain }: RecordAttemptResult,
+): step is RecordedStep & { readonly status: "pending" } {
+  return step.status === "pending" && step.keepClaim && claimHeld && isHeld !== true && isDueAgain !== true;
+}

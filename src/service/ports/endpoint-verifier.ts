@@ -1,0 +1,31 @@
+import type { EndpointFault } from "../../domain/events-error.ts";
+
+/** Sends the control messages of MCP Events to the URLs of subscriptions. */
+export interface EndpointVerifier {
+  /** Asks the receiver to echo a challenge. */
+  challenge(request: ChallengeRequest): Promise<ChallengeResult>;
+  /** Sends a message once, within the time an attempt has. Resolves whatever the receiver answers. */
+  send(post: ControlPost): Promise<void>;
+}
+
+export interface ControlPost {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** The exact text that was signed. */
+  readonly body: string;
+}
+
+export interface ChallengeRequest extends ControlPost {
+  /** The text that the receiver has to return. */
+  readonly expected: string;
+}
+
+/**
+ * refused: the address guard or the resolver refused the host; one answer for both, so that clients cannot look into a network.
+ * busy: the limit of requests at once is reached.
+ */
+export type ChallengeResult =
+  | { readonly kind: "echoed" }
+  | { readonly kind: "refused" }
+  | { readonly kind: "busy" }
+  | { readonly kind: "failed"; readonly fault: EndpointFault };
