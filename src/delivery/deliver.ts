@@ -43,6 +43,8 @@ export interface DeliverContext {
   readonly limiter: ConcurrencyLimiter;
   /** Resolves when no pass is between counting free slots and acquiring them. */
   readonly noPassClaims: () => Promise<void>;
+  /** Wakes the dispatcher. */
+  readonly wake: () => void;
   /** No attempt starts once this aborts. */
   readonly stopping: AbortSignal;
   /** An attempt in flight is cut off when this aborts. */
@@ -64,7 +66,7 @@ interface FinishedAttempt {
 
 export function createDeliver(needs: DeliverNeeds, context: DeliverContext): Deliver {
   const { store, sender, clock, breaker, emit } = needs;
-  const { limiter, noPassClaims, stopping, cuttingOff } = context;
+  const { limiter, noPassClaims, wake, stopping, cuttingOff } = context;
   const shortRetries = new ShortRetries(clock, stopping);
 
   async function deliver(delivery: ClaimedDelivery, claimedSlot: Slot): Promise<void> {
@@ -89,14 +91,19 @@ export function createDeliver(needs: DeliverNeeds, context: DeliverContext): Del
     const slot = claimedSlot ?? (await reacquireSlot(delivery));
     if (slot === null) return release(delivery);
     try {
-      // Another operation (unregister, rotate, redeliver) may have invalidated the claim during the wait. The store has woken the dispatcher.
-      if (claimedSlot === null && !(await store.resumeClaim(delivery))) return null;
+      if (claimedSlot === null && !(await store.resumeClaim(delivery))) return claimInvalidated();
       // not_after passed during a wait for a slot or for the disk. The next pass ends the delivery.
       if (isExpired(delivery.notAfter, clock.now())) return await release(delivery);
       return await record(await send(delivery, delivery.attemptCount + tryNumber, slot));
     } finally {
       limiter.release(slot);
     }
+  }
+
+  /** Another operation (unregister, rotate, refresh, redeliver) invalidated the claim during the wait. If the delivery is due, a pass claims it again. */
+  function claimInvalidated(): null {
+    wake();
+    return null;
   }
 
   /** The slot was free during the wait. Null: it is taken, and the delivery waits in the store, where it costs no memory. */

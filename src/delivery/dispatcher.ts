@@ -38,6 +38,7 @@ export class Dispatcher {
     this.#deliver = createDeliver(needs, {
       limiter: this.#limiter,
       noPassClaims: () => this.#noPassClaims(),
+      wake: () => needs.queue.wake(),
       stopping: this.#stopping.signal,
       cuttingOff: this.#cuttingOff.signal,
     });

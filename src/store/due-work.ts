@@ -95,8 +95,8 @@ const DUE_WORK: { readonly [Verb in WriteVerb]: DueWork<Verb> } = {
   putSubscription(result) {
     if (result.kind === "limit") return NOTHING;
     if (result.kind === "created") return deliveriesIf(result.replayed > 0);
-    // Deliveries that wait may expire earlier than before.
-    return deliveriesIf(result.resumed > 0 || result.waiting.length > 0);
+    // A refresh may release a claim that was kept over a short wait, and may bring the deadline of waiting deliveries forward.
+    return DELIVERIES;
   },
   removeSubscription: nothing,
   revokeSubscriptions: nothing,

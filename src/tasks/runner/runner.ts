@@ -35,6 +35,8 @@ export interface TaskRunnerNeeds {
 interface RunningTask {
   readonly taskType: string;
   readonly isPoison: boolean;
+  /** The handler has returned or thrown; its outcome is being stored. */
+  hasReturned: boolean;
   readonly interrupt: AbortController;
   readonly work: Promise<void>;
 }
@@ -86,7 +88,7 @@ export class TaskRunner {
     const ended = new AbortController();
     const all = this.#allEnded().finally(() => ended.abort("all have ended"));
     await this.#needs.clock.sleep(graceMs, ended.signal);
-    for (const { interrupt } of this.#running.values()) interrupt.abort();
+    for (const { hasReturned, interrupt } of this.#running.values()) if (!hasReturned) interrupt.abort();
     await all;
     this.#stopListening();
   }
@@ -103,10 +105,11 @@ export class TaskRunner {
     };
   }
 
-  /** The task has ended, so the result of its handler is dropped. After the end that a run makes itself there is no run to interrupt. */
+  /** The task has ended, so the result of its handler is dropped. A handler that has returned made this end itself: its signal stays quiet. */
   #interrupt(id: string): void {
     this.#endedDuringClaim?.add(id);
-    this.#running.get(id)?.interrupt.abort();
+    const run = this.#running.get(id);
+    if (run?.hasReturned === false) run.interrupt.abort();
   }
 
   #begin(task: Task): void {
@@ -120,13 +123,15 @@ export class TaskRunner {
       this.#running.delete(task.id);
       if (this.#moreMayBeDue || mayBeWaitedFor) this.#needs.queue.wake();
     });
-    this.#running.set(task.id, { taskType, isPoison, interrupt, work });
+    this.#running.set(task.id, { taskType, isPoison, hasReturned: false, interrupt, work });
   }
 
   async #run(task: Task, signal: AbortSignal): Promise<void> {
     const { clock, emit } = this.#needs;
     const { taskId } = task;
     const end = task.crashes < CRASHES_MAX ? await this.#runHandler(task, signal) : gaveUp(task);
+    const run = this.#running.get(task.id);
+    if (run !== undefined) run.hasReturned = true;
     try {
       await retryUntilStored(() => this.#settle(task, end), {
         clock,

@@ -292,7 +292,7 @@ export function describeCommits(name: string, open: () => Promise<OpenedStore>):
       expect(await wokenBy(() => store.expireLease(expire))).toEqual({});
     });
 
-    test("a subscription wakes the deliveries when it replays events, and a refresh when some wait", async () => {
+    test("a subscription wakes the deliveries when it replays events, and at each refresh", async () => {
       expect(await wokenBy(() => store.putSubscription(aSubscription()))).toEqual({});
       await endedTask();
       const replaying = aSubscription({
@@ -305,7 +305,14 @@ export function describeCommits(name: string, open: () => Promise<OpenedStore>):
       const ofFirst = claimed.find(({ callback }) => callback.subscriptionId === first.id)!;
       await store.recordAttempt(aRecord(ofFirst, { outcome: FAILED_503, step: RETRY }));
       expect(await wokenBy(() => store.putSubscription(first))).toEqual({ deliveries: 1 });
-      expect(await wokenBy(() => store.putSubscription(replaying))).toEqual({});
+      expect(await wokenBy(() => store.putSubscription(replaying))).toEqual({ deliveries: 1 });
+      const [again] = await store.claimDueDeliveries(aClaim({ now: T0 + 1000 }));
+      const kept = { ...RETRY, nextAttemptAt: T0 + 2000, keepClaim: true };
+      await store.recordAttempt(aRecord(again!, { outcome: FAILED_503, step: kept }));
+      // The wait is over, and the claim is not resumed yet: the refresh releases it, and no delivery waits for a later time.
+      const atItsEnd = aSubscription({ now: T0 + 2000 });
+      expect(await wokenBy(() => store.putSubscription(atItsEnd))).toEqual({ deliveries: 1 });
+      expect(await store.resumeClaim(again!)).toBe(false);
       const { id } = first;
       expect(await wokenBy(() => store.removeSubscription({ principal: "local", id, now: T0 }))).toEqual({});
     });

@@ -38,6 +38,26 @@ export function describeCallbackHealth(name: string, open: OpenStore): void {
         return claimed!;
       }
 
+      test("an attempt in flight that is answered with 410 meanwhile makes the reason gone", async () => {
+        await store.registerCallback(aRegistration({ events: ["task_progress", "task_completed"] }));
+        const { id } = await runningTask();
+        const report = (done: number, now: number) => {
+          const progress = { done, total: null, message: null };
+          return store.recordProgress({ id, runCount: 1, progress, now, intervalMs: 1000 });
+        };
+        await report(1, T0);
+        const [first] = await store.claimDueDeliveries(aClaim());
+        await report(2, T0 + 2000);
+        const [second] = await store.claimDueDeliveries(aClaim({ now: T0 + 2000 }));
+        await store.recordAttempt(aRecord(second!, { outcome: FAILED_503, step: PARKED, disablePolicy: AT_ONCE }));
+        const outcome = { statusCode: 410, error: "http_4xx", responseExcerpt: null } as const;
+        const step = { status: "exhausted", disablesCallback: true } as const;
+        const recorded = await store.recordAttempt(aRecord(first!, { outcome, step, disablePolicy: AT_ONCE }));
+        expect(recorded.callbackChange).toMatchObject({ status: "disabled", reason: "gone" });
+        const [entry] = await store.deliveryHistory("local", "task-1");
+        expect(entry!.callback).toMatchObject({ status: "disabled", health: { disabledReason: "gone" } });
+      });
+
       test.each([
         ["parked", PARKED],
         ["kept by its claim over a near wait", NEAR],

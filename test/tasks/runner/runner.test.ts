@@ -116,6 +116,19 @@ test("a stop interrupts the handler, also one that ignores its signal, and the t
   expect(await tasks.find("local", "t1")).toMatchObject({ status: "pending", crashes: 0, error: null });
 });
 
+test("the signal of a handler that has returned stays quiet at the end of its task", async () => {
+  let aborts = 0;
+  const { start, tasks } = await setUp(async (_, { signal }) => {
+    signal.addEventListener("abort", () => aborts++);
+    return "done";
+  });
+  await start("t1");
+  await until("the task has ended", async () => (await tasks.find("local", "t1")).status === "completed");
+  await start("t2");
+  await until("the next task has ended", async () => (await tasks.find("local", "t2")).status === "completed");
+  expect(aborts).toBe(0);
+});
+
 test("cancelling interrupts the handler; one that ignores its signal holds up nothing, and its result is dropped", async () => {
   const begun = Promise.withResolvers<AbortSignal>();
   const late = Promise.withResolvers<string>();

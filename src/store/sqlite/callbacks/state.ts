@@ -38,7 +38,9 @@ export function prepareCallbackStates(db: Db) {
       const { status, failingSince, failures, lastError, lastDeliveryAt, disabledReason, disabledAt } = to;
       const health = { callbackId, fromStatus: from.status, failingSince, failures, lastError, lastDeliveryAt };
       // The conditions of five indexes use the status; without it in the statement SQLite does not touch them.
-      if (status === from.status) updates.health.run(health);
+      const isOnlyHealth =
+        status === from.status && disabledReason === from.disabledReason && disabledAt === from.disabledAt;
+      if (isOnlyHealth) updates.health.run(health);
       else updates.status.run({ ...health, status, disabledReason, disabledAt });
     },
   };
