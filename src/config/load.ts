@@ -114,6 +114,7 @@ function deliveriesOf(values: Values): DeliveryConfig {
   const isLoopback = isLoopbackHost(values.HOST);
   return {
     privateTargets: values.CALLBACK_ALLOW_PRIVATE ?? (isLoopback ? "loopback" : "none"),
+    nameServers: values.DNS_SERVERS,
     callbackCa: values.CALLBACK_CA_FILE,
     retryPolicy: retryPolicyOf(values.RETRY_SCHEDULE_MS, DEFAULT_RETRY_POLICY),
     attemptTimeoutMs: values.ATTEMPT_TIMEOUT_MS,

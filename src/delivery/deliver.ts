@@ -9,6 +9,7 @@ import type { BodyProfile } from "../domain/payload.ts";
 import type { RetryPolicy } from "../domain/retry.ts";
 import type { Clock } from "../service/ports/clock.ts";
 import type { ClaimedDelivery, DeliveryStore, RecordAttemptResult } from "../service/ports/delivery-store.ts";
+import { SenderBusy } from "../service/ports/sender.ts";
 import type { Sender } from "../service/ports/sender.ts";
 import type { DeliveryIdentity } from "../service/ports/telemetry-deliveries.ts";
 import type { Emit } from "../service/ports/telemetry.ts";
@@ -23,6 +24,8 @@ import { emitAttempt, emitCircuit, identityOf } from "./telemetry.ts";
 
 /** After an internal failure the delivery is due again after this wait, and its schedule is untouched. */
 const INTERNAL_FAILURE_WAIT_MS = 60_000;
+/** When all name look-ups of the principal are in use. The delivery has waited for one already. */
+const BUSY_WAIT_MS = 5_000;
 
 export interface DeliverNeeds extends SignedRequestSettings {
   readonly store: DeliveryStore;
@@ -75,8 +78,9 @@ export function createDeliver(needs: DeliverNeeds, context: DeliverContext): Del
     } catch (error) {
       // The claim stays: `recoverOrphans` of the next start ends it, with the attempts made so far.
       if (stopping.aborted) return;
-      emit({ kind: "internal.failed", where: `delivery ${delivery.deliveryId}`, error });
-      const dueAt = clock.now() + INTERNAL_FAILURE_WAIT_MS;
+      const isBusy = error instanceof SenderBusy;
+      if (!isBusy) emit({ kind: "internal.failed", where: `delivery ${delivery.deliveryId}`, error });
+      const dueAt = clock.now() + (isBusy ? BUSY_WAIT_MS : INTERNAL_FAILURE_WAIT_MS);
       const until = { clock, emit, where: "release", signal: stopping };
       await retryUntilStored(() => store.releaseClaim(delivery, dueAt), until);
     }

@@ -5,9 +5,9 @@ import type { Json } from "../domain/json.ts";
 import { hasCompletionUrl, START_AFTER_MS_MAX, TASK_INPUT_BYTES_MAX } from "../domain/task.ts";
 import type { Executor, StartRequest, Task } from "../domain/task.ts";
 import type { RegisterCallback } from "./ports/callback-store.ts";
-import type { TargetPolicy } from "./ports/target-policy.ts";
 import type { StartCallback } from "./ports/task-store.ts";
 import { prepareRegistration } from "./registration.ts";
+import type { CheckTarget } from "./registration.ts";
 import type { RegisterRequest } from "./registration.ts";
 import type { TaskType } from "./ports/task-types.ts";
 import type { NewCompletion } from "./ports/lease-store.ts";
@@ -36,13 +36,13 @@ export function startTime(startAfter: number | undefined, now: number): number |
 export async function prepareCallbacks(
   requests: readonly Omit<RegisterRequest, "taskId">[],
   taskId: string,
-  targetPolicy: TargetPolicy,
+  checkTarget: CheckTarget,
   now: number,
 ): Promise<readonly StartCallback[]> {
   return Promise.all(
     requests.map(async (request, index): Promise<Pick<RegisterCallback, "registration" | "generatedSecret">> => {
       try {
-        return await prepareRegistration({ ...request, taskId }, targetPolicy, now);
+        return await prepareRegistration({ ...request, taskId }, checkTarget, now);
       } catch (error) {
         throw error instanceof DomainError ? ofCallback(index, error) : error;
       }
