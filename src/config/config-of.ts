@@ -122,6 +122,8 @@ function deliveriesOf(
     | "HOST"
     | "CALLBACK_ALLOW_PRIVATE"
     | "CALLBACK_CA_FILE"
+    | "DNS_SERVERS"
+    | "DNS_SERVERS"
     | "RETRY_SCHEDULE_MS"
     | "ATTEMPT_TIMEOUT_MS"
     | "DISABLE_AFTER_DAYS"
@@ -130,6 +132,7 @@ function deliveriesOf(
   const isLoopback = isLoopbackHost(values.HOST);
   return {
     privateTargets: values.CALLBACK_ALLOW_PRIVATE ?? (isLoopback ? "loopback" : "none"),
+    nameServers: values.DNS_SERVERS,
     callbackCa: values.CALLBACK_CA_FILE,
     retryPolicy: retryPolicyOf(values.RETRY_SCHEDULE_MS, DEFAULT_RETRY_POLICY),
     attemptTimeoutMs: values.ATTEMPT_TIMEOUT_MS,

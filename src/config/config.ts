@@ -55,6 +55,8 @@ export interface DeliveryConfig {
   readonly privateTargets: "none" | "loopback" | "private";
   /** PEM certificates to trust in addition to the usual ones, or null. */
   readonly callbackCa: string | null;
+  /** `address` or `address:port`; null: the name servers of the system. */
+  readonly nameServers: readonly string[] | null;
   readonly retryPolicy: RetryPolicy;
   readonly attemptTimeoutMs: number;
   /** Null: a callback is never disabled for failing. */

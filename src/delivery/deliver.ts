@@ -8,6 +8,7 @@ import type { BodyProfile } from "../domain/payload.ts";
 import type { RetryPolicy } from "../domain/retry.ts";
 import type { Clock } from "../service/ports/clock.ts";
 import type { ClaimedDelivery, DeliveryStore, RecordAttemptResult } from "../service/ports/delivery-store.ts";
+import { SenderBusy } from "../service/ports/sender.ts";
 import type { Sender } from "../service/ports/sender.ts";
 import type { Emit } from "../service/ports/telemetry.ts";
 import { retryUntilStored } from "../service/retry-until-stored.ts";
@@ -22,6 +23,8 @@ import type { FinishedAttempt } from "./telemetry.ts";
 
 /** After an internal failure the delivery is due again after this wait, and its schedule is untouched. */
 const INTERNAL_FAILURE_WAIT_MS = 60_000;
+/** When all name look-ups of the principal are in use. The delivery has waited for one already. */
+const BUSY_WAIT_MS = 5_000;
 
 export interface DeliverNeeds extends SignedRequestSettings {
   readonly store: DeliveryStore;
@@ -64,14 +67,14 @@ export function createDeliver(needs: DeliverNeeds, context: DeliverContext): Del
     } catch (error) {
       // The claim stays until the next start, with the attempts made so far.
       if (stopping.aborted) return;
-      emit({ kind: "internal.failed", where: `delivery ${delivery.deliveryId}`, error });
-      await releaseAfterFailure(delivery);
+      const isBusy = error instanceof SenderBusy;
+      if (!isBusy) emit({ kind: "internal.failed", where: `delivery ${delivery.deliveryId}`, error });
+      await releaseUntil(delivery, clock.now() + (isBusy ? BUSY_WAIT_MS : INTERNAL_FAILURE_WAIT_MS));
     }
   }
 
   /** A claim that cannot be released stays until `recoverInterrupted` of the next start. */
-  async function releaseAfterFailure(delivery: ClaimedDelivery): Promise<void> {
-    const dueAt = clock.now() + INTERNAL_FAILURE_WAIT_MS;
+  async function releaseUntil(delivery: ClaimedDelivery, dueAt: number): Promise<void> {
     const until = { clock, emit, where: "release", signal: stopping };
     try {
       await retryUntilStored(() => store.releaseClaim(delivery, dueAt), until);

@@ -59,7 +59,7 @@ export function afterAttempt(attempt: AttemptMade, policy: RetryPolicy, random: 
   const { outcome } = attempt;
   if (outcome.error === null) return { status: "delivered" };
   if (outcome.statusCode === GONE) return { status: "exhausted", disablesCallback: !attempt.isToSubscription };
-  const isFinal = outcome.error === "blocked" || outcome.statusCode === CONTENT_TOO_LARGE;
+  const isFinal = outcome.statusCode === null ? outcome.isPermanent === true : outcome.statusCode === CONTENT_TOO_LARGE;
   const wantedMs = isFinal ? null : waitFor(attempt, policy, random);
   if (wantedMs === null) return { status: "exhausted", disablesCallback: false };
   const notAfter = attempt.isToSubscription ? null : attempt.notAfter;

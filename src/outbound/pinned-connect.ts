@@ -4,6 +4,7 @@ import type { SecureContext } from "node:tls";
 import { callbackify } from "node:util";
 import { buildConnector } from "undici";
 import { onAbort } from "../runtime/abort-listeners.ts";
+import { BlockedTargetError } from "./address-guard.ts";
 import type { AddressGuard, CheckedAddress } from "./address-guard.ts";
 import { TIMED_OUT, withTimeout } from "./timeout.ts";
 
@@ -100,6 +101,7 @@ async function checkPeer(socket: Socket, guard: AddressGuard): Promise<void> {
     await guard.checkedAddressesOf(remoteAddress);
   } catch (error) {
     socket.destroy();
+    if (error instanceof BlockedTargetError) throw new BlockedTargetError(error.reason, { isPermanent: false });
     throw error;
   }
 }

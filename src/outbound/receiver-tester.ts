@@ -6,6 +6,8 @@ import type { DiagnosisStep, DiagnosisStepName } from "../domain/diagnosis.ts";
 import type { ReceiverTester, TestPost, TestResult } from "../service/ports/receiver-tester.ts";
 import type { AddressGuard } from "./address-guard.ts";
 import { errorCategoryOf } from "./error-category.ts";
+import { SenderBusy } from "../service/ports/sender.ts";
+import { LOOKUP_SLOTS_BUSY, NameLookupError } from "./names/lookup-error.ts";
 import { createSender } from "./sender.ts";
 import type { SenderNeeds } from "./sender.ts";
 import { TIMED_OUT, withTimeout } from "./timeout.ts";
@@ -37,6 +39,10 @@ export function createReceiverTester(needs: ReceiverTesterNeeds): ClosableReceiv
     inFlight++;
     try {
       return await test();
+    } catch (error) {
+      if (error instanceof SenderBusy || (error instanceof NameLookupError && error.code === LOOKUP_SLOTS_BUSY))
+        return "busy";
+      throw error;
     } finally {
       inFlight--;
     }
@@ -53,7 +59,7 @@ export function createReceiverTester(needs: ReceiverTesterNeeds): ClosableReceiv
     const startedAt = performance.now();
     const timeoutMs = Math.min(CONNECT_TIMEOUT_MS, attemptTimeoutMs);
     const remainingMs = (): number => Math.max(1, timeoutMs - (performance.now() - startedAt));
-    const found = [...(await nameSteps(guard, url.hostname, remainingMs()))];
+    const found = [...(await nameSteps(guard, url.hostname, request.principal, remainingMs()))];
     const hasFailed = (): boolean => found.some(({ status }) => status === "failed");
     if (!hasFailed()) found.push(await tryConnection("connect", url, remainingMs()));
     if (!hasFailed())
@@ -95,11 +101,19 @@ export function createReceiverTester(needs: ReceiverTesterNeeds): ClosableReceiv
 }
 
 /** One call to the guard gives two steps: a refusal is a failed `guard`, an error of the resolver a failed `dns`. */
-async function nameSteps(guard: AddressGuard, hostname: string, timeoutMs: number): Promise<readonly DiagnosisStep[]> {
+async function nameSteps(
+  guard: AddressGuard,
+  hostname: string,
+  principal: string,
+  timeoutMs: number,
+): Promise<readonly DiagnosisStep[]> {
   const startedAt = performance.now();
   const guardStep: DiagnosisStep = { ...skipped("guard"), status: "ok" };
   try {
-    const addresses = await withTimeout(timeoutMs, guard.checkedAddressesOf(hostname));
+    const addresses = await withTimeout(
+      timeoutMs,
+      guard.checkedAddressesOf(hostname, { principal, slotTimeoutMs: timeoutMs }),
+    );
     if (addresses === TIMED_OUT) return [guardStep, failed("dns", "timeout", startedAt)];
     return [guardStep, isIP(bareHost(hostname)) === 0 ? ok("dns", startedAt) : skipped("dns")];
   } catch (error) {

@@ -68,6 +68,7 @@ export function createReceiverTests(parts: ReceiverTestsParts): ReceiverTests {
   }
 
   function testPost(
+    principal: string,
     url: string,
     callback: Callback | null,
     { secrets, keys }: Signers,
@@ -81,7 +82,7 @@ export function createReceiverTests(parts: ReceiverTestsParts): ReceiverTests {
     const contentType = contentTypeOf(callback?.profile ?? "standard");
     const headers = { "content-type": contentType, ...signatureHeaders(message, secrets, keys) };
     const routing = subscription === null ? {} : { "x-mcp-subscription-id": subscription.id };
-    return { eventId, post: { url, headers: { ...headers, ...routing }, body } };
+    return { eventId, post: { url, principal, headers: { ...headers, ...routing }, body } };
   }
 
   /** After an answer the deliveries to this origin need not wait for its next probe. */
@@ -93,7 +94,10 @@ export function createReceiverTests(parts: ReceiverTestsParts): ReceiverTests {
   return {
     async sendTestEvent(principal, callbackId) {
       const { callback, signingSecrets } = await findTestable(principal, callbackId);
-      const { eventId, post } = testPost(callback.url, callback, { secrets: signingSecrets, keys: signingKeys });
+      const { eventId, post } = testPost(principal, callback.url, callback, {
+        secrets: signingSecrets,
+        keys: signingKeys,
+      });
       const result = await receiverTester.post(post);
       if (result === "busy") throw tooManyTests();
       const { outcome, durationMs } = result;
@@ -112,9 +116,9 @@ export function createReceiverTests(parts: ReceiverTestsParts): ReceiverTests {
       const url = "url" in target ? target.url : (callback?.url ?? "");
       parseCallbackUrl(url);
       const secrets = found?.signingSecrets ?? [generateSecret()];
-      const { post } = testPost(url, callback, { secrets, keys: signingKeys });
+      const { post } = testPost(principal, url, callback, { secrets, keys: signingKeys });
       const badSignature =
-        callback === null ? null : testPost(url, callback, { secrets: [generateSecret()], keys: [] }).post;
+        callback === null ? null : testPost(principal, url, callback, { secrets: [generateSecret()], keys: [] }).post;
       const steps = await receiverTester.diagnose(post, badSignature);
       if (steps === "busy") throw tooManyTests();
       for (const one of steps) if (one.step === "post") recordAnswer(url, one);

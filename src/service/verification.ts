@@ -77,7 +77,7 @@ export function createVerification(parts: VerificationParts): Verification {
       const body = renderVerification(nonce);
       const message = { id: `msg_verification_${newNonce()}`, body, timestamp: Math.floor(clock.now() / 1000) };
       const headers = { ...signatureHeaders(message, [secret], signingKeys), "x-mcp-subscription-id": subscriptionId };
-      return await endpointVerifier.challenge({ url, headers, body, expected: nonce });
+      return await endpointVerifier.challenge({ url, principal, headers, body, expected: nonce });
     } finally {
       const left = (running.get(principal) ?? 1) - 1;
       if (left > 0) running.set(principal, left);

@@ -60,13 +60,15 @@ describe("what follows an attempt", () => {
     expect(afterAttempt(made(1, status(500)), { waitsMs: [], jitter: 0 }, half)).toMatchObject({ status: "exhausted" });
   });
 
-  test("410 disables the callback; 413 and a refused address end this delivery only", () => {
+  test("410 disables the callback; 413 and a refused address in the URL end this delivery only", () => {
     expect(afterAttempt(made(1, status(410)), POLICY, half)).toEqual({ status: "exhausted", disablesCallback: true });
     expect(afterAttempt(made(1, status(413)), POLICY, half)).toEqual({ status: "exhausted", disablesCallback: false });
-    expect(afterAttempt(made(1, failed("blocked")), POLICY, half)).toEqual({
-      status: "exhausted",
-      disablesCallback: false,
-    });
+    const refused: Outcome = { statusCode: null, error: "blocked", responseExcerpt: null, isPermanent: true };
+    expect(afterAttempt(made(1, refused), POLICY, half)).toEqual({ status: "exhausted", disablesCallback: false });
+  });
+
+  test("a name that resolves to a refused address is tried again: one lying answer of DNS ends nothing", () => {
+    expect(afterAttempt(made(1, failed("blocked")), POLICY, half)).toEqual({ status: "pending", waitMs: 100 });
   });
 });
 

@@ -8,7 +8,7 @@ const PUBLIC = "93.184.216.34";
 const OTHER_PUBLIC = "2606:2800:220:1:248:1893:25c8:1946";
 
 function checkOf(host: string, allow: PrivateTargets, resolve: Resolve) {
-  return createAddressGuard({ allow, resolve }).check(new URL(`http://${host}/hook`));
+  return createAddressGuard({ allow, resolve }).check(new URL(`http://${host}/hook`), "local");
 }
 
 describe("at registration", () => {

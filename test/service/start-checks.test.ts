@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { prepareCallbacks } from "../../src/service/start-checks.ts";
 import { T0 } from "../support/builders.ts";
 
-const anyTarget = { check: async () => ({ allowed: true }) as const };
+const anyTarget = async () => ({ allowed: true }) as const;
 const CALLBACK = { clientId: "c", url: "https://receiver.example/hook" };
 
 test("callbacks are refused where the client has chosen no task id", async () => {

@@ -78,7 +78,7 @@ export function aTaskType(changes: Partial<TaskType> = {}): TaskType {
 export function aTaskContext(changes: Partial<TaskContext> = {}): TaskContext {
   const { signal } = new AbortController();
   const log = { info: () => {}, warn: () => {}, error: () => {} };
-  return { taskId: "task-1", attempt: 1, signal, progress: () => {}, log, ...changes };
+  return { taskId: "task-1", principal: "local", attempt: 1, signal, progress: () => {}, log, ...changes };
 }
 
 export const PROGRESS_INTERVAL_MS = 5000;

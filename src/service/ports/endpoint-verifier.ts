@@ -10,6 +10,7 @@ export interface EndpointVerifier {
 
 export interface SubscriptionPost {
   readonly url: string;
+  readonly principal: string;
   readonly headers: Readonly<Record<string, string>>;
   /** The exact text that was signed. */
   readonly body: string;

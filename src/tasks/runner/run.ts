@@ -59,6 +59,7 @@ function contextOf(task: Task, signal: AbortSignal, { emit, onProgress }: RunNee
     emit({ kind: "task.logged", principal, taskId, taskType, level, message });
   return {
     taskId,
+    principal,
     attempt: runCount,
     signal,
     progress(done, total = null, message) {

@@ -73,6 +73,7 @@ export function runOnce(type: TaskType, input: Json, changes: Partial<TaskContex
   const log = { info() {}, warn() {}, error() {} };
   const context: TaskContext = {
     taskId: "t-1",
+    principal: "local",
     attempt: 1,
     signal: new AbortController().signal,
     progress: (done, total, message) => void progress.push([done, total, message]),
