@@ -123,7 +123,6 @@ function deliveriesOf(
     | "CALLBACK_ALLOW_PRIVATE"
     | "CALLBACK_CA_FILE"
     | "DNS_SERVERS"
-    | "DNS_SERVERS"
     | "RETRY_SCHEDULE_MS"
     | "ATTEMPT_TIMEOUT_MS"
     | "DISABLE_AFTER_DAYS"
