@@ -1,5 +1,5 @@
 import { createServer } from "node:http";
-import type { Server } from "node:http";
+import type { Server, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { StartError } from "../domain/errors.ts";
 import type { RequestHandler } from "./app.ts";
@@ -12,6 +12,8 @@ const TIMES: ConnectionTimes = {
   connectionsCheckingInterval: 5000,
 };
 
+const LIMITS: ConnectionLimits = { connections: 3000, unreadMs: 10_000 };
+
 /** In milliseconds, with Node's names. They limit how long a request takes to arrive, not how long its answer takes. */
 export interface ConnectionTimes {
   /** How long an idle connection is kept. */
@@ -22,6 +24,13 @@ export interface ConnectionTimes {
   readonly requestTimeout: number;
   /** How often Node checks for requests that are late. */
   readonly connectionsCheckingInterval: number;
+}
+
+export interface ConnectionLimits {
+  /** Connections that are open at once. Node closes further ones at once. */
+  readonly connections: number;
+  /** How long a client may read nothing of an answer that waits for it. Then it is disconnected. */
+  readonly unreadMs: number;
 }
 
 export interface HttpServer {
@@ -36,14 +45,29 @@ export async function listen(
   host: string,
   port: number,
   times: ConnectionTimes = TIMES,
+  limits: ConnectionLimits = LIMITS,
 ): Promise<HttpServer> {
-  const server = createServer(times, (request, response) => void handle(request, response));
+  const server = createServer(times, (request, response) => {
+    disconnectUnread(response, limits.unreadMs);
+    void handle(request, response);
+  });
+  server.maxConnections = limits.connections;
   const silent = trackSilent(server);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once("error", (error) => reject(asStartError(error, host, port)));
   server.listen(port, host.replace(/^\[(.*)\]$/, "$1"), resolve);
   await promise;
   return { port: (server.address() as AddressInfo).port, stop: (graceMs) => close(server, silent, graceMs) };
+}
+
+/**
+ * A client that does not read keeps its answers in memory. Node's timeout of a socket begins again with each byte that is read or written,
+ * so it comes only when the client takes nothing. An answer that has nothing to write, such as a stream between two events, may wait.
+ */
+function disconnectUnread(response: ServerResponse, unreadMs: number): void {
+  response.setTimeout(unreadMs).on("timeout", (socket: Socket) => {
+    if (socket.writableLength > 0) socket.destroy();
+  });
 }
 
 /** Connections without a request so far: clients open some ahead. Node counts them as busy, so `closeIdleConnections` keeps them. */

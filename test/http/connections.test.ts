@@ -9,8 +9,12 @@ import type { RequestHandler } from "../../src/http/app.ts";
 
 const GET = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
-async function serve(handle: RequestHandler, times?: Parameters<typeof listen>[3]): Promise<HttpServer> {
-  const server = await listen(handle, "127.0.0.1", 0, times);
+async function serve(
+  handle: RequestHandler,
+  times?: Parameters<typeof listen>[3],
+  limits?: Parameters<typeof listen>[4],
+): Promise<HttpServer> {
+  const server = await listen(handle, "127.0.0.1", 0, times, limits);
   onTestFinished(() => server.stop(0));
   return server;
 }
@@ -112,4 +116,36 @@ test("an answer may take longer than a request may", async () => {
   await once((await open(server)).resume(), "close");
   release();
   expect(await answer).toMatch(/a\r\n.*\r\nb\r\n0/s);
+});
+
+test("a client that reads nothing of its answer is disconnected, one that waits for its answer is not", async () => {
+  const { promise: unread, resolve: reportUnread } = Promise.withResolvers<void>();
+  const { promise: released, resolve: release } = Promise.withResolvers<void>();
+  const large = "x".repeat(32 * 1024 * 1024);
+  const server = await serve(
+    async (request, response) => {
+      if (request.url === "/large") return void response.once("close", reportUnread).end(large);
+      response.write("a");
+      await released;
+      response.end("b");
+    },
+    undefined,
+    { connections: 10, unreadMs: 50 },
+  );
+  const waiting = await open(server);
+  const answer = text(waiting);
+  waiting.write(GET.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n"));
+  const stalled = await open(server);
+  stalled.pause().write(GET.replace("GET /", "GET /large"));
+  await unread;
+  release();
+  expect(await answer).toMatch(/a\r\n.*\r\nb\r\n0/s);
+});
+
+test("connections beyond the limit are closed at once, and the others are answered", async () => {
+  const server = await serve(sayOk, undefined, { connections: 2, unreadMs: 10_000 });
+  const kept = [await open(server), await open(server)];
+  const refused = await open(server);
+  await once(refused.resume(), "close");
+  for (const socket of kept) expect(await answerTo(socket, GET)).toContain("200 OK");
 });
