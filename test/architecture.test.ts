@@ -37,6 +37,7 @@ const CONFINED: Readonly<Record<string, readonly string[]>> = {
   "@modelcontextprotocol/server": ["mcp"],
   "@modelcontextprotocol/node": ["mcp"],
   "p-retry": ["delivery"],
+  re2js: ["tasks"],
   undici: ["outbound", "tasks"],
   pino: ["observability"],
   zod: ["config", "http", "mcp", "tasks"],

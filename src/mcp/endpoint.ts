@@ -19,6 +19,7 @@ import { idOf, messageOf } from "./protocol/message.ts";
 import type { MessageId, ReadMessage } from "./protocol/message.ts";
 import { createMethods } from "./protocol/methods.ts";
 import { createModern } from "./protocol/modern.ts";
+import { createOutputs } from "./protocol/output.ts";
 import { speaksLegacyVersion } from "./protocol/protocol-version.ts";
 import { createRequestGuard } from "./request-guard.ts";
 import type { Admission, RequestGuardParts } from "./request-guard.ts";
@@ -60,6 +61,7 @@ export function createMcp(parts: McpParts): Mcp {
   const legacy = createLegacy(protocolParts);
   const modern = createModern({ ...protocolParts, emit });
   const fastPathParts = { tools, methods, stopping };
+  const openOutput = createOutputs();
 
   /** Not async: one promise costs as much as parsing a small message. */
   function answer(
@@ -70,7 +72,7 @@ export function createMcp(parts: McpParts): Mcp {
   ): Promise<void> | null {
     if (read.kind === "gone") return null;
     if (read.kind === "refused") return writeHttpError(res, read.error, read.id);
-    const authorized = (): SdkRequest => sdkRequestOf(req, authInfoOf(admission));
+    const authorized = (): SdkRequest => sdkRequestOf(req, authInfoOf(admission, openOutput(admission.principal, res)));
     if (read.kind === "batch") return serveBatch(read.messages, authorized(), res);
     const { message } = read;
     if (isFastPath(req.headers, message)) return answerFastPath(message, admission.principal, res, fastPathParts);

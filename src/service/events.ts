@@ -11,7 +11,8 @@ import type { EventsQuery, EventStore } from "./ports/event-store.ts";
 
 /** SEP-3415 requires a heartbeat every 30 seconds at least. */
 const HEARTBEAT_MS = 20_000;
-const STREAM_PAGE = 100;
+/** Few: a page is in memory while a client reads it slowly, and each event may have a large result. */
+const STREAM_PAGE = 10;
 /** Past events that one stream begins with, the newest. */
 const STREAM_REPLAY_MAX = 10_000;
 /** Streams open at once, of all principals: each holds a connection. */

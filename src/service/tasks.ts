@@ -104,7 +104,7 @@ export function createTasks(parts: TasksParts): Tasks {
   }
 
   async function cancelFound(task: Task): Promise<CancelledTask> {
-    const command = { id: task.id, error: CANCELLED_BY_REQUEST, now: clock.now() };
+    const command = { id: task.id, principal: task.principal, error: CANCELLED_BY_REQUEST, now: clock.now() };
     const cancelled = await endTask(task, (reserveSlot) => store.cancelTask({ ...command, reserveSlot }));
     if (cancelled === null) return { kind: "ended", status: await endOf(task), deliveryCount: 0 };
     return { kind: "cancelled", status: "cancelled", deliveryCount: cancelled.deliveryCount };
@@ -167,7 +167,7 @@ export function createTasks(parts: TasksParts): Tasks {
     },
 
     async finish(task, outcome, grant) {
-      const command = { id: task.id, outcome, now: clock.now(), ...(grant && { grant }) };
+      const command = { id: task.id, principal: task.principal, outcome, now: clock.now(), ...(grant && { grant }) };
       return (await endTask(task, (reserveSlot) => store.finishTask({ ...command, reserveSlot }))) !== null;
     },
 

@@ -27,10 +27,17 @@ export function completionOperation({ completions }: CompletionParts): Operation
     responses: { 200: { description: "The task has ended.", schema: completionAnswer } },
     errors: ["invalid", "not_found", "already_used", "task_ended", "expired", "too_large", "unsupported_media_type"],
     async handle(ctx) {
+      const token = String(ctx.params["token"]);
+      // Before the body: this route has no other authorization.
+      const refusal = await completions.refusalOf(token);
+      if (refusal !== null) {
+        discardRest(ctx.req);
+        throw errorOf(refusal);
+      }
       const end = isRaw(ctx.req, ctx.query["raw"])
         ? ({ kind: "completed", result: await readAnyJson(ctx.req) } as const)
         : await endAskedFor(ctx.req);
-      const answer = await completions.use(String(ctx.params["token"]), end);
+      const answer = await completions.use(token, end);
       if (answer.kind !== "taken") throw errorOf(answer);
       const status = end.kind;
       ctx.body = { task_id: answer.task.taskId, status } satisfies z.output<typeof completionAnswer>;

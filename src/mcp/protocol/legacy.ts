@@ -10,7 +10,7 @@ import type { AuthInfo } from "@modelcontextprotocol/server";
 import type { Accepts } from "./accept.ts";
 import { answerBatch } from "./batch.ts";
 import type { McpRequest } from "./mcp-request.ts";
-import { principalIn } from "./auth-info.ts";
+import { outputIn, principalIn } from "./auth-info.ts";
 import { idOf } from "./message.ts";
 import type { Methods } from "./methods.ts";
 import { isStream, writeJson, writeStreamHead } from "./write-response.ts";
@@ -152,6 +152,7 @@ function isStreamed(methods: Methods, message: object, accepts: Accepts): boolea
 
 function requestOf(params: unknown, extra: Extra, stopping: AbortSignal): McpRequest {
   const { authInfo, requestId, signal, _meta } = extra;
+  const output = outputIn(authInfo);
   return {
     protocolVersion: "2025-11-25",
     id: requestId,
@@ -159,7 +160,10 @@ function requestOf(params: unknown, extra: Extra, stopping: AbortSignal): McpReq
     params,
     progressToken: _meta?.progressToken ?? null,
     declares: () => false,
-    notify: (method, given) => extra.sendNotification({ method, params: given } as ServerNotification),
+    async notify(method, given) {
+      await extra.sendNotification({ method, params: given } as ServerNotification);
+      await output.untilRead();
+    },
     signal: () => signal,
     stopping,
   };

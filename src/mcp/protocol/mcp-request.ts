@@ -13,7 +13,7 @@ export interface McpRequest {
   readonly progressToken: string | number | null;
   /** Whether the client declares this extension with this request. Always false in 2025-11-25. */
   declares(extension: string): boolean;
-  /** Sends a notification before the result, which makes the answer an event stream. */
+  /** Sends a notification before the result, which makes the answer an event stream. Resolves when the client has read it, or has gone. */
   notify(method: string, params: { readonly [key: string]: unknown }): Promise<void>;
   /** Aborts when the client disconnects or cancels the request. A function, since making the signal costs as much as reading a request. */
   signal(): AbortSignal;

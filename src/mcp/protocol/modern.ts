@@ -7,7 +7,7 @@ import { z } from "zod";
 import type { Emit } from "../../service/ports/telemetry.ts";
 import { acceptedBy } from "./accept.ts";
 import type { McpRequest } from "./mcp-request.ts";
-import { principalIn } from "./auth-info.ts";
+import { outputIn, principalIn } from "./auth-info.ts";
 import type { ProtocolParts } from "./legacy.ts";
 import { TOOL_METHODS } from "./methods.ts";
 import { isStream, writeStreamHead } from "./write-response.ts";
@@ -91,6 +91,7 @@ function withStreamHead(res: ServerResponse): NodeServerResponseLike {
 
 function requestOf(params: unknown, { mcpReq, http }: ServerContext, stopping: AbortSignal): McpRequest {
   const declared = declaredExtensions(mcpReq.envelope);
+  const output = outputIn(http?.authInfo);
   return {
     protocolVersion: "2026-07-28",
     id: mcpReq.id,
@@ -98,7 +99,10 @@ function requestOf(params: unknown, { mcpReq, http }: ServerContext, stopping: A
     params,
     progressToken: mcpReq._meta?.progressToken ?? null,
     declares: (extension) => Object.hasOwn(declared, extension),
-    notify: (method, given) => mcpReq.notify({ method, params: given }),
+    async notify(method, given) {
+      await mcpReq.notify({ method, params: given });
+      await output.untilRead();
+    },
     signal: () => mcpReq.signal,
     stopping,
   };

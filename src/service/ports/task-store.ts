@@ -135,6 +135,8 @@ export interface TaskPage {
 export interface FinishTask {
   /** The internal id. */
   readonly id: string;
+  /** Whose share of a commit the end uses: it may have many deliveries. */
+  readonly principal?: string;
   readonly outcome: TaskOutcome;
   readonly now: number;
   /** Left out: the task runner's, which has claimed the task. */
@@ -145,6 +147,8 @@ export interface FinishTask {
 export interface CancelTask {
   /** The internal id. */
   readonly id: string;
+  /** Whose share of a commit the end uses: it may have many deliveries. */
+  readonly principal?: string;
   readonly error: string;
   readonly now: number;
   /** A store may claim a delivery for which this returns true. Without it, and in a store that does not use it, all deliveries are pending and due. */

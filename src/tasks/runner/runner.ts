@@ -14,6 +14,9 @@ import { runTask } from "./run.ts";
 import type { RunEnd } from "./run.ts";
 import type { Watchdog } from "./watchdog.ts";
 
+/** Tasks that one pass claims: the claim is one commit. If more may be due, the next pass follows at once. */
+const CLAIMED_MAX = 100;
+
 export interface TaskRunnerNeeds {
   readonly store: TaskStore;
   readonly tasks: Tasks;
@@ -67,7 +70,8 @@ export class TaskRunner {
     const { store, clock, runningMax } = this.#needs;
     if (this.#stopping.signal.aborted) return null;
     const now = clock.now();
-    const limit = runningMax - this.#running.size;
+    const room = runningMax - this.#running.size;
+    const limit = Math.min(room, CLAIMED_MAX);
     if (limit > 0) {
       const freeSlotsOf = this.#freeSlotsOf();
       const endedDuringClaim = new Set<string>();
@@ -77,6 +81,7 @@ export class TaskRunner {
       this.#moreMayBeDue = claimed.length === limit;
       this.#endedDuringClaim = null;
       for (const task of claimed) if (!endedDuringClaim.has(task.id)) this.#begin(task);
+      if (this.#moreMayBeDue && limit < room) return now;
     }
     return store.nextTaskDueAt(now);
   }

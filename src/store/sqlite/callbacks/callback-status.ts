@@ -57,10 +57,10 @@ export function callbackStatusVerbs(
       return { callback: toCallback(row, cipher), signingSecrets: secretsAt(decryptSecrets(row, cipher), now) };
     },
     unregisterCallback(command) {
-      return write(() => unregister(command));
+      return write(() => unregister(command), "durable", command.principal);
     },
     enableCallback(command) {
-      return write(() => enable(command));
+      return write(() => enable(command), "durable", command.principal);
     },
   };
 }

@@ -25,7 +25,7 @@ export function callbackVerbs(
   const register = prepareRegister(db, newId, cipher);
   return {
     async registerCallback(command) {
-      return write(() => register(command));
+      return write(() => register(command), "durable", command.principal);
     },
   };
 }

@@ -75,19 +75,20 @@ export function taskEndVerbs({ db, write }: SqliteConnection, newId: NewId, ciph
   /** A transaction that is repeated after a rollback reserves no slots. Its deliveries are pending and due. */
   function end(
     work: (reserveSlot: ReserveSlot | undefined) => FinishTaskResult | null,
-    reserveSlot: ReserveSlot | undefined,
+    { reserveSlot, principal }: Pick<FinishTask, "reserveSlot" | "principal">,
   ): Promise<FinishTaskResult | null> {
     let reserveInThisRun = reserveSlot;
-    return write(() => {
+    const run = (): FinishTaskResult | null => {
       const reserve = reserveInThisRun;
       reserveInThisRun = undefined;
       return work(reserve);
-    });
+    };
+    return write(run, "durable", principal);
   }
 
   return {
-    finishTask: (command) => end((reserveSlot) => finish(command, reserveSlot), command.reserveSlot),
-    cancelTask: (command) => end((reserveSlot) => cancel(command, reserveSlot), command.reserveSlot),
+    finishTask: (command) => end((reserveSlot) => finish(command, reserveSlot), command),
+    cancelTask: (command) => end((reserveSlot) => cancel(command, reserveSlot), command),
   };
 }
 

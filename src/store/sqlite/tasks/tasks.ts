@@ -99,7 +99,7 @@ export function taskVerbs({ db, write }: SqliteConnection, newId: NewId, cipher:
 
   return {
     async startTask(command) {
-      return write(() => start(command));
+      return write(() => start(command), "durable", command.principal);
     },
     async findTask(principal, taskId) {
       const row = find.task.get({ principal, taskId });
