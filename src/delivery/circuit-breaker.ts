@@ -46,7 +46,7 @@ type JudgedOutcome = Pick<Outcome, "statusCode" | "error">;
  * A circuit for each principal and origin (see LimitKey) that fails. While it is open, one probe at a time tests the origin, so that a dead
  * receiver costs next to nothing. Its deliveries wait, and their schedules stand still. An origin where the circuits of several principals
  * are open and nothing succeeds is down: there the circuit of one more principal opens with its first failure. Each principal has probes of
- * its own. In memory only: after a restart every circuit is closed. Clients know an open circuit as the slow lane. Times are epoch ms.
+ * its own. In memory only: after a restart every circuit is closed. Clients see an open circuit in the field `slow_lane`. Times are epoch ms.
  */
 export class CircuitBreaker implements OriginBreaker {
   /** Only of keys with a failure within the window. */

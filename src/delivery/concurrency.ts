@@ -45,11 +45,11 @@ export class ConcurrencyLimiter {
   }
 
   /** What a pass may claim by principal and origin. */
-  claimable(now: number): Pick<ClaimDeliveries, "perOrigin" | "roomOf" | "originRoom" | "claimants"> {
+  claimable(now: number): Pick<ClaimDeliveries, "perOrigin" | "freeSlotsByKey" | "freeSlotsByOrigin" | "claimants"> {
     return {
       perOrigin: this.#slots.freeOfKey(""),
-      roomOf: this.freeSlotsByKey(now),
-      originRoom: this.#slots.freeOfOrigins(),
+      freeSlotsByKey: this.freeSlotsByKey(now),
+      freeSlotsByOrigin: this.#slots.freeOfOrigins(),
       claimants: this.#slots.claimants(now),
     };
   }
@@ -58,9 +58,9 @@ export class ConcurrencyLimiter {
   freeSlotsByKey(now: number): ReadonlyMap<LimitKey, number> {
     const { breaker } = this.#needs;
     const { inFlight } = this.#slots;
-    const roomOf = (key: LimitKey): number =>
+    const freeSlotsOf = (key: LimitKey): number =>
       breaker.isOpen(key) ? breaker.probeSlots(key, now) - (inFlight.get(key) ?? 0) : this.#slots.freeOfKey(key);
-    return new Map([...new Set([...inFlight.keys(), ...breaker.openKeys])].map((key) => [key, roomOf(key)]));
+    return new Map([...new Set([...inFlight.keys(), ...breaker.openKeys])].map((key) => [key, freeSlotsOf(key)]));
   }
 
   /** For a delivery that a pass has claimed for a free slot. */

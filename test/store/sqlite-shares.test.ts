@@ -76,19 +76,19 @@ test("ten deliveries are in the next claim beside 100,000 older ones of another 
   expect(first.rows).toBeLessThan(3 * ORIGINS);
 
   // All the slots of bob's origins are taken: nothing of bob's can be sent.
-  await store.recoverOrphans(now);
+  await store.recoverInterrupted(now);
   const hanging = Array.from({ length: ORIGINS }, (_, index) => `http://hangs-${index}.example`);
   const full = [...hanging, "http://receiver.example"].map(
     (origin) => [limitKeyOf({ principal: "bob", origin }), 0] as const,
   );
-  const claim = aClaim({ now, limit: LIMIT, perOrigin: 12, roomOf: new Map(full) });
+  const claim = aClaim({ now, limit: LIMIT, perOrigin: 12, freeSlotsByKey: new Map(full) });
   const second = await counted(() => store.claimDueDeliveries(claim));
   expect([names(second.result, "alice"), names(second.result, "bob")]).toEqual([10, 0]);
   expect(second.statements).toBeLessThan(30);
   expect(second.rows).toBeLessThan(3 * ORIGINS);
 
   // Bob has its share of the slots: nothing of bob's is read.
-  await store.recoverOrphans(now);
+  await store.recoverInterrupted(now);
   const claimants = new Map([["bob", { held: 384, room: 0 }]]);
   const third = await counted(() => store.claimDueDeliveries(aClaim({ now, limit: LIMIT, claimants })));
   expect([names(third.result, "alice"), third.rows]).toEqual([10, expect.toSatisfy((rows: number) => rows < 100)]);

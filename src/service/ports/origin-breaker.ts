@@ -1,5 +1,5 @@
-import type { LimitKey } from "../../domain/limit-key.ts";
 import type { Outcome } from "../../domain/attempt.ts";
+import type { LimitKey } from "../../domain/limit-key.ts";
 
 /** The circuit breaker of the dispatcher, as services see it. A circuit is that of a principal at an origin: while it is open, one request at a time probes the origin. */
 export interface OriginBreaker {

@@ -14,7 +14,7 @@ export interface DueDelivery {
   readonly dueAt: number | null;
 }
 
-export interface Head {
+export interface EarliestOfOrigin {
   readonly origin: string;
   /** When its earliest pending delivery is due; null: all of them are held. */
   readonly dueAt: number | null;
@@ -28,7 +28,7 @@ const INDEX_PAST = 2000;
 const bound = sql.placeholder;
 
 /** When the earliest pending delivery of a principal to each origin is due, of `most` origins (-1: all). It goes from one origin to the next by index. */
-const HEADS_OF_ORIGINS = `
+const EARLIEST_OF_ORIGINS = `
   with recursive origins(origin) as (
     select min("origin") from "deliveries" where ${PENDING} and "principal" = +:principal
     union all
@@ -38,13 +38,13 @@ const HEADS_OF_ORIGINS = `
     )
       from origins where origins.origin is not null
       limit +:most
-  ), heads(origin, dueAt) as (
+  ), earliest(origin, dueAt) as (
     select origin, (
       select min("next_attempt_at") from "deliveries"
       where ${PENDING} and "principal" = +:principal and "origin" = origins.origin
     ) from origins where origin is not null
   )
-  select origin, dueAt from heads`;
+  select origin, dueAt from earliest`;
 
 /** The queue of a principal without the origins that have no free slot: their entries in the index are passed over, and their rows are not read. */
 const DUE_OF_OTHER_ORIGINS = `
@@ -103,7 +103,7 @@ function prepareChoosing(db: Db) {
     dueOfOtherOrigins: db.$client.prepare<{ now: number; principal: string; full: string; most: number }, DueDelivery>(
       DUE_OF_OTHER_ORIGINS,
     ),
-    heads: db.$client.prepare<{ principal: string; most: number }, Head>(HEADS_OF_ORIGINS),
+    earliest: db.$client.prepare<{ principal: string; most: number }, EarliestOfOrigin>(EARLIEST_OF_ORIGINS),
   };
 }
 

@@ -8,10 +8,10 @@ import type { SecretCipher } from "../../secret-cipher.ts";
 import { toDeliveryTarget } from "./claimed-delivery.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { prepareClaimStatements } from "./claim-statements.ts";
-import type { DueDelivery, Head, LoadedDelivery } from "./claim-statements.ts";
+import type { DueDelivery, EarliestOfOrigin, LoadedDelivery } from "./claim-statements.ts";
 import type { DuePrincipal } from "./due-principals.ts";
-import { claimantsOf, createOriginRooms, takeTurns } from "./turns.ts";
-import type { OriginRooms } from "./turns.ts";
+import { claimantsOf, createFreeSlots, takeTurns } from "./turns.ts";
+import type { FreeSlots } from "./turns.ts";
 import { toEvent } from "../schema/rows.ts";
 
 /** What one principal may claim. */
@@ -19,13 +19,14 @@ interface Turn {
   readonly now: number;
   readonly principal: string;
   readonly limit: number;
-  readonly rooms: OriginRooms;
+  readonly freeSlots: FreeSlots;
 }
 
 /** Up to this many origins are read one by one: the queue may hold a thousand rows of an origin without free slots. */
 const FEW_ORIGINS = 8;
 /** The queue is read so far past the wanted number for deliveries of origins with free slots, and then along the index alone, before each origin is read by itself. */
 const READ_PAST = 64;
+
 /** Claims within the caller's transaction, for these principals. */
 export function prepareClaiming(
   db: SqliteConnection["db"],
@@ -34,11 +35,11 @@ export function prepareClaiming(
   const claiming = prepareClaimStatements(db);
 
   function claimDue(command: ClaimDeliveries, due: readonly DuePrincipal[]): ClaimedDelivery[] {
-    const rooms = createOriginRooms(command);
+    const freeSlots = createFreeSlots(command);
     const chosen = takeTurns(command.limit, claimantsOf(command, due), (principal, limit) => {
-      const rows = choose({ now: command.now, limit, principal, rooms });
+      const rows = choose({ now: command.now, limit, principal, freeSlots });
       if (rows.length > 0) claiming.claim.run({ ids: JSON.stringify(rows.map(({ delivery }) => delivery.deliveryId)) });
-      for (const { delivery } of rows) rooms.take(delivery);
+      for (const { delivery } of rows) freeSlots.take(delivery);
       return rows;
     });
     // The event of a task's end is read and parsed once for all its callbacks.
@@ -52,12 +53,12 @@ export function prepareClaiming(
   }
 
   /** As many deliveries as there are free slots, the oldest first, for few origins; null: too many origins wait, or more is due than `limit`. */
-  function chooseByOrigin({ now, limit, principal, rooms }: Turn): LoadedDelivery[] | null {
-    const origins = claiming.heads.all({ principal, most: FEW_ORIGINS + 1 });
+  function chooseByOrigin({ now, limit, principal, freeSlots }: Turn): LoadedDelivery[] | null {
+    const origins = claiming.earliest.all({ principal, most: FEW_ORIGINS + 1 });
     if (origins.length > FEW_ORIGINS) return null;
     const wanted = origins
-      .filter((head) => isDue(head, now))
-      .map(({ origin }) => ({ origin, limit: rooms.of(principal, origin) }));
+      .filter((one) => isDue(one, now))
+      .map(({ origin }) => ({ origin, limit: freeSlots.of(principal, origin) }));
     if (wanted.reduce((sum, one) => sum + one.limit, 0) > limit) return null;
     return wanted
       .flatMap((one) => (one.limit === 0 ? [] : claiming.loadDueOf.all({ now, principal, ...one })))
@@ -72,9 +73,9 @@ export function prepareClaiming(
   }
 
   /** Due deliveries to origins with free slots, the oldest first. */
-  function chooseAlongQueue({ now, limit, principal, rooms }: Turn): DueDelivery[] {
-    const slots = new Map(rooms.fullFor(principal).map((origin) => [origin, 0]));
-    const slotsOf = (origin: string): number => slots.get(origin) ?? rooms.of(principal, origin);
+  function chooseAlongQueue({ now, limit, principal, freeSlots }: Turn): DueDelivery[] {
+    const slots = new Map(freeSlots.fullFor(principal).map((origin) => [origin, 0]));
+    const slotsOf = (origin: string): number => slots.get(origin) ?? freeSlots.of(principal, origin);
     const chosen = new Map<string, DueDelivery>();
     const take = (due: DueDelivery): void => {
       const left = slotsOf(due.origin);
@@ -86,15 +87,15 @@ export function prepareClaiming(
     const oldest = claiming.due.all({ now, principal, limit: limit + READ_PAST });
     for (const due of oldest) take(due);
     if (chosen.size === limit || oldest.length < limit + READ_PAST) return [...chosen.values()];
-    // Origins without free slots fill the head of the queue: pass over them, and then read each other origin by itself.
+    // Origins without free slots fill the start of the queue: pass over them, and then read each other origin by itself.
     const full = JSON.stringify([...slots].filter(([, left]) => left <= 0).map(([origin]) => origin));
     for (const due of claiming.dueOfOtherOrigins.all({ now, principal, full, most: limit + READ_PAST })) take(due);
     if (chosen.size === limit) return [...chosen.values()];
-    const heads = claiming.heads.all({ principal, most: -1 }).filter((head) => isDue(head, now));
-    for (const { origin } of heads.toSorted((left, right) => (left.dueAt ?? 0) - (right.dueAt ?? 0))) {
+    const earliest = claiming.earliest.all({ principal, most: -1 }).filter((one) => isDue(one, now));
+    for (const { origin } of earliest.toSorted((left, right) => (left.dueAt ?? 0) - (right.dueAt ?? 0))) {
       const wanted = Math.min(slotsOf(origin), limit - chosen.size);
       // As many more as there is room for, since so many of them may have been taken above.
-      const most = wanted + rooms.of(principal, origin);
+      const most = wanted + freeSlots.of(principal, origin);
       if (wanted > 0) for (const due of claiming.dueOf.all({ now, principal, origin, limit: most })) take(due);
     }
     return [...chosen.values()];
@@ -116,7 +117,7 @@ export function prepareClaiming(
   return claimDue;
 }
 
-function isDue({ dueAt }: Head, now: number): boolean {
+function isDue({ dueAt }: EarliestOfOrigin, now: number): boolean {
   return dueAt !== null && dueAt <= now;
 }
 

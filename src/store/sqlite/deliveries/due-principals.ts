@@ -14,7 +14,7 @@ export interface DuePrincipal {
 /** The one whose earliest delivery is due first comes first. */
 export function prepareDuePrincipals(db: SqliteConnection["db"]): (now: number) => readonly DuePrincipal[] {
   const statement = db.$client.prepare<{ now: number; after: number }, DuePrincipal>(
-    `${HEADS_OF_PRINCIPALS} select principal, dueAt from heads where dueAt <= :now order by dueAt`,
+    `${EARLIEST_OF_PRINCIPALS} select principal, dueAt from earliest where dueAt <= :now order by dueAt`,
   );
   return (now) => statement.all({ now, after: 0 });
 }
@@ -22,18 +22,18 @@ export function prepareDuePrincipals(db: SqliteConnection["db"]): (now: number) 
 /** When the first pending delivery is due, after this time; null: none. */
 export function prepareNextDue(db: SqliteConnection["db"]): (after: number) => number | null {
   const statement = db.$client.prepare<{ after: number }, { readonly at: number | null }>(
-    `${HEADS_OF_PRINCIPALS} select min(dueAt) as at from heads`,
+    `${EARLIEST_OF_PRINCIPALS} select min(dueAt) as at from earliest`,
   );
   return (after) => statement.get({ after })?.at ?? null;
 }
 
-const HEADS_OF_PRINCIPALS = `
+const EARLIEST_OF_PRINCIPALS = `
   with recursive principals(principal) as (
     select min("principal") from "deliveries" where ${PENDING}
     union all
     select (select min("principal") from "deliveries" where ${PENDING} and "principal" > principals.principal)
       from principals where principals.principal is not null
-  ), heads(principal, dueAt) as (
+  ), earliest(principal, dueAt) as (
     select principal, (
       select min("next_attempt_at") from "deliveries"
       where ${PENDING} and "principal" = principals.principal and "next_attempt_at" > :after

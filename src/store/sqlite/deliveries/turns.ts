@@ -52,26 +52,27 @@ interface PrincipalAndOrigin {
 }
 
 /** How many more deliveries of a principal to an origin one claim may take. */
-export interface OriginRooms {
+export interface FreeSlots {
   of(principal: string, origin: string): number;
   /** The origins that had no room for this principal before the claim. */
   fullFor(principal: string): readonly string[];
   take(delivery: PrincipalAndOrigin): void;
 }
 
-export function createOriginRooms({ perOrigin, roomOf, originRoom }: ClaimDeliveries): OriginRooms {
+export function createFreeSlots({ perOrigin, freeSlotsByKey, freeSlotsByOrigin }: ClaimDeliveries): FreeSlots {
   const taken = new Map<string, number>();
   const takenOf = (name: string): number => taken.get(name) ?? 0;
-  const ofAll = (origin: string): number => (originRoom.get(origin) ?? Number.POSITIVE_INFINITY) - takenOf(origin);
+  const ofAll = (origin: string): number =>
+    (freeSlotsByOrigin.get(origin) ?? Number.POSITIVE_INFINITY) - takenOf(origin);
   return {
     of(principal, origin) {
       const key = limitKeyOf({ principal, origin });
-      const own = (roomOf.get(key) ?? perOrigin) - takenOf(key);
+      const own = (freeSlotsByKey.get(key) ?? perOrigin) - takenOf(key);
       return Math.max(0, Math.min(own, ofAll(origin)));
     },
     fullFor(principal) {
-      const own = [...roomOf].filter(([key, room]) => room <= 0 && principalOf(key) === principal);
-      const all = [...originRoom.keys()].filter((origin) => ofAll(origin) <= 0);
+      const own = [...freeSlotsByKey].filter(([key, room]) => room <= 0 && principalOf(key) === principal);
+      const all = [...freeSlotsByOrigin.keys()].filter((origin) => ofAll(origin) <= 0);
       return [...own.map(([key]) => originOf(key)), ...all];
     },
     take({ principal, origin }) {
