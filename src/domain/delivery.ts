@@ -17,9 +17,10 @@ export type DeliveryStatus = (typeof DELIVERY_STATUSES)[number];
 
 /**
  * Why a delivery ended, where its attempts do not say it. not_after: the callback's time was over before its schedule was. expired: its
- * subscription was not refreshed in time. superseded: it was of progress, and newer progress came, or the end.
+ * subscription was not refreshed in time. superseded: it was of progress, and newer progress came, or the end. unreadable: the stored
+ * event, URL or secret cannot be read.
  */
-export type DeliveryReason = "not_after" | "expired" | "superseded";
+export type DeliveryReason = "not_after" | "expired" | "superseded" | "unreadable";
 
 export interface Delivery {
   readonly id: string;

@@ -53,7 +53,7 @@ export interface SqliteStore {
 /** Opens (creates, migrates) the file for this process alone. Throws a `StartError` that says what is in the way. */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<SqliteStore> {
   const { file, migrationsFolder, newId, cipher, clock, emit } = options;
-  const connection = openConnection(file, migrationsFolder);
+  const connection = openConnection(file, migrationsFolder, emit);
   try {
     nameLog(connection.db);
     const keys = openSecretKeys(connection, cipher, file);

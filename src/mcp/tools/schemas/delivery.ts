@@ -32,7 +32,7 @@ export const deliverySchema = z.object({
     .string()
     .optional()
     .describe(
-      "Why it ended, where its attempts do not show it. not_after: that time came first. superseded: newer progress or the end replaced this progress.",
+      "Why it ended, where its attempts do not show it. not_after: that time came first. superseded: newer progress or the end replaced this progress. unreadable: the stored data is damaged.",
     ),
   attempts: z.array(attempt).describe(`The newest ${ATTEMPTS_LISTED_MAX}, in the order in which they were made.`),
 });

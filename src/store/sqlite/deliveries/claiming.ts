@@ -3,13 +3,16 @@
  * the choice is in SQL by index. It implements the rule `isExpired`: a delivery whose not_after has come is not claimed.
  */
 import { and, asc, eq, gt, isNull, lte, or, sql } from "../engine/drizzle.ts";
+import { unreadable } from "../../../domain/delivery-state.ts";
 import type { Event } from "../../../domain/event.ts";
 import type { ClaimDeliveries, ClaimedDelivery } from "../../../service/ports/delivery-store.ts";
 import type { SecretCipher } from "../../secret-cipher.ts";
 import { targetColumns, toDeliveryTarget } from "./claimed-delivery.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
-import { toEvent } from "../schema/rows.ts";
+import { readEvent } from "../schema/rows.ts";
+import type { ReportUnreadable } from "../schema/unreadable.ts";
+import { prepareDeliveryStates } from "./state.ts";
 import { deliveryIsPending, PENDING } from "../schema/conditions.ts";
 import { callbacks, deliveries, events } from "../schema/tables.ts";
 
@@ -36,20 +39,33 @@ const INDEX_PAST = 2000;
 
 const bound = sql.placeholder;
 
-/** Claims within the caller's transaction. */
+/** Claims within the caller's transaction. Null: some of what is due could not be read and has ended, and nothing is claimed; call it again. */
 export function prepareClaiming(
   db: SqliteConnection["db"],
   cipher: SecretCipher,
-): (command: ClaimDeliveries) => readonly ClaimedDelivery[] {
+  report: ReportUnreadable,
+): (command: ClaimDeliveries) => readonly ClaimedDelivery[] | null {
   const claiming = prepareStatements(db);
+  const states = prepareDeliveryStates(db);
 
-  function claimDue(command: ClaimDeliveries): ClaimedDelivery[] {
+  function claimDue(command: ClaimDeliveries): ClaimedDelivery[] | null {
     const chosen = chooseByOrigin(command) ?? load(chooseAlongQueue(command));
     if (chosen.length === 0) return [];
-    claiming.claim.run({ ids: JSON.stringify(chosen.map(({ delivery }) => delivery.deliveryId)) });
     // The event of a task's end is read and parsed once for all its callbacks.
-    const known = new Map<string, Event>();
-    return chosen.map((row) => toClaimed(row, command.now, known));
+    const known = new Map<string, Event | null>();
+    const claimed = chosen.flatMap((row) => toClaimed(row, command.now, known) ?? []);
+    if (claimed.length < chosen.length) {
+      const readable = new Set(claimed.map(({ deliveryId }) => deliveryId));
+      for (const { delivery } of chosen) if (!readable.has(delivery.deliveryId)) setAside(delivery, command.now);
+      return null;
+    }
+    claiming.claim.run({ ids: JSON.stringify(claimed.map(({ deliveryId }) => deliveryId)) });
+    return claimed;
+  }
+
+  function setAside({ deliveryId }: LoadedDelivery["delivery"], now: number): void {
+    states.change(deliveryId, (state) => unreadable(state, now));
+    report(`delivery ${deliveryId}`, "it has ended as unreadable");
   }
 
   /** As many deliveries as there are free slots, the oldest first, for few origins; null: too many origins wait, or more is due than `limit`. */
@@ -97,17 +113,19 @@ export function prepareClaiming(
     return [...chosen.values()];
   }
 
-  function toClaimed(row: LoadedDelivery, now: number, known: Map<string, Event>): ClaimedDelivery {
+  /** Null: the event, the URL or the secret cannot be read, so there is nothing to send or to sign with. */
+  function toClaimed(row: LoadedDelivery, now: number, known: Map<string, Event | null>): ClaimedDelivery | null {
     const { delivery, eventId, callback } = row;
-    const event = known.get(eventId) ?? eventOf(eventId);
-    known.set(eventId, event);
-    return { ...delivery, claim: delivery.claim + 1, event, callback: toDeliveryTarget(callback, cipher, now) };
+    if (!known.has(eventId)) known.set(eventId, eventOf(eventId));
+    const event = known.get(eventId) ?? null;
+    const target = toDeliveryTarget(callback, cipher, now);
+    if (event === null || target.signingSecrets.length === 0 || !URL.canParse(target.url)) return null;
+    return { ...delivery, claim: delivery.claim + 1, event, callback: target };
   }
 
-  function eventOf(eventId: string): Event {
+  function eventOf(eventId: string): Event | null {
     const row = claiming.event.get({ eventId });
-    if (row === undefined) throw new Error(`Event ${eventId} is gone.`);
-    return toEvent(row);
+    return row === undefined ? null : readEvent(row);
   }
 
   return claimDue;

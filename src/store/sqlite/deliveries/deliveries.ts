@@ -24,10 +24,10 @@ type Db = SqliteConnection["db"];
 
 const bound = sql.placeholder;
 
-export function deliveryVerbs({ db, write }: SqliteConnection, cipher: SecretCipher): DeliveryVerbs {
+export function deliveryVerbs({ db, write, reportUnreadable }: SqliteConnection, cipher: SecretCipher): DeliveryVerbs {
   const prepared = {
     anyDue: prepareAnyDue(db),
-    claimDue: prepareClaiming(db, cipher),
+    claimDue: prepareClaiming(db, cipher, reportUnreadable),
     resumeClaim: prepareResumeClaim(db),
     release: prepareRelease(db),
     recovery: prepareRecovery(db),
@@ -39,7 +39,10 @@ export function deliveryVerbs({ db, write }: SqliteConnection, cipher: SecretCip
       // Most calls find nothing due. Those read one small index and open no transaction.
       if (prepared.anyDue.get({ now: command.now }) === undefined) return [];
       // A power cut may undo the claim, as `recoverOrphans` would: the sending need not wait for the disk.
-      return write(() => prepared.claimDue(command), "claim");
+      for (;;) {
+        const claimed = await write(() => prepared.claimDue(command), "claim");
+        if (claimed !== null) return claimed;
+      }
     },
     async resumeClaim(claim: DeliveryClaim) {
       return write(() => prepared.resumeClaim.run({ ...claim }).changes > 0, "claim");

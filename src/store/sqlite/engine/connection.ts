@@ -9,6 +9,9 @@ import type { GroupCommit } from "./group-commit.ts";
 import { migrateDatabase } from "./migrations.ts";
 import { createCheckpointer } from "./checkpointer.ts";
 import { createWalSync } from "./wal-sync.ts";
+import { createUnreadableReport } from "../schema/unreadable.ts";
+import type { ReportUnreadable } from "../schema/unreadable.ts";
+import type { Emit } from "../../../service/ports/telemetry.ts";
 
 /** How long opening the database waits. */
 export interface OpenTimeouts {
@@ -27,6 +30,7 @@ export interface SqliteConnection {
   readonly db: PreparedDatabase;
   /** Runs synchronous `work` in an immediate transaction. See group-commit.ts for when it resolves. */
   readonly write: GroupCommit["write"];
+  readonly reportUnreadable: ReportUnreadable;
   /** Moves the write-ahead log into the database file and truncates it, unless another program is reading. */
   truncateWal(): void;
   /** Commits waiting writes, unless the file is locked, then closes. */
@@ -40,6 +44,7 @@ export interface SqliteConnection {
 export function openConnection(
   file: string,
   migrationsFolder: string,
+  emit: Emit,
   timeouts: OpenTimeouts = OPEN_TIMEOUTS,
 ): SqliteConnection {
   const path = createFile(file);
@@ -58,6 +63,7 @@ export function openConnection(
     return {
       db,
       write,
+      reportUnreadable: createUnreadableReport(emit),
       truncateWal() {
         client.pragma("wal_checkpoint(TRUNCATE)");
       },
