@@ -104,7 +104,7 @@ export function createServices(parts: ServicesParts): Services {
     termination,
     revocation: createRevocation({ ...base, termination }),
     inbox: createInbox(base),
-    health: createHealth({ store, slowOrigins: () => breaker.openKeys.length }),
+    health: createHealth({ ...base, checkFile: storage.checkFile, queues, slowOrigins: () => breaker.openKeys.length }),
   };
 }
 

@@ -22,6 +22,8 @@ export interface OpenStoreOptions {
   readonly clock: Clock;
   /** For passes and subscribers that throw. */
   readonly emit: Emit;
+  /** Called after an error line when the file was moved, removed or replaced: nothing more can be stored in it. */
+  readonly endProcess: () => void;
 }
 
 export interface OpenedStore {
@@ -30,6 +32,8 @@ export interface OpenedStore {
   readonly queues: WorkQueues;
   /** The store publishes its commits here. */
   readonly notifier: Notifier;
+  /** Throws when the file of that name is another one than was opened, or when SQLite has called it damaged. */
+  readonly checkFile: () => void;
 }
 
 /** Opens the store that the URL names and applies pending migrations. Throws a `StartError` that says why it cannot be opened. */

@@ -70,7 +70,7 @@ export async function serveHttp({
   const lease = { newToken: newNonce, durationMs: LEASE_MS };
   const queue = createWorkerQueue({ ...outside, queue: queues.leases, lease });
   const completions = createCompletions({ ...outside, newNonce, ttlMs: COMPLETION_TTL_MS });
-  const health = createHealth({ store, slowOrigins: () => 0 });
+  const health = createHealth({ store, checkFile: storage.checkFile, queues, clock, emit, slowOrigins: () => 0 });
   const handle = createHttpApp({
     allowedOrigins,
     mcp: async (_, response) => void response.end("mcp was here"),

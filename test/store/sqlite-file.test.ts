@@ -18,7 +18,12 @@ test("the folder is made, and only its owner may read the file with the secrets"
 
 /** Opens it without waiting for another process. */
 const openAtOnce = (file: string) =>
-  openConnection(file, join(migrationsFolder, "sqlite"), () => {}, { serverMs: 0, programMs: 0 });
+  openConnection(
+    file,
+    join(migrationsFolder, "sqlite"),
+    { emit: () => {}, endProcess: () => {} },
+    { serverMs: 0, programMs: 0 },
+  );
 
 test("a second server on the same file is refused, and may start once the first has ended", async () => {
   const file = someFile();

@@ -27,7 +27,7 @@ export async function openTestStore(
 
 /** The same with its queues and its notifier. */
 export async function openTestStorage(
-  options: Partial<Pick<OpenStoreOptions, "clock" | "emit">>,
+  options: Partial<Pick<OpenStoreOptions, "clock" | "emit" | "endProcess">>,
   file?: string,
 ): Promise<OpenedStore> {
   return open(file ?? (await newFile()), options);
@@ -67,6 +67,7 @@ function open(file: string, { keys = [], ...options }: TestOptions = {}): Promis
     cipher: createSecretCipher(keys),
     clock: systemClock,
     emit: () => {},
+    endProcess: () => {},
     ...options,
   });
 }

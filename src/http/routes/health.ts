@@ -1,11 +1,9 @@
-import type { Emit } from "../../service/ports/telemetry.ts";
 import type { Clock } from "../../service/ports/clock.ts";
 import type { Health } from "../../service/health.ts";
 
 export interface HealthNeeds {
   readonly health: Health;
   readonly clock: Pick<Clock, "now">;
-  readonly emit: Emit;
   readonly serverName: string;
 }
 
@@ -18,8 +16,8 @@ export interface HealthAnswer {
 const TRANSPORT = "HTTP with Webhook Callbacks";
 const HEADERS = { "Cache-Control": "no-store", "Content-Type": "application/json; charset=utf-8" };
 
-/** The answer of GET /health: 200 with the counts, or 503 when the store does not answer. */
-export async function healthOf({ health, clock, emit, serverName }: HealthNeeds): Promise<HealthAnswer> {
+/** The answer of GET /health: 200 with the counts, or 503 when the service is not healthy. */
+export async function healthOf({ health, clock, serverName }: HealthNeeds): Promise<HealthAnswer> {
   const answer = (status: 200 | 503, word: string, counts: object): HealthAnswer => {
     const timestamp = new Date(clock.now()).toISOString();
     const body = JSON.stringify({ status: word, server: serverName, transport: TRANSPORT, ...counts, timestamp });
@@ -34,8 +32,8 @@ export async function healthOf({ health, clock, emit, serverName }: HealthNeeds)
       slow_origins: slowOrigins,
       disabled_callbacks: disabledCallbacks,
     });
-  } catch (error) {
-    emit({ kind: "internal.failed", where: "health", error });
+  } catch {
+    // The service has reported why.
     return answer(503, "unhealthy", {});
   }
 }

@@ -11,7 +11,8 @@ import { createCheckpointer } from "./checkpointer.ts";
 import { createWalSync } from "./wal-sync.ts";
 import { createUnreadableReport } from "../schema/unreadable.ts";
 import type { ReportUnreadable } from "../schema/unreadable.ts";
-import type { Emit } from "../../../service/ports/telemetry.ts";
+import { createFileGuard } from "./file-guard.ts";
+import type { FileGuard, FileGuardParts } from "./file-guard.ts";
 
 /** How long opening the database waits. */
 export interface OpenTimeouts {
@@ -31,6 +32,7 @@ export interface SqliteConnection {
   /** Runs synchronous `work` in an immediate transaction. See group-commit.ts for when it resolves. */
   readonly write: GroupCommit["write"];
   readonly reportUnreadable: ReportUnreadable;
+  readonly checkFile: FileGuard["check"];
   /** Moves the write-ahead log into the database file and truncates it, unless another program is reading. */
   truncateWal(): void;
   /** Commits waiting writes, unless the file is locked, then closes. */
@@ -44,19 +46,27 @@ export interface SqliteConnection {
 export function openConnection(
   file: string,
   migrationsFolder: string,
-  emit: Emit,
+  { emit, endProcess }: Pick<FileGuardParts, "emit" | "endProcess">,
   timeouts: OpenTimeouts = OPEN_TIMEOUTS,
 ): SqliteConnection {
   const path = createFile(file);
   const lock = lockFile(path, timeouts.serverMs);
   try {
     const client = openDatabase(path, migrationsFolder, timeouts.programMs);
-    const db = createDatabase(client);
+    const guard = createFileGuard({ path, emit, endProcess });
+    const db = createDatabase(client, guard.note);
     const transaction = client.transaction((work: () => void) => work());
     const wal = createWalSync(`${path}-wal`);
     const checkpointer = createCheckpointer(client);
     const inTransaction = (work: () => void): void => {
-      transaction.immediate(work);
+      guard.requireFile();
+      try {
+        transaction.immediate(work);
+      } catch (error) {
+        guard.note(error);
+        throw error;
+      }
+      guard.committed();
       checkpointer.committed();
     };
     const { write, flush, settled } = createGroupCommit(inTransaction, wal.sync);
@@ -64,6 +74,7 @@ export function openConnection(
       db,
       write,
       reportUnreadable: createUnreadableReport(emit),
+      checkFile: guard.check,
       truncateWal() {
         client.pragma("wal_checkpoint(TRUNCATE)");
       },
