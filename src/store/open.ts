@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { StartError } from "../domain/errors.ts";
 import type { NewId } from "../domain/ids.ts";
 import type { Clock } from "../service/ports/clock.ts";
@@ -11,7 +10,7 @@ import type { SecretCipher } from "./secret-cipher.ts";
 import { openSqliteStore } from "./sqlite/store.ts";
 
 export interface OpenStoreOptions {
-  /** `file:<path>`, relative to the working directory, or `file:///<absolute path>`. */
+  /** `file:` and a path, as `parseDatabaseUrl` gives it. A relative path is relative to the working directory. */
   readonly databaseUrl: string;
   /** The folder that holds `sqlite/`. */
   readonly migrationsFolder: string;
@@ -42,10 +41,6 @@ export async function openStore(options: OpenStoreOptions): Promise<OpenedStore>
   if (!databaseUrl.startsWith("file:")) {
     throw new StartError(`DATABASE_URL must start with "file:"; this version supports SQLite only.`);
   }
-  const file = filePath(databaseUrl);
+  const file = databaseUrl.slice("file:".length);
   return openSqliteStore({ ...parts, file, migrationsFolder: join(migrationsFolder, "sqlite") });
-}
-
-function filePath(databaseUrl: string): string {
-  return databaseUrl.startsWith("file://") ? fileURLToPath(databaseUrl) : databaseUrl.slice("file:".length);
 }

@@ -1,4 +1,4 @@
-import { cpSync, linkSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { cpSync, linkSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
 import { expect, onTestFinished, test } from "vitest";
@@ -32,6 +32,13 @@ test("a second server on the same file is refused, and may start once the first 
   await first.close();
   const second = await openTestStore(file);
   await second.close();
+});
+
+test("a link to a name that ends with a blank is refused: its lock would have another name than the database", async () => {
+  const file = someFile();
+  writeFileSync(`${file} `, "");
+  symlinkSync(`${file} `, file);
+  expect(() => openAtOnce(file)).toThrow(/ends with a blank; rename the file/);
 });
 
 test("a file with a second name (a hard link) is refused under both names: their locks would be independent", async () => {

@@ -98,10 +98,16 @@ function createFile(file: string): string {
     mkdirSync(dirname(file), { recursive: true });
     closeSync(openSync(file, "a", FILE_MODE));
     requireOneName(file);
-    return realpathSync(file);
+    return requireNoBlankAtEnd(realpathSync(file));
   } catch (error) {
     throw asStartError(file, error);
   }
+}
+
+/** The driver removes such blanks, so it would open another file than the one that the lock is beside. A symbolic link may lead to such a name. */
+function requireNoBlankAtEnd(path: string): string {
+  if (path === path.trim()) return path;
+  throw new StartError(`The name of the database ${JSON.stringify(path)} ends with a blank; rename the file.`);
 }
 
 /** The names of the lock and of the write-ahead log come from the file's name. With two names, two servers would write one file without a lock between them (sqlite.org/howtocorrupt.html, "Multiple links to the same file"). */
