@@ -33,6 +33,8 @@ export interface OpenedStore {
   readonly notifier: Notifier;
   /** Throws when the file of that name is another one than was opened, or when SQLite has called it damaged. */
   readonly checkFile: () => void;
+  /** For the operator; null: there is nothing to say. */
+  readonly warning: string | null;
 }
 
 /** Opens the store that the URL names and applies pending migrations. Throws a `StartError` that says why it cannot be opened. */

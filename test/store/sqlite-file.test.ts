@@ -1,10 +1,10 @@
-import { cpSync, linkSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, linkSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
 import { expect, onTestFinished, test } from "vitest";
 import { openConnection } from "../../src/store/sqlite/engine/connection.ts";
 import { aStart, temporaryFolder } from "../support/builders.ts";
-import { migrationsFolder, openTestStore } from "../support/sqlite-store.ts";
+import { migrationsFolder, openTestStorage, openTestStore } from "../support/sqlite-store.ts";
 import { until } from "../support/until.ts";
 
 const someFile = () => join(temporaryFolder(), "callbacks.db");
@@ -13,7 +13,42 @@ test("the folder is made, and only its owner may read the file with the secrets"
   const file = join(temporaryFolder(), "a", "b", "callbacks.db");
   const store = await openTestStore(file);
   onTestFinished(() => store.close());
-  expect(statSync(file).mode & 0o777).toBe(0o600);
+  expect(modeOf(file)).toBe(0o600);
+  expect(modeOf(`${file}.lock`)).toBe(0o600);
+  expect([dirname(file), dirname(dirname(file))].map(modeOf)).toEqual([0o700, 0o700]);
+});
+
+const modeOf = (name: string) => statSync(name).mode & 0o777;
+
+test("a lock that an earlier version left open to other users is closed to them, and a restored file that they may read is warned of", async () => {
+  const file = someFile();
+  await (await openTestStore(file)).close();
+  chmodSync(`${file}.lock`, 0o644);
+  const first = await openTestStorage({}, file);
+  expect(first.warning).toBeNull();
+  expect(modeOf(`${file}.lock`)).toBe(0o600);
+  await first.store.close();
+  chmodSync(file, 0o644);
+  const second = await openTestStorage({}, file);
+  onTestFinished(() => second.store.close());
+  expect(second.warning).toBe(
+    `Other users may read the database ${file} (mode 644), which holds signing secrets and results; run chmod 600 ${file}`,
+  );
+});
+
+test("the log that grew while another program was reading is cut off in an idle moment after that", async () => {
+  const file = someFile();
+  const store = await openTestStore(file);
+  onTestFinished(() => store.close());
+  const reader = new Database(file, { readonly: true });
+  reader.exec("begin; select * from tasks");
+  const input = JSON.stringify("x".repeat(200_000));
+  for (let index = 0; index < 120; index++) await store.startTask(aStart({ taskId: `task-${index}`, input }));
+  const size = () => statSync(`${file}-wal`).size;
+  expect(size()).toBeGreaterThan(20_000_000);
+  reader.close();
+  await store.startTask(aStart({ taskId: "after" }));
+  await until("the log is cut off", () => size() < 17_000_000);
 });
 
 /** Opens it without waiting for another process. */

@@ -51,6 +51,7 @@ export interface SqliteStore {
   readonly queues: WorkQueues;
   readonly notifier: Notifier;
   readonly checkFile: () => void;
+  readonly warning: string | null;
 }
 
 /** Opens (creates, migrates) the file for this process alone. Throws a `StartError` that says what is in the way. */
@@ -63,7 +64,13 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
     const queues = createWorkQueues({ clock, emit });
     const notifier = createNotifier({ emit });
     const verbs = verbsOf(connection, newId, cipher, keys);
-    return { store: publishCommits(verbs, { queues, notifier }), queues, notifier, checkFile: connection.checkFile };
+    return {
+      store: publishCommits(verbs, { queues, notifier }),
+      queues,
+      notifier,
+      checkFile: connection.checkFile,
+      warning: connection.warning,
+    };
   } catch (error) {
     await connection.close();
     throw asStartError(file, error);

@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, realpathSync, statSync } from "node:fs";
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, realpathSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import Database from "better-sqlite3";
 import { StartError } from "../../../domain/errors.ts";
@@ -26,6 +26,8 @@ const OPEN_TIMEOUTS: OpenTimeouts = { serverMs: 2000, programMs: 5000 };
 const BUSY_WAIT_MS = 10;
 /** The file holds signing secrets. */
 const FILE_MODE = 0o600;
+const FOLDER_MODE = 0o700;
+const OTHERS_MAY_READ = 0o044;
 
 export interface SqliteConnection {
   readonly db: PreparedDatabase;
@@ -33,6 +35,8 @@ export interface SqliteConnection {
   readonly write: GroupCommit["write"];
   readonly reportUnreadable: ReportUnreadable;
   readonly checkFile: FileGuard["check"];
+  /** For the operator; null: there is nothing to say. */
+  readonly warning: string | null;
   /** Moves the write-ahead log into the database file and truncates it, unless another program is reading. */
   truncateWal(): void;
   /** Commits waiting writes, unless the file is locked, then closes. */
@@ -75,6 +79,7 @@ export function openConnection(
       write,
       reportUnreadable: createUnreadableReport(emit),
       checkFile: guard.check,
+      warning: warningOf(path),
       truncateWal() {
         client.pragma("wal_checkpoint(TRUNCATE)");
       },
@@ -95,7 +100,7 @@ export function openConnection(
 
 function createFile(file: string): string {
   try {
-    mkdirSync(dirname(file), { recursive: true });
+    mkdirSync(dirname(file), { recursive: true, mode: FOLDER_MODE });
     closeSync(openSync(file, "a", FILE_MODE));
     requireOneName(file);
     return requireNoBlankAtEnd(realpathSync(file));
@@ -124,6 +129,7 @@ function requireOneName(file: string): void {
  * `locking_mode=EXCLUSIVE` on the main file would also lock out a second connection of this process.
  */
 function lockFile(path: string, timeout: number): Database.Database {
+  protectLock(`${path}.lock`);
   const lock = new Database(`${path}.lock`, { timeout });
   try {
     lock.exec("BEGIN EXCLUSIVE");
@@ -137,6 +143,23 @@ function lockFile(path: string, timeout: number): Database.Database {
     }
     throw asStartError(path, error);
   }
+}
+
+/** Another user that may open it could lock it, and no server would start. It is not opened here if it exists: closing it would end a lock that this process has on it. */
+function protectLock(name: string): void {
+  try {
+    if (existsSync(name)) chmodSync(name, FILE_MODE);
+    else closeSync(openSync(name, "wx", FILE_MODE));
+  } catch {
+    // It belongs to another user, or another server has just made it. Opening it says what is wrong.
+  }
+}
+
+/** Null: no other user may read the file. */
+function warningOf(path: string): string | null {
+  const mode = statSync(path).mode & 0o777;
+  if ((mode & OTHERS_MAY_READ) === 0) return null;
+  return `Other users may read the database ${path} (mode ${mode.toString(8)}), which holds signing secrets and results; run chmod 600 ${path}`;
 }
 
 function openDatabase(path: string, migrationsFolder: string, timeout: number): Database.Database {
@@ -162,16 +185,24 @@ export function asStartError(path: string, error: unknown): Error {
   if (error instanceof StartError) return error;
   if (isBusy(error))
     return new StartError(`The database ${path} is locked by another program; close that program and start again.`);
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  const code = codeOf(error);
   if (code === "SQLITE_NOTADB" || code === "SQLITE_CORRUPT") {
     return new StartError(
       `The file ${path} is not a SQLite database, or is damaged; set DATABASE_URL to another file or restore a backup.`,
     );
   }
+  if (code === "SQLITE_FULL" || code === "ENOSPC")
+    return new StartError(`The disk of the database ${path} is full (${code}); free some room and start again.`);
   if (code !== "") {
     return new StartError(
       `The database ${path} cannot be opened (${code}); make sure that ${dirname(path)} is a folder this user may write to, or set DATABASE_URL to another file.`,
     );
   }
   return new Error(`The database ${path} cannot be opened.`, { cause: error });
+}
+
+/** The code of SQLite or of the operating system. Drizzle wraps an error of a migration in one of its own. */
+function codeOf(error: unknown): string {
+  if (!(error instanceof Error)) return "";
+  return "code" in error ? String(error.code) : codeOf(error.cause);
 }
