@@ -198,6 +198,27 @@ test("a file locked by another program is refused with a sentence that says so",
   expect(() => openAtOnce(file)).toThrow(/locked by another program/);
 });
 
+test("a backup that was copied over the database of a killed server is refused with what to do, and left as it is", async () => {
+  const file = someFile();
+  const backup = `${file}.backup`;
+  const store = await openTestStore(file);
+  const start = (index: number) => store.startTask(aStart({ taskId: `task-${index}`, input: `"${"x".repeat(3000)}"` }));
+  await Promise.all(Array.from({ length: 300 }, (_, index) => start(index)));
+  new Database(file).exec(`vacuum into '${backup}'`).close();
+  const db = new Database(file);
+  db.pragma("wal_checkpoint(TRUNCATE)");
+  db.close();
+  await Promise.all(Array.from({ length: 60 }, (_, index) => start(300 + index)));
+  const log = readFileSync(`${file}-wal`);
+  await store.close();
+  const again = `${dirname(file)}/restored.db`;
+  cpSync(backup, again);
+  writeFileSync(`${again}-wal`, log);
+  const before = readFileSync(again);
+  await expect(openTestStore(again)).rejects.toThrow(/is damaged together with its log .* copy the backup again/);
+  expect(readFileSync(again)).toEqual(before);
+});
+
 test("a file that is no database is refused and left as it is", async () => {
   const file = someFile();
   writeFileSync(file, "my holiday pictures, all of them, for years and years and years and years and years and years");

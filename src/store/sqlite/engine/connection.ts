@@ -7,6 +7,7 @@ import type { PreparedDatabase } from "./prepared-statements.ts";
 import { createGroupCommit, isBusy } from "./group-commit.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import { migrateDatabase } from "./migrations.ts";
+import { requireOwnLog } from "./log-check.ts";
 import { createCheckpointer } from "./checkpointer.ts";
 import { createWalSync } from "./wal-sync.ts";
 import { createUnreadableReport } from "../schema/unreadable.ts";
@@ -163,6 +164,7 @@ function warningOf(path: string): string | null {
 }
 
 function openDatabase(path: string, migrationsFolder: string, timeout: number): Database.Database {
+  requireOwnLog(path, timeout);
   const client = new Database(path, { timeout });
   try {
     client.pragma("journal_mode = WAL");
