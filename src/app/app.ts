@@ -2,7 +2,7 @@
 import type { Config } from "../config/config.ts";
 import { CircuitBreaker } from "../delivery/circuit-breaker.ts";
 import { StartError, StoreUnavailable } from "../domain/errors.ts";
-import { createFanOut } from "../observability/fan-out.ts";
+import { createEmit } from "../observability/listeners.ts";
 import { createLog } from "../observability/log.ts";
 import type { Log } from "../observability/log.ts";
 import { systemClock } from "../runtime/clock.ts";
@@ -11,12 +11,12 @@ import { nodeVersionWarning } from "../runtime/node-version.ts";
 import type { Clock } from "../service/ports/clock.ts";
 import type { Store } from "../service/ports/store.ts";
 import type { Emit } from "../service/ports/telemetry.ts";
-import { openDoors } from "./doors.ts";
+import { startHttp } from "./http.ts";
 import { createOutbound } from "./outbound.ts";
 import { createServices, revokeRemovedTokens } from "./services.ts";
 import { openMigratedStore } from "./store.ts";
 import { loadTaskTypes } from "./task-types.ts";
-import { createDispatcher, startWorkers } from "./workers.ts";
+import { createDispatcher, startLoops } from "./loops.ts";
 
 export { readConfig } from "../config/load.ts";
 
@@ -29,7 +29,7 @@ export interface App {
 }
 
 /** What every part gets. */
-export interface Platform {
+export interface AppContext {
   readonly config: Config;
   readonly clock: Clock;
   readonly emit: Emit;
@@ -38,16 +38,16 @@ export interface Platform {
 }
 
 /**
- * Starts the service: telemetry, store, outbound, task types, services, doors, workers. Resolves when it listens and MCP answers.
+ * Starts the service: telemetry, store, outbound, task types, services, HTTP server, workers. Resolves when it listens and MCP answers.
  * Rejects with a `StartError` or `ConfigError` that says what prevents the start, after the parts that had started have stopped.
  */
 export async function createApp(config: Config): Promise<App> {
   const log = createLog(config.logFormat, config.logLevel, { now: config.isTerminal ? systemClock.now : undefined });
-  const emit = createFanOut([log.emit]);
+  const emit = createEmit([log.emit]);
   const lifecycle = new Lifecycle();
-  const platform = { config, clock: systemClock, emit, lifecycle };
+  const context = { config, clock: systemClock, emit, lifecycle };
   try {
-    const { url, port, toolNames, storeWarning } = await start(platform);
+    const { url, port, toolNames, storeWarning } = await start(context);
     log.ready({ url, port, tools: toolNames });
     if (storeWarning !== null) log.warn(storeWarning);
     warn(log, config, url);
@@ -65,29 +65,29 @@ export async function createApp(config: Config): Promise<App> {
   }
 }
 
-async function start(platform: Platform) {
-  const { config, clock, emit, lifecycle } = platform;
+async function start(context: AppContext) {
+  const { config, clock, emit, lifecycle } = context;
 
   const storage = await openMigratedStore(config, emit);
   const { store, queues } = storage;
   lifecycle.add("store", () => store.close());
-  await recoverOrphans(store, platform);
+  await recoverInterrupted(store, context);
 
   const outbound = createOutbound(config);
   lifecycle.add("outbound", () => outbound.close());
 
-  const taskTypes = await loadTaskTypes(platform, outbound.client);
+  const taskTypes = await loadTaskTypes(context, outbound.client);
 
   const breaker = new CircuitBreaker(() => queues.deliveries.wake());
-  const dispatcher = createDispatcher({ platform, store, outbound, queue: queues.deliveries, breaker });
-  const services = createServices({ platform, storage, outbound, taskTypes, dispatcher, breaker });
-  await revokeRemovedTokens(platform, services.revocation);
+  const dispatcher = createDispatcher({ context, store, outbound, queue: queues.deliveries, breaker });
+  const services = createServices({ context, storage, outbound, taskTypes, dispatcher, breaker });
+  await revokeRemovedTokens(context, services.revocation);
 
   // External workers can renew their leases from now on.
   await store.prolongLeases(clock.now() + config.workerLeaseMs);
-  const doors = await openDoors(platform, services);
-  await startWorkers({ platform, storage, services, taskTypes, dispatcher });
-  return { ...doors, storeWarning: storage.warning };
+  const server = await startHttp(context, services);
+  await startLoops({ context, storage, services, taskTypes, dispatcher });
+  return { ...server, storeWarning: storage.warning };
 }
 
 /** A full disk may be noticed by the first write after the opening. */
@@ -100,8 +100,8 @@ function asStartError(error: unknown): unknown {
 }
 
 /** Tasks and deliveries that the last process left running or sending are pending again. */
-async function recoverOrphans(store: Store, { clock, emit }: Platform): Promise<void> {
-  const recovered = await store.recoverOrphans(clock.now());
+async function recoverInterrupted(store: Store, { clock, emit }: AppContext): Promise<void> {
+  const recovered = await store.recoverInterrupted(clock.now());
   if (recovered.tasks + recovered.deliveries > 0) emit({ kind: "work.recovered", ...recovered });
 }
 

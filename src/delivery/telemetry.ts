@@ -1,6 +1,6 @@
 import type { Outcome } from "../domain/attempt.ts";
 import type { NextStep } from "../domain/delivery.ts";
-import type { DeliveryIdentity } from "../service/ports/telemetry-deliveries.ts";
+import type { DeliveryIdentity, NextAfterAttempt } from "../service/ports/telemetry-deliveries.ts";
 import type { Emit } from "../service/ports/telemetry.ts";
 import type {
   CallbackChange,
@@ -17,24 +17,30 @@ export function identityOf({ principal, deliveryId, event, callback }: ClaimedDe
   return { ...what, clientId: callback.clientId, url: urlWithoutQuery(url) };
 }
 
-export interface RecordedAttempt {
+/** An attempt that is over. Times are epoch ms. */
+export interface FinishedAttempt {
+  readonly delivery: ClaimedDelivery;
+  readonly identity: DeliveryIdentity;
+  /** From 1, per delivery. */
   readonly number: number;
+  readonly startedAt: number;
+  readonly endedAt: number;
   readonly durationMs: number;
   readonly outcome: Outcome;
-  readonly next: NextStep;
-  readonly recorded: RecordAttemptResult;
 }
 
-export function emitAttempt(emit: Emit, identity: DeliveryIdentity, attempt: RecordedAttempt): void {
-  const { number, durationMs, next, recorded } = attempt;
+/** `step`: by the rule. `recorded`: what the store made of it. */
+export function emitAttempt(emit: Emit, attempt: FinishedAttempt, step: NextStep, recorded: RecordAttemptResult): void {
+  const { identity, number, durationMs } = attempt;
   const { statusCode, error } = attempt.outcome;
+  const next = nextOf(step, recorded);
   emit({
     kind: "delivery.attempted",
     attempt: number,
     durationMs,
     outcome: { statusCode, error },
-    next: recorded.claimHeld ? (recorded.isHeld ? "held" : nextOf(next)) : "withdrawn",
-    waitMs: next.status === "pending" ? next.waitMs : null,
+    next,
+    waitMs: next === "retry" && step.status === "pending" ? step.waitMs : null,
     ...identity,
   });
   if (recorded.eventSettled) emitSettled(emit, identity);
@@ -45,7 +51,7 @@ export function emitAttempt(emit: Emit, identity: DeliveryIdentity, attempt: Rec
 function emitCallback(
   emit: Emit,
   { principal, callbackId, taskId, clientId }: DeliveryIdentity,
-  { outcome: { error } }: RecordedAttempt,
+  { outcome: { error } }: FinishedAttempt,
   change: CallbackChange,
 ): void {
   const callback = { principal, callbackId, taskId, clientId };
@@ -59,9 +65,9 @@ function emitCallback(
 }
 
 export function emitExpiry(emit: Emit, expired: ExpiredDelivery): void {
-  const { attemptCount, eventSettled, reason: _, ...delivery } = expired;
+  const { attemptCount, eventSettled, reason, ...delivery } = expired;
   const identity = { ...delivery, url: urlWithoutQuery(new URL(delivery.url)) };
-  emit({ kind: "delivery.expired", attempts: attemptCount, ...identity });
+  emit({ kind: "delivery.expired", attempts: attemptCount, reason, ...identity });
   if (eventSettled) emitSettled(emit, identity);
 }
 
@@ -71,7 +77,7 @@ function emitSettled(emit: Emit, { principal, eventId, event, taskId }: Delivery
 }
 
 export function emitCircuit(emit: Emit, origin: string, change: CircuitChange): void {
-  if (change !== null) emit({ kind: change === "opened" ? "origin.slowed" : "origin.recovered", origin });
+  if (change !== null) emit({ kind: change === "opened" ? "origin.circuit_opened" : "origin.circuit_closed", origin });
 }
 
 /** The query of a URL may hold a token. */
@@ -79,13 +85,10 @@ function urlWithoutQuery({ origin, pathname }: URL): string {
   return origin + pathname;
 }
 
-function nextOf(next: NextStep): "delivered" | "retry" | "gave_up" {
-  switch (next.status) {
-    case "delivered":
-      return "delivered";
-    case "pending":
-      return "retry";
-    case "exhausted":
-      return "gave_up";
-  }
+function nextOf(step: NextStep, { claimWasCurrent, isHeld, isDueAgain }: RecordAttemptResult): NextAfterAttempt {
+  if (!claimWasCurrent) return "withdrawn";
+  if (step.status === "delivered") return "delivered";
+  if (isHeld) return "held";
+  if (isDueAgain) return "redelivered";
+  return step.status === "pending" ? "retry" : "gave_up";
 }

@@ -53,7 +53,7 @@ export function createCallbacks({ store, clock, targetPolicy, emit }: CallbacksP
     async register(principal, request) {
       const { taskId, clientId } = request;
       const now = clock.now();
-      const prepared = await prepareRegistration(request, targetPolicy, now);
+      const prepared = await prepareRegistration(request, (url) => targetPolicy.check(url, principal), now);
       const result = await store.registerCallback({ principal, ...prepared, now });
       if (result.kind === "conflict" || result.kind === "limit") throw refusedRegistration(result, taskId);
       const { callback, callbackCount, ended } = result;
@@ -96,7 +96,10 @@ export function createCallbacks({ store, clock, targetPolicy, emit }: CallbacksP
 /** The same error for a callback of another principal. `callbackId`: null when the caller gave task, client and URL. */
 export function noSuchCallback(callbackId: string | null): DomainError {
   const what = callbackId === null ? "of this task_id, client_id and callback_url" : callbackId;
-  return new DomainError("not_found", `There is no callback ${what}; get_registered_callbacks lists those of a task.`);
+  return new DomainError(
+    "not_found",
+    `There is no callback ${what}; get_registered_callbacks lists the callbacks of a task.`,
+  );
 }
 
 function removedCallback(callbackId: string): DomainError {

@@ -16,10 +16,10 @@ export interface HealthParts {
   readonly clock: Pick<Clock, "now">;
   readonly emit: Emit;
   /** The number of origins whose circuit is open. */
-  readonly slowOrigins: () => number;
+  readonly openCircuitCount: () => number;
 }
 
-export type HealthCounts = Counts & { readonly slowOrigins: number };
+export type HealthCounts = Counts & { readonly openCircuitCount: number };
 
 export interface Health {
   /**
@@ -29,7 +29,7 @@ export interface Health {
   counts(): Promise<HealthCounts>;
 }
 
-export function createHealth({ store, checkFile, queues, clock, emit, slowOrigins }: HealthParts): Health {
+export function createHealth({ store, checkFile, queues, clock, emit, openCircuitCount }: HealthParts): Health {
   let last: { readonly at: number; readonly counts: Promise<Counts> } | null = null;
 
   async function countNow(): Promise<Counts> {
@@ -55,7 +55,7 @@ export function createHealth({ store, checkFile, queues, clock, emit, slowOrigin
       const age = last === null ? Infinity : clock.now() - last.at;
       // The system's clock may have been set back.
       if (last === null || age < 0 || age >= REMEMBERED_MS) last = { at: clock.now(), counts: countNow() };
-      return { ...(await last.counts), slowOrigins: slowOrigins() };
+      return { ...(await last.counts), openCircuitCount: openCircuitCount() };
     },
   };
 }

@@ -7,8 +7,8 @@ import { END_TYPES } from "../domain/event.ts";
 import type { EventType } from "../domain/event.ts";
 import { parseNotAfter } from "../domain/not-after.ts";
 import { generateSecret, requireSecret } from "../domain/signature.ts";
-import type { CallbackRefusal, RegisterCallback } from "./ports/callback-store.ts";
-import type { TargetPolicy } from "./ports/target-policy.ts";
+import type { CallbackRefusal, PreparedRegistration } from "./ports/callback-store.ts";
+import type { TargetVerdict } from "./ports/target-policy.ts";
 
 export interface RegisterRequest {
   readonly taskId: string;
@@ -21,36 +21,25 @@ export interface RegisterRequest {
   readonly profile?: CallbackProfile | undefined;
 }
 
-/** One of several callbacks of a start cannot be registered, so none is. */
-export class CallbackRefused extends Error {
-  override readonly name = "CallbackRefused";
-  /** Its index among them. */
-  readonly index: number;
-  readonly why: CallbackRefusal;
-
-  constructor(index: number, why: CallbackRefusal) {
-    super(`Callback ${index} cannot be registered: ${why.kind}`);
-    this.index = index;
-    this.why = why;
-  }
-}
+/** Asks the target policy for the principal of the request. */
+export type CheckTarget = (url: URL) => Promise<TargetVerdict>;
 
 /** Throws a `DomainError` for what cannot be registered. */
 export async function prepareRegistration(
   request: RegisterRequest,
-  targetPolicy: TargetPolicy,
+  checkTarget: CheckTarget,
   now: number,
-): Promise<Pick<RegisterCallback, "registration" | "generatedSecret">> {
+): Promise<PreparedRegistration> {
   const { taskId, clientId, url, events = END_TYPES, profile = "standard" } = request;
   const signingSecret = request.secret === undefined ? null : requireSecret(request.secret);
-  await requireAllowedTarget(parseCallbackUrl(url), targetPolicy);
+  await requireAllowedTarget(parseCallbackUrl(url), checkTarget);
   const notAfter = request.notAfter === undefined ? null : parseNotAfter(request.notAfter, now);
   const registration = { taskId, clientId, url, events, signingSecret, notAfter, profile };
   return { registration, generatedSecret: generateSecret() };
 }
 
-async function requireAllowedTarget(url: URL, policy: TargetPolicy): Promise<void> {
-  const verdict = await policy.check(url);
+async function requireAllowedTarget(url: URL, checkTarget: CheckTarget): Promise<void> {
+  const verdict = await checkTarget(url);
   if (verdict.allowed) return;
   throw new DomainError(
     "forbidden",

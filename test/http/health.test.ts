@@ -28,7 +28,7 @@ async function setUp() {
       return store.counts();
     },
   };
-  const health = createHealth({ store: counted, checkFile, queues, clock, emit, slowOrigins: () => 0 });
+  const health = createHealth({ store: counted, checkFile, queues, clock, emit, openCircuitCount: () => 0 });
   return { file, clock, emitted, ends, store, queues, health, reads: () => reads };
 }
 

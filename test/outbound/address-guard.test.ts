@@ -8,7 +8,7 @@ const PUBLIC = "93.184.216.34";
 const OTHER_PUBLIC = "2606:2800:220:1:248:1893:25c8:1946";
 
 function checkOf(host: string, allow: PrivateTargets, resolve: Resolve) {
-  return createAddressGuard({ allow, resolve }).check(new URL(`http://${host}/hook`));
+  return createAddressGuard({ allow, resolve }).check(new URL(`http://${host}/hook`), "local");
 }
 
 describe("at registration", () => {
@@ -88,7 +88,7 @@ describe("names that mean this machine or this network are refused whatever DNS 
 describe("at each connection", () => {
   test("the guard gives the addresses it has judged, in the order of the resolver, from one look-up", async () => {
     const resolve = vi.fn<Resolve>(resolvingTo(OTHER_PUBLIC, PUBLIC));
-    expect(await createAddressGuard({ allow: "none", resolve }).vet("a.example")).toEqual([
+    expect(await createAddressGuard({ allow: "none", resolve }).checkedAddressesOf("a.example")).toEqual([
       { address: OTHER_PUBLIC, family: 6 },
       { address: PUBLIC, family: 4 },
     ]);
@@ -97,23 +97,23 @@ describe("at each connection", () => {
 
   test("a literal is its own address, with brackets or without", async () => {
     const guard = createAddressGuard({ allow: "loopback", resolve: failingWith("ENOTFOUND") });
-    expect(await guard.vet("127.0.0.1")).toEqual([{ address: "127.0.0.1", family: 4 }]);
-    expect(await guard.vet("[::1]")).toEqual([{ address: "::1", family: 6 }]);
-    expect(await guard.vet("::1")).toEqual([{ address: "::1", family: 6 }]);
+    expect(await guard.checkedAddressesOf("127.0.0.1")).toEqual([{ address: "127.0.0.1", family: 4 }]);
+    expect(await guard.checkedAddressesOf("[::1]")).toEqual([{ address: "::1", family: 6 }]);
+    expect(await guard.checkedAddressesOf("::1")).toEqual([{ address: "::1", family: 6 }]);
   });
 
   test("a refusal is a BlockedTargetError with its reason", async () => {
     const guard = createAddressGuard({ allow: "none", resolve: resolvingTo(PUBLIC, "192.168.1.1") });
-    const refusal = guard.vet("a.example");
+    const refusal = guard.checkedAddressesOf("a.example");
     await expect(refusal).rejects.toBeInstanceOf(BlockedTargetError);
     await expect(refusal).rejects.toMatchObject({ name: "BlockedTargetError", reason: /^points at a\.example, / });
-    await expect(guard.vet("[fe80::1]")).rejects.toBeInstanceOf(BlockedTargetError);
+    await expect(guard.checkedAddressesOf("[fe80::1]")).rejects.toBeInstanceOf(BlockedTargetError);
   });
 
   test("an error of the resolver is passed on, and a name without addresses is a DNS error", async () => {
     const unknown = createAddressGuard({ allow: "none", resolve: failingWith("ENOTFOUND") });
-    await expect(unknown.vet("gone.example")).rejects.toMatchObject({ code: "ENOTFOUND" });
+    await expect(unknown.checkedAddressesOf("gone.example")).rejects.toMatchObject({ code: "ENOTFOUND" });
     const empty = createAddressGuard({ allow: "none", resolve: resolvingTo() });
-    await expect(empty.vet("empty.example")).rejects.toMatchObject({ code: "ENODATA" });
+    await expect(empty.checkedAddressesOf("empty.example")).rejects.toMatchObject({ code: "ENODATA" });
   });
 });

@@ -61,7 +61,7 @@ export function toCallback(row: CallbackRow, cipher: SecretCipher): Callback {
 
 function secretOf({ id, signingSecret }: CallbackRow, cipher: SecretCipher): string {
   try {
-    return cipher.open(id, signingSecret);
+    return cipher.decrypt(id, signingSecret);
   } catch {
     return "";
   }
