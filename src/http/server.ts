@@ -16,6 +16,8 @@ const TIMES: ConnectionTimes = {
 const ARRIVAL_MS = 1000;
 
 const LIMITS: ConnectionLimits = { connections: 3000, unreadMs: 10_000 };
+/** The access log, the SDKs and a stream listen for "close" of one response. Node warns of a leak at the eleventh listener. */
+const RESPONSE_LISTENERS_MAX = 20;
 
 /** In milliseconds, with Node's names. They limit how long a request takes to arrive, not how long its answer takes. */
 export interface ConnectionTimes {
@@ -90,6 +92,7 @@ function trackConnections(server: Server, connectionsMax: number): Connections {
   server.on("request", (request, response) => {
     const { socket } = request;
     put(socket, request);
+    response.setMaxListeners(RESPONSE_LISTENERS_MAX);
     response.once("close", () => connections.get(socket) === request && put(socket, null));
   });
   return connections;

@@ -50,6 +50,18 @@ test("a completion URL ends its task with a result, once", async () => {
   expect(await tasks.find("local", "t1")).toMatchObject({ status: "completed", result: { green: true } });
 });
 
+test.each(["gzip", "br", "deflate, gzip"])(
+  "a body encoded as %s gets 415, and the URL stays unused",
+  async (encoding) => {
+    const { startWithUrl, completeRaw, complete } = await setUp();
+    const token = await startWithUrl();
+    const encoded = await completeRaw(token, "x".repeat(200_000), { "content-encoding": encoding });
+    expect(encoded).toEqual(apiError(415, "unsupported_media_type"));
+    expect(encoded.body.error.message).toContain("without Content-Encoding");
+    expect((await complete(token, { result: 1 })).status).toBe(200);
+  },
+);
+
 test("an unknown token is refused before its body is read", async () => {
   const { url, startWithUrl, complete } = await setUp();
   const used = await startWithUrl();
