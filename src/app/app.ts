@@ -1,6 +1,7 @@
 /** The composition root: the parts of the service, in the order in which they start. It connects them and decides nothing. */
 import type { Config } from "../config/config.ts";
 import { CircuitBreaker } from "../delivery/circuit-breaker.ts";
+import { StartError, StoreUnavailable } from "../domain/errors.ts";
 import { createEmit } from "../observability/listeners.ts";
 import { createLog } from "../observability/log.ts";
 import type { Log } from "../observability/log.ts";
@@ -46,8 +47,9 @@ export async function createApp(config: Config): Promise<App> {
   const lifecycle = new Lifecycle();
   const context = { config, clock: systemClock, emit, lifecycle };
   try {
-    const { url, port, toolNames } = await start(context);
+    const { url, port, toolNames, storeWarning } = await start(context);
     log.ready({ url, port, tools: toolNames });
+    if (storeWarning !== null) log.warn(storeWarning);
     warn(log, config, url);
     return {
       url,
@@ -59,7 +61,7 @@ export async function createApp(config: Config): Promise<App> {
     };
   } catch (error) {
     await lifecycle.stop();
-    throw error;
+    throw asStartError(error);
   }
 }
 
@@ -85,7 +87,16 @@ async function start(context: AppContext) {
   await store.prolongLeases(clock.now() + config.workerLeaseMs);
   const server = await startHttp(context, services);
   await startLoops({ context, storage, services, taskTypes, dispatcher });
-  return server;
+  return { ...server, storeWarning: storage.warning };
+}
+
+/** A full disk may be noticed by the first write after the opening. */
+function asStartError(error: unknown): unknown {
+  if (!(error instanceof StoreUnavailable)) return error;
+  const cause = error.cause instanceof Error ? `: ${error.cause.message}` : "";
+  return new StartError(
+    `${error.message}${cause}; free some room on its disk, or look at its permissions, and start again.`,
+  );
 }
 
 /** Tasks and deliveries that the last process left running or sending are pending again. */

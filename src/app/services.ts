@@ -72,7 +72,7 @@ export interface Services {
 export function createServices(parts: ServicesParts): Services {
   const { context, storage, outbound, taskTypes, dispatcher, breaker } = parts;
   const { config, clock, emit } = context;
-  const { store, queues, notifier } = storage;
+  const { store, queues, notifier, checkFile } = storage;
   const { guard: targetPolicy, receiverTester, endpointVerifier } = outbound;
   const { signingKeys, events } = config;
   const { catalog } = taskTypes;
@@ -104,7 +104,7 @@ export function createServices(parts: ServicesParts): Services {
     termination,
     revocation: createRevocation({ ...base, termination }),
     inbox: createInbox(base),
-    health: createHealth({ store, openCircuitCount: () => breaker.openOrigins.size }),
+    health: createHealth({ ...base, checkFile, queues, openCircuitCount: () => breaker.openOrigins.size }),
   };
 }
 

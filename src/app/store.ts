@@ -9,10 +9,12 @@ import { migrationsFolder } from "./package-root.ts";
 
 export const newId = createNewId(systemClock.now);
 
+const endProcess = (): never => process.exit(1);
+
 /** The store at the newest schema, with its queues. Throws a `StartError` that says what is in the way. */
 export function openMigratedStore({ databaseUrl, secretsKeys }: Config, emit: Emit): Promise<OpenedStore> {
   const cipher = createSecretCipher(secretsKeys);
-  return openStore({ databaseUrl, migrationsFolder, newId, cipher, clock: systemClock, emit });
+  return openStore({ databaseUrl, migrationsFolder, newId, cipher, clock: systemClock, emit, endProcess });
 }
 
 /** Applies pending migrations, and no more. */

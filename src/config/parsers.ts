@@ -1,5 +1,6 @@
 /** The parsers of the settings. Each throws a `SettingProblem` that says what the setting must be. */
 import { isIP } from "node:net";
+import { fileURLToPath } from "node:url";
 import { parseSigningKey } from "../domain/signing-keys.ts";
 import type { SigningKey } from "../domain/signing-keys.ts";
 
@@ -116,9 +117,36 @@ function isNameServer(text: string): boolean {
   return isPort && (ipv6 === undefined ? isIP(ipv4) === 4 : isIP(ipv6) === 6);
 }
 
+/** `file:` and the path of the file, as the database, its log and its lock all use it. */
 export function parseDatabaseUrl(text: string): string {
-  if (/^file:./.test(text)) return text;
-  throw new SettingProblem('must be "file:" and a path, e.g. file:./data/callbacks.db');
+  const url = text.trim();
+  const path = url.startsWith("file://") ? pathOfUrl(url) : url.slice("file:".length).trim();
+  if (!url.startsWith("file:") || path === "")
+    throw new SettingProblem('must be "file:" and a path, e.g. file:./data/callbacks.db');
+  const problem = problemOfPath(path);
+  if (problem !== null) throw new SettingProblem(problem);
+  return `file:${path}`;
+}
+
+function pathOfUrl(url: string): string {
+  try {
+    const { host, search, hash } = new URL(url);
+    if (host === "" && search + hash === "") return fileURLToPath(url);
+  } catch {
+    // No valid URL, or one whose path cannot be the name of a file.
+  }
+  throw new SettingProblem(
+    'must have three slashes and an absolute path after "file:", without "?" and "#", e.g. file:///var/lib/callbacks.db; a relative path has none, e.g. file:./data/callbacks.db',
+  );
+}
+
+function problemOfPath(path: string): string | null {
+  if (path === ":memory:") return 'must name a file: what is in ":memory:" would be lost with the process';
+  if (path.includes("?")) return 'must be a path without "?": parameters of SQLite cannot be set';
+  if (path.startsWith("~")) return 'must not begin with "~", which only a shell replaces: write the whole path';
+  // The driver removes blanks at the end of a name, and the lock would have another name than the database.
+  if (path !== path.trim()) return "must not end with a blank";
+  return path.includes("\0") ? "must not contain a zero character" : null;
 }
 
 export function parseTokens(text: string): { name: string; token: string }[] {

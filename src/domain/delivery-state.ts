@@ -89,6 +89,11 @@ export function expired(
   return { ...delivery, status: "exhausted", reason: "not_after", nextAttemptAt: null, settledAt: now };
 }
 
+/** Its stored event, URL or secret cannot be read. */
+export function unreadable(delivery: DeliveryState, now: number): DeliveryState {
+  return { ...delivery, status: "exhausted", reason: "unreadable", nextAttemptAt: null, settledAt: now };
+}
+
 /** Cancelled, its claim void. `reason`: null where the owner of the callback asked for it. */
 export function withdrawn<Reason extends DeliveryReason | null>(delivery: DeliveryState, now: number, reason: Reason) {
   return { ...delivery, status: "cancelled", reason, nextAttemptAt: null, settledAt: now } as const;

@@ -17,9 +17,10 @@ export type DeliveryStatus = (typeof DELIVERY_STATUSES)[number];
 
 /**
  * Why a delivery ended, where its attempts do not say it. not_after: the callback's time was over before its schedule was. expired: its
- * subscription was not refreshed in time. superseded: it was of progress, and newer progress came, or the end.
+ * subscription was not refreshed in time. superseded: it was of progress, and newer progress came, or the end. unreadable: the stored
+ * event, URL or secret cannot be read.
  */
-export const DELIVERY_REASONS = ["not_after", "expired", "superseded"] as const;
+export const DELIVERY_REASONS = ["not_after", "expired", "superseded", "unreadable"] as const;
 export type DeliveryReason = (typeof DELIVERY_REASONS)[number];
 
 export interface Delivery {

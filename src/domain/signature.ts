@@ -21,14 +21,18 @@ export function generateSecret(): string {
 
 /** Returns `secret` when it is `whsec_` and the base64 of 24 to 64 bytes (Standard Webhooks 1.0.0, "Signature scheme"); throws `invalid`. */
 export function requireSecret(secret: string): string {
-  const encoded = secret.startsWith(PREFIX) ? secret.slice(PREFIX.length) : "";
-  const bytes = /^[A-Za-z0-9+/]+={0,2}$/.test(encoded) && encoded.length % 4 === 0 ? keyOf(secret).length : 0;
-  if (bytes >= SECRET_BYTES_MIN && bytes <= SECRET_BYTES_MAX) return secret;
+  if (isSecret(secret)) return secret;
   // The value is not repeated: it may be a real secret with a typing error.
   throw new DomainError(
     "invalid",
     `secret must be "${PREFIX}" followed by the base64 of ${SECRET_BYTES_MIN} to ${SECRET_BYTES_MAX} random bytes; leave it out to get one.`,
   );
+}
+
+export function isSecret(text: string): boolean {
+  const encoded = text.startsWith(PREFIX) ? text.slice(PREFIX.length) : "";
+  const bytes = /^[A-Za-z0-9+/]+={0,2}$/.test(encoded) && encoded.length % 4 === 0 ? keyOf(text).length : 0;
+  return bytes >= SECRET_BYTES_MIN && bytes <= SECRET_BYTES_MAX;
 }
 
 /** The three Standard Webhooks headers: a signature for each secret, the newest first, and one for each key of this server. */

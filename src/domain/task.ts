@@ -120,6 +120,18 @@ export function hasCompletionUrl({ executor }: Pick<Task, "executor">): boolean 
   return executor === "completion_url";
 }
 
+export const UNREADABLE_INPUT = "The stored input of this task cannot be read.";
+
+/** Undefined: the stored text cannot be read. */
+export function inputOf({ input }: Pick<Task, "input">): Json | undefined {
+  if (input === null) return null;
+  try {
+    return JSON.parse(input) as Json;
+  } catch {
+    return undefined;
+  }
+}
+
 /** The end of a task whose handler returned `value`: completed, or failed if `value` is no JSON or over the limit. */
 export function completedWith(value: unknown): TaskOutcome {
   const text = jsonTextOf(value);

@@ -1,4 +1,4 @@
-import { failedWith } from "../domain/task.ts";
+import { failedWith, inputOf, UNREADABLE_INPUT } from "../domain/task.ts";
 import type { Task } from "../domain/task.ts";
 import { waitAfterFailedRun } from "../domain/task-run.ts";
 import { digestOf } from "../domain/digest.ts";
@@ -73,7 +73,18 @@ export function createLeasePolls(parts: LeasePollsParts): LeasePolls {
   const waiting = new Set<LongPoll>();
   let isClosed = false;
 
-  async function claim({ worker, instance, types }: ClaimRequest): Promise<ClaimedTask | null> {
+  async function claim(request: ClaimRequest): Promise<ClaimedTask | null> {
+    for (;;) {
+      const leased = await claimNext(request);
+      if (leased === null || inputOf(leased.task) !== undefined) return leased;
+      const { task, leaseToken } = leased;
+      emit({ kind: "internal.failed", where: `task ${task.taskId}`, error: UNREADABLE_INPUT });
+      const leaseDigest = leaseDigestOf(request.worker, leaseToken);
+      await tasks.finish(task, failedWith(UNREADABLE_INPUT), { kind: "lease", leaseDigest });
+    }
+  }
+
+  async function claimNext({ worker, instance, types }: ClaimRequest): Promise<ClaimedTask | null> {
     const leaseToken = lease.newToken();
     const now = clock.now();
     const leaseDigest = leaseDigestOf(worker, leaseToken);

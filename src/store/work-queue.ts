@@ -29,6 +29,7 @@ export function createWorkQueue({ clock, emit, name }: WorkQueueParts): WorkQueu
   const stopping = new AbortController();
   let wakes = new AbortController();
   let isWoken = false;
+  let failedPasses = 0;
   let loop: Promise<void> = Promise.resolve();
 
   function wake(): void {
@@ -49,8 +50,11 @@ export function createWorkQueue({ clock, emit, name }: WorkQueueParts): WorkQueu
 
   async function runPass(pass: () => Promise<number | null>): Promise<number | null> {
     try {
-      return await pass();
+      const due = await pass();
+      failedPasses = 0;
+      return due;
     } catch (error) {
+      failedPasses++;
       emit({ kind: "internal.failed", where: `queue ${name}`, error });
       return clock.now() + RETRY_MS;
     }
@@ -64,6 +68,9 @@ export function createWorkQueue({ clock, emit, name }: WorkQueueParts): WorkQueu
   }
 
   return {
+    get failedPasses() {
+      return failedPasses;
+    },
     start(pass) {
       loop = run(pass);
     },

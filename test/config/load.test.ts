@@ -189,6 +189,16 @@ test.each([
   ["ALLOW_ANONYMOUS", "yes"],
   ["DATABASE_URL", "postgres://x"],
   ["DATABASE_URL", "file:"],
+  ["DATABASE_URL", "file:  "],
+  ["DATABASE_URL", "file::memory:"],
+  ["DATABASE_URL", "file:./x.db?mode=ro"],
+  ["DATABASE_URL", "file:///x.db?mode=ro"],
+  ["DATABASE_URL", "file:///x.db#a"],
+  ["DATABASE_URL", "file:~/x.db"],
+  ["DATABASE_URL", "file://data/x.db"],
+  ["DATABASE_URL", "file:///x.db%20"],
+  ["DATABASE_URL", "file:///a%2Fx.db"],
+  ["DATABASE_URL", "./x.db"],
   ["DEMO_TASK_MS", "soon"],
   ["LOG_FORMAT", "xml"],
   ["LOG_LEVEL", "loud"],
@@ -203,6 +213,16 @@ test.each([
 ])("%s=%s is refused by name", async (name, value) => {
   await expect(read({ [name]: value })).rejects.toThrow(ConfigError);
   await expect(read({ [name]: value })).rejects.toThrow(name);
+});
+
+test.each([
+  ["file:./x.db ", "file:./x.db"],
+  [" file:/var/x.db\n", "file:/var/x.db"],
+  ["file: x.db", "file:x.db"],
+  ["file:///var/a%20b/x.db", "file:/var/a b/x.db"],
+  ["file:////var/x.db", "file://var/x.db"],
+])("DATABASE_URL=%j names the file once for the database, its log and its lock: %j", async (text, url) => {
+  expect(await read({ DATABASE_URL: text })).toMatchObject({ databaseUrl: url });
 });
 
 test.each([

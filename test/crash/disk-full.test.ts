@@ -5,6 +5,7 @@ import { callTool, register, settledDelivery, start } from "../support/call-tool
 import { startReceiver } from "../support/receiver.ts";
 import type { Handler } from "../support/receiver.ts";
 import { startServer } from "../support/server.ts";
+import { spawnServer } from "../support/spawn-server.ts";
 import { mountSmallDisk } from "../support/small-disk.ts";
 
 const TASK_MS = 300;
@@ -40,6 +41,20 @@ test("a full disk: calls get an error, the server goes on, and works again once 
   await server.advance(TASK_MS);
   expect(await settledDelivery(server.url, "t1")).toMatchObject({ status: "delivered", attempt_count: 1 });
   expect(receiver.requests).toHaveLength(1);
+});
+
+test("a full disk at the first start: one sentence says so, without a stack", async ({ skip }) => {
+  const disk = mountSmallDisk(2);
+  if ("reason" in disk) return skip(disk.reason);
+  disk.fill();
+  const server = spawnServer({ file: join(disk.folder, "callbacks.db") });
+  onTestFinished(() => server.kill());
+  let stderr = "";
+  server.process.stderr?.on("data", (chunk) => (stderr += String(chunk)));
+  expect(await server.ended()).toBe(1);
+  expect(stderr).toMatch(
+    /^The disk of the database \S+ is full \((SQLITE_FULL|ENOSPC)\); free some room and start again\.\n$/,
+  );
 });
 
 test("a disk that fills up during an attempt: it is recorded once there is room, and not made again", async ({

@@ -22,7 +22,7 @@ import { createTaskRegistry } from "../../src/tasks/runner/registry.ts";
 import { T0, aTaskType } from "../support/builders.ts";
 import { createFakeClock } from "../support/clock.ts";
 import type { FakeClock } from "../support/clock.ts";
-import { openTestStorage } from "../support/sqlite-store.ts";
+import { newFile, openTestStorage } from "../support/sqlite-store.ts";
 import { createTestTasks } from "../support/tasks.ts";
 
 export const LEASE_MS = 60_000;
@@ -30,6 +30,8 @@ export const COMPLETION_TTL_MS = 604_800_000;
 
 export interface ServedHttp {
   readonly url: string;
+  /** The database. */
+  readonly file: string;
   readonly store: Store;
   readonly clock: FakeClock;
   readonly emitted: readonly TelemetryEvent[];
@@ -58,7 +60,8 @@ export async function serveHttp({
   const clock = createFakeClock(T0);
   const emitted: TelemetryEvent[] = [];
   const emit = (one: TelemetryEvent): void => void emitted.push(one);
-  const storage = await openTestStorage({ clock, emit });
+  const file = await newFile();
+  const storage = await openTestStorage({ clock, emit }, file);
   const { store, queues } = storage;
   const catalog = createTaskRegistry([aTaskType(), externalTask, ...types]);
   const targetPolicy = createAddressGuard({ allow: "loopback" });
@@ -67,7 +70,7 @@ export async function serveHttp({
   const lease = { newToken: newNonce, durationMs: LEASE_MS };
   const polls = createLeasePolls({ ...outside, queue: queues.leases, lease });
   const completions = createCompletions({ ...outside, newNonce, ttlMs: COMPLETION_TTL_MS });
-  const health = createHealth({ store, openCircuitCount: () => 0 });
+  const health = createHealth({ store, checkFile: storage.checkFile, queues, clock, emit, openCircuitCount: () => 0 });
   const handle = createHttpApp({
     allowedOrigins,
     mcp: async (_, response) => void response.end("mcp was here"),
@@ -96,5 +99,5 @@ export async function serveHttp({
   const start: ServedHttp["start"] = (taskId, more = {}, principal = "local") =>
     tasks.start(principal, { taskId, clientId: "starter", taskType: "external", ...more });
   const url = `http://127.0.0.1:${server.port}`;
-  return { url, store, clock, emitted, tasks, completions, polls, start };
+  return { url, file, store, clock, emitted, tasks, completions, polls, start };
 }

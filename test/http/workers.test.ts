@@ -1,3 +1,4 @@
+import Database from "better-sqlite3";
 import { expect, test } from "vitest";
 import { aTaskType } from "../support/builders.ts";
 import { until } from "../support/until.ts";
@@ -54,6 +55,21 @@ function callsOf({ url }: ServedHttp) {
 }
 
 const apiError = (status: number, code: string) => ({ status, body: { error: { code, message: expect.any(String) } } });
+
+test("a task whose stored input cannot be read fails, and the worker gets the next one", async () => {
+  const { claim, start, tasks, file, emitted } = await setUp();
+  await start("bad", { input: { a: 1 } });
+  await start("good");
+  const other = new Database(file);
+  other.exec("update tasks set input = '[' where task_id = 'bad'");
+  other.close();
+  expect(await claim()).toMatchObject({ task_id: "good" });
+  expect(await tasks.find("local", "bad")).toMatchObject({
+    status: "failed",
+    error: "The stored input of this task cannot be read.",
+  });
+  expect(emitted).toContainEqual(expect.objectContaining({ kind: "internal.failed", where: "task bad" }));
+});
 
 test("a worker claims a task, keeps it by heartbeats and completes it", async () => {
   const { call, start, report, tasks, clock } = await setUp();

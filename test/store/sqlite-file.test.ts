@@ -1,10 +1,10 @@
-import { cpSync, linkSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, linkSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
 import { expect, onTestFinished, test } from "vitest";
 import { openConnection } from "../../src/store/sqlite/engine/connection.ts";
 import { aStart, temporaryFolder } from "../support/builders.ts";
-import { migrationsFolder, openTestStore } from "../support/sqlite-store.ts";
+import { migrationsFolder, openTestStorage, openTestStore } from "../support/sqlite-store.ts";
 import { until } from "../support/until.ts";
 
 const someFile = () => join(temporaryFolder(), "callbacks.db");
@@ -13,12 +13,52 @@ test("the folder is made, and only its owner may read the file with the secrets"
   const file = join(temporaryFolder(), "a", "b", "callbacks.db");
   const store = await openTestStore(file);
   onTestFinished(() => store.close());
-  expect(statSync(file).mode & 0o777).toBe(0o600);
+  expect(modeOf(file)).toBe(0o600);
+  expect(modeOf(`${file}.lock`)).toBe(0o600);
+  expect([dirname(file), dirname(dirname(file))].map(modeOf)).toEqual([0o700, 0o700]);
+});
+
+const modeOf = (name: string) => statSync(name).mode & 0o777;
+
+test("a lock that an earlier version left open to other users is closed to them, and a restored file that they may read is warned of", async () => {
+  const file = someFile();
+  await (await openTestStore(file)).close();
+  chmodSync(`${file}.lock`, 0o644);
+  const first = await openTestStorage({}, file);
+  expect(first.warning).toBeNull();
+  expect(modeOf(`${file}.lock`)).toBe(0o600);
+  await first.store.close();
+  chmodSync(file, 0o644);
+  const second = await openTestStorage({}, file);
+  onTestFinished(() => second.store.close());
+  expect(second.warning).toBe(
+    `Other users may read the database ${file} (mode 644), which holds signing secrets and results; run chmod 600 ${file}`,
+  );
+});
+
+test("the log that grew while another program was reading is cut off in an idle moment after that", async () => {
+  const file = someFile();
+  const store = await openTestStore(file);
+  onTestFinished(() => store.close());
+  const reader = new Database(file, { readonly: true });
+  reader.exec("begin; select * from tasks");
+  const input = JSON.stringify("x".repeat(200_000));
+  for (let index = 0; index < 120; index++) await store.startTask(aStart({ taskId: `task-${index}`, input }));
+  const size = () => statSync(`${file}-wal`).size;
+  expect(size()).toBeGreaterThan(20_000_000);
+  reader.close();
+  await store.startTask(aStart({ taskId: "after" }));
+  await until("the log is cut off", () => size() < 17_000_000);
 });
 
 /** Opens it without waiting for another process. */
 const openAtOnce = (file: string) =>
-  openConnection(file, join(migrationsFolder, "sqlite"), { serverMs: 0, programMs: 0 });
+  openConnection(
+    file,
+    join(migrationsFolder, "sqlite"),
+    { emit: () => {}, endProcess: () => {} },
+    { serverMs: 0, programMs: 0 },
+  );
 
 test("a second server on the same file is refused, and may start once the first has ended", async () => {
   const file = someFile();
@@ -27,6 +67,13 @@ test("a second server on the same file is refused, and may start once the first 
   await first.close();
   const second = await openTestStore(file);
   await second.close();
+});
+
+test("a link to a name that ends with a blank is refused: its lock would have another name than the database", async () => {
+  const file = someFile();
+  writeFileSync(`${file} `, "");
+  symlinkSync(`${file} `, file);
+  expect(() => openAtOnce(file)).toThrow(/ends with a blank; rename the file/);
 });
 
 test("a file with a second name (a hard link) is refused under both names: their locks would be independent", async () => {
@@ -149,6 +196,27 @@ test("a file locked by another program is refused with a sentence that says so",
   other.exec("BEGIN EXCLUSIVE");
   onTestFinished(() => void other.close());
   expect(() => openAtOnce(file)).toThrow(/locked by another program/);
+});
+
+test("a backup that was copied over the database of a killed server is refused with what to do, and left as it is", async () => {
+  const file = someFile();
+  const backup = `${file}.backup`;
+  const store = await openTestStore(file);
+  const start = (index: number) => store.startTask(aStart({ taskId: `task-${index}`, input: `"${"x".repeat(3000)}"` }));
+  await Promise.all(Array.from({ length: 300 }, (_, index) => start(index)));
+  new Database(file).exec(`vacuum into '${backup}'`).close();
+  const db = new Database(file);
+  db.pragma("wal_checkpoint(TRUNCATE)");
+  db.close();
+  await Promise.all(Array.from({ length: 60 }, (_, index) => start(300 + index)));
+  const log = readFileSync(`${file}-wal`);
+  await store.close();
+  const again = `${dirname(file)}/restored.db`;
+  cpSync(backup, again);
+  writeFileSync(`${again}-wal`, log);
+  const before = readFileSync(again);
+  await expect(openTestStore(again)).rejects.toThrow(/is damaged together with its log .* copy the backup again/);
+  expect(readFileSync(again)).toEqual(before);
 });
 
 test("a file that is no database is refused and left as it is", async () => {

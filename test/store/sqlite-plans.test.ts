@@ -10,7 +10,7 @@ const SMALL_SCANS: readonly RegExp[] = [
   /USING COVERING INDEX callbacks_disabled/, // has disabled callbacks only
   /SCAN CONSTANT ROW/, // reads no table
   /SCAN json_each/, // the origins at their limit: at most the requests under way
-  /SCAN pending_callbacks/, // the union of two partial indexes
+  /SCAN pending_callbacks/, // the callbacks of open deliveries
   /SCAN (inbox|\(subquery-\d+\))/, // the inbox: 2,000 rows at most
   /SCAN sqlite_sequence/, // a row for each table that counts
   /SCAN secret_keys/, // a row for each key in use, read at the start

@@ -25,9 +25,12 @@ export async function openTestStore(
   return store;
 }
 
-/** The same on a new file, with its queues and its notifier. */
-export async function openTestStorage(options: Pick<OpenStoreOptions, "clock" | "emit">): Promise<OpenedStore> {
-  return open(await newFile(), options);
+/** The same with its queues and its notifier. */
+export async function openTestStorage(
+  options: Partial<Pick<OpenStoreOptions, "clock" | "emit" | "endProcess">>,
+  file?: string,
+): Promise<OpenedStore> {
+  return open(file ?? (await newFile()), options);
 }
 
 let migrated: Promise<Buffer> | null = null;
@@ -64,6 +67,7 @@ function open(file: string, { keys = [], ...options }: TestOptions = {}): Promis
     cipher: createSecretCipher(keys),
     clock: systemClock,
     emit: () => {},
+    endProcess: () => {},
     ...options,
   });
 }

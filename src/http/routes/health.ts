@@ -1,5 +1,4 @@
 import { z } from "zod";
-import type { Emit } from "../../service/ports/telemetry.ts";
 import type { Clock } from "../../service/ports/clock.ts";
 import type { Health } from "../../service/health.ts";
 import type { Operation } from "../openapi/operation.ts";
@@ -8,7 +7,6 @@ import { count, isoTime } from "../schemas.ts";
 export interface HealthParts {
   readonly health: Health;
   readonly clock: Pick<Clock, "now">;
-  readonly emit: Emit;
   readonly serverName: string;
 }
 
@@ -42,7 +40,10 @@ export function healthOperation(parts: HealthParts): Operation {
     summary: "Health of the server, with counts.",
     responses: {
       200: { description: "The server works.", schema: healthAnswer },
-      503: { description: "The database does not answer.", schema: unhealthyAnswer },
+      503: {
+        description: "The database does not answer or is damaged, or a queue keeps failing.",
+        schema: unhealthyAnswer,
+      },
     },
     // The body is a string: for an object Koa reads the global `Response`, which makes Node load `fetch`, about 15 ms.
     async handle(ctx) {
@@ -60,8 +61,8 @@ interface HealthAnswer {
   readonly body: string;
 }
 
-/** The answer of GET /health: 200 with the counts, or 503 when the store does not answer. */
-async function healthOf({ health, clock, emit, serverName }: HealthParts): Promise<HealthAnswer> {
+/** The answer of GET /health: 200 with the counts, or 503 when the service is not healthy. */
+async function healthOf({ health, clock, serverName }: HealthParts): Promise<HealthAnswer> {
   const answer = (status: 200 | 503, word: string, counts: object): HealthAnswer => {
     const timestamp = new Date(clock.now()).toISOString();
     const body = JSON.stringify({ status: word, server: serverName, transport: TRANSPORT, ...counts, timestamp });
@@ -77,8 +78,8 @@ async function healthOf({ health, clock, emit, serverName }: HealthParts): Promi
       slow_origins: openCircuitCount,
       disabled_callbacks: disabledCallbacks,
     });
-  } catch (error) {
-    emit({ kind: "internal.failed", where: "health", error });
+  } catch {
+    // The service has reported why.
     return answer(503, "unhealthy", {});
   }
 }

@@ -6,6 +6,8 @@ export type QueueName = "deliveries" | "tasks" | "leases" | "maintenance";
  * something due.
  */
 export interface WorkQueue {
+  /** How many passes have thrown since the last one that did not. */
+  readonly failedPasses: number;
   /** Runs `pass` now, after each wake, and at the time that the last pass returned (epoch ms, in the future; null: none). */
   start(pass: () => Promise<number | null>): void;
   /** Several wakes before the next pass are one. A wake during a pass causes another pass. Before `start` and after `stop` it does nothing. */

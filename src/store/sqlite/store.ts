@@ -42,25 +42,35 @@ export interface SqliteStoreOptions {
   readonly clock: Clock;
   /** For passes and subscribers that throw. */
   readonly emit: Emit;
+  /** Ends the process when the file is lost: see file-guard.ts. */
+  readonly endProcess: () => void;
 }
 
 export interface SqliteStore {
   readonly store: Store;
   readonly queues: WorkQueues;
   readonly notifier: Notifier;
+  readonly checkFile: () => void;
+  readonly warning: string | null;
 }
 
 /** Opens (creates, migrates) the file for this process alone. Throws a `StartError` that says what is in the way. */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<SqliteStore> {
-  const { file, migrationsFolder, newId, cipher, clock, emit } = options;
-  const connection = openConnection(file, migrationsFolder);
+  const { file, migrationsFolder, newId, cipher, clock, emit, endProcess } = options;
+  const connection = openConnection(file, migrationsFolder, { emit, endProcess });
   try {
     nameLog(connection.db);
     const keys = openSecretKeys(connection, cipher, file);
     const queues = createWorkQueues({ clock, emit });
     const notifier = createNotifier({ emit });
     const verbs = verbsOf(connection, newId, cipher, keys);
-    return { store: publishAndWake(verbs, { queues, notifier }), queues, notifier };
+    return {
+      store: publishAndWake(verbs, { queues, notifier }),
+      queues,
+      notifier,
+      checkFile: connection.checkFile,
+      warning: connection.warning,
+    };
   } catch (error) {
     await connection.close();
     throw asStartError(file, error);

@@ -1,6 +1,6 @@
 /** One run of a task by its handler, and what follows from it for the task. */
 import type { Json } from "../../domain/json.ts";
-import { completedWith, failedWith, progressOf } from "../../domain/task.ts";
+import { completedWith, failedWith, inputOf, progressOf, UNREADABLE_INPUT } from "../../domain/task.ts";
 import type { Progress, Task, TaskOutcome } from "../../domain/task.ts";
 import { waitAfterFailedRun } from "../../domain/task-run.ts";
 import type { Emit } from "../../service/ports/telemetry.ts";
@@ -26,17 +26,25 @@ export async function runTask(task: Task, interrupted: AbortSignal, needs: RunNe
   try {
     const type = await needs.catalog.find(task.taskType);
     if (type === undefined) return endWith(failedWith(`This server no longer offers the task type ${task.taskType}.`));
-    return await runAs(type, task, interrupted, needs);
+    const input = inputOf(task);
+    if (input !== undefined) return await runAs(type, task, input, interrupted, needs);
+    needs.emit({ kind: "internal.failed", where: `task ${task.taskId}`, error: UNREADABLE_INPUT });
+    return endWith(failedWith(UNREADABLE_INPUT));
   } catch (error) {
     return interrupted.aborted ? null : endWith(failedWith(error));
   }
 }
 
-async function runAs(type: TaskType, task: Task, interrupted: AbortSignal, needs: RunNeeds): Promise<RunEnd> {
+async function runAs(
+  type: TaskType,
+  task: Task,
+  input: Json,
+  interrupted: AbortSignal,
+  needs: RunNeeds,
+): Promise<RunEnd> {
   const timeout = startTimeout(type.timeoutMs, needs.clock);
   const signal = AbortSignal.any([interrupted, timeout.signal]);
   try {
-    const input = task.input === null ? null : (JSON.parse(task.input) as Json);
     // The input may have been stored under an older schema.
     const run = type.run(type.parseInput(input), contextOf(task, signal, needs));
     // A handler that ignores its signal holds up neither the shutdown nor the next task.

@@ -1,3 +1,4 @@
+import Database from "better-sqlite3";
 import { expect, onTestFinished, test } from "vitest";
 import type { TelemetryEvent } from "../../../src/service/ports/telemetry.ts";
 import type { Store } from "../../../src/service/ports/store.ts";
@@ -8,7 +9,7 @@ import { TaskRunner } from "../../../src/tasks/runner/runner.ts";
 import { NO_WATCHDOG } from "../../../src/tasks/runner/watchdog.ts";
 import { aReservation, aTaskContext, aTaskType } from "../../support/builders.ts";
 import { createFakeClock } from "../../support/clock.ts";
-import { openTestStorage } from "../../support/sqlite-store.ts";
+import { newFile, openTestStorage } from "../../support/sqlite-store.ts";
 import { createTestTasks } from "../../support/tasks.ts";
 import { until } from "../../support/until.ts";
 
@@ -21,7 +22,8 @@ async function setUp(
   const announcements: TelemetryEvent[] = [];
   const emit = (one: TelemetryEvent) => void announcements.push(one);
   const catalog = createTaskRegistry([aTaskType({ run }), ...more]);
-  const storage = await openTestStorage({ clock, emit });
+  const file = await newFile();
+  const storage = await openTestStorage({ clock, emit }, file);
   const { store, queues, notifier } = storage;
   const reservations: ReturnType<typeof aReservation>[] = [];
   const openReservation = () => {
@@ -55,8 +57,27 @@ async function setUp(
       const task = await tasks.find("local", taskId);
       return ["completed", "failed"].includes(task.status) ? task : null;
     });
-  return { clock, store, runner, tasks, start, ended, announcements, reservations };
+  return { clock, store, file, runner, tasks, start, ended, announcements, reservations };
 }
+
+test("a task whose stored input cannot be read fails at once and says so, and the others run", async () => {
+  const { start, ended, file, announcements } = await setUp(async () => "done");
+  await start("bad", { a: "b" });
+  await start("good");
+  await ended("bad");
+  const other = new Database(file);
+  other.exec("update tasks set status = 'pending', result = null, run_count = 0");
+  other.exec("delete from deliveries; delete from events; update tasks set input = '{' where task_id = 'bad'");
+  other.close();
+  await start("wake");
+  expect(await ended("bad")).toMatchObject({
+    status: "failed",
+    error: "The stored input of this task cannot be read.",
+    runCount: 1,
+  });
+  expect(await ended("good")).toMatchObject({ status: "completed" });
+  expect(announcements).toContainEqual(expect.objectContaining({ kind: "internal.failed", where: "task bad" }));
+});
 
 test("a started task is run with its input and ends with its result; the slots that its end reserved are used and released", async () => {
   const { start, ended, reservations, announcements } = await setUp(async (input, { taskId }) => ({

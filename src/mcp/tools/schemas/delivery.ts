@@ -32,7 +32,7 @@ export const deliverySchema = z.object({
     .enum(DELIVERY_REASONS)
     .optional()
     .describe(
-      "Why it ended, where its attempts do not show it. not_after: that time came. expired: the subscription did. superseded: newer progress or the end replaced it.",
+      "Why it ended, where its attempts do not show it. not_after: that time came. expired: the subscription did. superseded: newer progress or the end replaced it. unreadable: the stored data is damaged.",
     ),
   attempts: z.array(attempt).describe(`The newest ${ATTEMPTS_LISTED_MAX}, in the order in which they were made.`),
 });

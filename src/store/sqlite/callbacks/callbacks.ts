@@ -13,6 +13,7 @@ import { equals, limitTo } from "../engine/parameters.ts";
 import { prepareDeliveryStates } from "../deliveries/state.ts";
 import { eventIsEnd } from "../schema/conditions.ts";
 import { callbacks, deliveries, events, tasks } from "../schema/tables.ts";
+import { readableSecrets } from "./secrets.ts";
 import { callbackIsOfTask, prepareFindCallback, toCallback, toEventTypes } from "./rows.ts";
 
 const bound = sql.placeholder;
@@ -89,20 +90,24 @@ export function prepareRegister(
     else states.reopen(before.id, now);
   }
 
+  /** A callback whose secret cannot be read is registered anew, which gives it a secret. */
   function register(command: RegisterCallback): RegisterCallbackResult {
     const { principal, registration, now } = command;
     const { taskId, clientId, url } = registration;
     const end = statements.endOf.get({ principal, taskId });
     const ended = end?.type ?? null;
     const row = find.byNames.get({ principal, taskId, clientId, url });
-    const existing = row === undefined ? null : row.status === "removed" ? "removed" : toCallback(row, cipher);
-    const outcome = registrationOutcome({ existing, callbackCount: countOf(principal, taskId), ended }, registration);
+    const isUnreadable = row !== undefined && row.status !== "removed" && readableSecrets(row, cipher) === null;
+    const isRemoved = row?.status === "removed" || isUnreadable;
+    const existing = row === undefined ? null : isRemoved ? "removed" : toCallback(row, cipher);
+    const callbackCount = countOf(principal, taskId) - (isUnreadable ? 1 : 0);
+    const outcome = registrationOutcome({ existing, callbackCount, ended }, registration);
     if (outcome.kind === "conflict" || outcome.kind === "limit") return outcome;
     if (outcome.kind === "existing") return { ...outcome, ended };
-    const { callbackCount, awaitsTask, isDueNow } = outcome;
+    const { awaitsTask, isDueNow } = outcome;
     const callback = row === undefined ? add(command, awaitsTask) : reactivate(row.id, command, awaitsTask);
     if (isDueNow && end !== undefined) enqueueEnd(end.eventId, callback, now);
-    return { kind: "registered", callback, callbackCount, ended };
+    return { kind: "registered", callback, callbackCount: outcome.callbackCount, ended };
   }
 
   return register;

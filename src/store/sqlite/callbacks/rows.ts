@@ -37,7 +37,7 @@ export function prepareFindCallback(db: SqliteConnection["db"]) {
   };
 }
 
-/** Throws when the secret cannot be read. */
+/** `signingSecret` is empty when the stored one cannot be read. */
 export function toCallback(row: CallbackRow, cipher: SecretCipher): Callback {
   const { id, principal, taskId, clientId, url, status, registeredAt, notAfter } = row;
   const { failingSince, failures, lastError, disabledReason, disabledAt } = row;
@@ -48,7 +48,7 @@ export function toCallback(row: CallbackRow, cipher: SecretCipher): Callback {
     clientId,
     url,
     events: toEventTypes(row.events),
-    signingSecret: cipher.decrypt(id, row.signingSecret),
+    signingSecret: secretOf(row, cipher),
     profile: row.profile,
     subscription:
       row.subscriptionId === null || row.eventName === null ? null : { id: row.subscriptionId, name: row.eventName },
@@ -59,7 +59,16 @@ export function toCallback(row: CallbackRow, cipher: SecretCipher): Callback {
   };
 }
 
-export function toEventTypes(text: string): readonly EventType[] {
-  const names = text.split(",");
+function secretOf({ id, signingSecret }: CallbackRow, cipher: SecretCipher): string {
+  try {
+    return cipher.decrypt(id, signingSecret);
+  } catch {
+    return "";
+  }
+}
+
+/** Empty: the stored text cannot be read. */
+export function toEventTypes(text: unknown): readonly EventType[] {
+  const names = String(text).split(",");
   return EVENT_TYPES.filter((type) => names.includes(type));
 }

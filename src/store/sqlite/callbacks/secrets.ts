@@ -8,6 +8,7 @@ import type { SecretCipher } from "../../secret-cipher.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import type { SecretKeys } from "./secret-keys.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
+import { isSecret } from "../../../domain/signature.ts";
 import { prepareFindCallback, toCallback } from "./rows.ts";
 import { deliveryIsSending } from "../schema/conditions.ts";
 import { callbacks, deliveries } from "../schema/tables.ts";
@@ -31,10 +32,11 @@ export function secretVerbs(connection: SqliteConnection, cipher: SecretCipher, 
     if (row === undefined) return { kind: "not_found" };
     if (row.subscriptionId !== null) return { kind: "subscription" };
     if (row.status === "removed") return { kind: "removed" };
-    const before = decryptSecrets(row, cipher);
-    const after = rotate(before, secret, now, overlapMs);
+    // A secret that cannot be read signs nothing: the new one replaces it.
+    const before = readableSecrets(row, cipher);
+    const after = rotate(before ?? { current: secret, older: [] }, secret, now, overlapMs);
     const encrypted = change(row.id, after);
-    const kind = before.current === after.current ? "unchanged" : "rotated";
+    const kind = before?.current === after.current ? "unchanged" : "rotated";
     return { kind, callback: toCallback({ ...row, ...encrypted }, cipher), overlapEnd: overlapEnd(after) };
   }
 
@@ -85,7 +87,11 @@ export function decryptSecrets(
   cipher: SecretCipher,
 ): SigningSecrets {
   const older = olderSecrets === null ? [] : (JSON.parse(cipher.decrypt(id, olderSecrets)) as OlderSecret[]);
-  return { current: cipher.decrypt(id, signingSecret), older };
+  const current = cipher.decrypt(id, signingSecret);
+  // Without this check a damaged text would sign with a key that anyone can guess.
+  if (![current, ...older.map(({ secret }) => secret)].every(isSecret))
+    throw new Error(`A stored secret of callback ${id} cannot be read.`);
+  return { current, older };
 }
 
 /** Null: they cannot be read. One altered row must not stop the work on all rows. */

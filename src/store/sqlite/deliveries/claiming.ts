@@ -2,6 +2,7 @@
  * Which deliveries are claimed, and what is read of them for the sending. A claim must not read past deliveries that it may not take, so
  * the choice is in SQL by index. It implements the rule `isExpired`: a delivery whose not_after has come is not claimed.
  */
+import { unreadable } from "../../../domain/delivery-state.ts";
 import type { Event } from "../../../domain/event.ts";
 import type { ClaimDeliveries, ClaimedDelivery } from "../../../service/ports/delivery-store.ts";
 import type { SecretCipher } from "../../secret-cipher.ts";
@@ -10,9 +11,11 @@ import type { SqliteConnection } from "../engine/connection.ts";
 import { prepareClaimStatements } from "./claim-statements.ts";
 import type { DueDelivery, EarliestOfOrigin, LoadedDelivery } from "./claim-statements.ts";
 import type { DuePrincipal } from "./due-principals.ts";
+import { prepareDeliveryStates } from "./state.ts";
 import { claimantsOf, createFreeSlots, takeTurns } from "./turns.ts";
 import type { FreeSlots } from "./turns.ts";
-import { toEvent } from "../schema/rows.ts";
+import { readEvent } from "../schema/rows.ts";
+import type { ReportUnreadable } from "../schema/unreadable.ts";
 
 /** What one principal may claim. */
 interface Turn {
@@ -27,24 +30,61 @@ const FEW_ORIGINS = 8;
 /** The queue is read so far past the wanted number for deliveries of origins with free slots, and then along the index alone, before each origin is read by itself. */
 const READ_PAST = 64;
 
-/** Claims within the caller's transaction, for these principals. */
+/** Undoes the claims of the turns before. */
+class UnreadableFound extends Error {
+  readonly deliveryIds: readonly string[];
+
+  constructor(deliveryIds: readonly string[]) {
+    super("Due deliveries cannot be read");
+    this.deliveryIds = deliveryIds;
+  }
+}
+
+/**
+ * Claims within the caller's transaction, for these principals. Null: some of what is due could not be read and has ended, and nothing is
+ * claimed; call it again.
+ */
 export function prepareClaiming(
   db: SqliteConnection["db"],
   cipher: SecretCipher,
-): (command: ClaimDeliveries, due: readonly DuePrincipal[]) => readonly ClaimedDelivery[] {
+  report: ReportUnreadable,
+): (command: ClaimDeliveries, due: readonly DuePrincipal[]) => readonly ClaimedDelivery[] | null {
   const claiming = prepareClaimStatements(db);
+  const states = prepareDeliveryStates(db);
+  // A savepoint of the caller's transaction.
+  const claimInTurns = db.$client.transaction(inTurns);
 
-  function claimDue(command: ClaimDeliveries, due: readonly DuePrincipal[]): ClaimedDelivery[] {
+  function claimDue(command: ClaimDeliveries, due: readonly DuePrincipal[]): readonly ClaimedDelivery[] | null {
+    try {
+      return claimInTurns(command, due);
+    } catch (error) {
+      if (!(error instanceof UnreadableFound)) throw error;
+      for (const deliveryId of error.deliveryIds) setAside(deliveryId, command.now);
+      return null;
+    }
+  }
+
+  function inTurns(command: ClaimDeliveries, due: readonly DuePrincipal[]): ClaimedDelivery[] {
     const freeSlots = createFreeSlots(command);
-    const chosen = takeTurns(command.limit, claimantsOf(command, due), (principal, limit) => {
-      const rows = choose({ now: command.now, limit, principal, freeSlots });
-      if (rows.length > 0) claiming.claim.run({ ids: JSON.stringify(rows.map(({ delivery }) => delivery.deliveryId)) });
-      for (const { delivery } of rows) freeSlots.take(delivery);
-      return rows;
-    });
     // The event of a task's end is read and parsed once for all its callbacks.
-    const known = new Map<string, Event>();
-    return chosen.map((row) => toClaimed(row, command.now, known));
+    const known = new Map<string, Event | null>();
+    return takeTurns(command.limit, claimantsOf(command, due), (principal, limit) => {
+      const chosen = choose({ now: command.now, limit, principal, freeSlots });
+      const claimed = chosen.flatMap((row) => toClaimed(row, command.now, known) ?? []);
+      const ids = claimed.map(({ deliveryId }) => deliveryId);
+      if (claimed.length < chosen.length) {
+        const chosenIds = chosen.map(({ delivery }) => delivery.deliveryId);
+        throw new UnreadableFound(chosenIds.filter((id) => !ids.includes(id)));
+      }
+      if (claimed.length > 0) claiming.claim.run({ ids: JSON.stringify(ids) });
+      for (const delivery of claimed) freeSlots.take(delivery);
+      return claimed;
+    });
+  }
+
+  function setAside(deliveryId: string, now: number): void {
+    states.change(deliveryId, (state) => unreadable(state, now));
+    report(`delivery ${deliveryId}`, "it has ended as unreadable");
   }
 
   /** Due deliveries of one principal, the oldest first. */
@@ -101,17 +141,19 @@ export function prepareClaiming(
     return [...chosen.values()];
   }
 
-  function toClaimed(row: LoadedDelivery, now: number, known: Map<string, Event>): ClaimedDelivery {
+  /** Null: the event, the URL or the secret cannot be read, so there is nothing to send or to sign with. */
+  function toClaimed(row: LoadedDelivery, now: number, known: Map<string, Event | null>): ClaimedDelivery | null {
     const { delivery, eventId, callback } = row;
-    const event = known.get(eventId) ?? eventOf(eventId);
-    known.set(eventId, event);
-    return { ...delivery, claim: delivery.claim + 1, event, callback: toDeliveryTarget(callback, cipher, now) };
+    if (!known.has(eventId)) known.set(eventId, eventOf(eventId));
+    const event = known.get(eventId) ?? null;
+    const target = toDeliveryTarget(callback, cipher, now);
+    if (event === null || target.signingSecrets.length === 0 || !URL.canParse(target.url)) return null;
+    return { ...delivery, claim: delivery.claim + 1, event, callback: target };
   }
 
-  function eventOf(eventId: string): Event {
+  function eventOf(eventId: string): Event | null {
     const row = claiming.event.get({ eventId });
-    if (row === undefined) throw new Error(`Event ${eventId} is gone.`);
-    return toEvent(row);
+    return row === undefined ? null : readEvent(row);
   }
 
   return claimDue;

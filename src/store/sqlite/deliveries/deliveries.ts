@@ -25,10 +25,10 @@ type Db = SqliteConnection["db"];
 
 const bound = sql.placeholder;
 
-export function deliveryVerbs({ db, write }: SqliteConnection, cipher: SecretCipher): DeliveryVerbs {
+export function deliveryVerbs({ db, write, reportUnreadable }: SqliteConnection, cipher: SecretCipher): DeliveryVerbs {
   const prepared = {
     duePrincipals: prepareDuePrincipals(db),
-    claimDue: prepareClaiming(db, cipher),
+    claimDue: prepareClaiming(db, cipher, reportUnreadable),
     continueClaim: prepareResumeClaim(db),
     release: prepareRelease(db),
     recovery: prepareRecovery(db),
@@ -41,7 +41,10 @@ export function deliveryVerbs({ db, write }: SqliteConnection, cipher: SecretCip
       const principals = prepared.duePrincipals(command.now);
       if (principals.length === 0) return [];
       // A power cut may undo the claim, as `recoverInterrupted` would: the sending need not wait for the disk.
-      return write(() => prepared.claimDue(command, principals), "claim");
+      for (;;) {
+        const claimed = await write(() => prepared.claimDue(command, principals), "claim");
+        if (claimed !== null) return claimed;
+      }
     },
     async continueClaim(claim: DeliveryClaim) {
       return write(() => prepared.continueClaim.run({ ...claim }).changes > 0, "claim");

@@ -6,6 +6,13 @@ const IDLE_MS = 5;
 const COMMITS = 100;
 /** Where no moment is idle, SQLite makes a checkpoint during a commit once the log has this many pages of 4 KiB. */
 const PAGES_MAX = 4000;
+const PAGE_BYTES = 4096;
+
+/** The pages in the log, and how many of them are in the database file. */
+interface WalPages {
+  readonly log: number;
+  readonly checkpointed: number;
+}
 
 export interface Checkpointer {
   /** Call it after each commit. */
@@ -19,6 +26,8 @@ export interface Checkpointer {
  */
 export function createCheckpointer(client: Database.Database): Checkpointer {
   client.pragma(`wal_autocheckpoint = ${PAGES_MAX}`);
+  // Another program that reads for long keeps the log from starting anew, so it grows. SQLite cuts it off when it starts anew.
+  client.pragma(`journal_size_limit = ${PAGES_MAX * PAGE_BYTES}`);
   let commits = 0;
   let timer: NodeJS.Timeout | null = null;
 
@@ -26,7 +35,11 @@ export function createCheckpointer(client: Database.Database): Checkpointer {
     if (commits < COMMITS) return;
     commits = 0;
     try {
-      client.pragma("wal_checkpoint(PASSIVE)");
+      const [{ log, checkpointed }] = client.pragma("wal_checkpoint(PASSIVE)") as [WalPages];
+      if (log <= PAGES_MAX) return;
+      if (log === checkpointed) client.pragma("wal_checkpoint(TRUNCATE)");
+      // Another program still reads. The next idle moment tries again.
+      else commits = COMMITS;
     } catch {
       // The disk is full, for example. Nothing is lost: the log stays as it is, and the next write reports the error.
     }

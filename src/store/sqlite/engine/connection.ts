@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, realpathSync, statSync } from "node:fs";
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, realpathSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import Database from "better-sqlite3";
 import { StartError } from "../../../domain/errors.ts";
@@ -7,8 +7,13 @@ import type { PreparedDatabase } from "./prepared-statements.ts";
 import { createGroupCommit, isBusy } from "./group-commit.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import { migrateDatabase } from "./migrations.ts";
+import { requireOwnLog } from "./log-check.ts";
 import { createCheckpointer } from "./checkpointer.ts";
 import { createWalSync } from "./wal-sync.ts";
+import { createUnreadableReport } from "../schema/unreadable.ts";
+import type { ReportUnreadable } from "../schema/unreadable.ts";
+import { createFileGuard } from "./file-guard.ts";
+import type { FileGuard, FileGuardParts } from "./file-guard.ts";
 
 /** How long opening the database waits. */
 export interface OpenTimeouts {
@@ -22,11 +27,17 @@ const OPEN_TIMEOUTS: OpenTimeouts = { serverMs: 2000, programMs: 5000 };
 const BUSY_WAIT_MS = 10;
 /** The file holds signing secrets. */
 const FILE_MODE = 0o600;
+const FOLDER_MODE = 0o700;
+const OTHERS_MAY_READ = 0o044;
 
 export interface SqliteConnection {
   readonly db: PreparedDatabase;
   /** Runs synchronous `work` in an immediate transaction. See group-commit.ts for when it resolves. */
   readonly write: GroupCommit["write"];
+  readonly reportUnreadable: ReportUnreadable;
+  readonly checkFile: FileGuard["check"];
+  /** For the operator; null: there is nothing to say. */
+  readonly warning: string | null;
   /** Moves the write-ahead log into the database file and truncates it, unless another program is reading. */
   truncateWal(): void;
   /** Commits waiting writes, unless the file is locked, then closes. */
@@ -40,18 +51,27 @@ export interface SqliteConnection {
 export function openConnection(
   file: string,
   migrationsFolder: string,
+  { emit, endProcess }: Pick<FileGuardParts, "emit" | "endProcess">,
   timeouts: OpenTimeouts = OPEN_TIMEOUTS,
 ): SqliteConnection {
   const path = createFile(file);
   const lock = lockFile(path, timeouts.serverMs);
   try {
     const client = openDatabase(path, migrationsFolder, timeouts.programMs);
-    const db = createDatabase(client);
+    const guard = createFileGuard({ path, emit, endProcess });
+    const db = createDatabase(client, guard.note);
     const transaction = client.transaction((work: () => void) => work());
     const wal = createWalSync(`${path}-wal`);
     const checkpointer = createCheckpointer(client);
     const inTransaction = (work: () => void): void => {
-      transaction.immediate(work);
+      guard.requireFile();
+      try {
+        transaction.immediate(work);
+      } catch (error) {
+        guard.note(error);
+        throw error;
+      }
+      guard.committed();
       checkpointer.committed();
     };
     const totalChanges = client.prepare<[], number>("select total_changes()").pluck();
@@ -60,6 +80,9 @@ export function openConnection(
     return {
       db,
       write,
+      reportUnreadable: createUnreadableReport(emit),
+      checkFile: guard.check,
+      warning: warningOf(path),
       truncateWal() {
         client.pragma("wal_checkpoint(TRUNCATE)");
       },
@@ -80,13 +103,19 @@ export function openConnection(
 
 function createFile(file: string): string {
   try {
-    mkdirSync(dirname(file), { recursive: true });
+    mkdirSync(dirname(file), { recursive: true, mode: FOLDER_MODE });
     closeSync(openSync(file, "a", FILE_MODE));
     requireOneName(file);
-    return realpathSync(file);
+    return requireNoBlankAtEnd(realpathSync(file));
   } catch (error) {
     throw asStartError(file, error);
   }
+}
+
+/** The driver removes such blanks, so it would open another file than the one that the lock is beside. A symbolic link may lead to such a name. */
+function requireNoBlankAtEnd(path: string): string {
+  if (path === path.trim()) return path;
+  throw new StartError(`The name of the database ${JSON.stringify(path)} ends with a blank; rename the file.`);
 }
 
 /** The names of the lock and of the write-ahead log come from the file's name. With two names, two servers would write one file without a lock between them (sqlite.org/howtocorrupt.html, "Multiple links to the same file"). */
@@ -103,6 +132,7 @@ function requireOneName(file: string): void {
  * `locking_mode=EXCLUSIVE` on the main file would also lock out a second connection of this process.
  */
 function lockFile(path: string, timeout: number): Database.Database {
+  protectLock(`${path}.lock`);
   const lock = new Database(`${path}.lock`, { timeout });
   try {
     lock.exec("BEGIN EXCLUSIVE");
@@ -118,7 +148,25 @@ function lockFile(path: string, timeout: number): Database.Database {
   }
 }
 
+/** Another user that may open it could lock it, and no server would start. It is not opened here if it exists: closing it would end a lock that this process has on it. */
+function protectLock(name: string): void {
+  try {
+    if (existsSync(name)) chmodSync(name, FILE_MODE);
+    else closeSync(openSync(name, "wx", FILE_MODE));
+  } catch {
+    // It belongs to another user, or another server has just made it. Opening it says what is wrong.
+  }
+}
+
+/** Null: no other user may read the file. */
+function warningOf(path: string): string | null {
+  const mode = statSync(path).mode & 0o777;
+  if ((mode & OTHERS_MAY_READ) === 0) return null;
+  return `Other users may read the database ${path} (mode ${mode.toString(8)}), which holds signing secrets and results; run chmod 600 ${path}`;
+}
+
 function openDatabase(path: string, migrationsFolder: string, timeout: number): Database.Database {
+  requireOwnLog(path, timeout);
   const client = new Database(path, { timeout });
   try {
     client.pragma("journal_mode = WAL");
@@ -141,16 +189,24 @@ export function asStartError(path: string, error: unknown): Error {
   if (error instanceof StartError) return error;
   if (isBusy(error))
     return new StartError(`The database ${path} is locked by another program; close that program and start again.`);
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  const code = codeOf(error);
   if (code === "SQLITE_NOTADB" || code === "SQLITE_CORRUPT") {
     return new StartError(
       `The file ${path} is not a SQLite database, or is damaged; set DATABASE_URL to another file or restore a backup.`,
     );
   }
+  if (code === "SQLITE_FULL" || code === "ENOSPC")
+    return new StartError(`The disk of the database ${path} is full (${code}); free some room and start again.`);
   if (code !== "") {
     return new StartError(
       `The database ${path} cannot be opened (${code}); make sure that ${dirname(path)} is a folder this user may write to, or set DATABASE_URL to another file.`,
     );
   }
   return new Error(`The database ${path} cannot be opened.`, { cause: error });
+}
+
+/** The code of SQLite or of the operating system. Drizzle wraps an error of a migration in one of its own. */
+function codeOf(error: unknown): string {
+  if (!(error instanceof Error)) return "";
+  return "code" in error ? String(error.code) : codeOf(error.cause);
 }

@@ -18,11 +18,15 @@ type Row = Record<string, unknown>;
 export type PreparedDatabase = Driver.BetterSQLite3Database & { readonly $client: Database.Database };
 
 /** As `drizzle({ client })`, with statements that are compiled on their first use. An outer join is not supported and throws when it is prepared; a relational query throws on its first use. */
-export function createDatabase(client: Database.Database): PreparedDatabase {
+export function createDatabase(client: Database.Database, onError: OnError = () => {}): PreparedDatabase {
   const dialect = new DeferredDialect();
   const session = new PreparedSession(client, dialect, undefined);
+  session.onError = onError;
   return Object.assign(new BetterSQLite3Database("sync", dialect, session, undefined), { $client: client });
 }
+
+/** Gets what a statement throws. */
+type OnError = (error: unknown) => void;
 
 interface CompiledStatement {
   run(values?: Values): Database.RunResult;
@@ -37,8 +41,13 @@ export interface PreparedStatement extends CompiledStatement {
 }
 
 export class PreparedSession extends BetterSQLiteSession<NoSchema, NoSchema> {
+  onError: OnError = () => {};
+
   override prepareQuery<T extends never>(...args: PrepareArgs) {
-    const statement = onFirstUse(() => compile(this["client"], args));
+    const statement = onFirstUse(
+      () => compile(this["client"], args),
+      (error) => this.onError(error),
+    );
     requireInnerJoins(statement, args[0]);
     // Drizzle's type has more methods. The store uses these only.
     return statement as PreparedStatement & ReturnType<typeof this.prepareOneTimeQuery<T>>;
@@ -50,13 +59,35 @@ export class PreparedSession extends BetterSQLiteSession<NoSchema, NoSchema> {
   }
 }
 
-function onFirstUse(compileNow: () => CompiledStatement): PreparedStatement {
+function onFirstUse(compileNow: () => CompiledStatement, onError: OnError): PreparedStatement {
   let compiled: CompiledStatement | null = null;
   const ready = (): CompiledStatement => (compiled ??= compileNow());
+  const failed = (error: unknown): never => {
+    onError(error);
+    throw error;
+  };
   return {
-    run: (values) => ready().run(values),
-    get: (values) => ready().get(values),
-    all: (values) => ready().all(values),
+    run(values) {
+      try {
+        return ready().run(values);
+      } catch (error) {
+        return failed(error);
+      }
+    },
+    get(values) {
+      try {
+        return ready().get(values);
+      } catch (error) {
+        return failed(error);
+      }
+    },
+    all(values) {
+      try {
+        return ready().all(values);
+      } catch (error) {
+        return failed(error);
+      }
+    },
     compile: () => void ready(),
   };
 }

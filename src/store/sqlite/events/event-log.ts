@@ -4,6 +4,7 @@ import type { EventsPage, EventsQuery, EventStore } from "../../../service/ports
 import type { SqliteConnection } from "../engine/connection.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
 import { toEndEvent } from "../schema/rows.ts";
+import type { ReportUnreadable } from "../schema/unreadable.ts";
 import { eventIsEnd } from "../schema/conditions.ts";
 import { counters, events, tasks } from "../schema/tables.ts";
 
@@ -15,8 +16,11 @@ const bound = sql.placeholder;
 const LOG_NAMES = 2 ** 48;
 
 /** The log of events for readers and new subscriptions: the ends of tasks, without their progress. */
-export function eventLogVerbs({ db }: SqliteConnection): Pick<EventStore, "eventsAfter" | "lastEventSeq" | "eventLog"> {
-  const read = prepareEventReading(db);
+export function eventLogVerbs({
+  db,
+  reportUnreadable,
+}: SqliteConnection): Pick<EventStore, "eventsAfter" | "lastEventSeq" | "eventLog"> {
+  const read = prepareEventReading(db, reportUnreadable);
   const lastSeq = prepareLastSeq(db);
   return {
     async eventsAfter(query) {
@@ -66,7 +70,7 @@ export function prepareEventInsert(db: Db) {
 }
 
 /** Within the caller's transaction. */
-export function prepareEventReading(db: Db): (query: EventsQuery) => EventsPage {
+export function prepareEventReading(db: Db, report: ReportUnreadable): (query: EventsQuery) => EventsPage {
   const statements = prepare(db);
   const readLastSeq = prepareLastSeq(db);
 
@@ -79,7 +83,10 @@ export function prepareEventReading(db: Db): (query: EventsQuery) => EventsPage 
     const lostSeq = statements.lost.get({ name: lostEventsOf(principal) })?.value ?? 0;
     const hasOlder = notBefore > 0 && statements.older.get({ ...of, afterSeq, notBefore }) !== undefined;
     const page = eventPage({ afterSeq, startedAfter, limit, found, lastSeq, lostSeq, hasOlder });
-    return { ...page, events: page.events.map((row) => ({ seq: row.seq, event: toEndEvent(row) })) };
+    return {
+      ...page,
+      events: page.events.flatMap((row) => toEndEvent(row, report).map((event) => ({ seq: row.seq, event }))),
+    };
   };
 }
 

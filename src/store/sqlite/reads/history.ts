@@ -1,5 +1,5 @@
 import type { SQL } from "drizzle-orm";
-import { and, asc, count, eq, exists, or, sql } from "../engine/drizzle.ts";
+import { and, asc, count, eq, exists, notExists, or, sql } from "../engine/drizzle.ts";
 import { ATTEMPTS_LISTED_MAX } from "../../../domain/attempt.ts";
 import { CALLBACKS_PER_TASK_MAX } from "../../../domain/callback.ts";
 import type {
@@ -58,7 +58,7 @@ export function historyVerbs({
       return db.transaction(() => ({
         completedTasks: totals.completed.get()?.value ?? 0,
         activeTasks: totals.active.get()?.count ?? 0,
-        pendingCallbacks: totals.pending.get()?.count ?? 0,
+        pendingCallbacks: (totals.awaiting.get()?.count ?? 0) + (totals.undelivered.get()?.count ?? 0),
         disabledCallbacks: totals.disabled.get()?.count ?? 0,
       }));
     },
@@ -135,12 +135,16 @@ function prepareListed(db: SqliteConnection["db"]) {
 
 function prepareTotals(db: SqliteConnection["db"]) {
   const disabled = db.select({ id: callbacks.id }).from(callbacks).where(callbackIsDisabled);
-  const awaiting = db.select({ id: callbacks.id }).from(callbacks).where(callbackIsAwaiting);
   // The plus keeps SQLite from the index on callback_id, where it would read the whole history to find the open ones in order.
   const undelivered = db
-    .select({ id: sql<string>`+${deliveries.callbackId}` })
+    .selectDistinct({ id: sql<string>`+${deliveries.callbackId}`.as("id") })
     .from(deliveries)
-    .where(and(deliveryIsOpen, sql`+${deliveries.callbackId} not in ${disabled}`));
+    .where(and(deliveryIsOpen, sql`+${deliveries.callbackId} not in ${disabled}`))
+    .as("pending_callbacks");
+  const awaiting = db
+    .select({ id: callbacks.id })
+    .from(callbacks)
+    .where(and(callbackIsAwaiting, sql`${callbacks.id} = "pending_callbacks"."id"`));
   return {
     completed: db
       .select({ value: counters.value })
@@ -149,7 +153,8 @@ function prepareTotals(db: SqliteConnection["db"]) {
       .prepare(),
     active: db.select({ count: count() }).from(tasks).where(taskIsOpen).prepare(),
     // Only active and disabled callbacks have open deliveries; those of a disabled one are held and do not count.
-    pending: db.select({ count: count() }).from(awaiting.union(undelivered).as("pending_callbacks")).prepare(),
+    undelivered: db.select({ count: count() }).from(undelivered).where(notExists(awaiting)).prepare(),
+    awaiting: db.select({ count: count() }).from(callbacks).where(callbackIsAwaiting).prepare(),
     disabled: db.select({ count: count() }).from(callbacks).where(callbackIsDisabled).prepare(),
   };
 }

@@ -13,7 +13,11 @@ const BYTES_IN_ALL_MAX = 64 * 1024 * 1024;
 
 const bound = sql.placeholder;
 
-export function inboxVerbs({ db, write }: SqliteConnection): Pick<InboxStore, "recordReceived" | "listReceived"> {
+export function inboxVerbs({
+  db,
+  write,
+  reportUnreadable,
+}: SqliteConnection): Pick<InboxStore, "recordReceived" | "listReceived"> {
   const statements = prepare(db);
   return {
     async recordReceived({ clientId, receivedAt, headers, body }) {
@@ -26,7 +30,7 @@ export function inboxVerbs({ db, write }: SqliteConnection): Pick<InboxStore, "r
       });
     },
     async listReceived(clientId) {
-      return statements.list.all({ clientId }).map(toReceived);
+      return statements.list.all({ clientId }).flatMap((row) => toReceived(row, reportUnreadable));
     },
   };
 }

@@ -20,9 +20,9 @@ export interface Replayed {
  * Enqueues the events behind a place for a new subscription, within the caller's transaction. An event that the same subscription had
  * before it ended has its delivery already, which is opened again.
  */
-export function prepareReplay({ db }: SqliteConnection, newId: NewId) {
+export function prepareReplay({ db, reportUnreadable }: SqliteConnection, newId: NewId) {
   const statements = prepareSubscriptions(db);
-  const read = prepareEventReading(db);
+  const read = prepareEventReading(db, reportUnreadable);
   const insertDelivery = prepareDeliveryInsert(db, newId);
   const states = prepareDeliveryStates(db);
   const watermarkOf = prepareWatermark(db);

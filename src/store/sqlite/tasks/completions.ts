@@ -11,7 +11,7 @@ import { equals } from "../engine/parameters.ts";
 
 const bound = sql.placeholder;
 
-export function completionVerbs({ db }: SqliteConnection): Pick<LeaseStore, "findCompletion"> {
+export function completionVerbs({ db, reportUnreadable }: SqliteConnection): Pick<LeaseStore, "findCompletion"> {
   const find = db
     .select({ completion: completionTokens, task: tasks })
     .from(completionTokens)
@@ -23,7 +23,7 @@ export function completionVerbs({ db }: SqliteConnection): Pick<LeaseStore, "fin
       const row = find.get({ digest });
       if (row === undefined) return null;
       const { expiresAt, usedAt } = row.completion;
-      return { digest, expiresAt, usedAt, task: toTask(row.task) };
+      return { digest, expiresAt, usedAt, task: toTask(row.task, reportUnreadable) };
     },
   };
 }

@@ -1,7 +1,7 @@
 import { and, eq, sql } from "../engine/drizzle.ts";
 import { isEnqueuedFor } from "../../../domain/callback-state.ts";
 import { eventDataOf, eventTypeOf } from "../../../domain/event.ts";
-import type { EndEvent, Event } from "../../../domain/event.ts";
+import type { EndEvent, Event, EventType } from "../../../domain/event.ts";
 import type { NewId } from "../../../domain/ids.ts";
 import type { Task, TaskOutcome } from "../../../domain/task.ts";
 import type { ReserveSlot } from "../../../service/ports/delivery-store.ts";
@@ -24,7 +24,11 @@ type EndedRow = Pick<Task, "id" | "principal" | "taskId" | "clientId"> & { reado
 
 const bound = sql.placeholder;
 
-export function taskEndVerbs({ db, write }: SqliteConnection, newId: NewId, cipher: SecretCipher): TaskEndVerbs {
+export function taskEndVerbs(
+  { db, write, reportUnreadable }: SqliteConnection,
+  newId: NewId,
+  cipher: SecretCipher,
+): TaskEndVerbs {
   const statements = { ...prepareEnds(db), ...prepareEffectsOfEnd(db) };
   const beginFanOut = prepareFanOut(db, newId, cipher);
   const grants = prepareGrants(db);
@@ -67,9 +71,15 @@ export function taskEndVerbs({ db, write }: SqliteConnection, newId: NewId, ciph
   function enqueueForCallbacks({ principal, taskId }: EndedRow, event: Event, enqueueDelivery: EnqueueDelivery): void {
     statements.takeWaitingCallbacks
       .all({ principal, taskId })
-      .filter((callback) => isEnqueuedFor(callback) && toEventTypes(callback.events).includes(event.type))
+      .filter((callback) => isEnqueuedFor(callback) && selectedBy(callback).includes(event.type))
       .toSorted((left, right) => (left.id < right.id ? -1 : 1))
       .forEach((callback) => enqueueDelivery(callback));
+  }
+
+  function selectedBy({ id, events }: { readonly id: string; readonly events: string }): readonly EventType[] {
+    const types = toEventTypes(events);
+    if (types.length === 0) reportUnreadable(`the event types of callback ${id}`, "it gets no event");
+    return types;
   }
 
   /** A transaction that is repeated after a rollback reserves no slots. Its deliveries are pending and due. */

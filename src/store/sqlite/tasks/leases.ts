@@ -10,7 +10,11 @@ import { prepareLeaseRow } from "./grants.ts";
 
 const bound = sql.placeholder;
 
-export function workerLeaseVerbs({ db, write }: SqliteConnection): Omit<LeaseStore, "findCompletion"> {
+export function workerLeaseVerbs({
+  db,
+  write,
+  reportUnreadable: report,
+}: SqliteConnection): Omit<LeaseStore, "findCompletion"> {
   const claiming = prepareClaiming(db);
   const holding = prepareHolding(db);
   const expiring = prepareExpiring(db);
@@ -41,12 +45,14 @@ export function workerLeaseVerbs({ db, write }: SqliteConnection): Omit<LeaseSto
       if (firstDue({ types, now: command.now }) === undefined) return null;
       return write(() => {
         const first = firstDue({ types, now: command.now });
-        return first === undefined ? null : toTask(claiming.claim.get({ ...command, id: first.id }));
+        return first === undefined ? null : toTask(claiming.claim.get({ ...command, id: first.id }), report);
       });
     },
     async findLease({ id, leaseDigest }) {
       const row = holding.find.get({ id });
-      return row === undefined ? null : { task: toTask(row), lease: leaseStatus(row, leaseDigest), dueAt: row.dueAt };
+      return row === undefined
+        ? null
+        : { task: toTask(row, report), lease: leaseStatus(row, leaseDigest), dueAt: row.dueAt };
     },
     renewLease: ({ leaseUntil, now, ...lease }) =>
       write(() => holds(lease, now) && holding.renew.run({ id: lease.id, leaseUntil }).changes > 0),
@@ -57,7 +63,7 @@ export function workerLeaseVerbs({ db, write }: SqliteConnection): Omit<LeaseSto
     async expiredLeases(query) {
       return expiring.expired.all({ ...query }).map((row) => {
         // Every row in this index has one.
-        return { task: toTask(row), worker: row.worker, leaseUntil: row.leaseUntil ?? 0 };
+        return { task: toTask(row, report), worker: row.worker, leaseUntil: row.leaseUntil ?? 0 };
       });
     },
     expireLease: (command) => write(() => expire(command)),

@@ -1,7 +1,7 @@
 /** Progress of tasks: stored on their rows, and as events for the callbacks that select them. */
 import { and, desc, eq, inArray, sql } from "../engine/drizzle.ts";
 import { progressDataOf } from "../../../domain/event.ts";
-import type { ProgressData, ProgressEvent } from "../../../domain/event.ts";
+import type { ProgressEvent } from "../../../domain/event.ts";
 import { progressEventStep } from "../../../domain/progress-event.ts";
 import type { LastProgressEvent } from "../../../domain/progress-event.ts";
 import type { NewId } from "../../../domain/ids.ts";
@@ -16,6 +16,7 @@ import { equals, limitTo } from "../engine/parameters.ts";
 import { prepareSupersede } from "../deliveries/state.ts";
 import { callbackSelectsProgress, deliveryIsOpen } from "../schema/conditions.ts";
 import { attempts, callbacks, deliveries, events, tasks } from "../schema/tables.ts";
+import { progressOf, readEvent } from "../schema/rows.ts";
 import { runIsUnderWay } from "./runs.ts";
 
 type Db = SqliteConnection["db"];
@@ -29,7 +30,7 @@ const NO_EVENT: ProgressEventResult = { deliveryCount: 0, dueAt: null };
 const bound = sql.placeholder;
 
 export function progressVerbs(
-  { db, write }: SqliteConnection,
+  { db, write, reportUnreadable }: SqliteConnection,
   newId: NewId,
 ): Pick<TaskStore, "recordProgress" | "emitProgressEvent"> {
   const runs = prepareRuns(db);
@@ -55,8 +56,9 @@ export function progressVerbs(
 
   function lastOf(task: string): LastProgressEvent | null {
     const last = statements.last.get({ task });
-    if (last === undefined) return null;
-    return { progress: (JSON.parse(last.data) as ProgressData).progress, occurredAt: last.occurredAt };
+    const event = last === undefined ? null : readEvent({ ...last, type: "task_progress" });
+    if (event?.type !== "task_progress") return null;
+    return { progress: event.data.progress, occurredAt: event.occurredAt };
   }
 
   function add(task: RunningTask, progress: Progress, selecting: readonly FanOutCallback[], now: number): number {
@@ -78,7 +80,8 @@ export function progressVerbs(
       write(() => {
         const task = runs.find.get({ ...command });
         if (task === undefined) return null;
-        return task.progress === null ? NO_EVENT : emitEvent(task, JSON.parse(task.progress) as Progress, command);
+        const progress = progressOf(task.progress, task.taskId, reportUnreadable);
+        return progress === null ? NO_EVENT : emitEvent(task, progress, command);
       }),
   };
 }
@@ -150,7 +153,7 @@ function prepareEvents(db: Db) {
       .prepare(),
     /** The task is running, so its newest event is of progress. */
     last: db
-      .select({ occurredAt: events.occurredAt, data: events.data })
+      .select({ id: events.id, occurredAt: events.occurredAt, data: events.data })
       .from(events)
       .where(and(equals(events.task, "task"), eq(events.type, sql.raw("'task_progress'"))))
       .orderBy(desc(events.seq))

@@ -14,7 +14,7 @@ type TaskRunVerbs = Pick<TaskStore, "claimRunnableTasks" | "nextTaskDueAt" | "re
 const bound = sql.placeholder;
 
 /** The verbs of the task runner, for tasks of handlers. */
-export function taskRunVerbs({ db, write }: SqliteConnection): TaskRunVerbs {
+export function taskRunVerbs({ db, write, reportUnreadable }: SqliteConnection): TaskRunVerbs {
   const claiming = prepareClaiming(db);
   const running = prepareRunning(db);
 
@@ -30,7 +30,7 @@ export function taskRunVerbs({ db, write }: SqliteConnection): TaskRunVerbs {
     return [...due, ...(poison === undefined ? [] : [poison])]
       .toSorted((left, right) => left.dueAt - right.dueAt || (left.id < right.id ? -1 : 1))
       .slice(0, limit)
-      .map(({ id }) => toTask(claiming.claim.get({ id, now })));
+      .map(({ id }) => toTask(claiming.claim.get({ id, now }), reportUnreadable));
   }
 
   function retry({ id, runCount, error, dueAt }: RetryTask): boolean {

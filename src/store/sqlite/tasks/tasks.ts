@@ -31,7 +31,11 @@ const READ_MAX = 1000;
 /** Sorts after every internal id. */
 const AFTER_ALL_IDS = "tsk_~";
 
-export function taskVerbs({ db, write }: SqliteConnection, newId: NewId, cipher: SecretCipher): TaskVerbs {
+export function taskVerbs(
+  { db, write, reportUnreadable: report }: SqliteConnection,
+  newId: NewId,
+  cipher: SecretCipher,
+): TaskVerbs {
   const statements = { ...prepareTasks(db), ...prepareReads(db) };
   const find = prepareFind(db);
   const countOf = prepareCallbackCount(db);
@@ -41,10 +45,10 @@ export function taskVerbs({ db, write }: SqliteConnection, newId: NewId, cipher:
   function start(command: StartTask): StartTaskResult {
     const { principal, taskId, request, completion = null, isMcpTask = false } = command;
     const row = taskId === null ? undefined : find.task.get({ principal, taskId });
-    const existing = row === undefined ? null : taskOf(row);
+    const existing = row === undefined ? null : taskOf(row, report);
     const outcome = startOutcome(existing, request, command.now);
     const { kind, isSame, takesCompletion } = outcome;
-    const task = outcome.kind === "started" ? toTask(insert(command, outcome.state)) : outcome.task;
+    const task = outcome.kind === "started" ? toTask(insert(command, outcome.state), report) : outcome.task;
     const registered = isSame ? registerAll(command) : [];
     if (kind === "existing" && isSame && isMcpTask) statements.markMcpTask.run({ id: task.id });
     const hasCompletion = completion !== null && takesCompletion && addCompletion(task.id, completion);
@@ -94,7 +98,7 @@ export function taskVerbs({ db, write }: SqliteConnection, newId: NewId, cipher:
 
   function summaryOf(id: string): TaskSummary[] {
     const row = statements.summary.get({ id });
-    return row === undefined ? [] : [{ ...row, progress: progressOf(row.progress) }];
+    return row === undefined ? [] : [{ ...row, progress: progressOf(row.progress, row.taskId, report) }];
   }
 
   return {
@@ -103,15 +107,15 @@ export function taskVerbs({ db, write }: SqliteConnection, newId: NewId, cipher:
     },
     async findTask(principal, taskId) {
       const row = find.task.get({ principal, taskId });
-      return row === undefined ? null : taskOf(row);
+      return row === undefined ? null : taskOf(row, report);
     },
     async readTask(principal, taskId) {
       const row = find.reading.get({ principal, taskId });
-      return row === undefined ? null : readingOf(row);
+      return row === undefined ? null : readingOf(row, taskId, report);
     },
     async findTaskById(principal, id) {
       const row = statements.findById.get({ principal, id });
-      return row === undefined ? null : toTask(row);
+      return row === undefined ? null : toTask(row, report);
     },
     async listTasks(query) {
       return list(query);
