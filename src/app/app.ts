@@ -48,6 +48,7 @@ export async function createApp(config: Config): Promise<App> {
   try {
     const { url, port, toolNames } = await start(platform);
     log.ready({ url, port, tools: toolNames });
+    for (const note of config.targetNotes) log.info(note);
     warn(log, config, url);
     return {
       url,

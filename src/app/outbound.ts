@@ -27,11 +27,11 @@ export interface Outbound {
   close(): Promise<void>;
 }
 
-export function createOutbound({ privateTargets, attemptTimeoutMs, callbackCa }: Config): Outbound {
+export function createOutbound({ privateTargets, httpTaskTargets, attemptTimeoutMs, callbackCa }: Config): Outbound {
   const guard = createAddressGuard({ allow: privateTargets });
   const needs = { guard, attemptTimeoutMs, userAgent, ca: callbackCa ?? undefined };
   const sender = createSender({ ...needs, connectionsPerOrigin: CONCURRENCY.perOrigin });
-  const client = createHttpClient(needs);
+  const client = createHttpClient({ ...needs, guard: createAddressGuard({ allow: httpTaskTargets }) });
   const receiverTester = createReceiverTester(needs);
   const endpointVerifier = createEndpointVerifier(needs);
   return {

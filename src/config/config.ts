@@ -18,6 +18,8 @@ export interface Config extends ListeningConfig, TaskConfig, DeliveryConfig {
   readonly secretsKeys: readonly Uint8Array[];
   /** All sign. */
   readonly signingKeys: readonly SigningKey[];
+  /** For the log: one sentence for each setting about private targets whose default is used, with its reason. */
+  readonly targetNotes: readonly string[];
   /** Offers the tools of the official conformance suite. */
   readonly testFixtures: boolean;
 }
@@ -61,11 +63,15 @@ export interface TaskConfig {
   readonly runTaskWaitMs: number;
   readonly upstreams: readonly Upstream[];
   readonly httpTasks: boolean;
+  /** Non-public addresses that the task type http_request may reach. */
+  readonly httpTaskTargets: PrivateTargets;
 }
+
+export type PrivateTargets = "none" | "loopback" | "private";
 
 export interface DeliveryConfig {
   /** Non-public addresses that deliveries may reach. */
-  readonly privateTargets: "none" | "loopback" | "private";
+  readonly privateTargets: PrivateTargets;
   /** PEM certificates to trust in addition to the usual ones, or null. */
   readonly callbackCa: string | null;
   readonly retryPolicy: RetryPolicy;

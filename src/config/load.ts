@@ -3,7 +3,7 @@ import { DISABLE_FAILURES_MIN } from "../domain/callback-health.ts";
 import { DEFAULT_RETRY_POLICY, EVENTS_RETRY_POLICY } from "../domain/retry.ts";
 import type { RetryPolicy } from "../domain/retry.ts";
 import type { Upstream } from "../domain/upstream.ts";
-import type { Config, DeliveryConfig, EventsConfig, ListeningConfig, TaskConfig } from "./config.ts";
+import type { Config, DeliveryConfig, EventsConfig, ListeningConfig, PrivateTargets, TaskConfig } from "./config.ts";
 import { SettingProblem } from "./parsers.ts";
 import type { Setting } from "./parsers.ts";
 import { SETTINGS, TEST_SETTINGS } from "./settings.ts";
@@ -69,6 +69,7 @@ function configOf(values: Values, upstreams: readonly Upstream[], isTerminal: bo
     isTerminal,
     secretsKeys: values.SECRETS_KEY,
     signingKeys: values.SIGNING_KEY,
+    targetNotes: targetNotesOf(values),
     testFixtures: values.TEST_FIXTURES === "true",
   };
 }
@@ -80,10 +81,7 @@ function listeningOf(values: Values): ListeningConfig {
     port: values.PORT,
     publicUrl: values.PUBLIC_URL?.replace(/\/+$/, "") ?? null,
     isExposedWithoutTokens:
-      values.PUBLIC_URL !== null &&
-      !isLoopbackHost(hostNameOf(values.PUBLIC_URL)) &&
-      values.AUTH_TOKENS.length === 0 &&
-      values.ALLOW_ANONYMOUS !== "true",
+      hasPublicUrl(values) && values.AUTH_TOKENS.length === 0 && values.ALLOW_ANONYMOUS !== "true",
     allowedHosts: [...ownHosts, ...values.ALLOWED_HOSTS.map(hostNameOf)],
     allowedOrigins: [...ownHosts, ...values.ALLOWED_ORIGINS.map(hostNameOf)],
     serverName: values.SERVER_NAME,
@@ -107,13 +105,13 @@ function tasksOf(values: Values, upstreams: readonly Upstream[]): TaskConfig {
     runTaskWaitMs: values.RUN_TASK_WAIT_MS,
     upstreams,
     httpTasks: values.ENABLE_HTTP_TASKS === "true",
+    httpTaskTargets: values.HTTP_TASKS_ALLOW_PRIVATE ?? defaultTargets(values).allow,
   };
 }
 
 function deliveriesOf(values: Values): DeliveryConfig {
-  const isLoopback = isLoopbackHost(values.HOST);
   return {
-    privateTargets: values.CALLBACK_ALLOW_PRIVATE ?? (isLoopback ? "loopback" : "none"),
+    privateTargets: values.CALLBACK_ALLOW_PRIVATE ?? defaultTargets(values).allow,
     callbackCa: values.CALLBACK_CA_FILE,
     retryPolicy: retryPolicyOf(values.RETRY_SCHEDULE_MS, DEFAULT_RETRY_POLICY),
     attemptTimeoutMs: values.ATTEMPT_TIMEOUT_MS,
@@ -122,6 +120,25 @@ function deliveriesOf(values: Values): DeliveryConfig {
         ? null
         : { forMs: values.DISABLE_AFTER_DAYS * DAY_MS, failuresMin: DISABLE_FAILURES_MIN },
   };
+}
+
+/** Services of this machine are reachable only where no client comes from another machine. */
+function defaultTargets(values: Values): { readonly allow: PrivateTargets; readonly reason: string } {
+  if (!isLoopbackHost(values.HOST)) return { allow: "none", reason: "HOST is not loopback" };
+  if (values.AUTH_TOKENS.length > 0) return { allow: "none", reason: "there are AUTH_TOKENS" };
+  if (hasPublicUrl(values)) return { allow: "none", reason: "PUBLIC_URL is not loopback" };
+  return { allow: "loopback", reason: "HOST is loopback, without AUTH_TOKENS and without a public PUBLIC_URL" };
+}
+
+function targetNotesOf(values: Values): string[] {
+  const { allow, reason } = defaultTargets(values);
+  const hasHttpTasks = values.ENABLE_HTTP_TASKS === "true";
+  return [
+    values.CALLBACK_ALLOW_PRIVATE === null ? "CALLBACK_ALLOW_PRIVATE" : [],
+    hasHttpTasks && values.HTTP_TASKS_ALLOW_PRIVATE === null ? "HTTP_TASKS_ALLOW_PRIVATE" : [],
+  ]
+    .flat()
+    .map((name) => `${name} is ${allow} by default: ${reason}`);
 }
 
 function eventsOf(values: Values): EventsConfig {
@@ -154,6 +171,10 @@ function exposureProblems(env: NodeJS.ProcessEnv): string[] {
       ? `TEST_FIXTURES=true offers tools that are made for tests: remove it, since HOST=${host} accepts connections from other machines`
       : [],
   ].flat();
+}
+
+function hasPublicUrl({ PUBLIC_URL }: Values): boolean {
+  return PUBLIC_URL !== null && !isLoopbackHost(hostNameOf(PUBLIC_URL));
 }
 
 function isLoopbackHost(host: string): boolean {

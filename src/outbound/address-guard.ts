@@ -4,9 +4,11 @@
  */
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
+import type { BlockList } from "node:net";
 import type { TargetPolicy } from "../service/ports/target-policy.ts";
 import { judgeAddress } from "./address-ranges.ts";
 import type { PrivateTargets } from "./address-ranges.ts";
+import { createOwnAddresses } from "./own-addresses.ts";
 import { withTimeout } from "./timeout.ts";
 
 /** All addresses of a name, in the order to try them. Rejects with the error of the resolver, e.g. `code: "ENOTFOUND"`. */
@@ -38,17 +40,23 @@ export class BlockedTargetError extends Error {
 export interface AddressGuardNeeds {
   readonly allow: PrivateTargets;
   readonly resolve?: Resolve;
+  /** The addresses of this machine's network interfaces. */
+  readonly ownAddresses?: () => BlockList;
 }
 
 /** How long a registration waits for DNS. A name without an answer is accepted: each connection is checked again. */
 const REGISTRATION_DNS_TIMEOUT_MS = 2_000;
 
-export function createAddressGuard({ allow, resolve = resolveBySystem }: AddressGuardNeeds): AddressGuard {
+export function createAddressGuard({
+  allow,
+  resolve = resolveBySystem,
+  ownAddresses = createOwnAddresses(),
+}: AddressGuardNeeds): AddressGuard {
   /** The address that `hostname` is written as; null: it is a name, whose addresses are not judged yet. */
   function vetAsWritten(hostname: string): VettedAddress | null {
     const host = bareHost(hostname);
     const family = isIP(host);
-    const reason = family === 0 ? judgeName(host, allow) : judgeAddress(host, allow);
+    const reason = family === 0 ? judgeName(host, allow) : judgeAddress(host, allow, ownAddresses());
     if (reason !== null) throw new BlockedTargetError(reason);
     return family === 0 ? null : { address: host, family: familyOf(host) };
   }
@@ -57,7 +65,8 @@ export function createAddressGuard({ allow, resolve = resolveBySystem }: Address
     const answers = await resolve(hostname);
     if (answers.length === 0) throw noAddress(hostname);
     // One refused address refuses the name: the owner of the name decides which address the next connection gets.
-    if (answers.some(({ address }) => judgeAddress(address, allow) !== null)) throw notPublic(bareHost(hostname));
+    if (answers.some(({ address }) => judgeAddress(address, allow, ownAddresses()) !== null))
+      throw notPublic(bareHost(hostname));
     return answers.map(({ address }) => ({ address, family: familyOf(address) }));
   }
 

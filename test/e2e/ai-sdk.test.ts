@@ -156,11 +156,17 @@ test("a kill between the application's answer and its record: it gets the event 
 
 test("a principal whose token is removed gets one terminated message, the AI SDK drops the subscription, and other principals are not affected", async () => {
   const file = join(temporaryFolder(), "callbacks.db");
-  const first = await startServer({ file, env: { AUTH_TOKENS: "alice:a-token,bob:b-token" } });
-  const alice = await subscribeAgent(first.url, "a-token");
-  const bob = await subscribeAgent(first.url, "b-token");
+  const first = await startServer({
+    file,
+    env: { AUTH_TOKENS: "alice:a-access-token,bob:b-access-token", CALLBACK_ALLOW_PRIVATE: "loopback" },
+  });
+  const alice = await subscribeAgent(first.url, "a-access-token");
+  const bob = await subscribeAgent(first.url, "b-access-token");
   await first.stop();
-  const second = await startServer({ file, env: { AUTH_TOKENS: "bob:b-token" } });
+  const second = await startServer({
+    file,
+    env: { AUTH_TOKENS: "bob:b-access-token", CALLBACK_ALLOW_PRIVATE: "loopback" },
+  });
   await until("alice has the message", () => alice.agent.terminations.length > 0);
   expect(alice.agent.terminations).toEqual([
     { type: "terminated", error: { code: -32012, message: "Forbidden", data: { reason: "access_revoked" } } },
@@ -170,14 +176,17 @@ test("a principal whose token is removed gets one terminated message, the AI SDK
     status: 204,
     headers: { "webhook-id": expect.stringMatching(/^msg_terminated_/), "x-mcp-subscription-id": alice.id },
   });
-  await callTool(second.url, "start_task_with_callbacks", { task_id: "t1", client_id: "c" }, "b-token");
+  await callTool(second.url, "start_task_with_callbacks", { task_id: "t1", client_id: "c" }, "b-access-token");
   await bob.agent.waitForEvents(1);
   expect(bob.agent.answers.map(({ status }) => status)).toEqual([200, 204]);
   await second.stop();
 
   // With a token again she has to subscribe again: the old subscription stays ended, and no second message is sent.
-  const third = await startServer({ file, env: { AUTH_TOKENS: "alice:a-token,bob:b-token" } });
-  const list = await callTool(third.url, "list_subscriptions", {}, "a-token");
+  const third = await startServer({
+    file,
+    env: { AUTH_TOKENS: "alice:a-access-token,bob:b-access-token", CALLBACK_ALLOW_PRIVATE: "loopback" },
+  });
+  const list = await callTool(third.url, "list_subscriptions", {}, "a-access-token");
   expect(list).toMatchObject({ subscriptions: [{ subscription_id: alice.id, status: "ended" }] });
   expect(alice.agent.terminations).toHaveLength(1);
 });

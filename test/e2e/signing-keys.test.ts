@@ -48,12 +48,12 @@ test("a receiver that knows only the server's URL can verify its POSTs, before a
   const receiver = await startReceiver();
   onTestFinished(() => receiver.close());
   // Clients have a token; the keys are for receivers, which have none.
-  const tokens = { AUTH_TOKENS: "alice:secret" };
+  const tokens = { AUTH_TOKENS: "alice:alices-secret", CALLBACK_ALLOW_PRIVATE: "loopback" };
 
   const before = await startServer({ file, env: { ...tokens, SIGNING_KEY: older } });
   const call = { task_id: "t1", client_id: "c1", callback_url: receiver.url };
-  const { signing_secret, callback_id } = await callTool(before.url, "register_callback", call, "secret");
-  await callTool(before.url, "start_task_with_callbacks", { task_id: "t1", client_id: "s" }, "secret");
+  const { signing_secret, callback_id } = await callTool(before.url, "register_callback", call, "alices-secret");
+  await callTool(before.url, "start_task_with_callbacks", { task_id: "t1", client_id: "s" }, "alices-secret");
   const [first] = await receiver.waitFor(1);
   const [olderKey, ...none] = await publishedBy(before.url);
   expect(none).toEqual([]);
@@ -64,7 +64,7 @@ test("a receiver that knows only the server's URL can verify its POSTs, before a
   await before.kill();
 
   const after = await startServer({ file, env: { ...tokens, SIGNING_KEY: `${newer},${older}` } });
-  await callTool(after.url, "send_test_event", { callback_id }, "secret");
+  await callTool(after.url, "send_test_event", { callback_id }, "alices-secret");
   const [, second] = await receiver.waitFor(2);
   const keys = await publishedBy(after.url);
   expect(keys.map(({ kid }) => kid)).toEqual([expect.not.stringMatching(olderKey!.kid), olderKey!.kid]);

@@ -1,6 +1,8 @@
+import { networkInterfaces } from "node:os";
 import { describe, expect, test, vi } from "vitest";
 import { BlockedTargetError, createAddressGuard } from "../../src/outbound/address-guard.ts";
 import type { Resolve } from "../../src/outbound/address-guard.ts";
+import { createOwnAddresses } from "../../src/outbound/own-addresses.ts";
 import type { PrivateTargets } from "../../src/outbound/address-ranges.ts";
 import { failingWith, resolvingTo } from "../support/resolve.ts";
 
@@ -116,4 +118,28 @@ describe("at each connection", () => {
     const empty = createAddressGuard({ allow: "none", resolve: resolvingTo() });
     await expect(empty.vet("empty.example")).rejects.toMatchObject({ code: "ENODATA" });
   });
+});
+
+test("an address that a network interface gets while the server runs is refused from then on", async () => {
+  let now = 0;
+  let interfaces: ReturnType<typeof networkInterfaces> = {};
+  const ownAddresses = createOwnAddresses(
+    () => interfaces,
+    () => now,
+  );
+  const guard = createAddressGuard({ allow: "none", resolve: resolvingTo(PUBLIC), ownAddresses });
+  expect(await guard.vet("a.example")).toHaveLength(1);
+  const entry = { netmask: "255.255.255.0", mac: "00:00:00:00:00:00", internal: false, cidr: null };
+  interfaces = {
+    eth0: [
+      { ...entry, address: PUBLIC, family: "IPv4" },
+      { ...entry, address: "fe80::1%eth0", family: "IPv6", scopeid: 2 },
+    ],
+  };
+  now = 1000;
+  await expect(guard.vet("a.example")).rejects.toThrow(BlockedTargetError);
+  await expect(guard.vet(PUBLIC)).rejects.toThrow(BlockedTargetError);
+  interfaces = {};
+  now = 2000;
+  expect(await guard.vet("a.example")).toHaveLength(1);
 });
