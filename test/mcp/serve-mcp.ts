@@ -185,7 +185,7 @@ function createServices(
     subscriptions: createSubscriptions({
       ...needs,
       targetPolicy,
-      verification: createVerification({ ...needs, endpointVerifier, newNonce, signingKeys: [] }),
+      verification: createVerification({ ...needs, endpointVerifier, newNonce }),
       settings: { lifetime, ownMax, allowsLoopbackHttp: allow !== "none", retryPolicy },
     }),
   };
