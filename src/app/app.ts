@@ -19,6 +19,9 @@ import { createDispatcher, startWorkers } from "./workers.ts";
 
 export { readConfig } from "../config/load.ts";
 
+/** A shorter token gets a warning at the start. */
+const SAFE_TOKEN_CHARS = 20;
+
 export interface App {
   /** How clients reach it, without a slash at the end. */
   readonly url: string;
@@ -98,6 +101,11 @@ async function recoverOrphans(store: Store, { clock, emit }: Platform): Promise<
 function warn(log: Log, config: Config, url: string): void {
   const nodeWarning = nodeVersionWarning(process.versions.node);
   if (nodeWarning !== null) log.warn(nodeWarning);
+  const short = [...config.accessTokens, ...config.workerTokens].filter(({ token }) => token.length < SAFE_TOKEN_CHARS);
+  if (short.length > 0) {
+    const names = short.map(({ name }) => name).join(", ");
+    log.warn(`Tokens of fewer than ${SAFE_TOKEN_CHARS} characters can be guessed; set longer ones for: ${names}`);
+  }
   if (config.isExposedWithoutTokens) {
     log.warn(
       `PUBLIC_URL is ${url}, and there are no AUTH_TOKENS: any client that reaches it has full access. Set AUTH_TOKENS, or ALLOW_ANONYMOUS=true if that is intended.`,

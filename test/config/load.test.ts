@@ -117,8 +117,8 @@ describe("listening on an address other than loopback", () => {
       principalWithoutTokens: "anonymous",
       privateTargets: "none",
     });
-    expect(await read({ HOST: "0.0.0.0", AUTH_TOKENS: "ann:x1" })).toMatchObject({
-      accessTokens: [{ name: "ann", token: "x1" }],
+    expect(await read({ HOST: "0.0.0.0", AUTH_TOKENS: "ann:anns-token" })).toMatchObject({
+      accessTokens: [{ name: "ann", token: "anns-token" }],
     });
   });
 
@@ -126,7 +126,7 @@ describe("listening on an address other than loopback", () => {
     const PUBLIC_URL = "https://callbacks.example.com";
     const isExposedWithoutTokens = async (env: Record<string, string>) => (await read(env)).isExposedWithoutTokens;
     expect(await isExposedWithoutTokens({ PUBLIC_URL })).toBe(true);
-    expect(await isExposedWithoutTokens({ PUBLIC_URL, AUTH_TOKENS: "ann:x1" })).toBe(false);
+    expect(await isExposedWithoutTokens({ PUBLIC_URL, AUTH_TOKENS: "ann:anns-token" })).toBe(false);
     expect(await isExposedWithoutTokens({ PUBLIC_URL, ALLOW_ANONYMOUS: "true" })).toBe(false);
     for (const own of ["http://localhost:1", "http://127.0.0.1", "http://[::1]:2/x"])
       expect(await isExposedWithoutTokens({ PUBLIC_URL: own })).toBe(false);
@@ -224,9 +224,12 @@ test.each([
   ["PUBLIC_URL", "http://x/?a=b"],
   ["AUTH_TOKENS", "no-colon"],
   ["AUTH_TOKENS", "ann:"],
-  ["AUTH_TOKENS", "ann:same,bob:same"],
-  ["AUTH_TOKENS", "local:x"],
+  ["AUTH_TOKENS", "ann:the-same-one,bob:the-same-one"],
+  ["AUTH_TOKENS", "ann:x"],
+  ["AUTH_TOKENS", "ann:anns-token,bob:1234567"],
+  ["AUTH_TOKENS", "local:long-enough"],
   ["WORKER_TOKENS", "no-colon"],
+  ["WORKER_TOKENS", "w1:x"],
   ["WORKER_LEASE_MS", "999"],
   ["COMPLETION_URL_TTL_MS", "0"],
   ["ALLOW_ANONYMOUS", "yes"],

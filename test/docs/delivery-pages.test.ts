@@ -63,13 +63,13 @@ test("the POST is the one shown", async () => {
 test("the POST of progress is the one shown", async () => {
   const shown = blocksOf(sectionOf(receivers, "Progress")).map(({ text }) => JSON.parse(normalised(text)));
   const [{ events }, body] = shown;
-  const server = await startServer({ env: { WORKER_TOKENS: "w1:one" } });
+  const server = await startServer({ env: { WORKER_TOKENS: "w1:token-one" } });
   const receiver = await receiverWith();
   const callbacks = [{ client_id: "inspector_b", callback_url: `${receiver.url}/webhook/inspector_b`, events }];
   const started = { task_id: TASK, client_id: "inspector_a", task_type: "external", callbacks };
   await callTool(server.url, "start_task_with_callbacks", started);
   const report = async (path: string, said: object) => {
-    const headers = { "content-type": "application/json", authorization: "Bearer one" };
+    const headers = { "content-type": "application/json", authorization: "Bearer token-one" };
     return (await fetch(server.url + path, { method: "POST", headers, body: JSON.stringify(said) })).json() as Promise<
       Record<string, string>
     >;
