@@ -4,7 +4,7 @@ import { eventDataOf } from "../../src/domain/event.ts";
 import { createNewId, isClientGivenId } from "../../src/domain/ids.ts";
 import { canonicalJson } from "../../src/domain/json.ts";
 import type { Json } from "../../src/domain/json.ts";
-import { completedWith, failedWith } from "../../src/domain/task.ts";
+import { completedWith, failedWith, progressOf } from "../../src/domain/task.ts";
 import { T0 } from "../support/builders.ts";
 
 const FORMAT = { profile: "standard", profileVersion: 2 } as const;
@@ -147,5 +147,12 @@ describe("a task's end", () => {
     expect(failedWith("plain text")).toEqual({ status: "failed", error: "plain text" });
     expect(failedWith(undefined)).toMatchObject({ error: expect.stringMatching(/./) });
     expect(failedWith(new Error("x".repeat(9999)))).toMatchObject({ error: "x".repeat(4096) });
+  });
+
+  test("has a message that is cut before a pair of surrogates, never within it", () => {
+    const head = "x".repeat(4095);
+    expect(failedWith(`${head}🎉 and more`)).toMatchObject({ error: head });
+    expect(failedWith(`${head.slice(1)}🎉 and more`)).toMatchObject({ error: `${head.slice(1)}🎉` });
+    expect(progressOf(1, null, `${"x".repeat(999)}🎉`)).toMatchObject({ message: "x".repeat(999) });
   });
 });
