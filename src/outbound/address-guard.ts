@@ -1,6 +1,6 @@
 /**
  * The address guard: which addresses deliveries may go to (SSRF). `check` runs when a callback is registered, so that the client sees a
- * refusal at once; `vet` runs at every connection, because DNS may answer differently then.
+ * refusal of an address or a local name at once. It resolves nothing: an answer that depends on DNS would show which internal names exist. `vet` runs at every connection, because DNS may answer differently then.
  */
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
@@ -9,7 +9,6 @@ import type { TargetPolicy } from "../service/ports/target-policy.ts";
 import { judgeAddress } from "./address-ranges.ts";
 import type { PrivateTargets } from "./address-ranges.ts";
 import { createOwnAddresses } from "./own-addresses.ts";
-import { withTimeout } from "./timeout.ts";
 
 /** All addresses of a name, in the order to try them. Rejects with the error of the resolver, e.g. `code: "ENOTFOUND"`. */
 export type Resolve = (hostname: string) => Promise<readonly { address: string; family: 4 | 6 }[]>;
@@ -44,9 +43,6 @@ export interface AddressGuardNeeds {
   readonly ownAddresses?: () => BlockList;
 }
 
-/** How long a registration waits for DNS. A name without an answer is accepted: each connection is checked again. */
-const REGISTRATION_DNS_TIMEOUT_MS = 2_000;
-
 export function createAddressGuard({
   allow,
   resolve = resolveBySystem,
@@ -77,11 +73,10 @@ export function createAddressGuard({
     },
     async check(url) {
       try {
-        // Only a name needs the timeout: a timer costs more than judging an address.
-        if (vetAsWritten(url.hostname) === null)
-          await withTimeout(REGISTRATION_DNS_TIMEOUT_MS, vetAddressesOf(url.hostname));
+        vetAsWritten(url.hostname);
       } catch (error) {
         if (error instanceof BlockedTargetError) return { allowed: false, reason: error.reason };
+        throw error;
       }
       return { allowed: true };
     },

@@ -201,6 +201,8 @@ describe.each(VERSIONS)("the tools that repair, called by a client of $version",
           client_id: "inspector_b",
           message: expect.stringContaining("test event"),
         },
+        audience: callback_url,
+        principal: "local",
       });
       // The library reads the real clock, the signature has the time of the test's clock.
       const timestamp = Number(headers["webhook-timestamp"]);
