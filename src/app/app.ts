@@ -15,6 +15,7 @@ import { createOutbound } from "./outbound.ts";
 import { createServices, revokeRemovedTokens } from "./services.ts";
 import { openMigratedStore } from "./store.ts";
 import { loadTaskTypes } from "./task-types.ts";
+import { testReceiverBases } from "./test-receiver.ts";
 import { createDispatcher, startWorkers } from "./workers.ts";
 
 export { readConfig } from "../config/load.ts";
@@ -81,13 +82,24 @@ async function start(platform: Platform) {
   const taskTypes = await loadTaskTypes(platform, outbound.client);
 
   const breaker = new CircuitBreaker(() => queues.deliveries.wake());
-  const dispatcher = createDispatcher({ platform, store, outbound, queue: queues.deliveries, breaker });
+  // The port may be known only once the server listens. The dispatcher starts after that.
+  let receivers: readonly string[] = [];
+  const testReceivers = () => receivers;
+  const dispatcher = createDispatcher({
+    platform,
+    store,
+    outbound,
+    queue: queues.deliveries,
+    breaker,
+    testReceivers,
+  });
   const services = createServices({ platform, storage, outbound, taskTypes, dispatcher, breaker });
   await revokeRemovedTokens(platform, services.revocation);
 
   // External workers can renew their leases from now on.
   await store.prolongLeases(clock.now() + config.workerLeaseMs);
   const doors = await openDoors(platform, services);
+  receivers = testReceiverBases(config, doors.port);
   await startWorkers({ platform, storage, services, taskTypes, dispatcher });
   return doors;
 }
