@@ -10,6 +10,8 @@ export interface TaskLog {
 export interface TaskContext {
   /** The client's task id. */
   readonly taskId: string;
+  /** The name that the client's token belongs to; `local` or `anonymous` without tokens. */
+  readonly principal: string;
   /** Which run of this task it is, from 1. A task runs again after a crash and after a failed run. */
   readonly attempt: number;
   /** Aborts when the task is cancelled, when its time is over, and when the server stops; then it runs again after the next start. */

@@ -9,15 +9,17 @@ const src = fileURLToPath(new URL("../src", import.meta.url));
 /** Which folder may import which (CONTRIBUTING.md, "Where things live"): its own files, and these folders. Adapters never import one another. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   domain: [],
-  runtime: ["domain", "service"],
+  runtime: ["service"],
   config: ["domain"],
   service: ["domain"],
-  delivery: ["domain", "runtime", "service"],
+  delivery: ["domain", "service"],
+  maintenance: ["domain", "service"],
+  inbound: ["service"],
   outbound: ["domain", "runtime", "service"],
   tasks: ["domain", "service"],
   store: ["domain", "service"],
-  mcp: ["domain", "runtime", "service"],
-  http: ["domain", "runtime", "service"],
+  mcp: ["domain", "inbound", "service"],
+  http: ["domain", "inbound", "service"],
   observability: ["domain", "service"],
 };
 
@@ -35,6 +37,7 @@ const CONFINED: Readonly<Record<string, readonly string[]>> = {
   "@modelcontextprotocol/server": ["mcp"],
   "@modelcontextprotocol/node": ["mcp"],
   "p-retry": ["delivery"],
+  re2js: ["tasks"],
   undici: ["outbound", "tasks"],
   pino: ["observability"],
   zod: ["config", "http", "mcp", "tasks"],

@@ -34,7 +34,12 @@ function openTable(file: string): (values: readonly string[]) => Promise<void> {
   db.exec("create table callbacks (id integer primary key, task text, client text, url text, secret text)");
   const insert = db.prepare("insert into callbacks (task, client, url, secret) values (?, ?, ?, ?)");
   const transaction = db.transaction((work: () => void) => work());
-  const { write } = createGroupCommit((work) => transaction.immediate(work), createWalSync(`${file}-wal`).sync);
+  const totalChanges = db.prepare<[], number>("select total_changes()").pluck();
+  const { write } = createGroupCommit({
+    inTransaction: (work) => transaction.immediate(work),
+    changedRows: () => totalChanges.get() ?? 0,
+    sync: createWalSync(`${file}-wal`).sync,
+  });
   return (values) => write(() => void insert.run(...values));
 }
 

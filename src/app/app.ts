@@ -1,7 +1,7 @@
 /** The composition root: the parts of the service, in the order in which they start. It connects them and decides nothing. */
 import type { Config } from "../config/config.ts";
 import { CircuitBreaker } from "../delivery/circuit-breaker.ts";
-import { createFanOut } from "../observability/fan-out.ts";
+import { createEmit } from "../observability/listeners.ts";
 import { createLog } from "../observability/log.ts";
 import type { Log } from "../observability/log.ts";
 import { systemClock } from "../runtime/clock.ts";
@@ -10,13 +10,13 @@ import { nodeVersionWarning } from "../runtime/node-version.ts";
 import type { Clock } from "../service/ports/clock.ts";
 import type { Store } from "../service/ports/store.ts";
 import type { Emit } from "../service/ports/telemetry.ts";
-import { openDoors } from "./doors.ts";
+import { startHttp } from "./http.ts";
 import { createOutbound } from "./outbound.ts";
 import { createServices, revokeRemovedTokens } from "./services.ts";
 import { openMigratedStore } from "./store.ts";
 import { loadTaskTypes } from "./task-types.ts";
+import { createDispatcher, startLoops } from "./loops.ts";
 import { testReceiverBases } from "./test-receiver.ts";
-import { createDispatcher, startWorkers } from "./workers.ts";
 
 export { readConfig } from "../config/load.ts";
 
@@ -32,7 +32,7 @@ export interface App {
 }
 
 /** What every part gets. */
-export interface Platform {
+export interface AppContext {
   readonly config: Config;
   readonly clock: Clock;
   readonly emit: Emit;
@@ -41,16 +41,16 @@ export interface Platform {
 }
 
 /**
- * Starts the service: telemetry, store, outbound, task types, services, doors, workers. Resolves when it listens and MCP answers.
+ * Starts the service: telemetry, store, outbound, task types, services, HTTP server, workers. Resolves when it listens and MCP answers.
  * Rejects with a `StartError` or `ConfigError` that says what prevents the start, after the parts that had started have stopped.
  */
 export async function createApp(config: Config): Promise<App> {
   const log = createLog(config.logFormat, config.logLevel, { now: config.isTerminal ? systemClock.now : undefined });
-  const emit = createFanOut([log.emit]);
+  const emit = createEmit([log.emit]);
   const lifecycle = new Lifecycle();
-  const platform = { config, clock: systemClock, emit, lifecycle };
+  const context = { config, clock: systemClock, emit, lifecycle };
   try {
-    const { url, port, toolNames } = await start(platform);
+    const { url, port, toolNames } = await start(context);
     log.ready({ url, port, tools: toolNames });
     for (const note of config.targetNotes) log.info(note);
     warn(log, config, url);
@@ -68,45 +68,45 @@ export async function createApp(config: Config): Promise<App> {
   }
 }
 
-async function start(platform: Platform) {
-  const { config, clock, emit, lifecycle } = platform;
+async function start(context: AppContext) {
+  const { config, clock, emit, lifecycle } = context;
 
   const storage = await openMigratedStore(config, emit);
   const { store, queues } = storage;
   lifecycle.add("store", () => store.close());
-  await recoverOrphans(store, platform);
+  await recoverInterrupted(store, context);
 
   const outbound = createOutbound(config);
   lifecycle.add("outbound", () => outbound.close());
 
-  const taskTypes = await loadTaskTypes(platform, outbound.client);
+  const taskTypes = await loadTaskTypes(context, outbound.client);
 
   const breaker = new CircuitBreaker(() => queues.deliveries.wake());
   // The port may be known only once the server listens. The dispatcher starts after that.
   let receivers: readonly string[] = [];
   const testReceivers = () => receivers;
   const dispatcher = createDispatcher({
-    platform,
+    context,
     store,
     outbound,
     queue: queues.deliveries,
     breaker,
     testReceivers,
   });
-  const services = createServices({ platform, storage, outbound, taskTypes, dispatcher, breaker });
-  await revokeRemovedTokens(platform, services.revocation);
+  const services = createServices({ context, storage, outbound, taskTypes, dispatcher, breaker });
+  await revokeRemovedTokens(context, services.revocation);
 
   // External workers can renew their leases from now on.
   await store.prolongLeases(clock.now() + config.workerLeaseMs);
-  const doors = await openDoors(platform, services);
-  receivers = testReceiverBases(config, doors.port);
-  await startWorkers({ platform, storage, services, taskTypes, dispatcher });
-  return doors;
+  const server = await startHttp(context, services);
+  receivers = testReceiverBases(config, server.port);
+  await startLoops({ context, storage, services, taskTypes, dispatcher });
+  return server;
 }
 
 /** Tasks and deliveries that the last process left running or sending are pending again. */
-async function recoverOrphans(store: Store, { clock, emit }: Platform): Promise<void> {
-  const recovered = await store.recoverOrphans(clock.now());
+async function recoverInterrupted(store: Store, { clock, emit }: AppContext): Promise<void> {
+  const recovered = await store.recoverInterrupted(clock.now());
   if (recovered.tasks + recovered.deliveries > 0) emit({ kind: "work.recovered", ...recovered });
 }
 

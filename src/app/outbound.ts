@@ -3,6 +3,7 @@ import { createAddressGuard } from "../outbound/address-guard.ts";
 import type { AddressGuard } from "../outbound/address-guard.ts";
 import { createHttpClient } from "../outbound/client.ts";
 import { createEndpointVerifier } from "../outbound/endpoint-verifier.ts";
+import { createNameResolver } from "../outbound/names/name-resolver.ts";
 import { createReceiverTester } from "../outbound/receiver-tester.ts";
 import { createSender } from "../outbound/sender.ts";
 import type { Sender } from "../service/ports/sender.ts";
@@ -10,7 +11,7 @@ import type { ReceiverTester } from "../service/ports/receiver-tester.ts";
 import type { HttpClient } from "../service/ports/http-client.ts";
 import type { EndpointVerifier } from "../service/ports/endpoint-verifier.ts";
 import { userAgent } from "./package-root.ts";
-import { CONCURRENCY } from "./workers.ts";
+import { CONCURRENCY } from "./limits.ts";
 
 /** All parts that connect to addresses which clients have given. */
 export interface Outbound {
@@ -27,13 +28,16 @@ export interface Outbound {
   close(): Promise<void>;
 }
 
-export function createOutbound({ privateTargets, httpTaskTargets, attemptTimeoutMs, callbackCa }: Config): Outbound {
-  const guard = createAddressGuard({ allow: privateTargets });
-  const needs = { guard, attemptTimeoutMs, userAgent, ca: callbackCa ?? undefined };
-  const sender = createSender({ ...needs, connectionsPerOrigin: CONCURRENCY.perOrigin });
-  const client = createHttpClient({ ...needs, guard: createAddressGuard({ allow: httpTaskTargets }) });
-  const receiverTester = createReceiverTester(needs);
-  const endpointVerifier = createEndpointVerifier(needs);
+export function createOutbound(config: Config): Outbound {
+  const { privateTargets, httpTaskTargets, attemptTimeoutMs, callbackCa, nameServers } = config;
+  const names = createNameResolver({ servers: nameServers ?? undefined });
+  const guard = createAddressGuard({ allow: privateTargets, resolve: names.resolve });
+  const clientGuard = createAddressGuard({ allow: httpTaskTargets, resolve: names.resolve });
+  const parts = { guard, attemptTimeoutMs, userAgent, ca: callbackCa ?? undefined };
+  const sender = createSender({ ...parts, connectionsPerOrigin: CONCURRENCY.perOrigin });
+  const client = createHttpClient({ ...parts, guard: clientGuard });
+  const receiverTester = createReceiverTester(parts);
+  const endpointVerifier = createEndpointVerifier(parts);
   return {
     guard,
     sender,
@@ -41,6 +45,7 @@ export function createOutbound({ privateTargets, httpTaskTargets, attemptTimeout
     receiverTester,
     endpointVerifier,
     async close() {
+      names.close();
       await Promise.all([sender.close(), client.close(), receiverTester.close(), endpointVerifier.close()]);
     },
   };

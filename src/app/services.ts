@@ -15,8 +15,8 @@ import type { Health } from "../service/health.ts";
 import { createInbox } from "../service/inbox.ts";
 import type { Inbox } from "../service/inbox.ts";
 import type { OpenedStore } from "../store/open.ts";
-import { createProbes } from "../service/probes.ts";
-import type { Probes } from "../service/probes.ts";
+import { createReceiverTests } from "../service/receiver-tests.ts";
+import type { ReceiverTests } from "../service/receiver-tests.ts";
 import { createRevocation } from "../service/revocation.ts";
 import type { Revocation } from "../service/revocation.ts";
 import { createSecrets } from "../service/secrets.ts";
@@ -32,17 +32,17 @@ import type { Termination } from "../service/termination.ts";
 import { createTasks } from "../service/tasks.ts";
 import type { Tasks } from "../service/tasks.ts";
 import { createVerification } from "../service/verification.ts";
-import { createWorkerQueue } from "../service/worker-queue.ts";
-import type { WorkerQueue } from "../service/worker-queue.ts";
+import { createLeasePolls } from "../service/lease-polls.ts";
+import type { LeasePolls } from "../service/lease-polls.ts";
 import { createWorkers } from "../service/workers.ts";
 import type { Workers } from "../service/workers.ts";
-import type { Platform } from "./app.ts";
+import type { AppContext } from "./app.ts";
 import type { Outbound } from "./outbound.ts";
 import { newId } from "./store.ts";
 import type { TaskTypes } from "./task-types.ts";
 
 export interface ServicesParts {
-  readonly platform: Platform;
+  readonly context: AppContext;
   readonly storage: OpenedStore;
   readonly outbound: Outbound;
   readonly taskTypes: TaskTypes;
@@ -50,17 +50,17 @@ export interface ServicesParts {
   readonly breaker: CircuitBreaker;
 }
 
-/** What the doors and the workers ask for. */
+/** The services that HTTP, MCP and the loops call. */
 export interface Services {
   readonly tasks: Tasks;
   readonly progress: TaskProgress;
-  readonly workerQueue: WorkerQueue;
+  readonly leasePolls: LeasePolls;
   readonly workers: Workers;
   readonly completions: Completions;
   readonly callbacks: Callbacks;
   readonly secrets: Secrets;
   readonly deliveries: Deliveries;
-  readonly probes: Probes;
+  readonly receiverTests: ReceiverTests;
   readonly subscriptions: Subscriptions;
   readonly events: Events;
   readonly termination: Termination;
@@ -70,46 +70,46 @@ export interface Services {
 }
 
 export function createServices(parts: ServicesParts): Services {
-  const { platform, storage, outbound, taskTypes, dispatcher, breaker } = parts;
-  const { config, clock, emit } = platform;
+  const { context, storage, outbound, taskTypes, dispatcher, breaker } = parts;
+  const { config, clock, emit } = context;
   const { store, queues, notifier } = storage;
   const { guard: targetPolicy, receiverTester, endpointVerifier } = outbound;
   const { signingKeys, events } = config;
   const { catalog } = taskTypes;
   const base = { store, clock, emit };
-  const control = { endpointVerifier, clock, newNonce };
+  const messages = { endpointVerifier, clock, newNonce };
 
   const progress = startProgress(parts);
   const waits = createTaskWaits({ store, notifier, emit });
   const endTask = createTaskEnd({ emit, openReservation: () => dispatcher.openReservation() });
   const tasks = createTasks({ ...base, catalog, targetPolicy, waits, endTask });
   const lease = { newToken: newNonce, durationMs: config.workerLeaseMs };
-  const workerQueue = createWorkerQueue({ ...base, tasks, catalog, queue: queues.leases, lease });
+  const leasePolls = createLeasePolls({ ...base, tasks, catalog, queue: queues.leases, lease });
   const callbacks = createCallbacks({ ...base, targetPolicy });
-  const termination = createTermination({ ...control, ...events });
-  const verification = createVerification({ ...control, store, emit });
+  const termination = createTermination({ ...messages, ...events });
+  const verification = createVerification({ ...messages, store, emit });
   const settings = subscriptionSettings(config);
   return {
     tasks,
     progress,
-    workerQueue,
-    workers: createWorkers({ ...base, tasks, progress, catalog, queue: workerQueue }),
+    leasePolls,
+    workers: createWorkers({ ...base, tasks, progress, catalog, polls: leasePolls }),
     completions: createCompletions({ store, clock, tasks, catalog, newNonce, ttlMs: config.completionUrlTtlMs }),
     callbacks,
     secrets: createSecrets(base),
     deliveries: createDeliveries({ ...base, breaker }),
-    probes: createProbes({ callbacks, receiverTester, breaker, clock, newId, signingKeys, emit }),
+    receiverTests: createReceiverTests({ callbacks, receiverTester, breaker, clock, newId, signingKeys, emit }),
     subscriptions: createSubscriptions({ ...base, breaker, targetPolicy, verification, settings }),
     events: createEvents({ store, notifier, clock }),
     termination,
     revocation: createRevocation({ ...base, termination }),
     inbox: createInbox(base),
-    health: createHealth({ store, slowOrigins: () => breaker.openKeys.length }),
+    health: createHealth({ store, openCircuitCount: () => breaker.openKeys.length }),
   };
 }
 
-function startProgress({ platform, storage }: ServicesParts): TaskProgress {
-  const { config, clock, emit, lifecycle } = platform;
+function startProgress({ context, storage }: ServicesParts): TaskProgress {
+  const { config, clock, emit, lifecycle } = context;
   const { store, notifier } = storage;
   const intervalMs = config.progressEventIntervalMs;
   const progress = createTaskProgress({ store, clock, notifier, emit, intervalMs });
@@ -118,12 +118,12 @@ function startProgress({ platform, storage }: ServicesParts): TaskProgress {
 }
 
 function subscriptionSettings({ events, privateTargets }: Config): SubscriptionSettings {
-  const { lifetime, subscriptionsMax: ownMax, retryPolicy } = events;
-  return { lifetime, ownMax, retryPolicy, allowsLoopbackHttp: privateTargets !== "none" };
+  const { lifetime, subscriptionsMax: perPrincipalMax, retryPolicy } = events;
+  return { lifetime, perPrincipalMax, retryPolicy, allowsLoopbackHttp: privateTargets !== "none" };
 }
 
 /** With tokens, a principal whose token was removed has lost its access. Without tokens there is no list of principals to compare with. */
-export async function revokeRemovedTokens({ config, lifecycle }: Platform, revocation: Revocation): Promise<void> {
+export async function revokeRemovedTokens({ config, lifecycle }: AppContext, revocation: Revocation): Promise<void> {
   if (config.accessTokens.length === 0) return;
   const { messagesSent } = await revocation.revokeAllExcept(config.accessTokens.map(({ name }) => name));
   lifecycle.addParallel("revocation", () => messagesSent);

@@ -9,7 +9,7 @@ import { createFixtureTasks } from "../tasks/builtin/fixtures.ts";
 import { createHttpRequestTask } from "../tasks/builtin/http-request.ts";
 import { createTaskRegistry } from "../tasks/runner/registry.ts";
 import type { UpstreamCatalog } from "../tasks/upstream/catalog.ts";
-import type { Platform } from "./app.ts";
+import type { AppContext } from "./app.ts";
 import { version } from "./package-root.ts";
 
 /** Of task types that only a setting turns on: modules may not use these names. */
@@ -22,19 +22,19 @@ export interface TaskTypes {
 }
 
 /** The task types: built in, of the operator's modules, and the tools of upstream servers. Throws a `ConfigError` for a module that does not load. */
-export async function loadTaskTypes(platform: Platform, client: HttpClient): Promise<TaskTypes> {
-  const { config } = platform;
-  const builtIn = builtInTypes(platform, client);
+export async function loadTaskTypes(context: AppContext, client: HttpClient): Promise<TaskTypes> {
+  const { config } = context;
+  const builtIn = builtInTypes(context, client);
   const types = [...builtIn, ...(await typesOfModules(config, builtIn))];
   const concurrency = new Map(types.map((type) => [type.name, type.concurrency]));
-  const upstreams = await upstreamTypes(platform);
+  const upstreams = await upstreamTypes(context);
   return {
     catalog: combineCatalogs([createTaskRegistry(types), ...(upstreams === null ? [] : [upstreams])]),
     concurrencyOf: (taskType) => concurrency.get(taskType) ?? upstreams?.concurrencyOf(taskType) ?? null,
   };
 }
 
-function builtInTypes({ config, clock }: Platform, client: HttpClient): readonly TaskType[] {
+function builtInTypes({ config, clock }: AppContext, client: HttpClient): readonly TaskType[] {
   return [
     createDemoTask({ clock, workMs: config.demoTaskMs }),
     externalTask,
@@ -54,7 +54,7 @@ async function typesOfModules({ taskModules }: Config, builtIn: readonly TaskTyp
 }
 
 /** Loaded only where there are upstream servers: the SDK's client is a fifth of all code. */
-async function upstreamTypes({ config, clock, emit, lifecycle }: Platform): Promise<UpstreamCatalog | null> {
+async function upstreamTypes({ config, clock, emit, lifecycle }: AppContext): Promise<UpstreamCatalog | null> {
   if (config.upstreams.length === 0) return null;
   const { createUpstreamCatalog } = await import("../tasks/upstream/catalog.ts");
   const catalog = createUpstreamCatalog({ upstreams: config.upstreams, version, clock, emit });

@@ -5,23 +5,10 @@ import type { LifetimePolicy } from "../domain/subscription.ts";
 import type { Upstream } from "../domain/upstream.ts";
 
 /** All settings, read and checked. */
-export interface Config extends ListeningConfig, TaskConfig, DeliveryConfig {
+export interface Config extends ListeningConfig, TaskConfig, DeliveryConfig, StorageAndLogConfig {
   readonly events: EventsConfig;
-  readonly databaseUrl: string;
-  /** Null: history is kept for ever. */
-  readonly retentionMs: number | null;
-  readonly logFormat: "pretty" | "json";
-  readonly logLevel: "debug" | "info" | "warn" | "error" | "silent";
-  /** Standard output is a terminal. */
-  readonly isTerminal: boolean;
-  /** The first encrypts, all decrypt. None: secrets are not encrypted. */
-  readonly secretsKeys: readonly Uint8Array[];
-  /** All sign. */
-  readonly signingKeys: readonly SigningKey[];
   /** For the log: one sentence for each setting about private targets whose default is used, with its reason. */
   readonly targetNotes: readonly string[];
-  /** Offers the tools of the official conformance suite. */
-  readonly testFixtures: boolean;
 }
 
 export interface ListeningConfig {
@@ -74,6 +61,8 @@ export interface DeliveryConfig {
   readonly privateTargets: PrivateTargets;
   /** PEM certificates to trust in addition to the usual ones, or null. */
   readonly callbackCa: string | null;
+  /** `address` or `address:port`; null: the name servers of the system. */
+  readonly nameServers: readonly string[] | null;
   readonly retryPolicy: RetryPolicy;
   readonly attemptTimeoutMs: number;
   /** Null: a callback is never disabled for failing. */
@@ -90,4 +79,20 @@ export interface EventsConfig {
   /** Of one principal. */
   readonly subscriptionsMax: number;
   readonly retryPolicy: RetryPolicy;
+}
+
+export interface StorageAndLogConfig {
+  readonly databaseUrl: string;
+  /** Null: history is kept for ever. */
+  readonly retentionMs: number | null;
+  readonly logFormat: "pretty" | "json";
+  readonly logLevel: "debug" | "info" | "warn" | "error" | "silent";
+  /** Standard output is a terminal. */
+  readonly isTerminal: boolean;
+  /** The first encrypts, all decrypt. None: secrets are not encrypted. */
+  readonly secretsKeys: readonly Uint8Array[];
+  /** All sign. */
+  readonly signingKeys: readonly SigningKey[];
+  /** Offers the tools of the official conformance suite. */
+  readonly testFixtures: boolean;
 }

@@ -1,4 +1,5 @@
 /** The parsers of the settings. Each throws a `SettingProblem` that says what the setting must be. */
+import { isIP } from "node:net";
 import { parseSigningKey } from "../domain/signing-keys.ts";
 import type { SigningKey } from "../domain/signing-keys.ts";
 
@@ -101,6 +102,19 @@ export function hostNames(text: string): string[] {
 export function parseBaseUrl(text: string): string {
   if (/^https?:\/\/[^?#]+$/i.test(text) && URL.canParse(text)) return text;
   throw new SettingProblem("must be an http(s) URL without query or fragment, e.g. https://callbacks.example.com");
+}
+
+export function parseNameServers(text: string): string[] {
+  const servers = text.split(",").map((entry) => entry.trim());
+  if (servers.every(isNameServer)) return servers;
+  throw new SettingProblem("must be IP addresses separated by commas, e.g. 10.0.0.2, 10.0.0.3:5353, [2001:db8::1]:53");
+}
+
+function isNameServer(text: string): boolean {
+  if (isIP(text) !== 0) return true;
+  const [, ipv6, ipv4 = "", port] = /^(?:\[(.*)\]|([^:]*))(?::(\d{1,5}))?$/.exec(text) ?? [];
+  const isPort = port === undefined || (Number(port) >= 1 && Number(port) <= 65_535);
+  return isPort && (ipv6 === undefined ? isIP(ipv4) === 4 : isIP(ipv6) === 6);
 }
 
 export function parseDatabaseUrl(text: string): string {

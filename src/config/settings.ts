@@ -9,6 +9,7 @@ import {
   parseBaseUrl,
   parseDatabaseUrl,
   parseKeys,
+  parseNameServers,
   parseSigningKeys,
   parseLifetime,
   parseSchedule,
@@ -46,6 +47,7 @@ export const SETTINGS = {
     hostNames,
     [],
   ),
+  // Fixed text: users' tools look for it in /health.
   SERVER_NAME: setting(
     "Listening",
     "The server's name in /health.",
@@ -132,6 +134,12 @@ export const SETTINGS = {
     "Non-public addresses that callbacks may use: none, loopback or private.",
     oneOf("none", "loopback", "private"),
     { shown: PRIVATE_TARGETS_DEFAULT },
+  ),
+  DNS_SERVERS: optional(
+    "Deliveries",
+    "Name servers for the host names of callbacks and of http_request: addresses, with or without a port, separated by commas.",
+    parseNameServers,
+    { shown: "those of the system" },
   ),
   CALLBACK_CA_FILE: optional(
     "Deliveries",

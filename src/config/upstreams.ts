@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { z } from "zod";
 import { problemsOf } from "../domain/schema-problems.ts";
 import { UPSTREAM_NAME } from "../domain/upstream.ts";
-import type { Upstream, UpstreamWay } from "../domain/upstream.ts";
+import type { Upstream, UpstreamTransport } from "../domain/upstream.ts";
 import { createExpander } from "./upstream-secrets.ts";
 import type { Expander } from "./upstream-secrets.ts";
 
@@ -88,15 +88,15 @@ function readServer(name: string, entry: object, env: NodeJS.ProcessEnv): ReadUp
       problems: [...problems, ...problemsOf(parsed.error.issues, { root: at, key: "setting" })],
     };
   const expander = createExpander(at, env);
-  const way = wayOf(parsed.data, expander);
+  const transport = transportOf(parsed.data, expander);
   problems.push(...expander.problems);
-  if (typeof way === "string") return { upstreams: [], problems: [...problems, `${at} ${way}`] };
+  if (typeof transport === "string") return { upstreams: [], problems: [...problems, `${at} ${transport}`] };
   const { allow, deny, timeoutMs, concurrency = null } = parsed.data.callbacks;
-  return { upstreams: [{ name, way, allow, deny, timeoutMs, concurrency, secrets: expander.secrets }], problems };
+  return { upstreams: [{ name, transport, allow, deny, timeoutMs, concurrency, secrets: expander.secrets }], problems };
 }
 
 /** A string says what is wrong with the entry. */
-function wayOf(entry: z.output<typeof server>, expander: Expander): UpstreamWay | string {
+function transportOf(entry: z.output<typeof server>, expander: Expander): UpstreamTransport | string {
   const { type, command, args, env, cwd = null, url, headers } = entry;
   if (command !== undefined && url !== undefined) return "must have a command or a url, not both";
   if (command !== undefined) {

@@ -33,7 +33,7 @@ type JudgedOutcome = Pick<Outcome, "statusCode" | "error">;
 /**
  * A circuit for each origin (see LimitKey) that fails. While it is open, one probe at a time tests the origin, so that a dead receiver costs
  * next to nothing. Its deliveries wait, and their schedules stand still. In memory only: after a restart every circuit is closed. Clients
- * know an open circuit as the slow lane. Times are epoch ms.
+ * see an open circuit in the field `slow_lane`. Times are epoch ms.
  */
 export class CircuitBreaker implements OriginBreaker {
   /** Only of keys with a failure within the window. */

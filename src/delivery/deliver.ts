@@ -1,5 +1,4 @@
-import type { RecordedStep } from "../domain/delivery-state.ts";
-import type { Outcome } from "../domain/attempt.ts";
+import type { StoredStep } from "../domain/delivery-state.ts";
 import type { DisablePolicy } from "../domain/callback-health.ts";
 import { afterAttempt } from "../domain/delivery.ts";
 import type { NextStep } from "../domain/delivery.ts";
@@ -9,8 +8,8 @@ import type { BodyProfile } from "../domain/payload.ts";
 import type { RetryPolicy } from "../domain/retry.ts";
 import type { Clock } from "../service/ports/clock.ts";
 import type { ClaimedDelivery, DeliveryStore, RecordAttemptResult } from "../service/ports/delivery-store.ts";
+import { SenderBusy } from "../service/ports/sender.ts";
 import type { Sender } from "../service/ports/sender.ts";
-import type { DeliveryIdentity } from "../service/ports/telemetry-deliveries.ts";
 import type { Emit } from "../service/ports/telemetry.ts";
 import { retryUntilStored } from "../service/retry-until-stored.ts";
 import type { CircuitBreaker } from "./circuit-breaker.ts";
@@ -20,9 +19,12 @@ import { signedRequestOf } from "./signed-request.ts";
 import type { SignedRequestSettings } from "./signed-request.ts";
 import type { Slot } from "./slots.ts";
 import { emitAttempt, emitCircuit, identityOf } from "./telemetry.ts";
+import type { FinishedAttempt } from "./telemetry.ts";
 
 /** After an internal failure the delivery is due again after this wait, and its schedule is untouched. */
 const INTERNAL_FAILURE_WAIT_MS = 60_000;
+/** When all name look-ups of the principal are in use. The delivery has waited for one already. */
+const BUSY_WAIT_MS = 5_000;
 
 export interface DeliverNeeds extends SignedRequestSettings {
   /** What the URLs begin with whose path the log may show. */
@@ -43,8 +45,8 @@ export interface DeliverNeeds extends SignedRequestSettings {
 /** What the deliveries in progress share with the dispatcher. */
 export interface DeliverContext {
   readonly limiter: ConcurrencyLimiter;
-  /** Resolves when no pass is between counting free slots and acquiring them. */
-  readonly noPassClaims: () => Promise<void>;
+  /** Resolves at once, or when the pass that claims holds its slots. */
+  readonly untilClaimed: () => Promise<void>;
   /** Wakes the dispatcher. */
   readonly wake: () => void;
   /** No attempt starts once this aborts. */
@@ -53,38 +55,37 @@ export interface DeliverContext {
   readonly cuttingOff: AbortSignal;
 }
 
-/** Makes the attempts of one claimed delivery, each with its record, until the claim ends. Never rejects. */
+/** Makes the attempts of one claimed delivery, each with its record, until the claim ends. Never rejects: a failure of this server is reported. */
 export type Deliver = (delivery: ClaimedDelivery, slot: Slot) => Promise<void>;
-
-/** An attempt that is to be recorded. Times are epoch ms. */
-interface FinishedAttempt {
-  readonly delivery: ClaimedDelivery;
-  readonly number: number;
-  readonly identity: DeliveryIdentity;
-  readonly startedAt: number;
-  readonly outcome: Outcome;
-  readonly endedAt: number;
-}
 
 export function createDeliver(needs: DeliverNeeds, context: DeliverContext): Deliver {
   const { store, sender, clock, breaker, emit } = needs;
-  const { limiter, noPassClaims, wake, stopping, cuttingOff } = context;
+  const { limiter, untilClaimed, wake, stopping, cuttingOff } = context;
   const shortRetries = new ShortRetries(clock, stopping);
 
   async function deliver(delivery: ClaimedDelivery, claimedSlot: Slot): Promise<void> {
     try {
       await shortRetries.run((tryNumber) => tryOnce(delivery, tryNumber, tryNumber === 1 ? claimedSlot : null));
     } catch (error) {
-      // The claim stays: `recoverOrphans` of the next start ends it, with the attempts made so far.
+      // The claim stays until the next start, with the attempts made so far.
       if (stopping.aborted) return;
-      emit({ kind: "internal.failed", where: `delivery ${delivery.deliveryId}`, error });
-      const dueAt = clock.now() + INTERNAL_FAILURE_WAIT_MS;
-      const until = { clock, emit, where: "release", signal: stopping };
-      await retryUntilStored(() => store.releaseClaim(delivery, dueAt), until);
+      const isBusy = error instanceof SenderBusy;
+      if (!isBusy) emit({ kind: "internal.failed", where: `delivery ${delivery.deliveryId}`, error });
+      await releaseUntil(delivery, clock.now() + (isBusy ? BUSY_WAIT_MS : INTERNAL_FAILURE_WAIT_MS));
     }
   }
 
-  /** Returns the wait over which the claim is kept (ms); null: the claim has ended. */
+  /** A claim that cannot be released stays until `recoverInterrupted` of the next start. */
+  async function releaseUntil(delivery: ClaimedDelivery, dueAt: number): Promise<void> {
+    const until = { clock, emit, where: "release", signal: stopping };
+    try {
+      await retryUntilStored(() => store.releaseClaim(delivery, dueAt), until);
+    } catch (error) {
+      emit({ kind: "internal.failed", where: `release of delivery ${delivery.deliveryId}`, error });
+    }
+  }
+
+  /** Returns the wait before the next try of this claim (ms). Null: there is no further try. */
   async function tryOnce(
     delivery: ClaimedDelivery,
     tryNumber: number,
@@ -93,7 +94,7 @@ export function createDeliver(needs: DeliverNeeds, context: DeliverContext): Del
     const slot = claimedSlot ?? (await reacquireSlot(delivery));
     if (slot === null) return release(delivery);
     try {
-      if (claimedSlot === null && !(await store.resumeClaim(delivery))) return claimInvalidated();
+      if (claimedSlot === null && !(await store.continueClaim(delivery))) return claimInvalidated();
       // not_after passed during a wait for a slot or for the disk. The next pass ends the delivery.
       if (isExpired(delivery.notAfter, clock.now())) return await release(delivery);
       return await record(await send(delivery, delivery.attemptCount + tryNumber, slot));
@@ -108,9 +109,9 @@ export function createDeliver(needs: DeliverNeeds, context: DeliverContext): Del
     return null;
   }
 
-  /** The slot was free during the wait. Null: it is taken, and the delivery waits in the store, where it costs no memory. */
+  /** Other deliveries could use the slot during the wait. Null: no slot is free; the delivery then waits in the store. */
   async function reacquireSlot(delivery: ClaimedDelivery): Promise<Slot | null> {
-    await noPassClaims();
+    await untilClaimed();
     return limiter.tryReacquire(limitKeyOf(delivery), clock.now());
   }
 
@@ -126,29 +127,29 @@ export function createDeliver(needs: DeliverNeeds, context: DeliverContext): Del
     emit({ kind: "delivery.sending", attempt: number, ...identity });
     const outcome = await sender.send(request, cuttingOff);
     limiter.startRecording(slot);
-    return { delivery, number, identity, startedAt, outcome, endedAt: clock.now() };
+    const endedAt = clock.now();
+    const durationMs = Math.max(0, endedAt - startedAt);
+    return { delivery, identity, number, startedAt, endedAt, durationMs, outcome };
   }
 
   async function record(attempt: FinishedAttempt): Promise<number | null> {
-    const { delivery, startedAt, endedAt, outcome } = attempt;
+    const { delivery, startedAt, endedAt, durationMs, outcome } = attempt;
     const key = limitKeyOf(delivery);
     emitCircuit(emit, delivery.origin, breaker.record(key, outcome, endedAt));
     const next = nextStep(attempt, needs);
-    const step = recordedStep(next, endedAt, !breaker.isOpen(key));
+    const step = storedStep(next, endedAt, !breaker.isOpen(key));
     const { deliveryId, claim, profile } = delivery;
-    const durationMs = Math.max(0, endedAt - startedAt);
     const disablePolicy = needs.disablePolicies[profile];
     const recorded = await retryUntilStored(
       () => store.recordAttempt({ deliveryId, claim, startedAt, durationMs, outcome, step, disablePolicy }),
       { clock, emit, where: "recordAttempt", signal: cuttingOff },
     );
     if (recorded === null) return null;
-    const { number, identity } = attempt;
-    emitAttempt(emit, identity, { number, durationMs, outcome, next, recorded });
+    emitAttempt(emit, attempt, next, recorded);
     return keepsClaim(step, recorded) ? step.nextAttemptAt - endedAt : null;
   }
 
-  function recordedStep(next: NextStep, now: number, isCircuitClosed: boolean): RecordedStep {
+  function storedStep(next: NextStep, now: number, isCircuitClosed: boolean): StoredStep {
     if (next.status !== "pending") return next;
     const keepClaim = isCircuitClosed && shortRetries.isShort(next.waitMs);
     return { status: "pending", nextAttemptAt: now + next.waitMs, keepClaim };
@@ -160,14 +161,18 @@ export function createDeliver(needs: DeliverNeeds, context: DeliverContext): Del
 function nextStep(attempt: FinishedAttempt, { retryPolicies, random }: DeliverNeeds): NextStep {
   const { delivery, outcome, endedAt } = attempt;
   const { notAfter, callback, profile, attemptsBefore } = delivery;
-  const number = attempt.number - attemptsBefore;
+  const numberInSchedule = attempt.number - attemptsBefore;
   const isToSubscription = callback.subscriptionId !== null;
-  return afterAttempt({ number, outcome, endedAt, notAfter, isToSubscription }, retryPolicies[profile], random);
+  return afterAttempt(
+    { numberInSchedule, outcome, endedAt, notAfter, isToSubscription },
+    retryPolicies[profile],
+    random,
+  );
 }
 
 function keepsClaim(
-  step: RecordedStep,
-  { claimHeld, isHeld, isDueAgain }: RecordAttemptResult,
-): step is RecordedStep & { readonly status: "pending" } {
-  return step.status === "pending" && step.keepClaim && claimHeld && isHeld !== true && isDueAgain !== true;
+  step: StoredStep,
+  { claimWasCurrent, isHeld, isDueAgain }: RecordAttemptResult,
+): step is StoredStep & { readonly status: "pending" } {
+  return step.status === "pending" && step.keepClaim && claimWasCurrent && isHeld !== true && isDueAgain !== true;
 }

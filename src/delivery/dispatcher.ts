@@ -26,7 +26,7 @@ export class Dispatcher {
   readonly #limiter: ConcurrencyLimiter;
   readonly #deliver: Deliver;
   readonly #inProgress = new Set<Promise<void>>();
-  /** While a pass claims: resolves when it has acquired the slots that it counted. */
+  /** Not null while a pass claims. Resolves when the pass holds its slots. */
   #claiming: Promise<void> | null = null;
   readonly #stopping = new AbortController();
   readonly #cuttingOff = new AbortController();
@@ -37,7 +37,7 @@ export class Dispatcher {
     this.#limiter = new ConcurrencyLimiter({ limits, breaker, wake: () => queue.wake() });
     this.#deliver = createDeliver(needs, {
       limiter: this.#limiter,
-      noPassClaims: () => this.#noPassClaims(),
+      untilClaimed: () => this.#untilClaimed(),
       wake: () => needs.queue.wake(),
       stopping: this.#stopping.signal,
       cuttingOff: this.#cuttingOff.signal,
@@ -48,7 +48,7 @@ export class Dispatcher {
     this.#needs.queue.start(() => this.pass());
   }
 
-  /** For one task's end: its deliveries start without a pass where no earlier one waits for the same slot. */
+  /** Reserves slots for the deliveries of one task's end. They start at once, unless an older delivery waits for the same slot. */
   openReservation(): SlotReservation {
     return createSlotReservation({
       acquire: (key) => this.#tryAcquire(key),
@@ -90,11 +90,11 @@ export class Dispatcher {
   /** Starts the deliveries that it claims; returns their number. */
   async #claim(limit: number, now: number): Promise<number> {
     const { store, limits } = this.#needs;
-    const roomOf = this.#limiter.freeSlotsByKey(now);
+    const freeSlotsByKey = this.#limiter.freeSlotsByKey(now);
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#claiming = promise;
     try {
-      const claimed = await store.claimDueDeliveries({ now, limit, perOrigin: limits.perOrigin, roomOf });
+      const claimed = await store.claimDueDeliveries({ now, limit, perOrigin: limits.perOrigin, freeSlotsByKey });
       for (const delivery of claimed) this.#begin(delivery, this.#limiter.acquire(limitKeyOf(delivery), now));
       return claimed.length;
     } finally {
@@ -103,7 +103,7 @@ export class Dispatcher {
     }
   }
 
-  async #noPassClaims(): Promise<void> {
+  async #untilClaimed(): Promise<void> {
     while (this.#claiming !== null) await this.#claiming;
   }
 
@@ -111,7 +111,7 @@ export class Dispatcher {
     return this.#stopping.signal.aborted ? null : this.#limiter.tryAcquire(key, this.#needs.clock.now());
   }
 
-  /** After a stop the claim stays as it is: `recoverOrphans` of the next start ends it. */
+  /** After a stop the claim stays as it is: `recoverInterrupted` of the next start ends it. */
   #beginReserved(delivery: ClaimedDelivery, slot: Slot): void {
     if (this.#stopping.signal.aborted) this.#limiter.release(slot);
     else this.#begin(delivery, slot);

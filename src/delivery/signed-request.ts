@@ -27,7 +27,7 @@ export function signedRequestOf(
     ...signatureHeaders(message, callback.signingSecrets, signingKeys),
     ...(callback.subscriptionId !== null && { "x-mcp-subscription-id": callback.subscriptionId }),
   };
-  return { url: new URL(callback.url), headers, body };
+  return { url: new URL(callback.url), principal: delivery.principal, headers, body };
 }
 
 /** The same on every attempt. Clients of MCP Events expect one or the other, so it is a setting. */

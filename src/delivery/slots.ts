@@ -2,7 +2,7 @@ import type { LimitKey } from "../domain/limit-key.ts";
 
 /** How many requests may be in flight. */
 export interface ConcurrencyLimits {
-  /** Of those that started within the last 100 ms: 32 to 64 is the sweet spot on two cores (measured; more is slower). */
+  /** Of those that started within the last 100 ms: 32 to 64 is best on two cores (measured; more is slower). */
   readonly total: number;
   /** To one origin, so that a slow receiver cannot take all slots. */
   readonly perOrigin: number;

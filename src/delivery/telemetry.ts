@@ -1,6 +1,6 @@
 import type { Outcome } from "../domain/attempt.ts";
 import type { NextStep } from "../domain/delivery.ts";
-import type { DeliveryIdentity } from "../service/ports/telemetry-deliveries.ts";
+import type { DeliveryIdentity, NextAfterAttempt } from "../service/ports/telemetry-deliveries.ts";
 import type { Emit } from "../service/ports/telemetry.ts";
 import type {
   CallbackChange,
@@ -21,24 +21,30 @@ export function identityOf(
   return { ...what, clientId: callback.clientId, url: shownUrl(url, testReceivers) };
 }
 
-export interface RecordedAttempt {
+/** An attempt that is over. Times are epoch ms. */
+export interface FinishedAttempt {
+  readonly delivery: ClaimedDelivery;
+  readonly identity: DeliveryIdentity;
+  /** From 1, per delivery. */
   readonly number: number;
+  readonly startedAt: number;
+  readonly endedAt: number;
   readonly durationMs: number;
   readonly outcome: Outcome;
-  readonly next: NextStep;
-  readonly recorded: RecordAttemptResult;
 }
 
-export function emitAttempt(emit: Emit, identity: DeliveryIdentity, attempt: RecordedAttempt): void {
-  const { number, durationMs, next, recorded } = attempt;
+/** `step`: by the rule. `recorded`: what the store made of it. */
+export function emitAttempt(emit: Emit, attempt: FinishedAttempt, step: NextStep, recorded: RecordAttemptResult): void {
+  const { identity, number, durationMs } = attempt;
   const { statusCode, error } = attempt.outcome;
+  const next = nextOf(step, recorded);
   emit({
     kind: "delivery.attempted",
     attempt: number,
     durationMs,
     outcome: { statusCode, error },
-    next: recorded.claimHeld ? (recorded.isHeld ? "held" : nextOf(next)) : "withdrawn",
-    waitMs: next.status === "pending" ? next.waitMs : null,
+    next,
+    waitMs: next === "retry" && step.status === "pending" ? step.waitMs : null,
     ...identity,
   });
   if (recorded.eventSettled) emitSettled(emit, identity);
@@ -49,7 +55,7 @@ export function emitAttempt(emit: Emit, identity: DeliveryIdentity, attempt: Rec
 function emitCallback(
   emit: Emit,
   { principal, callbackId, taskId, clientId }: DeliveryIdentity,
-  { outcome: { error } }: RecordedAttempt,
+  { outcome: { error } }: FinishedAttempt,
   change: CallbackChange,
 ): void {
   const callback = { principal, callbackId, taskId, clientId };
@@ -63,9 +69,9 @@ function emitCallback(
 }
 
 export function emitExpiry(emit: Emit, expired: ExpiredDelivery, testReceivers: readonly string[]): void {
-  const { attemptCount, eventSettled, reason: _, ...delivery } = expired;
+  const { attemptCount, eventSettled, reason, ...delivery } = expired;
   const identity = { ...delivery, url: shownUrl(new URL(delivery.url), testReceivers) };
-  emit({ kind: "delivery.expired", attempts: attemptCount, ...identity });
+  emit({ kind: "delivery.expired", attempts: attemptCount, reason, ...identity });
   if (eventSettled) emitSettled(emit, identity);
 }
 
@@ -75,7 +81,7 @@ function emitSettled(emit: Emit, { principal, eventId, event, taskId }: Delivery
 }
 
 export function emitCircuit(emit: Emit, origin: string, change: CircuitChange): void {
-  if (change !== null) emit({ kind: change === "opened" ? "origin.slowed" : "origin.recovered", origin });
+  if (change !== null) emit({ kind: change === "opened" ? "origin.circuit_opened" : "origin.circuit_closed", origin });
 }
 
 /** Path and query of a URL may be credentials. The built-in test receiver's path is none. */
@@ -84,13 +90,10 @@ function shownUrl({ origin, pathname }: URL, testReceivers: readonly string[]): 
   return testReceivers.some((base) => url.startsWith(base)) ? url : `${origin}/…`;
 }
 
-function nextOf(next: NextStep): "delivered" | "retry" | "gave_up" {
-  switch (next.status) {
-    case "delivered":
-      return "delivered";
-    case "pending":
-      return "retry";
-    case "exhausted":
-      return "gave_up";
-  }
+function nextOf(step: NextStep, { claimWasCurrent, isHeld, isDueAgain }: RecordAttemptResult): NextAfterAttempt {
+  if (!claimWasCurrent) return "withdrawn";
+  if (step.status === "delivered") return "delivered";
+  if (isHeld) return "held";
+  if (isDueAgain) return "redelivered";
+  return step.status === "pending" ? "retry" : "gave_up";
 }

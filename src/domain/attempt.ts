@@ -21,7 +21,13 @@ export type Outcome =
       /** Of a status for which `mayAskToWait` holds, if the answer has a valid `Retry-After`. */
       readonly retryAfter?: RetryAfter;
     }
-  | { readonly statusCode: null; readonly error: AttemptError; readonly responseExcerpt: null };
+  | {
+      readonly statusCode: null;
+      readonly error: AttemptError;
+      readonly responseExcerpt: null;
+      /** No later attempt can succeed: the URL itself names an address that is refused. */
+      readonly isPermanent?: true;
+    };
 
 /** A delivery's history shows so many of its newest attempts: one that is redelivered often has thousands. */
 export const ATTEMPTS_LISTED_MAX = 20;

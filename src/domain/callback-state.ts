@@ -21,7 +21,7 @@ export const IN_ORDER: CallbackHealth = {
   disabledAt: null,
 };
 
-/** An attempt under a claim that held. */
+/** An attempt whose claim was current. */
 export interface AttemptResult {
   readonly error: AttemptError | null;
   readonly statusCode: number | null;

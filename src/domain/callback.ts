@@ -63,7 +63,7 @@ export function differenceOf(existing: Callback, again: Registration): Registrat
   return existing.profile === again.profile ? null : "body_format";
 }
 
-/** Parses a callback_url by the contract's rule; throws `invalid`. The address guard decides whether the server may connect to it. */
+/** Parses a callback_url by the rules below; throws `invalid`. The address guard decides whether the server may connect to it. */
 export function parseCallbackUrl(text: string): URL {
   return parseTargetUrl("callback_url", text);
 }

@@ -7,7 +7,7 @@ import type { DeliveryReason, DeliveryStatus } from "./delivery.ts";
 
 export interface DeliveryState {
   readonly status: DeliveryStatus;
-  /** How often it has been claimed. A result that comes with an older number is of a claim that holds no more. */
+  /** How often it has been claimed. A result with an older number belongs to a void claim. */
   readonly claim: number;
   readonly attemptCount: number;
   /** The attempts before the last redelivery: the retry schedule counts from there. */
@@ -24,13 +24,13 @@ export interface DeliveryState {
 }
 
 /** What a claimed delivery does after an attempt. `keepClaim`: the wait is short, so the claim is kept over it. */
-export type RecordedStep =
+export type StoredStep =
   | { readonly status: "delivered" }
   | { readonly status: "pending"; readonly nextAttemptAt: number; readonly keepClaim: boolean }
   | { readonly status: "exhausted"; readonly disablesCallback: boolean; readonly reason?: DeliveryReason };
 
 /** Whether a result that was reached under `claim` still decides what happens to the delivery. */
-export function claimHolds({ status, claim }: Pick<DeliveryState, "status" | "claim">, ofResult: number): boolean {
+export function claimIsCurrent({ status, claim }: Pick<DeliveryState, "status" | "claim">, ofResult: number): boolean {
   return status === "sending" && claim === ofResult;
 }
 
@@ -108,13 +108,13 @@ export function resumed(delivery: DeliveryState, now: number): DeliveryState {
 export interface RecordedAttempt {
   /** The claim that the attempt was made under. */
   readonly claim: number;
-  readonly step: RecordedStep;
+  readonly step: StoredStep;
   readonly endedAt: number;
 }
 export interface Recorded {
   readonly state: DeliveryState;
-  /** held: the step is taken. superseded: a further attempt would be useless, so the delivery ends. void: the attempt is only counted. */
-  readonly claim: "held" | "superseded" | "void";
+  /** current: the step is taken. superseded: a further attempt would be useless, so the delivery ends. void: the attempt is only counted. */
+  readonly claim: "current" | "superseded" | "void";
   /** A redelivery was asked for during the attempt, so the delivery is due again. */
   readonly isDueAgain: boolean;
 }
@@ -126,17 +126,17 @@ export function recorded(
   callbackNotAfter: number | null,
 ): Recorded {
   const counted = { ...delivery, attemptCount: delivery.attemptCount + 1 };
-  if (!claimHolds(delivery, claim)) return { state: counted, claim: "void", isDueAgain: false };
+  if (!claimIsCurrent(delivery, claim)) return { state: counted, claim: "void", isDueAgain: false };
   if (delivery.reason === "superseded" && step.status === "pending")
     return { state: withdrawn(counted, endedAt, "superseded"), claim: "superseded", isDueAgain: false };
   const after = { ...counted, sendAgain: false, ...changesOf(step, endedAt) };
   const isGone = step.status === "exhausted" && step.disablesCallback;
-  if (!delivery.sendAgain || isGone) return { state: after, claim: "held", isDueAgain: false };
-  return { state: reopened(after, callbackNotAfter, endedAt), claim: "held", isDueAgain: true };
+  if (!delivery.sendAgain || isGone) return { state: after, claim: "current", isDueAgain: false };
+  return { state: reopened(after, callbackNotAfter, endedAt), claim: "current", isDueAgain: true };
 }
 
 function changesOf(
-  step: RecordedStep,
+  step: StoredStep,
   endedAt: number,
 ): Pick<DeliveryState, "status" | "nextAttemptAt" | "reason" | "settledAt"> {
   if (step.status === "pending") {

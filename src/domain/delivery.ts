@@ -19,7 +19,8 @@ export type DeliveryStatus = (typeof DELIVERY_STATUSES)[number];
  * Why a delivery ended, where its attempts do not say it. not_after: the callback's time was over before its schedule was. expired: its
  * subscription was not refreshed in time. superseded: it was of progress, and newer progress came, or the end.
  */
-export type DeliveryReason = "not_after" | "expired" | "superseded";
+export const DELIVERY_REASONS = ["not_after", "expired", "superseded"] as const;
+export type DeliveryReason = (typeof DELIVERY_REASONS)[number];
 
 export interface Delivery {
   readonly id: string;
@@ -42,8 +43,8 @@ export const GONE = 410;
 const CONTENT_TOO_LARGE = 413;
 
 export interface AttemptMade {
-  /** From 1, and from 1 again after a redelivery. */
-  readonly number: number;
+  /** From 1. A redelivery starts a new schedule, so the number is 1 again. */
+  readonly numberInSchedule: number;
   readonly outcome: Outcome;
   /** Epoch ms by this server's clock, which a date in `Retry-After` is compared with. */
   readonly endedAt: number;
@@ -58,7 +59,7 @@ export function afterAttempt(attempt: AttemptMade, policy: RetryPolicy, random: 
   const { outcome } = attempt;
   if (outcome.error === null) return { status: "delivered" };
   if (outcome.statusCode === GONE) return { status: "exhausted", disablesCallback: !attempt.isToSubscription };
-  const isFinal = outcome.error === "blocked" || outcome.statusCode === CONTENT_TOO_LARGE;
+  const isFinal = outcome.statusCode === null ? outcome.isPermanent === true : outcome.statusCode === CONTENT_TOO_LARGE;
   const wantedMs = isFinal ? null : waitFor(attempt, policy, random);
   if (wantedMs === null) return { status: "exhausted", disablesCallback: false };
   const notAfter = attempt.isToSubscription ? null : attempt.notAfter;
@@ -68,8 +69,12 @@ export function afterAttempt(attempt: AttemptMade, policy: RetryPolicy, random: 
 }
 
 /** The schedule gives the number of attempts and the shortest wait; a receiver that asks for more time gets it. Null: no further attempt. */
-function waitFor({ number, outcome, endedAt }: AttemptMade, policy: RetryPolicy, random: () => number): number | null {
-  const scheduledMs = waitAfter(policy, number, random);
+function waitFor(
+  { numberInSchedule, outcome, endedAt }: AttemptMade,
+  policy: RetryPolicy,
+  random: () => number,
+): number | null {
+  const scheduledMs = waitAfter(policy, numberInSchedule, random);
   if (scheduledMs === null || outcome.statusCode === null || outcome.retryAfter === undefined) return scheduledMs;
   return Math.max(scheduledMs, retryAfterMs(outcome.retryAfter, endedAt));
 }

@@ -1,5 +1,5 @@
 /**
- * The family of errors that a client can act on. The codes are the contract's, and no others are added. `src/mcp/errors.ts` and
+ * The family of errors that a client can act on. The codes are fixed, and no others are added (docs/tools.md). `src/mcp/errors.ts` and
  * `src/http/api-error.ts` map them to answers. Any other error is internal: it is logged in full and answered without details.
  */
 export type DomainErrorCode = "invalid" | "not_found" | "conflict" | "forbidden" | "limit";

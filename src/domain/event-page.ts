@@ -2,10 +2,10 @@
 
 /**
  * The place that a page begins behind. A place that the log has not reached is of a log that was lost, for example when an older copy of
- * the file was put back: the page begins at the log's end. `floorSeq`: the newest event that is older than the wanted number; null: none.
+ * the file was put back: the page begins at the log's end. `leftOutSeq`: the newest event that is older than the wanted number; null: none.
  */
-export function eventPageStart(afterSeq: number, lastSeq: number, floorSeq: number | null): number {
-  return Math.max(Math.min(afterSeq, lastSeq), floorSeq ?? 0);
+export function eventPageStart(afterSeq: number, lastSeq: number, leftOutSeq: number | null): number {
+  return Math.max(Math.min(afterSeq, lastSeq), leftOutSeq ?? 0);
 }
 
 export interface EventPageFacts<Entry> {

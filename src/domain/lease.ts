@@ -1,7 +1,7 @@
 /** The rules of work that is done outside: leases of workers, and the completion URLs of jobs. Times are epoch ms. */
 import type { TaskStatus } from "./task.ts";
 
-export interface LeasedTask {
+export interface LeaseRow {
   readonly status: TaskStatus;
   /** Of the last lease's token; null: the task has had none, or it has expired. */
   readonly leaseDigest: string | null;
@@ -16,20 +16,23 @@ export type CompletionGrant =
   | { readonly kind: "expired_lease"; readonly leaseUntil: number };
 
 /** Whether the worker with this token may still renew, release or end the task. */
-export function leaseHolds({ status, leaseDigest, leaseUntil }: LeasedTask, digest: string, now: number): boolean {
+export function leaseHolds({ status, leaseDigest, leaseUntil }: LeaseRow, digest: string, now: number): boolean {
   return status === "running" && leaseDigest === digest && leaseUntil !== null && leaseUntil > now;
 }
 
-/** held: the last lease is this one, whatever has become of the task. released: it was, and no worker has claimed the task since. */
-export type LeaseStanding = "held" | "released" | "lost";
+/**
+ * current: no other worker has claimed the task since. The lease may have expired and the task may have ended. released: the worker has
+ * released it, and no worker has claimed the task since.
+ */
+export type LeaseStatus = "current" | "released" | "lost";
 
-export function leaseStanding({ status, leaseDigest }: LeasedTask, digest: string): LeaseStanding {
+export function leaseStatus({ status, leaseDigest }: LeaseRow, digest: string): LeaseStatus {
   if (leaseDigest !== digest) return "lost";
-  return status === "pending" ? "released" : "held";
+  return status === "pending" ? "released" : "current";
 }
 
-/** Whether a lease that was found expired is still the same, so that its task may end or go to another worker. */
-export function isStillExpired({ status, leaseUntil }: LeasedTask, foundUntil: number): boolean {
+/** Whether a lease that was found expired is still the same: it was not renewed, and its task may end or go to another worker. */
+export function isSameLease({ status, leaseUntil }: LeaseRow, foundUntil: number): boolean {
   return status === "running" && leaseUntil === foundUntil;
 }
 

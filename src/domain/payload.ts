@@ -2,7 +2,7 @@ import type { Event, EventName, EventType } from "./event.ts";
 import { occurrenceOf } from "./occurrence.ts";
 
 /**
- * How an event is written for a receiver. standard: the contract's. cloudevents: CloudEvents 1.0, structured mode. mcp-events: that of
+ * How an event is written for a receiver. standard: that of docs/receivers.md. cloudevents: CloudEvents 1.0, structured mode. mcp-events: that of
  * subscriptions (SEP-3415). It is stored with the delivery, and its version too, so that every retry sends the same bytes.
  */
 export type BodyProfile = "standard" | "cloudevents" | "mcp-events";
@@ -64,7 +64,7 @@ const RENDERERS: Record<BodyProfile, (event: Event, recipient: Recipient, bindin
 };
 
 /**
- * The exact text that is signed and sent (contract.md, "The POST"). Pure: the same arguments give the same bytes for ever, so a
+ * The exact text that is signed and sent (docs/receivers.md). Pure: the same arguments give the same bytes for ever, so a
  * change of shape is a new profile version, never an edit of this one.
  */
 export function renderBody(event: Event, recipient: Recipient, { profile, profileVersion }: BodyFormat): string {

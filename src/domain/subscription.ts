@@ -97,15 +97,15 @@ export type SubscriptionPut = "refresh" | "create" | "recreate" | "limit";
 /** `existing`: the subscription with this id; null: there is none. `own`: the live subscriptions of the principal. */
 export function subscriptionPut(
   existing: SubscriptionState | null,
-  { own, ownMax }: { readonly own: number; readonly ownMax: number },
+  { own, perPrincipalMax }: { readonly own: number; readonly perPrincipalMax: number },
   now: number,
 ): SubscriptionPut {
   if (existing !== null && isLive(existing, now)) return "refresh";
-  if (own >= ownMax) return "limit";
+  if (own >= perPrincipalMax) return "limit";
   return existing === null ? "create" : "recreate";
 }
 
-export interface SubscriptionAge extends SubscriptionState {
+export interface SubscriptionRetentionFacts extends SubscriptionState {
   readonly createdAt: number;
   readonly disabledAt: number | null;
 }
@@ -115,7 +115,7 @@ export interface SubscriptionAge extends SubscriptionState {
  * has ended, is older than `before`, and no delivery of it is kept. The row does not say when a client ended it, so `createdAt` counts.
  */
 export function subscriptionRetention(
-  { status, expiresAt, createdAt, disabledAt }: SubscriptionAge,
+  { status, expiresAt, createdAt, disabledAt }: SubscriptionRetentionFacts,
   hasDeliveries: boolean,
   before: number,
 ): "keep" | "end" | "remove" {

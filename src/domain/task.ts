@@ -3,8 +3,8 @@ import { isNestedDeeper, JSON_DEPTH_MAX } from "./json.ts";
 import type { Json } from "./json.ts";
 
 /**
- * pending: stored, waits for a run. running: claimed by the runner, by a worker, or by the job with its completion URL. A run that the
- * death of the process cut off makes it pending again.
+ * pending: stored, waits for a run. running: claimed by the runner, by a worker, or by the job with its completion URL. A run that a
+ * crash of the process cut off makes it pending again.
  * completed, failed, cancelled: final; each end writes one event.
  */
 export type TaskStatus = "pending" | "running" | "completed" | "failed" | "cancelled";
@@ -34,7 +34,7 @@ export interface Task {
   readonly runCount: number;
   /** Runs that failed: so many of the retries of its type are used. */
   readonly failures: number;
-  /** Runs in a row that the death of the process has cut off. A run that ends by itself resets the count. */
+  /** Runs in a row that a crash of the process has cut off. A run that ends by itself resets the count. */
   readonly crashes: number;
   /** While pending: no run begins before (epoch ms). */
   readonly dueAt: number;
@@ -85,9 +85,9 @@ export function isEnd(status: TaskStatus): status is TaskOutcome["status"] {
   return status !== "pending" && status !== "running";
 }
 
-/** A task that was running at so many deaths of the process in a row is not run again: it may be what killed it. */
+/** A task that was running at so many crashes of the process in a row is not run again: it may be what killed it. */
 export const CRASHES_MAX = 5;
-/** From so many on it may be poison: no two of them run at a time, so that the next death shows which one it is. */
+/** From so many on it may be poison: no two of them run at a time, so that the next crash shows which one it is. */
 export const POISON_CRASHES = 2;
 
 export const TASK_INPUT_BYTES_MAX = 256 * 1024;

@@ -8,8 +8,8 @@ export interface WaitingDelivery {
   /** Epoch ms. */
   readonly nextAttemptAt: number;
   readonly lastAttempt: {
-    /** From 1, and from 1 again after a redelivery. */
-    readonly number: number;
+    /** As in AttemptMade. */
+    readonly numberInSchedule: number;
     readonly endedAt: number;
     readonly statusCode: number | null;
   };
@@ -23,9 +23,9 @@ export function throttledUntil(waiting: readonly WaitingDelivery[], policy: Retr
 
 /** The answer was 429, or had a `Retry-After` that is longer than the schedule's wait. */
 function isThrottled({ nextAttemptAt, lastAttempt }: WaitingDelivery, { waitsMs, jitter }: RetryPolicy): boolean {
-  const { number, endedAt, statusCode } = lastAttempt;
+  const { numberInSchedule, endedAt, statusCode } = lastAttempt;
   if (statusCode === TOO_MANY_REQUESTS) return true;
-  const scheduledMs = waitsMs[number - 1];
+  const scheduledMs = waitsMs[numberInSchedule - 1];
   return (
     statusCode !== null && scheduledMs !== undefined && nextAttemptAt - endedAt > Math.ceil(scheduledMs * (1 + jitter))
   );

@@ -2,7 +2,7 @@
 export interface Upstream {
   /** The operator's name for it: the part of a task type before the slash. */
   readonly name: string;
-  readonly way: UpstreamWay;
+  readonly transport: UpstreamTransport;
   /** Names of tools; `*`: all but those denied. */
   readonly allow: readonly string[];
   readonly deny: readonly string[];
@@ -10,11 +10,11 @@ export interface Upstream {
   readonly timeoutMs: number;
   /** Calls of one tool at once; null: only the bound for all tasks. */
   readonly concurrency: number | null;
-  /** The tokens in `way`. They must not be shown or stored, wherever they occur. */
+  /** The tokens in `transport`. They must not be shown or stored, wherever they occur. */
   readonly secrets: readonly string[];
 }
 
-export type UpstreamWay =
+export type UpstreamTransport =
   | {
       readonly kind: "stdio";
       readonly command: string;

@@ -5,14 +5,14 @@ import type { Clock } from "../service/ports/clock.ts";
 /** The prefix of an IPv4 address on a socket for both kinds of addresses. */
 const MAPPED_IPV4 = "::ffff:";
 
-export interface AccessLogNeeds {
+export interface AccessLogParts {
   readonly emit: Emit;
   readonly clock: Pick<Clock, "now">;
 }
 
 /** Emits one event for the request when its answer is sent, with the status that was sent. */
 export function emitWhenAnswered(
-  { emit, clock }: AccessLogNeeds,
+  { emit, clock }: AccessLogParts,
   request: IncomingMessage,
   response: ServerResponse,
   path: string,

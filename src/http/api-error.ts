@@ -29,7 +29,7 @@ export const apiErrorSchema = z.object({
   }),
 });
 
-/** The body of an error of /webhook: contract.md fixes it. */
+/** The body of an error of /webhook (docs/http-api.md). Its form is fixed: receivers written against this server read it. */
 export const receiverErrorSchema = z.object({ status: z.literal("error"), message: z.string() });
 
 /** Why a request over HTTP fails. */

@@ -6,29 +6,29 @@ import { emitWhenAnswered, pathOf } from "./access-log.ts";
 import { statusOf } from "./api-error.ts";
 import type { apiErrorSchema } from "./api-error.ts";
 import { answerErrors, answerUnknownPaths } from "./error-middleware.ts";
-import { createOriginPolicy } from "../runtime/origin-policy.ts";
-import { answerOAuthProbes } from "./routes/oauth-probes.ts";
+import { createOriginPolicy } from "../inbound/origin-policy.ts";
+import { refuseOAuth } from "./routes/no-oauth.ts";
 import { addRoutes } from "./openapi/operation.ts";
-import { createOperations } from "./openapi/operations.ts";
-import type { OperationsNeeds } from "./openapi/operations.ts";
+import { createOperations } from "./routes/all-routes.ts";
+import type { OperationsParts } from "./routes/all-routes.ts";
 
 /** Answers a request by itself. Never rejects. */
 export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
 
-export interface HttpAppNeeds extends OperationsNeeds {
+export interface HttpAppParts extends OperationsParts {
   /** Gets Node's request and response: src/mcp does not know Koa. */
   readonly mcp: RequestHandler;
   readonly allowedOrigins: readonly string[];
 }
 
 /** The request handler of the whole server. */
-export function createHttpApp(needs: HttpAppNeeds): RequestHandler {
-  const handle = createKoa(needs).callback();
-  const origins = createOriginPolicy({ ...needs, allowedHosts: [] });
+export function createHttpApp(parts: HttpAppParts): RequestHandler {
+  const handle = createKoa(parts).callback();
+  const origins = createOriginPolicy({ ...parts, allowedHosts: [] });
   return (request, response) => {
     const { url = "" } = request;
     const path = pathOf(url);
-    emitWhenAnswered(needs, request, response, path);
+    emitWhenAnswered(parts, request, response, path);
     // /mcp refuses requests of pages of other origins (mcp/request-guard). Elsewhere such a page may ask, but cannot read the answer.
     if (!isMcp(path) && origins.admitPage(request, response)) return;
     if (URL.canParse(url, "http://localhost")) void handle(request, response);
@@ -36,14 +36,14 @@ export function createHttpApp(needs: HttpAppNeeds): RequestHandler {
   };
 }
 
-function createKoa({ mcp, ...needs }: HttpAppNeeds): Koa {
-  const { emit } = needs;
+function createKoa({ mcp, ...parts }: HttpAppParts): Koa {
+  const { emit } = parts;
   const app = new Koa();
   const router = new Router();
-  addRoutes(router, createOperations(needs));
+  addRoutes(router, createOperations(parts));
   app.use(passToMcp(mcp));
   app.use(answerErrors(emit));
-  app.use(answerOAuthProbes(needs.principalOf));
+  app.use(refuseOAuth(parts.principalOf));
   app.use(answerUnknownPaths());
   app.use(router.routes());
   app.use(router.allowedMethods());

@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import type { z } from "zod";
 import { lostNumberIn } from "../domain/json-numbers.ts";
 import { problemSentence } from "../domain/schema-problems.ts";
-import { discardRest, readRequestBody, REQUEST_BODY_BYTES_MAX, unsupportedEncoding } from "../runtime/request-body.ts";
+import { discardRest, readRequestBody, REQUEST_BODY_BYTES_MAX, unsupportedEncoding } from "../inbound/request-body.ts";
 import { ApiError } from "./api-error.ts";
 
 /** Skips a byte order mark, which some programs write. */

@@ -1,5 +1,5 @@
 import { createServer } from "node:http";
-import type { Server } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { StartError } from "../domain/errors.ts";
 import type { RequestHandler } from "./app.ts";
@@ -12,6 +12,11 @@ const TIMES: ConnectionTimes = {
   connectionsCheckingInterval: 5000,
 };
 
+/** After the beginning of a stop: how long it waits for a request that has not arrived completely. */
+const ARRIVAL_MS = 1000;
+
+const LIMITS: ConnectionLimits = { connections: 3000, unreadMs: 10_000 };
+
 /** In milliseconds, with Node's names. They limit how long a request takes to arrive, not how long its answer takes. */
 export interface ConnectionTimes {
   /** How long an idle connection is kept. */
@@ -22,6 +27,13 @@ export interface ConnectionTimes {
   readonly requestTimeout: number;
   /** How often Node checks for requests that are late. */
   readonly connectionsCheckingInterval: number;
+}
+
+export interface ConnectionLimits {
+  /** Connections that are open at once. One more takes the place of the one that has been without a request for the longest time, if any. */
+  readonly connections: number;
+  /** How long a client may read nothing of an answer that waits for it. Then it is disconnected. */
+  readonly unreadMs: number;
 }
 
 export interface HttpServer {
@@ -36,37 +48,73 @@ export async function listen(
   host: string,
   port: number,
   times: ConnectionTimes = TIMES,
+  limits: ConnectionLimits = LIMITS,
 ): Promise<HttpServer> {
-  const server = createServer(times, (request, response) => void handle(request, response));
-  const silent = trackSilent(server);
+  const server = createServer(times, (request, response) => {
+    disconnectUnread(response, limits.unreadMs);
+    void handle(request, response);
+  });
+  server.maxConnections = limits.connections;
+  const connections = trackConnections(server, limits.connections);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once("error", (error) => reject(asStartError(error, host, port)));
   server.listen(port, host.replace(/^\[(.*)\]$/, "$1"), resolve);
   await promise;
-  return { port: (server.address() as AddressInfo).port, stop: (graceMs) => close(server, silent, graceMs) };
+  return { port: (server.address() as AddressInfo).port, stop: (graceMs) => close(server, connections, graceMs) };
 }
 
-/** Connections without a request so far: clients open some ahead. Node counts them as busy, so `closeIdleConnections` keeps them. */
-function trackSilent(server: Server): ReadonlySet<Socket> {
-  const connections = new Set<Socket>();
+/**
+ * A client that does not read keeps its answers in memory. Node's timeout of a socket begins again with each byte that is read or written,
+ * so it comes only when the client takes nothing. An answer that has nothing to write, such as a stream between two events, may wait.
+ */
+function disconnectUnread(response: ServerResponse, unreadMs: number): void {
+  response.setTimeout(unreadMs).on("timeout", (socket: Socket) => {
+    if (socket.writableLength > 0) socket.destroy();
+  });
+}
+
+/** The newest request of each open connection; null: it has none, or the last one is answered. Those that were quiet for longest come first. */
+type Connections = Map<Socket, IncomingMessage | null>;
+
+/** Makes room when the limit is reached. So connections that send nothing, or half a head, keep no other client out. */
+function trackConnections(server: Server, connectionsMax: number): Connections {
+  const connections: Connections = new Map();
+  const put = (socket: Socket, request: IncomingMessage | null): void => {
+    if (connections.delete(socket)) connections.set(socket, request);
+  };
   server.on("connection", (socket) => {
-    connections.add(socket);
+    if (connections.size + 1 >= connectionsMax) firstQuiet(connections)?.destroy();
+    connections.set(socket, null);
     socket.once("close", () => connections.delete(socket));
   });
-  server.on("request", ({ socket }) => connections.delete(socket));
+  server.on("request", (request, response) => {
+    const { socket } = request;
+    put(socket, request);
+    response.once("close", () => connections.get(socket) === request && put(socket, null));
+  });
   return connections;
 }
 
-async function close(server: Server, silent: ReadonlySet<Socket>, graceMs: number): Promise<void> {
+function firstQuiet(connections: Connections): Socket | null {
+  for (const [socket, request] of connections) if (request === null) return socket;
+  return null;
+}
+
+async function close(server: Server, connections: Connections, graceMs: number): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   server.close(() => resolve());
   server.closeIdleConnections();
-  for (const socket of silent) if (socket.bytesRead === 0) socket.destroy();
+  // Clients open some connections ahead. Node counts those as busy, so `closeIdleConnections` keeps them.
+  for (const socket of connections.keys()) if (socket.bytesRead === 0) socket.destroy();
   // So that a connection whose request is still being answered closes after that answer.
   server.keepAliveTimeout = 1;
   server.keepAliveTimeoutBuffer = 0;
+  const arrival = setTimeout(() => {
+    for (const [socket, request] of connections) if (request?.complete !== true) socket.destroy();
+  }, ARRIVAL_MS);
   const timer = setTimeout(() => server.closeAllConnections(), graceMs);
   await promise;
+  clearTimeout(arrival);
   clearTimeout(timer);
 }
 

@@ -2,11 +2,11 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:
 import { toWebRequest } from "@modelcontextprotocol/node";
 import type { NodeIncomingMessageLike } from "@modelcontextprotocol/node";
 import type { AuthInfo } from "@modelcontextprotocol/server";
-import { discardRest, readRequestBody } from "../runtime/request-body.ts";
+import { discardRest, readRequestBody } from "../inbound/request-body.ts";
 import { createToProtocolError, INTERNAL_ERROR, internalError } from "./errors.ts";
-import type { ErrorMappingNeeds } from "./errors.ts";
+import type { ErrorMappingParts } from "./errors.ts";
 import { createEventsMethods } from "./events/methods.ts";
-import type { EventsMethodsNeeds } from "./events/methods.ts";
+import type { EventsMethodsParts } from "./events/methods.ts";
 import { instructionsFor } from "./instructions.ts";
 import { acceptedBy, BOTH_TYPES } from "./protocol/accept.ts";
 import { authInfoOf } from "./protocol/auth-info.ts";
@@ -19,15 +19,16 @@ import { idOf, messageOf } from "./protocol/message.ts";
 import type { MessageId, ReadMessage } from "./protocol/message.ts";
 import { createMethods } from "./protocol/methods.ts";
 import { createModern } from "./protocol/modern.ts";
+import { createOutputs } from "./protocol/output.ts";
 import { speaksLegacyVersion } from "./protocol/protocol-version.ts";
 import { createRequestGuard } from "./request-guard.ts";
-import type { Admission, RequestGuardNeeds } from "./request-guard.ts";
+import type { Admission, RequestGuardParts } from "./request-guard.ts";
 import { createLegacyTaskMethods } from "./tasks/legacy-methods.ts";
 import { createModernTaskMethods } from "./tasks/modern-methods.ts";
 import { createTools } from "./tools/registry.ts";
-import type { ToolsNeeds } from "./tools/registry.ts";
+import type { ToolsParts } from "./tools/registry.ts";
 
-export interface McpNeeds extends ToolsNeeds, ErrorMappingNeeds, RequestGuardNeeds, EventsMethodsNeeds {
+export interface McpParts extends ToolsParts, ErrorMappingParts, RequestGuardParts, EventsMethodsParts {
   readonly serverInfo: { readonly name: string; readonly version: string };
 }
 
@@ -42,26 +43,27 @@ export interface Mcp {
 }
 
 /** The MCP endpoint for both protocol versions, as a plain Node request handler. */
-export function createMcp(needs: McpNeeds): Mcp {
-  const { emit, serverInfo } = needs;
-  const guard = createRequestGuard(needs);
-  const toProtocolError = createToProtocolError(needs);
-  const tools = createTools(needs, toProtocolError);
-  const taskMethods = { ...needs, resultOf: tools.resultOf };
+export function createMcp(parts: McpParts): Mcp {
+  const { emit, serverInfo } = parts;
+  const guard = createRequestGuard(parts);
+  const toProtocolError = createToProtocolError(parts);
+  const tools = createTools(parts, toProtocolError);
+  const taskMethodParts = { ...parts, resultOf: tools.resultOf };
   const groups = [
-    createModernTaskMethods(taskMethods),
-    createLegacyTaskMethods(taskMethods),
-    createEventsMethods(needs),
+    createModernTaskMethods(taskMethodParts),
+    createLegacyTaskMethods(taskMethodParts),
+    createEventsMethods(parts),
   ];
   const methods = createMethods({ tools, groups, toProtocolError });
-  const stopping = new AbortController();
-  const closing = stopping.signal;
-  const leg = { methods, serverInfo, instructions: instructionsFor(tools.names), closing };
-  const legacy = createLegacy(leg);
-  const modern = createModern({ ...leg, emit });
-  const fastPath = { tools, methods, closing };
+  const stop = new AbortController();
+  const stopping = stop.signal;
+  const protocolParts = { methods, serverInfo, instructions: instructionsFor(tools.names), stopping };
+  const legacy = createLegacy(protocolParts);
+  const modern = createModern({ ...protocolParts, emit });
+  const fastPathParts = { tools, methods, stopping };
+  const openOutput = createOutputs();
 
-  /** Not async, like the functions on the fast path below it: a promise costs as much as parsing a small message. */
+  /** Not async: one promise costs as much as parsing a small message. */
   function answer(
     read: ReadMessage,
     admission: Admission,
@@ -70,10 +72,10 @@ export function createMcp(needs: McpNeeds): Mcp {
   ): Promise<void> | null {
     if (read.kind === "gone") return null;
     if (read.kind === "refused") return writeHttpError(res, read.error, read.id);
-    const authorized = (): SdkRequest => sdkRequestOf(req, authInfoOf(admission));
+    const authorized = (): SdkRequest => sdkRequestOf(req, authInfoOf(admission, openOutput(admission.principal, res)));
     if (read.kind === "batch") return serveBatch(read.messages, authorized(), res);
     const { message } = read;
-    if (isFastPath(req.headers, message)) return answerFastPath(message, admission.principal, res, fastPath);
+    if (isFastPath(req.headers, message)) return answerFastPath(message, admission.principal, res, fastPathParts);
     return serve(message, authorized(), res);
   }
 
@@ -115,7 +117,7 @@ export function createMcp(needs: McpNeeds): Mcp {
   return {
     handle,
     toolNames: tools.names,
-    endStreams: () => stopping.abort("the server stops"),
+    endStreams: () => stop.abort("the server stops"),
     async close() {
       await Promise.all([legacy.close(), modern.close()]);
     },
@@ -130,7 +132,7 @@ interface SdkRequest extends NodeIncomingMessageLike {
   readonly headers: IncomingHttpHeaders;
 }
 
-/** With a fixed host and path: the guard has judged them, and the SDKs would make a URL of them, which fails for some harmless ones. */
+/** With a fixed host and path. The guard has checked them, and the SDKs' own URL parsing would refuse some valid requests. */
 function sdkRequestOf(req: IncomingMessage, auth: AuthInfo): SdkRequest {
   return {
     method: "POST",

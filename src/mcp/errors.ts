@@ -40,7 +40,7 @@ export function internalError(error?: unknown): ProtocolError {
   return new ProtocolError(INTERNAL_ERROR, `Internal error: ${adviceOnInternal(error)}`);
 }
 
-export interface ErrorMappingNeeds {
+export interface ErrorMappingParts {
   readonly emit: Emit;
   /** The numbers of the errors of MCP Events. */
   readonly errorCodes: EventsErrorCodes;
@@ -50,7 +50,7 @@ export interface ErrorMappingNeeds {
 export type ToProtocolError = (error: unknown, where: string) => ProtocolError;
 
 /** Maps what a method throws to its JSON-RPC error. An unexpected error is logged in full and becomes `internalError`. */
-export function createToProtocolError({ emit, errorCodes }: ErrorMappingNeeds): ToProtocolError {
+export function createToProtocolError({ emit, errorCodes }: ErrorMappingParts): ToProtocolError {
   return (error, where) => {
     if (error instanceof ProtocolError) return error;
     if (error instanceof EventsError)

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { isJsonContentType } from "@modelcontextprotocol/server";
-import { createOriginPolicy } from "../runtime/origin-policy.ts";
-import type { OriginPolicyNeeds } from "../runtime/origin-policy.ts";
+import { createOriginPolicy } from "../inbound/origin-policy.ts";
+import type { OriginPolicyParts } from "../inbound/origin-policy.ts";
 import type { PrincipalOf } from "../service/principals.ts";
 import { HTTP_ERROR } from "./errors.ts";
 import { writeHttpError } from "./protocol/http-error.ts";
@@ -28,15 +28,15 @@ export function authenticateByToken(principalOf: PrincipalOf): Authenticate {
   };
 }
 
-export interface RequestGuardNeeds extends OriginPolicyNeeds {
+export interface RequestGuardParts extends OriginPolicyParts {
   readonly authenticate: Authenticate;
 }
 
 /** Judges a request by its headers alone. Null: the request was answered. A promise only where `authenticate` returns one. */
 export type RequestGuard = (req: IncomingMessage, res: ServerResponse) => ReturnType<Authenticate>;
 
-export function createRequestGuard({ authenticate, ...needs }: RequestGuardNeeds): RequestGuard {
-  const origins = createOriginPolicy(needs);
+export function createRequestGuard({ authenticate, ...parts }: RequestGuardParts): RequestGuard {
+  const origins = createOriginPolicy(parts);
   return (req, res) => {
     const { host, origin, authorization } = req.headers;
     const forbidden = origins.refusedHost(host) ?? origins.refusedOrigin(origin);

@@ -9,7 +9,7 @@ const LEVELS: { readonly [Kind in TelemetryEvent["kind"]]: Level | ((event: Of<K
 
   "callback.disabled": "warn",
   "delivery.expired": "warn",
-  "origin.slowed": "warn",
+  "origin.circuit_opened": "warn",
   "request.refused": "warn",
   "subscription.refused": "warn",
   "task.released": "warn",
@@ -33,7 +33,7 @@ const LEVELS: { readonly [Kind in TelemetryEvent["kind"]]: Level | ((event: Of<K
   "history.pruned": "info",
   "http.request": "info",
   "inbox.received": "info",
-  "origin.recovered": "info",
+  "origin.circuit_closed": "info",
   "subscription.created": "info",
   "subscription.ended": "info",
   "task.finished": "info",

@@ -5,7 +5,7 @@ import { upstreamLines } from "./upstream-lines.ts";
 
 type Of<Kind extends TelemetryEvent["kind"]> = Extract<TelemetryEvent, { kind: Kind }>;
 
-/** The lines of each kind of event in the `pretty` format (contract.md, "Log lines of the demo flow"). */
+/** The lines of each kind of event in the `pretty` format. docs/getting-started.md shows those of a whole delivery: users look for these texts. */
 const LINES: { readonly [Kind in TelemetryEvent["kind"]]: (event: Of<Kind>) => readonly string[] } = {
   "task.started": (event) => [`▶️ Task ${event.taskId} started by ${event.clientId}`],
   "callback.registered": (event) => [`📝 Callback registered by ${event.clientId} for task ${event.taskId}`],
@@ -30,13 +30,13 @@ const LINES: { readonly [Kind in TelemetryEvent["kind"]]: (event: Of<Kind>) => r
   "delivery.sending": (event) => [`📤 Sending callback to ${event.clientId} at ${event.url}`],
   "delivery.attempted": (event) => [attemptedLine(event)],
   "delivery.expired": (event) => [
-    `❌ Gave up on callback to ${event.clientId} after ${event.attempts} attempts: not_after`,
+    `❌ Gave up on callback to ${event.clientId} after ${event.attempts} attempts: ${event.reason}`,
   ],
   "event.settled": (event) => [`📞 All callbacks sent for ${event.taskId}`],
-  "origin.slowed": (event) => [
+  "origin.circuit_opened": (event) => [
     `🐌 ${event.origin} keeps failing: its callbacks wait, and one probe at a time tests the origin`,
   ],
-  "origin.recovered": (event) => [`🩹 ${event.origin} answers again: its callbacks are sent`],
+  "origin.circuit_closed": (event) => [`🩹 ${event.origin} answers again: its callbacks are sent`],
   "inbox.received": (event) => [
     `🎯 Webhook received for ${event.clientId}: ${shortened(event.type)} - ${shortened(event.taskId ?? "no task")}`,
   ],
@@ -90,6 +90,8 @@ function attemptedLine({ clientId, attempt, outcome, next, waitMs }: Of<"deliver
       return `⚠️ Callback to ${clientId} ${what}, next attempt in ${Math.round((waitMs ?? 0) / 1000)} s`;
     case "held":
       return `⚠️ Callback to ${clientId} ${what}, next attempt when it is enabled`;
+    case "redelivered":
+      return `⚠️ Callback to ${clientId} ${what}, next attempt now, as requested`;
     case "gave_up":
       return `❌ Gave up on callback to ${clientId} after ${attempt} attempts: ${error}`;
     case "withdrawn":

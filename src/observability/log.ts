@@ -1,6 +1,7 @@
 import { pino } from "pino";
 import type { LoggerOptions } from "pino";
 import { beginningOf } from "../domain/beginning.ts";
+import { createBoundedOutput, droppedSentence } from "./bounded-output.ts";
 import type { Emit } from "../service/ports/telemetry.ts";
 import { levelOf } from "./levels.ts";
 import { linesOf } from "./lines.ts";
@@ -41,7 +42,8 @@ function createJsonLog(level: LogLevel): Log {
     serializers: { error: (error: unknown) => (error instanceof Error ? pino.stdSerializers.err(error) : error) },
   };
   // Through process.stdout: pino's own destination blocks or crashes when the disk is full.
-  const logger = pino(options, process.stdout);
+  const output = createBoundedOutput((lines) => logger.error({ dropped: lines }, droppedSentence(lines)));
+  const logger = pino(options, output);
   return {
     emit(event) {
       const wanted = levelOf(event);
@@ -83,7 +85,9 @@ export interface PrettyOptions {
 }
 
 function createPrettyLog(level: LogLevel, { now }: PrettyOptions): Log {
-  const print = (line: string): void => write(now === undefined ? line : `${timeOf(now())} ${line}`);
+  const output = createBoundedOutput((lines) => print(`⚠️ ${droppedSentence(lines)}`));
+  const print = (line: string): void =>
+    output.write(`${withoutControls(now === undefined ? line : `${timeOf(now())} ${line}`)}\n`);
   const isOn = (wanted: Exclude<LogLevel, "silent">): boolean =>
     pino.levels.values[wanted]! >= (pino.levels.values[level] ?? Infinity);
   return {
@@ -92,6 +96,7 @@ function createPrettyLog(level: LogLevel, { now }: PrettyOptions): Log {
     },
     ready({ url, tools }) {
       if (!isOn("info")) return;
+      // Fixed texts: users' tools look for these lines.
       print("🚀 Starting FastMCP Server with Webhook Callbacks");
       print(`📡 MCP endpoint: ${url}/mcp/`);
       print(`🪝 Test webhook: ${url}/webhook/{client_id}`);
@@ -111,10 +116,6 @@ function createPrettyLog(level: LogLevel, { now }: PrettyOptions): Log {
 /** The local time of day. */
 function timeOf(ms: number): string {
   return new Date(ms).toLocaleTimeString("en-GB");
-}
-
-function write(line: string): void {
-  process.stdout.write(`${withoutControls(line)}\n`);
 }
 
 /** Text from outside (a type, a path) must not forge a line, control the terminal or reverse the direction of the text. */

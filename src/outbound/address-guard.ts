@@ -1,38 +1,48 @@
 /**
  * The address guard: which addresses deliveries may go to (SSRF). `check` runs when a callback is registered, so that the client sees a
- * refusal of an address or a local name at once. It resolves nothing: an answer that depends on DNS would show which internal names exist. `vet` runs at every connection, because DNS may answer differently then.
+ * refusal of an address or a local name at once. It resolves nothing: an answer that depends on DNS would show which internal names exist.
+ * `checkedAddressesOf` runs at every connection, because DNS may answer differently then.
  */
-import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import type { BlockList } from "node:net";
 import type { TargetPolicy } from "../service/ports/target-policy.ts";
 import { judgeAddress } from "./address-ranges.ts";
 import type { PrivateTargets } from "./address-ranges.ts";
+import type { ResolvedAddress } from "./names/hosts-file.ts";
+import { NameLookupError } from "./names/lookup-error.ts";
+import { createNameResolver } from "./names/name-resolver.ts";
+import type { LookupRequest, NameResolver } from "./names/name-resolver.ts";
 import { createOwnAddresses } from "./own-addresses.ts";
 
 /** All addresses of a name, in the order to try them. Rejects with the error of the resolver, e.g. `code: "ENOTFOUND"`. */
-export type Resolve = (hostname: string) => Promise<readonly { address: string; family: 4 | 6 }[]>;
+export type Resolve = NameResolver["resolve"];
 
-export interface VettedAddress {
-  readonly address: string;
-  readonly family: 4 | 6;
-}
+export type CheckedAddress = ResolvedAddress;
 
 export interface AddressGuard extends TargetPolicy {
   /**
    * The only addresses that a connection may be made to: the name is resolved once, here. `hostname`: a name or an IP literal, with or
    * without brackets. Throws a BlockedTargetError for a refused target, else the error of the resolver.
    */
-  vet(hostname: string): Promise<readonly VettedAddress[]>;
+  checkedAddressesOf(hostname: string, request?: LookupRequest): Promise<readonly CheckedAddress[]>;
+  /**
+   * Looks a name up before a request to it, so that the deadline of the request starts when its addresses are known. It uses the share of the
+   * request's principal; the connection then finds them in the resolver's memory. Null: the host is no name. Rejects only with a failure of
+   * this server: `checkedAddressesOf` finds every other one.
+   */
+  lookUp(hostname: string, principal: string): Promise<void> | null;
 }
 
 /** The guard refuses the target. `reason`: half a sentence, as in TargetVerdict. */
 export class BlockedTargetError extends Error {
   override readonly name = "BlockedTargetError";
   readonly reason: string;
-  constructor(reason: string) {
+  /** The URL itself names the refused host. Otherwise its name resolves to a refused address, which may change. */
+  readonly isPermanent: boolean;
+  constructor(reason: string, { isPermanent }: { readonly isPermanent: boolean }) {
     super(`The target ${reason}`);
     this.reason = reason;
+    this.isPermanent = isPermanent;
   }
 }
 
@@ -43,22 +53,27 @@ export interface AddressGuardNeeds {
   readonly ownAddresses?: () => BlockList;
 }
 
+/** How long a request waits for a look-up slot of its principal, before its deadline starts. */
+const REQUEST_SLOT_TIMEOUT_MS = 30_000;
+/** Of a connection whose name was looked up just before: a second query is rare, and any principal may cause it. */
+const CONNECTION_LOOKUP: LookupRequest = { principal: "", slotTimeoutMs: 2_000 };
+
 export function createAddressGuard({
   allow,
-  resolve = resolveBySystem,
+  resolve = createNameResolver().resolve,
   ownAddresses = createOwnAddresses(),
 }: AddressGuardNeeds): AddressGuard {
   /** The address that `hostname` is written as; null: it is a name, whose addresses are not judged yet. */
-  function vetAsWritten(hostname: string): VettedAddress | null {
+  function checkWritten(hostname: string): CheckedAddress | null {
     const host = bareHost(hostname);
     const family = isIP(host);
     const reason = family === 0 ? judgeName(host, allow) : judgeAddress(host, allow, ownAddresses());
-    if (reason !== null) throw new BlockedTargetError(reason);
+    if (reason !== null) throw new BlockedTargetError(reason, { isPermanent: true });
     return family === 0 ? null : { address: host, family: familyOf(host) };
   }
 
-  async function vetAddressesOf(hostname: string): Promise<readonly VettedAddress[]> {
-    const answers = await resolve(hostname);
+  async function checkResolved(hostname: string, request: LookupRequest): Promise<readonly CheckedAddress[]> {
+    const answers = await resolve(hostname, request);
     if (answers.length === 0) throw noAddress(hostname);
     // One refused address refuses the name: the owner of the name decides which address the next connection gets.
     if (answers.some(({ address }) => judgeAddress(address, allow, ownAddresses()) !== null))
@@ -67,13 +82,22 @@ export function createAddressGuard({
   }
 
   return {
-    async vet(hostname) {
-      const address = vetAsWritten(hostname);
-      return address === null ? vetAddressesOf(hostname) : [address];
+    async checkedAddressesOf(hostname, request = CONNECTION_LOOKUP) {
+      const address = checkWritten(hostname);
+      return address === null ? checkResolved(hostname, request) : [address];
+    },
+    lookUp(hostname, principal) {
+      if (isIP(bareHost(hostname)) !== 0 || judgeName(bareHost(hostname), allow) !== null) return null;
+      return resolve(hostname, { principal, slotTimeoutMs: REQUEST_SLOT_TIMEOUT_MS }).then(
+        () => undefined,
+        (error: unknown) => {
+          if (error instanceof NameLookupError && error.isLocal) throw error;
+        },
+      );
     },
     async check(url) {
       try {
-        vetAsWritten(url.hostname);
+        checkWritten(url.hostname);
       } catch (error) {
         if (error instanceof BlockedTargetError) return { allowed: false, reason: error.reason };
         throw error;
@@ -101,7 +125,9 @@ function judgeName(host: string, allow: PrivateTargets): string | null {
 
 /** Without the address: a client must not learn how private names resolve. */
 function notPublic(host: string): BlockedTargetError {
-  return new BlockedTargetError(`points at ${host}, which resolves to an address that is not public`);
+  return new BlockedTargetError(`points at ${host}, which resolves to an address that is not public`, {
+    isPermanent: false,
+  });
 }
 
 function noAddress(hostname: string): Error {
@@ -110,10 +136,4 @@ function noAddress(hostname: string): Error {
 
 function familyOf(address: string): 4 | 6 {
   return isIP(address) === 6 ? 6 : 4;
-}
-
-/** By getaddrinfo, as other programs on this machine resolve names, in its order. */
-async function resolveBySystem(hostname: string): ReturnType<Resolve> {
-  const answers = await lookup(hostname, { all: true, order: "verbatim" });
-  return answers.map(({ address }) => ({ address, family: familyOf(address) }));
 }

@@ -1,9 +1,9 @@
 /** Requests that tasks make: through the same guard and the same kind of connections as deliveries; the response is kept. */
 import type { Dispatcher } from "undici";
-import { onAbort } from "../runtime/abort-fanout.ts";
+import { onAbort } from "../runtime/abort-listeners.ts";
 import type { HttpAnswer, HttpClient } from "../service/ports/http-client.ts";
 import { errorCategoryOf } from "./error-category.ts";
-import { createAgent } from "./sender.ts";
+import { createAgent, untilLookedUp } from "./sender.ts";
 import type { SenderNeeds } from "./sender.ts";
 import { createOpenSocket, createPinnedConnect } from "./pinned-connect.ts";
 
@@ -31,9 +31,11 @@ export function createHttpClient({ guard, userAgent, ca, connect }: HttpClientNe
   const ownHeaders = { "accept-encoding": "identity", "user-agent": userAgent };
 
   return {
-    async request({ method, url, headers, body }, signal) {
+    async request({ principal, method, url, headers, body }, signal) {
       signal.throwIfAborted();
-      const { origin, pathname, search } = new URL(url);
+      const { hostname, origin, pathname, search } = new URL(url);
+      const lookup = guard.lookUp(hostname, principal);
+      if (lookup !== null) await untilLookedUp(lookup, signal);
       const collector = createAnswerCollector();
       const cancel = (): void => collector.cancel(signal.reason);
       const stopListening = onAbort(signal, cancel);

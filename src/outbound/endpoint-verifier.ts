@@ -2,6 +2,7 @@
 import { isSameSecret } from "../domain/digest.ts";
 import { endpointFaultOf } from "../domain/subscription.ts";
 import type { EndpointVerifier, ChallengeRequest, ChallengeResult } from "../service/ports/endpoint-verifier.ts";
+import { SenderBusy } from "../service/ports/sender.ts";
 import { createSender } from "./sender.ts";
 import type { SenderNeeds } from "./sender.ts";
 
@@ -25,8 +26,11 @@ export function createEndpointVerifier(needs: EndpointVerifierNeeds): ClosableEn
   const closing = new AbortController();
   let inFlight = 0;
 
-  async function ask({ url, headers, body, expected }: ChallengeRequest): Promise<ChallengeResult> {
-    const outcome = await sender.send({ url: new URL(url), headers, body, keepsAnswer: true }, closing.signal);
+  async function ask({ url, principal, headers, body, expected }: ChallengeRequest): Promise<ChallengeResult> {
+    const outcome = await sender.send(
+      { url: new URL(url), principal, headers, body, keepsAnswer: true },
+      closing.signal,
+    );
     const { error, responseExcerpt } = outcome;
     if (error === "blocked" || error === "dns_error") return { kind: "refused" };
     if (error !== null) return { kind: "failed", fault: endpointFaultOf(error) };
@@ -39,6 +43,9 @@ export function createEndpointVerifier(needs: EndpointVerifierNeeds): ClosableEn
       inFlight++;
       try {
         return await ask(request);
+      } catch (error) {
+        if (error instanceof SenderBusy) return { kind: "busy" };
+        throw error;
       } finally {
         inFlight--;
       }

@@ -2,6 +2,7 @@
 import { errors } from "undici";
 import type { AttemptError } from "../domain/attempt.ts";
 import { BlockedTargetError } from "./address-guard.ts";
+import { NameLookupError } from "./names/lookup-error.ts";
 
 const CATEGORIES: readonly (readonly [AttemptError, RegExp])[] = [
   ["timeout", /^(ETIMEDOUT|UND_ERR_(CONNECT|HEADERS|BODY)_TIMEOUT)$/],
@@ -21,10 +22,9 @@ const CATEGORIES: readonly (readonly [AttemptError, RegExp])[] = [
 /** Null: the error is not known to come from the receiver. It is then an internal failure. */
 export function errorCategoryOf(error: unknown): AttemptError | null {
   if (error instanceof BlockedTargetError) return "blocked";
+  if (error instanceof NameLookupError) return error.isLocal ? null : "dns_error";
   // A response that is not HTTP counts as a reset. By its class: undici 8.12 leaves the code empty, where it promises HPE_….
   if (error instanceof errors.HTTPParserError) return "connection_reset";
-  // Whatever the code: an invalid name gives EINVAL, for example.
-  if (error instanceof Error && "syscall" in error && error.syscall === "getaddrinfo") return "dns_error";
   for (const code of codesOf(error)) {
     const found = CATEGORIES.find(([, pattern]) => pattern.test(code));
     if (found !== undefined) return found[0];

@@ -1,16 +1,17 @@
-/** Connections only to the addresses that the guard has vetted, whatever DNS answers a moment later (pinning). */
+/** Connections only to the addresses that the guard has checked, whatever DNS answers a moment later (pinning). */
 import type { LookupFunction, Socket } from "node:net";
 import type { SecureContext } from "node:tls";
 import { callbackify } from "node:util";
 import { buildConnector } from "undici";
-import { onAbort } from "../runtime/abort-fanout.ts";
-import type { AddressGuard, VettedAddress } from "./address-guard.ts";
+import { onAbort } from "../runtime/abort-listeners.ts";
+import { BlockedTargetError } from "./address-guard.ts";
+import type { AddressGuard, CheckedAddress } from "./address-guard.ts";
 import { TIMED_OUT, withTimeout } from "./timeout.ts";
 
 /** Opens a connection to one of `addresses`, tried in order. With TLS it resolves after the handshake. */
 export type OpenSocket = (
   target: buildConnector.Options,
-  addresses: readonly VettedAddress[],
+  addresses: readonly CheckedAddress[],
   timeoutMs: number,
 ) => Promise<Socket>;
 
@@ -31,15 +32,15 @@ export interface PinnedConnectNeeds {
 /** After this long the next address of a name is tried: the 250 ms of Node are short for a distant receiver. */
 const NEXT_ADDRESS_AFTER_MS = 500;
 
-/** A connector for undici: vets the name, opens a connection, and checks the address of the peer again. */
+/** A connector for undici: checks the name, opens a connection, and checks the address of the peer again. */
 export function createPinnedConnect({ guard, open, timeoutMs }: PinnedConnectNeeds): buildConnector.connector {
   async function connect(target: buildConnector.Options): Promise<Socket> {
     const startedAt = performance.now();
     // Without the timeout a name server that never answers would keep undici waiting on this connection.
-    const addresses = await withTimeout(timeoutMs, guard.vet(target.hostname));
+    const addresses = await withTimeout(timeoutMs, guard.checkedAddressesOf(target.hostname));
     if (addresses === TIMED_OUT) throw networkError("ETIMEDOUT", `DNS took too long for ${target.hostname}`);
     const socket = await open(target, addresses, Math.max(1, timeoutMs - (performance.now() - startedAt)));
-    await requireVettedPeer(socket, guard);
+    await checkPeer(socket, guard);
     return socket;
   }
   const connectWithCallback = callbackify(connect);
@@ -84,7 +85,7 @@ async function createContext(ca: string | undefined): Promise<SecureContext> {
 }
 
 /** Replaces DNS: Node asks for all addresses when it may try several, else for one. It never asks for IP literals. */
-function lookupOf(addresses: readonly VettedAddress[]): LookupFunction {
+function lookupOf(addresses: readonly CheckedAddress[]): LookupFunction {
   return (_hostname, { all }, callback) => {
     const [first] = addresses;
     if (all === true) callback(null, [...addresses]);
@@ -92,14 +93,15 @@ function lookupOf(addresses: readonly VettedAddress[]): LookupFunction {
   };
 }
 
-async function requireVettedPeer(socket: Socket, guard: AddressGuard): Promise<void> {
+async function checkPeer(socket: Socket, guard: AddressGuard): Promise<void> {
   const { remoteAddress } = socket;
   // Given a closed socket, undici would connect again and again.
   if (remoteAddress === undefined) throw networkError("ECONNRESET", "The connection was closed as soon as it was made");
   try {
-    await guard.vet(remoteAddress);
+    await guard.checkedAddressesOf(remoteAddress);
   } catch (error) {
     socket.destroy();
+    if (error instanceof BlockedTargetError) throw new BlockedTargetError(error.reason, { isPermanent: false });
     throw error;
   }
 }

@@ -3,9 +3,11 @@ import { isIP } from "node:net";
 import type { Socket } from "node:net";
 import type { AttemptError } from "../domain/attempt.ts";
 import type { DiagnosisStep, DiagnosisStepName } from "../domain/diagnosis.ts";
-import type { ReceiverTester, ProbePost, ProbeResult } from "../service/ports/receiver-tester.ts";
+import type { ReceiverTester, TestPost, TestResult } from "../service/ports/receiver-tester.ts";
 import type { AddressGuard } from "./address-guard.ts";
 import { errorCategoryOf } from "./error-category.ts";
+import { SenderBusy } from "../service/ports/sender.ts";
+import { LOOKUP_SLOTS_BUSY, NameLookupError } from "./names/lookup-error.ts";
 import { createSender } from "./sender.ts";
 import type { SenderNeeds } from "./sender.ts";
 import { TIMED_OUT, withTimeout } from "./timeout.ts";
@@ -37,23 +39,27 @@ export function createReceiverTester(needs: ReceiverTesterNeeds): ClosableReceiv
     inFlight++;
     try {
       return await test();
+    } catch (error) {
+      if (error instanceof SenderBusy || (error instanceof NameLookupError && error.code === LOOKUP_SLOTS_BUSY))
+        return "busy";
+      throw error;
     } finally {
       inFlight--;
     }
   }
 
-  async function post(request: ProbePost): Promise<ProbeResult> {
+  async function post(request: TestPost): Promise<TestResult> {
     const startedAt = performance.now();
     const { statusCode, error } = await sender.send({ ...request, url: new URL(request.url) }, closing.signal);
     return { outcome: { statusCode, error }, durationMs: since(startedAt) };
   }
 
-  async function diagnose(request: ProbePost, badSignature: ProbePost | null): Promise<readonly DiagnosisStep[]> {
+  async function diagnose(request: TestPost, badSignature: TestPost | null): Promise<readonly DiagnosisStep[]> {
     const url = new URL(request.url);
     const startedAt = performance.now();
     const timeoutMs = Math.min(CONNECT_TIMEOUT_MS, attemptTimeoutMs);
     const remainingMs = (): number => Math.max(1, timeoutMs - (performance.now() - startedAt));
-    const found = [...(await vet(guard, url.hostname, remainingMs()))];
+    const found = [...(await nameSteps(guard, url.hostname, request.principal, remainingMs()))];
     const hasFailed = (): boolean => found.some(({ status }) => status === "failed");
     if (!hasFailed()) found.push(await tryConnection("connect", url, remainingMs()));
     if (!hasFailed())
@@ -63,7 +69,7 @@ export function createReceiverTester(needs: ReceiverTesterNeeds): ClosableReceiv
     return [...found, ...STEPS.slice(found.length).map(skipped)];
   }
 
-  /** `connect`: TCP only. `tls`: TCP and the handshake. Each opens a connection, vetted and pinned as for an attempt. */
+  /** `connect`: TCP only. `tls`: TCP and the handshake. Each opens a connection, checked and pinned as for an attempt. */
   async function tryConnection(step: "connect" | "tls", url: URL, timeoutMs: number): Promise<DiagnosisStep> {
     const startedAt = performance.now();
     const { promise, resolve, reject } = Promise.withResolvers<Socket | null>();
@@ -95,11 +101,19 @@ export function createReceiverTester(needs: ReceiverTesterNeeds): ClosableReceiv
 }
 
 /** One call to the guard gives two steps: a refusal is a failed `guard`, an error of the resolver a failed `dns`. */
-async function vet(guard: AddressGuard, hostname: string, timeoutMs: number): Promise<readonly DiagnosisStep[]> {
+async function nameSteps(
+  guard: AddressGuard,
+  hostname: string,
+  principal: string,
+  timeoutMs: number,
+): Promise<readonly DiagnosisStep[]> {
   const startedAt = performance.now();
   const guardStep: DiagnosisStep = { ...skipped("guard"), status: "ok" };
   try {
-    const addresses = await withTimeout(timeoutMs, guard.vet(hostname));
+    const addresses = await withTimeout(
+      timeoutMs,
+      guard.checkedAddressesOf(hostname, { principal, slotTimeoutMs: timeoutMs }),
+    );
     if (addresses === TIMED_OUT) return [guardStep, failed("dns", "timeout", startedAt)];
     return [guardStep, isIP(bareHost(hostname)) === 0 ? ok("dns", startedAt) : skipped("dns")];
   } catch (error) {
@@ -117,12 +131,12 @@ function categoryOf(error: unknown): AttemptError {
   return category;
 }
 
-function stepOf({ outcome: { statusCode, error }, durationMs }: ProbeResult): DiagnosisStep {
+function stepOf({ outcome: { statusCode, error }, durationMs }: TestResult): DiagnosisStep {
   return { step: "post", status: error === null ? "ok" : "failed", error, statusCode, durationMs };
 }
 
 /** From the response to a POST with a bad signature: a 2xx is a warning. After a redirect or without a response nothing is known. */
-function signatureStepOf({ outcome: { statusCode, error }, durationMs }: ProbeResult): DiagnosisStep {
+function signatureStepOf({ outcome: { statusCode, error }, durationMs }: TestResult): DiagnosisStep {
   const answered = { ...skipped("signature"), statusCode, durationMs };
   if (error === null) return { ...answered, status: "warning" };
   return error === "http_4xx" || error === "http_5xx" ? { ...answered, status: "ok" } : answered;

@@ -3,6 +3,7 @@ import type { Dispatcher } from "undici";
 import { errorOfStatus, mayAskToWait } from "../domain/attempt.ts";
 import type { AttemptError, Outcome } from "../domain/attempt.ts";
 import { parseRetryAfter } from "../domain/retry-after.ts";
+import { BlockedTargetError } from "./address-guard.ts";
 import { errorCategoryOf } from "./error-category.ts";
 
 export interface ResponseCollector {
@@ -98,13 +99,17 @@ function createReceivedResponse(
 async function outcomeOf(error: unknown): Promise<Outcome> {
   const category = errorCategoryOf(error);
   if (category === null) throw error;
-  return failure(category);
+  return isPermanent(error) ? { ...failure(category), isPermanent: true } : failure(category);
 }
 
 async function bodyWithoutStatus(): Promise<never> {
   throw new Error("undici gave a body without a status");
 }
 
-function failure(error: AttemptError): Outcome {
-  return { statusCode: null, error, responseExcerpt: null };
+function isPermanent(error: unknown): boolean {
+  return error instanceof BlockedTargetError && error.isPermanent;
+}
+
+function failure(error: AttemptError) {
+  return { statusCode: null, error, responseExcerpt: null } as const;
 }

@@ -1,9 +1,11 @@
 /** Sends one signed POST and returns its outcome. */
 import { Agent, Pool } from "undici";
 import type { buildConnector } from "undici";
-import { onAbort } from "../runtime/abort-fanout.ts";
+import { onAbort } from "../runtime/abort-listeners.ts";
+import { SenderBusy } from "../service/ports/sender.ts";
 import type { Sender } from "../service/ports/sender.ts";
 import type { AddressGuard } from "./address-guard.ts";
+import { LOOKUP_SLOTS_BUSY, NameLookupError } from "./names/lookup-error.ts";
 import { createResponseCollector } from "./response.ts";
 import { createOpenSocket, createPinnedConnect } from "./pinned-connect.ts";
 import type { OpenSocket } from "./pinned-connect.ts";
@@ -16,7 +18,7 @@ export interface SenderNeeds {
   readonly userAgent: string;
   /** PEM certificates to trust besides the usual authorities. */
   readonly ca?: string | undefined;
-  /** Replaces the network, in tests. Gets the addresses that the guard has vetted. */
+  /** Replaces the network, in tests. Gets the addresses that the guard has checked. */
   readonly connect?: OpenSocket;
   /** Replaces `startTimer`, in tests. */
   readonly startDeadline?: StartDeadline;
@@ -44,8 +46,10 @@ export function createSender(needs: SenderNeeds): Sender {
   const ownHeaders = { "content-type": "application/json", "accept-encoding": "identity", "user-agent": userAgent };
 
   return {
-    async send({ url, headers, body, keepsAnswer = false }, signal) {
+    async send({ url, principal, headers, body, keepsAnswer = false }, signal) {
       signal.throwIfAborted();
+      const lookup = guard.lookUp(url.hostname, principal);
+      if (lookup !== null) await untilLookedUp(lookup, signal);
       const { origin, pathname, search } = url;
       const collector = createResponseCollector(keepsAnswer);
       const cancel = (): void => collector.cancel(signal.reason);
@@ -66,6 +70,19 @@ export function createSender(needs: SenderNeeds): Sender {
       await closed;
     },
   };
+}
+
+/** Rejects with the reason of `signal`, and with SenderBusy when the principal has no look-up slot. */
+export async function untilLookedUp(lookup: Promise<void>, signal: AbortSignal): Promise<void> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const stopListening = onAbort(signal, () => reject(signal.reason));
+  try {
+    await Promise.race([lookup, aborted]);
+  } catch (error) {
+    throw error instanceof NameLookupError && error.code === LOOKUP_SLOTS_BUSY ? new SenderBusy(error.message) : error;
+  } finally {
+    stopListening();
+  }
 }
 
 export function createAgent(connect: buildConnector.connector, connections: number): Agent {

@@ -1,4 +1,4 @@
-import { onAbort } from "./abort-fanout.ts";
+import { onAbort } from "./abort-listeners.ts";
 import type { Clock } from "../service/ports/clock.ts";
 
 export const systemClock: Clock = {

@@ -96,7 +96,10 @@ export function createCallbacks({ store, clock, targetPolicy, emit }: CallbacksP
 /** The same error for a callback of another principal. `callbackId`: null when the caller gave task, client and URL. */
 export function noSuchCallback(callbackId: string | null): DomainError {
   const what = callbackId === null ? "of this task_id, client_id and callback_url" : callbackId;
-  return new DomainError("not_found", `There is no callback ${what}; get_registered_callbacks lists those of a task.`);
+  return new DomainError(
+    "not_found",
+    `There is no callback ${what}; get_registered_callbacks lists the callbacks of a task.`,
+  );
 }
 
 function removedCallback(callbackId: string): DomainError {

@@ -22,6 +22,8 @@ export interface CompletionsParts {
 export interface Completions {
   /** A new secret, to be stored with the start of its task. */
   issue(): IssuedCompletion;
+  /** Why the secret ends no task, so that the end need not be read; null: it may end its task. */
+  refusalOf(token: string): Promise<CompletionRefusal | null>;
   use(token: string, end: CompletionEnd): Promise<CompletionAnswer>;
 }
 
@@ -35,29 +37,41 @@ export type CompletionEnd =
   | { readonly kind: "completed"; readonly result: unknown }
   | { readonly kind: "failed"; readonly error: string };
 
-export type CompletionAnswer =
-  | RefusedResult
-  | { readonly kind: "taken"; readonly task: Task }
+export type CompletionAnswer = RefusedResult | { readonly kind: "taken"; readonly task: Task } | CompletionRefusal;
+
+export type CompletionRefusal =
   | { readonly kind: "not_found" | "used" | "expired" }
   /** The task has ended, and not by this secret. */
   | { readonly kind: "ended"; readonly status: TaskStatus };
 
 export function createCompletions(parts: CompletionsParts): Completions {
   const { store, tasks, catalog, clock, newNonce, ttlMs } = parts;
+
+  async function look(digest: string): Promise<CompletionRefusal | { readonly kind: "open"; readonly task: Task }> {
+    const found = await store.findCompletion(digest);
+    if (found === null) return { kind: "not_found" };
+    const { task, usedAt, expiresAt } = found;
+    if (usedAt !== null) return { kind: "used" };
+    if (hasEnded(task)) return { kind: "ended", status: task.status };
+    return expiresAt <= clock.now() ? { kind: "expired" } : { kind: "open", task };
+  }
+
   return {
     issue() {
       const token = newNonce();
       return { token, completion: { digest: digestOf(token), expiresAt: clock.now() + ttlMs } };
     },
 
+    async refusalOf(token) {
+      const looked = await look(digestOf(token));
+      return looked.kind === "open" ? null : looked;
+    },
+
     async use(token, end) {
       const digest = digestOf(token);
-      const found = await store.findCompletion(digest);
-      if (found === null) return { kind: "not_found" };
-      const { task, usedAt, expiresAt } = found;
-      if (usedAt !== null) return { kind: "used" };
-      if (hasEnded(task)) return { kind: "ended", status: task.status };
-      if (expiresAt <= clock.now()) return { kind: "expired" };
+      const looked = await look(digest);
+      if (looked.kind !== "open") return looked;
+      const { task } = looked;
       const ending =
         end.kind === "failed"
           ? ({ kind: "end", outcome: failedWith(end.error) } as const)

@@ -134,8 +134,11 @@ function positionOf(cursor: string): RedeliverPosition {
 
 function nothingThere({ deliveryId, callbackId, taskId }: RedeliverRequest): DomainError {
   if (callbackId !== undefined) return noSuchCallback(callbackId);
-  const what = deliveryId === undefined ? `callback for task ${taskId}` : `delivery ${deliveryId}`;
-  return new DomainError("not_found", `There is no ${what}; get_registered_callbacks lists those of a task.`);
+  const problem =
+    deliveryId === undefined
+      ? `Task ${taskId} has no callbacks; register one with register_callback, or check the task_id.`
+      : `There is no delivery ${deliveryId}; get_registered_callbacks lists the deliveries of a task.`;
+  return new DomainError("not_found", problem);
 }
 
 const WHY_REFUSED: Record<Exclude<RedeliveryRefusal, "progress">, string> = {

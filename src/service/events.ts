@@ -11,7 +11,8 @@ import type { EventsQuery, EventStore } from "./ports/event-store.ts";
 
 /** SEP-3415 requires a heartbeat every 30 seconds at least. */
 const HEARTBEAT_MS = 20_000;
-const STREAM_PAGE = 100;
+/** Few: a page is in memory while a client reads it slowly, and each event may have a large result. */
+const STREAM_PAGE = 10;
 /** Past events that one stream begins with, the newest. */
 const STREAM_REPLAY_MAX = 10_000;
 /** Streams open at once, of all principals: each holds a connection. */
@@ -78,7 +79,7 @@ export function createEvents({ store, notifier, clock }: EventsParts): Events {
   }
 
   /** Only past events may be too old. */
-  function floorOf({ cursor, maxAgeMs }: EventsRequest): number {
+  function oldestAllowed({ cursor, maxAgeMs }: EventsRequest): number {
     return cursor === null || maxAgeMs === null ? 0 : clock.now() - maxAgeMs;
   }
 
@@ -93,7 +94,7 @@ export function createEvents({ store, notifier, clock }: EventsParts): Events {
     try {
       const cursors = await cursorsOf();
       let { afterSeq, isLost } = await begin(request.cursor, cursors);
-      let notBefore = floorOf(request);
+      let notBefore = oldestAllowed(request);
       for (let isFirst = true; !signal.aborted; isFirst = false) {
         const newest = isFirst ? STREAM_REPLAY_MAX : null;
         const page = await read(principal, request, { afterSeq, notBefore, limit: STREAM_PAGE, newest });
@@ -124,7 +125,7 @@ export function createEvents({ store, notifier, clock }: EventsParts): Events {
       const { afterSeq, isLost } = await begin(request.cursor, cursors);
       if (request.cursor === null || isLost)
         return { occurrences: [], cursor: cursors.of(afterSeq), truncated: isLost, hasMore: false };
-      const from = { afterSeq, notBefore: floorOf(request), limit: maxEvents, newest: null };
+      const from = { afterSeq, notBefore: oldestAllowed(request), limit: maxEvents, newest: null };
       const page = await read(principal, request, from);
       return {
         occurrences: page.events.map(({ event }) => occurrenceOf(event, request.name)),
@@ -154,7 +155,7 @@ export function createEvents({ store, notifier, clock }: EventsParts): Events {
 function watchArrivals(principal: string, notifier: Notifier, clock: Clock) {
   let arrived = new AbortController();
   let heartbeatAt = clock.now() + HEARTBEAT_MS;
-  const close = notifier.onEventOf(principal, () => arrived.abort("an event was committed"));
+  const close = notifier.onEndOfPrincipal(principal, () => arrived.abort("an event was committed"));
   return {
     sent() {
       heartbeatAt = clock.now() + HEARTBEAT_MS;

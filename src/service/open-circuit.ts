@@ -1,3 +1,4 @@
+import { limitKeyOf } from "../domain/limit-key.ts";
 import type { OpenCircuit, OriginBreaker } from "./ports/origin-breaker.ts";
 
 /** A callback or subscription: deliveries are sent to it while its status is `active`. */
@@ -8,5 +9,5 @@ interface Target {
 
 /** The open circuit for which due deliveries of a target wait. Null: its origin's circuit is closed, or the target is not active. */
 export function openCircuitOf(breaker: OriginBreaker, { url, status }: Target): OpenCircuit | null {
-  return status === "active" ? breaker.openCircuit(new URL(url).origin) : null;
+  return status === "active" ? breaker.openCircuit(limitKeyOf(new URL(url))) : null;
 }

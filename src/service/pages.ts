@@ -3,7 +3,7 @@ import type { Delivery } from "../domain/delivery.ts";
 /** Pages that are bounded in bytes as well as in entries. */
 
 /** Approximate JSON. An answer holds it twice: as structuredContent and as text. */
-export const PAGE_BYTES_MAX = 1_000_000;
+export const PAGE_BYTES_MAX = 256 * 1024;
 /** Entries read at once. */
 const STEP = 50;
 

@@ -7,7 +7,7 @@ import { END_TYPES } from "../domain/event.ts";
 import type { EventType } from "../domain/event.ts";
 import { parseNotAfter } from "../domain/not-after.ts";
 import { generateSecret, requireSecret } from "../domain/signature.ts";
-import type { CallbackRefusal, RegisterCallback } from "./ports/callback-store.ts";
+import type { CallbackRefusal, PreparedRegistration } from "./ports/callback-store.ts";
 import type { TargetPolicy } from "./ports/target-policy.ts";
 
 export interface RegisterRequest {
@@ -21,26 +21,12 @@ export interface RegisterRequest {
   readonly profile?: CallbackProfile | undefined;
 }
 
-/** One of several callbacks of a start cannot be registered, so none is. */
-export class CallbackRefused extends Error {
-  override readonly name = "CallbackRefused";
-  /** Its index among them. */
-  readonly index: number;
-  readonly why: CallbackRefusal;
-
-  constructor(index: number, why: CallbackRefusal) {
-    super(`Callback ${index} cannot be registered: ${why.kind}`);
-    this.index = index;
-    this.why = why;
-  }
-}
-
 /** Throws a `DomainError` for what cannot be registered. */
 export async function prepareRegistration(
   request: RegisterRequest,
   targetPolicy: TargetPolicy,
   now: number,
-): Promise<Pick<RegisterCallback, "registration" | "generatedSecret">> {
+): Promise<PreparedRegistration> {
   const { taskId, clientId, url, events = END_TYPES, profile = "standard" } = request;
   const signingSecret = request.secret === undefined ? null : requireSecret(request.secret);
   await requireAllowedTarget(parseCallbackUrl(url), targetPolicy);

@@ -4,6 +4,8 @@ import { DomainError } from "../domain/errors.ts";
 import type { EventName } from "../domain/event.ts";
 import type { EventCursors } from "../domain/event-cursor.ts";
 import { EventsError, invalidParam } from "../domain/events-error.ts";
+import { limitKeyOf } from "../domain/limit-key.ts";
+import type { LimitKey } from "../domain/limit-key.ts";
 import { requireSecret } from "../domain/signature.ts";
 import { grantedUntil, idOfSubscription } from "../domain/subscription.ts";
 import type { LifetimePolicy, SubscriptionHealth, SubscriptionKey } from "../domain/subscription.ts";
@@ -45,7 +47,7 @@ export interface SubscriptionsParts {
 export interface SubscriptionSettings {
   readonly lifetime: LifetimePolicy;
   /** Subscriptions of one principal. */
-  readonly ownMax: number;
+  readonly perPrincipalMax: number;
   /** Whether http:// URLs of this machine are accepted, as receivers in development have. */
   readonly allowsLoopbackHttp: boolean;
   /** Of the deliveries to subscriptions. */
@@ -104,19 +106,19 @@ export interface ListedPage {
 
 export function createSubscriptions(parts: SubscriptionsParts): Subscriptions {
   const { store, breaker, clock, verification, settings, emit } = parts;
-  const { lifetime, ownMax } = settings;
+  const { lifetime, perPrincipalMax } = settings;
   const cursorsOf = cursorsOfStore(store);
 
-  async function requireRoom(look: SubscriptionLook) {
+  async function requireBelowLimit(look: SubscriptionLook) {
     const found = await store.lookUpSubscription(look);
-    if (!found.exists && found.own >= ownMax) throw tooMany(ownMax);
+    if (!found.exists && found.own >= perPrincipalMax) throw tooMany(perPrincipalMax);
     if (!found.exists && found.all >= SUBSCRIPTIONS_MAX) throw tooMany(SUBSCRIPTIONS_MAX);
     return found;
   }
 
   /** The longer of two waits: the one that the receiver has asked for, and the one of its origin's open circuit. */
-  function throttledFor(origin: string, waiting: readonly WaitingDelivery[], now: number): number | null {
-    const times = [throttledUntil(waiting, settings.retryPolicy), breaker.openCircuit(origin)?.probeAt ?? null];
+  function throttledFor(key: LimitKey, waiting: readonly WaitingDelivery[], now: number): number | null {
+    const times = [throttledUntil(waiting, settings.retryPolicy), breaker.openCircuit(key)?.probeAt ?? null];
     const known = times.filter((time) => time !== null);
     return known.length === 0 ? null : Math.max(0, ...known.map((time) => time - now));
   }
@@ -130,15 +132,15 @@ export function createSubscriptions(parts: SubscriptionsParts): Subscriptions {
       const look = { key, id: idOfSubscription(key), now: clock.now() };
       const cursors = await cursorsOf();
       const replay = replayOf(cursor, maxAgeMs, look.now, cursors);
-      const { isUrlVerified } = await requireRoom(look);
+      const { isUrlVerified } = await requireBelowLimit(look);
       const challenge = isUrlVerified ? null : verification.countChallenge(principal, url);
       if (!(await parts.targetPolicy.check(target)).allowed) throw invalidParam("delivery.url", "address_not_allowed");
       if (challenge !== null) await verification.verify({ principal, url, secret, subscriptionId: look.id }, challenge);
       const now = clock.now();
       const expiresAt = grantedUntil(ttlMs, lifetime, now);
-      const terms = { secret, overlapMs: SECRET_OVERLAP_MS, expiresAt, replay, ownMax };
+      const terms = { secret, overlapMs: SECRET_OVERLAP_MS, expiresAt, replay, perPrincipalMax };
       const result = await store.putSubscription({ ...look, ...terms, now });
-      if (result.kind === "limit") throw tooMany(ownMax);
+      if (result.kind === "limit") throw tooMany(perPrincipalMax);
       const isNew = result.kind === "created";
       const dueNow = isNew ? result.replayed : result.resumed;
       const kind = isNew ? "subscription.created" : "subscription.refreshed";
@@ -150,7 +152,7 @@ export function createSubscriptions(parts: SubscriptionsParts): Subscriptions {
         // This log does not have the place of another log's cursor: deliveries start with the next event.
         truncated: isNew && (result.truncated || (cursor !== null && replay === null)),
         health: isNew ? null : result.health,
-        throttledForMs: isNew || !result.health.isActive ? null : throttledFor(target.origin, result.waiting, now),
+        throttledForMs: isNew || !result.health.isActive ? null : throttledFor(limitKeyOf(target), result.waiting, now),
       };
     },
 

@@ -47,7 +47,7 @@ export function createTaskProgress({ store, clock, notifier, emit, intervalMs }:
   async function makeEventAt(dueAt: number, run: TaskRun): Promise<void> {
     const entry: WaitingRun = { run, over: new AbortController() };
     waiting.set(run.id, entry);
-    const unsubscribe = notifier.onEndOf(run.id, () => entry.over.abort("the task has ended"));
+    const unsubscribe = notifier.onEndOfTask(run.id, () => entry.over.abort("the task has ended"));
     // Not longer when the clock is set back.
     const waitMs = Math.min(dueAt - clock.now(), intervalMs);
     await clock.sleep(waitMs, AbortSignal.any([entry.over.signal, stopping.signal]));

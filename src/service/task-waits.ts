@@ -24,7 +24,7 @@ export function createTaskWaits({ store, notifier, emit }: TaskWaitsParts): Task
       const { promise: ended, resolve } = Promise.withResolvers<void>();
       const end = (): void => resolve();
       // Before the task is read, or an end between the two would be missed.
-      const unsubscribe = notifier.onEndOf(task.id, end);
+      const unsubscribe = notifier.onEndOfTask(task.id, end);
       signal.addEventListener("abort", end);
       try {
         const found = await store.findTaskById(task.principal, task.id);

@@ -4,22 +4,23 @@ import type { Json } from "../domain/json.ts";
 import { hasEnded } from "../domain/task.ts";
 import type { Task, TaskOutcome, TaskReading } from "../domain/task.ts";
 import type { Clock } from "./ports/clock.ts";
+import { CallbackRefused } from "./ports/callback-store.ts";
 import type { TargetPolicy } from "./ports/target-policy.ts";
 import type { ListTasks, StartTask, StartTaskResult, TaskPage, TaskStore } from "./ports/task-store.ts";
-import { CallbackRefused, refusedRegistration } from "./registration.ts";
+import { refusedRegistration } from "./registration.ts";
 import type { RegisterRequest } from "./registration.ts";
 import type { Emit } from "./ports/telemetry.ts";
 import type { TaskEnd } from "./task-end.ts";
 import {
-  anotherStart,
+  differentStartError,
   executorOf,
   inputText,
   startTime,
-  noMoreCompletions,
-  ofCallback,
+  completionLimitError,
+  namingCallback,
   prepareCallbacks,
-  unknownTaskType,
-} from "./task-start.ts";
+  unknownTaskTypeError,
+} from "./start-checks.ts";
 import type { TaskCatalog, TaskType } from "./ports/task-types.ts";
 import type { TaskWaits } from "./task-waits.ts";
 import type { NewCompletion } from "./ports/lease-store.ts";
@@ -44,8 +45,8 @@ export interface Tasks extends TaskWaits {
    * Stores the task with its callbacks before it resolves. The same start again finds the same task and the same callbacks; a different start
    * with the same task_id is a `conflict`.
    */
-  start(principal: string, start: TaskStart): Promise<StartedTask>;
-  /** Throws `not_found` for a task that was never started, callbacks registered or not, or was removed. */
+  start(principal: string, start: TaskRequest): Promise<StartedTask>;
+  /** Throws `not_found` if the task was never started or was removed. Registered callbacks alone make no task. */
   find(principal: string, taskId: string): Promise<Task>;
   /** The fields that clients poll; `not_found` as for `find`. */
   read(principal: string, taskId: string): Promise<TaskReading>;
@@ -59,7 +60,7 @@ export interface Tasks extends TaskWaits {
   cancel(principal: string, taskId: string): Promise<CancelledTask>;
   /** As `cancel`, by the internal id. */
   cancelById(principal: string, id: string): Promise<CancelledTask | null>;
-  /** Ends a running task: row, event and deliveries commit together. False: it had ended, or the grant does not hold. */
+  /** Ends a running task: row, event and deliveries commit together. False: the task is not running, or the grant does not hold. */
   finish(task: Task, outcome: TaskOutcome, grant?: CompletionGrant): Promise<boolean>;
   /** After a failed run: the task is pending again, due after `waitMs`. Nothing happens when the run is over. */
   retry(task: Task, error: string, waitMs: number): Promise<void>;
@@ -67,7 +68,7 @@ export interface Tasks extends TaskWaits {
   release(task: Task): Promise<void>;
 }
 
-export interface TaskStart {
+export interface TaskRequest {
   /** Chosen by the client. Left out: the internal id is the task id too. */
   readonly taskId?: string | undefined;
   readonly clientId: string;
@@ -75,7 +76,7 @@ export interface TaskStart {
   readonly input?: Json | undefined;
   /** The earliest start (epoch ms). */
   readonly startAfter?: number | undefined;
-  /** Registered in the same transaction. They need a task id chosen by the client. */
+  /** Registered in the same transaction. They need a `taskId`: without one, `start` throws `invalid`. */
   readonly callbacks?: readonly Omit<RegisterRequest, "taskId">[] | undefined;
   /** The task is completed by this completion URL, and not by a worker. */
   readonly completion?: NewCompletion | undefined;
@@ -103,7 +104,7 @@ export function createTasks(parts: TasksParts): Tasks {
   }
 
   async function cancelFound(task: Task): Promise<CancelledTask> {
-    const command = { id: task.id, error: CANCELLED_BY_REQUEST, now: clock.now() };
+    const command = { id: task.id, principal: task.principal, error: CANCELLED_BY_REQUEST, now: clock.now() };
     const cancelled = await endTask(task, (reserveSlot) => store.cancelTask({ ...command, reserveSlot }));
     if (cancelled === null) return { kind: "ended", status: await endOf(task), deliveryCount: 0 };
     return { kind: "cancelled", status: "cancelled", deliveryCount: cancelled.deliveryCount };
@@ -120,7 +121,7 @@ export function createTasks(parts: TasksParts): Tasks {
       return await store.startTask(command);
     } catch (error) {
       if (!(error instanceof CallbackRefused)) throw error;
-      throw ofCallback(error.index, refusedRegistration(error.why, command.taskId ?? ""));
+      throw namingCallback(error.index, refusedRegistration(error.why, error.taskId));
     }
   }
 
@@ -128,17 +129,17 @@ export function createTasks(parts: TasksParts): Tasks {
     async start(principal, start) {
       const { taskId = null, clientId, taskType = DEFAULT_TASK_TYPE, completion, isMcpTask = false } = start;
       const type = await catalog.find(taskType);
-      if (type === undefined) throw unknownTaskType(taskType, await catalog.list());
+      if (type === undefined) throw unknownTaskTypeError(taskType, await catalog.list());
       const executor = executorOf(type, completion);
       const now = clock.now();
       const startAfter = startTime(start.startAfter, now);
       const request = { clientId, taskType, executor, input: inputText(type, start.input), startAfter };
-      const callbacks = await prepareCallbacks(start.callbacks ?? [], taskId ?? "", targetPolicy, now);
+      const callbacks = await prepareCallbacks(start.callbacks ?? [], taskId, targetPolicy, now);
       const command = { principal, taskId, request, callbacks, now, isMcpTask, ...(completion && { completion }) };
       const result = await storeStart(command);
-      if (!result.isSame) throw anotherStart(result.task, request);
+      if (!result.isSame) throw differentStartError(result.task, request);
       const { kind, task } = result;
-      if (completion !== undefined && !result.hasCompletion && !hasEnded(task)) throw noMoreCompletions(task);
+      if (completion !== undefined && !result.hasCompletion && !hasEnded(task)) throw completionLimitError(task);
       if (kind === "started") emit({ kind: "task.started", principal, taskId: task.taskId, taskType, clientId });
       return { ...result, expectedMs: type.expectedMs };
     },
@@ -165,7 +166,7 @@ export function createTasks(parts: TasksParts): Tasks {
     },
 
     async finish(task, outcome, grant) {
-      const command = { id: task.id, outcome, now: clock.now(), ...(grant && { grant }) };
+      const command = { id: task.id, principal: task.principal, outcome, now: clock.now(), ...(grant && { grant }) };
       return (await endTask(task, (reserveSlot) => store.finishTask({ ...command, reserveSlot }))) !== null;
     },
 

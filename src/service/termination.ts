@@ -1,4 +1,4 @@
-import { renderTerminated } from "../domain/control.ts";
+import { renderTerminated } from "../domain/subscription-messages.ts";
 import { numberOf } from "../domain/events-error.ts";
 import type { EventsError, EventsErrorCodes } from "../domain/events-error.ts";
 import { signatureHeaders } from "../domain/signature.ts";
@@ -30,12 +30,15 @@ export function createTermination(parts: TerminationParts): Termination {
   const { endpointVerifier, clock, newNonce, errorCodes, sendsTerminated } = parts;
   const stopping = new AbortController();
 
-  async function sendOne({ id, url, signingSecrets }: EndedSubscription, { kind, data }: EventsError): Promise<void> {
+  async function sendOne(
+    { id, principal, url, signingSecrets }: EndedSubscription,
+    { kind, data }: EventsError,
+  ): Promise<void> {
     if (signingSecrets.length === 0) return;
     const body = renderTerminated({ code: numberOf(kind, errorCodes), message: kind, data });
     const message = { id: `msg_terminated_${newNonce()}`, body, timestamp: Math.floor(clock.now() / 1000) };
     const headers = { ...signatureHeaders(message, signingSecrets, []), "x-mcp-subscription-id": id };
-    await endpointVerifier.send({ url, headers, body });
+    await endpointVerifier.send({ url, principal, headers, body });
   }
 
   return {

@@ -1,4 +1,4 @@
-import { renderVerification } from "../domain/control.ts";
+import { renderVerification } from "../domain/subscription-messages.ts";
 import { EventsError, invalidParam } from "../domain/events-error.ts";
 import { signatureHeaders } from "../domain/signature.ts";
 import type { Emit } from "./ports/telemetry.ts";
@@ -10,14 +10,14 @@ import type { EndpointVerifier, ChallengeResult } from "./ports/endpoint-verifie
 /** How long an echoed challenge verifies the URL for other subscriptions and refreshes of the same principal. */
 const VERIFIED_MS = 24 * 3_600_000;
 /** Challenges a minute, passed or failed: with each the principal makes this server send a request. */
-const PER_PRINCIPAL = 60;
+const CHALLENGES_PER_PRINCIPAL_AND_MINUTE_MAX = 60;
 /** Challenges at once: slow receivers of one principal must not take all slots. */
-const RUNNING_PER_PRINCIPAL = 16;
+const RUNNING_CHALLENGES_PER_PRINCIPAL_MAX = 16;
 /**
  * Challenges a minute that have failed or are running. One that the host has echoed does not count: the host wants the deliveries, and
  * all users of a cloud of agents share one host.
  */
-const FAILED_PER_HOST = 240;
+const FAILED_CHALLENGES_PER_HOST_AND_MINUTE_MAX = 240;
 
 export interface VerificationParts {
   readonly store: SubscriptionStore;
@@ -55,8 +55,8 @@ export interface Verification {
 
 export function createVerification(parts: VerificationParts): Verification {
   const { store, endpointVerifier, clock, newNonce, emit } = parts;
-  const byPrincipal = createRateLimiter(PER_PRINCIPAL);
-  const failedByHost = createRateLimiter(FAILED_PER_HOST);
+  const byPrincipal = createRateLimiter(CHALLENGES_PER_PRINCIPAL_AND_MINUTE_MAX);
+  const failedByHost = createRateLimiter(FAILED_CHALLENGES_PER_HOST_AND_MINUTE_MAX);
   const running = new Map<string, number>();
 
   function countChallenge(principal: string, url: string): CountedChallenge {
@@ -68,7 +68,7 @@ export function createVerification(parts: VerificationParts): Verification {
 
   async function challenge({ principal, url, secret, subscriptionId }: VerificationRequest): Promise<ChallengeResult> {
     const count = running.get(principal) ?? 0;
-    if (count >= RUNNING_PER_PRINCIPAL) return { kind: "busy" };
+    if (count >= RUNNING_CHALLENGES_PER_PRINCIPAL_MAX) return { kind: "busy" };
     running.set(principal, count + 1);
     try {
       const nonce = newNonce();
@@ -76,7 +76,7 @@ export function createVerification(parts: VerificationParts): Verification {
       const message = { id: `msg_verification_${newNonce()}`, body, timestamp: Math.floor(clock.now() / 1000) };
       // Without the server's own keys: the body does not say its audience and principal, and the URL has proved nothing yet.
       const headers = { ...signatureHeaders(message, [secret], []), "x-mcp-subscription-id": subscriptionId };
-      return await endpointVerifier.challenge({ url, headers, body, expected: nonce });
+      return await endpointVerifier.challenge({ url, principal, headers, body, expected: nonce });
     } finally {
       const left = (running.get(principal) ?? 1) - 1;
       if (left > 0) running.set(principal, left);

@@ -1,14 +1,14 @@
 import { DomainError } from "../domain/errors.ts";
 import { failedWith, hasEnded } from "../domain/task.ts";
 import type { Progress, Task, TaskOutcome, TaskStatus } from "../domain/task.ts";
-import { retryWaitMs } from "../domain/task-retry.ts";
+import { waitAfterFailedRun } from "../domain/task-run.ts";
 import type { Emit } from "./ports/telemetry.ts";
 import type { Clock } from "./ports/clock.ts";
 import type { TaskCatalog } from "./ports/task-types.ts";
 import type { TaskProgress } from "./task-progress.ts";
 import type { Tasks } from "./tasks.ts";
-import { endOfRun, leaseDigestOf } from "./worker-queue.ts";
-import type { LeasedTask, WorkerQueue, ClaimRequest } from "./worker-queue.ts";
+import { endOfRun, leaseDigestOf } from "./lease-polls.ts";
+import type { ClaimedTask, LeasePolls, ClaimRequest } from "./lease-polls.ts";
 import type { LeaseState, LeaseStore } from "./ports/lease-store.ts";
 import { endWith } from "./worker-result.ts";
 import type { RefusedResult } from "./worker-result.ts";
@@ -17,7 +17,7 @@ import type { RefusedResult } from "./worker-result.ts";
 const WAITING_MAX = 1000;
 
 export interface WorkersParts {
-  readonly queue: WorkerQueue;
+  readonly polls: LeasePolls;
   readonly store: LeaseStore;
   readonly tasks: Tasks;
   readonly progress: TaskProgress;
@@ -29,9 +29,9 @@ export interface WorkersParts {
 /** The calls of workers over HTTP. A worker may repeat each report after a lost answer, and gets the same answer. */
 export interface Workers {
   /** The next task of these types, leased; waits for one up to `waitMs`. Null: none was due. Throws `limit` when too many calls wait. */
-  claim(request: ClaimRequest, waitMs: number, signal: AbortSignal): Promise<LeasedTask | null>;
+  claim(request: ClaimRequest, waitMs: number, signal: AbortSignal): Promise<ClaimedTask | null>;
   /** For a claim whose answer could not be sent: the task is due for the next claim at once. */
-  release(request: ClaimRequest, leased: LeasedTask): Promise<void>;
+  release(request: ClaimRequest, leased: ClaimedTask): Promise<void>;
   /** Renews the lease for its whole duration, but not beyond the time limit of the task's type. */
   heartbeat(lease: Lease): Promise<Renewed>;
   /** Records the progress of the task; renews the lease as a heartbeat does. */
@@ -72,32 +72,33 @@ export interface Failure {
   readonly permanent: boolean;
 }
 
-export function createWorkers({ queue, store, tasks, catalog, clock, emit, ...parts }: WorkersParts): Workers {
-  const find = async (lease: Lease): Promise<Standing> => standingOf(await store.findLease(keyOf(lease)));
+export function createWorkers({ polls, store, tasks, catalog, clock, emit, ...parts }: WorkersParts): Workers {
+  const find = async (lease: Lease): Promise<FoundLease> => foundLeaseOf(await store.findLease(keyOf(lease)));
 
   /** Ends the task by the lease. Returns the state afterwards. */
-  async function end(lease: Lease, task: Task, outcome: TaskOutcome): Promise<Standing> {
+  async function end(lease: Lease, task: Task, outcome: TaskOutcome): Promise<FoundLease> {
     const { leaseDigest } = keyOf(lease);
     const isEnded = await tasks.finish(task, outcome, { kind: "lease", leaseDigest });
     return isEnded ? { kind: "ended", task: { ...task, status: outcome.status } } : notRunning(await find(lease));
   }
 
-  async function release(lease: Lease, { principal, taskId, taskType, runCount }: Task): Promise<Standing> {
-    const waitMs = retryWaitMs(runCount);
+  /** After a failed run: the task is due again after `waitMs`. Returns the state afterwards. */
+  async function retry(lease: Lease, task: Task, waitMs: number): Promise<FoundLease> {
+    const { principal, taskId, taskType, runCount } = task;
     const now = clock.now();
-    const isReleased = await store.releaseLease({ ...keyOf(lease), dueAt: now + waitMs, now });
+    const isReleased = await store.releaseLease({ ...keyOf(lease), dueAt: now + waitMs, now, hasFailed: true });
     if (!isReleased) return notRunning(await find(lease));
     emit({ kind: "task.released", principal, taskId, taskType, worker: lease.worker, runCount, waitMs });
     return find(lease);
   }
 
   async function renew(lease: Lease): Promise<Renewed> {
-    const standing = await find(lease);
-    if (standing.kind !== "running") return refusalOf(standing);
-    const { task } = standing;
+    const found = await find(lease);
+    if (found.kind !== "running") return refusalOf(found);
+    const { task } = found;
     const type = await catalog.find(task.taskType);
     const now = clock.now();
-    const leaseUntil = Math.min(now + queue.leaseMs, type === undefined ? Infinity : endOfRun(task, type));
+    const leaseUntil = Math.min(now + polls.leaseMs, type === undefined ? Infinity : endOfRun(task, type));
     const isRenewed = await store.renewLease({ ...keyOf(lease), leaseUntil, now });
     return isRenewed ? { kind: "renewed", task, leaseUntil } : refusalOf(notRunning(await find(lease)));
   }
@@ -113,14 +114,14 @@ export function createWorkers({ queue, store, tasks, catalog, clock, emit, ...pa
 
   return {
     async claim(request, waitMs, signal) {
-      const leased = await queue.claim(request);
+      const leased = await polls.claim(request);
       if (leased !== null || waitMs === 0) return leased;
-      if (queue.waitingCount >= WAITING_MAX)
+      if (polls.waitingCount >= WAITING_MAX)
         throw new DomainError("limit", `${WAITING_MAX} workers wait already; ask again later, or with wait_ms 0.`);
-      return queue.waitFor(request, waitMs, signal);
+      return polls.waitFor(request, waitMs, signal);
     },
 
-    release: queue.release,
+    release: polls.release,
 
     heartbeat: renew,
 
@@ -131,32 +132,32 @@ export function createWorkers({ queue, store, tasks, catalog, clock, emit, ...pa
     },
 
     async complete(lease, result) {
-      let standing = await find(lease);
-      if (standing.kind === "running") {
-        const ending = endWith(await catalog.find(standing.task.taskType), result);
+      let found = await find(lease);
+      if (found.kind === "running") {
+        const ending = endWith(await catalog.find(found.task.taskType), result);
         if (ending.kind === "refused") return ending;
-        standing = await end(lease, standing.task, ending.outcome);
+        found = await end(lease, found.task, ending.outcome);
       }
-      return isEnd(standing, "completed") ? { kind: "taken", task: standing.task } : refusalOf(standing);
+      return isEnd(found, "completed") ? { kind: "taken", task: found.task } : refusalOf(found);
     },
 
     async fail(lease, { error, permanent }) {
-      let standing = await find(lease);
-      if (standing.kind === "running") {
-        const { task } = standing;
+      let found = await find(lease);
+      if (found.kind === "running") {
+        const { task } = found;
         const retries = (await catalog.find(task.taskType))?.retries ?? 0;
-        const isLast = permanent || task.runCount > retries;
-        standing = isLast ? await end(lease, task, failedWith(error)) : await release(lease, task);
+        const waitMs = permanent ? null : waitAfterFailedRun(task.failures, retries);
+        found = waitMs === null ? await end(lease, task, failedWith(error)) : await retry(lease, task, waitMs);
       }
-      if (standing.kind === "released") return { kind: "taken", task: standing.task, dueAt: standing.dueAt };
-      if (isEnd(standing, "failed")) return { kind: "taken", task: standing.task, dueAt: null };
-      return refusalOf(standing);
+      if (found.kind === "released") return { kind: "taken", task: found.task, dueAt: found.dueAt };
+      if (isEnd(found, "failed")) return { kind: "taken", task: found.task, dueAt: null };
+      return refusalOf(found);
     },
   };
 }
 
 /** The state of a lease. */
-type Standing =
+type FoundLease =
   | { readonly kind: "running"; readonly task: Task }
   | { readonly kind: "released"; readonly task: Task; readonly dueAt: number }
   | { readonly kind: "ended"; readonly task: Task }
@@ -166,7 +167,7 @@ function keyOf({ id, worker, leaseToken }: Lease) {
   return { id, leaseDigest: leaseDigestOf(worker, leaseToken) };
 }
 
-function standingOf(state: LeaseState | null): Standing {
+function foundLeaseOf(state: LeaseState | null): FoundLease {
   if (state === null) return { kind: "not_found" };
   const { task, lease, dueAt } = state;
   if (lease === "lost") return { kind: "lost" };
@@ -175,15 +176,15 @@ function standingOf(state: LeaseState | null): Standing {
 }
 
 /** After a write for which the lease did not hold: a lease that is found as running has just expired. */
-function notRunning(standing: Standing): Standing {
-  return standing.kind === "running" ? { kind: "lost" } : standing;
+function notRunning(found: FoundLease): FoundLease {
+  return found.kind === "running" ? { kind: "lost" } : found;
 }
 
-function isEnd(standing: Standing, status: TaskStatus): standing is Extract<Standing, { kind: "ended" }> {
-  return standing.kind === "ended" && standing.task.status === status;
+function isEnd(found: FoundLease, status: TaskStatus): found is Extract<FoundLease, { kind: "ended" }> {
+  return found.kind === "ended" && found.task.status === status;
 }
 
-function refusalOf(standing: Standing): LeaseRefusal {
-  if (standing.kind === "not_found") return { kind: "not_found" };
-  return standing.kind === "ended" ? { kind: "ended", status: standing.task.status } : { kind: "lease_lost" };
+function refusalOf(found: FoundLease): LeaseRefusal {
+  if (found.kind === "not_found") return { kind: "not_found" };
+  return found.kind === "ended" ? { kind: "ended", status: found.task.status } : { kind: "lease_lost" };
 }

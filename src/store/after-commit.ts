@@ -11,10 +11,10 @@ export interface AfterCommit {
 }
 
 /**
- * The store, which publishes its commits and wakes its queues right before a verb resolves: never before the commit is as certain as the verb
- * promises, and never after a verb that rejects.
+ * Wraps the store. When a method has succeeded, it publishes the commit and wakes the queues; then the method resolves. A method that rejects
+ * does neither.
  */
-export function publishCommits(store: Store, { queues, notifier }: AfterCommit): Store {
+export function publishAndWake(store: Store, { queues, notifier }: AfterCommit): Store {
   function publishing<Verb extends WriteVerb>(verb: Verb) {
     type Given = Parameters<Store[Verb]>;
     type Result = Awaited<ReturnType<Store[Verb]>>;

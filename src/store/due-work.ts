@@ -61,7 +61,7 @@ const DUE_WORK: { readonly [Verb in WriteVerb]: DueWork<Verb> } = {
   emitProgressEvent: (result) => deliveriesIf((result?.deliveryCount ?? 0) > 0),
   finishTask: (ended) => deliveriesIf(hasPending(ended)),
   cancelTask: (ended) => deliveriesIf(hasPending(ended)),
-  recoverOrphans: ({ tasks, deliveries }) => [...tasksIf(tasks > 0), ...deliveriesIf(deliveries > 0)],
+  recoverInterrupted: ({ tasks, deliveries }) => [...tasksIf(tasks > 0), ...deliveriesIf(deliveries > 0)],
 
   claimWorkerTask: (task) => leasesIf(task !== null),
   // A lease may end earlier than before: a run has a time limit.
@@ -77,16 +77,16 @@ const DUE_WORK: { readonly [Verb in WriteVerb]: DueWork<Verb> } = {
   unregisterCallback: nothing,
   enableCallback: (result) => deliveriesIf((result?.enabled?.resumedCount ?? 0) > 0),
   redeliver: (result) => deliveriesIf(result.kind === "redelivered" && result.deliveryIds.length > 0),
-  // Claims that were kept over a short wait were released.
+  // It releases claims that were kept over a short wait. Their deliveries are pending.
   rotateSecret: ({ kind }) => deliveriesIf(kind === "rotated" || kind === "unchanged"),
 
   claimDueDeliveries: nothing,
-  resumeClaim: nothing,
-  recordAttempt: ({ claimHeld, isHeld, isDueAgain, callbackChange }, { step }) =>
+  continueClaim: nothing,
+  recordAttempt: ({ claimWasCurrent, isHeld, isDueAgain, callbackChange }, { step }) =>
     deliveriesIf(
       isDueAgain === true ||
         hasResumed(callbackChange) ||
-        (claimHeld && isHeld !== true && step.status === "pending" && !step.keepClaim),
+        (claimWasCurrent && isHeld !== true && step.status === "pending" && !step.keepClaim),
     ),
   releaseClaim: () => DELIVERIES,
   expireDeliveries: nothing,
@@ -107,7 +107,7 @@ const DUE_WORK: { readonly [Verb in WriteVerb]: DueWork<Verb> } = {
   recordReceived: nothing,
 };
 
-/** The queues in which a call of a verb has made something due. */
+/** The rule of a verb: the queues in which a call has made something due. Null: the verb makes nothing due. */
 export function dueWorkOf<Verb extends WriteVerb>(verb: Verb): DueWork<Verb> | null {
   const dueWork = DUE_WORK[verb] as DueWork<Verb>;
   return dueWork === nothing ? null : dueWork;

@@ -17,5 +17,5 @@ export const NOTICES: {
 };
 
 function endNotice(ended: FinishTaskResult | null, { id }: { readonly id: string }): Notice | null {
-  return ended === null ? null : { kind: "event", principal: ended.principal, task: id };
+  return ended === null ? null : { kind: "ended", principal: ended.principal, task: id };
 }

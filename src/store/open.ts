@@ -1,6 +1,5 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { StartError } from "../domain/errors.ts";
 import type { NewId } from "../domain/ids.ts";
 import type { Clock } from "../service/ports/clock.ts";
 import type { Store } from "../service/ports/store.ts";
@@ -35,9 +34,7 @@ export interface OpenedStore {
 /** Opens the store that the URL names and applies pending migrations. Throws a `StartError` that says why it cannot be opened. */
 export async function openStore(options: OpenStoreOptions): Promise<OpenedStore> {
   const { databaseUrl, migrationsFolder, ...parts } = options;
-  if (!databaseUrl.startsWith("file:")) {
-    throw new StartError(`DATABASE_URL must start with "file:"; this version supports SQLite only.`);
-  }
+  // The setting allows no other scheme (parseDatabaseUrl). A second engine is chosen here.
   const file = filePath(databaseUrl);
   return openSqliteStore({ ...parts, file, migrationsFolder: join(migrationsFolder, "sqlite") });
 }

@@ -12,9 +12,9 @@ const ENCRYPTED_PREFIX = "enc1.";
 export interface SecretCipher {
   /** The ids of its keys; the first key encrypts. Without a key, secrets are not encrypted. */
   readonly keyIds: readonly string[];
-  seal(callbackId: string, secret: string): string;
+  encrypt(callbackId: string, secret: string): string;
   /** Throws when the key is missing, when the text was altered, or when it belongs to another callback. */
-  open(callbackId: string, stored: string): string;
+  decrypt(callbackId: string, stored: string): string;
   /** Whether the text is encrypted under the newest key, or not encrypted where there is no key. */
   isCurrent(stored: string): boolean;
 }
@@ -30,25 +30,25 @@ export function createSecretCipher(keys: readonly Uint8Array[]): SecretCipher {
 
   return {
     keyIds,
-    seal(callbackId, secret) {
+    encrypt(callbackId, secret) {
       if (newest === undefined) return secret;
       const [keyId, key] = newest;
-      return sealedPrefix(keyId) + encrypt(key, callbackId, secret);
+      return encryptedPrefix(keyId) + encryptWith(key, callbackId, secret);
     },
-    open(callbackId, stored) {
+    decrypt(callbackId, stored) {
       if (!stored.startsWith(ENCRYPTED_PREFIX)) return stored;
       const [, keyId = "", text = ""] = stored.split(".");
       const key = known.get(keyId);
       if (key === undefined)
         throw new Error(`A secret of callback ${callbackId} is encrypted with a key that SECRETS_KEY does not have.`);
-      return decrypt(key, callbackId, Buffer.from(text, "base64url"));
+      return decryptWith(key, callbackId, Buffer.from(text, "base64url"));
     },
-    isCurrent: (stored) => stored.startsWith(newest === undefined ? "" : sealedPrefix(newest[0])),
+    isCurrent: (stored) => stored.startsWith(newest === undefined ? "" : encryptedPrefix(newest[0])),
   };
 }
 
 /** The prefix of each text that is encrypted under this key. */
-export function sealedPrefix(keyId: string): string {
+export function encryptedPrefix(keyId: string): string {
   return `${ENCRYPTED_PREFIX}${keyId}.`;
 }
 
@@ -57,7 +57,7 @@ function keyIdOf(key: Uint8Array): string {
   return createHash("sha256").update("mcp-callbacks key id").update(key).digest("hex").slice(0, KEY_ID_CHARS);
 }
 
-function encrypt(key: Uint8Array, callbackId: string, secret: string): string {
+function encryptWith(key: Uint8Array, callbackId: string, secret: string): string {
   const nonce = randomBytes(NONCE_BYTES);
   const cipher = createCipheriv(ALGORITHM, key, nonce).setAAD(Buffer.from(callbackId));
   return Buffer.concat([nonce, cipher.update(secret, "utf8"), cipher.final(), cipher.getAuthTag()]).toString(
@@ -65,13 +65,13 @@ function encrypt(key: Uint8Array, callbackId: string, secret: string): string {
   );
 }
 
-function decrypt(key: Uint8Array, callbackId: string, sealed: Buffer): string {
-  const tagAt = sealed.length - TAG_BYTES;
+function decryptWith(key: Uint8Array, callbackId: string, encrypted: Buffer): string {
+  const tagAt = encrypted.length - TAG_BYTES;
   if (tagAt < NONCE_BYTES) throw unreadable(callbackId);
   try {
-    const decipher = createDecipheriv(ALGORITHM, key, sealed.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES });
-    decipher.setAAD(Buffer.from(callbackId)).setAuthTag(sealed.subarray(tagAt));
-    return decipher.update(sealed.subarray(NONCE_BYTES, tagAt), undefined, "utf8") + decipher.final("utf8");
+    const decipher = createDecipheriv(ALGORITHM, key, encrypted.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES });
+    decipher.setAAD(Buffer.from(callbackId)).setAuthTag(encrypted.subarray(tagAt));
+    return decipher.update(encrypted.subarray(NONCE_BYTES, tagAt), undefined, "utf8") + decipher.final("utf8");
   } catch {
     throw unreadable(callbackId);
   }

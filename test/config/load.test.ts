@@ -39,6 +39,7 @@ test("every setting has the contract's default", async () => {
     logFormat: "json",
     logLevel: "info",
     privateTargets: "loopback",
+    nameServers: null,
     callbackCa: null,
     retryPolicy: DEFAULT_RETRY_POLICY,
     attemptTimeoutMs: 15_000,

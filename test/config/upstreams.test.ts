@@ -29,7 +29,7 @@ test("only servers with callbacks are offered; the entries of other servers are 
   expect(upstreams).toEqual([
     {
       name: "ours",
-      way: { kind: "stdio", command: "x", args: [], env: {}, cwd: null },
+      transport: { kind: "stdio", command: "x", args: [], env: {}, cwd: null },
       allow: ["*"],
       deny: [],
       timeoutMs: 3_600_000,
@@ -55,7 +55,7 @@ test("variables are replaced by their values, and values that are tokens are col
   const { upstreams, problems } = read({ stdio, http }, env);
   expect(problems).toEqual([]);
   expect(upstreams[0]).toMatchObject({
-    way: {
+    transport: {
       command: "/home/me/bin/server",
       args: ["/home/me", "--key=key-123456", "debug"],
       env: { DB: "pg://user:pw", HOME: "/home/me", MY_SECRET: "literally", MODE: "production" },
@@ -63,7 +63,7 @@ test("variables are replaced by their values, and values that are tokens are col
     secrets: ["key-123456", "pg://user:pw", "literally"],
   });
   expect(upstreams[1]).toMatchObject({
-    way: { kind: "http", headers: { Authorization: "Bearer ghp_123456", "x-team": "blue-team" } },
+    transport: { kind: "http", headers: { Authorization: "Bearer ghp_123456", "x-team": "blue-team" } },
     allow: ["search"],
     deny: ["delete"],
     timeoutMs: 5,

@@ -273,8 +273,8 @@ test("a delivery whose claim became invalid during a short wait is not sent agai
     waitsMs: [100],
     storeOfDispatcher: (inner) => ({
       ...inner,
-      async resumeClaim(claim) {
-        resumed.push(await inner.resumeClaim(claim));
+      async continueClaim(claim) {
+        resumed.push(await inner.continueClaim(claim));
         return resumed.at(-1)!;
       },
     }),
@@ -284,8 +284,8 @@ test("a delivery whose claim became invalid during a short wait is not sent agai
   await finishTask();
   await attempts(1);
   // A later claim makes the claim of the dispatcher invalid.
-  await store.recoverOrphans(clock.now());
-  await store.claimDueDeliveries({ now: clock.now() + 100, limit: 1, perOrigin: 1, roomOf: new Map() });
+  await store.recoverInterrupted(clock.now());
+  await store.claimDueDeliveries({ now: clock.now() + 100, limit: 1, perOrigin: 1, freeSlotsByKey: new Map() });
   await until("the claim is found to be invalid", () => {
     clock.advance(100);
     return resumed.length > 0;
@@ -424,6 +424,10 @@ test.each([
     await until("the event is settled", () => emitted("event.settled").length === 1);
     expect(receiver.requests).toHaveLength(2);
     expect(await delivery()).toMatchObject({ status: "delivered", attemptCount: 2 });
+    expect(emitted("delivery.attempted")).toMatchObject([
+      { next: "redelivered", waitMs: null },
+      { next: "delivered", waitMs: null },
+    ]);
   },
 );
 
@@ -505,7 +509,9 @@ describe("not_after", () => {
     clock.advance(30_000);
     await until("the event is settled", () => emitted("event.settled").length === 1);
     expect(await delivery()).toMatchObject({ status: "exhausted", reason: "not_after", attempts: [] });
-    expect(emitted("delivery.expired")).toMatchObject([{ taskId: "task-1", attempts: 0, url: `${receiver.url}/hook` }]);
+    expect(emitted("delivery.expired")).toMatchObject([
+      { taskId: "task-1", attempts: 0, reason: "not_after", url: `${receiver.url}/hook` },
+    ]);
     release();
     await until("the slow delivery is over", () => emitted("event.settled").length === 2);
     expect(receiver.requests).toHaveLength(1);
@@ -615,6 +621,23 @@ test("an internal failure is not charged to the receiver: the delivery is due ag
   expect(receiver.requests).toHaveLength(2);
 });
 
+test("a claim that an internal failure left and that cannot be released is reported, and ends at the next start", async () => {
+  const failing = async () => {
+    throw new TypeError("a bug");
+  };
+  const { dispatcher, finishTask, emitted, delivery, store, clock } = await setUp({
+    storeOfDispatcher: (it) => ({ ...it, recordAttempt: failing, releaseClaim: failing }),
+  });
+  dispatcher.start();
+  await finishTask();
+  await until("both failures are reported", () => emitted("internal.failed").length === 2);
+  const { id } = await delivery();
+  expect(emitted("internal.failed").map(({ where }) => where)).toEqual([`delivery ${id}`, `release of delivery ${id}`]);
+  await dispatcher.stop(0);
+  await store.recoverInterrupted(clock.now());
+  expect(await delivery()).toMatchObject({ status: "pending", nextAttemptAt: clock.now(), attemptCount: 0 });
+});
+
 test("a stop lets the attempt in flight finish and starts no other", async () => {
   const { dispatcher, receiver, finishTask, delivery, store } = await setUp({ limits: { total: 1, perOrigin: 1 } });
   const arrived = Promise.withResolvers<() => void>();
@@ -642,7 +665,7 @@ test("an attempt that outlasts the grace is cut off, and made again with the sam
   clock.advance(3000);
   await stopped;
   expect(await delivery()).toMatchObject({ status: "sending", attemptCount: 0 });
-  await store.recoverOrphans(clock.now());
+  await store.recoverInterrupted(clock.now());
   expect(await delivery()).toMatchObject({ status: "pending", attemptCount: 0 });
 });
 
@@ -789,7 +812,7 @@ describe("the deliveries of a task's end", () => {
     await end(await running("task-2", ["b"]));
     expect(await delivery("task-1")).toMatchObject({ status: "sending", attemptCount: 0 });
     expect(await delivery("task-2")).toMatchObject({ status: "pending", attemptCount: 0 });
-    await store.recoverOrphans(clock.now());
+    await store.recoverInterrupted(clock.now());
     expect(await delivery("task-1")).toMatchObject({ status: "pending", attemptCount: 0 });
     expect(receiver.connections).toBe(0);
   });
@@ -900,7 +923,7 @@ test.each([
     receiver.respondWith(503);
     dispatcher.start();
     await finishTask({ clients });
-    await until("the circuit opens", () => emitted("origin.slowed").length === 1);
+    await until("the circuit opens", () => emitted("origin.circuit_opened").length === 1);
     await until(
       "the requests in flight are over, and no pass claims",
       () => claims === 0 && emitted("delivery.attempted").length >= emitted("delivery.sending").length,
@@ -919,7 +942,7 @@ test.each([
       "all are delivered",
       () => emitted("delivery.attempted").filter(({ next }) => next === "delivered").length === 111,
     );
-    expect(emitted("origin.recovered")).toEqual([{ kind: "origin.recovered", origin: receiver.url }]);
+    expect(emitted("origin.circuit_closed")).toEqual([{ kind: "origin.circuit_closed", origin: receiver.url }]);
     const counts = (await store.deliveryHistory("local", "task-1")).map(
       ({ deliveries: [delivery] }) => delivery!.attemptCount,
     );
@@ -943,7 +966,11 @@ test("a callback that fails for long is disabled and reported once; its deliveri
     clock.advance(5000);
   }
   await attempts(3);
-  expect(emitted("delivery.attempted").map(({ next }) => next)).toEqual(["retry", "retry", "held"]);
+  expect(emitted("delivery.attempted").map(({ next, waitMs }) => [next, waitMs])).toEqual([
+    ["retry", 5000],
+    ["retry", 5000],
+    ["held", null],
+  ]);
   expect(emitted("callback.disabled")).toMatchObject([
     { clientId: "client-1", reason: "failing", failingSince: since, error: "http_5xx", heldCount: 1 },
   ]);

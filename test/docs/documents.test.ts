@@ -125,7 +125,7 @@ test("the layout names what is there", () => {
   const lines = blockWith(sectionOf(readDocument("docs/architecture.md"), "Folders"), "text", "src/")
     .trimEnd()
     .split("\n");
-  expect(lines).toHaveLength(13);
+  expect(lines).toHaveLength(15);
   expect(lines.map((line) => line.split(" ")[0]!).filter(isMissing)).toEqual([]);
 });
 

@@ -12,7 +12,7 @@ import {
   superseded,
   withdrawn,
 } from "../../src/domain/delivery-state.ts";
-import type { DeliveryState, RecordedStep } from "../../src/domain/delivery-state.ts";
+import type { DeliveryState, StoredStep } from "../../src/domain/delivery-state.ts";
 import { T0 } from "../support/builders.ts";
 
 const NOW = T0 + 1000;
@@ -142,7 +142,7 @@ test.each([
 });
 
 describe("after an attempt", () => {
-  const record = (delivery: DeliveryState, step: RecordedStep, claim = 2) =>
+  const record = (delivery: DeliveryState, step: StoredStep, claim = 2) =>
     recorded(delivery, { claim, step, endedAt: NOW }, LATER + 9);
   const DELIVER = { status: "delivered" } as const;
   const PARK = { status: "pending", nextAttemptAt: LATER, keepClaim: false } as const;
@@ -161,7 +161,7 @@ describe("after an attempt", () => {
       { status: "exhausted", reason: "not_after", settledAt: NOW },
     ],
   ] as const)("a %s takes its step", (_, step, changes) => {
-    expect(record(SENDING, step)).toEqual({ claim: "held", isDueAgain: false, state: { ...counted, ...changes } });
+    expect(record(SENDING, step)).toEqual({ claim: "current", isDueAgain: false, state: { ...counted, ...changes } });
   });
 
   test.each([
@@ -179,13 +179,19 @@ describe("after an attempt", () => {
   });
 
   test("one that was superseded may still be delivered or given up", () => {
-    expect(record(SUPERSEDED, DELIVER)).toMatchObject({ claim: "held", state: { status: "delivered", reason: null } });
-    expect(record(SUPERSEDED, GIVE_UP)).toMatchObject({ claim: "held", state: { status: "exhausted", reason: null } });
+    expect(record(SUPERSEDED, DELIVER)).toMatchObject({
+      claim: "current",
+      state: { status: "delivered", reason: null },
+    });
+    expect(record(SUPERSEDED, GIVE_UP)).toMatchObject({
+      claim: "current",
+      state: { status: "exhausted", reason: null },
+    });
   });
 
   test.each([DELIVER, PARK, KEEP, GIVE_UP])("one that was redelivered meanwhile is due again after %o", (step) => {
     expect(record({ ...SENDING, sendAgain: true }, step)).toEqual({
-      claim: "held",
+      claim: "current",
       isDueAgain: true,
       state: { ...counted, status: "pending", attemptsBefore: 2, nextAttemptAt: NOW, notAfter: LATER + 9 },
     });

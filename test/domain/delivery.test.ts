@@ -19,8 +19,8 @@ const failed = (error: AttemptError): Outcome => ({
   error,
   responseExcerpt: null,
 });
-const made = (number: number, outcome: Outcome) => ({
-  number,
+const made = (numberInSchedule: number, outcome: Outcome) => ({
+  numberInSchedule,
   outcome,
   endedAt: T0,
   notAfter: null,
@@ -60,13 +60,15 @@ describe("what follows an attempt", () => {
     expect(afterAttempt(made(1, status(500)), { waitsMs: [], jitter: 0 }, half)).toMatchObject({ status: "exhausted" });
   });
 
-  test("410 disables the callback; 413 and a refused address end this delivery only", () => {
+  test("410 disables the callback; 413 and a refused address in the URL end this delivery only", () => {
     expect(afterAttempt(made(1, status(410)), POLICY, half)).toEqual({ status: "exhausted", disablesCallback: true });
     expect(afterAttempt(made(1, status(413)), POLICY, half)).toEqual({ status: "exhausted", disablesCallback: false });
-    expect(afterAttempt(made(1, failed("blocked")), POLICY, half)).toEqual({
-      status: "exhausted",
-      disablesCallback: false,
-    });
+    const refused: Outcome = { statusCode: null, error: "blocked", responseExcerpt: null, isPermanent: true };
+    expect(afterAttempt(made(1, refused), POLICY, half)).toEqual({ status: "exhausted", disablesCallback: false });
+  });
+
+  test("a name that resolves to a refused address is tried again: one lying answer of DNS ends nothing", () => {
+    expect(afterAttempt(made(1, failed("blocked")), POLICY, half)).toEqual({ status: "pending", waitMs: 100 });
   });
 });
 
@@ -117,7 +119,7 @@ describe("a callback with not_after", () => {
   const MINUTE = 60_000;
   const hourly = { waitsMs: Array<number>(9).fill(60 * MINUTE), jitter: 0 };
   const failedAt = (endedAt: number, notAfter: number) => ({
-    number: 1,
+    numberInSchedule: 1,
     outcome: status(503),
     endedAt,
     notAfter,
@@ -156,16 +158,22 @@ describe("a callback with not_after", () => {
 
   test("is asked a last time although the receiver wanted more time than there is", () => {
     const asking: Outcome = { statusCode: 503, error: "http_5xx", responseExcerpt: null, retryAfter: { afterMs: 9e6 } };
-    const attempt = { number: 1, outcome: asking, endedAt: T0, notAfter: T0 + 10 * MINUTE, isToSubscription: false };
+    const attempt = {
+      numberInSchedule: 1,
+      outcome: asking,
+      endedAt: T0,
+      notAfter: T0 + 10 * MINUTE,
+      isToSubscription: false,
+    };
     expect(afterAttempt(attempt, POLICY, half)).toEqual({ status: "pending", waitMs: 10 * MINUTE - 1000 });
   });
 
   test("never lets an attempt begin at or after it, nor two within its last two seconds, whatever the schedule", () => {
     for (const notAfter of [T0 + 1, T0 + 7777, T0 + 20 * MINUTE, T0 + 30 * 86_400_000]) {
       const begun = [T0];
-      for (let number = 1; number <= 20; number++) {
+      for (let numberInSchedule = 1; numberInSchedule <= 20; numberInSchedule++) {
         const attempt = {
-          number,
+          numberInSchedule,
           outcome: failed("timeout"),
           endedAt: begun.at(-1)!,
           notAfter,

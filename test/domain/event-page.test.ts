@@ -7,8 +7,8 @@ test.each([
   ["at the end, where the log has not reached the place", 12, 9, null, 9],
   ["behind the older ones, where only the newest are wanted", 2, 9, 6, 6],
   ["where it was asked for, if that is later than the older ones", 8, 9, 6, 8],
-])("a page begins %s", (_, afterSeq, lastSeq, floorSeq, startedAfter) => {
-  expect(eventPageStart(afterSeq, lastSeq, floorSeq)).toBe(startedAfter);
+])("a page begins %s", (_, afterSeq, lastSeq, leftOutSeq, startedAfter) => {
+  expect(eventPageStart(afterSeq, lastSeq, leftOutSeq)).toBe(startedAfter);
 });
 
 const entries = (...seqs: readonly number[]) => seqs.map((seq) => ({ seq }));

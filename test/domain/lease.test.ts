@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { completionDeadline, isStillExpired, isUsable, leaseHolds, leaseStanding } from "../../src/domain/lease.ts";
+import { completionDeadline, isSameLease, isUsable, leaseHolds, leaseStatus } from "../../src/domain/lease.ts";
 import { T0 } from "../support/builders.ts";
 
 const LEASED = { status: "running", leaseDigest: "mine", leaseUntil: T0 + 1 } as const;
@@ -16,13 +16,13 @@ test.each([
 });
 
 test.each([
-  ["running", LEASED, "held"],
-  ["running beyond its time", { ...LEASED, leaseUntil: T0 - 1 }, "held"],
-  ["completed", { ...LEASED, status: "completed" }, "held"],
+  ["running", LEASED, "current"],
+  ["running beyond its time", { ...LEASED, leaseUntil: T0 - 1 }, "current"],
+  ["completed", { ...LEASED, status: "completed" }, "current"],
   ["pending", { ...LEASED, status: "pending" }, "released"],
   ["claimed again", { ...LEASED, leaseDigest: "other" }, "lost"],
-] as const)("the lease of a task that is %s is %s", (_, task, standing) => {
-  expect(leaseStanding(task, "mine")).toBe(standing);
+] as const)("the lease of a task that is %s is %s", (_, task, status) => {
+  expect(leaseStatus(task, "mine")).toBe(status);
 });
 
 test.each([
@@ -30,7 +30,7 @@ test.each([
   [LEASED, T0, false],
   [{ ...LEASED, status: "failed" }, T0 + 1, false],
 ] as const)("%o, found expired at %i, is the same still: %s", (task, foundUntil, isSame) => {
-  expect(isStillExpired(task, foundUntil)).toBe(isSame);
+  expect(isSameLease(task, foundUntil)).toBe(isSame);
 });
 
 test.each([

@@ -3,7 +3,7 @@ import { CloudEvent, HTTP } from "cloudevents";
 import { describe, expect, test } from "vitest";
 import { contentTypeOf, renderBody } from "../../src/domain/payload.ts";
 import type { BodyProfile } from "../../src/domain/payload.ts";
-import { renderTerminated, renderVerification } from "../../src/domain/control.ts";
+import { renderTerminated, renderVerification } from "../../src/domain/subscription-messages.ts";
 import { eventDataOf, EVENT_NAMES, eventTypeOf, progressDataOf } from "../../src/domain/event.ts";
 import type { Event, EventName } from "../../src/domain/event.ts";
 import type { TaskOutcome } from "../../src/domain/task.ts";

@@ -109,8 +109,8 @@ describe("the time a subscription is granted", () => {
 });
 
 describe("a subscription", () => {
-  const room = { own: 1, ownMax: 2 };
-  const full = { own: 2, ownMax: 2 };
+  const room = { own: 1, perPrincipalMax: 2 };
+  const full = { own: 2, perPrincipalMax: 2 };
 
   test.each([
     [{ status: "active", expiresAt: null }, "active", "refresh", "refresh"],

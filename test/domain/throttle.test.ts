@@ -3,9 +3,9 @@ import { throttledUntil } from "../../src/domain/throttle.ts";
 import type { WaitingDelivery } from "../../src/domain/throttle.ts";
 
 const POLICY = { waitsMs: [2000, 30_000], jitter: 0.2 };
-const waiting = (waitMs: number, statusCode: number | null, number = 1): WaitingDelivery => ({
+const waiting = (waitMs: number, statusCode: number | null, numberInSchedule = 1): WaitingDelivery => ({
   nextAttemptAt: 1000 + waitMs,
-  lastAttempt: { number, endedAt: 1000, statusCode },
+  lastAttempt: { numberInSchedule, endedAt: 1000, statusCode },
 });
 
 test("nothing that waits is nothing held back", () => {

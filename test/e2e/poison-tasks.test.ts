@@ -1,4 +1,4 @@
-/** Tasks that end the process: each is given up after some deaths, and no other task fails with it. */
+/** Tasks that end the process: each is given up after some crashes, and no other task fails with it. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -36,7 +36,7 @@ const EXITS = ["exits", "process.exit(1);"] as const;
 const STEADY = ["steady", "if (attempt < 3) await new Promise(() => {}); return 'done';"] as const;
 const FOREVER = ["forever", "(function turnsForEver() { for (;;); })();"] as const;
 
-test("a task that kills its process each time fails after five deaths, and the tasks beside it do not", async () => {
+test("a task that kills its process each time fails after five crashes, and the tasks beside it do not", async () => {
   const file = join(temporaryFolder(), "callbacks.db");
   const env = { TASKS_MODULE: aModule(EXITS, STEADY) };
   const receiver = await receiverWith();
@@ -49,7 +49,7 @@ test("a task that kills its process each time fails after five deaths, and the t
   await begin(first.url, "t1", "exits", { callbacks }).catch(() => {});
   expect(await first.ended()).toBe(1);
   const isOver = receiver.waitFor(1);
-  for (let death = 2; death <= 5; death++) {
+  for (let crash = 2; crash <= 5; crash++) {
     const server = spawnServer({ file, env });
     onTestFinished(() => server.kill());
     expect(await Promise.race([server.ended(), isOver])).toBe(1);

@@ -1,4 +1,6 @@
-import { describe, expect, test } from "vitest";
+import { once } from "node:events";
+import { connect } from "node:net";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { aTaskType } from "../support/builders.ts";
 import { until } from "../support/until.ts";
 import { COMPLETION_TTL_MS, serveHttp } from "./serve-http.ts";
@@ -46,6 +48,20 @@ test("a completion URL ends its task with a result, once", async () => {
   });
   expect(await complete(token, { result: { green: false } })).toEqual(apiError(409, "already_used"));
   expect(await tasks.find("local", "t1")).toMatchObject({ status: "completed", result: { green: true } });
+});
+
+test("an unknown token is refused before its body is read", async () => {
+  const { url, startWithUrl, complete } = await setUp();
+  const used = await startWithUrl();
+  await complete(used, { result: 1 });
+  for (const token of ["unknown", used]) {
+    const { port } = new URL(url);
+    const socket = connect(Number(port), "127.0.0.1");
+    onTestFinished(() => void socket.destroy());
+    socket.write(`POST /complete/${token} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n{`);
+    const [answer] = (await once(socket, "data")) as [Buffer];
+    expect(answer.toString()).toMatch(/^HTTP\/1\.1 40[49] /);
+  }
 });
 
 test("of two uses at the same time one succeeds", async () => {

@@ -3,14 +3,19 @@ import { connect } from "node:net";
 import type { Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { expect, onTestFinished, test } from "vitest";
+import { until } from "../support/until.ts";
 import { listen } from "../../src/http/server.ts";
 import type { HttpServer } from "../../src/http/server.ts";
 import type { RequestHandler } from "../../src/http/app.ts";
 
 const GET = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
-async function serve(handle: RequestHandler, times?: Parameters<typeof listen>[3]): Promise<HttpServer> {
-  const server = await listen(handle, "127.0.0.1", 0, times);
+async function serve(
+  handle: RequestHandler,
+  times?: Parameters<typeof listen>[3],
+  limits?: Parameters<typeof listen>[4],
+): Promise<HttpServer> {
+  const server = await listen(handle, "127.0.0.1", 0, times, limits);
   onTestFinished(() => server.stop(0));
   return server;
 }
@@ -112,4 +117,71 @@ test("an answer may take longer than a request may", async () => {
   await once((await open(server)).resume(), "close");
   release();
   expect(await answer).toMatch(/a\r\n.*\r\nb\r\n0/s);
+});
+
+test("a client that reads nothing of its answer is disconnected, one that waits for its answer is not", async () => {
+  const { promise: unread, resolve: reportUnread } = Promise.withResolvers<void>();
+  const { promise: released, resolve: release } = Promise.withResolvers<void>();
+  const large = "x".repeat(32 * 1024 * 1024);
+  const server = await serve(
+    async (request, response) => {
+      if (request.url === "/large") return void response.once("close", reportUnread).end(large);
+      response.write("a");
+      await released;
+      response.end("b");
+    },
+    undefined,
+    { connections: 10, unreadMs: 50 },
+  );
+  const waiting = await open(server);
+  const answer = text(waiting);
+  waiting.write(GET.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n"));
+  const stalled = await open(server);
+  stalled.pause().write(GET.replace("GET /", "GET /large"));
+  await unread;
+  release();
+  expect(await answer).toMatch(/a\r\n.*\r\nb\r\n0/s);
+});
+
+test("half-sent heads do not keep a client out: a new connection takes the place of the one that is quiet for longest", async () => {
+  const server = await serve(sayOk, undefined, { connections: 4, unreadMs: 10_000 });
+  for (let number = 0; number < 20; number++) (await open(server)).write("GET / HTTP/1.1\r\nHost: loc");
+  expect(await answerTo(await open(server), GET)).toContain("200 OK");
+});
+
+test("connections whose answers are under way keep their places, and further ones are closed", async () => {
+  const { promise: released, resolve: release } = Promise.withResolvers<void>();
+  const server = await serve(
+    async (_request, response) => {
+      response.write("a");
+      await released;
+      response.end("b");
+    },
+    undefined,
+    { connections: 2, unreadMs: 10_000 },
+  );
+  const closing = GET.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
+  const first = await open(server);
+  await answerTo(first, closing);
+  const second = await open(server);
+  await answerTo(second, closing);
+  const refused = await open(server);
+  await once(refused.resume(), "close");
+  const answers = [first, second].map((socket) => text(socket));
+  release();
+  for (const answer of answers) expect(await answer).toMatch(/b\r\n0/s);
+});
+
+test("half-sent requests hold up a stop for a second at most", async () => {
+  const server = await serve((request, response) => void request.resume().once("end", () => response.end()));
+  const head = await open(server);
+  head.write("GET / HTTP/1.1\r\nHost: loc");
+  const again = await open(server);
+  await answerTo(again, GET);
+  again.write("GET / HTTP/1.1\r\nHost: loc");
+  const body = await open(server);
+  body.write("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n1234");
+  await until("the bytes have arrived", () => [head, again, body].every(({ bytesWritten }) => bytesWritten > 0));
+  // The grace and the request's own time-out are longer than the test.
+  await server.stop(3_600_000);
 });

@@ -11,9 +11,9 @@ import type { Store } from "../../src/service/ports/store.ts";
 import { createPrincipalOf } from "../../src/service/principals.ts";
 import type { AccessToken } from "../../src/service/principals.ts";
 import type { TaskType } from "../../src/service/ports/task-types.ts";
-import type { TaskStart, Tasks } from "../../src/service/tasks.ts";
-import { createWorkerQueue } from "../../src/service/worker-queue.ts";
-import type { WorkerQueue } from "../../src/service/worker-queue.ts";
+import type { TaskRequest, Tasks } from "../../src/service/tasks.ts";
+import { createLeasePolls } from "../../src/service/lease-polls.ts";
+import type { LeasePolls } from "../../src/service/lease-polls.ts";
 import { createWorkers } from "../../src/service/workers.ts";
 import type { Completions } from "../../src/service/completions.ts";
 import { externalTask } from "../../src/tasks/builtin/external.ts";
@@ -35,9 +35,9 @@ export interface ServedHttp {
   readonly emitted: readonly TelemetryEvent[];
   readonly tasks: Tasks;
   readonly completions: Completions;
-  readonly queue: WorkerQueue;
+  readonly polls: LeasePolls;
   /** Starts a task; default type: external. */
-  readonly start: (taskId: string, start?: Partial<TaskStart>, principal?: string) => ReturnType<Tasks["start"]>;
+  readonly start: (taskId: string, start?: Partial<TaskRequest>, principal?: string) => ReturnType<Tasks["start"]>;
 }
 
 export interface ServeHttpOptions {
@@ -65,15 +65,15 @@ export async function serveHttp({
   const { tasks, progress } = createTestTasks({ storage, clock, catalog, targetPolicy, emit });
   const outside = { store, tasks, catalog, clock, emit };
   const lease = { newToken: newNonce, durationMs: LEASE_MS };
-  const queue = createWorkerQueue({ ...outside, queue: queues.leases, lease });
+  const polls = createLeasePolls({ ...outside, queue: queues.leases, lease });
   const completions = createCompletions({ ...outside, newNonce, ttlMs: COMPLETION_TTL_MS });
-  const health = createHealth({ store, slowOrigins: () => 0 });
+  const health = createHealth({ store, openCircuitCount: () => 0 });
   const handle = createHttpApp({
     allowedOrigins,
     mcp: async (_, response) => void response.end("mcp was here"),
     inbox: createInbox({ store, clock, emit }),
     health,
-    workers: createWorkers({ ...outside, progress, queue }),
+    workers: createWorkers({ ...outside, progress, polls }),
     workerOf: workerTokens.length === 0 ? null : createPrincipalOf(workerTokens, "anonymous"),
     completions,
     openApi: () => ({ title: "Test", version: "1.2.3", url: "http://callbacks.example" }),
@@ -85,10 +85,10 @@ export async function serveHttp({
     needsToken: tokens.length > 0,
     publicKeys: [parseSigningKey(`whsk_${Buffer.alloc(32, 1).toString("base64")}`)!.publicKey],
   });
-  queues.leases.start(() => queue.pass());
+  queues.leases.start(() => polls.pass());
   const server = await listen(handle, "127.0.0.1", 0);
   onTestFinished(async () => {
-    queue.close();
+    polls.close();
     await server.stop(0);
     await queues.leases.stop();
     await store.close().catch(() => {});
@@ -96,5 +96,5 @@ export async function serveHttp({
   const start: ServedHttp["start"] = (taskId, more = {}, principal = "local") =>
     tasks.start(principal, { taskId, clientId: "starter", taskType: "external", ...more });
   const url = `http://127.0.0.1:${server.port}`;
-  return { url, store, clock, emitted, tasks, completions, queue, start };
+  return { url, store, clock, emitted, tasks, completions, polls, start };
 }

@@ -98,28 +98,28 @@ test("progress is taken in and keeps the lease", async () => {
 });
 
 test("a claim waits for the task that comes, for its types only", async () => {
-  const { start, claim, call, queue } = await setUp();
+  const { start, claim, call, polls } = await setUp();
   const waiting = claim("external", "one", 50_000);
   const other = call("/tasks/claim", { types: ["other"], wait_ms: 50_000 });
-  await until("both wait", () => queue.waitingCount === 2);
+  await until("both wait", () => polls.waitingCount === 2);
   await start("t1");
   expect(await waiting).toMatchObject({ task_id: "t1" });
-  expect(queue.waitingCount).toBe(1);
-  queue.close();
+  expect(polls.waitingCount).toBe(1);
+  polls.close();
   expect(await other).toEqual({ status: 204, body: null });
 });
 
 test("a claim that gets no task answers 204 when its wait is over", async () => {
-  const { call, queue, clock } = await setUp();
+  const { call, polls, clock } = await setUp();
   const waiting = call("/tasks/claim", { types: ["external"], wait_ms: 1000 });
-  await until("it waits", () => queue.waitingCount === 1);
+  await until("it waits", () => polls.waitingCount === 1);
   clock.advance(1000);
   expect(await waiting).toEqual({ status: 204, body: null });
   expect(await call("/tasks/claim", { types: ["external"], wait_ms: 0 })).toEqual({ status: 204, body: null });
 });
 
 test("a worker that disconnects while it waits gets no task, and the next worker gets it", async () => {
-  const { url, queue, start, claim } = await setUp();
+  const { url, polls, start, claim } = await setUp();
   const hangUp = new AbortController();
   const lost = fetch(`${url}/tasks/claim`, {
     method: "POST",
@@ -127,10 +127,10 @@ test("a worker that disconnects while it waits gets no task, and the next worker
     body: '{"types":["external"]}',
     signal: hangUp.signal,
   }).catch(() => null);
-  await until("it waits", () => queue.waitingCount === 1);
+  await until("it waits", () => polls.waitingCount === 1);
   hangUp.abort();
   await lost;
-  await until("it is not waited for any more", () => queue.waitingCount === 0);
+  await until("it is not waited for any more", () => polls.waitingCount === 0);
   await start("t1");
   expect(await claim()).toMatchObject({ task_id: "t1", attempt: 1 });
 });
@@ -167,14 +167,14 @@ test("a heartbeat after the lease is refused, and another worker has the task", 
 });
 
 test("when a worker dies, its task goes to one that waits as soon as the lease has run out", async () => {
-  const { start, claim, queue, clock } = await setUp();
+  const { start, claim, polls, clock } = await setUp();
   await start("t1");
   await claim();
   clock.advance(20_000);
   const waiting = claim("external", "two", 50_000);
-  await until("it waits", () => queue.waitingCount === 1 && clock.sleeping === 2);
+  await until("it waits", () => polls.waitingCount === 1 && clock.sleeping === 2);
   clock.advance(39_999);
-  expect(queue.waitingCount).toBe(1);
+  expect(polls.waitingCount).toBe(1);
   clock.advance(1);
   expect(await waiting).toMatchObject({ task_id: "t1", attempt: 2 });
 });
@@ -233,6 +233,21 @@ test("a failed run is repeated after a wait as often as its type allows, then th
   expect(await tasks.find("local", "t1")).toMatchObject({ status: "failed", error: "no luck again" });
 });
 
+test("a lost lease uses up no retry of the task's type", async () => {
+  const { start, claim, report, clock, tasks } = await setUp();
+  await start("t1", { taskType: "again" });
+  await claim("again");
+  await until("the timer is set", () => clock.sleeping === 1);
+  clock.advance(LEASE_MS);
+  await until("the lease is lost", async () => (await tasks.find("local", "t1")).status === "pending");
+  const second = await claim("again");
+  expect(second.attempt).toBe(2);
+  expect(await report(second, "fail", { error: "no luck" })).toMatchObject({
+    status: 200,
+    body: { status: "pending", next_run_at: new Date(clock.now() + 1000).toISOString() },
+  });
+});
+
 test("a permanent failure is not repeated", async () => {
   const { start, claim, report } = await setUp();
   await start("t1", { taskType: "again" });
@@ -241,11 +256,11 @@ test("a permanent failure is not repeated", async () => {
 });
 
 test("a waiting worker gets the task whose wait for its next run is over", async () => {
-  const { start, claim, report, queue, clock } = await setUp();
+  const { start, claim, report, polls, clock } = await setUp();
   await start("t1", { taskType: "again" });
   await report(await claim("again"), "fail", { error: "no luck" });
   const waiting = claim("again", "two", 50_000);
-  await until("it waits", () => queue.waitingCount === 1 && clock.sleeping === 2);
+  await until("it waits", () => polls.waitingCount === 1 && clock.sleeping === 2);
   clock.advance(1000);
   expect(await waiting).toMatchObject({ attempt: 2 });
 });

@@ -43,7 +43,7 @@ export async function attempt(
   step: RecordAttempt["step"],
   disablePolicy: RecordAttempt["disablePolicy"] = null,
 ): Promise<void> {
-  const [claimed] = await store.claimDueDeliveries({ now: T0, limit: 1, perOrigin: 1, roomOf: new Map() });
+  const [claimed] = await store.claimDueDeliveries({ now: T0, limit: 1, perOrigin: 1, freeSlotsByKey: new Map() });
   if (claimed === undefined) throw new Error("No delivery is due");
   const { deliveryId, claim } = claimed;
   await store.recordAttempt({ deliveryId, claim, startedAt: T0, durationMs: 12, outcome, step, disablePolicy });

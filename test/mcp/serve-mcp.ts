@@ -10,7 +10,7 @@ import type { RetryPolicy } from "../../src/domain/retry.ts";
 import type { LifetimePolicy } from "../../src/domain/subscription.ts";
 import type { Progress, Task, TaskOutcome } from "../../src/domain/task.ts";
 import { createMcp } from "../../src/mcp/endpoint.ts";
-import type { McpNeeds } from "../../src/mcp/endpoint.ts";
+import type { McpParts } from "../../src/mcp/endpoint.ts";
 import { authenticateByToken } from "../../src/mcp/request-guard.ts";
 import type { Authenticate } from "../../src/mcp/request-guard.ts";
 import { createCallbacks } from "../../src/service/callbacks.ts";
@@ -25,7 +25,7 @@ import type { OpenedStore } from "../../src/store/open.ts";
 import type { WorkQueues } from "../../src/service/ports/work-queue.ts";
 import { createPrincipalOf } from "../../src/service/principals.ts";
 import type { AccessToken } from "../../src/service/principals.ts";
-import { createProbes } from "../../src/service/probes.ts";
+import { createReceiverTests } from "../../src/service/receiver-tests.ts";
 import { createSecrets } from "../../src/service/secrets.ts";
 import { createTaskRegistry } from "../../src/tasks/runner/registry.ts";
 import { aTaskType } from "../support/builders.ts";
@@ -75,13 +75,13 @@ export interface ServeOptions {
   readonly allowedOrigins?: readonly string[];
   /** Settings of MCP Events. */
   readonly events?: Partial<EventsOptions>;
-  readonly toolSet?: McpNeeds["toolSet"];
+  readonly toolSet?: McpParts["toolSet"];
   readonly testFixtures?: boolean;
 }
 
-export interface EventsOptions extends Pick<McpNeeds, "errorCodes" | "unknownUnsubscribe"> {
+export interface EventsOptions extends Pick<McpParts, "errorCodes" | "unknownUnsubscribe"> {
   readonly lifetime: LifetimePolicy;
-  readonly ownMax: number;
+  readonly perPrincipalMax: number;
   readonly allow: PrivateTargets;
   readonly retryPolicy: RetryPolicy;
 }
@@ -90,7 +90,7 @@ const EVENTS: EventsOptions = {
   errorCodes: "sketch",
   unknownUnsubscribe: "ok",
   lifetime: { defaultMs: 3_600_000, minMs: 60_000, maxMs: 86_400_000, allowsNone: false },
-  ownMax: 1000,
+  perPrincipalMax: 1000,
   allow: "loopback",
   retryPolicy: { waitsMs: [5000, 60_000], jitter: 0 },
 };
@@ -155,10 +155,10 @@ function createServices(
     storage: OpenedStore;
     breaker: CircuitBreaker;
     clock: FakeClock;
-    emit: McpNeeds["emit"];
+    emit: McpParts["emit"];
     attemptTimeoutMs: number;
   },
-  { lifetime, ownMax, allow, retryPolicy }: EventsOptions,
+  { lifetime, perPrincipalMax, allow, retryPolicy }: EventsOptions,
 ) {
   const catalog = createTaskRegistry(TASK_TYPES);
   const targetPolicy = createAddressGuard({ allow, resolve: failingWith("ENOTFOUND") });
@@ -179,14 +179,20 @@ function createServices(
     completions: createCompletions({ ...needs, tasks, catalog, newNonce, ttlMs: 60_000 }),
     callbacks,
     deliveries: createDeliveries(needs),
-    probes: createProbes({ ...needs, callbacks, receiverTester, newId: createNewId(needs.clock.now), signingKeys: [] }),
+    receiverTests: createReceiverTests({
+      ...needs,
+      callbacks,
+      receiverTester,
+      newId: createNewId(needs.clock.now),
+      signingKeys: [],
+    }),
     secrets: createSecrets(needs),
     events: createEvents(needs),
     subscriptions: createSubscriptions({
       ...needs,
       targetPolicy,
       verification: createVerification({ ...needs, endpointVerifier, newNonce }),
-      settings: { lifetime, ownMax, allowsLoopbackHttp: allow !== "none", retryPolicy },
+      settings: { lifetime, perPrincipalMax, allowsLoopbackHttp: allow !== "none", retryPolicy },
     }),
   };
 }

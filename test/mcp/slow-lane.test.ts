@@ -33,7 +33,7 @@ describe.each(VERSIONS)("the slow lane, as a client of $version sees it", ({ con
     return (callbacks as Record<string, unknown>[]).find(({ client_id }) => client_id === clientId);
   }
   const slow = () => callbackOf(REGISTRATION.client_id);
-  const recoveries = () => served.emitted.filter(({ kind }) => kind === "origin.recovered");
+  const recoveries = () => served.emitted.filter(({ kind }) => kind === "origin.circuit_closed");
 
   it("is shown on the callbacks of that origin and on no other", async () => {
     expect(await slow()).toMatchObject({ status: "active", slow_lane: SLOW_LANE });
@@ -63,7 +63,7 @@ describe.each(VERSIONS)("the slow lane, as a client of $version sees it", ({ con
       await call(tool, { callback_id: callbackId });
       expect(await slow()).not.toHaveProperty("slow_lane");
       await call(tool, { callback_id: callbackId });
-      expect(recoveries()).toEqual([{ kind: "origin.recovered", origin: receiver.url }]);
+      expect(recoveries()).toEqual([{ kind: "origin.circuit_closed", origin: receiver.url }]);
     },
   );
 

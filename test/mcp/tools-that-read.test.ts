@@ -60,18 +60,23 @@ describe.each(VERSIONS)("the tools that read, called by a client of $version", (
   });
 
   describe("list_tasks", () => {
-    it("ends a page at a megabyte of errors, and skips no task", async () => {
+    it("ends a page at 256 KiB of errors, and skips no task", async () => {
       const error = "x".repeat(4096);
       const ids = Array.from({ length: 300 }, (_, index) => `t${index}`);
       await Promise.all(ids.map((taskId) => served.store.startTask(aStart({ taskId }))));
       const claimed = await served.store.claimRunnableTasks({ limit: 300, now: T0 });
       const outcome = { status: "failed", error } as const;
       await Promise.all(claimed.map(({ id }) => served.store.finishTask({ id, outcome, now: T0 })));
-      const first = taskPage.parse(await call("list_tasks", { limit: 1000 }));
-      const second = taskPage.parse(await call("list_tasks", { limit: 1000, cursor: first.next_cursor }));
-      expect(JSON.stringify(first).length).toBeLessThan(1_100_000);
-      expect([first.next_cursor, second.next_cursor]).toEqual([expect.any(String), null]);
-      expect([...first.tasks, ...second.tasks].map(({ task_id }) => task_id).toSorted()).toEqual(ids.toSorted());
+      const seen: string[] = [];
+      let cursor: string | undefined;
+      do {
+        const answer = await call("list_tasks", { limit: 1000, cursor });
+        expect(JSON.stringify(answer).length).toBeLessThan(300_000);
+        const page = taskPage.parse(answer);
+        seen.push(...page.tasks.map(({ task_id }) => task_id));
+        cursor = page.next_cursor ?? undefined;
+      } while (cursor !== undefined);
+      expect(seen.toSorted()).toEqual(ids.toSorted());
     });
   });
 
@@ -131,7 +136,7 @@ describe.each(VERSIONS)("the tools that read, called by a client of $version", (
       expect(numbers.map(({ number }) => number)).toEqual(Array.from({ length: 20 }, (_, index) => index + 4));
     });
 
-    it("ends a page at a megabyte, and skips no callback", async () => {
+    it("ends a page at 256 KiB, and skips no callback", async () => {
       const url = `http://localhost:8011/${"x".repeat(2000)}`;
       const clientIds = Array.from({ length: 600 }, (_, index) => `c${index}`);
       await Promise.all(clientIds.map((clientId) => served.store.registerCallback(aRegistration({ clientId, url }))));
@@ -140,14 +145,14 @@ describe.each(VERSIONS)("the tools that read, called by a client of $version", (
       let pages = 0;
       do {
         const answer = await call("get_registered_callbacks", { task_id: "task-1", limit: 1000, cursor });
-        expect(JSON.stringify(answer).length).toBeLessThan(1_100_000);
+        expect(JSON.stringify(answer).length).toBeLessThan(300_000);
         const page = clientPage.parse(answer);
         expect(page.callback_count).toBe(600);
         seen.push(...page.callbacks.map(({ client_id }) => client_id));
         cursor = page.next_cursor;
         pages++;
       } while (cursor !== undefined);
-      expect(pages).toBe(2);
+      expect(pages).toBe(7);
       expect(seen.toSorted()).toEqual(clientIds.toSorted());
     });
 

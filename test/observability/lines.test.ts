@@ -89,7 +89,14 @@ const CASES: readonly [TelemetryEvent, readonly string[]][] = [
     { ...attempted, attempt: 10, outcome: { statusCode: 503, error: "http_5xx" }, next: "gave_up" },
     ["❌ Gave up on callback to x after 10 attempts: http_5xx"],
   ],
-  [{ kind: "delivery.expired", attempts: 0, ...delivery }, ["❌ Gave up on callback to x after 0 attempts: not_after"]],
+  [
+    { kind: "delivery.expired", attempts: 0, reason: "not_after", ...delivery },
+    ["❌ Gave up on callback to x after 0 attempts: not_after"],
+  ],
+  [
+    { kind: "delivery.expired", attempts: 2, reason: "expired", ...delivery },
+    ["❌ Gave up on callback to x after 2 attempts: expired"],
+  ],
   [
     {
       kind: "callback.removed",
@@ -115,8 +122,12 @@ const CASES: readonly [TelemetryEvent, readonly string[]][] = [
   ],
   [{ ...disabled, reason: "gone" }, ["🔕 Callback to x disabled: its receiver answered 410 Gone"]],
   [
-    { ...attempted, outcome: { statusCode: 503, error: "http_5xx" }, next: "held", waitMs: 5000 },
+    { ...attempted, outcome: { statusCode: 503, error: "http_5xx" }, next: "held" },
     ["⚠️ Callback to x returned status 503, next attempt when it is enabled"],
+  ],
+  [
+    { ...attempted, outcome: { statusCode: 503, error: "http_5xx" }, next: "redelivered" },
+    ["⚠️ Callback to x returned status 503, next attempt now, as requested"],
   ],
   [{ kind: "deliveries.redelivered", principal: "local", count: 3 }, ["🔁 Sending 3 deliveries again, as requested"]],
   [

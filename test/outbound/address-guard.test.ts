@@ -54,7 +54,7 @@ describe("names that mean this machine or this network are refused whatever DNS 
     expect((await checkOf(host, "loopback", resolvingTo(PUBLIC))).allowed).toBe(false);
     expect((await checkOf(host, "private", resolvingTo("10.0.0.7"))).allowed).toBe(true);
     const guard = createAddressGuard({ allow: "private", resolve: resolvingTo("169.254.169.254") });
-    await expect(guard.vet(host)).rejects.toThrow(BlockedTargetError);
+    await expect(guard.checkedAddressesOf(host)).rejects.toThrow(BlockedTargetError);
   });
 
   test("names that only look like these are ordinary names", async () => {
@@ -71,13 +71,15 @@ describe("at each connection", () => {
     ["loopback", resolvingTo("127.0.0.1", "10.0.0.1")],
     ["none", resolvingTo(PUBLIC, "not an address")],
   ] as const)("(%s) a name is refused when one of its addresses is, without the address", async (allow, resolve) => {
-    const refusal = new BlockedTargetError("points at a.example, which resolves to an address that is not public");
-    await expect(createAddressGuard({ allow, resolve }).vet("a.example")).rejects.toThrow(refusal);
+    const refusal = new BlockedTargetError("points at a.example, which resolves to an address that is not public", {
+      isPermanent: false,
+    });
+    await expect(createAddressGuard({ allow, resolve }).checkedAddressesOf("a.example")).rejects.toThrow(refusal);
   });
 
   test("the guard gives the addresses it has judged, in the order of the resolver, from one look-up", async () => {
     const resolve = vi.fn<Resolve>(resolvingTo(OTHER_PUBLIC, PUBLIC));
-    expect(await createAddressGuard({ allow: "none", resolve }).vet("a.example")).toEqual([
+    expect(await createAddressGuard({ allow: "none", resolve }).checkedAddressesOf("a.example")).toEqual([
       { address: OTHER_PUBLIC, family: 6 },
       { address: PUBLIC, family: 4 },
     ]);
@@ -86,24 +88,24 @@ describe("at each connection", () => {
 
   test("a literal is its own address, with brackets or without", async () => {
     const guard = createAddressGuard({ allow: "loopback", resolve: failingWith("ENOTFOUND") });
-    expect(await guard.vet("127.0.0.1")).toEqual([{ address: "127.0.0.1", family: 4 }]);
-    expect(await guard.vet("[::1]")).toEqual([{ address: "::1", family: 6 }]);
-    expect(await guard.vet("::1")).toEqual([{ address: "::1", family: 6 }]);
+    expect(await guard.checkedAddressesOf("127.0.0.1")).toEqual([{ address: "127.0.0.1", family: 4 }]);
+    expect(await guard.checkedAddressesOf("[::1]")).toEqual([{ address: "::1", family: 6 }]);
+    expect(await guard.checkedAddressesOf("::1")).toEqual([{ address: "::1", family: 6 }]);
   });
 
   test("a refusal is a BlockedTargetError with its reason", async () => {
     const guard = createAddressGuard({ allow: "none", resolve: resolvingTo(PUBLIC, "192.168.1.1") });
-    const refusal = guard.vet("a.example");
+    const refusal = guard.checkedAddressesOf("a.example");
     await expect(refusal).rejects.toBeInstanceOf(BlockedTargetError);
     await expect(refusal).rejects.toMatchObject({ name: "BlockedTargetError", reason: /^points at a\.example, / });
-    await expect(guard.vet("[fe80::1]")).rejects.toBeInstanceOf(BlockedTargetError);
+    await expect(guard.checkedAddressesOf("[fe80::1]")).rejects.toBeInstanceOf(BlockedTargetError);
   });
 
   test("an error of the resolver is passed on, and a name without addresses is a DNS error", async () => {
     const unknown = createAddressGuard({ allow: "none", resolve: failingWith("ENOTFOUND") });
-    await expect(unknown.vet("gone.example")).rejects.toMatchObject({ code: "ENOTFOUND" });
+    await expect(unknown.checkedAddressesOf("gone.example")).rejects.toMatchObject({ code: "ENOTFOUND" });
     const empty = createAddressGuard({ allow: "none", resolve: resolvingTo() });
-    await expect(empty.vet("empty.example")).rejects.toMatchObject({ code: "ENODATA" });
+    await expect(empty.checkedAddressesOf("empty.example")).rejects.toMatchObject({ code: "ENODATA" });
   });
 });
 
@@ -115,7 +117,7 @@ test("an address that a network interface gets while the server runs is refused 
     () => now,
   );
   const guard = createAddressGuard({ allow: "none", resolve: resolvingTo(PUBLIC), ownAddresses });
-  expect(await guard.vet("a.example")).toHaveLength(1);
+  expect(await guard.checkedAddressesOf("a.example")).toHaveLength(1);
   const entry = { netmask: "255.255.255.0", mac: "00:00:00:00:00:00", internal: false, cidr: null };
   interfaces = {
     eth0: [
@@ -124,9 +126,9 @@ test("an address that a network interface gets while the server runs is refused 
     ],
   };
   now = 1000;
-  await expect(guard.vet("a.example")).rejects.toThrow(BlockedTargetError);
-  await expect(guard.vet(PUBLIC)).rejects.toThrow(BlockedTargetError);
+  await expect(guard.checkedAddressesOf("a.example")).rejects.toThrow(BlockedTargetError);
+  await expect(guard.checkedAddressesOf(PUBLIC)).rejects.toThrow(BlockedTargetError);
   interfaces = {};
   now = 2000;
-  expect(await guard.vet("a.example")).toHaveLength(1);
+  expect(await guard.checkedAddressesOf("a.example")).toHaveLength(1);
 });

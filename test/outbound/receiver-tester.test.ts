@@ -25,7 +25,7 @@ function testerWith(resolve: Resolve = resolvingTo("127.0.0.1"), settings: Parti
 }
 
 async function diagnosed(url: string, receiverTester = testerWith(), badId: string | null = null) {
-  const post = (id: string) => ({ url, headers: { "webhook-id": id }, body: "{}" });
+  const post = (id: string) => ({ url, principal: "local", headers: { "webhook-id": id }, body: "{}" });
   const steps = await receiverTester.diagnose(post("evt_1"), badId === null ? null : post(badId));
   if (steps === "busy") throw new Error("busy");
   return steps.map(({ step, status, error, statusCode }) => [step, status, error ?? statusCode].join(" ").trim());
@@ -132,7 +132,10 @@ describe("a diagnosis", () => {
       "signature skipped",
     ]);
     expect(receiver.requests).toHaveLength(1);
-    const steps = await receiverTester.diagnose({ url: receiver.url, headers: {}, body: "{}" }, null);
+    const steps = await receiverTester.diagnose(
+      { url: receiver.url, principal: "local", headers: {}, body: "{}" },
+      null,
+    );
     expect(JSON.stringify(steps)).not.toContain("words");
   });
 
@@ -166,7 +169,7 @@ describe("a diagnosis", () => {
 
 test("a test POST is made once and its outcome returned", async () => {
   const receiver = await receiverWith((_, response) => response.writeHead(503).end("busy"));
-  const result = await testerWith().post({ url: receiver.url, headers: {}, body: "{}" });
+  const result = await testerWith().post({ url: receiver.url, principal: "local", headers: {}, body: "{}" });
   expect(result).toEqual({ outcome: { statusCode: 503, error: "http_5xx" }, durationMs: expect.any(Number) });
   expect(receiver.requests).toHaveLength(1);
 });
@@ -175,7 +178,7 @@ test("beyond the limit of tests in flight the answer is busy", async () => {
   const held: (() => void)[] = [];
   const receiver = await receiverWith((_, response) => void held.push(() => response.end()));
   const receiverTester = testerWith();
-  const post = () => receiverTester.post({ url: receiver.url, headers: {}, body: "{}" });
+  const post = () => receiverTester.post({ url: receiver.url, principal: "local", headers: {}, body: "{}" });
   const underWay = Array.from({ length: 16 }, post);
   await receiver.waitFor(16);
   expect(await post()).toBe("busy");

@@ -4,6 +4,10 @@ import type { Socket } from "node:net";
 import nodeTls from "node:tls";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import type { Resolve } from "../../src/outbound/address-guard.ts";
+import { LOOKUP_SLOTS_BUSY } from "../../src/outbound/names/lookup-error.ts";
+import { createNameResolver } from "../../src/outbound/names/name-resolver.ts";
+import { SenderBusy } from "../../src/service/ports/sender.ts";
+import { startDnsServer } from "../support/dns-server.ts";
 import { failingWith, resolvingTo } from "../support/resolve.ts";
 import { selfSigned } from "../support/self-signed.ts";
 import { DELIVERED, failure, listenRaw, post, receiverWith, senderWith } from "../support/sender.ts";
@@ -52,19 +56,48 @@ describe("one deadline for the whole attempt", () => {
     expect(outcome).toEqual({ statusCode: 500, error: "http_5xx", responseExcerpt: expect.stringMatching(/^yy+$/) });
   });
 
-  test("a name server that never answers is a timeout, and does not hold up the next attempt", async () => {
+  test("a name server that never answers is a dns_error, and does not hold up an attempt to another name", async () => {
     const receiver = await receiverWith();
-    const resolve = vi.fn<Resolve>(resolvingTo("127.0.0.1")).mockReturnValueOnce(new Promise(() => undefined));
-    const { startDeadline, pass } = heldDeadlines();
+    const server = await startDnsServer(({ name }) =>
+      name.startsWith("dead") ? "silence" : { addresses: ["127.0.0.1"] },
+    );
+    const names = createNameResolver({ servers: [server.address], timeoutMs: 50 });
+    onTestFinished(async () => {
+      names.close();
+      await server.close();
+    });
+    const sender = senderWith({ connectionsPerOrigin: 1, connect: () => connectTo(receiver.port) }, names.resolve);
+    const dead = post(sender, `http://dead.example:${receiver.port}`);
+    expect(await post(sender, `http://alive.example:${receiver.port}`)).toEqual(DELIVERED);
+    expect(await dead).toEqual(failure("dns_error"));
+  });
+
+  test("the deadline of an attempt starts when the name is looked up: a slow name server costs the receiver no time", async () => {
+    const receiver = await receiverWith();
+    const { promise: addresses, resolve: answer } = Promise.withResolvers<Awaited<ReturnType<Resolve>>>();
+    const { startDeadline, timeoutsMs } = heldDeadlines();
     const connect = () => connectTo(receiver.port);
-    // The first attempt waits in real time; the second does not.
-    const sender = senderWith({ attemptTimeoutMs: 50, connectionsPerOrigin: 1, startDeadline, connect }, resolve);
-    const url = `http://receiver.test:${receiver.port}`;
-    const first = post(sender, url);
-    pass();
-    expect(await first).toEqual(failure("timeout"));
-    expect(await post(sender, url)).toEqual(DELIVERED);
-    expect(resolve).toHaveBeenCalledTimes(2);
+    const sent = post(
+      senderWith({ startDeadline, connect }, () => addresses),
+      `http://slow.example:${receiver.port}`,
+    );
+    expect(timeoutsMs).toEqual([]);
+    answer([{ address: "127.0.0.1", family: 4 }]);
+    expect(await sent).toEqual(DELIVERED);
+    expect(timeoutsMs).toHaveLength(1);
+  });
+
+  test("a request that gets no look-up slot of its principal is no attempt, and one that is cancelled meanwhile ends", async () => {
+    const busy = senderWith({}, failingWith(LOOKUP_SLOTS_BUSY));
+    await expect(post(busy, "http://a.example")).rejects.toThrow(SenderBusy);
+    const cancelling = new AbortController();
+    const waiting = post(
+      senderWith({}, () => new Promise(() => undefined)),
+      "http://a.example",
+      cancelling.signal,
+    );
+    cancelling.abort(new Error("stopped"));
+    await expect(waiting).rejects.toThrow("stopped");
   });
 
   test("a TLS handshake that never ends is a timeout", async () => {
@@ -234,7 +267,12 @@ describe("what does not come from the receiver is not an outcome", () => {
     const sender = senderWith();
     const { signal } = new AbortController();
     await expect(post(sender, "ftp://127.0.0.1/")).rejects.toThrow("protocol");
-    const badHeader = { url: new URL("http://127.0.0.1:1/"), headers: { "webhook-id": "a\r\nb: c" }, body: "" };
+    const badHeader = {
+      url: new URL("http://127.0.0.1:1/"),
+      principal: "local",
+      headers: { "webhook-id": "a\r\nb: c" },
+      body: "",
+    };
     await expect(sender.send(badHeader, signal)).rejects.toThrow("invalid webhook-id header");
   });
 

@@ -9,7 +9,12 @@ describe("a request", () => {
   test("is one POST with the given bytes and headers, to the path and query of the URL", async () => {
     const receiver = await receiverWith();
     const headers = { "webhook-id": "evt_1", "webhook-signature": "v1,a= v1,b=" };
-    const request = { url: new URL(`${receiver.url}/hook?token=a%20b`), headers, body: '{"hello":"wörld"}' };
+    const request = {
+      url: new URL(`${receiver.url}/hook?token=a%20b`),
+      principal: "local",
+      headers,
+      body: '{"hello":"wörld"}',
+    };
     expect(await senderWith().send(request, new AbortController().signal)).toEqual(DELIVERED);
     expect(receiver.requests).toMatchObject([
       {
@@ -31,7 +36,10 @@ describe("a request", () => {
   test("has the headers of the caller instead of the usual ones", async () => {
     const receiver = await receiverWith();
     const headers = { "content-type": "application/cloudevents+json" };
-    await senderWith().send({ url: new URL(receiver.url), headers, body: "{}" }, new AbortController().signal);
+    await senderWith().send(
+      { url: new URL(receiver.url), principal: "local", headers, body: "{}" },
+      new AbortController().signal,
+    );
     expect(receiver.requests[0]?.headers["content-type"]).toBe("application/cloudevents+json");
   });
 

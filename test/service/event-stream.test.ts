@@ -23,8 +23,8 @@ async function setUp() {
   let listeners = 0;
   const countingNotifier: Notifier = {
     ...notifier,
-    onEventOf(principal, subscriber) {
-      const unsubscribe = notifier.onEventOf(principal, subscriber);
+    onEndOfPrincipal(principal, subscriber) {
+      const unsubscribe = notifier.onEndOfPrincipal(principal, subscriber);
       listeners++;
       return () => {
         listeners--;

@@ -136,7 +136,7 @@ test("receivers that do not answer delay neither the revocation nor the messages
 
 test("without messages in the settings none is sent, and more than one step of subscriptions ends", async () => {
   const { revocation, receiver, subscribe, statusOf } = await setUp({ sendsTerminated: false });
-  for (let index = 0; index < 201; index++) await subscribe("gone", { taskId: `task-${index}`, ownMax: 999 });
+  for (let index = 0; index < 201; index++) await subscribe("gone", { taskId: `task-${index}`, perPrincipalMax: 999 });
   await (
     await revocation.revokeAllExcept([])
   ).messagesSent;

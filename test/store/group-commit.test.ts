@@ -20,7 +20,9 @@ function setUp(sync: Sync = () => Promise.resolve(), busyTimeoutMs = 600_000) {
     transactions++;
     transaction.immediate(work);
   };
-  const group = createGroupCommit(inTransaction, sync, busyTimeoutMs);
+  const totalChanges = db.prepare<[], number>("select total_changes()").pluck();
+  const changedRows = (): number => totalChanges.get() ?? 0;
+  const group = createGroupCommit({ inTransaction, changedRows, sync, busyTimeoutMs });
   const insert = (n: number, durability?: Durability) =>
     group.write(() => db.prepare("insert into numbers values (?)").run(n).changes, durability);
   const numbers = () => db.prepare("select n from numbers order by n").pluck().all();
@@ -33,6 +35,60 @@ test("all writes of one turn share one commit, in the order of their calls", asy
   await Promise.all([1, 2, 3].map((n) => insert(n).then(() => order.push(n))));
   expect([numbers(), order, transactions()]).toEqual([[1, 2, 3], [1, 2, 3], 1]);
   expect(await group.write(() => "the result of the work")).toBe("the result of the work");
+});
+
+/** One write with so many rows. */
+function insertMany({ db, group }: ReturnType<typeof setUp>, rows: number, share?: string): Promise<number> {
+  const insert = db.prepare(
+    "insert into numbers select n from (with recursive c(n) as (select :first union all select n + 1 from c where n < :last) select n from c)",
+  );
+  return group.write(
+    () => {
+      const last = db.prepare<[], number>("select coalesce(max(n), 0) from numbers").pluck().get()!;
+      return insert.run({ first: last + 1, last: last + rows }).changes;
+    },
+    "durable",
+    share,
+  );
+}
+
+test("a commit takes no further write after 500 rows: the rest follows in the next turns, and other work comes between", async () => {
+  const set = setUp();
+  const seen: number[] = [];
+  let isWatching = true;
+  const watch = (): void => {
+    if (!isWatching) return;
+    seen.push(db.prepare<[], number>("select count(*) from numbers").pluck().get()!);
+    setImmediate(watch);
+  };
+  const { db, transactions } = set;
+  setImmediate(watch);
+  await Promise.all(Array.from({ length: 1000 }, () => insertMany(set, 200)));
+  isWatching = false;
+  expect(transactions()).toBe(Math.ceil(1000 / 3));
+  const steps = seen.map((rows, index) => rows - (seen[index - 1] ?? 0));
+  expect(Math.max(...steps)).toBeLessThanOrEqual(600);
+});
+
+test("rows are shared out by principal: one that changes many does not hold up the writes of others", async () => {
+  const set = setUp();
+  const bob = Array.from({ length: 100 }, () => insertMany(set, 200, "bob"));
+  const ended: string[] = [];
+  void Promise.all(bob).then(() => ended.push("bob"));
+  const alice = Array.from({ length: 3 }, () => insertMany(set, 200, "alice"));
+  const plain = Array.from({ length: 300 }, () => insertMany(set, 1));
+  await Promise.all([...alice, ...plain]);
+  expect(ended).toEqual([]);
+  expect(set.transactions()).toBeLessThan(10);
+  await Promise.all(bob);
+});
+
+test("flush commits everything that waits, however many rows it has", async () => {
+  const set = setUp();
+  const written = Array.from({ length: 10 }, () => insertMany(set, 200));
+  set.group.flush();
+  expect(set.numbers()).toHaveLength(2000);
+  await Promise.all(written);
 });
 
 test("no write is answered before its commit", async () => {

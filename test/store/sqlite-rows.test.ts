@@ -4,7 +4,7 @@ import Database from "better-sqlite3";
 import { expect, onTestFinished, test } from "vitest";
 import type { Outcome } from "../../src/domain/attempt.ts";
 import type { DisablePolicy } from "../../src/domain/callback-health.ts";
-import type { RecordedStep } from "../../src/domain/delivery-state.ts";
+import type { StoredStep } from "../../src/domain/delivery-state.ts";
 import { aClaim, aRecord, aRegistration, aStart, FAILED_503, T0, temporaryFolder } from "../support/builders.ts";
 import { openTestStore } from "../support/sqlite-store.ts";
 
@@ -20,7 +20,7 @@ async function oneClaimed() {
   const [task] = await store.claimRunnableTasks({ limit: 1, now: T0 });
   await store.finishTask({ id: task!.id, outcome: { status: "completed", result: "done" }, now: T0 });
   const [claimed] = await store.claimDueDeliveries(aClaim());
-  const record = (outcome: Outcome, step: RecordedStep, disablePolicy: DisablePolicy | null = null) =>
+  const record = (outcome: Outcome, step: StoredStep, disablePolicy: DisablePolicy | null = null) =>
     store.recordAttempt(aRecord(claimed!, { outcome, step, disablePolicy }));
   return { file, store, db, claimed: claimed!, record };
 }
@@ -95,12 +95,12 @@ test("long failure holds the other deliveries that wait, whether due, parked or 
 test("what was under way when its callback was disabled is held once it has failed, was released or is reclaimed", async () => {
   const { store, rows, end } = await disabledInFlight();
   expect(await end("a", { outcome: FAILED_503, step: PARKED })).toEqual({
-    claimHeld: true,
+    claimWasCurrent: true,
     eventSettled: false,
     isHeld: true,
   });
   await store.releaseClaim({ deliveryId: "dlv_b", claim: 1 }, T0);
-  expect(await store.recoverOrphans(T0)).toMatchObject({ deliveries: 1 });
+  expect(await store.recoverInterrupted(T0)).toMatchObject({ deliveries: 1 });
   expect(["a", "b", "c"].map(rows)).toEqual([HELD, HELD, HELD]);
   expect(await store.counts()).toMatchObject({ pendingCallbacks: 0, disabledCallbacks: 1 });
 });
@@ -116,7 +116,7 @@ test("a success that was under way when its callback was disabled brings it back
   const { store, rows, end } = await disabledInFlight();
   await end("a", { outcome: FAILED_503, step: PARKED });
   expect(await end("b", {})).toEqual({
-    claimHeld: true,
+    claimWasCurrent: true,
     eventSettled: true,
     callbackChange: { status: "active", resumedCount: 2 },
   });

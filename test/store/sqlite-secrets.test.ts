@@ -36,11 +36,11 @@ async function using<T>(file: string, keys: readonly Uint8Array[], work: (store:
   }
 }
 
-async function sealAll(store: Store, limit = 100) {
-  for (let [sealed, steps] = [0, 1]; ; steps++) {
+async function reencryptAll(store: Store, limit = 100) {
+  for (let [reencrypted, steps] = [0, 1]; ; steps++) {
     const step = await store.reencryptSecrets({ limit });
-    sealed += step.sealed;
-    if (step.isDone) return { sealed, steps, unreadable: step.unreadable };
+    reencrypted += step.reencrypted;
+    if (step.isDone) return { reencrypted, steps, unreadable: step.unreadable };
   }
 }
 
@@ -76,25 +76,25 @@ test("secrets in clear are encrypted in small steps, and none of their bytes are
   const { file, secrets } = await fileWith(250, []);
   expect(shownIn(file, secrets)).toHaveLength(500);
   await using(file, [K1], async (store) => {
-    expect(await sealAll(store)).toEqual({ sealed: 250, steps: 3, unreadable: 0 });
+    expect(await reencryptAll(store)).toEqual({ reencrypted: 250, steps: 3, unreadable: 0 });
     expect(shownIn(file, secrets)).toEqual([]);
-    expect(await sealAll(store)).toEqual({ sealed: 0, steps: 1, unreadable: 0 });
+    expect(await reencryptAll(store)).toEqual({ reencrypted: 0, steps: 1, unreadable: 0 });
   });
   await using(file, [K1], async (store) => {
-    expect(await sealAll(store)).toEqual({ sealed: 0, steps: 1, unreadable: 0 });
+    expect(await reencryptAll(store)).toEqual({ reencrypted: 0, steps: 1, unreadable: 0 });
     expect(new Set(await claimedSecrets(store))).toEqual(new Set(secrets));
   });
 });
 
 test("a new key takes over from the old one, which is not needed afterwards; a stop half-way loses nothing", async () => {
   const { file, secrets } = await fileWith(10, [K1]);
-  await using(file, [K1], (store) => sealAll(store));
+  await using(file, [K1], (store) => reencryptAll(store));
   await using(file, [K2, K1], (store) => store.reencryptSecrets({ limit: 4 }));
   await expect(openTestStore(file, [K2])).rejects.toThrow(
     /signing secrets under a key \(id \w{12}\) that SECRETS_KEY lacks/,
   );
-  await using(file, [K1, K2], async (store) => expect(await sealAll(store)).toMatchObject({ sealed: 4 }));
-  await using(file, [K2, K1], async (store) => expect(await sealAll(store)).toMatchObject({ sealed: 10 }));
+  await using(file, [K1, K2], async (store) => expect(await reencryptAll(store)).toMatchObject({ reencrypted: 4 }));
+  await using(file, [K2, K1], async (store) => expect(await reencryptAll(store)).toMatchObject({ reencrypted: 10 }));
   await using(file, [K2], async (store) => expect(new Set(await claimedSecrets(store))).toEqual(new Set(secrets)));
 });
 
@@ -121,7 +121,7 @@ test("a secret that was altered in the file does not stop the other secrets or t
   );
   db.close();
   await using(file, [K2, K1], async (store) => {
-    expect(await sealAll(store)).toMatchObject({ sealed: 2, unreadable: 1 });
+    expect(await reencryptAll(store)).toMatchObject({ reencrypted: 2, unreadable: 1 });
     expect(new Set(await claimedSecrets(store))).toEqual(new Set(secrets.slice(2)));
   });
 });

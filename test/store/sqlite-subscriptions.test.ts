@@ -51,7 +51,7 @@ test("a subscription, its deliveries, both its secrets and its verified URL surv
       await store.recordAttempt(aRecord(claimed!, { outcome: FAILED_503, step }));
     },
     async (store) => {
-      await store.recoverOrphans(T0 + 9);
+      await store.recoverInterrupted(T0 + 9);
       const found = await store.lookUpSubscription({ key, id, now: T0 + 9 });
       expect(found).toMatchObject({ exists: true, isUrlVerified: true, own: 1 });
       const claimed = await store.claimDueDeliveries(aClaim({ now: T0 + 5000 }));
@@ -80,7 +80,7 @@ test("a delivery that was under way when the process died is sent again, until t
       await store.claimDueDeliveries(aClaim());
     },
     async (store) => {
-      await store.recoverOrphans(T0 + HOUR_MS);
+      await store.recoverInterrupted(T0 + HOUR_MS);
       expect(await store.claimDueDeliveries(aClaim({ now: T0 + HOUR_MS }))).toEqual([]);
       expect(await store.expireDeliveries({ now: T0 + HOUR_MS, limit: 9 })).toMatchObject([{ reason: "expired" }]);
     },
@@ -134,7 +134,7 @@ test("of two subscriptions that take the last place at the same moment one gets 
   const store = await openTestStore();
   onTestFinished(() => store.close());
   const results = await Promise.all(
-    ["a", "b", "c"].map((taskId) => store.putSubscription(aSubscription({ taskId, ownMax: 1 }))),
+    ["a", "b", "c"].map((taskId) => store.putSubscription(aSubscription({ taskId, perPrincipalMax: 1 }))),
   );
   expect(results.map(({ kind }) => kind).toSorted()).toEqual(["created", "limit", "limit"]);
 });

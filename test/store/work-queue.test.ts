@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from "vitest";
 import type { TelemetryEvent } from "../../src/service/ports/telemetry.ts";
-import { createWorkQueue } from "../../src/store/sqlite/work-queue.ts";
+import { createWorkQueue } from "../../src/store/work-queue.ts";
 import { createFakeClock } from "../support/clock.ts";
 import type { FakeClock } from "../support/clock.ts";
 import { until } from "../support/until.ts";
@@ -56,7 +56,7 @@ test("a pass that throws is reported and repeated after a second", async () => {
     return null;
   });
   await until("it waits", () => clock.sleeping === 1);
-  expect([passes(), emitted]).toMatchObject([1, [{ kind: "internal.failed", where: "test" }]]);
+  expect([passes(), emitted]).toMatchObject([1, [{ kind: "internal.failed", where: "queue test" }]]);
   clock.advance(1000);
   await passesAre(2);
 });

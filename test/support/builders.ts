@@ -78,7 +78,7 @@ export function aTaskType(changes: Partial<TaskType> = {}): TaskType {
 export function aTaskContext(changes: Partial<TaskContext> = {}): TaskContext {
   const { signal } = new AbortController();
   const log = { info: () => {}, warn: () => {}, error: () => {} };
-  return { taskId: "task-1", attempt: 1, signal, progress: () => {}, log, ...changes };
+  return { taskId: "task-1", principal: "local", attempt: 1, signal, progress: () => {}, log, ...changes };
 }
 
 export const PROGRESS_INTERVAL_MS = 5000;
@@ -89,14 +89,14 @@ export function aSubscription(
   changes: Partial<SubscriptionKey & Omit<PutSubscription, "key" | "id">> = {},
 ): PutSubscription {
   const { principal = "local", url = "https://app.example/hook", name = "task_completed", taskId = null } = changes;
-  const { secret = A_SECRET, overlapMs = HOUR_MS, ownMax = 10, replay = null } = changes;
+  const { secret = A_SECRET, overlapMs = HOUR_MS, perPrincipalMax = 10, replay = null } = changes;
   const { now = T0, expiresAt = T0 + HOUR_MS } = changes;
   const key = { principal, url, name, taskId };
-  return { key, id: idOfSubscription(key), now, secret, overlapMs, expiresAt, replay, ownMax };
+  return { key, id: idOfSubscription(key), now, secret, overlapMs, expiresAt, replay, perPrincipalMax };
 }
 
 export function aClaim(changes: Partial<ClaimDeliveries> = {}): ClaimDeliveries {
-  return { now: T0, limit: 100, perOrigin: 100, roomOf: new Map(), ...changes };
+  return { now: T0, limit: 100, perOrigin: 100, freeSlotsByKey: new Map(), ...changes };
 }
 
 /** A reservation of this many slots, of any origin. `calls`: what was called, in order. */

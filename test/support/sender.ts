@@ -30,7 +30,7 @@ export function senderWith(settings: Partial<SenderNeeds> = {}, resolve: Resolve
 }
 
 export function post(sender: Sender, url: string, signal = new AbortController().signal): Promise<Outcome> {
-  return sender.send({ url: new URL(url), headers: {}, body: '{"hello":"wörld"}' }, signal);
+  return sender.send({ url: new URL(url), principal: "local", headers: {}, body: '{"hello":"wörld"}' }, signal);
 }
 
 export async function receiverWith(handler?: Handler, options?: ReceiverOptions): Promise<Receiver> {

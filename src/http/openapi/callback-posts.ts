@@ -1,7 +1,7 @@
 /** The POSTs to callbacks, as /openapi.json documents them. `src/domain/payload.ts` makes them. */
 import { z } from "zod";
 import type { EventType } from "../../domain/event.ts";
-import { anyJson, isoTime } from "../routes/worker-schemas.ts";
+import { anyJson, isoTime } from "../schemas.ts";
 
 export interface DocumentedPost {
   readonly type: EventType;

@@ -1,19 +1,19 @@
 import type { IncomingMessage } from "node:http";
 import type { z } from "zod";
 import type { CompletionAnswer, CompletionEnd, Completions } from "../../service/completions.ts";
-import { discardRest } from "../../runtime/request-body.ts";
+import { discardRest } from "../../inbound/request-body.ts";
 import { readAnyJson, readJsonBody } from "../json-body.ts";
 import type { Operation } from "../openapi/operation.ts";
 import { ApiError } from "../api-error.ts";
 import { completionAnswer, completionRequest } from "./worker-schemas.ts";
 import { resultError } from "./workers.ts";
 
-export interface CompletionNeeds {
+export interface CompletionParts {
   readonly completions: Completions;
 }
 
 /** POST /complete/{token}: ends the task of the URL, once. The token in the URL is the authorization. */
-export function completionOperation({ completions }: CompletionNeeds): Operation {
+export function completionOperation({ completions }: CompletionParts): Operation {
   return {
     method: "post",
     path: "/complete/{token}",
@@ -27,10 +27,17 @@ export function completionOperation({ completions }: CompletionNeeds): Operation
     responses: { 200: { description: "The task has ended.", schema: completionAnswer } },
     errors: ["invalid", "not_found", "already_used", "task_ended", "expired", "too_large", "unsupported_media_type"],
     async handle(ctx) {
+      const token = String(ctx.params["token"]);
+      // Before the body: this route has no other authorization.
+      const refusal = await completions.refusalOf(token);
+      if (refusal !== null) {
+        discardRest(ctx.req);
+        throw errorOf(refusal);
+      }
       const end = isRaw(ctx.req, ctx.query["raw"])
         ? ({ kind: "completed", result: await readAnyJson(ctx.req) } as const)
         : await endAskedFor(ctx.req);
-      const answer = await completions.use(String(ctx.params["token"]), end);
+      const answer = await completions.use(token, end);
       if (answer.kind !== "taken") throw errorOf(answer);
       const status = end.kind;
       ctx.body = { task_id: answer.task.taskId, status } satisfies z.output<typeof completionAnswer>;

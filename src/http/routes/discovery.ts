@@ -5,7 +5,7 @@ import { digestOf } from "../../domain/digest.ts";
 import type { OpenApiInfo } from "../openapi/document.ts";
 import type { Operation } from "../openapi/operation.ts";
 
-export interface DiscoveryNeeds {
+export interface DiscoveryParts {
   /** Called for each request: the port may be unknown before. */
   readonly openApi: () => OpenApiInfo;
   readonly serverName: string;
@@ -63,15 +63,15 @@ const catalogAnswer = z.object({
   ),
 });
 
-export function discoveryOperations(needs: DiscoveryNeeds): readonly Operation[] {
+export function discoveryOperations(parts: DiscoveryParts): readonly Operation[] {
   return [
-    publicDocument(CARD_TYPE, () => cardOf(needs), {
+    publicDocument(CARD_TYPE, () => cardOf(parts), {
       path: CARD_PATH,
       id: "serverCard",
       summary: "The Server Card of the MCP server (SEP-2127): its name, its version and how to connect.",
       responses: { 200: { description: "The card.", schema: cardAnswer, type: CARD_TYPE }, 304: UNCHANGED },
     }),
-    publicDocument(CATALOG_TYPE, () => catalogOf(needs), {
+    publicDocument(CATALOG_TYPE, () => catalogOf(parts), {
       path: "/.well-known/ai-catalog.json",
       id: "aiCatalog",
       summary: "An AI Catalog with one entry, the Server Card.",
@@ -107,7 +107,7 @@ function publicDocument(
   };
 }
 
-function cardOf({ openApi, serverName, needsToken }: DiscoveryNeeds): z.input<typeof cardAnswer> {
+function cardOf({ openApi, serverName, needsToken }: DiscoveryParts): z.input<typeof cardAnswer> {
   const { title, version, url } = openApi();
   const host = hostOf(url);
   return {
@@ -134,7 +134,7 @@ const AUTHORIZATION = {
   isSecret: true,
 };
 
-function catalogOf({ openApi, serverName }: DiscoveryNeeds): z.input<typeof catalogAnswer> {
+function catalogOf({ openApi, serverName }: DiscoveryParts): z.input<typeof catalogAnswer> {
   const { title, url } = openApi();
   const displayName = titleOf(serverName);
   const identifier = `urn:air:${hostOf(url)}:mcp:${title}`;

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { OpenApiInfo } from "../openapi/document.ts";
 import type { Operation } from "../openapi/operation.ts";
 
-export interface FirstPageNeeds {
+export interface FirstPageParts {
   /** Called for each request: the port may be unknown before. */
   readonly openApi: () => OpenApiInfo;
   /** Whether /mcp takes only requests with one of AUTH_TOKENS. */
@@ -20,7 +20,7 @@ const STYLE = `:root{color-scheme:light dark}body{font:1rem/1.6 system-ui,sans-s
 code,pre{font-family:ui-monospace,monospace;font-size:.9em}pre{overflow-x:auto;padding:.75rem;border:1px solid GrayText;border-radius:.4rem}`;
 
 /** GET /: a page for people that says what the server is, where the endpoint is and what to do next. */
-export function firstPageOperation({ openApi, needsToken }: FirstPageNeeds): Operation {
+export function firstPageOperation({ openApi, needsToken }: FirstPageParts): Operation {
   return {
     method: "get",
     path: "/",

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { PublicKey } from "../../domain/signing-keys.ts";
 import type { Operation } from "../openapi/operation.ts";
 
-export interface PublicKeysNeeds {
+export interface PublicKeysParts {
   /** Empty: POSTs are signed with the secrets of their callbacks only. */
   readonly publicKeys: readonly PublicKey[];
 }
@@ -25,7 +25,7 @@ const answer = z.object({
 });
 
 /** For receivers, so without a token. MCP Events reserves the second path (SEP-3415, "Reservations"). */
-export function publicKeysOperations({ publicKeys }: PublicKeysNeeds): readonly Operation[] {
+export function publicKeysOperations({ publicKeys }: PublicKeysParts): readonly Operation[] {
   const body = JSON.stringify({ keys: publicKeys });
   const keysAt = (path: string, id: string, summary: string): Operation => ({
     method: "get",

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Json } from "../../domain/json.ts";
+import { anyJson, isoTime } from "../schemas.ts";
 
 /** The longest wait of a claim: less than the minute after which proxies and clients commonly time out. */
 const WAIT_MS_MAX = 50_000;
@@ -7,11 +7,6 @@ const WAIT_MS = 25_000;
 const TYPES_MAX = 100;
 const ERROR_CHARS_MAX = 4096;
 const PROGRESS_CHARS_MAX = 500;
-
-export const isoTime = z.string().meta({ format: "date-time" });
-
-/** Any JSON value, not validated. */
-export const anyJson: z.ZodType<Json> = z.any();
 
 const leaseToken = z
   .string()

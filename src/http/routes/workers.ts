@@ -7,6 +7,7 @@ import { readJsonBody } from "../json-body.ts";
 import type { Operation } from "../openapi/operation.ts";
 import { ApiError } from "../api-error.ts";
 import type { ApiErrorCode } from "../api-error.ts";
+import { isoOf } from "../schemas.ts";
 import {
   claimedTask,
   claimRequest,
@@ -19,7 +20,7 @@ import {
   progressRequest,
 } from "./worker-schemas.ts";
 
-export interface WorkerApiNeeds {
+export interface WorkerApiParts {
   readonly workers: Workers;
   /** Maps an Authorization header to the name of the worker token. Null: the server has no worker tokens, so no API for workers. */
   readonly workerOf: PrincipalOf | null;
@@ -35,7 +36,7 @@ const LEASE_PARAMETERS = {
 } as const;
 
 /** The API for workers. A worker's token belongs to the operator: it sees the tasks of all principals. */
-export function workerOperations({ workers, workerOf }: WorkerApiNeeds): readonly Operation[] {
+export function workerOperations({ workers, workerOf }: WorkerApiParts): readonly Operation[] {
   if (workerOf === null) return [];
   const authenticate = (ctx: Context): string => {
     const worker = workerOf(ctx.get("Authorization") || undefined);
@@ -207,8 +208,4 @@ function errorOf(refusal: LeaseRefusal | RefusedResult): ApiError {
 
 export function resultError({ isTooLarge, reason }: RefusedResult): ApiError {
   return new ApiError(isTooLarge ? "too_large" : "invalid", `result is not taken: ${reason}`);
-}
-
-function isoOf(epochMs: number): string {
-  return new Date(epochMs).toISOString();
 }

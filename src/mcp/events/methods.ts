@@ -28,7 +28,7 @@ const MODE_CHARS_MAX = 40;
 
 const EXTENSION = "io.modelcontextprotocol/events";
 
-export interface EventsMethodsNeeds {
+export interface EventsMethodsParts {
   readonly subscriptions: Subscriptions;
   readonly events: Events;
   /** The answer to an unsubscribe of a subscription that does not exist. */
@@ -36,8 +36,8 @@ export interface EventsMethodsNeeds {
 }
 
 /** MCP Events (SEP-3415) in all three modes. Declared under two keys: some clients read `capabilities.events`, some the extension. */
-export function createEventsMethods(needs: EventsMethodsNeeds): MethodGroup {
-  const { subscriptions, events, unknownUnsubscribe } = needs;
+export function createEventsMethods(parts: EventsMethodsParts): MethodGroup {
+  const { subscriptions, events, unknownUnsubscribe } = parts;
 
   async function poll({ principal, params }: McpRequest) {
     const { maxEvents, cursor, maxAgeMs, ...given } = parseNamed(pollParams, params);

@@ -16,7 +16,7 @@ export function createStream(events: Events): (request: McpRequest) => Promise<{
       event: (occurrence) => request.notify("notifications/events/event", { _meta, ...occurrence }),
       heartbeat: (at) => request.notify("notifications/events/heartbeat", { _meta, cursor: at }),
     };
-    await events.follow(request.principal, selected, sink, AbortSignal.any([request.signal(), request.closing]));
+    await events.follow(request.principal, selected, sink, AbortSignal.any([request.signal(), request.stopping]));
     return { _meta };
   };
 }

@@ -33,7 +33,7 @@ function invalid(reason: string): HttpError {
 /** The answer to one message as JSON text; empty for a notification. */
 export type AnswerOne = (message: object) => Promise<string>;
 
-export interface BatchNeeds {
+export interface BatchParts {
   readonly methods: Pick<Methods, "streams">;
   readonly accepts: Accepts;
   readonly answerOne: AnswerOne;
@@ -46,7 +46,7 @@ export interface BatchNeeds {
 export async function answerBatch(
   messages: readonly unknown[],
   res: ServerResponse,
-  { methods, accepts, answerOne }: BatchNeeds,
+  { methods, accepts, answerOne }: BatchParts,
 ): Promise<void> {
   const answers = await Promise.all(
     messages.map(async (message) => errorInBatch(message, methods) ?? answerOne(message as object)),

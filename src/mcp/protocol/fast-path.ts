@@ -66,10 +66,10 @@ function hasNoOtherKeys(value: object, found: readonly unknown[]): boolean {
   return Object.keys(value).length === count;
 }
 
-export interface FastPathNeeds {
+export interface FastPathParts {
   readonly tools: Pick<Tools, "call">;
   readonly methods: Pick<Methods, "answer">;
-  readonly closing: AbortSignal;
+  readonly stopping: AbortSignal;
 }
 
 /** Writes the JSON-RPC response, in the SDK's order of keys. Resolves when it is written. */
@@ -77,10 +77,10 @@ export async function answerFastPath(
   message: FastPathMessage,
   principal: string,
   res: ServerResponse,
-  { tools, methods, closing }: FastPathNeeds,
+  { tools, methods, stopping }: FastPathParts,
 ): Promise<void> {
   const { id, method } = message;
-  const request = requestOf(message, principal, res, closing);
+  const request = requestOf(message, principal, res, stopping);
   let response: string;
   try {
     const result = await (method === "tools/call" ? tools.call(request) : methods.answer(method, request));
@@ -99,7 +99,7 @@ function requestOf(
   { id, params }: FastPathMessage,
   principal: string,
   res: ServerResponse,
-  closing: AbortSignal,
+  stopping: AbortSignal,
 ): McpRequest {
   let gone: AbortSignal | undefined;
   return {
@@ -111,7 +111,7 @@ function requestOf(
     declares: declaresNothing,
     notify: dropNotification,
     signal: () => (gone ??= abortedOnClose(res)),
-    closing,
+    stopping,
   };
 }
 

@@ -10,18 +10,18 @@ import type { AuthInfo } from "@modelcontextprotocol/server";
 import type { Accepts } from "./accept.ts";
 import { answerBatch } from "./batch.ts";
 import type { McpRequest } from "./mcp-request.ts";
-import { principalIn } from "./auth-info.ts";
+import { outputIn, principalIn } from "./auth-info.ts";
 import { idOf } from "./message.ts";
 import type { Methods } from "./methods.ts";
 import { isStream, writeJson, writeStreamHead } from "./write-response.ts";
 
-export interface LegNeeds {
+export interface ProtocolParts {
   readonly methods: Methods;
   readonly serverInfo: { readonly name: string; readonly version: string };
   /** What a model reads about the server. */
   readonly instructions: string;
   /** Aborts when this server is about to stop. */
-  readonly closing: AbortSignal;
+  readonly stopping: AbortSignal;
 }
 
 /** A request without its message. */
@@ -45,10 +45,10 @@ export interface Legacy {
 }
 
 /**
- * The leg of 2025-11-25 and older, by the v1 SDK. Without sessions: each request gets a Server and a transport, since those of v1 can be
+ * The handler of 2025-11-25 and older, by the v1 SDK. Without sessions: each request gets a Server and a transport, since those of v1 can be
  * connected only once. They are cheap as long as they share the validator.
  */
-export function createLegacy({ methods, serverInfo, instructions, closing }: LegNeeds): Legacy {
+export function createLegacy({ methods, serverInfo, instructions, stopping }: ProtocolParts): Legacy {
   const jsonSchemaValidator = new AjvJsonSchemaValidator();
   const streaming = new Set<Server>();
 
@@ -57,7 +57,7 @@ export function createLegacy({ methods, serverInfo, instructions, closing }: Leg
     const server = new TasklessServer(serverInfo, { capabilities, instructions, jsonSchemaValidator });
     // Not setRequestHandler: it parses the request first and answers a malformed one with -32603 and zod's own text.
     server.fallbackRequestHandler = ({ method, params }, extra) =>
-      methods.answer(method, requestOf(params, extra, closing));
+      methods.answer(method, requestOf(params, extra, stopping));
     return server;
   }
 
@@ -150,8 +150,9 @@ function isStreamed(methods: Methods, message: object, accepts: Accepts): boolea
   return accepts.stream && (streams === "if_accepted" || !accepts.json);
 }
 
-function requestOf(params: unknown, extra: Extra, closing: AbortSignal): McpRequest {
+function requestOf(params: unknown, extra: Extra, stopping: AbortSignal): McpRequest {
   const { authInfo, requestId, signal, _meta } = extra;
+  const output = outputIn(authInfo);
   return {
     protocolVersion: "2025-11-25",
     id: requestId,
@@ -159,9 +160,12 @@ function requestOf(params: unknown, extra: Extra, closing: AbortSignal): McpRequ
     params,
     progressToken: _meta?.progressToken ?? null,
     declares: () => false,
-    notify: (method, given) => extra.sendNotification({ method, params: given } as ServerNotification),
+    async notify(method, given) {
+      await extra.sendNotification({ method, params: given } as ServerNotification);
+      await output.untilRead();
+    },
     signal: () => signal,
-    closing,
+    stopping,
   };
 }
 

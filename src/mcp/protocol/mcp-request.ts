@@ -13,18 +13,18 @@ export interface McpRequest {
   readonly progressToken: string | number | null;
   /** Whether the client declares this extension with this request. Always false in 2025-11-25. */
   declares(extension: string): boolean;
-  /** Sends a notification before the result, which makes the answer an event stream. */
+  /** Sends a notification before the result, which makes the answer an event stream. Resolves when the client has read it, or has gone. */
   notify(method: string, params: { readonly [key: string]: unknown }): Promise<void>;
   /** Aborts when the client disconnects or cancels the request. A function, since making the signal costs as much as reading a request. */
   signal(): AbortSignal;
   /** Aborts when this server is about to stop: a long request then gives its last answer. */
-  readonly closing: AbortSignal;
+  readonly stopping: AbortSignal;
 }
 
 /** A request method other than those of tools. */
 export interface Method {
   readonly name: string;
-  /** Whether it answers with an event stream. Only the leg of 2025-11-25 has to know beforehand. */
+  /** Whether it answers with an event stream. Only the handler of 2025-11-25 has to know beforehand. */
   readonly streams: boolean;
   /** Whether it can also answer without the stream, for a client that accepts JSON only. */
   readonly answersInJson?: boolean;

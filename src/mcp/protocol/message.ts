@@ -1,7 +1,7 @@
 import { isAscii } from "node:buffer";
 import { isNestedDeeper, JSON_DEPTH_MAX } from "../../domain/json.ts";
-import { REQUEST_BODY_BYTES_MAX, unsupportedEncoding } from "../../runtime/request-body.ts";
-import type { RequestBody } from "../../runtime/request-body.ts";
+import { REQUEST_BODY_BYTES_MAX, unsupportedEncoding } from "../../inbound/request-body.ts";
+import type { RequestBody } from "../../inbound/request-body.ts";
 import { HTTP_ERROR, INVALID_REQUEST, PARSE_ERROR } from "../errors.ts";
 import type { HttpError } from "./http-error.ts";
 

@@ -37,13 +37,13 @@ export interface MethodGroup {
   readonly protocolVersion?: ProtocolVersion;
 }
 
-export interface MethodsNeeds {
+export interface MethodsParts {
   readonly tools: Tools;
   readonly groups: readonly MethodGroup[];
   readonly toProtocolError: ToProtocolError;
 }
 
-export function createMethods({ tools, groups, toProtocolError }: MethodsNeeds): Methods {
+export function createMethods({ tools, groups, toProtocolError }: MethodsParts): Methods {
   const offers = { "2025-11-25": offerOf(groups, "2025-11-25"), "2026-07-28": offerOf(groups, "2026-07-28") };
 
   return {

@@ -7,8 +7,8 @@ import { z } from "zod";
 import type { Emit } from "../../service/ports/telemetry.ts";
 import { acceptedBy } from "./accept.ts";
 import type { McpRequest } from "./mcp-request.ts";
-import { principalIn } from "./auth-info.ts";
-import type { LegNeeds } from "./legacy.ts";
+import { outputIn, principalIn } from "./auth-info.ts";
+import type { ProtocolParts } from "./legacy.ts";
 import { TOOL_METHODS } from "./methods.ts";
 import { isStream, writeStreamHead } from "./write-response.ts";
 import { isListenToTasks, LISTEN, LISTEN_TO_TASKS } from "../tasks/listen.ts";
@@ -20,14 +20,14 @@ export interface Modern {
   close(): Promise<void>;
 }
 
-/** The leg of 2026-07-28, by the v2 SDK. The endpoint sends it no messages of older versions. */
+/** The handler of 2026-07-28, by the v2 SDK. The endpoint sends it no messages of older versions. */
 export function createModern({
   methods,
   serverInfo,
   instructions,
-  closing,
+  stopping,
   emit,
-}: LegNeeds & { readonly emit: Emit }): Modern {
+}: ProtocolParts & { readonly emit: Emit }): Modern {
   function createServer({ requestInfo }: McpRequestContext): Server {
     const capabilities = { tools: {}, ...methods.capabilities("2026-07-28") };
     const { stream } = acceptedBy(requestInfo?.headers.get("accept") ?? undefined);
@@ -37,12 +37,12 @@ export function createModern({
     // before.
     if (TOOL_METHODS.includes(requestInfo?.headers.get("mcp-method") ?? "")) {
       server.fallbackRequestHandler = ({ method, params }, context) =>
-        methods.answer(method, withoutNotificationsUnless(stream, requestOf(params, context, closing)));
+        methods.answer(method, withoutNotificationsUnless(stream, requestOf(params, context, stopping)));
     }
     // Older versions of the core had methods of these names, so the SDK passes them on only when they are registered.
     for (const name of methods.names("2026-07-28"))
       server.setRequestHandler(name, { params: z.unknown() }, (params, context) =>
-        methods.answer(name, requestOf(params, context, closing)),
+        methods.answer(name, requestOf(params, context, stopping)),
       );
     return server;
   }
@@ -89,8 +89,9 @@ function withStreamHead(res: ServerResponse): NodeServerResponseLike {
   };
 }
 
-function requestOf(params: unknown, { mcpReq, http }: ServerContext, closing: AbortSignal): McpRequest {
+function requestOf(params: unknown, { mcpReq, http }: ServerContext, stopping: AbortSignal): McpRequest {
   const declared = declaredExtensions(mcpReq.envelope);
+  const output = outputIn(http?.authInfo);
   return {
     protocolVersion: "2026-07-28",
     id: mcpReq.id,
@@ -98,9 +99,12 @@ function requestOf(params: unknown, { mcpReq, http }: ServerContext, closing: Ab
     params,
     progressToken: mcpReq._meta?.progressToken ?? null,
     declares: (extension) => Object.hasOwn(declared, extension),
-    notify: (method, given) => mcpReq.notify({ method, params: given }),
+    async notify(method, given) {
+      await mcpReq.notify({ method, params: given });
+      await output.untilRead();
+    },
     signal: () => mcpReq.signal,
-    closing,
+    stopping,
   };
 }
 

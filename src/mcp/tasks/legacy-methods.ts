@@ -5,7 +5,7 @@ import type { Task } from "../../domain/task.ts";
 import type { McpRequest } from "../protocol/mcp-request.ts";
 import { INTERNAL_ERROR, INVALID_PARAMS, ProtocolError } from "../errors.ts";
 import type { MethodGroup } from "../protocol/methods.ts";
-import type { TaskMethodsNeeds } from "./modern-methods.ts";
+import type { TaskMethodsParts } from "./modern-methods.ts";
 import { parseParams } from "./params.ts";
 import { legacyTask, relatedResult } from "./shapes.ts";
 
@@ -18,7 +18,7 @@ const listParams = z.looseObject({
 });
 
 /** The experimental tasks of 2025-11-25, read from the same rows as all other tasks. */
-export function createLegacyTaskMethods({ tasks, resultOf, ...terms }: TaskMethodsNeeds): MethodGroup {
+export function createLegacyTaskMethods({ tasks, resultOf, ...terms }: TaskMethodsParts): MethodGroup {
   async function taskOf(name: string, { principal, params }: McpRequest): Promise<Task> {
     const { taskId } = parseParams(name, taskParams, params);
     const task = await tasks.findById(principal, taskId);
@@ -33,7 +33,7 @@ export function createLegacyTaskMethods({ tasks, resultOf, ...terms }: TaskMetho
   /** Waits for the end of the task as long as the client does. */
   async function result(request: McpRequest) {
     const task = await taskOf("tasks/result", request);
-    const ended = await tasks.untilEnded(task, AbortSignal.any([request.signal(), request.closing]));
+    const ended = await tasks.untilEnded(task, AbortSignal.any([request.signal(), request.stopping]));
     if (!hasEnded(ended)) throw new ProtocolError(INTERNAL_ERROR, "The server is stopping; ask again later");
     return relatedResult(ended, resultOf);
   }

@@ -1,9 +1,8 @@
 import { z } from "zod";
 import { hasEnded } from "../../domain/task.ts";
-import type { Task } from "../../domain/task.ts";
 import type { McpRequest, Method } from "../protocol/mcp-request.ts";
 import { INTERNAL_ERROR, ProtocolError } from "../errors.ts";
-import type { TaskMethodsNeeds } from "./modern-methods.ts";
+import type { TaskMethodsParts } from "./modern-methods.ts";
 import { parseParams } from "./params.ts";
 import { detailedTask } from "./shapes.ts";
 
@@ -32,23 +31,35 @@ export function isListenToTasks(message: object): boolean {
  * A request whose stream goes on until its client or this server ends it. The only change of status in the protocol is an end: pending
  * and running are both `working`. A task that has already ended is notified at once, so no end is missed.
  */
-export function createListen({ tasks, resultOf, ...terms }: TaskMethodsNeeds): Method {
+export function createListen({ tasks, resultOf, ...terms }: TaskMethodsParts): Method {
   let open = 0;
 
   async function listen(request: McpRequest, taskIds: readonly string[]): Promise<void> {
+    const { principal } = request;
     const _meta = { [SUBSCRIPTION_ID]: request.id };
-    const signal = AbortSignal.any([request.signal(), request.closing]);
-    const found = await Promise.all([...new Set(taskIds)].map((id) => tasks.findById(request.principal, id)));
-    const honoured = found.filter((task) => task !== null);
-    const notifications = honoured.length === 0 ? {} : { taskIds: honoured.map(({ id }) => id) };
+    const signal = AbortSignal.any([request.signal(), request.stopping]);
+    const honoured: string[] = [];
+    for (const id of new Set(taskIds)) if ((await tasks.findById(principal, id)) !== null) honoured.push(id);
+    const notifications = honoured.length === 0 ? {} : { taskIds: honoured };
     await request.notify("notifications/subscriptions/acknowledged", { _meta, notifications });
     if (honoured.length === 0) return;
-    const notifyEnd = async (task: Task): Promise<void> => {
-      const ended = await tasks.untilEnded(task, signal);
-      if (hasEnded(ended) && !request.signal().aborted)
+
+    /** One after the other, each read when the one before has been sent: results are large. */
+    let sent = Promise.resolve();
+    const notifyEnd = async (id: string): Promise<void> => {
+      if (request.signal().aborted) return;
+      const ended = await tasks.findById(principal, id);
+      if (ended !== null && hasEnded(ended))
         await request.notify("notifications/tasks", { _meta, ...detailedTask(ended, terms, resultOf) });
     };
-    await Promise.all([...honoured.map(notifyEnd), untilAborted(signal)]);
+    const follow = async (id: string): Promise<void> => {
+      const task = await tasks.findById(principal, id);
+      if (task === null) return;
+      await tasks.untilEnded(task, signal);
+      sent = sent.then(() => notifyEnd(id));
+      await sent;
+    };
+    await Promise.all([...honoured.map(follow), untilAborted(signal)]);
   }
 
   return {

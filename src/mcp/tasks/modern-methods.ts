@@ -8,7 +8,7 @@ import { parseParams } from "./params.ts";
 import { detailedTask, TASKS_EXTENSION } from "./shapes.ts";
 import type { ResultOf, TaskTerms } from "./shapes.ts";
 
-export interface TaskMethodsNeeds extends TaskTerms {
+export interface TaskMethodsParts extends TaskTerms {
   readonly tasks: Tasks;
   readonly resultOf: ResultOf;
 }
@@ -16,12 +16,12 @@ export interface TaskMethodsNeeds extends TaskTerms {
 const taskParams = z.looseObject({ taskId: z.string() });
 
 /** The extension io.modelcontextprotocol/tasks of 2026-07-28 (SEP-2663). It has no `tasks/result` and no `tasks/list`. */
-export function createModernTaskMethods(needs: TaskMethodsNeeds): MethodGroup {
-  const { tasks, resultOf } = needs;
+export function createModernTaskMethods(parts: TaskMethodsParts): MethodGroup {
+  const { tasks, resultOf } = parts;
   const methods: Method[] = [
     method("tasks/get", async (request) => {
       const { taskId } = parseParams("tasks/get", taskParams, request.params);
-      return detailedTask(known(await tasks.findById(request.principal, taskId)), needs, resultOf);
+      return detailedTask(known(await tasks.findById(request.principal, taskId)), parts, resultOf);
     }),
     // Tasks of this server never ask for input. The protocol wants an update without a request ignored.
     method("tasks/update", async (request) => {
@@ -34,7 +34,7 @@ export function createModernTaskMethods(needs: TaskMethodsNeeds): MethodGroup {
       known(await tasks.cancelById(request.principal, taskId));
       return {};
     }),
-    declared(createListen(needs)),
+    declared(createListen(parts)),
   ];
   return { protocolVersion: "2026-07-28", capabilities: {}, extensions: { [TASKS_EXTENSION]: {} }, methods };
 }

@@ -21,13 +21,13 @@ export interface TaskTerms {
 /** The result of the tool that starts such tasks; throws a `ProtocolError` where the tool would answer with one. */
 export type ResultOf = (task: Task) => ToolResult;
 
-type Wire = { [key: string]: unknown };
+type JsonObject = { [key: string]: unknown };
 
 /**
  * 2026-07-28, "Task". A tool's error is a result, so a task is `failed` only where the tool answers with a JSON-RPC error. The inlined
  * result has `resultType`, as a direct answer has; there the SDK adds it.
  */
-export function detailedTask(task: Task, terms: TaskTerms, resultOf: ResultOf): Wire {
+export function detailedTask(task: Task, terms: TaskTerms, resultOf: ResultOf): JsonObject {
   const common = commonOf(task, terms);
   if (!hasEnded(task)) return { ...common, status: "working" };
   if (task.status === "cancelled") return { ...common, status: "cancelled" };
@@ -41,12 +41,12 @@ export function detailedTask(task: Task, terms: TaskTerms, resultOf: ResultOf): 
 }
 
 /** 2026-07-28, "CreateTaskResult": flat, without result and error. */
-export function createdTask(task: Task, terms: TaskTerms, resultOf: ResultOf): Wire {
+export function createdTask(task: Task, terms: TaskTerms, resultOf: ResultOf): JsonObject {
   const { result: _result, error: _error, ...created } = detailedTask(task, terms, resultOf);
   return { resultType: "task", ...created };
 }
 
-function commonOf(task: Task, { taskTtlMs }: TaskTerms): Wire {
+function commonOf(task: Task, { taskTtlMs }: TaskTerms): JsonObject {
   return { ...identityOf(task), ttlMs: taskTtlMs, pollIntervalMs: POLL_INTERVAL_MS };
 }
 
@@ -59,17 +59,17 @@ const LEGACY_STATUS = {
 } as const satisfies Record<TaskStatus, string>;
 
 /** 2025-11-25, "Task". `failed` includes what the tool answers with `isError`. */
-export function legacyTask(task: TaskSummary, { taskTtlMs }: TaskTerms): Wire {
+export function legacyTask(task: TaskSummary, { taskTtlMs }: TaskTerms): JsonObject {
   const status = LEGACY_STATUS[task.status];
   return { ...identityOf(task), status, ttl: taskTtlMs, pollInterval: POLL_INTERVAL_MS };
 }
 
 /** 2025-11-25, the result of `tasks/result`. */
-export function relatedResult(task: Task, resultOf: ResultOf): Wire {
+export function relatedResult(task: Task, resultOf: ResultOf): JsonObject {
   return { ...resultOf(task), _meta: { [RELATED_TASK]: { taskId: task.id } } };
 }
 
-function identityOf(task: TaskSummary): Wire {
+function identityOf(task: TaskSummary): JsonObject {
   return {
     taskId: task.id,
     statusMessage: statusMessageOf(task),

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Task } from "../../domain/task.ts";
-import type { TaskStart, Tasks } from "../../service/tasks.ts";
+import type { TaskRequest, Tasks } from "../../service/tasks.ts";
 import type { McpRequest } from "../protocol/mcp-request.ts";
 import { INVALID_PARAMS, METHOD_NOT_FOUND, missingExtension, ProtocolError } from "../errors.ts";
 import { objectSchemaOf } from "../tools/schemas/object-schema.ts";
@@ -9,9 +9,9 @@ import type { TaskTool, ToolAnnotations } from "../tools/define-tool.ts";
 import { createdTask, legacyTask, TASKS_EXTENSION } from "./shapes.ts";
 import type { ResultOf, TaskTerms } from "./shapes.ts";
 import { waitForEnd } from "./waiting.ts";
-import type { WaitingNeeds } from "./waiting.ts";
+import type { WaitingParts } from "./waiting.ts";
 
-export interface TaskToolNeeds extends WaitingNeeds, TaskTerms {
+export interface TaskToolParts extends WaitingParts, TaskTerms {
   readonly tasks: Tasks;
 }
 
@@ -30,7 +30,7 @@ export interface TaskToolDefinition<Input extends z.ZodObject> {
   /** The task type that the tool starts. `resultOf` then presents all tasks of that type, wherever they are read. Null: any type. */
   readonly taskType: string | null;
   /** The task that these arguments start. */
-  startOf(given: z.output<Input>, principal: string): TaskStart;
+  startOf(given: z.output<Input>, principal: string): TaskRequest;
   /** For a task in any state: the wait for its end is bounded. */
   readonly resultOf: ResultOf;
 }
@@ -41,7 +41,7 @@ export interface TaskToolDefinition<Input extends z.ZodObject> {
  */
 export function defineTaskTool<Input extends z.ZodObject>(
   definition: TaskToolDefinition<Input>,
-  needs: TaskToolNeeds,
+  parts: TaskToolParts,
 ): TaskTool {
   const { name, title, description, annotations, input, output, support, taskType, resultOf } = definition;
   const toolArguments = createToolArguments(input);
@@ -61,9 +61,9 @@ export function defineTaskTool<Input extends z.ZodObject>(
       const wantsTask = isTaskWanted(request);
       if (!wantsTask && support === "required") throw taskRequired(request);
       const start = definition.startOf(toolArguments.parse(given, onIgnored), request.principal);
-      const { task, expectedMs } = await needs.tasks.start(request.principal, { ...start, isMcpTask: wantsTask });
-      if (wantsTask) return createdAnswer(request, task, needs, resultOf);
-      return resultOf(await waitForEnd(request, task, expectedMs, needs));
+      const { task, expectedMs } = await parts.tasks.start(request.principal, { ...start, isMcpTask: wantsTask });
+      if (wantsTask) return createdAnswer(request, task, parts, resultOf);
+      return resultOf(await waitForEnd(request, task, expectedMs, parts));
     },
   };
 }

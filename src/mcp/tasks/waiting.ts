@@ -7,7 +7,7 @@ import type { WaitSlots } from "./wait-slots.ts";
 
 const PROGRESS_INTERVAL_MS = 1000;
 
-export interface WaitingNeeds {
+export interface WaitingParts {
   readonly tasks: Pick<Tasks, "untilEnded" | "onProgress">;
   readonly clock: Clock;
   /** How long a call waits for the end of its task. */
@@ -24,13 +24,13 @@ export async function waitForEnd(
   request: McpRequest,
   task: Task,
   expectedMs: number | null,
-  { tasks, clock, runTaskWaitMs, waitSlots }: WaitingNeeds,
+  { tasks, clock, runTaskWaitMs, waitSlots }: WaitingParts,
 ): Promise<Task> {
   if (hasEnded(task)) return task;
   const release = waitSlots.acquire(request.principal);
   if (release === null) return task;
   const over = new AbortController();
-  const signal = AbortSignal.any([request.signal(), request.closing, over.signal]);
+  const signal = AbortSignal.any([request.signal(), request.stopping, over.signal]);
   void clock.sleep(runTaskWaitMs, signal).then(() => over.abort("waited"));
   const reporting = sendProgress(request, task, { expectedMs, tasks, clock }, signal);
   try {
@@ -42,7 +42,7 @@ export async function waitForEnd(
   }
 }
 
-interface ProgressNeeds extends Pick<WaitingNeeds, "tasks" | "clock"> {
+interface ProgressParts extends Pick<WaitingParts, "tasks" | "clock"> {
   readonly expectedMs: number | null;
 }
 
@@ -50,7 +50,7 @@ interface ProgressNeeds extends Pick<WaitingNeeds, "tasks" | "clock"> {
 async function sendProgress(
   request: McpRequest,
   task: Task,
-  { tasks, clock, expectedMs }: ProgressNeeds,
+  { tasks, clock, expectedMs }: ProgressParts,
   signal: AbortSignal,
 ): Promise<void> {
   const { progressToken, notify } = request;

@@ -3,7 +3,7 @@ import { CALLBACK_URL_CHARS_MAX } from "../../domain/callback.ts";
 import { adviceOn } from "../../domain/diagnosis.ts";
 import { DomainError } from "../../domain/errors.ts";
 import type { Clock } from "../../service/ports/clock.ts";
-import type { Diagnosis, Probes } from "../../service/probes.ts";
+import type { Diagnosis, ReceiverTests } from "../../service/receiver-tests.ts";
 import { count, timestamp, timestampOf } from "./schemas/output.ts";
 import { ownId } from "./schemas/arguments.ts";
 import { defineTool } from "./define-tool.ts";
@@ -44,10 +44,10 @@ const output = z.object({
 });
 
 export function createDiagnoseCallback({
-  probes,
+  receiverTests,
   clock,
 }: {
-  readonly probes: Probes;
+  readonly receiverTests: ReceiverTests;
   readonly clock: Pick<Clock, "now">;
 }): Tool {
   return defineTool({
@@ -58,7 +58,7 @@ export function createDiagnoseCallback({
     input,
     output,
     async answer(given, { principal }) {
-      const diagnosis = await probes.diagnose(principal, receiverOf(given));
+      const diagnosis = await receiverTests.diagnose(principal, receiverOf(given));
       const { url, callback } = diagnosis;
       const steps = presentSteps(diagnosis);
       const failed = steps.find(({ status }) => status === "failed");

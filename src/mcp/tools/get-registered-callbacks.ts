@@ -5,7 +5,7 @@ import type { Deliveries, ListedCallback } from "../../service/deliveries.ts";
 import type { Clock } from "../../service/ports/clock.ts";
 import { count, isoOf, isoTime, presentNotAfter, timestamp, timestampOf } from "./schemas/output.ts";
 import { clientGivenId, pageCursor, pageLimit, pointInTime } from "./schemas/arguments.ts";
-import { deliverySchema, presentDelivery, presentSlowLane, slowLaneSchema } from "./schemas/delivery.ts";
+import { deliverySchema, presentDelivery, presentOpenCircuit, openCircuitSchema } from "./schemas/delivery.ts";
 import { defineTool } from "./define-tool.ts";
 import type { Tool } from "./define-tool.ts";
 
@@ -42,7 +42,7 @@ const callback = z.object({
   failing_since: isoTime.optional().describe("When attempts began to fail; none has succeeded since."),
   last_error: z.string().optional().describe("The error of the last attempt."),
   last_delivery_at: isoTime.optional().describe("When a delivery last succeeded."),
-  slow_lane: slowLaneSchema.optional(),
+  slow_lane: openCircuitSchema.optional(),
   deliveries: z.array(deliverySchema),
 });
 
@@ -91,7 +91,7 @@ function presentCallback(history: ListedCallback): z.input<typeof callback> {
     status,
     ...presentNotAfter(history.callback),
     ...presentHealth(history.callback.health),
-    ...presentSlowLane(history.openCircuit),
+    ...presentOpenCircuit(history.openCircuit),
     deliveries: history.deliveries.map(presentDelivery),
   };
 }

@@ -14,12 +14,12 @@ const DESCRIPTION = [
 
 const input = z.strictObject({ task_id: clientGivenId().describe("The task's id.") });
 
-export interface GetTaskResultNeeds {
+export interface GetTaskResultParts {
   readonly tasks: Pick<Tasks, "read">;
   readonly clock: Pick<Clock, "now">;
 }
 
-export function createGetTaskResult({ tasks, clock }: GetTaskResultNeeds): Tool {
+export function createGetTaskResult({ tasks, clock }: GetTaskResultParts): Tool {
   return defineTool({
     name: "get_task_result",
     title: "Get a task's result",

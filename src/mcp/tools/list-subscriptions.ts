@@ -6,7 +6,7 @@ import { DELIVERIES_LISTED } from "../../service/subscriptions.ts";
 import type { ListedEntry, Subscriptions } from "../../service/subscriptions.ts";
 import { count, isoOf, isoTime, timestamp, timestampOf } from "./schemas/output.ts";
 import { pageCursor, pageLimit } from "./schemas/arguments.ts";
-import { deliverySchema, presentDelivery, presentSlowLane, slowLaneSchema } from "./schemas/delivery.ts";
+import { deliverySchema, presentDelivery, presentOpenCircuit, openCircuitSchema } from "./schemas/delivery.ts";
 import { defineTool } from "./define-tool.ts";
 import type { Tool } from "./define-tool.ts";
 
@@ -37,7 +37,7 @@ const subscription = z.object({
   last_delivery_at: isoTime.describe("Null: none has succeeded.").nullable(),
   failing_since: isoTime.optional(),
   last_error: z.string().optional(),
-  slow_lane: slowLaneSchema.optional(),
+  slow_lane: openCircuitSchema.optional(),
   deliveries: z.array(deliverySchema).describe(`The newest first, ${DELIVERIES_LISTED} at most.`),
 });
 
@@ -88,7 +88,7 @@ function presentSubscription({ subscription: listed, openCircuit }: ListedEntry)
     last_delivery_at: lastDeliveryAt === null ? null : isoOf(lastDeliveryAt),
     ...(failingSince !== null && { failing_since: isoOf(failingSince) }),
     ...(lastError !== null && { last_error: endpointFaultOf(lastError) }),
-    ...presentSlowLane(openCircuit),
+    ...presentOpenCircuit(openCircuit),
     deliveries: listed.deliveries.map(presentDelivery),
   };
 }

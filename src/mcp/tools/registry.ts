@@ -3,7 +3,7 @@ import type { Completions } from "../../service/completions.ts";
 import type { Deliveries } from "../../service/deliveries.ts";
 import type { Emit } from "../../service/ports/telemetry.ts";
 import type { Clock } from "../../service/ports/clock.ts";
-import type { Probes } from "../../service/probes.ts";
+import type { ReceiverTests } from "../../service/receiver-tests.ts";
 import type { Secrets } from "../../service/secrets.ts";
 import type { Subscriptions } from "../../service/subscriptions.ts";
 import type { Tasks } from "../../service/tasks.ts";
@@ -47,11 +47,11 @@ const CORE: ReadonlySet<string> = new Set([
   "wait_for_task",
 ]);
 
-export interface ToolsNeeds extends TaskTerms {
+export interface ToolsParts extends TaskTerms {
   readonly tasks: Tasks;
   readonly callbacks: Callbacks;
   readonly deliveries: Deliveries;
-  readonly probes: Probes;
+  readonly receiverTests: ReceiverTests;
   readonly secrets: Secrets;
   readonly subscriptions: Subscriptions;
   readonly completions: Pick<Completions, "issue">;
@@ -81,32 +81,32 @@ export interface Tools {
 }
 
 export function createTools(
-  { emit, toolSet, testFixtures, ...services }: ToolsNeeds,
+  { emit, toolSet, testFixtures, ...services }: ToolsParts,
   toProtocolError: ToProtocolError,
 ): Tools {
-  const needs = { ...services, waitSlots: createWaitSlots() };
-  const runTask = createRunTask(needs);
+  const parts = { ...services, waitSlots: createWaitSlots() };
+  const runTask = createRunTask(parts);
   const own: readonly Tool[] = [
-    createRegisterCallback(needs),
-    createStartTaskWithCallbacks(needs),
-    createListTaskTypes(needs),
+    createRegisterCallback(parts),
+    createStartTaskWithCallbacks(parts),
+    createListTaskTypes(parts),
     runTask,
-    createGetTaskResult(needs),
-    createListTasks(needs),
-    createCancelTask(needs),
-    createGetRegisteredCallbacks(needs),
-    createWaitForTask(needs),
-    createUnregisterCallback(needs),
-    createEnableCallback(needs),
-    createRedeliver(needs),
-    createSendTestEvent(needs),
-    createDiagnoseCallback(needs),
-    createRotateCallbackSecret(needs),
-    createListSubscriptions(needs),
+    createGetTaskResult(parts),
+    createListTasks(parts),
+    createCancelTask(parts),
+    createGetRegisteredCallbacks(parts),
+    createWaitForTask(parts),
+    createUnregisterCallback(parts),
+    createEnableCallback(parts),
+    createRedeliver(parts),
+    createSendTestEvent(parts),
+    createDiagnoseCallback(parts),
+    createRotateCallbackSecret(parts),
+    createListSubscriptions(parts),
   ];
   const tools = [
     ...own.filter(({ name }) => toolSet === "all" || CORE.has(name)),
-    ...(testFixtures ? [...createContentFixtures(), ...createTaskFixtures(needs)] : []),
+    ...(testFixtures ? [...createContentFixtures(), ...createTaskFixtures(parts)] : []),
   ];
   const byName = new Map(tools.map((tool) => [tool.name, tool]));
   const byTaskType = new Map(

@@ -6,7 +6,7 @@ import { anyJson, isoOf } from "./schemas/output.ts";
 import { clientGivenId, jsonObject, taskTypeName } from "./schemas/arguments.ts";
 import { errorResult } from "../errors.ts";
 import { defineTaskTool } from "../tasks/task-tool.ts";
-import type { TaskToolNeeds } from "../tasks/task-tool.ts";
+import type { TaskToolParts } from "../tasks/task-tool.ts";
 import type { TaskTool, ToolResult } from "./define-tool.ts";
 
 const DESCRIPTION = [
@@ -34,7 +34,7 @@ const output = z.object({
 });
 
 /** Starts tasks of any type. */
-export function createRunTask(needs: TaskToolNeeds): TaskTool {
+export function createRunTask(parts: TaskToolParts): TaskTool {
   const definition = {
     name: "run_task",
     title: "Run a task and get its result",
@@ -52,7 +52,7 @@ export function createRunTask(needs: TaskToolNeeds): TaskTool {
     }),
     resultOf,
   } as const;
-  return defineTaskTool(definition, needs);
+  return defineTaskTool(definition, parts);
 }
 
 function resultOf(task: Task): ToolResult {

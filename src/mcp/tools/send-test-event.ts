@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Clock } from "../../service/ports/clock.ts";
-import type { Probes, TestEventSent } from "../../service/probes.ts";
+import type { ReceiverTests, TestEventSent } from "../../service/receiver-tests.ts";
 import { count, timestamp, timestampOf } from "./schemas/output.ts";
 import { ownId } from "./schemas/arguments.ts";
 import { defineTool } from "./define-tool.ts";
@@ -32,10 +32,10 @@ const output = z.object({
 });
 
 export function createSendTestEvent({
-  probes,
+  receiverTests,
   clock,
 }: {
-  readonly probes: Probes;
+  readonly receiverTests: ReceiverTests;
   readonly clock: Pick<Clock, "now">;
 }): Tool {
   return defineTool({
@@ -46,7 +46,7 @@ export function createSendTestEvent({
     input,
     output,
     async answer({ callback_id }, { principal }) {
-      const sent = await probes.sendTestEvent(principal, callback_id);
+      const sent = await receiverTests.sendTestEvent(principal, callback_id);
       const { statusCode, error } = sent.outcome;
       return {
         status: error === null ? ("delivered" as const) : ("failed" as const),

@@ -64,14 +64,14 @@ const output = z.object({
     .describe("The callbacks of this call, in its order."),
 });
 
-export interface StartTaskNeeds {
+export interface StartTaskParts {
   readonly tasks: Tasks;
   readonly completions: Pick<Completions, "issue">;
   readonly completionUrlOf: (token: string) => string;
   readonly clock: Pick<Clock, "now">;
 }
 
-export function createStartTaskWithCallbacks({ tasks, completions, completionUrlOf, clock }: StartTaskNeeds): Tool {
+export function createStartTaskWithCallbacks({ tasks, completions, completionUrlOf, clock }: StartTaskParts): Tool {
   return defineTool({
     name: "start_task_with_callbacks",
     title: "Start a task with callbacks",

@@ -4,7 +4,7 @@ import { clientGivenId, wholeNumber } from "./schemas/arguments.ts";
 import { timestampOf } from "./schemas/output.ts";
 import { presentTaskResult, taskResult } from "./schemas/task-result.ts";
 import { waitForEnd } from "../tasks/waiting.ts";
-import type { WaitingNeeds } from "../tasks/waiting.ts";
+import type { WaitingParts } from "../tasks/waiting.ts";
 import { defineTool } from "./define-tool.ts";
 import type { Tool } from "./define-tool.ts";
 
@@ -20,11 +20,11 @@ const input = z.strictObject({
   wait_ms: wholeNumber(0, WAIT_MS_MAX).optional().describe("Default and maximum: the server's RUN_TASK_WAIT_MS."),
 });
 
-export interface WaitForTaskNeeds extends WaitingNeeds {
+export interface WaitForTaskParts extends WaitingParts {
   readonly tasks: Pick<Tasks, "find" | "read" | "untilEnded" | "onProgress">;
 }
 
-export function createWaitForTask(needs: WaitForTaskNeeds): Tool {
+export function createWaitForTask(parts: WaitForTaskParts): Tool {
   return defineTool({
     name: "wait_for_task",
     title: "Wait for a task's end",
@@ -33,11 +33,11 @@ export function createWaitForTask(needs: WaitForTaskNeeds): Tool {
     input,
     output: taskResult,
     async answer({ task_id, wait_ms = WAIT_MS_MAX }, request) {
-      const task = await needs.tasks.find(request.principal, task_id);
-      const runTaskWaitMs = Math.min(wait_ms, needs.runTaskWaitMs);
-      await waitForEnd(request, task, null, { ...needs, runTaskWaitMs });
-      const read = await needs.tasks.read(request.principal, task_id);
-      return presentTaskResult(task_id, read, timestampOf(needs.clock));
+      const task = await parts.tasks.find(request.principal, task_id);
+      const runTaskWaitMs = Math.min(wait_ms, parts.runTaskWaitMs);
+      await waitForEnd(request, task, null, { ...parts, runTaskWaitMs });
+      const read = await parts.tasks.read(request.principal, task_id);
+      return presentTaskResult(task_id, read, timestampOf(parts.clock));
     },
   });
 }

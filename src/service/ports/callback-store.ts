@@ -22,11 +22,14 @@ export interface CallbackStore {
   rotateSecret(command: RotateSecret): Promise<RotateSecretResult>;
 }
 
-export interface RegisterCallback {
-  readonly principal: string;
+/** A registration that has passed all checks of the service. */
+export interface PreparedRegistration {
   readonly registration: Registration;
   /** Stored when the callback is new and its registration has no secret. */
   readonly generatedSecret: string;
+}
+export interface RegisterCallback extends PreparedRegistration {
+  readonly principal: string;
   readonly now: number;
 }
 export type RegisterCallbackResult =
@@ -42,6 +45,23 @@ export type RegisterCallbackResult =
 export type CallbackRefusal =
   | { readonly kind: "conflict"; readonly difference: RegistrationDifference }
   | { readonly kind: "limit" };
+
+/** `startTask` rejects with it: one of the callbacks cannot be registered, so nothing is stored. */
+export class CallbackRefused extends Error {
+  override readonly name = "CallbackRefused";
+  /** Its index among them. */
+  readonly index: number;
+  /** The client's. */
+  readonly taskId: string;
+  readonly why: CallbackRefusal;
+
+  constructor(index: number, taskId: string, why: CallbackRefusal) {
+    super(`Callback ${index} cannot be registered: ${why.kind}`);
+    this.index = index;
+    this.taskId = taskId;
+    this.why = why;
+  }
+}
 
 export interface FindCallback {
   readonly principal: string;

@@ -2,7 +2,7 @@ import type { Outcome } from "../../domain/attempt.ts";
 import type { BodyFormat } from "../../domain/payload.ts";
 import type { CallbackRecord, DisabledReason, DisablePolicy } from "../../domain/callback-health.ts";
 import type { CallbackStatus } from "../../domain/callback.ts";
-import type { RecordedStep } from "../../domain/delivery-state.ts";
+import type { StoredStep } from "../../domain/delivery-state.ts";
 import type { Delivery, DeliveryReason, DeliveryStatus } from "../../domain/delivery.ts";
 import type { LimitKey } from "../../domain/limit-key.ts";
 import type { RedeliveryRefusal } from "../../domain/redelivery.ts";
@@ -19,17 +19,20 @@ export interface DeliveryStore {
    * without a slot holds up no other origin, however many of its deliveries are due.
    */
   claimDueDeliveries(command: ClaimDeliveries): Promise<readonly ClaimedDelivery[]>;
-  /** Before another attempt under a claim that was kept over a short wait. False: the claim does not hold any more. */
-  resumeClaim(claim: DeliveryClaim): Promise<boolean>;
+  /** Before another attempt under a claim that was kept over a short wait. False: the claim is void. */
+  continueClaim(claim: DeliveryClaim): Promise<boolean>;
   /**
-   * Adds the attempt, always. Only if the claim still holds, it also takes the step and updates the health of the callback. A callback that has
+   * Adds the attempt, always. Only if the claim is current, it also takes the step and updates the health of the callback. A callback that has
    * failed for longer than the policy allows is disabled, and its open deliveries are held: pending, without a time. A delivery that is being
    * sent meanwhile is held when its attempt fails or its claim is released or recovered.
    */
   recordAttempt(command: RecordAttempt): Promise<RecordAttemptResult>;
-  /** Releases a claim without an attempt, after a failure of this server: pending again, due at `nextAttemptAt`. */
-  releaseClaim(claim: DeliveryClaim, nextAttemptAt: number): Promise<void>;
-  /** Ends pending deliveries whose callback's not_after has come, as exhausted, without another attempt. Fewer than `limit`: there are no more. */
+  /** Releases a claim without an attempt: pending again, due at `dueAt`; held or cancelled by the rule `released`. A void claim is left as it is. */
+  releaseClaim(claim: DeliveryClaim, dueAt: number): Promise<void>;
+  /**
+   * Ends pending deliveries whose time is over, without another attempt: as exhausted (`not_after`); those to a subscription as cancelled
+   * (`expired`). Fewer than `limit`: there are no more.
+   */
   expireDeliveries(command: { readonly now: number; readonly limit: number }): Promise<readonly ExpiredDelivery[]>;
   nextDeliveryTimes(now: number): Promise<NextDeliveryTimes>;
   /**
@@ -72,10 +75,10 @@ export interface SlotReservation {
 export interface ClaimDeliveries {
   readonly now: number;
   readonly limit: number;
-  /** The slots of an origin that is not in `roomOf`. */
+  /** The slots of an origin that is not in `freeSlotsByKey`. */
   readonly perOrigin: number;
   /** The free slots of these origins (0: none). */
-  readonly roomOf: ReadonlyMap<LimitKey, number>;
+  readonly freeSlotsByKey: ReadonlyMap<LimitKey, number>;
 }
 export interface DeliveryClaim {
   readonly deliveryId: string;
@@ -109,13 +112,13 @@ export interface RecordAttempt extends DeliveryClaim {
   readonly startedAt: number;
   readonly durationMs: number;
   readonly outcome: Outcome;
-  readonly step: RecordedStep;
+  readonly step: StoredStep;
   /** Null: a callback is not disabled for failing. */
   readonly disablePolicy: DisablePolicy | null;
 }
 export interface RecordAttemptResult {
   /** False: the delivery was cancelled, superseded by newer progress or claimed again meanwhile; only the attempt was added. */
-  readonly claimHeld: boolean;
+  readonly claimWasCurrent: boolean;
   /** Whether no delivery of the event is open any more. */
   readonly eventSettled: boolean;
   /** The delivery is held until its callback is enabled, in place of the step. */

@@ -1,21 +1,22 @@
 import type { EndpointFault } from "../../domain/events-error.ts";
 
-/** Sends the control messages of MCP Events to the URLs of subscriptions. */
+/** Sends messages about a subscription, such as its verification, to its URL (MCP Events). */
 export interface EndpointVerifier {
   /** Asks the receiver to echo a challenge. */
   challenge(request: ChallengeRequest): Promise<ChallengeResult>;
   /** Sends a message once, within the time an attempt has. Resolves whatever the receiver answers. */
-  send(post: ControlPost): Promise<void>;
+  send(post: SubscriptionPost): Promise<void>;
 }
 
-export interface ControlPost {
+export interface SubscriptionPost {
   readonly url: string;
+  readonly principal: string;
   readonly headers: Readonly<Record<string, string>>;
   /** The exact text that was signed. */
   readonly body: string;
 }
 
-export interface ChallengeRequest extends ControlPost {
+export interface ChallengeRequest extends SubscriptionPost {
   /** The text that the receiver has to return. */
   readonly expected: string;
 }

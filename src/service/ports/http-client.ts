@@ -1,6 +1,8 @@
 import type { AttemptError } from "../../domain/attempt.ts";
 
 export interface HttpRequest {
+  /** Its share of the name look-ups is used. */
+  readonly principal: string;
   readonly method: string;
   readonly url: string;
   /** Names in lower case; they replace the headers that the client sets itself. */

@@ -1,4 +1,4 @@
-import type { LeaseStanding } from "../../domain/lease.ts";
+import type { LeaseStatus } from "../../domain/lease.ts";
 import type { Task } from "../../domain/task.ts";
 
 /**
@@ -13,16 +13,14 @@ export interface LeaseStore {
   /** False: the lease does not hold any more, and nothing has changed. */
   renewLease(command: LeaseKey & { readonly leaseUntil: number; readonly now: number }): Promise<boolean>;
   /**
-   * Ends the lease: the task is pending again, due at `dueAt`. False: it did not hold any more. Until the next claim `findLease` returns the
-   * lease as released.
+   * Ends the lease: the task is pending again, due at `dueAt`. False: it did not hold any more. Until the next claim `findLease`
+   * answers `released`.
    */
-  releaseLease(command: LeaseKey & { readonly dueAt: number; readonly now: number }): Promise<boolean>;
+  releaseLease(command: ReleaseLease): Promise<boolean>;
   /** Running tasks whose lease or completion URL has expired by `now`, at most `limit`. */
   expiredLeases(query: { readonly now: number; readonly limit: number }): Promise<readonly ExpiredLease[]>;
   /** Makes the task of an expired lease pending again, due at `dueAt`. False: the lease was renewed or is over. */
-  expireLease(
-    command: Pick<ExpiredLease, "leaseUntil"> & { readonly id: string; readonly dueAt: number },
-  ): Promise<boolean>;
+  expireLease(command: ExpireLease): Promise<boolean>;
   /** At start: every lease of a worker holds until `until` at least, because no worker could renew it while the server was down. */
   prolongLeases(until: number): Promise<void>;
   /** When the next lease expires or the next task for a worker becomes due, after `now`. Null: none. */
@@ -46,9 +44,26 @@ export interface LeaseKey {
   readonly leaseDigest: string;
 }
 
+export interface ReleaseLease extends LeaseKey {
+  readonly dueAt: number;
+  readonly now: number;
+  /** The run has failed: the task has one failure more. */
+  readonly hasFailed: boolean;
+}
+
+export interface ExpireLease {
+  /** The task's internal id. */
+  readonly id: string;
+  /** When the lease expired. */
+  readonly leaseUntil: number;
+  readonly dueAt: number;
+  /** The run has taken longer than its type allows: the task has one failure more. */
+  readonly hasFailed: boolean;
+}
+
 export interface LeaseState {
   readonly task: Task;
-  readonly lease: LeaseStanding;
+  readonly lease: LeaseStatus;
   /** From when on a pending task may be claimed. */
   readonly dueAt: number;
 }

@@ -9,7 +9,7 @@ export interface MaintenanceStore {
    * At start: what a process that died left running or sending is pending again, on its schedule, and a task has one crash more. Tasks that run
    * outside this server go on.
    */
-  recoverOrphans(now: number): Promise<RecoveredOrphans>;
+  recoverInterrupted(now: number): Promise<RecoveredWork>;
   /**
    * One step of retention: looks at the next tasks that ended before `before`, the oldest first. Removes each one whole, with its events,
    * deliveries, attempts and callbacks, unless something of it is open or younger than `before` (a callback registered later, a delivery
@@ -26,14 +26,14 @@ export interface MaintenanceStore {
   counts(): Promise<Counts>;
 }
 
-export interface RecoveredOrphans {
+export interface RecoveredWork {
   readonly tasks: number;
   readonly deliveries: number;
 }
 
 export interface ReencryptedStep {
   /** Callbacks whose secrets were written anew. */
-  readonly sealed: number;
+  readonly reencrypted: number;
   /** Callbacks whose secrets cannot be read, because the row was altered: they stay as they are. */
   readonly unreadable: number;
   readonly isDone: boolean;

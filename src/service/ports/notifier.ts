@@ -1,7 +1,7 @@
 /** A commit that subscribers wait for. It has ids only: a subscriber reads the state from the store. */
 export type Notice =
   /** A task has ended, and its event is in the log. `task`: the internal id. */
-  | { readonly kind: "event"; readonly principal: string; readonly task: string }
+  | { readonly kind: "ended"; readonly principal: string; readonly task: string }
   /** The progress of a task was stored. `task`: the internal id. */
   | { readonly kind: "progress"; readonly task: string };
 
@@ -18,9 +18,9 @@ export interface Notifier {
   /** After the end of any task. */
   onAnyEnd(subscriber: (task: string) => void): () => void;
   /** After the end of a task of this principal. */
-  onEventOf(principal: string, subscriber: () => void): () => void;
+  onEndOfPrincipal(principal: string, subscriber: () => void): () => void;
   /** After the end of this task (its internal id). */
-  onEndOf(task: string, subscriber: () => void): () => void;
+  onEndOfTask(task: string, subscriber: () => void): () => void;
   /** After each stored progress of this task (its internal id). */
   onProgressOf(task: string, subscriber: () => void): () => void;
 }

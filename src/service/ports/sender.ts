@@ -3,6 +3,8 @@ import type { Outcome } from "../../domain/attempt.ts";
 /** One signed POST. */
 export interface SendRequest {
   readonly url: URL;
+  /** Its share of the name look-ups is used. */
+  readonly principal: string;
   /** Sent as given. Names in lower case; they replace the headers that the sender sets itself. */
   readonly headers: Readonly<Record<string, string>>;
   /** The exact text that was signed. */
@@ -13,10 +15,16 @@ export interface SendRequest {
 
 export interface Sender {
   /**
-   * Every behaviour of the receiver is an Outcome, within `attemptTimeoutMs` in all (DNS, connection, headers and body together).
-   * Rejects with the reason of `signal` when that aborts before a status has arrived, and with any failure of this server.
+   * Every behaviour of the receiver is an Outcome, within `attemptTimeoutMs` in all (connection, headers and body together), after the
+   * look-up of its name, which has a time limit of its own. Rejects with the reason of `signal` when that aborts before a status has arrived,
+   * with `SenderBusy`, and with any failure of this server.
    */
   send(request: SendRequest, signal: AbortSignal): Promise<Outcome>;
   /** Closes every connection; running requests reject. May be called twice. */
   close(): Promise<void>;
+}
+
+/** Nothing was sent: every name look-up that the principal may have under way was in use for as long as a request waits. */
+export class SenderBusy extends Error {
+  override readonly name = "SenderBusy";
 }

@@ -58,7 +58,7 @@ export interface PutSubscription extends SubscriptionLook {
   readonly expiresAt: number | null;
   /** The events to deliver first; null: only new ones. A refresh replays nothing. */
   readonly replay: Replay | null;
-  readonly ownMax: number;
+  readonly perPrincipalMax: number;
 }
 export interface Replay {
   readonly afterSeq: number;

@@ -1,5 +1,6 @@
 /** Whether deliveries may go to a URL's host. Checked at registration and again at each connection. */
 export interface TargetPolicy {
+  /** Looks no name up. */
   check(url: URL): Promise<TargetVerdict>;
 }
 

@@ -2,7 +2,7 @@ import type { Callback } from "../../domain/callback.ts";
 import type { EndEvent } from "../../domain/event.ts";
 import type { CompletionGrant } from "../../domain/lease.ts";
 import type { Progress, StartRequest, Task, TaskOutcome, TaskReading, TaskStatus } from "../../domain/task.ts";
-import type { RegisterCallback } from "./callback-store.ts";
+import type { PreparedRegistration } from "./callback-store.ts";
 import type { ClaimedDelivery, ReserveSlot } from "./delivery-store.ts";
 import type { NewCompletion } from "./lease-store.ts";
 
@@ -60,16 +60,14 @@ export interface StartTask {
   /** Null: the internal id is the task id too. */
   readonly taskId: string | null;
   readonly request: StartRequest;
-  readonly callbacks?: readonly StartCallback[];
+  /** Registered with the start. */
+  readonly callbacks?: readonly PreparedRegistration[];
   /** The secret of a completion URL, for a task that is completed by it. */
   readonly completion?: NewCompletion;
   /** The client asks for an MCP task. A task that is found becomes one with this start. */
   readonly isMcpTask?: boolean;
   readonly now: number;
 }
-/** A callback that is registered with the start of its task. */
-export type StartCallback = Pick<RegisterCallback, "registration" | "generatedSecret">;
-
 export interface StartTaskResult {
   readonly kind: "started" | "existing";
   /** Of a task that was found: whether it was started with the same request. If not, nothing has changed. */
@@ -86,7 +84,7 @@ export interface ClaimTasks {
   readonly limit: number;
   readonly now: number;
   /** The free slots of a type; null: no limit for this type. */
-  readonly roomOf?: (taskType: string) => number | null;
+  readonly freeSlotsOf?: (taskType: string) => number | null;
   /** False: a poison task is running already. Left out: at most one may be among those claimed. */
   readonly mayTakePoison?: boolean;
 }
@@ -137,6 +135,8 @@ export interface TaskPage {
 export interface FinishTask {
   /** The internal id. */
   readonly id: string;
+  /** Whose share of a commit the end uses: it may have many deliveries. */
+  readonly principal?: string;
   readonly outcome: TaskOutcome;
   readonly now: number;
   /** Left out: the task runner's, which has claimed the task. */
@@ -147,6 +147,8 @@ export interface FinishTask {
 export interface CancelTask {
   /** The internal id. */
   readonly id: string;
+  /** Whose share of a commit the end uses: it may have many deliveries. */
+  readonly principal?: string;
   readonly error: string;
   readonly now: number;
   /** A store may claim a delivery for which this returns true. Without it, and in a store that does not use it, all deliveries are pending and due. */

@@ -14,6 +14,8 @@ export interface TaskLog {
 export interface TaskContext {
   /** The client's task id. */
   readonly taskId: string;
+  /** The name that the client's token belongs to; `local` or `anonymous` without tokens. */
+  readonly principal: string;
   /** The number of this run of the task, from 1. The task runs again after a crash, and after a failure if its type allows it. */
   readonly attempt: number;
   /**

@@ -1,4 +1,5 @@
 import type { Outcome } from "../../domain/attempt.ts";
+import type { DeliveryReason } from "../../domain/delivery.ts";
 import type { EventType } from "../../domain/event.ts";
 
 export type DeliveryTelemetry =
@@ -8,13 +9,16 @@ export type DeliveryTelemetry =
       readonly attempt: number;
       readonly durationMs: number;
       readonly outcome: Pick<Outcome, "statusCode" | "error">;
-      /** held: it waits until its callback is enabled. */
-      readonly next: "delivered" | "retry" | "held" | "gave_up" | "withdrawn";
-      /** For `retry`. */
+      readonly next: NextAfterAttempt;
+      /** Of `retry`; null: any other. */
       readonly waitMs: number | null;
     } & DeliveryIdentity)
-  /** The callback's not_after has come. `attempts`: those made before. */
-  | ({ readonly kind: "delivery.expired"; readonly attempts: number } & DeliveryIdentity)
+  /** Its time was over before it was delivered. `attempts`: those made before. */
+  | ({
+      readonly kind: "delivery.expired";
+      readonly attempts: number;
+      readonly reason: DeliveryReason;
+    } & DeliveryIdentity)
   | { readonly kind: "deliveries.redelivered"; readonly principal: string; readonly count: number }
   /** No delivery of the event is open any more. */
   | {
@@ -25,9 +29,15 @@ export type DeliveryTelemetry =
       readonly taskId: string;
     }
   /** The origin keeps failing: its circuit is open, and one request at a time probes it. */
-  | { readonly kind: "origin.slowed"; readonly origin: string }
+  | { readonly kind: "origin.circuit_opened"; readonly origin: string }
   /** The origin has answered: its circuit is closed. */
-  | { readonly kind: "origin.recovered"; readonly origin: string };
+  | { readonly kind: "origin.circuit_closed"; readonly origin: string };
+
+/**
+ * What follows an attempt. held: it failed, and the delivery waits until its callback is enabled. redelivered: it failed, and a redelivery was
+ * requested meanwhile, so the delivery is due now. withdrawn: its claim was void.
+ */
+export type NextAfterAttempt = "delivered" | "retry" | "held" | "redelivered" | "gave_up" | "withdrawn";
 
 export interface DeliveryIdentity {
   readonly principal: string;

@@ -6,7 +6,7 @@ import type { SubscriptionTelemetry } from "./telemetry-subscriptions.ts";
 import type { TaskTelemetry } from "./telemetry-tasks.ts";
 import type { UpstreamTelemetry } from "./telemetry-upstreams.ts";
 
-/** Reports an event to every listener (log, metrics, live pages). Never throws. */
+/** Reports an event to every listener (the log is one). Never throws. */
 export type Emit = (event: TelemetryEvent) => void;
 
 /** What has happened, in one wide event. It holds no secret, no payload and no query of a URL. Durations in ms, times in epoch ms. */

@@ -4,7 +4,7 @@ import type { Store } from "../../service/ports/store.ts";
 import type { Emit } from "../../service/ports/telemetry.ts";
 import type { Notifier } from "../../service/ports/notifier.ts";
 import type { WorkQueues } from "../../service/ports/work-queue.ts";
-import { publishCommits } from "../after-commit.ts";
+import { publishAndWake } from "../after-commit.ts";
 import type { SecretCipher } from "../secret-cipher.ts";
 import { callbackVerbs } from "./callbacks/callbacks.ts";
 import { completionVerbs } from "./tasks/completions.ts";
@@ -29,8 +29,8 @@ import { taskRunVerbs } from "./tasks/runs.ts";
 import { taskVerbs } from "./tasks/tasks.ts";
 import { callbackStatusVerbs } from "./callbacks/callback-status.ts";
 import { workerLeaseVerbs } from "./tasks/leases.ts";
-import { createNotifier } from "./notifier.ts";
-import { createWorkQueues } from "./work-queue.ts";
+import { createNotifier } from "../notifier.ts";
+import { createWorkQueues } from "../work-queue.ts";
 
 export interface SqliteStoreOptions {
   readonly file: string;
@@ -60,7 +60,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
     const queues = createWorkQueues({ clock, emit });
     const notifier = createNotifier({ emit });
     const verbs = verbsOf(connection, newId, cipher, keys);
-    return { store: publishCommits(verbs, { queues, notifier }), queues, notifier };
+    return { store: publishAndWake(verbs, { queues, notifier }), queues, notifier };
   } catch (error) {
     await connection.close();
     throw asStartError(file, error);

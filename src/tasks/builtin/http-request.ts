@@ -71,13 +71,13 @@ export function createHttpRequestTask({ client }: { readonly client: HttpClient 
       return body === undefined ? rest : { ...rest, body };
     },
     parseOutput: (returned) => output.parse(returned),
-    async run(given, { attempt, signal }) {
+    async run(given, { principal, attempt, signal }) {
       const request = parse(given);
       const isRepeatable = REPEATABLE_METHODS.has(request.method);
       if (attempt > 1 && !isRepeatable) {
         throw new PermanentError(`Interrupted: the ${request.method} may have been done, so it is not made again.`);
       }
-      const response = await client.request(httpRequestOf(request), signal);
+      const response = await client.request(httpRequestOf(request, principal), signal);
       if (typeof response === "string") throw failureOf(response, isRepeatable);
       const { status, headers, body, isBodyCut } = response;
       return { status, headers, body, body_truncated: isBodyCut };
@@ -96,10 +96,16 @@ function parse(given: Json): Input {
   throw new DomainError("invalid", problemSentence(parsed.error.issues, { root: "input" }));
 }
 
-function httpRequestOf({ method, url, headers, body }: Input): HttpRequest {
+function httpRequestOf({ method, url, headers, body }: Input, principal: string): HttpRequest {
   const given = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
-  if (body === undefined) return { method, url, headers: given, body: null };
-  return { method, url, headers: { "content-type": "application/json", ...given }, body: JSON.stringify(body) };
+  if (body === undefined) return { principal, method, url, headers: given, body: null };
+  return {
+    principal,
+    method,
+    url,
+    headers: { "content-type": "application/json", ...given },
+    body: JSON.stringify(body),
+  };
 }
 
 /** Without the URL and the headers: they may hold tokens. */

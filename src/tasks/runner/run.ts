@@ -2,7 +2,7 @@
 import type { Json } from "../../domain/json.ts";
 import { completedWith, failedWith, progressOf } from "../../domain/task.ts";
 import type { Progress, Task, TaskOutcome } from "../../domain/task.ts";
-import { retryWaitMs } from "../../domain/task-retry.ts";
+import { waitAfterFailedRun } from "../../domain/task-run.ts";
 import type { Emit } from "../../service/ports/telemetry.ts";
 import type { Clock } from "../../service/ports/clock.ts";
 import type { TaskCatalog, TaskContext, TaskType } from "../../service/ports/task-types.ts";
@@ -45,8 +45,9 @@ async function runAs(type: TaskType, task: Task, interrupted: AbortSignal, needs
   } catch (error) {
     if (interrupted.aborted) return null;
     const outcome = failedWith(error);
-    if (outcome.status !== "failed" || isPermanent(error) || task.failures >= type.retries) return endWith(outcome);
-    return { kind: "retry", error: outcome.error, waitMs: retryWaitMs(task.failures + 1) };
+    const waitMs = isPermanent(error) ? null : waitAfterFailedRun(task.failures, type.retries);
+    if (outcome.status !== "failed" || waitMs === null) return endWith(outcome);
+    return { kind: "retry", error: outcome.error, waitMs };
   } finally {
     timeout.end();
   }
@@ -58,6 +59,7 @@ function contextOf(task: Task, signal: AbortSignal, { emit, onProgress }: RunNee
     emit({ kind: "task.logged", principal, taskId, taskType, level, message });
   return {
     taskId,
+    principal,
     attempt: runCount,
     signal,
     progress(done, total = null, message) {

@@ -14,6 +14,9 @@ import { runTask } from "./run.ts";
 import type { RunEnd } from "./run.ts";
 import type { Watchdog } from "./watchdog.ts";
 
+/** Tasks that one pass claims: the claim is one commit. If more may be due, the next pass follows at once. */
+const CLAIMED_MAX = 100;
+
 export interface TaskRunnerNeeds {
   readonly store: TaskStore;
   readonly tasks: Tasks;
@@ -67,16 +70,18 @@ export class TaskRunner {
     const { store, clock, runningMax } = this.#needs;
     if (this.#stopping.signal.aborted) return null;
     const now = clock.now();
-    const limit = runningMax - this.#running.size;
+    const room = runningMax - this.#running.size;
+    const limit = Math.min(room, CLAIMED_MAX);
     if (limit > 0) {
-      const roomOf = this.#roomOf();
+      const freeSlotsOf = this.#freeSlotsOf();
       const endedDuringClaim = new Set<string>();
       this.#endedDuringClaim = endedDuringClaim;
       const mayTakePoison = ![...this.#running.values()].some(({ isPoison }) => isPoison);
-      const claimed = await store.claimRunnableTasks({ limit, now, roomOf, mayTakePoison });
+      const claimed = await store.claimRunnableTasks({ limit, now, freeSlotsOf, mayTakePoison });
       this.#moreMayBeDue = claimed.length === limit;
       this.#endedDuringClaim = null;
       for (const task of claimed) if (!endedDuringClaim.has(task.id)) this.#begin(task);
+      if (this.#moreMayBeDue && limit < room) return now;
     }
     return store.nextTaskDueAt(now);
   }
@@ -97,7 +102,7 @@ export class TaskRunner {
     await Promise.all([...this.#running.values()].map(({ work }) => work));
   }
 
-  #roomOf(): (taskType: string) => number | null {
+  #freeSlotsOf(): (taskType: string) => number | null {
     const running = Map.groupBy(this.#running.values(), ({ taskType }) => taskType);
     return (taskType) => {
       const limit = this.#needs.concurrencyOf(taskType);
@@ -140,7 +145,7 @@ export class TaskRunner {
         signal: this.#stopping.signal,
       });
     } catch (error) {
-      // The task stays running: `recoverOrphans` of the next start makes it pending.
+      // The task stays running: `recoverInterrupted` of the next start makes it pending.
       emit({ kind: "internal.failed", where: `task ${taskId}`, error });
     }
   }

@@ -1,10 +1,10 @@
 import { url as inspectorUrl } from "node:inspector";
 import { Worker } from "node:worker_threads";
-import { BEATS, NO_WATCHDOG, RUNNING } from "./watchdog.ts";
+import { TICKS, NO_WATCHDOG, RUNNING } from "./watchdog.ts";
 import type { WatchedState, Watchdog } from "./watchdog.ts";
 
 const NAMES_BYTES = 4096;
-/** How many checks without a heartbeat make a stall. */
+/** How many checks without a tick make a stall. */
 const CHECKS = 10;
 
 /**
@@ -19,8 +19,8 @@ export function startWatchdog(stallMs: number, thread: URL): Watchdog {
   const workerData: WatchedState = { counters, names, stallMs, checkEveryMs };
   const worker = new Worker(thread, { workerData, execArgv: [] });
   worker.unref();
-  const beat = setInterval(() => Atomics.add(counters, BEATS, 1), checkEveryMs / 2);
-  beat.unref();
+  const ticker = setInterval(() => Atomics.add(counters, TICKS, 1), checkEveryMs / 2);
+  ticker.unref();
   const running = new Map<string, number>();
 
   function writeNames(): void {
@@ -42,7 +42,7 @@ export function startWatchdog(stallMs: number, thread: URL): Watchdog {
       Atomics.sub(counters, RUNNING, 1);
     },
     async stop() {
-      clearInterval(beat);
+      clearInterval(ticker);
       await worker.terminate();
     },
   };

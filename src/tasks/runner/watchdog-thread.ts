@@ -3,7 +3,7 @@ import { writeSync } from "node:fs";
 import { Session } from "node:inspector";
 import type { Debugger } from "node:inspector";
 import { workerData } from "node:worker_threads";
-import { BEATS, RUNNING } from "./watchdog.ts";
+import { TICKS, RUNNING } from "./watchdog.ts";
 import type { WatchedState } from "./watchdog.ts";
 
 /** How long the main thread has to report its stack: enough for a busy machine. In native code it never does. */
@@ -12,16 +12,16 @@ const FRAMES_MAX = 10;
 const STDERR = 2;
 
 const { counters, names, stallMs, checkEveryMs } = workerData as WatchedState;
-let beats = -1;
+let ticks = -1;
 /** Counted in checks and not by the clock: a stop of the whole process stops this thread too. */
 let silentMs = 0;
 
 const checking = setInterval(check, checkEveryMs);
 
 function check(): void {
-  const now = Atomics.load(counters, BEATS);
-  const isIdle = now !== beats || Atomics.load(counters, RUNNING) === 0;
-  beats = now;
+  const now = Atomics.load(counters, TICKS);
+  const isIdle = now !== ticks || Atomics.load(counters, RUNNING) === 0;
+  ticks = now;
   silentMs = isIdle ? 0 : silentMs + checkEveryMs;
   if (silentMs < stallMs) return;
   clearInterval(checking);

@@ -9,14 +9,14 @@ export interface Watchdog {
 
 /** Shared by the two threads. */
 export interface WatchedState {
-  /** Counters, by `BEATS` and `RUNNING`. */
+  /** Counters, by `TICKS` and `RUNNING`. */
   readonly counters: Int32Array;
   /** The task types of running handlers: a JSON array in UTF-8, padded with spaces. */
   readonly names: Uint8Array;
   readonly stallMs: number;
   readonly checkEveryMs: number;
 }
-export const BEATS = 0;
+export const TICKS = 0;
 export const RUNNING = 1;
 
 export const NO_WATCHDOG: Watchdog = { begin: () => {}, end: () => {}, stop: async () => {} };

@@ -59,7 +59,7 @@ async function listTypes(connection: UpstreamConnection, clock: Clock): Promise<
 /** Waits for an HTTP server, which may be starting too. A command that fails is not started again here. */
 async function awaitedTools(connection: UpstreamConnection, signal: AbortSignal) {
   const tools = await orNull(connection.tools(signal));
-  if (tools !== null || connection.upstream.way.kind !== "http") return tools;
+  if (tools !== null || connection.upstream.transport.kind !== "http") return tools;
   return orNull(connection.currentTools(signal));
 }
 

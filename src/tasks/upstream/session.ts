@@ -6,6 +6,7 @@ import type { Upstream } from "../../domain/upstream.ts";
 import type { Clock } from "../../service/ports/clock.ts";
 import type { LineLimiter } from "./line-limiter.ts";
 import type { Redactor } from "./redactor.ts";
+import { createResultValidator } from "./schema-validator.ts";
 import { offeredTools } from "./tool.ts";
 import type { OfferedTools } from "./tool.ts";
 import { openTransport } from "./transport.ts";
@@ -24,7 +25,7 @@ export interface SessionNeeds {
   readonly redactor: Redactor;
   readonly log: LineLimiter;
   readonly clock: Pick<Clock, "now">;
-  /** The limit of one message over stdio, in tests. */
+  /** The limit of one message, in tests. */
   readonly messageBytesMax?: number;
   /** Aborts the start. */
   readonly signal: AbortSignal;
@@ -50,10 +51,13 @@ export interface Session {
 /** Rejects when the server cannot be started, reached or understood; its process has ended then. */
 export async function openSession(needs: SessionNeeds): Promise<Session> {
   const { upstream, version, redactor, log, clock, signal, messageBytesMax } = needs;
-  const { transport, close: closeTransport } = openTransport(upstream.way, log, messageBytesMax);
+  const { transport, close: closeTransport } = openTransport(upstream.transport, log, messageBytesMax);
   // Over HTTP the newest protocol version is negotiated. Over stdio that takes a second process, or a long timeout for some servers.
-  const versionNegotiation = { mode: upstream.way.kind === "http" ? ("auto" as const) : ("legacy" as const) };
-  const client = new Client({ name: "mcp-callbacks", version }, { versionNegotiation });
+  const versionNegotiation = { mode: upstream.transport.kind === "http" ? ("auto" as const) : ("legacy" as const) };
+  const client = new Client(
+    { name: "mcp-callbacks", version },
+    { versionNegotiation, jsonSchemaValidator: createResultValidator() },
+  );
   const { promise: ended, resolve: end } = Promise.withResolvers<string>();
   let problem = { text: "", at: -Infinity };
   Object.assign(client, {

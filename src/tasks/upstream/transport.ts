@@ -4,10 +4,11 @@ import type { FetchLike, JSONRPCMessage, Transport } from "@modelcontextprotocol
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 import { Agent, fetch as undiciFetch } from "undici";
 import type { RequestInit as UndiciInit } from "undici";
-import type { UpstreamWay } from "../../domain/upstream.ts";
+import type { UpstreamTransport } from "../../domain/upstream.ts";
+import { boundedResponse } from "./bounded-response.ts";
 import type { LineLimiter } from "./line-limiter.ts";
 
-/** The limit of one message over stdio: it is kept in memory while it arrives. A result has 240 KiB at most. */
+/** The limit of one message: it is kept in memory while it arrives. A result has 240 KiB at most. */
 const MESSAGE_BYTES_MAX = 16 * 1_048_576;
 
 /** The `data` of the error for a response that cannot arrive any more. */
@@ -21,16 +22,20 @@ export interface OpenTransport {
 }
 
 /** `stderr`: gets the stderr of a stdio server. */
-export function openTransport(way: UpstreamWay, stderr: LineLimiter, messageBytesMax?: number): OpenTransport {
-  return way.kind === "stdio" ? openStdio(way, stderr, messageBytesMax) : openHttp(way);
+export function openTransport(
+  upstream: UpstreamTransport,
+  stderr: LineLimiter,
+  messageBytesMax?: number,
+): OpenTransport {
+  return upstream.kind === "stdio" ? openStdio(upstream, stderr, messageBytesMax) : openHttp(upstream, messageBytesMax);
 }
 
 function openStdio(
-  way: Extract<UpstreamWay, { kind: "stdio" }>,
+  upstream: Extract<UpstreamTransport, { kind: "stdio" }>,
   stderr: LineLimiter,
   maxBufferSize = MESSAGE_BYTES_MAX,
 ): OpenTransport {
-  const { command, args, env, cwd } = way;
+  const { command, args, env, cwd } = upstream;
   const transport = new StdioClientTransport({
     command,
     args: [...args],
@@ -44,15 +49,23 @@ function openStdio(
   return { transport, close: async () => {} };
 }
 
-function openHttp({ url, headers }: Extract<UpstreamWay, { kind: "http" }>): OpenTransport {
+function openHttp(
+  { url, headers }: Extract<UpstreamTransport, { kind: "http" }>,
+  messageBytesMax = MESSAGE_BYTES_MAX,
+): OpenTransport {
   // By default fetch fails when the headers, or the next part of the body, take five minutes.
   const agent = new Agent({ headersTimeout: 0, bodyTimeout: 0 });
   // The fetch of Node has another version of undici, which does not accept this agent.
-  const fetchWithoutTimeouts = ((target: string | URL, init?: UndiciInit) =>
-    undiciFetch(target, { ...init, dispatcher: agent })) as unknown as FetchLike;
+  const undici = undiciFetch as unknown as (target: string | URL, init: object) => Promise<Response>;
+  const fetchBounded = async (target: string | URL, init?: UndiciInit): Promise<Response> => {
+    const given = new Headers(init?.headers);
+    given.set("accept-encoding", "identity");
+    const response = await undici(target, { ...init, headers: Object.fromEntries(given), dispatcher: agent });
+    return boundedResponse(response, messageBytesMax);
+  };
   const transport = new StreamLossTransport(new URL(url), {
     requestInit: { headers: { ...headers } },
-    fetch: fetchWithoutTimeouts,
+    fetch: fetchBounded as FetchLike,
   });
   return {
     transport,

@@ -17,7 +17,7 @@ const FILES = {
   signature: "../../domain/signature.test.ts",
   guard: "../../outbound/address-hostile.test.ts",
   revocation: "../../service/revocation.test.ts",
-  maintenance: "../../delivery/maintenance.test.ts",
+  maintenance: "../../maintenance/maintenance.test.ts",
 } as const;
 
 type Covered = readonly [file: keyof typeof FILES, name: string];

@@ -86,7 +86,7 @@ describe.each(WIRE_VERSIONS)("MCP Events, called by a client of $version:", ({ v
     };
 
     beforeEach(async () => {
-      served = await serveEvents(requestOf, { tokens: TOKENS, events: { ownMax: 3 } });
+      served = await serveEvents(requestOf, { tokens: TOKENS, events: { perPrincipalMax: 3 } });
       receiver = await startEventsReceiver();
       url = `${receiver.url}/hook?mcp_event_subscription=5b1c`;
     });
@@ -401,7 +401,7 @@ describe.each(WIRE_VERSIONS)("MCP Events, called by a client of $version:", ({ v
     } as const;
 
     it.each(["sketch", "sep"] as const)("the %s, and the same data in both", async (errorCodes) => {
-      const served = await serveEvents(requestOf, { events: { errorCodes, ownMax: 1 } });
+      const served = await serveEvents(requestOf, { events: { errorCodes, perPrincipalMax: 1 } });
       const receiver = await startEventsReceiver();
       const numbers = NUMBERS[errorCodes];
       const fail = (changes: SubscribeChanges) => served.fail("events/subscribe", aSubscribe(receiver.url, changes));

@@ -138,10 +138,10 @@ export function describeCommits(name: string, open: () => Promise<OpenedStore>):
     });
 
     test("what a kill left behind wakes its queues", async () => {
-      expect(await wokenBy(() => store.recoverOrphans(T0))).toEqual({});
+      expect(await wokenBy(() => store.recoverInterrupted(T0))).toEqual({});
       await claimedDelivery();
       await runningTask("task-2");
-      expect(await wokenBy(() => store.recoverOrphans(T0))).toEqual({ deliveries: 1, tasks: 1 });
+      expect(await wokenBy(() => store.recoverInterrupted(T0))).toEqual({ deliveries: 1, tasks: 1 });
     });
 
     test("an event of progress wakes the deliveries; progress without an event wakes nothing", async () => {
@@ -279,15 +279,15 @@ export function describeCommits(name: string, open: () => Promise<OpenedStore>):
       const { id } = (await store.findTask("local", "task-1"))!;
       const key = { id, leaseDigest: LEASE.leaseDigest, now: T0 };
       expect(await wokenBy(() => store.renewLease({ ...key, leaseUntil: T0 + 1000 }))).toEqual({ leases: 1 });
-      expect(await wokenBy(() => store.releaseLease({ ...key, dueAt: T0 }))).toEqual({ leases: 1 });
-      expect(await wokenBy(() => store.releaseLease({ ...key, dueAt: T0 }))).toEqual({});
+      expect(await wokenBy(() => store.releaseLease({ ...key, dueAt: T0, hasFailed: false }))).toEqual({ leases: 1 });
+      expect(await wokenBy(() => store.releaseLease({ ...key, dueAt: T0, hasFailed: false }))).toEqual({});
       expect(await wokenBy(() => store.renewLease({ ...key, leaseUntil: T0 + 1000 }))).toEqual({});
     });
 
-    test("a lease that has lapsed wakes the workers, and prolonging leases wakes nothing", async () => {
+    test("a lease that has expired wakes the workers, and prolonging leases wakes nothing", async () => {
       const { id } = await leasedTask();
       expect(await wokenBy(() => store.prolongLeases(T0 + 120_000))).toEqual({});
-      const expire = { id, leaseUntil: T0 + 120_000, dueAt: T0 };
+      const expire = { id, leaseUntil: T0 + 120_000, dueAt: T0, hasFailed: false };
       expect(await wokenBy(() => store.expireLease(expire))).toEqual({ leases: 1 });
       expect(await wokenBy(() => store.expireLease(expire))).toEqual({});
     });
@@ -312,7 +312,7 @@ export function describeCommits(name: string, open: () => Promise<OpenedStore>):
       // The wait is over, and the claim is not resumed yet: the refresh releases it, and no delivery waits for a later time.
       const atItsEnd = aSubscription({ now: T0 + 2000 });
       expect(await wokenBy(() => store.putSubscription(atItsEnd))).toEqual({ deliveries: 1 });
-      expect(await store.resumeClaim(again!)).toBe(false);
+      expect(await store.continueClaim(again!)).toBe(false);
       const { id } = first;
       expect(await wokenBy(() => store.removeSubscription({ principal: "local", id, now: T0 }))).toEqual({});
     });
@@ -324,9 +324,9 @@ export function describeCommits(name: string, open: () => Promise<OpenedStore>):
         const { id } = task;
         const seen: string[] = [];
         const { promise, resolve } = Promise.withResolvers<unknown>();
-        notifier.onEndOf(id, () => void store.findTaskById("local", id).then((found) => resolve(found?.status)));
-        notifier.onEventOf("local", () => void seen.push("event of local"));
-        notifier.onEventOf("other", () => void seen.push("event of other"));
+        notifier.onEndOfTask(id, () => void store.findTaskById("local", id).then((found) => resolve(found?.status)));
+        notifier.onEndOfPrincipal("local", () => void seen.push("event of local"));
+        notifier.onEndOfPrincipal("other", () => void seen.push("event of other"));
         notifier.onAnyEnd((ended) => void seen.push(ended));
         const end = () => (verb === "finishTask" ? finish(task) : store.cancelTask({ id, error: "no", now: T0 }));
         expect(await end()).toMatchObject({ principal: "local" });

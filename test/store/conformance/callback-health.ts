@@ -65,7 +65,7 @@ export function describeCallbackHealth(name: string, open: OpenStore): void {
         const claimed = await oneClaimed();
         const failed = { outcome: FAILED_503, step, disablePolicy: AT_ONCE };
         expect(await store.recordAttempt(aRecord(claimed, failed))).toEqual({
-          claimHeld: true,
+          claimWasCurrent: true,
           eventSettled: false,
           isHeld: true,
           callbackChange: { status: "disabled", reason: "failing", failingSince: T0 + 12, heldCount: 1 },
@@ -83,7 +83,7 @@ export function describeCallbackHealth(name: string, open: OpenStore): void {
           },
         });
         expect(delivery).toMatchObject({ status: "pending", nextAttemptAt: null, attemptCount: 1 });
-        expect(await store.resumeClaim(claimed)).toBe(false);
+        expect(await store.continueClaim(claimed)).toBe(false);
         expect(await store.claimDueDeliveries(aClaim({ now: T0 + 1e9 }))).toEqual([]);
         expect(await store.nextDeliveryTimes(T0)).toEqual({ anyDue: false, nextAt: null });
         expect(await store.counts()).toMatchObject({ pendingCallbacks: 0, disabledCallbacks: 1 });
@@ -184,7 +184,7 @@ export function describeCallbackHealth(name: string, open: OpenStore): void {
 
       test("keeps its task from being pruned while something waits for it, and a restart changes nothing", async () => {
         await disabled();
-        expect(await store.recoverOrphans(T0 + 1e9)).toEqual({ tasks: 0, deliveries: 0 });
+        expect(await store.recoverInterrupted(T0 + 1e9)).toEqual({ tasks: 0, deliveries: 0 });
         const { removed } = await store.pruneHistory({ before: T0 + 1e12, limit: 9, after: null });
         expect(removed.tasks).toBe(0);
         expect((await onlyDelivery()).delivery).toMatchObject({ status: "pending", nextAttemptAt: null });
@@ -194,8 +194,8 @@ export function describeCallbackHealth(name: string, open: OpenStore): void {
         await disabled();
         await store.registerCallback(aRegistration({ taskId: "task-2" }));
         await complete(await runningTask("task-2"));
-        const roomOf = new Map([["http://full.example", 0]]);
-        expect(await store.claimDueDeliveries(aClaim({ roomOf, perOrigin: 1 }))).toMatchObject([
+        const freeSlotsByKey = new Map([["http://full.example", 0]]);
+        expect(await store.claimDueDeliveries(aClaim({ freeSlotsByKey, perOrigin: 1 }))).toMatchObject([
           { event: { data: { task_id: "task-2" } } },
         ]);
       });

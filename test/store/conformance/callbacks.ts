@@ -37,7 +37,7 @@ export function describeCallbacks(name: string, open: OpenStore): void {
         const step = { status: "pending", nextAttemptAt: T0 + 100, keepClaim } as const;
         await store.recordAttempt(aRecord(delivery, { outcome: FAILED_503, step }));
         expect(await unregister()).toMatchObject({ cancelledCount: 1 });
-        expect(await store.resumeClaim(delivery)).toBe(false);
+        expect(await store.continueClaim(delivery)).toBe(false);
         expect(await store.claimDueDeliveries(aClaim({ now: T0 + 1e9 }))).toEqual([]);
         const { callback, delivery: after } = await onlyDelivery();
         expect([callback.status, after.status, after.nextAttemptAt, after.attempts.length]).toEqual([
@@ -52,7 +52,7 @@ export function describeCallbacks(name: string, open: OpenStore): void {
       test("an attempt that was under way is added to the history and changes nothing", async () => {
         const delivery = await oneClaimed();
         await unregister();
-        expect(await store.recordAttempt(aRecord(delivery))).toEqual({ claimHeld: false, eventSettled: false });
+        expect(await store.recordAttempt(aRecord(delivery))).toEqual({ claimWasCurrent: false, eventSettled: false });
         expect((await onlyDelivery()).delivery).toMatchObject({ status: "cancelled", attemptCount: 1 });
       });
 

@@ -48,10 +48,10 @@ export function describeDeliveries(name: string, open: OpenStore): void {
           expect(claimed.map((one) => ({ ...one }))).toMatchObject([same, same]);
           const clients = [...claimed, pending!].map((one) => one.callback.clientId);
           expect(clients.toSorted()).toEqual(["a", "b", "c"]);
-          // A full claim: it can be recorded, and recoverOrphans finds it.
-          expect(await store.recordAttempt(aRecord(claimed[0]!))).toMatchObject({ claimHeld: true });
-          expect(await store.recoverOrphans(T0)).toEqual({ tasks: 0, deliveries: 2 });
-          expect(await store.recordAttempt(aRecord(claimed[1]!))).toMatchObject({ claimHeld: false });
+          // A full claim: it can be recorded, and recoverInterrupted finds it.
+          expect(await store.recordAttempt(aRecord(claimed[0]!))).toMatchObject({ claimWasCurrent: true });
+          expect(await store.recoverInterrupted(T0)).toEqual({ tasks: 0, deliveries: 2 });
+          expect(await store.recordAttempt(aRecord(claimed[1]!))).toMatchObject({ claimWasCurrent: false });
         });
 
         test("are pending and due without slots to reserve", async () => {
@@ -118,11 +118,11 @@ export function describeDeliveries(name: string, open: OpenStore): void {
           await store.registerCallback(aRegistration({ clientId: `c${index}`, url: `http://${host}.example/` }));
         }
         await complete(await runningTask());
-        const claim = aClaim({ perOrigin: 2, roomOf: new Map([["http://slow.example", 1]]) });
+        const claim = aClaim({ perOrigin: 2, freeSlotsByKey: new Map([["http://slow.example", 1]]) });
         const hosts = (claimed: readonly ClaimedDelivery[]) =>
           claimed.map(({ origin }) => new URL(origin).hostname).toSorted();
         expect(hosts(await store.claimDueDeliveries({ ...claim, limit: 2 }))).toHaveLength(2);
-        const rest = await store.claimDueDeliveries({ ...claim, perOrigin: 9, roomOf: new Map() });
+        const rest = await store.claimDueDeliveries({ ...claim, perOrigin: 9, freeSlotsByKey: new Map() });
         expect(rest).toHaveLength(3);
       });
 
@@ -151,15 +151,15 @@ export function describeDeliveries(name: string, open: OpenStore): void {
             await store.registerCallback(aRegistration({ taskId, url: `http://${host}.example/` }));
             await complete(await runningTask(taskId), T0 + 1 + index);
           }
-          const roomOf = new Map([["http://dead.example", 0]]);
-          const claimed = await store.claimDueDeliveries(aClaim({ now: T0 + 9, limit, roomOf }));
+          const freeSlotsByKey = new Map([["http://dead.example", 0]]);
+          const claimed = await store.claimDueDeliveries(aClaim({ now: T0 + 9, limit, freeSlotsByKey }));
           expect(claimed.map(({ origin }) => origin)).toEqual(["http://late.example", "http://later.example"]);
         },
       );
 
       test("a success is recorded with its attempt and settles the event", async () => {
         const delivery = await oneClaimed();
-        expect(await store.recordAttempt(aRecord(delivery))).toEqual({ claimHeld: true, eventSettled: true });
+        expect(await store.recordAttempt(aRecord(delivery))).toEqual({ claimWasCurrent: true, eventSettled: true });
         expect((await onlyDelivery()).delivery).toMatchObject({
           status: "delivered",
           attemptCount: 1,
@@ -171,7 +171,7 @@ export function describeDeliveries(name: string, open: OpenStore): void {
       test("an event is settled with its last open delivery", async () => {
         await store.registerCallback(aRegistration({ clientId: "other" }));
         await oneClaimed();
-        await store.recoverOrphans(T0);
+        await store.recoverInterrupted(T0);
         const [first, second] = await store.claimDueDeliveries(aClaim());
         expect(await store.recordAttempt(aRecord(first!))).toMatchObject({ eventSettled: false });
         expect(await store.recordAttempt(aRecord(second!))).toMatchObject({ eventSettled: true });
@@ -200,17 +200,20 @@ export function describeDeliveries(name: string, open: OpenStore): void {
         await store.recordAttempt(aRecord(delivery, { outcome: FAILED_503, step }));
         expect((await onlyDelivery()).delivery).toMatchObject({ status: "pending", nextAttemptAt: T0 + 100 });
         expect(await store.claimDueDeliveries(aClaim({ now: T0 + 1000 }))).toEqual([]);
-        expect(await store.resumeClaim(delivery)).toBe(true);
+        expect(await store.continueClaim(delivery)).toBe(true);
         expect((await onlyDelivery()).delivery).toMatchObject({ status: "sending" });
       });
 
       test("a void claim cannot resume; its attempt is added, its step is not taken", async () => {
         const old = await oneClaimed();
-        await store.recoverOrphans(T0);
+        await store.recoverInterrupted(T0);
         const [current] = await store.claimDueDeliveries(aClaim());
-        expect(await store.resumeClaim(old)).toBe(false);
+        expect(await store.continueClaim(old)).toBe(false);
         const step = { status: "exhausted", disablesCallback: false } as const;
-        expect(await store.recordAttempt(aRecord(old, { step }))).toEqual({ claimHeld: false, eventSettled: false });
+        expect(await store.recordAttempt(aRecord(old, { step }))).toEqual({
+          claimWasCurrent: false,
+          eventSettled: false,
+        });
         expect((await onlyDelivery()).delivery).toMatchObject({ status: "sending", attemptCount: 1 });
         await store.recordAttempt(aRecord(current!));
         const { delivery } = await onlyDelivery();

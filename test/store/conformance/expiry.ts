@@ -102,7 +102,7 @@ export function describeExpiry(name: string, open: OpenStore): void {
         await store.registerCallback(aRegistration({ notAfter: EXPIRY }));
         await complete(await runningTask());
         await store.claimDueDeliveries(aClaim());
-        await store.recoverOrphans(EXPIRY + 1);
+        await store.recoverInterrupted(EXPIRY + 1);
         expect(await store.claimDueDeliveries(aClaim({ now: EXPIRY + 1 }))).toEqual([]);
         expect(await expire(EXPIRY + 1)).toMatchObject([{ attemptCount: 0, eventSettled: true }]);
       });

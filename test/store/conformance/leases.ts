@@ -57,9 +57,9 @@ export function describeLeases(name: string, open: OpenStore): void {
       expect(await claim({ types: ["a", "b"], now })).toBeNull();
     });
 
-    test("a lease is found as held, and any other as lost", async () => {
+    test("a lease is found as current, and any other as lost", async () => {
       const task = await claimed();
-      expect(await store.findLease(keyOf(task))).toMatchObject({ lease: "held", task });
+      expect(await store.findLease(keyOf(task))).toMatchObject({ lease: "current", task });
       expect(await store.findLease({ id: task.id, leaseDigest: "another" })).toMatchObject({ lease: "lost" });
       expect(await store.findLease({ id: "tsk_none", leaseDigest: "digest-1" })).toBeNull();
     });
@@ -82,20 +82,34 @@ export function describeLeases(name: string, open: OpenStore): void {
       expect(await end("digest-1", T0 + LEASE_MS)).toBeNull();
       expect(await end("digest-1", T0)).toMatchObject({ deliveryCount: 1, event: { type: "task_completed" } });
       expect(await end("digest-1", T0)).toBeNull();
-      expect(await store.findLease(keyOf(task))).toMatchObject({ lease: "held", task: { status: "completed" } });
+      expect(await store.findLease(keyOf(task))).toMatchObject({ lease: "current", task: { status: "completed" } });
       expect(await store.nextWorkerWorkAt(T0)).toBeNull();
     });
 
     test("a released task waits until it is due, and the lease is found until the next claim", async () => {
       const task = await claimed();
-      const givenBack = { ...keyOf(task), dueAt: T0 + 1000, now: T0 };
-      expect(await store.releaseLease(givenBack)).toBe(true);
-      expect(await store.releaseLease(givenBack)).toBe(false);
+      const released = { ...keyOf(task), dueAt: T0 + 1000, now: T0, hasFailed: false };
+      expect(await store.releaseLease(released)).toBe(true);
+      expect(await store.releaseLease(released)).toBe(false);
       expect(await store.findLease(keyOf(task))).toMatchObject({ lease: "released", dueAt: T0 + 1000 });
       expect(await store.nextWorkerWorkAt(T0)).toBe(T0 + 1000);
       expect(await claim({ now: T0 + 999 })).toBeNull();
       expect(await claim({ now: T0 + 1000, leaseDigest: "digest-2" })).toMatchObject({ runCount: 2 });
       expect(await store.findLease(keyOf(task))).toMatchObject({ lease: "lost" });
+    });
+
+    test("a failed run is counted, and a run that was released or lost its lease is not", async () => {
+      const task = await claimed();
+      const due = { dueAt: T0, now: T0 };
+      expect(await store.releaseLease({ ...keyOf(task), ...due, hasFailed: false })).toBe(true);
+      expect(await claim()).toMatchObject({ runCount: 2, failures: 0 });
+      expect(await store.releaseLease({ ...keyOf(task), ...due, hasFailed: true })).toBe(true);
+      expect(await claim()).toMatchObject({ runCount: 3, failures: 1 });
+      const expire = { id: task.id, leaseUntil: T0 + LEASE_MS, dueAt: T0 };
+      expect(await store.expireLease({ ...expire, hasFailed: false })).toBe(true);
+      expect(await claim()).toMatchObject({ runCount: 4, failures: 1 });
+      expect(await store.expireLease({ ...expire, hasFailed: true })).toBe(true);
+      expect(await claim()).toMatchObject({ runCount: 5, failures: 2 });
     });
 
     test("an expired lease is found, and its task is pending again unless the lease was renewed meanwhile", async () => {
@@ -105,15 +119,16 @@ export function describeLeases(name: string, open: OpenStore): void {
       const expired = await store.expiredLeases({ now: leaseUntil, limit: 10 });
       expect(expired).toMatchObject([{ task: { id: task.id }, worker: "w1", leaseUntil }]);
       await store.renewLease({ ...keyOf(task), leaseUntil: leaseUntil + 1, now: T0 });
-      expect(await store.expireLease({ id: task.id, leaseUntil, dueAt: leaseUntil })).toBe(false);
-      expect(await store.expireLease({ id: task.id, leaseUntil: leaseUntil + 1, dueAt: leaseUntil })).toBe(true);
+      const expire = { id: task.id, leaseUntil, dueAt: leaseUntil, hasFailed: false };
+      expect(await store.expireLease(expire)).toBe(false);
+      expect(await store.expireLease({ ...expire, leaseUntil: leaseUntil + 1 })).toBe(true);
       expect(await store.findLease(keyOf(task))).toMatchObject({ lease: "lost", task: { status: "pending" } });
     });
 
-    test("recoverOrphans leaves tasks that are done outside as they are, and the leases of workers can be extended", async () => {
+    test("recoverInterrupted leaves tasks that are done outside as they are, and the leases of workers can be extended", async () => {
       const task = await claimed();
       await startWithUrl("secret", T0 + 10, "task-2");
-      expect(await store.recoverOrphans(T0)).toMatchObject({ tasks: 0 });
+      expect(await store.recoverInterrupted(T0)).toMatchObject({ tasks: 0 });
       await store.prolongLeases(T0 + 5 * LEASE_MS);
       expect(await store.expiredLeases({ now: T0 + 10, limit: 10 })).toMatchObject([{ task: { taskId: "task-2" } }]);
       const expired = await store.expiredLeases({ now: T0 + 5 * LEASE_MS, limit: 10 });

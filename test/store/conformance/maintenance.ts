@@ -68,7 +68,7 @@ export function describeMaintenance(name: string, open: OpenStore): void {
       ] as const)("one delivery that is %s keeps its task whole", async (_, step) => {
         await store.registerCallback(aRegistration({ clientId: "client-2" }));
         await oneClaimed();
-        await store.recoverOrphans(T0);
+        await store.recoverInterrupted(T0);
         const [first, second] = await store.claimDueDeliveries(aClaim());
         await store.recordAttempt(aRecord(first!));
         if (step !== null) await store.recordAttempt(aRecord(second!, { outcome: FAILED_503, step }));
@@ -112,7 +112,7 @@ export function describeMaintenance(name: string, open: OpenStore): void {
         const gone = { status: "exhausted", disablesCallback: false } as const;
         await store.recordAttempt(aRecord(delivery, { outcome: FAILED_503, step: gone }));
         await prune();
-        expect(await store.recordAttempt(aRecord(delivery))).toEqual({ claimHeld: false, eventSettled: false });
+        expect(await store.recordAttempt(aRecord(delivery))).toEqual({ claimWasCurrent: false, eventSettled: false });
       });
     });
   });

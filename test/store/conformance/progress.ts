@@ -146,9 +146,9 @@ export function describeProgress(name: string, open: OpenStore): void {
       );
       await finish(T0 + 1);
       expect((await deliveries())[0]).toMatchObject({ status: "sending" });
-      expect(await store.recordAttempt(aRecord(works!))).toEqual({ claimHeld: true, eventSettled: false });
+      expect(await store.recordAttempt(aRecord(works!))).toEqual({ claimWasCurrent: true, eventSettled: false });
       expect(await store.recordAttempt(aRecord(fails!, { outcome: FAILED_503, step: KEPT }))).toEqual({
-        claimHeld: false,
+        claimWasCurrent: false,
         eventSettled: false,
       });
       expect((await deliveries())[0]).toMatchObject({ status: "delivered", reason: null, attemptCount: 1 });
@@ -168,7 +168,7 @@ export function describeProgress(name: string, open: OpenStore): void {
       const [first] = await claim();
       await finish();
       await store.releaseClaim(first!, T0 + 5);
-      await store.recoverOrphans(T0 + 10);
+      await store.recoverInterrupted(T0 + 10);
       expect((await claim(T0 + 10)).map(({ event }) => event.type)).toEqual(["task_completed", "task_completed"]);
       for (const clientId of ["client-1", "client-2"])
         expect((await deliveries(clientId))[0]).toMatchObject({ status: "cancelled", reason: "superseded" });
@@ -178,7 +178,7 @@ export function describeProgress(name: string, open: OpenStore): void {
       await register();
       await record(1);
       await claim();
-      await store.recoverOrphans(T0 + 10);
+      await store.recoverInterrupted(T0 + 10);
       expect(await claim(T0 + 10)).toMatchObject([{ event: { type: "task_progress" } }]);
     });
 

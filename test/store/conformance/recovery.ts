@@ -14,13 +14,13 @@ export function describeRecovery(name: string, open: OpenStore): void {
     });
     const { runningTask, oneClaimed, onlyDelivery } = createSteps(() => store);
 
-    describe("recoverOrphans", () => {
+    describe("recoverInterrupted", () => {
       test("brings back running tasks and claimed deliveries, attempts kept, waits kept", async () => {
         const delivery = await oneClaimed();
         const step = { status: "pending", nextAttemptAt: T0 + 900, keepClaim: true } as const;
         await store.recordAttempt(aRecord(delivery, { outcome: FAILED_503, step }));
         await runningTask("task-2");
-        expect(await store.recoverOrphans(T0 + 1)).toEqual({ tasks: 1, deliveries: 1 });
+        expect(await store.recoverInterrupted(T0 + 1)).toEqual({ tasks: 1, deliveries: 1 });
         expect((await onlyDelivery()).delivery).toMatchObject({
           status: "pending",
           nextAttemptAt: T0 + 900,
@@ -29,14 +29,14 @@ export function describeRecovery(name: string, open: OpenStore): void {
         expect(await store.claimRunnableTasks({ limit: 5, now: T0 })).toMatchObject([
           { taskId: "task-2", runCount: 2 },
         ]);
-        expect(await store.recoverOrphans(T0 + 2)).toEqual({ tasks: 1, deliveries: 0 });
+        expect(await store.recoverInterrupted(T0 + 2)).toEqual({ tasks: 1, deliveries: 0 });
       });
 
-      test("counts no death while a task was only being given up: it was not run any more", async () => {
+      test("counts no crash while a task was only being given up: it was not run any more", async () => {
         await store.startTask(aStart());
-        for (let death = 0; death <= CRASHES_MAX; death++) {
+        for (let crash = 0; crash <= CRASHES_MAX; crash++) {
           await store.claimRunnableTasks({ limit: 1, now: T0 });
-          await store.recoverOrphans(T0);
+          await store.recoverInterrupted(T0);
         }
         expect((await store.findTask("local", "task-1"))!.crashes).toBe(CRASHES_MAX);
       });
@@ -47,11 +47,11 @@ export function describeRecovery(name: string, open: OpenStore): void {
         const first = await runningTask();
         expect(await store.releaseTask(first)).toBe(true);
         expect(await store.releaseTask(first)).toBe(false);
-        await store.recoverOrphans(T0);
+        await store.recoverInterrupted(T0);
         expect(await crashes()).toBe(0);
         for (const count of [1, 2]) {
           await claimAgain();
-          await store.recoverOrphans(T0);
+          await store.recoverInterrupted(T0);
           expect(await crashes()).toBe(count);
         }
         const { id, runCount } = await claimAgain();
@@ -59,19 +59,19 @@ export function describeRecovery(name: string, open: OpenStore): void {
         expect(await crashes()).toBe(0);
       });
 
-      test("of tasks that were running at two deaths of the process in a row one runs at a time, and every other task runs", async () => {
+      test("of tasks that were running at two crashes of the process in a row one runs at a time, and every other task runs", async () => {
         // One after another: tasks that are due in the same millisecond come in any order.
         await store.startTask(aStart({ taskId: "a", now: T0 - 3 }));
         await store.startTask(aStart({ taskId: "b", now: T0 - 2 }));
         await store.startTask(aStart({ taskId: "full", taskType: "full", now: T0 - 1 }));
-        for (let death = 1; death <= 2; death++) {
+        for (let crash = 1; crash <= 2; crash++) {
           await store.claimRunnableTasks({ limit: 9, now: T0 });
-          await store.recoverOrphans(T0);
+          await store.recoverInterrupted(T0);
         }
         await store.startTask(aStart({ taskId: "innocent" }));
         const claim = async (mayTakePoison?: boolean, full = 0) => {
-          const roomOf = (taskType: string) => (taskType === "full" ? full : null);
-          const wish = { limit: 9, now: T0, roomOf, ...(mayTakePoison === undefined ? {} : { mayTakePoison }) };
+          const freeSlotsOf = (taskType: string) => (taskType === "full" ? full : null);
+          const wish = { limit: 9, now: T0, freeSlotsOf, ...(mayTakePoison === undefined ? {} : { mayTakePoison }) };
           return (await store.claimRunnableTasks(wish)).map(({ taskId }) => taskId);
         };
         expect(await claim(false)).toEqual(["innocent"]);
@@ -83,7 +83,7 @@ export function describeRecovery(name: string, open: OpenStore): void {
 
       test("makes a delivery whose attempt was cut off due at once", async () => {
         await oneClaimed();
-        await store.recoverOrphans(T0 + 3);
+        await store.recoverInterrupted(T0 + 3);
         expect((await onlyDelivery()).delivery).toMatchObject({
           status: "pending",
           nextAttemptAt: T0 + 3,

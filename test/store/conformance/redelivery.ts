@@ -35,7 +35,7 @@ export function describeRedelivery(name: string, open: OpenStore): void {
           });
           const [again] = await store.claimDueDeliveries(aClaim({ now: T0 + 9 }));
           expect(again).toMatchObject({ deliveryId, event: claimed.event, attemptCount: 1, attemptsBefore: 1 });
-          expect(await store.recordAttempt(aRecord(again!))).toEqual({ claimHeld: true, eventSettled: true });
+          expect(await store.recordAttempt(aRecord(again!))).toEqual({ claimWasCurrent: true, eventSettled: true });
           const { delivery } = await onlyDelivery();
           expect([delivery.status, delivery.attempts.map(({ number }) => number)]).toEqual(["delivered", [1, 2]]);
         },
@@ -59,7 +59,7 @@ export function describeRedelivery(name: string, open: OpenStore): void {
         const step = { status: "pending", nextAttemptAt: T0 + 1000, keepClaim: true } as const;
         await store.recordAttempt(aRecord(claimed, { outcome: FAILED_503, step }));
         await redeliverOne(claimed.deliveryId, T0 + 1);
-        expect(await store.resumeClaim(claimed)).toBe(false);
+        expect(await store.continueClaim(claimed)).toBe(false);
         expect(await store.claimDueDeliveries(aClaim({ now: T0 + 1 }))).toMatchObject([{ attemptCount: 1 }]);
       });
 
@@ -75,7 +75,7 @@ export function describeRedelivery(name: string, open: OpenStore): void {
         expect((await onlyDelivery()).delivery.status).toBe("sending");
         expect(await store.claimDueDeliveries(aClaim())).toEqual([]);
         const recorded = await store.recordAttempt(aRecord(claimed, { step }));
-        expect(recorded).toEqual({ claimHeld: true, eventSettled: false, isDueAgain: true });
+        expect(recorded).toEqual({ claimWasCurrent: true, eventSettled: false, isDueAgain: true });
         const [again] = await store.claimDueDeliveries(aClaim({ now: T0 + 12 }));
         expect(again).toMatchObject({ attemptCount: 1, attemptsBefore: 1 });
         await store.recordAttempt(aRecord(again!));
@@ -86,7 +86,7 @@ export function describeRedelivery(name: string, open: OpenStore): void {
       test("one whose sender died is sent once: that is later than it was asked for", async () => {
         const claimed = await oneClaimed();
         await redeliverOne(claimed.deliveryId);
-        await store.recoverOrphans(T0 + 1);
+        await store.recoverInterrupted(T0 + 1);
         const [again] = await store.claimDueDeliveries(aClaim({ now: T0 + 1 }));
         expect(await store.recordAttempt(aRecord(again!))).toMatchObject({ eventSettled: true });
         expect((await onlyDelivery()).delivery.status).toBe("delivered");

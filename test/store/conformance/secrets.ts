@@ -42,7 +42,7 @@ export function describeSecrets(name: string, open: OpenStore): void {
         expect(await store.registerCallback(aRegistration())).toMatchObject({ callback: { signingSecret: ANOTHER } });
         await complete(await runningTask());
         expect(await secretsClaimedAt(T0 + HOUR_MS - 1)).toEqual([ANOTHER, A_SECRET]);
-        await store.recoverOrphans(T0);
+        await store.recoverInterrupted(T0);
         expect(await secretsClaimedAt(T0 + HOUR_MS)).toEqual([ANOTHER]);
       });
 
@@ -64,7 +64,7 @@ export function describeSecrets(name: string, open: OpenStore): void {
         const step = { status: "pending", nextAttemptAt: T0 + 100, keepClaim: true } as const;
         await store.recordAttempt(aRecord(delivery, { outcome: FAILED_503, step }));
         await rotateTo(delivery.callback.id, ANOTHER, { overlapMs: 0 });
-        expect(await store.resumeClaim(delivery)).toBe(false);
+        expect(await store.continueClaim(delivery)).toBe(false);
         expect(await store.nextDeliveryTimes(T0)).toEqual({ anyDue: false, nextAt: T0 + 100 });
         expect(await secretsClaimedAt(T0 + 100)).toEqual([ANOTHER]);
       });
@@ -72,14 +72,14 @@ export function describeSecrets(name: string, open: OpenStore): void {
       test("leaves an attempt under way its claim", async () => {
         const delivery = await oneClaimed();
         await rotateTo(delivery.callback.id, ANOTHER);
-        expect(await store.recordAttempt(aRecord(delivery))).toMatchObject({ claimHeld: true });
+        expect(await store.recordAttempt(aRecord(delivery))).toMatchObject({ claimWasCurrent: true });
       });
     });
 
     describe("reencryptSecrets", () => {
       test("has nothing to do without a key", async () => {
         await store.registerCallback(aRegistration());
-        expect(await store.reencryptSecrets({ limit: 10 })).toEqual({ sealed: 0, unreadable: 0, isDone: true });
+        expect(await store.reencryptSecrets({ limit: 10 })).toEqual({ reencrypted: 0, unreadable: 0, isDone: true });
       });
     });
   });

@@ -169,19 +169,21 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
       });
 
       test("up to the limit, and the one that is too many leaves no trace", async () => {
-        for (const taskId of ["a", "b"]) await put({ taskId, ownMax: 2 });
-        expect(await put({ taskId: "c", ownMax: 2 })).toEqual({ kind: "limit" });
+        for (const taskId of ["a", "b"]) await put({ taskId, perPrincipalMax: 2 });
+        expect(await put({ taskId: "c", perPrincipalMax: 2 })).toEqual({ kind: "limit" });
         expect(await list()).toHaveLength(2);
-        expect(await put({ taskId: "a", ownMax: 2 })).toMatchObject({ kind: "refreshed" });
-        expect(await put({ taskId: "c", ownMax: 2, principal: "bob" })).toMatchObject({ kind: "created" });
+        expect(await put({ taskId: "a", perPrincipalMax: 2 })).toMatchObject({ kind: "refreshed" });
+        expect(await put({ taskId: "c", perPrincipalMax: 2, principal: "bob" })).toMatchObject({ kind: "created" });
       });
 
       test("in the place of one that was removed or whose time is over", async () => {
-        await put({ taskId: "a", ownMax: 1 });
+        await put({ taskId: "a", perPrincipalMax: 1 });
         await remove(aSubscription({ taskId: "a" }));
-        expect(await put({ taskId: "b", ownMax: 1 })).toMatchObject({ kind: "created" });
-        expect(await put({ taskId: "c", ownMax: 1, now: END - 1 })).toEqual({ kind: "limit" });
-        expect(await put({ taskId: "c", ownMax: 1, now: END, expiresAt: END + 1 })).toMatchObject({ kind: "created" });
+        expect(await put({ taskId: "b", perPrincipalMax: 1 })).toMatchObject({ kind: "created" });
+        expect(await put({ taskId: "c", perPrincipalMax: 1, now: END - 1 })).toEqual({ kind: "limit" });
+        expect(await put({ taskId: "c", perPrincipalMax: 1, now: END, expiresAt: END + 1 })).toMatchObject({
+          kind: "created",
+        });
       });
     });
 
@@ -209,7 +211,7 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
         });
         await store.recordAttempt(aRecord(soon!, failed(5000)));
         await store.recordAttempt(aRecord(late!, failed(60_000)));
-        const lastAttempt = { number: 1, endedAt: T0 + 12, statusCode: 503 };
+        const lastAttempt = { numberInSchedule: 1, endedAt: T0 + 12, statusCode: 503 };
         const waiting = [
           { nextAttemptAt: T0 + 60_000, lastAttempt },
           { nextAttemptAt: T0 + 5000, lastAttempt },
@@ -494,8 +496,8 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
         const recorded = await store.recordAttempt(
           aRecord(gone!, { outcome, step: EXHAUSTED, disablePolicy: AT_ONCE }),
         );
-        expect(recorded).toEqual({ claimHeld: true, eventSettled: true });
-        expect(await store.recordAttempt(aRecord(other!))).toMatchObject({ claimHeld: true });
+        expect(recorded).toEqual({ claimWasCurrent: true, eventSettled: true });
+        expect(await store.recordAttempt(aRecord(other!))).toMatchObject({ claimWasCurrent: true });
         expect(await only()).toMatchObject({ status: "active", health: { lastError: null, failingSince: null } });
       });
     });
@@ -508,7 +510,7 @@ export function describeSubscriptions(name: string, open: OpenStore): void {
         await store.recordAttempt(aRecord(retried!, { outcome: FAILED_503, step: PARKED }));
         await end("c");
         expect(await remove()).toBe(true);
-        expect(await store.recordAttempt(aRecord(claimed!))).toMatchObject({ claimHeld: false });
+        expect(await store.recordAttempt(aRecord(claimed!))).toMatchObject({ claimWasCurrent: false });
         expect(await claim(T0 + 10_000)).toEqual([]);
         expect((await only()).deliveries.map(({ status }) => status)).toEqual(["cancelled", "cancelled", "cancelled"]);
         expect(await remove()).toBe(false);

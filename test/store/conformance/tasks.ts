@@ -146,8 +146,8 @@ export function describeTasks(name: string, open: OpenStore): void {
       test("a claim keeps to the room of each type, and a full one keeps no other waiting", async () => {
         for (const [index, taskType] of ["narrow", "narrow", "narrow", "full", "wide"].entries())
           await store.startTask(aStart({ taskId: `t${index}`, taskType, now: T0 + index }));
-        const roomOf = (taskType: string) => ({ narrow: 2, full: 0 })[taskType] ?? null;
-        const claimed = await store.claimRunnableTasks({ limit: 9, now: T0 + 9, roomOf });
+        const freeSlotsOf = (taskType: string) => ({ narrow: 2, full: 0 })[taskType] ?? null;
+        const claimed = await store.claimRunnableTasks({ limit: 9, now: T0 + 9, freeSlotsOf });
         expect(claimed.map(({ taskId }) => taskId)).toEqual(["t0", "t1", "t4"]);
       });
 

@@ -113,8 +113,8 @@ test("an upstream server does not get the environment of this server", async () 
 
 test("a missing server is named with the reason, and tools that the operator named are still listed", async () => {
   const missing = { ...stdio("gone", []), allow: ["work"] };
-  const way = { kind: "stdio", command: "/no/such/command", args: [], env: {}, cwd: null } as const;
-  const { announced, catalog, type } = startCatalog({ ...missing, way });
+  const transport = { kind: "stdio", command: "/no/such/command", args: [], env: {}, cwd: null } as const;
+  const { announced, catalog, type } = startCatalog({ ...missing, transport });
   expect((await catalog.list()).map(({ name, description }) => [name, description])).toEqual([
     ["gone/work", expect.stringContaining("is not available at the moment")],
   ]);

@@ -43,12 +43,12 @@ async function serveEverything(port: number): Promise<EverythingOverHttp | null>
   }
   if (!isUp) return null;
   child.stderr.resume();
-  const way = {
+  const transport = {
     kind: "http",
     url: `http://127.0.0.1:${port}/mcp`,
     headers: { authorization: `Bearer ${A_TOKEN}` },
   } as const;
-  const upstream = { ...stdio("everything", []), way, secrets: [A_TOKEN] };
+  const upstream = { ...stdio("everything", []), transport, secrets: [A_TOKEN] };
   async function kill(): Promise<void> {
     child.kill("SIGKILL");
     await exited;

@@ -20,14 +20,14 @@ const misbehaving = fileURLToPath(new URL("../../support/upstream-server.mjs", i
 export const A_TOKEN = "tok-0123456789";
 
 export function stdio(name: string, args: readonly string[], changes: Partial<Upstream> = {}): Upstream {
-  const way = { kind: "stdio", command: process.execPath, args, env: {}, cwd: null } as const;
-  return { name, way, allow: ["*"], deny: [], timeoutMs: 60_000, concurrency: null, secrets: [], ...changes };
+  const transport = { kind: "stdio", command: process.execPath, args, env: {}, cwd: null } as const;
+  return { name, transport, allow: ["*"], deny: [], timeoutMs: 60_000, concurrency: null, secrets: [], ...changes };
 }
 
 /** The server of `test/support/upstream-server.mjs`. */
 export function misbehavingServer(env: Readonly<Record<string, string>> = {}): Upstream {
-  const way = { kind: "stdio", command: process.execPath, args: [misbehaving], cwd: null } as const;
-  return { ...stdio("bad", []), way: { ...way, env: { API_TOKEN: A_TOKEN, ...env } }, secrets: [A_TOKEN] };
+  const transport = { kind: "stdio", command: process.execPath, args: [misbehaving], cwd: null } as const;
+  return { ...stdio("bad", []), transport: { ...transport, env: { API_TOKEN: A_TOKEN, ...env } }, secrets: [A_TOKEN] };
 }
 
 /** With the clock of the test: no server is too slow, and none starts again before the test advances the clock. */
@@ -73,6 +73,7 @@ export function runOnce(type: TaskType, input: Json, changes: Partial<TaskContex
   const log = { info() {}, warn() {}, error() {} };
   const context: TaskContext = {
     taskId: "t-1",
+    principal: "local",
     attempt: 1,
     signal: new AbortController().signal,
     progress: (done, total, message) => void progress.push([done, total, message]),

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { ATTEMPTS_LISTED_MAX } from "../../../domain/attempt.ts";
 import type { Attempt } from "../../../domain/attempt.ts";
-import { DELIVERY_STATUSES } from "../../../domain/delivery.ts";
+import { DELIVERY_REASONS, DELIVERY_STATUSES } from "../../../domain/delivery.ts";
 import type { Delivery } from "../../../domain/delivery.ts";
 import { EVENT_TYPES } from "../../../domain/event.ts";
 import type { OpenCircuit } from "../../../service/ports/origin-breaker.ts";
@@ -29,24 +29,26 @@ export const deliverySchema = z.object({
     .describe("Null: none is planned. A pending delivery then waits until its disabled callback is enabled.")
     .nullable(),
   reason: z
-    .string()
+    .enum(DELIVERY_REASONS)
     .optional()
     .describe(
-      "Why it ended, where its attempts do not show it. not_after: that time came first. superseded: newer progress or the end replaced this progress.",
+      "Why it ended, where its attempts do not show it. not_after: that time came. expired: the subscription did. superseded: newer progress or the end replaced it.",
     ),
   attempts: z.array(attempt).describe(`The newest ${ATTEMPTS_LISTED_MAX}, in the order in which they were made.`),
 });
 
 /** Present while the circuit breaker of the receiver's origin is open. */
-export const slowLaneSchema = z
+export const openCircuitSchema = z
   .object({ since: isoTime, next_probe_at: isoTime })
   .describe(
     "Nearly all recent requests to this origin failed. One request at a time probes it, from next_probe_at on; other deliveries to it wait.",
   );
 
 /** No key for an origin whose circuit breaker is closed. */
-export function presentSlowLane(stay: OpenCircuit | null): { slow_lane?: z.input<typeof slowLaneSchema> } {
-  return stay === null ? {} : { slow_lane: { since: isoOf(stay.since), next_probe_at: isoOf(stay.probeAt) } };
+export function presentOpenCircuit(openCircuit: OpenCircuit | null): { slow_lane?: z.input<typeof openCircuitSchema> } {
+  return openCircuit === null
+    ? {}
+    : { slow_lane: { since: isoOf(openCircuit.since), next_probe_at: isoOf(openCircuit.probeAt) } };
 }
 
 export function presentDelivery({

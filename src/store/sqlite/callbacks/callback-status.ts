@@ -15,7 +15,7 @@ import { prepareCallbackStates, prepareEnable } from "./state.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { prepareWithdraw } from "../deliveries/outbox.ts";
 import { prepareFindCallback, toCallback } from "./rows.ts";
-import { openSecrets } from "./secrets.ts";
+import { decryptSecrets } from "./secrets.ts";
 
 export function callbackStatusVerbs(
   { db, write }: SqliteConnection,
@@ -54,13 +54,13 @@ export function callbackStatusVerbs(
     async findCallback({ principal, callbackId, now }: FindCallback): Promise<FoundCallback | null> {
       const row = find(principal, { callbackId });
       if (row === undefined) return null;
-      return { callback: toCallback(row, cipher), signingSecrets: secretsAt(openSecrets(row, cipher), now) };
+      return { callback: toCallback(row, cipher), signingSecrets: secretsAt(decryptSecrets(row, cipher), now) };
     },
     unregisterCallback(command) {
-      return write(() => unregister(command));
+      return write(() => unregister(command), "durable", command.principal);
     },
     enableCallback(command) {
-      return write(() => enable(command));
+      return write(() => enable(command), "durable", command.principal);
     },
   };
 }

@@ -25,7 +25,7 @@ export function callbackVerbs(
   const register = prepareRegister(db, newId, cipher);
   return {
     async registerCallback(command) {
-      return write(() => register(command));
+      return write(() => register(command), "durable", command.principal);
     },
   };
 }
@@ -50,13 +50,13 @@ export function prepareRegister(
     const selection = selectionOf(selected);
     const of = { principal, taskId, clientId, url, profile, notAfter };
     const { origin } = new URL(url);
-    const sealed = cipher.seal(id, signingSecret);
+    const encrypted = cipher.encrypt(id, signingSecret);
     statements.insert.run({
       id,
       ...of,
       origin,
       events: selection,
-      signingSecret: sealed,
+      signingSecret: encrypted,
       awaitsTask: awaitsTask ? 1 : 0,
       now,
     });
@@ -67,7 +67,7 @@ export function prepareRegister(
 
   /** Keeps the row, and with it the history, and replaces all that a registration chooses. */
   function reactivate(id: string, { registration, generatedSecret }: RegisterCallback, awaitsTask: boolean): Callback {
-    const signingSecret = cipher.seal(id, registration.signingSecret ?? generatedSecret);
+    const signingSecret = cipher.encrypt(id, registration.signingSecret ?? generatedSecret);
     const selection = selectionOf(registration.events);
     const { notAfter, profile } = registration;
     const row = statements.reactivate.get({

@@ -8,7 +8,7 @@ import { prepareHold, prepareResume, prepareWithdraw } from "../deliveries/outbo
 import { callbacks, deliveries } from "../schema/tables.ts";
 import { prepareCallbackStates } from "./state.ts";
 
-/** An attempt whose claim held and whose step is taken. */
+/** An attempt whose claim was current and whose step is taken. */
 export interface AttemptOfCallback extends AttemptResult {
   readonly callbackId: string;
   /** As `callbackIsInOrder` says. */

@@ -48,7 +48,7 @@ export function toCallback(row: CallbackRow, cipher: SecretCipher): Callback {
     clientId,
     url,
     events: toEventTypes(row.events),
-    signingSecret: cipher.open(id, row.signingSecret),
+    signingSecret: cipher.decrypt(id, row.signingSecret),
     profile: row.profile,
     subscription:
       row.subscriptionId === null || row.eventName === null ? null : { id: row.subscriptionId, name: row.eventName },

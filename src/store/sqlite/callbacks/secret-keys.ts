@@ -1,6 +1,6 @@
 import { eq, ne, or, sql } from "../engine/drizzle.ts";
 import { StartError } from "../../../domain/errors.ts";
-import { sealedPrefix } from "../../secret-cipher.ts";
+import { encryptedPrefix } from "../../secret-cipher.ts";
 import type { SecretCipher } from "../../secret-cipher.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { secretKeys } from "../schema/secret-keys.ts";
@@ -48,7 +48,7 @@ export function openSecretKeys({ db }: SqliteConnection, { keyIds }: SecretCiphe
 
 /** Reads all callbacks, which happens only before a refused start or before a key is removed. */
 function isUsed(db: SqliteConnection["db"], keyId: string): boolean {
-  const prefix = sealedPrefix(keyId);
+  const prefix = encryptedPrefix(keyId);
   const isUnderKey = or(
     sql`substr(${callbacks.signingSecret}, 1, ${prefix.length}) = ${prefix}`,
     sql`substr(${callbacks.olderSecrets}, 1, ${prefix.length}) = ${prefix}`,

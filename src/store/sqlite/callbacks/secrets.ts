@@ -31,25 +31,25 @@ export function secretVerbs(connection: SqliteConnection, cipher: SecretCipher, 
     if (row === undefined) return { kind: "not_found" };
     if (row.subscriptionId !== null) return { kind: "subscription" };
     if (row.status === "removed") return { kind: "removed" };
-    const before = openSecrets(row, cipher);
+    const before = decryptSecrets(row, cipher);
     const after = rotate(before, secret, now, overlapMs);
-    const sealed = change(row.id, after);
+    const encrypted = change(row.id, after);
     const kind = before.current === after.current ? "unchanged" : "rotated";
-    return { kind, callback: toCallback({ ...row, ...sealed }, cipher), overlapEnd: overlapEnd(after) };
+    return { kind, callback: toCallback({ ...row, ...encrypted }, cipher), overlapEnd: overlapEnd(after) };
   }
 
-  function sealNext(limit: number): ReencryptedStep & { readonly last: string } {
+  function reencryptNext(limit: number): ReencryptedStep & { readonly last: string } {
     const rows = statements.next.all({ position, limit });
     const outdated = rows.filter((row) => !isCurrent(row, cipher));
     let unreadable = 0;
     for (const row of outdated) {
       const secrets = readableSecrets(row, cipher);
       if (secrets === null) unreadable++;
-      else statements.store.run({ id: row.id, ...sealSecretsOf(row.id, secrets, cipher) });
+      else statements.store.run({ id: row.id, ...encryptSecrets(row.id, secrets, cipher) });
     }
     const isDone = rows.length < limit;
     if (isDone && unreadableSoFar + unreadable === 0) keys.markCoversAll();
-    return { sealed: outdated.length - unreadable, unreadable, isDone, last: rows.at(-1)?.id ?? position };
+    return { reencrypted: outdated.length - unreadable, unreadable, isDone, last: rows.at(-1)?.id ?? position };
   }
 
   return {
@@ -57,8 +57,8 @@ export function secretVerbs(connection: SqliteConnection, cipher: SecretCipher, 
       return write(() => rotateOne(command));
     },
     async reencryptSecrets({ limit }) {
-      if (keys.coversAll()) return { sealed: 0, unreadable: 0, isDone: true };
-      const { last, ...step } = await write(() => sealNext(limit));
+      if (keys.coversAll()) return { reencrypted: 0, unreadable: 0, isDone: true };
+      const { last, ...step } = await write(() => reencryptNext(limit));
       position = step.isDone ? "" : last;
       unreadableSoFar = step.isDone ? 0 : unreadableSoFar + step.unreadable;
       // The write-ahead log still has the clear texts.
@@ -72,32 +72,35 @@ export function secretVerbs(connection: SqliteConnection, cipher: SecretCipher, 
 export function prepareSecretChange(db: SqliteConnection["db"], cipher: SecretCipher) {
   const statements = prepare(db);
   return (id: string, secrets: SigningSecrets) => {
-    const sealed = sealSecretsOf(id, secrets, cipher);
-    statements.store.run({ id, ...sealed });
+    const encrypted = encryptSecrets(id, secrets, cipher);
+    statements.store.run({ id, ...encrypted });
     statements.release.run({ id });
-    return sealed;
+    return encrypted;
   };
 }
 
 /** Throws when they cannot be read. */
-export function openSecrets({ id, signingSecret, olderSecrets }: SecretColumns, cipher: SecretCipher): SigningSecrets {
-  const older = olderSecrets === null ? [] : (JSON.parse(cipher.open(id, olderSecrets)) as OlderSecret[]);
-  return { current: cipher.open(id, signingSecret), older };
+export function decryptSecrets(
+  { id, signingSecret, olderSecrets }: SecretColumns,
+  cipher: SecretCipher,
+): SigningSecrets {
+  const older = olderSecrets === null ? [] : (JSON.parse(cipher.decrypt(id, olderSecrets)) as OlderSecret[]);
+  return { current: cipher.decrypt(id, signingSecret), older };
 }
 
 /** Null: they cannot be read. One altered row must not stop the work on all rows. */
 export function readableSecrets(row: SecretColumns, cipher: SecretCipher): SigningSecrets | null {
   try {
-    return openSecrets(row, cipher);
+    return decryptSecrets(row, cipher);
   } catch {
     return null;
   }
 }
 
-function sealSecretsOf(id: string, { current, older }: SigningSecrets, cipher: SecretCipher) {
+function encryptSecrets(id: string, { current, older }: SigningSecrets, cipher: SecretCipher) {
   return {
-    signingSecret: cipher.seal(id, current),
-    olderSecrets: older.length === 0 ? null : cipher.seal(id, JSON.stringify(older)),
+    signingSecret: cipher.encrypt(id, current),
+    olderSecrets: older.length === 0 ? null : cipher.encrypt(id, JSON.stringify(older)),
   };
 }
 

@@ -52,8 +52,8 @@ export function prepareRecording(db: SqliteConnection["db"]): (command: RecordAt
     const health = noteHealth({ callbackId, isInOrder, error, statusCode, isGone, endedAt, policy });
     const changes = { ...again, ...(health.change !== null && { callbackChange: health.change }) };
     if (taken.claim === "superseded") return { ...CLAIM_VOID, ...changes };
-    if (step.status !== "pending") return { claimHeld: true, eventSettled: isSettled(eventId), ...changes };
-    return { claimHeld: true, eventSettled: false, ...(health.isDisabled && { isHeld: true }), ...changes };
+    if (step.status !== "pending") return { claimWasCurrent: true, eventSettled: isSettled(eventId), ...changes };
+    return { claimWasCurrent: true, eventSettled: false, ...(health.isDisabled && { isHeld: true }), ...changes };
   };
 }
 
@@ -65,7 +65,7 @@ interface Taken extends Omit<Recorded, "state"> {
   readonly isInOrder: number;
 }
 
-const CLAIM_VOID = { claimHeld: false, eventSettled: false } as const;
+const CLAIM_VOID = { claimWasCurrent: false, eventSettled: false } as const;
 
 /** A claimed delivery that no other operation has changed since. Its counts have no effect on the step. */
 const EXPECTED: Omit<DeliveryState, "claim"> = {

@@ -19,7 +19,7 @@ interface DueDelivery {
   readonly dueAt: number | null;
 }
 
-interface Head {
+interface EarliestOfOrigin {
   readonly origin: string;
   /** When its earliest pending delivery is due; null: all of them are held. */
   readonly dueAt: number | null;
@@ -53,12 +53,12 @@ export function prepareClaiming(
   }
 
   /** As many deliveries as there are free slots, the oldest first, for few origins; null: too many origins wait, or more is due than `limit`. */
-  function chooseByOrigin({ now, limit, perOrigin, roomOf }: ClaimDeliveries): LoadedDelivery[] | null {
-    const origins = claiming.heads.all({ most: FEW_ORIGINS + 1 });
+  function chooseByOrigin({ now, limit, perOrigin, freeSlotsByKey }: ClaimDeliveries): LoadedDelivery[] | null {
+    const origins = claiming.earliest.all({ most: FEW_ORIGINS + 1 });
     if (origins.length > FEW_ORIGINS) return null;
     const wanted = origins
-      .filter((head) => isDue(head, now))
-      .map(({ origin }) => ({ origin, limit: Math.max(0, roomOf.get(origin) ?? perOrigin) }));
+      .filter((one) => isDue(one, now))
+      .map(({ origin }) => ({ origin, limit: Math.max(0, freeSlotsByKey.get(origin) ?? perOrigin) }));
     if (wanted.reduce((sum, one) => sum + one.limit, 0) > limit) return null;
     return wanted
       .flatMap((one) => (one.limit === 0 ? [] : claiming.loadDueOf.all({ now, ...one })))
@@ -72,8 +72,8 @@ export function prepareClaiming(
   }
 
   /** Due deliveries of origins with free slots, the oldest first. */
-  function chooseAlongQueue({ now, limit, perOrigin, roomOf }: ClaimDeliveries): DueDelivery[] {
-    const slots = new Map(roomOf);
+  function chooseAlongQueue({ now, limit, perOrigin, freeSlotsByKey }: ClaimDeliveries): DueDelivery[] {
+    const slots = new Map(freeSlotsByKey);
     const chosen = new Map<string, DueDelivery>();
     const take = (due: DueDelivery): void => {
       const left = slots.get(due.origin) ?? perOrigin;
@@ -84,12 +84,12 @@ export function prepareClaiming(
     const oldest = claiming.due.all({ now, limit: limit + READ_PAST });
     for (const due of oldest) take(due);
     if (chosen.size === limit || oldest.length < limit + READ_PAST) return [...chosen.values()];
-    // Origins without free slots fill the head of the queue: pass over them, and then read each other origin by itself.
+    // Origins without free slots fill the start of the queue: pass over them, and then read each other origin by itself.
     const full = JSON.stringify([...slots].filter(([, left]) => left <= 0).map(([origin]) => origin));
     for (const due of claiming.dueOfOtherOrigins.all({ now, full, most: limit + READ_PAST })) take(due);
     if (chosen.size === limit) return [...chosen.values()];
-    const heads = claiming.heads.all({ most: -1 }).filter((head) => isDue(head, now));
-    for (const { origin } of heads.toSorted((left, right) => (left.dueAt ?? 0) - (right.dueAt ?? 0))) {
+    const earliest = claiming.earliest.all({ most: -1 }).filter((one) => isDue(one, now));
+    for (const { origin } of earliest.toSorted((left, right) => (left.dueAt ?? 0) - (right.dueAt ?? 0))) {
       const wanted = Math.min(slots.get(origin) ?? perOrigin, limit - chosen.size);
       // `perOrigin` more, since so many of them may have been taken above.
       if (wanted > 0) for (const due of claiming.dueOf.all({ now, origin, limit: perOrigin + wanted })) take(due);
@@ -113,7 +113,7 @@ export function prepareClaiming(
   return claimDue;
 }
 
-function isDue({ dueAt }: Head, now: number): boolean {
+function isDue({ dueAt }: EarliestOfOrigin, now: number): boolean {
   return dueAt !== null && dueAt <= now;
 }
 
@@ -122,18 +122,18 @@ function missing(id: string): never {
 }
 
 /** When the earliest pending delivery of each origin is due, of `most` origins (-1: all). It goes from one origin to the next by index. */
-const HEADS_OF_ORIGINS = `
+const EARLIEST_OF_ORIGINS = `
   with recursive origins(origin) as (
     select min("origin") from "deliveries" where ${PENDING}
     union all
     select (select min("origin") from "deliveries" where ${PENDING} and "origin" > origins.origin)
       from origins where origins.origin is not null
       limit +:most
-  ), heads(origin, dueAt) as (
+  ), earliest(origin, dueAt) as (
     select origin, (select min("next_attempt_at") from "deliveries" where ${PENDING} and "origin" = origins.origin)
       from origins where origin is not null
   )
-  select origin, dueAt from heads`;
+  select origin, dueAt from earliest`;
 
 /** The queue without the origins that have no free slot: their entries in the index are passed over, and their rows are not read. */
 const DUE_OF_OTHER_ORIGINS = `
@@ -174,7 +174,7 @@ function prepareStatements(db: SqliteConnection["db"]) {
     dueOfOtherOrigins: db.$client.prepare<{ now: number; full: string; most: number }, DueDelivery>(
       DUE_OF_OTHER_ORIGINS,
     ),
-    heads: db.$client.prepare<{ most: number }, Head>(HEADS_OF_ORIGINS),
+    earliest: db.$client.prepare<{ most: number }, EarliestOfOrigin>(EARLIEST_OF_ORIGINS),
     claim: db
       .update(deliveries)
       .set({ status: "sending", claim: sql`${deliveries.claim} + 1`, nextAttemptAt: null, sendAgain: false })

@@ -1,5 +1,5 @@
 import { and, eq, lte, sql } from "../engine/drizzle.ts";
-import { claimHolds, released } from "../../../domain/delivery-state.ts";
+import { claimIsCurrent, released } from "../../../domain/delivery-state.ts";
 import { recoveredCrashes } from "../../../domain/task-run.ts";
 import type {
   DeliveryClaim,
@@ -17,8 +17,8 @@ import { deliveryIsOpen, deliveryIsPending, deliveryIsSending, taskIsOpen } from
 import { deliveries, tasks } from "../schema/tables.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
 
-type DeliveryVerbs = Pick<DeliveryStore, "claimDueDeliveries" | "resumeClaim" | "recordAttempt" | "releaseClaim"> &
-  Pick<MaintenanceStore, "recoverOrphans">;
+type DeliveryVerbs = Pick<DeliveryStore, "claimDueDeliveries" | "continueClaim" | "recordAttempt" | "releaseClaim"> &
+  Pick<MaintenanceStore, "recoverInterrupted">;
 
 type Db = SqliteConnection["db"];
 
@@ -28,7 +28,7 @@ export function deliveryVerbs({ db, write }: SqliteConnection, cipher: SecretCip
   const prepared = {
     anyDue: prepareAnyDue(db),
     claimDue: prepareClaiming(db, cipher),
-    resumeClaim: prepareResumeClaim(db),
+    continueClaim: prepareResumeClaim(db),
     release: prepareRelease(db),
     recovery: prepareRecovery(db),
     record: prepareRecording(db),
@@ -38,11 +38,11 @@ export function deliveryVerbs({ db, write }: SqliteConnection, cipher: SecretCip
     async claimDueDeliveries(command) {
       // Most calls find nothing due. Those read one small index and open no transaction.
       if (prepared.anyDue.get({ now: command.now }) === undefined) return [];
-      // A power cut may undo the claim, as `recoverOrphans` would: the sending need not wait for the disk.
+      // A power cut may undo the claim, as `recoverInterrupted` would: the sending need not wait for the disk.
       return write(() => prepared.claimDue(command), "claim");
     },
-    async resumeClaim(claim: DeliveryClaim) {
-      return write(() => prepared.resumeClaim.run({ ...claim }).changes > 0, "claim");
+    async continueClaim(claim: DeliveryClaim) {
+      return write(() => prepared.continueClaim.run({ ...claim }).changes > 0, "claim");
     },
     recordAttempt(command: RecordAttempt): Promise<RecordAttemptResult> {
       return write(() => prepared.record(command), "record");
@@ -50,7 +50,7 @@ export function deliveryVerbs({ db, write }: SqliteConnection, cipher: SecretCip
     async releaseClaim(claim, nextAttemptAt) {
       await write(() => prepared.release(claim, nextAttemptAt));
     },
-    async recoverOrphans(now) {
+    async recoverInterrupted(now) {
       return write(() => prepared.recovery(now));
     },
   };
@@ -83,7 +83,7 @@ function prepareRelease(db: Db): (claim: DeliveryClaim, dueAt: number) => void {
   const states = prepareDeliveryStates(db);
   return ({ deliveryId, claim }, dueAt) => {
     states.change(deliveryId, (state, callback) =>
-      claimHolds(state, claim) ? released(state, callback.status, dueAt) : state,
+      claimIsCurrent(state, claim) ? released(state, callback.status, dueAt) : state,
     );
   };
 }
@@ -108,11 +108,11 @@ function prepareRecovery(db: Db): (now: number) => { readonly tasks: number; rea
     .where(and(equals(tasks.id, "id"), eq(tasks.status, sql.raw("'running'"))))
     .prepare();
   return (now) => {
-    const orphans = claimed.all();
-    for (const { id } of orphans)
+    const interrupted = claimed.all();
+    for (const { id } of interrupted)
       states.change(id, (state, callback) => released(state, callback.status, state.nextAttemptAt ?? now));
     const cutOff = running.all();
     for (const { id, crashes } of cutOff) toPending.run({ id, crashes: recoveredCrashes(crashes) });
-    return { tasks: cutOff.length, deliveries: orphans.length };
+    return { tasks: cutOff.length, deliveries: interrupted.length };
   };
 }

@@ -66,7 +66,7 @@ export function redeliveryVerbs({ db, write }: SqliteConnection): Pick<DeliveryS
     return "callbackId" in selection ? ofCallback(principal, selection, now) : ofTask(principal, selection, now);
   }
 
-  return { redeliver: (command) => write(() => redeliver(command)) };
+  return { redeliver: (command) => write(() => redeliver(command), "durable", command.principal) };
 }
 
 function pageOf(selection: Selection<"callbackId"> | Selection<"taskId">) {

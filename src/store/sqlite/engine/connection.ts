@@ -54,7 +54,9 @@ export function openConnection(
       transaction.immediate(work);
       checkpointer.committed();
     };
-    const { write, flush, settled } = createGroupCommit(inTransaction, wal.sync);
+    const totalChanges = client.prepare<[], number>("select total_changes()").pluck();
+    const changedRows = (): number => totalChanges.get() ?? 0;
+    const { write, flush, settled } = createGroupCommit({ inTransaction, changedRows, sync: wal.sync });
     return {
       db,
       write,

@@ -1,9 +1,12 @@
 import Database from "better-sqlite3";
 import { StoreUnavailable } from "../../../domain/errors.ts";
+import { createFairQueue } from "./fair-queue.ts";
 
 /** How long writes wait for another program that has locked the file (a backup tool, a shell) before they fail. */
 const BUSY_TIMEOUT_MS = 5000;
 const BUSY_RETRY_MS = 25;
+/** A commit takes no further write after so many changed rows: they take about 50 ms. The rest follows in the next turn of the event loop. */
+const ROWS_PER_COMMIT = 500;
 
 /** Runs synchronous work in a transaction; what it throws rolls back. */
 export type RunInTransaction = (work: () => void) => void;
@@ -23,9 +26,10 @@ export interface GroupCommit {
   /**
    * Runs `work` in a transaction that it may share with other writes of the same turn, and resolves as `durability` says. `work` must be
    * synchronous. It runs a second time, on a rolled-back database, when the shared transaction fails. Rejects with what `work` threw, or
-   * with StoreUnavailable.
+   * with StoreUnavailable. `share`: the principal of a write that may change many rows. Shares with waiting writes get equally many rows;
+   * all writes without it are one share. Writes of one share commit in the order of their calls.
    */
-  write<T>(work: () => T, durability?: Durability): Promise<T>;
+  write<T>(work: () => T, durability?: Durability, share?: string): Promise<T>;
   /** Commits all waiting writes now. Those that find the file locked go on waiting. */
   flush(): void;
   /** Resolves when every committed write is on disk. */
@@ -37,34 +41,67 @@ interface WaitingWrite {
   readonly run: () => () => void;
   readonly fail: (error: unknown) => void;
   readonly durability: Durability;
+  readonly share: string;
+}
+
+export interface GroupCommitParts {
+  readonly inTransaction: RunInTransaction;
+  /** Rows that this connection has changed since it was opened. */
+  readonly changedRows: () => number;
+  readonly sync: Sync;
+  readonly busyTimeoutMs?: number;
 }
 
 /**
  * A commit has a price, however little is in it, and a wait for the disk has a far higher one. So all writes of one turn of the event loop
- * share one transaction, and all commits that are made while the disk is busy share the next wait. The wait blocks no other work.
+ * share one transaction, up to a number of rows, and all commits that are made while the disk is busy share the next wait. The wait blocks
+ * no other work.
  */
-export function createGroupCommit(
-  inTransaction: RunInTransaction,
-  sync: Sync,
-  busyTimeoutMs = BUSY_TIMEOUT_MS,
-): GroupCommit {
+export function createGroupCommit(parts: GroupCommitParts): GroupCommit {
+  const { inTransaction, changedRows, sync, busyTimeoutMs = BUSY_TIMEOUT_MS } = parts;
   const disk = createDiskQueue(sync);
-  let waiting: WaitingWrite[] = [];
+  const waiting = createFairQueue<WaitingWrite>();
   let isScheduled = false;
   let busySince: number | null = null;
 
-  function flush(): void {
-    isScheduled = false;
-    const group = waiting;
-    waiting = [];
-    if (group.length > 0) commit(group);
+  function schedule(): void {
+    if (!isScheduled) setImmediate(runTurn);
+    isScheduled = true;
   }
 
-  function commit(group: readonly WaitingWrite[]): void {
+  function runTurn(): void {
+    isScheduled = false;
+    if (commitNext()) schedule();
+  }
+
+  /** Commits waiting writes until the limit of rows. True: more of them can be committed. */
+  function commitNext(): boolean {
+    const first = waiting.take();
+    if (first === null) return false;
+    const taken = [first];
+    commit(taken, () => {
+      const answers: (() => void)[] = [];
+      const begin = changedRows();
+      let rows = 0;
+      for (let next: WaitingWrite | null = first; next !== null;) {
+        if (answers.length > 0) taken.push(next);
+        answers.push(next.run());
+        const total = changedRows() - begin;
+        waiting.charge(next.share, Math.max(1, total - rows));
+        rows = total;
+        next = rows < ROWS_PER_COMMIT ? waiting.take() : null;
+      }
+      return answers;
+    });
+    return busySince === null && !waiting.isEmpty();
+  }
+
+  /** `run` runs all of `group`, which it may extend, and returns their answers. */
+  function commit(group: readonly WaitingWrite[], run: () => readonly (() => void)[]): void {
     try {
-      let answers: (() => void)[] = [];
+      let answers: readonly (() => void)[] = [];
       inTransaction(() => {
-        answers = group.map(({ run }) => run());
+        answers = run();
       });
       busySince = null;
       disk.add(group.map(({ durability }, index) => ({ durability, answer: answers[index]! })));
@@ -72,7 +109,7 @@ export function createGroupCommit(
       if (isBusy(error)) retryLater(group, error);
       else if (group.length === 1 || isUnavailable(error)) failAll(group, error);
       // One write failed and rolled back all of them. Each in its own transaction, only that one fails.
-      else for (const one of group) commit([one]);
+      else for (const one of group) commit([one], () => [one.run()]);
     }
   }
 
@@ -81,28 +118,29 @@ export function createGroupCommit(
     busySince ??= performance.now();
     if (performance.now() - busySince > busyTimeoutMs) {
       busySince = null;
-      failAll(group, error);
+      failAll([...group, ...waiting.takeAll()], error);
       return;
     }
-    waiting.push(...group);
+    for (const one of group.toReversed()) waiting.putBack(one.share, one);
     if (isScheduled) return;
     isScheduled = true;
-    setTimeout(flush, BUSY_RETRY_MS);
+    setTimeout(runTurn, BUSY_RETRY_MS);
   }
 
   return {
-    write<T>(work: () => T, durability: Durability = "durable") {
+    write<T>(work: () => T, durability: Durability = "durable", share = "") {
       const { promise, resolve, reject } = Promise.withResolvers<T>();
       const run = () => {
         const result = work();
         return () => resolve(result);
       };
-      waiting.push({ run, fail: reject, durability });
-      if (!isScheduled) setImmediate(flush);
-      isScheduled = true;
+      waiting.add(share, { run, fail: reject, durability, share });
+      schedule();
       return promise;
     },
-    flush,
+    flush() {
+      while (commitNext());
+    },
     settled: disk.settled,
   };
 }

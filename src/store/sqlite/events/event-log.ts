@@ -73,8 +73,8 @@ export function prepareEventReading(db: Db): (query: EventsQuery) => EventsPage 
   return ({ principal, afterSeq, types, taskId, notBefore, limit, newest }) => {
     const of = { principal, types: JSON.stringify(types), taskId };
     const lastSeq = readLastSeq();
-    const floor = newest === null ? undefined : statements.floor.get({ ...of, afterSeq, newest });
-    const startedAfter = eventPageStart(afterSeq, lastSeq, floor?.seq ?? null);
+    const leftOut = newest === null ? undefined : statements.newestLeftOut.get({ ...of, afterSeq, newest });
+    const startedAfter = eventPageStart(afterSeq, lastSeq, leftOut?.seq ?? null);
     const found = statements.after.all({ ...of, afterSeq: startedAfter, notBefore, limit: limit + 1 });
     const lostSeq = statements.lost.get({ name: lostEventsOf(principal) })?.value ?? 0;
     const hasOlder = notBefore > 0 && statements.older.get({ ...of, afterSeq, notBefore }) !== undefined;
@@ -105,7 +105,7 @@ function prepare(db: Db) {
       .limit(limitTo("limit"))
       .prepare(),
     /** The newest event that is left out. */
-    floor: db
+    newestLeftOut: db
       .select({ seq: events.seq })
       .from(events)
       .where(matches)

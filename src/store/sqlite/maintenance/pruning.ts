@@ -23,7 +23,7 @@ const NOTHING: RemovedRows = { tasks: 0, callbacks: 0, events: 0, deliveries: 0,
 
 const bound = sql.placeholder;
 
-interface EndedTask {
+interface PrunableTask {
   readonly id: string;
   readonly principal: string;
   readonly taskId: string;
@@ -47,14 +47,14 @@ export function pruningVerbs({ db, write }: SqliteConnection): Pick<MaintenanceS
     return { removed, next: last === undefined ? null : { finishedAt: last.finishedAt, id: last.id } };
   }
 
-  function isRemovable(task: EndedTask, before: number): boolean {
+  function isRemovable(task: PrunableTask, before: number): boolean {
     const newestRegistration = looking.newestRegistration.get({ ...task })?.at ?? null;
     const { newestSettlement = null, open = 0 } = looking.deliveries.get({ ...task }) ?? {};
     return isOutdated({ newestRegistration, newestSettlement, hasOpenDelivery: open > 0 }, before);
   }
 
   /** In the order of the foreign keys: a row goes after those that refer to it. */
-  function remove(task: EndedTask): RemovedRows {
+  function remove(task: PrunableTask): RemovedRows {
     const key = { ...task };
     removing.markLost.run({ ...key, name: lostEventsOf(task.principal) });
     removing.completionTokens.run(key);

@@ -95,7 +95,7 @@ function prepareDeliveries(db: SqliteConnection["db"]) {
     waiting: db
       .select({
         nextAttemptAt: deliveries.nextAttemptAt,
-        number: sql<number>`${deliveries.attemptCount} - ${deliveries.attemptsBefore}`,
+        numberInSchedule: sql<number>`${deliveries.attemptCount} - ${deliveries.attemptsBefore}`,
         endedAt: sql<number>`${attempts.startedAt} + ${attempts.durationMs}`,
         statusCode: attempts.statusCode,
       })

@@ -40,10 +40,10 @@ export function subscriptionVerbs(connection: SqliteConnection, newId: NewId, ci
   const replayInto = prepareReplay(connection, newId);
 
   function put(command: PutSubscription): PutSubscriptionResult {
-    const { id, key, now, ownMax } = command;
+    const { id, key, now, perPrincipalMax } = command;
     const row = statements.find.get({ id });
     const own = statements.countOwn.get({ principal: key.principal, now })?.own ?? 0;
-    const outcome = subscriptionPut(row ?? null, { own, ownMax }, now);
+    const outcome = subscriptionPut(row ?? null, { own, perPrincipalMax }, now);
     if (outcome === "limit") return { kind: "limit" };
     if (row === undefined) return begin(insert(command), command);
     return outcome === "refresh" ? refresh(row, command) : begin(recreate(row, command), command);
@@ -88,7 +88,7 @@ export function subscriptionVerbs(connection: SqliteConnection, newId: NewId, ci
       taskId,
       origin: new URL(url).origin,
       events: selectionOf(typesOf(name)),
-      signingSecret: cipher.seal(callbackId, secret),
+      signingSecret: cipher.encrypt(callbackId, secret),
       expiresAt,
       now,
     });
@@ -100,7 +100,7 @@ export function subscriptionVerbs(connection: SqliteConnection, newId: NewId, ci
     withdraw(callbackId, now, "expired");
     const again = statements.recreate.get({
       callbackId,
-      signingSecret: cipher.seal(callbackId, secret),
+      signingSecret: cipher.encrypt(callbackId, secret),
       expiresAt,
       now,
     });

@@ -6,7 +6,7 @@ import { completionTokens } from "../schema/completions.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { toTask } from "../schema/rows.ts";
 import { tasks } from "../schema/tables.ts";
-import { prepareLeasedTask } from "./grants.ts";
+import { prepareLeaseRow } from "./grants.ts";
 import { equals } from "../engine/parameters.ts";
 
 const bound = sql.placeholder;
@@ -39,7 +39,7 @@ export function prepareNewCompletion(db: SqliteConnection["db"]): (task: string,
     .insert(completionTokens)
     .values({ digest: bound("digest"), task: bound("task"), expiresAt: bound("expiresAt") })
     .prepare();
-  const leaseOf = prepareLeasedTask(db);
+  const leaseOf = prepareLeaseRow(db);
   const extend = db
     .update(tasks)
     .set({ leaseUntil: sql`${bound("leaseUntil")}` })

@@ -20,12 +20,12 @@ import { callbacks, counters, tasks } from "../schema/tables.ts";
 import { equals } from "../engine/parameters.ts";
 
 type TaskEndVerbs = Pick<TaskStore, "finishTask" | "cancelTask">;
-type EndedTask = Pick<Task, "id" | "principal" | "taskId" | "clientId"> & { readonly eventCount: number };
+type EndedRow = Pick<Task, "id" | "principal" | "taskId" | "clientId"> & { readonly eventCount: number };
 
 const bound = sql.placeholder;
 
 export function taskEndVerbs({ db, write }: SqliteConnection, newId: NewId, cipher: SecretCipher): TaskEndVerbs {
-  const statements = { ...prepareEnds(db), ...prepareEventAndFanOut(db) };
+  const statements = { ...prepareEnds(db), ...prepareEffectsOfEnd(db) };
   const beginFanOut = prepareFanOut(db, newId, cipher);
   const grants = prepareGrants(db);
   const supersedeProgress = prepareSupersede(db);
@@ -46,7 +46,7 @@ export function taskEndVerbs({ db, write }: SqliteConnection, newId: NewId, ciph
   }
 
   /** The event and its deliveries, in the transaction that ends the task. */
-  function recordEnd(task: EndedTask, outcome: TaskOutcome, now: number, reserveSlot?: ReserveSlot): FinishTaskResult {
+  function recordEnd(task: EndedRow, outcome: TaskOutcome, now: number, reserveSlot?: ReserveSlot): FinishTaskResult {
     const event: EndEvent = {
       id: newId("evt"),
       type: eventTypeOf(outcome.status),
@@ -64,30 +64,31 @@ export function taskEndVerbs({ db, write }: SqliteConnection, newId: NewId, ciph
     return { principal: task.principal, event, ...fanOut };
   }
 
-  function enqueueForCallbacks({ principal, taskId }: EndedTask, event: Event, enqueueDelivery: EnqueueDelivery): void {
-    statements.awaitEnd
+  function enqueueForCallbacks({ principal, taskId }: EndedRow, event: Event, enqueueDelivery: EnqueueDelivery): void {
+    statements.takeWaitingCallbacks
       .all({ principal, taskId })
       .filter((callback) => isEnqueuedFor(callback) && toEventTypes(callback.events).includes(event.type))
       .toSorted((left, right) => (left.id < right.id ? -1 : 1))
       .forEach((callback) => enqueueDelivery(callback));
   }
 
-  /** A run after a rollback reserves no slots: its deliveries are pending and due. */
+  /** A transaction that is repeated after a rollback reserves no slots. Its deliveries are pending and due. */
   function end(
     work: (reserveSlot: ReserveSlot | undefined) => FinishTaskResult | null,
-    reserveSlot: ReserveSlot | undefined,
+    { reserveSlot, principal }: Pick<FinishTask, "reserveSlot" | "principal">,
   ): Promise<FinishTaskResult | null> {
     let reserveInThisRun = reserveSlot;
-    return write(() => {
+    const run = (): FinishTaskResult | null => {
       const reserve = reserveInThisRun;
       reserveInThisRun = undefined;
       return work(reserve);
-    });
+    };
+    return write(run, "durable", principal);
   }
 
   return {
-    finishTask: (command) => end((reserveSlot) => finish(command, reserveSlot), command.reserveSlot),
-    cancelTask: (command) => end((reserveSlot) => cancel(command, reserveSlot), command.reserveSlot),
+    finishTask: (command) => end((reserveSlot) => finish(command, reserveSlot), command),
+    cancelTask: (command) => end((reserveSlot) => cancel(command, reserveSlot), command),
   };
 }
 
@@ -124,11 +125,11 @@ function prepareEnds(db: SqliteConnection["db"]) {
   };
 }
 
-/** The event, and the callbacks that have waited for it. */
-function prepareEventAndFanOut(db: SqliteConnection["db"]) {
+/** The event, the callbacks that have waited for it, and the count of completed tasks. */
+function prepareEffectsOfEnd(db: SqliteConnection["db"]) {
   return {
     insertEvent: prepareEventInsert(db),
-    awaitEnd: db
+    takeWaitingCallbacks: db
       .update(callbacks)
       .set({ awaitsTask: false })
       .where(and(callbackIsOfTask, sql`${callbacks.awaitsTask} = 1`))

@@ -1,5 +1,5 @@
-import { isStillExpired, isUsable, leaseHolds } from "../../../domain/lease.ts";
-import type { CompletionGrant, LeasedTask } from "../../../domain/lease.ts";
+import { isSameLease, isUsable, leaseHolds } from "../../../domain/lease.ts";
+import type { CompletionGrant, LeaseRow } from "../../../domain/lease.ts";
 import { sql } from "../engine/drizzle.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { equals } from "../engine/parameters.ts";
@@ -9,7 +9,7 @@ import { tasks } from "../schema/tables.ts";
 type Db = SqliteConnection["db"];
 
 /** The lease of a task as the rules of domain/lease.ts take it. Undefined: there is no such task. */
-export function prepareLeasedTask(db: Db): (id: string) => LeasedTask | undefined {
+export function prepareLeaseRow(db: Db): (id: string) => LeaseRow | undefined {
   const { status, leaseDigest, leaseUntil } = tasks;
   const find = db.select({ status, leaseDigest, leaseUntil }).from(tasks).where(equals(tasks.id, "id")).prepare();
   return (id) => find.get({ id });
@@ -17,7 +17,7 @@ export function prepareLeasedTask(db: Db): (id: string) => LeasedTask | undefine
 
 /** Whether a grant allows an end from outside, within the caller's transaction. */
 export function prepareGrants(db: Db) {
-  const leasedTask = prepareLeasedTask(db);
+  const leasedTask = prepareLeaseRow(db);
   const isDigest = equals(completionTokens.digest, "digest");
   const { expiresAt, usedAt } = completionTokens;
   const completion = db.select({ expiresAt, usedAt }).from(completionTokens).where(isDigest).prepare();
@@ -35,7 +35,7 @@ export function prepareGrants(db: Db) {
       }
       const task = leasedTask(id);
       if (task === undefined) return false;
-      return grant.kind === "lease" ? leaseHolds(task, grant.leaseDigest, now) : isStillExpired(task, grant.leaseUntil);
+      return grant.kind === "lease" ? leaseHolds(task, grant.leaseDigest, now) : isSameLease(task, grant.leaseUntil);
     },
     /** After the end of its task: a completion URL is used once. */
     use(grant: CompletionGrant | undefined, now: number): void {

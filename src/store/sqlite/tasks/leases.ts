@@ -1,12 +1,12 @@
 import { and, asc, eq, gt, lte, min, sql } from "../engine/drizzle.ts";
-import { isStillExpired, leaseHolds, leaseStanding } from "../../../domain/lease.ts";
-import type { ClaimWorkerTask, LeaseKey, LeaseStore } from "../../../service/ports/lease-store.ts";
+import { isSameLease, leaseHolds, leaseStatus } from "../../../domain/lease.ts";
+import type { ClaimWorkerTask, ExpireLease, LeaseKey, LeaseStore } from "../../../service/ports/lease-store.ts";
 import type { SqliteConnection } from "../engine/connection.ts";
 import { equals, limitTo } from "../engine/parameters.ts";
 import { toTask } from "../schema/rows.ts";
 import { taskAwaitsWorker, taskIsLeased } from "../schema/conditions.ts";
 import { tasks } from "../schema/tables.ts";
-import { prepareLeasedTask } from "./grants.ts";
+import { prepareLeaseRow } from "./grants.ts";
 
 const bound = sql.placeholder;
 
@@ -14,7 +14,7 @@ export function workerLeaseVerbs({ db, write }: SqliteConnection): Omit<LeaseSto
   const claiming = prepareClaiming(db);
   const holding = prepareHolding(db);
   const expiring = prepareExpiring(db);
-  const leasedTask = prepareLeasedTask(db);
+  const leasedTask = prepareLeaseRow(db);
 
   /** By the rule `leaseHolds`. */
   function holds({ id, leaseDigest }: LeaseKey, now: number): boolean {
@@ -22,17 +22,17 @@ export function workerLeaseVerbs({ db, write }: SqliteConnection): Omit<LeaseSto
     return task !== undefined && leaseHolds(task, leaseDigest, now);
   }
 
-  function expire(id: string, leaseUntil: number, dueAt: number): boolean {
+  function expire({ id, leaseUntil, dueAt, hasFailed }: ExpireLease): boolean {
     const task = leasedTask(id);
-    if (task === undefined || !isStillExpired(task, leaseUntil)) return false;
-    expiring.expire.run({ id, dueAt });
+    if (task === undefined || !isSameLease(task, leaseUntil)) return false;
+    expiring.expire.run({ id, dueAt, failed: hasFailed ? 1 : 0 });
     return true;
   }
 
   /** The earliest due task of each type is read by index; of these the one that was due first. */
   function firstDue({ types, now }: Pick<ClaimWorkerTask, "types" | "now">) {
-    const heads = types.flatMap((taskType) => claiming.head.get({ taskType, now }) ?? []);
-    return heads.toSorted((left, right) => left.dueAt - right.dueAt || (left.id < right.id ? -1 : 1))[0];
+    const earliest = types.flatMap((taskType) => claiming.earliest.get({ taskType, now }) ?? []);
+    return earliest.toSorted((left, right) => left.dueAt - right.dueAt || (left.id < right.id ? -1 : 1))[0];
   }
 
   return {
@@ -40,25 +40,27 @@ export function workerLeaseVerbs({ db, write }: SqliteConnection): Omit<LeaseSto
       // Most calls find nothing due. Those open no transaction.
       if (firstDue({ types, now: command.now }) === undefined) return null;
       return write(() => {
-        const head = firstDue({ types, now: command.now });
-        return head === undefined ? null : toTask(claiming.claim.get({ ...command, id: head.id }));
+        const first = firstDue({ types, now: command.now });
+        return first === undefined ? null : toTask(claiming.claim.get({ ...command, id: first.id }));
       });
     },
     async findLease({ id, leaseDigest }) {
       const row = holding.find.get({ id });
-      return row === undefined ? null : { task: toTask(row), lease: leaseStanding(row, leaseDigest), dueAt: row.dueAt };
+      return row === undefined ? null : { task: toTask(row), lease: leaseStatus(row, leaseDigest), dueAt: row.dueAt };
     },
     renewLease: ({ leaseUntil, now, ...lease }) =>
       write(() => holds(lease, now) && holding.renew.run({ id: lease.id, leaseUntil }).changes > 0),
-    releaseLease: ({ dueAt, now, ...lease }) =>
-      write(() => holds(lease, now) && holding.release.run({ id: lease.id, dueAt }).changes > 0),
+    releaseLease: ({ dueAt, now, hasFailed, ...lease }) =>
+      write(
+        () => holds(lease, now) && holding.release.run({ id: lease.id, dueAt, failed: hasFailed ? 1 : 0 }).changes > 0,
+      ),
     async expiredLeases(query) {
       return expiring.expired.all({ ...query }).map((row) => {
         // Every row in this index has one.
         return { task: toTask(row), worker: row.worker, leaseUntil: row.leaseUntil ?? 0 };
       });
     },
-    expireLease: ({ id, leaseUntil, dueAt }) => write(() => expire(id, leaseUntil, dueAt)),
+    expireLease: (command) => write(() => expire(command)),
     async prolongLeases(until) {
       await write(() => expiring.prolong.run({ until }));
     },
@@ -75,7 +77,7 @@ function isTime(at: number | null | undefined): at is number {
 
 function prepareClaiming(db: SqliteConnection["db"]) {
   return {
-    head: db
+    earliest: db
       .select({ id: tasks.id, dueAt: tasks.dueAt })
       .from(tasks)
       .where(and(taskAwaitsWorker, equals(tasks.taskType, "taskType"), lte(tasks.dueAt, bound("now"))))
@@ -109,7 +111,12 @@ function prepareHolding(db: SqliteConnection["db"]) {
       .prepare(),
     release: db
       .update(tasks)
-      .set({ status: "pending", dueAt: sql`${bound("dueAt")}`, leaseUntil: null })
+      .set({
+        status: "pending",
+        dueAt: sql`${bound("dueAt")}`,
+        failures: sql`${tasks.failures} + ${bound("failed")}`,
+        leaseUntil: null,
+      })
       .where(isRunning)
       .prepare(),
   };
@@ -129,6 +136,7 @@ function prepareExpiring(db: SqliteConnection["db"]) {
       .set({
         status: "pending",
         dueAt: sql`${bound("dueAt")}`,
+        failures: sql`${tasks.failures} + ${bound("failed")}`,
         leaseDigest: null,
         leaseUntil: null,
         worker: null,

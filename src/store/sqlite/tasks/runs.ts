@@ -18,13 +18,13 @@ export function taskRunVerbs({ db, write }: SqliteConnection): TaskRunVerbs {
   const claiming = prepareClaiming(db);
   const running = prepareRunning(db);
 
-  function claim({ limit, now, roomOf, mayTakePoison = true }: ClaimTasks): Task[] {
-    const roomFor = (taskType: string): number => Math.min(roomOf?.(taskType) ?? limit, limit);
+  function claim({ limit, now, freeSlotsOf, mayTakePoison = true }: ClaimTasks): Task[] {
+    const freeSlots = (taskType: string): number => Math.min(freeSlotsOf?.(taskType) ?? limit, limit);
     const poison = mayTakePoison
-      ? claiming.poisonTasks.all({ now }).find((one) => roomFor(one.taskType) > 0)
+      ? claiming.poisonTasks.all({ now }).find((one) => freeSlots(one.taskType) > 0)
       : undefined;
     const due = claiming.types.all({ now }).flatMap(({ taskType }) => {
-      const wanted = roomFor(taskType) - (poison?.taskType === taskType ? 1 : 0);
+      const wanted = freeSlots(taskType) - (poison?.taskType === taskType ? 1 : 0);
       return wanted > 0 ? claiming.dueOf.all({ taskType, now, limit: wanted }) : [];
     });
     return [...due, ...(poison === undefined ? [] : [poison])]

@@ -12,7 +12,7 @@ import type {
   TaskStore,
   TaskSummary,
 } from "../../../service/ports/task-store.ts";
-import { CallbackRefused } from "../../../service/registration.ts";
+import { CallbackRefused } from "../../../service/ports/callback-store.ts";
 import type { SecretCipher } from "../../secret-cipher.ts";
 import { prepareCallbackCount, prepareRegister } from "../callbacks/callbacks.ts";
 import { prepareNewCompletion } from "./completions.ts";
@@ -55,7 +55,8 @@ export function taskVerbs({ db, write }: SqliteConnection, newId: NewId, cipher:
   function registerAll({ principal, callbacks = [], now }: StartTask): Callback[] {
     return callbacks.map((callback, index) => {
       const result = register({ principal, ...callback, now });
-      if (result.kind === "conflict" || result.kind === "limit") throw new CallbackRefused(index, result);
+      if (result.kind === "conflict" || result.kind === "limit")
+        throw new CallbackRefused(index, callback.registration.taskId, result);
       return result.callback;
     });
   }
@@ -98,7 +99,7 @@ export function taskVerbs({ db, write }: SqliteConnection, newId: NewId, cipher:
 
   return {
     async startTask(command) {
-      return write(() => start(command));
+      return write(() => start(command), "durable", command.principal);
     },
     async findTask(principal, taskId) {
       const row = find.task.get({ principal, taskId });

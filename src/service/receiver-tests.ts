@@ -1,20 +1,21 @@
 import { contentTypeOf, renderTestBody } from "../domain/payload.ts";
-import { renderVerification } from "../domain/control.ts";
+import { renderVerification } from "../domain/subscription-messages.ts";
 import { parseCallbackUrl } from "../domain/callback.ts";
 import type { Callback } from "../domain/callback.ts";
 import type { DiagnosisStep } from "../domain/diagnosis.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { NewId } from "../domain/ids.ts";
+import { limitKeyOf } from "../domain/limit-key.ts";
 import { generateSecret, signatureHeaders } from "../domain/signature.ts";
 import type { SigningKey } from "../domain/signing-keys.ts";
 import type { FoundCallback } from "./ports/callback-store.ts";
-import type { ReceiverTester, ProbePost, ProbeResult } from "./ports/receiver-tester.ts";
+import type { ReceiverTester, TestPost, TestResult } from "./ports/receiver-tester.ts";
 import type { Callbacks } from "./callbacks.ts";
 import type { Emit } from "./ports/telemetry.ts";
 import type { OriginBreaker } from "./ports/origin-breaker.ts";
 import type { Clock } from "./ports/clock.ts";
 
-export interface ProbesParts {
+export interface ReceiverTestsParts {
   readonly callbacks: Callbacks;
   readonly receiverTester: ReceiverTester;
   readonly breaker: OriginBreaker;
@@ -25,14 +26,14 @@ export interface ProbesParts {
 }
 
 /** Requests to a receiver outside the outbox: each is sent once, now, and nothing of it is stored. */
-export interface Probes {
+export interface ReceiverTests {
   /** Sends one signed POST of type `test`, in one attempt. Resolves with its outcome. */
   sendTestEvent(principal: string, callbackId: string): Promise<TestEventSent>;
   /** Tries each step of a POST: to a callback, or to a URL that is not registered yet. */
   diagnose(principal: string, target: { callbackId: string } | { url: string }): Promise<Diagnosis>;
 }
 
-export interface TestEventSent extends ProbeResult {
+export interface TestEventSent extends TestResult {
   readonly callback: Callback;
   /** The callback was disabled, and the test event has enabled it: the number of held deliveries that are due now. Null: it was not enabled. */
   readonly resumedCount: number | null;
@@ -53,7 +54,7 @@ interface Signers {
   readonly keys: readonly SigningKey[];
 }
 
-export function createProbes(parts: ProbesParts): Probes {
+export function createReceiverTests(parts: ReceiverTestsParts): ReceiverTests {
   const { callbacks, receiverTester, breaker, clock, newId, signingKeys, emit } = parts;
 
   /** A disabled callback may be tested: its client finds out by this that the receiver is back. */
@@ -67,10 +68,11 @@ export function createProbes(parts: ProbesParts): Probes {
   }
 
   function testPost(
+    principal: string,
     url: string,
     callback: Callback | null,
     { secrets, keys }: Signers,
-  ): { readonly eventId: string; readonly post: ProbePost } {
+  ): { readonly eventId: string; readonly post: TestPost } {
     const now = clock.now();
     const subscription = callback?.subscription ?? null;
     // The server's own keys sign only a body that says its audience and principal.
@@ -82,21 +84,24 @@ export function createProbes(parts: ProbesParts): Probes {
     const contentType = contentTypeOf(callback?.profile ?? "standard");
     const headers = { "content-type": contentType, ...signatureHeaders(message, secrets, isBound ? keys : []) };
     const routing = subscription === null ? {} : { "x-mcp-subscription-id": subscription.id };
-    return { eventId, post: { url, headers: { ...headers, ...routing }, body } };
+    return { eventId, post: { url, principal, headers: { ...headers, ...routing }, body } };
   }
 
   /** After an answer the deliveries to this origin need not wait for its next probe. */
-  function recordAnswer(url: string, answer: ProbeResult["outcome"]): void {
-    const { origin } = new URL(url);
-    if (breaker.recordTest(origin, answer)) emit({ kind: "origin.recovered", origin });
+  function recordAnswer(url: string, answer: TestResult["outcome"]): void {
+    const target = new URL(url);
+    if (breaker.recordTest(limitKeyOf(target), answer)) emit({ kind: "origin.circuit_closed", origin: target.origin });
   }
 
   return {
     async sendTestEvent(principal, callbackId) {
       const { callback, signingSecrets } = await findTestable(principal, callbackId);
-      const { eventId, post } = testPost(callback.url, callback, { secrets: signingSecrets, keys: signingKeys });
+      const { eventId, post } = testPost(principal, callback.url, callback, {
+        secrets: signingSecrets,
+        keys: signingKeys,
+      });
       const result = await receiverTester.post(post);
-      if (result === "busy") throw tooManyProbes();
+      if (result === "busy") throw tooManyTests();
       const { outcome, durationMs } = result;
       const { taskId, clientId } = callback;
       emit({ kind: "callback.tested", principal, callbackId, taskId, clientId, ...outcome, durationMs });
@@ -113,17 +118,17 @@ export function createProbes(parts: ProbesParts): Probes {
       const url = "url" in target ? target.url : (callback?.url ?? "");
       parseCallbackUrl(url);
       const secrets = found?.signingSecrets ?? [generateSecret()];
-      const { post } = testPost(url, callback, { secrets, keys: signingKeys });
+      const { post } = testPost(principal, url, callback, { secrets, keys: signingKeys });
       const badSignature =
-        callback === null ? null : testPost(url, callback, { secrets: [generateSecret()], keys: [] }).post;
+        callback === null ? null : testPost(principal, url, callback, { secrets: [generateSecret()], keys: [] }).post;
       const steps = await receiverTester.diagnose(post, badSignature);
-      if (steps === "busy") throw tooManyProbes();
+      if (steps === "busy") throw tooManyTests();
       for (const one of steps) if (one.step === "post") recordAnswer(url, one);
       return { url, callback, steps };
     },
   };
 }
 
-function tooManyProbes(): DomainError {
+function tooManyTests(): DomainError {
   return new DomainError("limit", "The limit of test events and diagnoses at once is reached; try again in a moment.");
 }

@@ -1,19 +1,19 @@
 import { expect, test } from "vitest";
-import { createFanOut } from "../../src/observability/fan-out.ts";
+import { createEmit } from "../../src/observability/listeners.ts";
 import type { TelemetryEvent } from "../../src/service/ports/telemetry.ts";
 
-const EVENT: TelemetryEvent = { kind: "origin.slowed", origin: "http://receiver.example" };
+const EVENT: TelemetryEvent = { kind: "origin.circuit_opened", origin: "http://receiver.example" };
 
 test("every listener gets every event, in their order", () => {
   const calls: string[] = [];
-  const emit = createFanOut([({ kind }) => calls.push(`first ${kind}`), ({ kind }) => calls.push(`second ${kind}`)]);
+  const emit = createEmit([({ kind }) => calls.push(`first ${kind}`), ({ kind }) => calls.push(`second ${kind}`)]);
   emit(EVENT);
-  emit({ kind: "origin.recovered", origin: "http://receiver.example" });
+  emit({ kind: "origin.circuit_closed", origin: "http://receiver.example" });
   expect(calls).toEqual([
-    "first origin.slowed",
-    "second origin.slowed",
-    "first origin.recovered",
-    "second origin.recovered",
+    "first origin.circuit_opened",
+    "second origin.circuit_opened",
+    "first origin.circuit_closed",
+    "second origin.circuit_closed",
   ]);
 });
 
@@ -22,7 +22,7 @@ test("a listener that throws affects neither the caller nor the others, which ge
   function broken(): void {
     throw new Error("no disk");
   }
-  const emit = createFanOut([broken, (event) => void events.push(event)]);
+  const emit = createEmit([broken, (event) => void events.push(event)]);
   emit(EVENT);
   emit(EVENT);
   expect(events).toMatchObject([
@@ -33,11 +33,11 @@ test("a listener that throws affects neither the caller nor the others, which ge
 });
 
 test("without a listener nothing happens", () => {
-  expect(() => createFanOut([])(EVENT)).not.toThrow();
+  expect(() => createEmit([])(EVENT)).not.toThrow();
 });
 
 test("when all listeners throw, the caller goes on", () => {
-  const emit = createFanOut([
+  const emit = createEmit([
     () => {
       throw new Error("one");
     },

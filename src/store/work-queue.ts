@@ -1,6 +1,6 @@
-import type { Clock } from "../../service/ports/clock.ts";
-import type { Emit } from "../../service/ports/telemetry.ts";
-import type { WorkQueue, WorkQueues } from "../../service/ports/work-queue.ts";
+import type { Clock } from "../service/ports/clock.ts";
+import type { Emit } from "../service/ports/telemetry.ts";
+import type { WorkQueue, WorkQueues } from "../service/ports/work-queue.ts";
 
 /** The timer is read again after this at the latest, because the system's clock may have jumped. The store is not read for it. */
 const TIMER_CHECK_MS = 60_000;
@@ -17,9 +17,9 @@ export interface WorkQueueParts {
 /** The queues of one store. */
 export function createWorkQueues(parts: Pick<WorkQueueParts, "clock" | "emit">): WorkQueues {
   return {
-    deliveries: createWorkQueue({ ...parts, name: "dispatcher" }),
-    tasks: createWorkQueue({ ...parts, name: "task runner" }),
-    leases: createWorkQueue({ ...parts, name: "workers" }),
+    deliveries: createWorkQueue({ ...parts, name: "deliveries" }),
+    tasks: createWorkQueue({ ...parts, name: "tasks" }),
+    leases: createWorkQueue({ ...parts, name: "leases" }),
     maintenance: createWorkQueue({ ...parts, name: "maintenance" }),
   };
 }
@@ -51,7 +51,7 @@ export function createWorkQueue({ clock, emit, name }: WorkQueueParts): WorkQueu
     try {
       return await pass();
     } catch (error) {
-      emit({ kind: "internal.failed", where: name, error });
+      emit({ kind: "internal.failed", where: `queue ${name}`, error });
       return clock.now() + RETRY_MS;
     }
   }

@@ -4,11 +4,11 @@ import Database from "better-sqlite3";
 import { expect, onTestFinished, test } from "vitest";
 import { createAddressGuard } from "../../src/outbound/address-guard.ts";
 import { createEndpointVerifier } from "../../src/outbound/endpoint-verifier.ts";
-import { Maintenance } from "../../src/delivery/maintenance.ts";
+import { Maintenance } from "../../src/maintenance/maintenance.ts";
 import type { TelemetryEvent } from "../../src/service/ports/telemetry.ts";
 import type { Store } from "../../src/service/ports/store.ts";
 import { createTermination } from "../../src/service/termination.ts";
-import { createWorkQueue } from "../../src/store/sqlite/work-queue.ts";
+import { createWorkQueue } from "../../src/store/work-queue.ts";
 import {
   A_SECRET,
   aClaim,
@@ -182,7 +182,7 @@ test("a pass that fails reports what it removed, and runs again", async () => {
   await until("it failed", () => emitted.length === 2 && clock.sleeping === 1);
   expect(emitted).toMatchObject([
     { kind: "history.pruned", tasks: 200 },
-    { kind: "internal.failed", where: "maintenance" },
+    { kind: "internal.failed", where: "queue maintenance" },
   ]);
   clock.advance(1000);
   await until("the rest is gone", () => emitted.length === 3);
@@ -213,7 +213,8 @@ test("free pages are used again: the file does not grow over rounds of filling a
 
 /** Subscriptions without an end, each suspended at its first failed attempt. */
 async function suspendEndless(store: Store, urls: readonly string[], now: number): Promise<void> {
-  for (const url of urls) await store.putSubscription(aSubscription({ url, now, expiresAt: null, ownMax: 99 }));
+  for (const url of urls)
+    await store.putSubscription(aSubscription({ url, now, expiresAt: null, perPrincipalMax: 99 }));
   await store.startTask(aStart({ now }));
   const [task] = await store.claimRunnableTasks({ limit: 1, now });
   await store.finishTask({ id: task!.id, outcome: { status: "completed", result: 1 }, now });

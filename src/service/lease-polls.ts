@@ -1,6 +1,6 @@
 import { failedWith } from "../domain/task.ts";
 import type { Task } from "../domain/task.ts";
-import { retryWaitMs } from "../domain/task-retry.ts";
+import { waitAfterFailedRun } from "../domain/task-run.ts";
 import { digestOf } from "../domain/digest.ts";
 import type { Emit } from "./ports/telemetry.ts";
 import type { Clock } from "./ports/clock.ts";
@@ -12,7 +12,7 @@ import type { WorkQueue } from "./ports/work-queue.ts";
 /** Expired leases that are read at once. */
 const EXPIRED_PER_STEP = 100;
 
-export interface WorkerQueueParts {
+export interface LeasePollsParts {
   readonly store: LeaseStore;
   readonly tasks: Tasks;
   readonly catalog: TaskCatalog;
@@ -37,25 +37,25 @@ export interface ClaimRequest {
   readonly types: readonly string[];
 }
 
-export interface LeasedTask {
+export interface ClaimedTask {
   readonly task: Task;
   /** Only the worker gets it; the store has its digest. */
   readonly leaseToken: string;
   readonly leaseUntil: number;
 }
 
-/** The long polls of workers, and the leases that expire. */
-export interface WorkerQueue {
+/** The leases of workers: claims, long polls for them, and what follows when a lease expires. */
+export interface LeasePolls {
   /** How long a new or renewed lease holds. */
   readonly leaseMs: number;
   /** Long polls that wait at the moment. */
   readonly waitingCount: number;
   /** The next task of these types, leased; null: none is due. */
-  claim(request: ClaimRequest): Promise<LeasedTask | null>;
-  /** The next task of these types that is due within `waitMs`; null: none was, `signal` aborted, or the queue was closed. */
-  waitFor(request: ClaimRequest, waitMs: number, signal: AbortSignal): Promise<LeasedTask | null>;
+  claim(request: ClaimRequest): Promise<ClaimedTask | null>;
+  /** The next task of these types that is due within `waitMs`; null: none was, `signal` aborted, or `close` was called. */
+  waitFor(request: ClaimRequest, waitMs: number, signal: AbortSignal): Promise<ClaimedTask | null>;
   /** For a claim whose answer could not be sent: the task is due for the next claim at once. */
-  release(request: ClaimRequest, leased: LeasedTask): Promise<void>;
+  release(request: ClaimRequest, leased: ClaimedTask): Promise<void>;
   /** Ends expired leases, then answers the long polls. Returns when the next lease expires or the next task becomes due (epoch ms); null: none. */
   pass(): Promise<number | null>;
   /** Answers every long poll with null, from now on. */
@@ -65,15 +65,15 @@ export interface WorkerQueue {
 interface LongPoll {
   readonly request: ClaimRequest;
   /** False: the long poll is over. */
-  readonly answer: (leased: LeasedTask | null) => boolean;
+  readonly answer: (leased: ClaimedTask | null) => boolean;
 }
 
-export function createWorkerQueue(parts: WorkerQueueParts): WorkerQueue {
+export function createLeasePolls(parts: LeasePollsParts): LeasePolls {
   const { store, tasks, catalog, clock, emit, queue, lease } = parts;
   const waiting = new Set<LongPoll>();
   let isClosed = false;
 
-  async function claim({ worker, instance, types }: ClaimRequest): Promise<LeasedTask | null> {
+  async function claim({ worker, instance, types }: ClaimRequest): Promise<ClaimedTask | null> {
     const leaseToken = lease.newToken();
     const now = clock.now();
     const leaseDigest = leaseDigestOf(worker, leaseToken);
@@ -86,10 +86,10 @@ export function createWorkerQueue(parts: WorkerQueueParts): WorkerQueue {
     return { task, leaseToken, leaseUntil };
   }
 
-  async function release({ worker }: ClaimRequest, { task, leaseToken }: LeasedTask): Promise<void> {
+  async function release({ worker }: ClaimRequest, { task, leaseToken }: ClaimedTask): Promise<void> {
     const now = clock.now();
     const leaseDigest = leaseDigestOf(worker, leaseToken);
-    await store.releaseLease({ id: task.id, leaseDigest, dueAt: now, now });
+    await store.releaseLease({ id: task.id, leaseDigest, dueAt: now, now, hasFailed: false });
   }
 
   /** The oldest long poll first. After one that got nothing, those for the same types are left out. */
@@ -122,22 +122,23 @@ export function createWorkerQueue(parts: WorkerQueueParts): WorkerQueue {
     const identity = { principal, taskId, taskType };
     const type = await catalog.find(taskType);
     if (type === undefined || leaseUntil < endOfRun(task, type)) {
-      const isExpired = await store.expireLease({ id, leaseUntil, dueAt: clock.now() });
+      const isExpired = await store.expireLease({ id, leaseUntil, dueAt: clock.now(), hasFailed: false });
       if (isExpired) emit({ kind: "task.lease_lost", ...identity, worker: worker ?? "" });
       return;
     }
-    if (runCount > type.retries) {
+    // The run took longer than its type allows. No built-in type for workers has a time limit or retries.
+    const waitMs = waitAfterFailedRun(task.failures, type.retries);
+    if (waitMs === null) {
       await tasks.finish(task, failedWith(`The task took longer than ${type.timeoutMs} ms.`), grant);
       return;
     }
-    const waitMs = retryWaitMs(runCount);
-    const isExpired = await store.expireLease({ id, leaseUntil, dueAt: clock.now() + waitMs });
+    const isExpired = await store.expireLease({ id, leaseUntil, dueAt: clock.now() + waitMs, hasFailed: true });
     if (isExpired) emit({ kind: "task.released", ...identity, worker: worker ?? "", runCount, waitMs });
   }
 
-  async function waitFor(request: ClaimRequest, waitMs: number, signal: AbortSignal): Promise<LeasedTask | null> {
+  async function waitFor(request: ClaimRequest, waitMs: number, signal: AbortSignal): Promise<ClaimedTask | null> {
     if (isClosed) return null;
-    const { promise, resolve } = Promise.withResolvers<LeasedTask | null>();
+    const { promise, resolve } = Promise.withResolvers<ClaimedTask | null>();
     const over = new AbortController();
     const entry: LongPoll = {
       request,

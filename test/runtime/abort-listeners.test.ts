@@ -1,7 +1,7 @@
 import { getEventListeners } from "node:events";
 import { expect, test, vi } from "vitest";
 import { systemClock } from "../../src/runtime/clock.ts";
-import { onAbort } from "../../src/runtime/abort-fanout.ts";
+import { onAbort } from "../../src/runtime/abort-listeners.ts";
 
 test("each listener is called once, and a removed listener is not called", () => {
   const controller = new AbortController();

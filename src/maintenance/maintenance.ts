@@ -16,7 +16,7 @@ const STEP_PAUSE_MS = 20;
 /** Between two passes. */
 const PASS_INTERVAL_MS = 3_600_000;
 
-export interface MaintenanceNeeds {
+export interface MaintenanceParts {
   readonly store: MaintenanceStore;
   readonly queue: WorkQueue;
   readonly clock: Clock;
@@ -31,21 +31,21 @@ export interface MaintenanceNeeds {
  * an older key. Every hour it removes history older than the retention.
  */
 export class Maintenance {
-  readonly #needs: MaintenanceNeeds;
+  readonly #parts: MaintenanceParts;
   readonly #stopping = new AbortController();
   #areSecretsEncrypted = false;
 
-  constructor(needs: MaintenanceNeeds) {
-    this.#needs = needs;
+  constructor(parts: MaintenanceParts) {
+    this.#parts = parts;
   }
 
   start(): void {
-    this.#needs.queue.start(() => this.pass());
+    this.#parts.queue.start(() => this.pass());
   }
 
   /** Returns when the next pass is due (epoch ms; null: never). A stop ends the pass after its current step. */
   async pass(): Promise<number | null> {
-    const { clock, retentionMs } = this.#needs;
+    const { clock, retentionMs } = this.#parts;
     if (!this.#areSecretsEncrypted) await this.#reencryptSecrets();
     if (retentionMs === null) return null;
     await this.#prune(clock.now() - retentionMs);
@@ -54,25 +54,25 @@ export class Maintenance {
 
   async stop(): Promise<void> {
     this.#stopping.abort();
-    this.#needs.termination.stop();
-    await this.#needs.queue.stop();
+    this.#parts.termination.stop();
+    await this.#parts.queue.stop();
   }
 
   async #reencryptSecrets(): Promise<void> {
-    const { clock, store, emit } = this.#needs;
-    let [sealed, unreadable] = [0, 0];
+    const { clock, store, emit } = this.#parts;
+    let [reencrypted, unreadable] = [0, 0];
     while (!this.#stopping.signal.aborted && !this.#areSecretsEncrypted) {
       const step = await store.reencryptSecrets({ limit: CALLBACKS_PER_STEP });
-      sealed += step.sealed;
+      reencrypted += step.reencrypted;
       unreadable += step.unreadable;
       this.#areSecretsEncrypted = step.isDone;
       if (!step.isDone) await clock.sleep(STEP_PAUSE_MS, this.#stopping.signal);
     }
-    if (sealed + unreadable > 0) emit({ kind: "secrets.reencrypted", callbacks: sealed, unreadable });
+    if (reencrypted + unreadable > 0) emit({ kind: "secrets.reencrypted", callbacks: reencrypted, unreadable });
   }
 
   async #prune(before: number): Promise<void> {
-    const { clock, store, emit } = this.#needs;
+    const { clock, store, emit } = this.#parts;
     const startedAt = clock.now();
     const removed = { tasks: 0, callbacks: 0, events: 0, deliveries: 0, attempts: 0 };
     try {
@@ -93,7 +93,7 @@ export class Maintenance {
 
   /** Removes ended subscriptions of MCP Events that have no history any more, and ends those whose receivers have failed for too long. */
   async #pruneSubscriptions(before: number): Promise<number> {
-    const { clock, store } = this.#needs;
+    const { clock, store } = this.#parts;
     let callbacks = 0;
     for (let after: string | null = null; !this.#stopping.signal.aborted;) {
       const step = await store.pruneSubscriptions({ before, now: clock.now(), limit: CALLBACKS_PER_STEP, after });
@@ -108,7 +108,7 @@ export class Maintenance {
 
   /** The pass does not wait for these messages: such receivers may take long to fail again. */
   #sendTerminated(givenUp: readonly EndedSubscription[]): void {
-    const { emit, termination } = this.#needs;
+    const { emit, termination } = this.#parts;
     for (const { principal, id } of givenUp)
       emit({ kind: "subscription.ended", principal, subscriptionId: id, why: "given up" });
     void termination.send(givenUp, ({ lastError }) => {

@@ -2,7 +2,7 @@ import { pathToFileURL } from "node:url";
 import type { Config } from "../config/config.ts";
 import type { CircuitBreaker } from "../delivery/circuit-breaker.ts";
 import { Dispatcher } from "../delivery/dispatcher.ts";
-import { Maintenance } from "../delivery/maintenance.ts";
+import { Maintenance } from "../maintenance/maintenance.ts";
 import { SUSPEND_POLICY } from "../domain/subscription.ts";
 import type { Store } from "../service/ports/store.ts";
 import type { WorkQueue } from "../service/ports/work-queue.ts";
@@ -10,19 +10,15 @@ import type { OpenedStore } from "../store/open.ts";
 import { TaskRunner } from "../tasks/runner/runner.ts";
 import { NO_WATCHDOG } from "../tasks/runner/watchdog.ts";
 import type { Watchdog } from "../tasks/runner/watchdog.ts";
-import type { Platform } from "./app.ts";
+import type { AppContext } from "./app.ts";
+import { CONCURRENCY, STOP_GRACE_MS } from "./limits.ts";
 import type { Outbound } from "./outbound.ts";
 import { watchdogThread } from "./package-root.ts";
 import type { Services } from "./services.ts";
 import type { TaskTypes } from "./task-types.ts";
 
-/** How long running answers and attempts may take after a stop: less than the ten seconds that a container gets. */
-export const STOP_GRACE_MS = 8000;
-/** Slots for requests of deliveries, in all and for one origin. */
-export const CONCURRENCY = { total: 64, perOrigin: 16 };
-
 export interface DispatcherParts {
-  readonly platform: Platform;
+  readonly context: AppContext;
   readonly store: Store;
   readonly outbound: Outbound;
   readonly queue: WorkQueue;
@@ -32,8 +28,8 @@ export interface DispatcherParts {
 }
 
 export function createDispatcher(parts: DispatcherParts): Dispatcher {
-  const { platform, store, outbound, queue, breaker, testReceivers } = parts;
-  const { config, clock, emit } = platform;
+  const { context, store, outbound, queue, breaker, testReceivers } = parts;
+  const { config, clock, emit } = context;
   const { retryPolicy, disablePolicy, events } = config;
   return new Dispatcher({
     store,
@@ -52,25 +48,25 @@ export function createDispatcher(parts: DispatcherParts): Dispatcher {
   });
 }
 
-export interface WorkersParts {
-  readonly platform: Platform;
+export interface LoopsParts {
+  readonly context: AppContext;
   readonly storage: OpenedStore;
   readonly services: Services;
   readonly taskTypes: TaskTypes;
   readonly dispatcher: Dispatcher;
 }
 
-/** Starts the loops of the queues: deliveries, tasks, leases, maintenance. They stop together with the doors. */
-export async function startWorkers(parts: WorkersParts): Promise<void> {
-  const { platform, storage, services, dispatcher } = parts;
-  const { config, clock, emit, lifecycle } = platform;
+/** Starts the loops of the queues: deliveries, tasks, leases, maintenance. They stop together with the HTTP server. */
+export async function startLoops(parts: LoopsParts): Promise<void> {
+  const { context, storage, services, dispatcher } = parts;
+  const { config, clock, emit, lifecycle } = context;
   const { store, queues } = storage;
   dispatcher.start();
   lifecycle.addParallel("dispatcher", () => dispatcher.stop(STOP_GRACE_MS));
 
   await startRunner(parts);
 
-  queues.leases.start(() => services.workerQueue.pass());
+  queues.leases.start(() => services.leasePolls.pass());
   lifecycle.addParallel("leases", () => queues.leases.stop());
 
   const { retentionMs } = config;
@@ -86,8 +82,8 @@ export async function startWorkers(parts: WorkersParts): Promise<void> {
   lifecycle.addParallel("maintenance", () => maintenance.stop());
 }
 
-async function startRunner({ platform, storage, services, taskTypes }: WorkersParts): Promise<void> {
-  const { config, clock, emit, lifecycle } = platform;
+async function startRunner({ context, storage, services, taskTypes }: LoopsParts): Promise<void> {
+  const { config, clock, emit, lifecycle } = context;
   const { store, queues, notifier } = storage;
   const watchdog = await startWatchdog(config);
   lifecycle.addParallel("watchdog", () => watchdog.stop());

@@ -1,13 +1,13 @@
 import type { Emit, TelemetryEvent } from "../service/ports/telemetry.ts";
 
-/** Gets every event of the server: log, metrics, live pages. It must not block. */
+/** Gets every event of the server; the log is one listener. It must not block. */
 export type TelemetryListener = (event: TelemetryEvent) => void;
 
 /**
  * Reports each event to every listener, in their order. What a listener throws affects neither the caller nor the other listeners: they get
  * one `internal.failed` for its first failure, and its later failures are dropped, since a broken listener fails with every event.
  */
-export function createFanOut(listeners: readonly TelemetryListener[]): Emit {
+export function createEmit(listeners: readonly TelemetryListener[]): Emit {
   const failed = new Set<TelemetryListener>();
 
   function report(event: TelemetryEvent): void {

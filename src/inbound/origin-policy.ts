@@ -15,7 +15,7 @@ const RESPONSE_HEADERS = "WWW-Authenticate, Mcp-Session-Id, MCP-Protocol-Version
 const METHODS = "GET, POST, DELETE";
 const PREFLIGHT_KEPT_S = 3600;
 
-export interface OriginPolicyNeeds {
+export interface OriginPolicyParts {
   /** Host names without port, IPv6 in brackets, that the Host header may have. */
   readonly allowedHosts: readonly string[];
   /** Host names in the same form that the Origin header may have. Only browsers send it. */
@@ -33,7 +33,7 @@ export interface OriginPolicy {
 }
 
 /** Decides which Host and Origin headers are accepted. Emits request.refused once for each refused name, up to a limit. */
-export function createOriginPolicy({ allowedHosts, allowedOrigins, emit }: OriginPolicyNeeds): OriginPolicy {
+export function createOriginPolicy({ allowedHosts, allowedOrigins, emit }: OriginPolicyParts): OriginPolicy {
   const isHost = new Set(allowedHosts.map(withoutRoot));
   const isOrigin = new Set(allowedOrigins.map(withoutRoot));
   const logged = { Host: new Set<string>(), Origin: new Set<string>() };

@@ -4,11 +4,10 @@ import { canonicalJson } from "../domain/json.ts";
 import type { Json } from "../domain/json.ts";
 import { hasCompletionUrl, START_AFTER_MS_MAX, TASK_INPUT_BYTES_MAX } from "../domain/task.ts";
 import type { Executor, StartRequest, Task } from "../domain/task.ts";
-import type { RegisterCallback } from "./ports/callback-store.ts";
-import type { TargetPolicy } from "./ports/target-policy.ts";
-import type { StartCallback } from "./ports/task-store.ts";
+import type { PreparedRegistration } from "./ports/callback-store.ts";
 import { prepareRegistration } from "./registration.ts";
 import type { RegisterRequest } from "./registration.ts";
+import type { TargetPolicy } from "./ports/target-policy.ts";
 import type { TaskType } from "./ports/task-types.ts";
 import type { NewCompletion } from "./ports/lease-store.ts";
 
@@ -32,26 +31,29 @@ export function startTime(startAfter: number | undefined, now: number): number |
   throw new DomainError("invalid", "start_after must be at most 30 days ahead.");
 }
 
-/** Throws the first error, which names its callback. */
+/** Throws the first error, which names its callback. `taskId` null: the client has chosen none. */
 export async function prepareCallbacks(
   requests: readonly Omit<RegisterRequest, "taskId">[],
-  taskId: string,
+  taskId: string | null,
   targetPolicy: TargetPolicy,
   now: number,
-): Promise<readonly StartCallback[]> {
+): Promise<readonly PreparedRegistration[]> {
+  if (requests.length === 0) return [];
+  if (taskId === null)
+    throw new DomainError("invalid", "callbacks need a task_id; choose one, or register them after the start.");
   return Promise.all(
-    requests.map(async (request, index): Promise<Pick<RegisterCallback, "registration" | "generatedSecret">> => {
+    requests.map(async (request, index) => {
       try {
         return await prepareRegistration({ ...request, taskId }, targetPolicy, now);
       } catch (error) {
-        throw error instanceof DomainError ? ofCallback(index, error) : error;
+        throw error instanceof DomainError ? namingCallback(index, error) : error;
       }
     }),
   );
 }
 
-/** The same error, naming the callback by its index. */
-export function ofCallback(index: number, { code, message }: DomainError): DomainError {
+/** The same error. Its message names the callback by its index. */
+export function namingCallback(index: number, { code, message }: DomainError): DomainError {
   return new DomainError(code, `callbacks[${index}]: ${message}`);
 }
 
@@ -64,19 +66,19 @@ export function executorOf({ name, executor }: TaskType, completion: NewCompleti
   );
 }
 
-export function noMoreCompletions({ taskId }: Task): DomainError {
+export function completionLimitError({ taskId }: Task): DomainError {
   return new DomainError(
     "limit",
     `Task ${taskId} has as many completion URLs as it may; use one of them, or start new work under a new task_id.`,
   );
 }
 
-export function unknownTaskType(taskType: string, types: readonly TaskType[]): DomainError {
+export function unknownTaskTypeError(taskType: string, types: readonly TaskType[]): DomainError {
   const names = types.map(({ name }) => name).join(", ");
   return new DomainError("invalid", `task_type ${JSON.stringify(taskType)} is unknown; this server offers: ${names}.`);
 }
 
-export function anotherStart(task: Task, request: StartRequest): DomainError {
+export function differentStartError(task: Task, request: StartRequest): DomainError {
   const differing = [
     task.clientId === request.clientId ? [] : ["client_id"],
     task.taskType === request.taskType ? [] : ["task_type"],

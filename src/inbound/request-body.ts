@@ -2,6 +2,8 @@ import type { IncomingMessage } from "node:http";
 
 /** The limit of a request body, on every endpoint. */
 export const REQUEST_BODY_BYTES_MAX = 1024 * 1024;
+/** What all bodies that are still arriving may hold, together. */
+const ARRIVING_BYTES_MAX = 64 * 1024 * 1024;
 /** How much of the name of an encoding an error message repeats. */
 const ENCODING_CHARS_MAX = 60;
 /** How much of a refused body is read and discarded. A client that sends more is disconnected. */
@@ -41,25 +43,59 @@ export function unsupportedEncoding(encoding: string): string {
   return `Send the body as it is, without Content-Encoding: this server does not decode ${encoding}.`;
 }
 
+/**
+ * The bodies of this process that are still arriving, the one that began first in front. When they exceed the limit, the first is
+ * disconnected: a body that arrives slowly makes room for those that arrive fast.
+ */
+class ArrivingBodies {
+  readonly #bytesOf = new Map<IncomingMessage, number>();
+  #total = 0;
+
+  add(request: IncomingMessage, bytes: number): void {
+    this.#bytesOf.set(request, (this.#bytesOf.get(request) ?? 0) + bytes);
+    this.#total += bytes;
+    while (this.#total > ARRIVING_BYTES_MAX) {
+      const [first] = this.#bytesOf.keys();
+      if (first === undefined) return;
+      this.remove(first);
+      first.destroy();
+    }
+  }
+
+  remove(request: IncomingMessage): void {
+    this.#total -= this.#bytesOf.get(request) ?? 0;
+    this.#bytesOf.delete(request);
+  }
+}
+
+/** One for all servers of the process: they share its memory. */
+const arriving = new ArrivingBodies();
+
 /** Reads with events: an async iterator costs as much as parsing a small body. */
 function readOn(request: IncomingMessage, first: Buffer | null): Promise<RequestBody> {
   const { promise, resolve } = Promise.withResolvers<RequestBody>();
   const chunks = first === null ? [] : [first];
   let bytes = first?.length ?? 0;
+  arriving.add(request, bytes);
+  const end = (body: RequestBody): void => {
+    arriving.remove(request);
+    resolve(body);
+  };
   const take = (chunk: Buffer): void => {
     bytes += chunk.length;
     if (bytes <= REQUEST_BODY_BYTES_MAX) {
       chunks.push(chunk);
+      arriving.add(request, chunk.length);
       return;
     }
     request.pause().off("data", take);
-    resolve({ kind: "too_large" });
+    end({ kind: "too_large" });
   };
   // The listeners end with the request. "close" is emitted after each "end" too.
   request
     .on("data", take)
-    .on("end", () => resolve({ kind: "bytes", bytes: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks) }))
-    .on("close", () => request.readableEnded || resolve({ kind: "gone" }))
+    .on("end", () => end({ kind: "bytes", bytes: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks) }))
+    .on("close", () => request.readableEnded || end({ kind: "gone" }))
     .on("error", ignore);
   return promise;
 }

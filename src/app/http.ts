@@ -5,13 +5,13 @@ import type { Mcp } from "../mcp/endpoint.ts";
 import { authenticateByToken } from "../mcp/request-guard.ts";
 import { createPrincipalOf } from "../service/principals.ts";
 import type { PrincipalOf } from "../service/principals.ts";
-import type { Platform } from "./app.ts";
+import type { AppContext } from "./app.ts";
 import { version } from "./package-root.ts";
 import type { Services } from "./services.ts";
-import { STOP_GRACE_MS } from "./workers.ts";
+import { STOP_GRACE_MS } from "./limits.ts";
 
 /** The HTTP server. */
-export interface Doors {
+export interface ListeningServer {
   /** How clients reach the server, without a slash at the end. */
   readonly url: string;
   readonly port: number;
@@ -19,19 +19,19 @@ export interface Doors {
 }
 
 /** Serves MCP and all other routes over HTTP. Resolves when it listens; MCP answers from the first request on. */
-export async function openDoors(platform: Platform, services: Services): Promise<Doors> {
-  const { config, lifecycle } = platform;
+export async function startHttp(context: AppContext, services: Services): Promise<ListeningServer> {
+  const { config, lifecycle } = context;
   const principalOf = createPrincipalOf(config.accessTokens, config.principalWithoutTokens);
   // With PORT=0 the port, and so the URL, is known only once the server listens. No request arrives before that.
   let url = "";
   const urlOf = (): string => url;
-  const mcp = createMcpEndpoint(platform, services, principalOf, urlOf);
-  const handle = createHttpHandler(platform, services, principalOf, { mcp, urlOf });
+  const mcp = createMcpEndpoint(context, services, principalOf, urlOf);
+  const handle = createHttpHandler(context, services, principalOf, { mcp, urlOf });
   const server = await listen(handle, config.host, config.port);
   url = config.publicUrl ?? `http://localhost:${server.port}`;
   lifecycle.add("http", async () => {
     mcp.endStreams();
-    services.workerQueue.close();
+    services.leasePolls.close();
     await server.stop(STOP_GRACE_MS);
     await mcp.close();
   });
@@ -39,7 +39,7 @@ export async function openDoors(platform: Platform, services: Services): Promise
 }
 
 function createMcpEndpoint(
-  { config, clock, emit }: Platform,
+  { config, clock, emit }: AppContext,
   services: Services,
   principalOf: PrincipalOf,
   urlOf: () => string,
@@ -65,7 +65,7 @@ function createMcpEndpoint(
 }
 
 function createHttpHandler(
-  { config, clock, emit }: Platform,
+  { config, clock, emit }: AppContext,
   services: Services,
   principalOf: PrincipalOf,
   { mcp, urlOf }: { readonly mcp: Mcp; readonly urlOf: () => string },

@@ -1,5 +1,5 @@
-import type { Notifier } from "../../service/ports/notifier.ts";
-import type { Emit } from "../../service/ports/telemetry.ts";
+import type { Notifier } from "../service/ports/notifier.ts";
+import type { Emit } from "../service/ports/telemetry.ts";
 
 type Subscriber = (task: string) => void;
 
@@ -18,8 +18,8 @@ export function createNotifier({ emit }: { readonly emit: Emit }): Notifier {
       ends.publish(ANY, task);
     },
     onAnyEnd: (subscriber) => ends.subscribe(ANY, subscriber),
-    onEventOf: (principal, subscriber) => events.subscribe(principal, subscriber),
-    onEndOf: (task, subscriber) => endsOfTasks.subscribe(task, subscriber),
+    onEndOfPrincipal: (principal, subscriber) => events.subscribe(principal, subscriber),
+    onEndOfTask: (task, subscriber) => endsOfTasks.subscribe(task, subscriber),
     onProgressOf: (task, subscriber) => progress.subscribe(task, subscriber),
   };
 }

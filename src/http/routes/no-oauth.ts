@@ -9,7 +9,7 @@ const WITH_TOKENS =
 const WITHOUT_TOKENS = "This server has no OAuth and asks for no token: connect without authorization.";
 
 /** Answers with an OAuth error (RFC 6749, 5.2; RFC 7591, 3.2.2): these clients show people the description of no other form. */
-export function answerOAuthProbes(principalOf: PrincipalOf): Middleware {
+export function refuseOAuth(principalOf: PrincipalOf): Middleware {
   const description = principalOf(undefined) === null ? WITH_TOKENS : WITHOUT_TOKENS;
   return async (ctx, next) => {
     if (!PATHS.has(ctx.path)) return next();
