@@ -27,6 +27,7 @@ export const SERVER_ENV: Readonly<Record<string, string>> = {
   LOG_FORMAT: "pretty",
   LOG_LEVEL: "debug",
   DEMO_TASK_MS: "40",
+  CALLBACK_ALLOW_PRIVATE: "loopback",
   ATTEMPT_TIMEOUT_MS: String(ATTEMPT_TIMEOUT_MS),
   RETRY_SCHEDULE_MS: WAITS_MS.join(","),
   EVENTS_RETRY_SCHEDULE_MS: WAITS_MS.join(","),

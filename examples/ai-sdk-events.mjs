@@ -48,7 +48,7 @@ await client.callTool({
 });
 
 // 3. The event comes by itself. A subscription that is to last calls events.refresh({ id }) in good time before refreshBefore.
-const [event] = await heard;
+const [{ _meta: _, ...event }] = await heard;
 console.log("event:", JSON.stringify(event));
 await events.unsubscribe({ id: subscription.id });
 await client.close();

@@ -17,8 +17,12 @@ import { createServices, revokeRemovedTokens } from "./services.ts";
 import { openMigratedStore } from "./store.ts";
 import { loadTaskTypes } from "./task-types.ts";
 import { createDispatcher, startLoops } from "./loops.ts";
+import { testReceiverBases } from "./test-receiver.ts";
 
 export { readConfig } from "../config/load.ts";
+
+/** A shorter token gets a warning at the start. */
+const SAFE_TOKEN_CHARS = 20;
 
 export interface App {
   /** How clients reach it, without a slash at the end. */
@@ -49,6 +53,7 @@ export async function createApp(config: Config): Promise<App> {
   try {
     const { url, port, toolNames, storeWarning } = await start(context);
     log.ready({ url, port, tools: toolNames });
+    for (const note of config.targetNotes) log.info(note);
     if (storeWarning !== null) log.warn(storeWarning);
     warn(log, config, url);
     return {
@@ -79,13 +84,24 @@ async function start(context: AppContext) {
   const taskTypes = await loadTaskTypes(context, outbound.client);
 
   const breaker = new CircuitBreaker(() => queues.deliveries.wake());
-  const dispatcher = createDispatcher({ context, store, outbound, queue: queues.deliveries, breaker });
+  // The port may be known only once the server listens. The dispatcher starts after that.
+  let receivers: readonly string[] = [];
+  const testReceivers = () => receivers;
+  const dispatcher = createDispatcher({
+    context,
+    store,
+    outbound,
+    queue: queues.deliveries,
+    breaker,
+    testReceivers,
+  });
   const services = createServices({ context, storage, outbound, taskTypes, dispatcher, breaker });
   await revokeRemovedTokens(context, services.revocation);
 
   // External workers can renew their leases from now on.
   await store.prolongLeases(clock.now() + config.workerLeaseMs);
   const server = await startHttp(context, services);
+  receivers = testReceiverBases(config, server.port);
   await startLoops({ context, storage, services, taskTypes, dispatcher });
   return { ...server, storeWarning: storage.warning };
 }
@@ -108,6 +124,11 @@ async function recoverInterrupted(store: Store, { clock, emit }: AppContext): Pr
 function warn(log: Log, config: Config, url: string): void {
   const nodeWarning = nodeVersionWarning(process.versions.node);
   if (nodeWarning !== null) log.warn(nodeWarning);
+  const short = [...config.accessTokens, ...config.workerTokens].filter(({ token }) => token.length < SAFE_TOKEN_CHARS);
+  if (short.length > 0) {
+    const names = short.map(({ name }) => name).join(", ");
+    log.warn(`Tokens of fewer than ${SAFE_TOKEN_CHARS} characters can be guessed; set longer ones for: ${names}`);
+  }
   if (config.isExposedWithoutTokens) {
     log.warn(
       `PUBLIC_URL is ${url}, and there are no AUTH_TOKENS: any client that reaches it has full access. Set AUTH_TOKENS, or ALLOW_ANONYMOUS=true if that is intended.`,

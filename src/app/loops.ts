@@ -23,9 +23,12 @@ export interface DispatcherParts {
   readonly outbound: Outbound;
   readonly queue: WorkQueue;
   readonly breaker: CircuitBreaker;
+  /** What the URLs of the built-in test receiver begin with. */
+  readonly testReceivers: () => readonly string[];
 }
 
-export function createDispatcher({ context, store, outbound, queue, breaker }: DispatcherParts): Dispatcher {
+export function createDispatcher(parts: DispatcherParts): Dispatcher {
+  const { context, store, outbound, queue, breaker, testReceivers } = parts;
   const { config, clock, emit } = context;
   const { retryPolicy, disablePolicy, events } = config;
   return new Dispatcher({
@@ -34,6 +37,7 @@ export function createDispatcher({ context, store, outbound, queue, breaker }: D
     queue,
     limits: { ...CONCURRENCY, isShared: config.accessTokens.length > 1 },
     breaker,
+    testReceivers,
     retryPolicies: { standard: retryPolicy, cloudevents: retryPolicy, "mcp-events": events.retryPolicy },
     disablePolicies: { standard: disablePolicy, cloudevents: disablePolicy, "mcp-events": SUSPEND_POLICY },
     subscriptionWebhookId: events.webhookId,

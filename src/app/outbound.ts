@@ -28,12 +28,14 @@ export interface Outbound {
   close(): Promise<void>;
 }
 
-export function createOutbound({ privateTargets, attemptTimeoutMs, callbackCa, nameServers }: Config): Outbound {
+export function createOutbound(config: Config): Outbound {
+  const { privateTargets, httpTaskTargets, attemptTimeoutMs, callbackCa, nameServers } = config;
   const names = createNameResolver({ servers: nameServers ?? undefined });
   const guard = createAddressGuard({ allow: privateTargets, resolve: names.resolve });
+  const clientGuard = createAddressGuard({ allow: httpTaskTargets, resolve: names.resolve });
   const parts = { guard, attemptTimeoutMs, userAgent, ca: callbackCa ?? undefined };
   const sender = createSender({ ...parts, connectionsPerOrigin: CONCURRENCY.perOrigin });
-  const client = createHttpClient(parts);
+  const client = createHttpClient({ ...parts, guard: clientGuard });
   const receiverTester = createReceiverTester(parts);
   const endpointVerifier = createEndpointVerifier(parts);
   return {

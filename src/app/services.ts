@@ -77,7 +77,7 @@ export function createServices(parts: ServicesParts): Services {
   const { signingKeys, events } = config;
   const { catalog } = taskTypes;
   const base = { store, clock, emit };
-  const messages = { endpointVerifier, clock, newNonce, signingKeys };
+  const messages = { endpointVerifier, clock, newNonce };
 
   const progress = startProgress(parts);
   const waits = createTaskWaits({ store, notifier, emit });

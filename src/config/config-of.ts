@@ -8,6 +8,7 @@ import type {
   DeliveryConfig,
   EventsConfig,
   ListeningConfig,
+  PrivateTargets,
   StorageAndLogConfig,
   TaskConfig,
 } from "./config.ts";
@@ -44,13 +45,28 @@ export function configOf(
   upstreams: readonly Upstream[],
   isTerminal: boolean,
 ): Config {
+  const targets = defaultTargets(values);
   return {
     ...listeningOf(values),
-    ...tasksOf(values, upstreams),
-    ...deliveriesOf(values),
+    ...tasksOf(values, targets.allow, upstreams),
+    ...deliveriesOf(values, targets.allow),
     ...storageAndLogOf(values, isTerminal),
     events: eventsOf(values),
+    targetNotes: targetNotesOf(values, targets),
   };
+}
+
+interface DefaultTargets {
+  readonly allow: PrivateTargets;
+  readonly reason: string;
+}
+
+/** Services of this machine are reachable only where no client comes from another machine. */
+function defaultTargets(values: Values<"HOST" | "AUTH_TOKENS" | "PUBLIC_URL">): DefaultTargets {
+  if (!isLoopbackHost(values.HOST)) return { allow: "none", reason: "HOST is not loopback" };
+  if (values.AUTH_TOKENS.length > 0) return { allow: "none", reason: "there are AUTH_TOKENS" };
+  if (hasPublicUrl(values)) return { allow: "none", reason: "PUBLIC_URL is not loopback" };
+  return { allow: "loopback", reason: "HOST is loopback, without AUTH_TOKENS and without a public PUBLIC_URL" };
 }
 
 function listeningOf(
@@ -71,10 +87,7 @@ function listeningOf(
     port: values.PORT,
     publicUrl: values.PUBLIC_URL?.replace(/\/+$/, "") ?? null,
     isExposedWithoutTokens:
-      values.PUBLIC_URL !== null &&
-      !isLoopbackHost(hostNameOf(values.PUBLIC_URL)) &&
-      values.AUTH_TOKENS.length === 0 &&
-      values.ALLOW_ANONYMOUS !== "true",
+      hasPublicUrl(values) && values.AUTH_TOKENS.length === 0 && values.ALLOW_ANONYMOUS !== "true",
     allowedHosts: [...ownHosts, ...values.ALLOWED_HOSTS.map(hostNameOf)],
     allowedOrigins: [...ownHosts, ...values.ALLOWED_ORIGINS.map(hostNameOf)],
     serverName: values.SERVER_NAME,
@@ -97,7 +110,9 @@ function tasksOf(
     | "TOOLS"
     | "RUN_TASK_WAIT_MS"
     | "ENABLE_HTTP_TASKS"
+    | "HTTP_TASKS_ALLOW_PRIVATE"
   >,
+  defaultAllow: PrivateTargets,
   upstreams: readonly Upstream[],
 ): TaskConfig {
   return {
@@ -114,12 +129,12 @@ function tasksOf(
     runTaskWaitMs: values.RUN_TASK_WAIT_MS,
     upstreams,
     httpTasks: values.ENABLE_HTTP_TASKS === "true",
+    httpTaskTargets: values.HTTP_TASKS_ALLOW_PRIVATE ?? defaultAllow,
   };
 }
 
 function deliveriesOf(
   values: Values<
-    | "HOST"
     | "CALLBACK_ALLOW_PRIVATE"
     | "CALLBACK_CA_FILE"
     | "DNS_SERVERS"
@@ -127,10 +142,10 @@ function deliveriesOf(
     | "ATTEMPT_TIMEOUT_MS"
     | "DISABLE_AFTER_DAYS"
   >,
+  defaultAllow: PrivateTargets,
 ): DeliveryConfig {
-  const isLoopback = isLoopbackHost(values.HOST);
   return {
-    privateTargets: values.CALLBACK_ALLOW_PRIVATE ?? (isLoopback ? "loopback" : "none"),
+    privateTargets: values.CALLBACK_ALLOW_PRIVATE ?? defaultAllow,
     nameServers: values.DNS_SERVERS,
     callbackCa: values.CALLBACK_CA_FILE,
     retryPolicy: retryPolicyOf(values.RETRY_SCHEDULE_MS, DEFAULT_RETRY_POLICY),
@@ -183,7 +198,24 @@ function storageAndLogOf(
   };
 }
 
+function targetNotesOf(
+  values: Values<"CALLBACK_ALLOW_PRIVATE" | "ENABLE_HTTP_TASKS" | "HTTP_TASKS_ALLOW_PRIVATE">,
+  { allow, reason }: DefaultTargets,
+): string[] {
+  const hasHttpTasks = values.ENABLE_HTTP_TASKS === "true";
+  return [
+    values.CALLBACK_ALLOW_PRIVATE === null ? "CALLBACK_ALLOW_PRIVATE" : [],
+    hasHttpTasks && values.HTTP_TASKS_ALLOW_PRIVATE === null ? "HTTP_TASKS_ALLOW_PRIVATE" : [],
+  ]
+    .flat()
+    .map((name) => `${name} is ${allow} by default: ${reason}`);
+}
+
 /** A schedule from the settings is exact: it has no jitter. */
 function retryPolicyOf(waitsMs: readonly number[] | null, defaultPolicy: RetryPolicy): RetryPolicy {
   return waitsMs === null ? defaultPolicy : { waitsMs, jitter: 0 };
+}
+
+function hasPublicUrl({ PUBLIC_URL }: Values<"PUBLIC_URL">): boolean {
+  return PUBLIC_URL !== null && !isLoopbackHost(hostNameOf(PUBLIC_URL));
 }

@@ -7,6 +7,8 @@ import type { Upstream } from "../domain/upstream.ts";
 /** All settings, read and checked. */
 export interface Config extends ListeningConfig, TaskConfig, DeliveryConfig, StorageAndLogConfig {
   readonly events: EventsConfig;
+  /** For the log: one sentence for each setting about private targets whose default is used, with its reason. */
+  readonly targetNotes: readonly string[];
 }
 
 export interface ListeningConfig {
@@ -48,11 +50,15 @@ export interface TaskConfig {
   readonly runTaskWaitMs: number;
   readonly upstreams: readonly Upstream[];
   readonly httpTasks: boolean;
+  /** Non-public addresses that the task type http_request may reach. */
+  readonly httpTaskTargets: PrivateTargets;
 }
+
+export type PrivateTargets = "none" | "loopback" | "private";
 
 export interface DeliveryConfig {
   /** Non-public addresses that deliveries may reach. */
-  readonly privateTargets: "none" | "loopback" | "private";
+  readonly privateTargets: PrivateTargets;
   /** PEM certificates to trust in addition to the usual ones, or null. */
   readonly callbackCa: string | null;
   /** `address` or `address:port`; null: the name servers of the system. */

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { parseSigningKey } from "../domain/signing-keys.ts";
 import type { SigningKey } from "../domain/signing-keys.ts";
 
+const TOKEN_CHARS_MIN = 8;
 const SUBSCRIPTION_MS_MAX = 365 * 86_400_000;
 
 /** The text of a setting is not valid. `message` continues the sentence that begins with the setting's name; it never contains a secret. */
@@ -159,6 +160,10 @@ export function parseTokens(text: string): { name: string; token: string }[] {
   if (tokens.some(({ name, token }) => !/^[\w.@-]{1,100}$/.test(name) || !/^\S+$/.test(token))) {
     throw new SettingProblem(
       "must be name:token pairs separated by commas, the names made of letters, digits and . _ @ -",
+    );
+  } else if (tokens.some(({ token }) => token.length < TOKEN_CHARS_MIN)) {
+    throw new SettingProblem(
+      `must not use tokens of fewer than ${TOKEN_CHARS_MIN} characters; \`openssl rand -base64 24\` makes a good one`,
     );
   } else if (new Set(tokens.map(({ token }) => token)).size < tokens.length) {
     throw new SettingProblem("must not use the same token for two names");

@@ -20,6 +20,8 @@ import {
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
+const PRIVATE_TARGETS_DEFAULT =
+  "loopback when HOST is loopback, there are no AUTH_TOKENS and PUBLIC_URL is unset or loopback, else none";
 
 /** `--help` prints it; docs/configuration.md is generated from it. */
 export const SETTINGS = {
@@ -109,6 +111,12 @@ export const SETTINGS = {
   TOOLS: setting("Tasks", "Tools to offer: all or core.", oneOf("all", "core"), "all"),
   UPSTREAMS: optional("Tasks", "JSON file of MCP servers whose tools are task types.", (file) => file),
   ENABLE_HTTP_TASKS: setting("Tasks", "true: offer the task type http_request.", oneOf("true", "false"), "false"),
+  HTTP_TASKS_ALLOW_PRIVATE: optional(
+    "Tasks",
+    "Non-public addresses that http_request may use: none, loopback or private.",
+    oneOf("none", "loopback", "private"),
+    { shown: PRIVATE_TARGETS_DEFAULT },
+  ),
   WORKER_LEASE_MS: setting(
     "Tasks",
     "Length of a worker's lease. Without a renewal the task goes to another worker.",
@@ -125,7 +133,7 @@ export const SETTINGS = {
     "Deliveries",
     "Non-public addresses that callbacks may use: none, loopback or private.",
     oneOf("none", "loopback", "private"),
-    { shown: "loopback when HOST is loopback, else none" },
+    { shown: PRIVATE_TARGETS_DEFAULT },
   ),
   DNS_SERVERS: optional(
     "Deliveries",

@@ -28,6 +28,8 @@ const INTERNAL_FAILURE_WAIT_MS = 60_000;
 const BUSY_WAIT_MS = 5_000;
 
 export interface DeliverNeeds extends SignedRequestSettings {
+  /** What the URLs begin with whose path the log may show. */
+  readonly testReceivers: () => readonly string[];
   readonly store: DeliveryStore;
   readonly sender: Pick<Sender, "send">;
   readonly clock: Clock;
@@ -125,7 +127,7 @@ export function createDeliver(needs: DeliverNeeds, context: DeliverContext): Del
   async function send(delivery: ClaimedDelivery, number: number, slot: Slot): Promise<FinishedAttempt> {
     const startedAt = clock.now();
     const request = signedRequestOf(delivery, startedAt, needs);
-    const identity = identityOf(delivery, request.url);
+    const identity = identityOf(delivery, request.url, needs.testReceivers());
     emit({ kind: "delivery.sending", attempt: number, ...identity });
     const outcome = await sender.send(request, cuttingOff);
     limiter.startRecording(slot);

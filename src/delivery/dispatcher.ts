@@ -81,9 +81,9 @@ export class Dispatcher {
   }
 
   async #expire(now: number): Promise<void> {
-    const { store, emit, queue } = this.#needs;
+    const { store, emit, queue, testReceivers } = this.#needs;
     const expired = await store.expireDeliveries({ now, limit: EXPIRED_PER_PASS_MAX });
-    for (const delivery of expired) emitExpiry(emit, delivery);
+    for (const delivery of expired) emitExpiry(emit, delivery, testReceivers());
     if (expired.length === EXPIRED_PER_PASS_MAX) queue.wake();
   }
 

@@ -18,8 +18,8 @@ export function signedRequestOf(
   startedAt: number,
   { subscriptionWebhookId, signingKeys }: SignedRequestSettings,
 ): SendRequest {
-  const { event, callback, cursor, profile } = delivery;
-  const body = renderBody(event, { ...callback, cursor }, delivery);
+  const { event, principal, callback, cursor, profile } = delivery;
+  const body = renderBody(event, { ...callback, principal, cursor }, delivery);
   const timestamp = Math.floor(startedAt / 1000);
   const message = { id: webhookIdOf(delivery, subscriptionWebhookId), body, timestamp };
   const headers = {

@@ -11,10 +11,14 @@ import type {
 import type { CircuitChange } from "./circuit-breaker.ts";
 
 /** The delivery as telemetry names it. */
-export function identityOf({ principal, deliveryId, event, callback }: ClaimedDelivery, url: URL): DeliveryIdentity {
+export function identityOf(
+  { principal, deliveryId, event, callback }: ClaimedDelivery,
+  url: URL,
+  testReceivers: readonly string[],
+): DeliveryIdentity {
   const { id: eventId, type, data } = event;
   const what = { principal, deliveryId, callbackId: callback.id, eventId, event: type, taskId: data.task_id };
-  return { ...what, clientId: callback.clientId, url: urlWithoutQuery(url) };
+  return { ...what, clientId: callback.clientId, url: shownUrl(url, testReceivers) };
 }
 
 /** An attempt that is over. Times are epoch ms. */
@@ -64,9 +68,9 @@ function emitCallback(
   }
 }
 
-export function emitExpiry(emit: Emit, expired: ExpiredDelivery): void {
+export function emitExpiry(emit: Emit, expired: ExpiredDelivery, testReceivers: readonly string[]): void {
   const { attemptCount, eventSettled, reason, ...delivery } = expired;
-  const identity = { ...delivery, url: urlWithoutQuery(new URL(delivery.url)) };
+  const identity = { ...delivery, url: shownUrl(new URL(delivery.url), testReceivers) };
   emit({ kind: "delivery.expired", attempts: attemptCount, reason, ...identity });
   if (eventSettled) emitSettled(emit, identity);
 }
@@ -80,9 +84,10 @@ export function emitCircuit(emit: Emit, origin: string, change: CircuitChange): 
   if (change !== null) emit({ kind: change === "opened" ? "origin.circuit_opened" : "origin.circuit_closed", origin });
 }
 
-/** The query of a URL may hold a token. */
-function urlWithoutQuery({ origin, pathname }: URL): string {
-  return origin + pathname;
+/** Path and query of a URL may be credentials. The built-in test receiver's path is none. */
+function shownUrl({ origin, pathname }: URL, testReceivers: readonly string[]): string {
+  const url = origin + pathname;
+  return testReceivers.some((base) => url.startsWith(base)) ? url : `${origin}/…`;
 }
 
 function nextOf(step: NextStep, { claimWasCurrent, isHeld, isDueAgain }: RecordAttemptResult): NextAfterAttempt {

@@ -80,7 +80,8 @@ export function parseTargetUrl(name: string, text: string): URL {
   if (!/^https?:\/\//i.test(text)) throw invalidUrl("must be an absolute http:// or https:// URL");
   const url = URL.parse(text);
   if (url === null) throw invalidUrl("is not a valid URL");
-  if (/^https?:\/\/[^/?#]*@/i.test(text))
+  // Any number of slashes may stand before the user information (URL Standard, "special authority ignore slashes state").
+  if (/^https?:\/+[^/?#]*@/i.test(text))
     throw invalidUrl("must not contain user information; authenticate with the signature");
   if (url.port === "0") throw invalidUrl("must not have the port 0, where nothing can listen");
   if (url.hostname.length > HOST_NAME_CHARS_MAX)

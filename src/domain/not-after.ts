@@ -1,5 +1,6 @@
 /** not_after: the time from which a callback is of no use to its owner, so no attempt begins. */
 import { DomainError } from "./errors.ts";
+import { parseIsoTime } from "./iso-time.ts";
 
 /** How far ahead it may be. */
 export const NOT_AFTER_MS_MAX = 30 * 86_400_000;
@@ -9,13 +10,10 @@ const LAST_ATTEMPT_LEAD_MS = 1000;
 /** A wait is not shortened to less: the receiver has just failed. */
 const SHORTENED_WAIT_MS_MIN = 1000;
 
-const ISO_TIME = /^(\d{4}-\d\d-\d\d)T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/;
-
 /** Epoch ms of an ISO 8601 time with its zone, later than `now` by NOT_AFTER_MS_MAX at most; throws `invalid`. */
 export function parseNotAfter(text: string, now: number): number {
-  const [, date] = ISO_TIME.exec(text) ?? [];
-  const time = date === undefined || !isDate(date) ? Number.NaN : Date.parse(text);
-  if (Number.isNaN(time)) {
+  const time = parseIsoTime(text);
+  if (time === null) {
     throw invalid("must be an ISO 8601 time with its zone, e.g. 2027-01-31T12:00:00Z or 2027-01-31T13:00:00+01:00");
   }
   if (time <= now) throw invalid(`must be in the future; it is ${isoOf(now)} now`);
@@ -39,12 +37,6 @@ export function clampToDeadline(notAfter: number | null, waitMs: number, now: nu
   const shortenedMs = leftMs - LAST_ATTEMPT_LEAD_MS;
   if (waitMs > shortenedMs && shortenedMs >= SHORTENED_WAIT_MS_MIN) return shortenedMs;
   return waitMs < leftMs ? waitMs : null;
-}
-
-/** Date.parse takes 31 February for 3 March. */
-function isDate(date: string): boolean {
-  const time = Date.parse(`${date}T00:00:00Z`);
-  return !Number.isNaN(time) && isoOf(time).startsWith(date);
 }
 
 function isoOf(time: number): string {

@@ -1,3 +1,4 @@
+import { beginningOf } from "./beginning.ts";
 import { isNestedDeeper, JSON_DEPTH_MAX } from "./json.ts";
 import type { Json } from "./json.ts";
 
@@ -102,7 +103,7 @@ const PROGRESS_MESSAGE_CHARS_MAX = 1000;
 export function progressOf(done: number, total: number | null, message: string | null): Progress | null {
   if (!Number.isFinite(done)) return null;
   const shown = total !== null && Number.isFinite(total) ? total : null;
-  return { done, total: shown, message: message?.slice(0, PROGRESS_MESSAGE_CHARS_MAX) ?? null };
+  return { done, total: shown, message: message === null ? null : beginningOf(message, PROGRESS_MESSAGE_CHARS_MAX) };
 }
 
 /** Whether a second start is a client's retry of the first, so that the task runs once, or another start under the same id. */
@@ -149,7 +150,10 @@ export function completedWith(value: unknown): TaskOutcome {
 /** The end of a task whose handler threw `error`, whatever that is; clients see its message. */
 export function failedWith(error: unknown): TaskOutcome {
   const message = error instanceof Error ? error.message : typeof error === "string" ? error : "";
-  return { status: "failed", error: (message || "The task failed without a message.").slice(0, TASK_ERROR_CHARS_MAX) };
+  return {
+    status: "failed",
+    error: beginningOf(message || "The task failed without a message.", TASK_ERROR_CHARS_MAX),
+  };
 }
 
 function jsonTextOf(value: unknown): string | null {

@@ -44,7 +44,8 @@ export function shownPath(path: string): string {
   const plain = decoded(path);
   if (plain === null) return "/…";
   if (/complete./is.test(plain)) return "/complete/…";
-  return path.replaceAll(/[\w-]{32,}/g, "…");
+  // Of a path that hides a token by its encoding the decoded text is shown.
+  return (/[\w-]{32}/.test(plain) ? plain : path).replaceAll(/[\w-]{32,}/g, "…");
 }
 
 /** Null: the path is encoded too many times. */

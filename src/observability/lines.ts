@@ -1,3 +1,4 @@
+import { beginningOf } from "../domain/beginning.ts";
 import type { TelemetryEvent } from "../service/ports/telemetry.ts";
 import { subscriptionLine } from "./subscription-lines.ts";
 import { upstreamLines } from "./upstream-lines.ts";
@@ -142,5 +143,5 @@ function describe(error: unknown): string {
 
 /** For text from outside. log.ts replaces its control characters. */
 function shortened(text: string): string {
-  return text.slice(0, 200);
+  return beginningOf(text, 200);
 }

@@ -1,9 +1,13 @@
 import { pino } from "pino";
 import type { LoggerOptions } from "pino";
+import { beginningOf } from "../domain/beginning.ts";
 import { createBoundedOutput, droppedSentence } from "./bounded-output.ts";
 import type { Emit } from "../service/ports/telemetry.ts";
 import { levelOf } from "./levels.ts";
 import { linesOf } from "./lines.ts";
+
+/** Of one field of a line in `json`. */
+const TEXT_CHARS_MAX = 4096;
 
 export type LogFormat = "pretty" | "json";
 export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
@@ -34,6 +38,7 @@ function createJsonLog(level: LogLevel): Log {
     level,
     base: { pid: process.pid },
     timestamp: pino.stdTimeFunctions.isoTime,
+    hooks: { streamWrite: escaped },
     serializers: { error: (error: unknown) => (error instanceof Error ? pino.stdSerializers.err(error) : error) },
   };
   // Through process.stdout: pino's own destination blocks or crashes when the disk is full.
@@ -44,12 +49,34 @@ function createJsonLog(level: LogLevel): Log {
       const wanted = levelOf(event);
       if (!logger.isLevelEnabled(wanted)) return;
       const { kind, ...fields } = event;
-      logger[wanted](fields, kind);
+      logger[wanted](bounded(fields), kind);
     },
     ready: ({ url, port, tools }) => logger.info({ url, port, tools }, "listening"),
     info: (message) => logger.info(message),
     warn: (message) => logger.warn(message),
   };
+}
+
+/** Clients and strangers choose some of the texts, and the test receiver takes long ones. */
+function bounded(fields: object): object {
+  const entries = Object.entries(fields) as [string, unknown][];
+  if (!entries.some(([, value]) => isLong(value))) return fields;
+  return Object.fromEntries(
+    entries.map(([name, value]) => [name, isLong(value) ? `${beginningOf(value, TEXT_CHARS_MAX)}…` : value]),
+  );
+}
+
+function isLong(value: unknown): value is string {
+  return typeof value === "string" && value.length > TEXT_CHARS_MAX;
+}
+
+/** JSON escapes only the C0 characters. The others that control a terminal or the direction of the text are escaped too, so nothing is lost. */
+function escaped(line: string): string {
+  return line.replaceAll(/[\u007F-\u009F\p{Cf}\p{Zl}\p{Zp}]/gu, (found) =>
+    [...Array(found.length).keys()]
+      .map((index) => `\\u${found.charCodeAt(index).toString(16).padStart(4, "0")}`)
+      .join(""),
+  );
 }
 
 export interface PrettyOptions {

@@ -1,8 +1,10 @@
 /**
  * The address guard: which addresses deliveries may go to (SSRF). `check` runs when a callback is registered, so that the client sees a
- * refusal at once; `checkedAddressesOf` runs at every connection, because DNS may answer differently then.
+ * refusal of an address or a local name at once. It resolves nothing: an answer that depends on DNS would show which internal names exist.
+ * `checkedAddressesOf` runs at every connection, because DNS may answer differently then.
  */
 import { isIP } from "node:net";
+import type { BlockList } from "node:net";
 import type { TargetPolicy } from "../service/ports/target-policy.ts";
 import { judgeAddress } from "./address-ranges.ts";
 import type { PrivateTargets } from "./address-ranges.ts";
@@ -10,7 +12,7 @@ import type { ResolvedAddress } from "./names/hosts-file.ts";
 import { NameLookupError } from "./names/lookup-error.ts";
 import { createNameResolver } from "./names/name-resolver.ts";
 import type { LookupRequest, NameResolver } from "./names/name-resolver.ts";
-import { withTimeout } from "./timeout.ts";
+import { createOwnAddresses } from "./own-addresses.ts";
 
 /** All addresses of a name, in the order to try them. Rejects with the error of the resolver, e.g. `code: "ENOTFOUND"`. */
 export type Resolve = NameResolver["resolve"];
@@ -47,21 +49,25 @@ export class BlockedTargetError extends Error {
 export interface AddressGuardNeeds {
   readonly allow: PrivateTargets;
   readonly resolve?: Resolve;
+  /** The addresses of this machine's network interfaces. */
+  readonly ownAddresses?: () => BlockList;
 }
 
-/** How long a registration waits for DNS. A name without an answer is accepted: each connection is checked again. */
-const REGISTRATION_DNS_TIMEOUT_MS = 2_000;
 /** How long a request waits for a look-up slot of its principal, before its deadline starts. */
 const REQUEST_SLOT_TIMEOUT_MS = 30_000;
 /** Of a connection whose name was looked up just before: a second query is rare, and any principal may cause it. */
 const CONNECTION_LOOKUP: LookupRequest = { principal: "", slotTimeoutMs: 2_000 };
 
-export function createAddressGuard({ allow, resolve = createNameResolver().resolve }: AddressGuardNeeds): AddressGuard {
+export function createAddressGuard({
+  allow,
+  resolve = createNameResolver().resolve,
+  ownAddresses = createOwnAddresses(),
+}: AddressGuardNeeds): AddressGuard {
   /** The address that `hostname` is written as; null: it is a name, whose addresses are not judged yet. */
   function checkWritten(hostname: string): CheckedAddress | null {
     const host = bareHost(hostname);
     const family = isIP(host);
-    const reason = family === 0 ? judgeName(host, allow) : judgeAddress(host, allow);
+    const reason = family === 0 ? judgeName(host, allow) : judgeAddress(host, allow, ownAddresses());
     if (reason !== null) throw new BlockedTargetError(reason, { isPermanent: true });
     return family === 0 ? null : { address: host, family: familyOf(host) };
   }
@@ -70,7 +76,8 @@ export function createAddressGuard({ allow, resolve = createNameResolver().resol
     const answers = await resolve(hostname, request);
     if (answers.length === 0) throw noAddress(hostname);
     // One refused address refuses the name: the owner of the name decides which address the next connection gets.
-    if (answers.some(({ address }) => judgeAddress(address, allow) !== null)) throw notPublic(bareHost(hostname));
+    if (answers.some(({ address }) => judgeAddress(address, allow, ownAddresses()) !== null))
+      throw notPublic(bareHost(hostname));
     return answers.map(({ address }) => ({ address, family: familyOf(address) }));
   }
 
@@ -88,16 +95,12 @@ export function createAddressGuard({ allow, resolve = createNameResolver().resol
         },
       );
     },
-    async check(url, principal) {
+    async check(url) {
       try {
-        // Only a name needs the timeout: a timer costs more than judging an address.
-        if (checkWritten(url.hostname) === null)
-          await withTimeout(
-            REGISTRATION_DNS_TIMEOUT_MS,
-            checkResolved(url.hostname, { principal, slotTimeoutMs: REGISTRATION_DNS_TIMEOUT_MS }),
-          );
+        checkWritten(url.hostname);
       } catch (error) {
         if (error instanceof BlockedTargetError) return { allowed: false, reason: error.reason };
+        throw error;
       }
       return { allowed: true };
     },

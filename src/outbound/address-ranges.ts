@@ -62,36 +62,39 @@ const opened: Readonly<Record<PrivateTargets, BlockList>> = {
 
 /**
  * Null: a connection to `address` is allowed. Otherwise the reason, as half a sentence ("points at 10.0.0.1, which is not a public
- * address"). `address`: an IP literal without brackets; anything else is refused, also a zone id (fe80::1%eth0).
+ * address"). `address`: an IP literal without brackets; anything else is refused, also a zone id (fe80::1%eth0). `own`: the addresses of this
+ * machine; the public ones among them count as loopback.
  */
-export function judgeAddress(address: string, allow: PrivateTargets): string | null {
-  return isAllowed(address, allow) ? null : `points at ${address}, which is not a public address`;
+export function judgeAddress(address: string, allow: PrivateTargets, own: BlockList): string | null {
+  return isAllowed(address, allow, own) ? null : `points at ${address}, which is not a public address`;
 }
 
-function isAllowed(address: string, allow: PrivateTargets): boolean {
+function isAllowed(address: string, allow: PrivateTargets, own: BlockList): boolean {
   const family = isIP(address);
   // isIP accepts a zone id, which only addresses that are not public have.
   if (family === 0 || address.includes("%")) return false;
-  return family === 4 ? isAllowedIpv4(address, allow) : isAllowedIpv6(address, allow);
+  return family === 4 ? isAllowedIpv4(address, allow, own) : isAllowedIpv6(address, allow, own);
 }
 
 /** IPv4 is public unless the registry lists it. */
-function isAllowedIpv4(address: string, allow: PrivateTargets): boolean {
+function isAllowedIpv4(address: string, allow: PrivateTargets, own: BlockList): boolean {
   // Without the family BlockList accepts what it cannot parse.
   if (metadata.check(address, "ipv4")) return false;
-  return opened[allow].check(address, "ipv4") || !special.check(address, "ipv4");
+  if (opened[allow].check(address, "ipv4")) return true;
+  return !special.check(address, "ipv4") && (allow !== "none" || !own.check(address, "ipv4"));
 }
 
 /** IPv6 is refused unless it is global unicast, or holds an IPv4 address, which is then judged instead. */
-function isAllowedIpv6(address: string, allow: PrivateTargets): boolean {
+function isAllowedIpv6(address: string, allow: PrivateTargets, own: BlockList): boolean {
   const groups = groupsOf(address);
   const prefix = groups.slice(0, 6).map((group) => group.toString(16));
-  if (prefix.join(":") === "0:0:0:0:0:ffff") return isAllowedIpv4(ipv4In(groups), allow);
+  if (prefix.join(":") === "0:0:0:0:0:ffff") return isAllowedIpv4(ipv4In(groups), allow, own);
   // NAT64 must not carry addresses that are not global (RFC 6052, section 3.1), so no setting allows them here.
-  if (prefix.join(":") === "64:ff9b:0:0:0:0") return isAllowedIpv4(ipv4In(groups), "none");
+  if (prefix.join(":") === "64:ff9b:0:0:0:0") return isAllowedIpv4(ipv4In(groups), "none", own);
   if (metadata.check(address, "ipv6")) return false;
   if (opened[allow].check(address, "ipv6")) return true;
-  return globalIpv6.check(address, "ipv6") && !special.check(address, "ipv6");
+  if (!globalIpv6.check(address, "ipv6") || special.check(address, "ipv6")) return false;
+  return allow !== "none" || !own.check(address, "ipv6");
 }
 
 /** The eight 16-bit numbers of an IPv6 address, however it is written. */

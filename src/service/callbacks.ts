@@ -53,7 +53,7 @@ export function createCallbacks({ store, clock, targetPolicy, emit }: CallbacksP
     async register(principal, request) {
       const { taskId, clientId } = request;
       const now = clock.now();
-      const prepared = await prepareRegistration(request, (url) => targetPolicy.check(url, principal), now);
+      const prepared = await prepareRegistration(request, targetPolicy, now);
       const result = await store.registerCallback({ principal, ...prepared, now });
       if (result.kind === "conflict" || result.kind === "limit") throw refusedRegistration(result, taskId);
       const { callback, callbackCount, ended } = result;

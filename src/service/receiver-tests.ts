@@ -75,12 +75,14 @@ export function createReceiverTests(parts: ReceiverTestsParts): ReceiverTests {
   ): { readonly eventId: string; readonly post: TestPost } {
     const now = clock.now();
     const subscription = callback?.subscription ?? null;
+    // The server's own keys sign only a body that says its audience and principal.
+    const isBound = callback !== null && subscription === null;
     // A receiver of MCP Events refuses events that it does not know, but always answers a verification.
     const eventId = subscription === null ? newId("evt") : `msg_verification_${newId("evt")}`;
     const body = subscription === null ? renderTestBody(eventId, callback, now) : renderVerification(newId("evt"));
     const message = { id: eventId, body, timestamp: Math.floor(now / 1000) };
     const contentType = contentTypeOf(callback?.profile ?? "standard");
-    const headers = { "content-type": contentType, ...signatureHeaders(message, secrets, keys) };
+    const headers = { "content-type": contentType, ...signatureHeaders(message, secrets, isBound ? keys : []) };
     const routing = subscription === null ? {} : { "x-mcp-subscription-id": subscription.id };
     return { eventId, post: { url, principal, headers: { ...headers, ...routing }, body } };
   }

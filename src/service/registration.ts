@@ -8,7 +8,7 @@ import type { EventType } from "../domain/event.ts";
 import { parseNotAfter } from "../domain/not-after.ts";
 import { generateSecret, requireSecret } from "../domain/signature.ts";
 import type { CallbackRefusal, PreparedRegistration } from "./ports/callback-store.ts";
-import type { TargetVerdict } from "./ports/target-policy.ts";
+import type { TargetPolicy } from "./ports/target-policy.ts";
 
 export interface RegisterRequest {
   readonly taskId: string;
@@ -21,25 +21,22 @@ export interface RegisterRequest {
   readonly profile?: CallbackProfile | undefined;
 }
 
-/** Asks the target policy for the principal of the request. */
-export type CheckTarget = (url: URL) => Promise<TargetVerdict>;
-
 /** Throws a `DomainError` for what cannot be registered. */
 export async function prepareRegistration(
   request: RegisterRequest,
-  checkTarget: CheckTarget,
+  targetPolicy: TargetPolicy,
   now: number,
 ): Promise<PreparedRegistration> {
   const { taskId, clientId, url, events = END_TYPES, profile = "standard" } = request;
   const signingSecret = request.secret === undefined ? null : requireSecret(request.secret);
-  await requireAllowedTarget(parseCallbackUrl(url), checkTarget);
+  await requireAllowedTarget(parseCallbackUrl(url), targetPolicy);
   const notAfter = request.notAfter === undefined ? null : parseNotAfter(request.notAfter, now);
   const registration = { taskId, clientId, url, events, signingSecret, notAfter, profile };
   return { registration, generatedSecret: generateSecret() };
 }
 
-async function requireAllowedTarget(url: URL, checkTarget: CheckTarget): Promise<void> {
-  const verdict = await checkTarget(url);
+async function requireAllowedTarget(url: URL, policy: TargetPolicy): Promise<void> {
+  const verdict = await policy.check(url);
   if (verdict.allowed) return;
   throw new DomainError(
     "forbidden",

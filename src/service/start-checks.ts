@@ -6,8 +6,8 @@ import { hasCompletionUrl, START_AFTER_MS_MAX, TASK_INPUT_BYTES_MAX } from "../d
 import type { Executor, StartRequest, Task } from "../domain/task.ts";
 import type { PreparedRegistration } from "./ports/callback-store.ts";
 import { prepareRegistration } from "./registration.ts";
-import type { CheckTarget } from "./registration.ts";
 import type { RegisterRequest } from "./registration.ts";
+import type { TargetPolicy } from "./ports/target-policy.ts";
 import type { TaskType } from "./ports/task-types.ts";
 import type { NewCompletion } from "./ports/lease-store.ts";
 
@@ -35,7 +35,7 @@ export function startTime(startAfter: number | undefined, now: number): number |
 export async function prepareCallbacks(
   requests: readonly Omit<RegisterRequest, "taskId">[],
   taskId: string | null,
-  checkTarget: CheckTarget,
+  targetPolicy: TargetPolicy,
   now: number,
 ): Promise<readonly PreparedRegistration[]> {
   if (requests.length === 0) return [];
@@ -44,7 +44,7 @@ export async function prepareCallbacks(
   return Promise.all(
     requests.map(async (request, index) => {
       try {
-        return await prepareRegistration({ ...request, taskId }, checkTarget, now);
+        return await prepareRegistration({ ...request, taskId }, targetPolicy, now);
       } catch (error) {
         throw error instanceof DomainError ? namingCallback(index, error) : error;
       }

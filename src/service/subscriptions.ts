@@ -134,8 +134,7 @@ export function createSubscriptions(parts: SubscriptionsParts): Subscriptions {
       const replay = replayOf(cursor, maxAgeMs, look.now, cursors);
       const { isUrlVerified } = await requireBelowLimit(look);
       const challenge = isUrlVerified ? null : verification.countChallenge(principal, url);
-      if (!(await parts.targetPolicy.check(target, principal)).allowed)
-        throw invalidParam("delivery.url", "address_not_allowed");
+      if (!(await parts.targetPolicy.check(target)).allowed) throw invalidParam("delivery.url", "address_not_allowed");
       if (challenge !== null) await verification.verify({ principal, url, secret, subscriptionId: look.id }, challenge);
       const now = clock.now();
       const expiresAt = grantedUntil(ttlMs, lifetime, now);

@@ -134,8 +134,7 @@ export function createTasks(parts: TasksParts): Tasks {
       const now = clock.now();
       const startAfter = startTime(start.startAfter, now);
       const request = { clientId, taskType, executor, input: inputText(type, start.input), startAfter };
-      const checkTarget = (url: URL) => targetPolicy.check(url, principal);
-      const callbacks = await prepareCallbacks(start.callbacks ?? [], taskId, checkTarget, now);
+      const callbacks = await prepareCallbacks(start.callbacks ?? [], taskId, targetPolicy, now);
       const command = { principal, taskId, request, callbacks, now, isMcpTask, ...(completion && { completion }) };
       const result = await storeStart(command);
       if (!result.isSame) throw differentStartError(result.task, request);

@@ -2,7 +2,6 @@ import { renderTerminated } from "../domain/subscription-messages.ts";
 import { numberOf } from "../domain/events-error.ts";
 import type { EventsError, EventsErrorCodes } from "../domain/events-error.ts";
 import { signatureHeaders } from "../domain/signature.ts";
-import type { SigningKey } from "../domain/signing-keys.ts";
 import type { Clock } from "./ports/clock.ts";
 import type { EndpointVerifier } from "./ports/endpoint-verifier.ts";
 import type { EndedSubscription } from "./ports/subscription-store.ts";
@@ -14,7 +13,6 @@ export interface TerminationParts {
   readonly clock: Clock;
   /** Unguessable text. */
   readonly newNonce: () => string;
-  readonly signingKeys: readonly SigningKey[];
   readonly errorCodes: EventsErrorCodes;
   /** False: no message is sent. */
   readonly sendsTerminated: boolean;
@@ -29,7 +27,7 @@ export interface Termination {
 }
 
 export function createTermination(parts: TerminationParts): Termination {
-  const { endpointVerifier, clock, newNonce, signingKeys, errorCodes, sendsTerminated } = parts;
+  const { endpointVerifier, clock, newNonce, errorCodes, sendsTerminated } = parts;
   const stopping = new AbortController();
 
   async function sendOne(
@@ -39,7 +37,7 @@ export function createTermination(parts: TerminationParts): Termination {
     if (signingSecrets.length === 0) return;
     const body = renderTerminated({ code: numberOf(kind, errorCodes), message: kind, data });
     const message = { id: `msg_terminated_${newNonce()}`, body, timestamp: Math.floor(clock.now() / 1000) };
-    const headers = { ...signatureHeaders(message, signingSecrets, signingKeys), "x-mcp-subscription-id": id };
+    const headers = { ...signatureHeaders(message, signingSecrets, []), "x-mcp-subscription-id": id };
     await endpointVerifier.send({ url, principal, headers, body });
   }
 

@@ -1,7 +1,6 @@
 import { renderVerification } from "../domain/subscription-messages.ts";
 import { EventsError, invalidParam } from "../domain/events-error.ts";
 import { signatureHeaders } from "../domain/signature.ts";
-import type { SigningKey } from "../domain/signing-keys.ts";
 import type { Emit } from "./ports/telemetry.ts";
 import { createRateLimiter } from "./rate-limiter.ts";
 import type { Clock } from "./ports/clock.ts";
@@ -26,7 +25,6 @@ export interface VerificationParts {
   readonly clock: Clock;
   /** Unguessable text of characters that a header may have. */
   readonly newNonce: () => string;
-  readonly signingKeys: readonly SigningKey[];
   readonly emit: Emit;
 }
 
@@ -56,7 +54,7 @@ export interface Verification {
 }
 
 export function createVerification(parts: VerificationParts): Verification {
-  const { store, endpointVerifier, clock, newNonce, signingKeys, emit } = parts;
+  const { store, endpointVerifier, clock, newNonce, emit } = parts;
   const byPrincipal = createRateLimiter(CHALLENGES_PER_PRINCIPAL_AND_MINUTE_MAX);
   const failedByHost = createRateLimiter(FAILED_CHALLENGES_PER_HOST_AND_MINUTE_MAX);
   const running = new Map<string, number>();
@@ -76,7 +74,8 @@ export function createVerification(parts: VerificationParts): Verification {
       const nonce = newNonce();
       const body = renderVerification(nonce);
       const message = { id: `msg_verification_${newNonce()}`, body, timestamp: Math.floor(clock.now() / 1000) };
-      const headers = { ...signatureHeaders(message, [secret], signingKeys), "x-mcp-subscription-id": subscriptionId };
+      // Without the server's own keys: the body does not say its audience and principal, and the URL has proved nothing yet.
+      const headers = { ...signatureHeaders(message, [secret], []), "x-mcp-subscription-id": subscriptionId };
       return await endpointVerifier.challenge({ url, principal, headers, body, expected: nonce });
     } finally {
       const left = (running.get(principal) ?? 1) - 1;

@@ -35,6 +35,7 @@ test("every setting has the contract's default", async () => {
     runTaskWaitMs: 50_000,
     upstreams: [],
     httpTasks: false,
+    httpTaskTargets: "loopback",
     logFormat: "json",
     logLevel: "info",
     privateTargets: "loopback",
@@ -45,6 +46,9 @@ test("every setting has the contract's default", async () => {
     retentionMs: 30 * 86_400_000,
     secretsKeys: [],
     signingKeys: [],
+    targetNotes: [
+      "CALLBACK_ALLOW_PRIVATE is loopback by default: HOST is loopback, without AUTH_TOKENS and without a public PUBLIC_URL",
+    ],
     events: {
       errorCodes: "sketch",
       webhookId: "event",
@@ -114,8 +118,8 @@ describe("listening on an address other than loopback", () => {
       principalWithoutTokens: "anonymous",
       privateTargets: "none",
     });
-    expect(await read({ HOST: "0.0.0.0", AUTH_TOKENS: "ann:x1" })).toMatchObject({
-      accessTokens: [{ name: "ann", token: "x1" }],
+    expect(await read({ HOST: "0.0.0.0", AUTH_TOKENS: "ann:anns-token" })).toMatchObject({
+      accessTokens: [{ name: "ann", token: "anns-token" }],
     });
   });
 
@@ -123,7 +127,7 @@ describe("listening on an address other than loopback", () => {
     const PUBLIC_URL = "https://callbacks.example.com";
     const isExposedWithoutTokens = async (env: Record<string, string>) => (await read(env)).isExposedWithoutTokens;
     expect(await isExposedWithoutTokens({ PUBLIC_URL })).toBe(true);
-    expect(await isExposedWithoutTokens({ PUBLIC_URL, AUTH_TOKENS: "ann:x1" })).toBe(false);
+    expect(await isExposedWithoutTokens({ PUBLIC_URL, AUTH_TOKENS: "ann:anns-token" })).toBe(false);
     expect(await isExposedWithoutTokens({ PUBLIC_URL, ALLOW_ANONYMOUS: "true" })).toBe(false);
     for (const own of ["http://localhost:1", "http://127.0.0.1", "http://[::1]:2/x"])
       expect(await isExposedWithoutTokens({ PUBLIC_URL: own })).toBe(false);
@@ -141,6 +145,46 @@ describe("listening on an address other than loopback", () => {
       expect(await read({ HOST: host })).toMatchObject({ principalWithoutTokens: "local", privateTargets: "loopback" });
     },
   );
+});
+
+describe("services of this machine", () => {
+  const PUBLIC_URL = "https://callbacks.example.com";
+  const targets = async (env: Record<string, string>) => {
+    const { privateTargets, httpTaskTargets, targetNotes } = await read({ ENABLE_HTTP_TASKS: "true", ...env });
+    return { allow: [privateTargets, httpTaskTargets], targetNotes };
+  };
+
+  test.each([
+    [{ AUTH_TOKENS: "ann:anns-access-token" }, "there are AUTH_TOKENS"],
+    [{ PUBLIC_URL }, "PUBLIC_URL is not loopback"],
+    [{ PUBLIC_URL, ALLOW_ANONYMOUS: "true" }, "PUBLIC_URL is not loopback"],
+    [{ PUBLIC_URL: "http://localhost.example.com" }, "PUBLIC_URL is not loopback"],
+    [{ HOST: "0.0.0.0", ALLOW_ANONYMOUS: "true" }, "HOST is not loopback"],
+  ])("are no targets by default with %j, and the log says why", async (env, why) => {
+    expect(await targets(env)).toEqual({
+      allow: ["none", "none"],
+      targetNotes: [
+        `CALLBACK_ALLOW_PRIVATE is none by default: ${why}`,
+        `HTTP_TASKS_ALLOW_PRIVATE is none by default: ${why}`,
+      ],
+    });
+  });
+
+  test.each(["http://localhost:1", "http://127.0.0.1", "http://[::1]:2/x"])(
+    "are targets by default with PUBLIC_URL=%s and without tokens",
+    async (own) => expect((await targets({ PUBLIC_URL: own })).allow).toEqual(["loopback", "loopback"]),
+  );
+
+  test("are targets of callbacks and of http_request by a setting each, and a setting has no note", async () => {
+    const AUTH_TOKENS = "ann:anns-access-token";
+    expect(await targets({ AUTH_TOKENS, CALLBACK_ALLOW_PRIVATE: "loopback" })).toEqual({
+      allow: ["loopback", "none"],
+      targetNotes: ["HTTP_TASKS_ALLOW_PRIVATE is none by default: there are AUTH_TOKENS"],
+    });
+    expect(await targets({ AUTH_TOKENS, HTTP_TASKS_ALLOW_PRIVATE: "private", CALLBACK_ALLOW_PRIVATE: "none" })).toEqual(
+      { allow: ["none", "private"], targetNotes: [] },
+    );
+  });
 });
 
 describe("CALLBACK_CA_FILE", () => {
@@ -181,9 +225,12 @@ test.each([
   ["PUBLIC_URL", "http://x/?a=b"],
   ["AUTH_TOKENS", "no-colon"],
   ["AUTH_TOKENS", "ann:"],
-  ["AUTH_TOKENS", "ann:same,bob:same"],
-  ["AUTH_TOKENS", "local:x"],
+  ["AUTH_TOKENS", "ann:the-same-one,bob:the-same-one"],
+  ["AUTH_TOKENS", "ann:x"],
+  ["AUTH_TOKENS", "ann:anns-token,bob:1234567"],
+  ["AUTH_TOKENS", "local:long-enough"],
   ["WORKER_TOKENS", "no-colon"],
+  ["WORKER_TOKENS", "w1:x"],
   ["WORKER_LEASE_MS", "999"],
   ["COMPLETION_URL_TTL_MS", "0"],
   ["ALLOW_ANONYMOUS", "yes"],

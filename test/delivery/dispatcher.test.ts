@@ -62,6 +62,7 @@ async function setUp({
     disablePolicies: { standard: disablePolicy, cloudevents: disablePolicy, "mcp-events": disablePolicy },
     subscriptionWebhookId: "event",
     signingKeys: [],
+    testReceivers: () => [receiver.url],
     limits,
     breaker,
     emit,

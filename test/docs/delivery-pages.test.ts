@@ -11,6 +11,7 @@ import { receiverWith } from "../support/sender.ts";
 import { startServer } from "../support/server.ts";
 
 type IsGenuine<Known> = (headers: object, body: string, known: Known) => boolean;
+type IsFromThatServer = (headers: object, body: string, keys: readonly object[], expected: object) => boolean;
 
 const gettingStarted = readDocument("docs/getting-started.md");
 const guarantees = readDocument("docs/guarantees.md");
@@ -55,20 +56,20 @@ test("the POST is the one shown", async () => {
     .map((name) => `${name}: ${String(request.headers[name])}`);
   expect(`${request.method} ${request.path} HTTP/1.1`).toBe(requestLine);
   expect(normalised(received.join("\n"))).toBe(normalised(headerLines.join("\n")));
-  expect(JSON.parse(normalised(request.body))).toEqual(JSON.parse(normalised(body)));
+  expect(JSON.parse(normalised(atOrigin(request.body)))).toEqual(JSON.parse(normalised(body)));
   expect(Object.keys(JSON.parse(request.body).data)).toEqual(Object.keys(JSON.parse(body).data));
 });
 
 test("the POST of progress is the one shown", async () => {
   const shown = blocksOf(sectionOf(receivers, "Progress")).map(({ text }) => JSON.parse(normalised(text)));
   const [{ events }, body] = shown;
-  const server = await startServer({ env: { WORKER_TOKENS: "w1:one" } });
+  const server = await startServer({ env: { WORKER_TOKENS: "w1:token-one" } });
   const receiver = await receiverWith();
-  const callbacks = [{ client_id: "inspector_b", callback_url: receiver.url, events }];
+  const callbacks = [{ client_id: "inspector_b", callback_url: `${receiver.url}/webhook/inspector_b`, events }];
   const started = { task_id: TASK, client_id: "inspector_a", task_type: "external", callbacks };
   await callTool(server.url, "start_task_with_callbacks", started);
   const report = async (path: string, said: object) => {
-    const headers = { "content-type": "application/json", authorization: "Bearer one" };
+    const headers = { "content-type": "application/json", authorization: "Bearer token-one" };
     return (await fetch(server.url + path, { method: "POST", headers, body: JSON.stringify(said) })).json() as Promise<
       Record<string, string>
     >;
@@ -76,7 +77,7 @@ test("the POST of progress is the one shown", async () => {
   const { id, lease_token } = await report("/tasks/claim", { types: ["external"] });
   await report(`/tasks/${id}/progress`, { lease_token, ...body.data.progress });
   const [request] = await receiver.waitFor(1);
-  expect(JSON.parse(normalised(request!.body))).toEqual(body);
+  expect(JSON.parse(normalised(atOrigin(request!.body)))).toEqual(body);
   expect(Object.keys(JSON.parse(request!.body).data)).toEqual(Object.keys(body.data));
 });
 
@@ -97,14 +98,18 @@ test("the snippet for a server's own key verifies a real delivery with the key t
   const { request, url } = await deliver({ SIGNING_KEY: `whsk_${Buffer.alloc(32, 7).toString("base64")}` });
   const { headers, body } = request;
   const { keys } = (await (await fetch(`${url}/.well-known/jwks.json`)).json()) as { keys: readonly object[] };
-  const isFromThatServer = await snippet<IsGenuine<readonly object[]>>("isFromThatServer");
-  expect(isFromThatServer(headers, body, keys)).toBe(true);
+  const isFromThatServer = await snippet<IsFromThatServer>("isFromThatServer");
+  const { audience: registered } = JSON.parse(body) as { audience: string };
+  const expected = { audience: registered, principal: "local" };
+  expect(isFromThatServer(headers, body, keys, expected)).toBe(true);
+  expect(isFromThatServer(headers, body, keys, { ...expected, principal: "alice" })).toBe(false);
+  expect(isFromThatServer(headers, body, keys, { ...expected, audience: `${registered}2` })).toBe(false);
 
-  expect(isFromThatServer(headers, `${body} `, keys)).toBe(false);
-  expect(isFromThatServer({ ...headers, "webhook-timestamp": "1700000000" }, body, keys)).toBe(false);
-  expect(isFromThatServer({ ...headers, "webhook-signature": "v1a,none v1a," }, body, keys)).toBe(false);
-  expect(isFromThatServer(headers, body, [])).toBe(false);
-  expect(isFromThatServer({}, body, keys)).toBe(false);
+  expect(isFromThatServer(headers, `${body} `, keys, expected)).toBe(false);
+  expect(isFromThatServer({ ...headers, "webhook-timestamp": "1700000000" }, body, keys, expected)).toBe(false);
+  expect(isFromThatServer({ ...headers, "webhook-signature": "v1a,none v1a," }, body, keys, expected)).toBe(false);
+  expect(isFromThatServer(headers, body, [], expected)).toBe(false);
+  expect(isFromThatServer({}, body, keys, expected)).toBe(false);
 });
 
 /** A real delivery as the page's example has it, to a receiver of the test's own. */
@@ -122,4 +127,9 @@ async function snippet<Function>(name: string): Promise<Function> {
   const file = join(temporaryFolder(), "verify.mjs");
   writeFileSync(file, blockWith(receivers, "js", `export function ${name}(`));
   return ((await import(pathToFileURL(file).href)) as Record<string, Function>)[name]!;
+}
+
+/** The audience as on the page. */
+function atOrigin(body: string): string {
+  return body.replace(/"audience":"http:\/\/[^/"]+/, '"audience":"http://localhost:8011');
 }

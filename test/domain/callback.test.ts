@@ -18,6 +18,8 @@ test.each([
   ["a script", "javascript:alert(1)", "absolute"],
   ["empty", "", "absolute"],
   ["user info", "http://user:pass@example.com/", "user information"],
+  ["user info after a third slash", "http:///user:secret@host/", "user information"],
+  ["user info after more slashes", "https://////user@example.com", "user information"],
   ["an empty user info", "http://@example.com/", "user information"],
   ["a fragment", "http://example.com/#part", "fragment"],
   ["an empty fragment", "http://example.com/#", "fragment"],

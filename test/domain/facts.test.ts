@@ -4,13 +4,19 @@ import { eventDataOf } from "../../src/domain/event.ts";
 import { createNewId, isClientGivenId } from "../../src/domain/ids.ts";
 import { canonicalJson } from "../../src/domain/json.ts";
 import type { Json } from "../../src/domain/json.ts";
-import { completedWith, failedWith } from "../../src/domain/task.ts";
+import { completedWith, failedWith, progressOf } from "../../src/domain/task.ts";
 import { T0 } from "../support/builders.ts";
 
-const FORMAT = { profile: "standard", profileVersion: 1 } as const;
+const FORMAT = { profile: "standard", profileVersion: 2 } as const;
 const TASK = { taskId: "demo_task_123", clientId: "inspector_a" };
 
-const recipient = (clientId: string) => ({ clientId, eventName: null, cursor: null });
+const recipient = (clientId: string) => ({
+  clientId,
+  principal: "alice",
+  url: "https://a.example/hook",
+  eventName: null,
+  cursor: null,
+});
 
 describe("the body of a POST", () => {
   test("a completed task, to the byte", () => {
@@ -23,6 +29,16 @@ describe("the body of a POST", () => {
     expect(body).toBe(
       '{"type":"task_completed","timestamp":"2026-11-23T05:00:00.000Z","data":{"task_id":"demo_task_123","client_id":"inspector_b",' +
         '"started_by":"inspector_a","status":"completed","sequence":7,"result":{"n":1},"message":"🎉 Task completed successfully!",' +
+        '"completed_at":"2026-11-23T05:00:00.000Z"},"audience":"https://a.example/hook","principal":"alice"}',
+    );
+  });
+
+  test("of a delivery that was stored under version 1 keeps its bytes: no audience and no principal", () => {
+    const data = eventDataOf(TASK, { status: "completed", result: 1 }, 7);
+    const event = { id: "evt_1", type: "task_completed", occurredAt: T0, data } as const;
+    expect(renderBody(event, recipient("b"), { profile: "standard", profileVersion: 1 })).toBe(
+      '{"type":"task_completed","timestamp":"2026-11-23T05:00:00.000Z","data":{"task_id":"demo_task_123","client_id":"b",' +
+        '"started_by":"inspector_a","status":"completed","sequence":7,"result":1,"message":"🎉 Task completed successfully!",' +
         '"completed_at":"2026-11-23T05:00:00.000Z"}}',
     );
   });
@@ -36,7 +52,7 @@ describe("the body of a POST", () => {
   test("a version that this code does not know is refused, not written in another", () => {
     const data = eventDataOf(TASK, { status: "completed", result: null }, 1);
     const event = { id: "evt_1", type: "task_completed", occurredAt: T0, data } as const;
-    expect(() => renderBody(event, recipient("b"), { profile: "standard", profileVersion: 2 })).toThrow("version 2");
+    expect(() => renderBody(event, recipient("b"), { profile: "standard", profileVersion: 3 })).toThrow("version 3");
   });
 
   test("a failed task has its error and no result", () => {
@@ -131,5 +147,12 @@ describe("a task's end", () => {
     expect(failedWith("plain text")).toEqual({ status: "failed", error: "plain text" });
     expect(failedWith(undefined)).toMatchObject({ error: expect.stringMatching(/./) });
     expect(failedWith(new Error("x".repeat(9999)))).toMatchObject({ error: "x".repeat(4096) });
+  });
+
+  test("has a message that is cut before a pair of surrogates, never within it", () => {
+    const head = "x".repeat(4095);
+    expect(failedWith(`${head}🎉 and more`)).toMatchObject({ error: head });
+    expect(failedWith(`${head.slice(1)}🎉 and more`)).toMatchObject({ error: `${head.slice(1)}🎉` });
+    expect(progressOf(1, null, `${"x".repeat(999)}🎉`)).toMatchObject({ message: "x".repeat(999) });
   });
 });

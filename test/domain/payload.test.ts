@@ -21,9 +21,39 @@ function anEvent(outcome: TaskOutcome): Event {
 }
 
 function render(profile: BodyProfile, event: Event, eventName: EventName | null = null, cursor: string | null = null) {
-  const addressee = { clientId: "inspector_b", eventName, cursor };
-  return renderBody(event, addressee, { profile, profileVersion: 1 });
+  return renderBody(event, recipientOf(eventName, cursor), { profile, profileVersion: 1 });
 }
+
+function recipientOf(eventName: EventName | null = null, cursor: string | null = null) {
+  const [principal, url] = ["team@a", "https://a.example/hook?k=1"];
+  return { principal, url, clientId: "inspector_b", eventName, cursor };
+}
+
+describe("version 2 of every profile says the audience and the principal", () => {
+  const BINDING = { audience: "https://a.example/hook?k=1", principal: "team@a" };
+  const bodyIn = (profile: BodyProfile): Record<string, unknown> =>
+    JSON.parse(renderBody(anEvent(ENDS[0]!), recipientOf(), { profile, profileVersion: 2 }));
+
+  test.each(["standard", "cloudevents"] as const)("at the top of %s", (profile) => {
+    const { audience, principal, source: _, ...others } = bodyIn(profile);
+    expect({ audience, principal }).toEqual(BINDING);
+    const { source: __, ...before } = JSON.parse(render(profile, anEvent(ENDS[0]!))) as Record<string, unknown>;
+    expect(others).toEqual(before);
+  });
+
+  test("in _meta of mcp-events, whose other members are the standard's", () => {
+    const { _meta, ...others } = bodyIn("mcp-events");
+    expect(_meta).toEqual(BINDING);
+    expect(others).toEqual(JSON.parse(render("mcp-events", anEvent(ENDS[0]!))));
+  });
+
+  test("in a CloudEvent, whose source has the principal, as the official SDK reads it", () => {
+    const body = renderBody(anEvent(ENDS[0]!), recipientOf(), { profile: "cloudevents", profileVersion: 2 });
+    const read = HTTP.toEvent({ headers: { "content-type": contentTypeOf("cloudevents") }, body });
+    expect(read instanceof CloudEvent && read.validate()).toBe(true);
+    expect(read).toMatchObject({ ...BINDING, source: "urn:mcp-callbacks:tasks:team%40a" });
+  });
+});
 
 describe("the body of the profile mcp-events", () => {
   test("a completed task, to the byte: no result in it", () => {

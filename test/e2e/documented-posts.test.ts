@@ -33,7 +33,7 @@ async function sendAll(url: string, receiverUrl: string, format: keyof typeof FO
   await start("cancelled", { task_type: "external" });
   await callTool(url, "cancel_task", { task_id: `${format}-cancelled` });
   await start("external", { task_type: "external" });
-  const headers = { authorization: "Bearer one", "content-type": "application/json" };
+  const headers = { authorization: "Bearer token-one", "content-type": "application/json" };
   const worker = async (path: string, body: object) =>
     (await fetch(url + path, { method: "POST", headers, body: JSON.stringify(body) })).json();
   const claimed = (await worker("/tasks/claim", { types: ["external"] })) as { id: string; lease_token: string };
@@ -53,7 +53,7 @@ function undocumented(value: unknown, { properties = {} }: Schema, at = ""): str
 
 test("every POST to a callback is one that the document describes, to the last member, in both formats", async () => {
   const { url } = await startServer({
-    env: { DEMO_TASK_MS: "10", WORKER_TOKENS: "w1:one", PROGRESS_EVENT_INTERVAL_MS: "100" },
+    env: { DEMO_TASK_MS: "10", WORKER_TOKENS: "w1:token-one", PROGRESS_EVENT_INTERVAL_MS: "100" },
   });
   const document = (await (await fetch(`${url}/openapi.json`)).json()) as {
     webhooks: Readonly<Record<string, { readonly post: Webhook }>>;

@@ -24,17 +24,20 @@ const startAs = (url: string, token: string, taskId: string) =>
 
 describe.each(WIRE_VERSIONS)("a stream of $version", ({ version, requestOf }) => {
   const shared = shareServer(() => ({
-    env: { AUTH_TOKENS: "alice:a-token,bob:b-token,carol:c-token,dave:d-token" },
+    env: {
+      AUTH_TOKENS: "alice:a-access-token,bob:b-access-token,carol:c-access-token,dave:d-access-token",
+      CALLBACK_ALLOW_PRIVATE: "loopback",
+    },
   }));
 
   test("starts with an active notification, then sends each event with its cursor; with a cursor it replays them", async () => {
     const server = await shared();
-    const asking = { requestOf, token: "c-token" };
+    const asking = { requestOf, token: "c-access-token" };
     const stream = followEvents(server, EVERYTHING, asking);
     await stream.waitFor(1);
-    await startAs(server.url, "c-token", "t1");
+    await startAs(server.url, "c-access-token", "t1");
     await stream.waitFor(2);
-    await startAs(server.url, "c-token", "t2");
+    await startAs(server.url, "c-access-token", "t2");
     const [active, first, second] = await stream.waitFor(3);
     const _meta = { [SUBSCRIPTION_ID]: 7 };
     expect(active).toMatchObject({
@@ -78,7 +81,7 @@ describe.each(WIRE_VERSIONS)("a stream of $version", ({ version, requestOf }) =>
 
   test(`ends when its client closes the connection, ${STREAMS} times, and no error is logged`, async () => {
     const server = await shared();
-    const asking = { requestOf, token: "d-token" };
+    const asking = { requestOf, token: "d-access-token" };
     const followAndLeave = async (): Promise<void> => {
       const stream = followEvents(server, EVERYTHING, asking);
       const [active] = await stream.waitFor(1);
@@ -88,7 +91,7 @@ describe.each(WIRE_VERSIONS)("a stream of $version", ({ version, requestOf }) =>
     for (let left = STREAMS; left > 0; left -= AT_ONCE)
       await Promise.all(Array.from({ length: AT_ONCE }, followAndLeave));
     const last = followEvents(server, EVERYTHING, asking);
-    await startAs(server.url, "d-token", "t1");
+    await startAs(server.url, "d-access-token", "t1");
     expect(await last.waitFor(2)).toMatchObject([{}, { params: { data: { task_id: "t1" } } }]);
     expect(server.lines.filter((line) => /💥|stderr/.test(line))).toEqual([]);
   });
@@ -108,12 +111,12 @@ describe.each(WIRE_VERSIONS)("a stream of $version", ({ version, requestOf }) =>
 
   test("has only the events of its principal, whatever the cursor", async () => {
     const server = await shared();
-    const alice = followEvents(server, EVERYTHING, { requestOf, token: "a-token" });
-    const bob = followEvents(server, EVERYTHING, { requestOf, token: "b-token" });
+    const alice = followEvents(server, EVERYTHING, { requestOf, token: "a-access-token" });
+    const bob = followEvents(server, EVERYTHING, { requestOf, token: "b-access-token" });
     const [active] = await alice.waitFor(1);
     await bob.waitFor(1);
-    for (const taskId of ["shared", "a-2"]) await startAs(server.url, "a-token", taskId);
-    for (const taskId of ["shared", "b-2"]) await startAs(server.url, "b-token", taskId);
+    for (const taskId of ["shared", "a-2"]) await startAs(server.url, "a-access-token", taskId);
+    for (const taskId of ["shared", "b-2"]) await startAs(server.url, "b-access-token", taskId);
     const ofAlice = (await alice.waitFor(3)).slice(1);
     const ofBob = (await bob.waitFor(3)).slice(1);
     expect(new Set(ofAlice.map(taskOf))).toEqual(new Set(["shared", "a-2"]));
@@ -122,7 +125,7 @@ describe.each(WIRE_VERSIONS)("a stream of $version", ({ version, requestOf }) =>
     expect(new Set(idsOf([...ofAlice, ...ofBob])).size).toBe(4);
 
     // A cursor is a place in the log and no capability.
-    const token = "b-token";
+    const token = "b-access-token";
     const again = followEvents(server, { ...EVERYTHING, cursor: cursorOf(active!) }, { requestOf, token });
     expect(idsOf((await again.waitFor(3)).slice(1))).toEqual(idsOf(ofBob));
     expect(again.frames[0]).toMatchObject({ params: { truncated: false } });

@@ -12,13 +12,15 @@ import { receiverWith } from "../support/sender.ts";
 import { shareServer, startServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
 
-const ALICE = { token: "a-token" };
-const BOB = { token: "b-token" };
-const TOKENS = { AUTH_TOKENS: "alice:a-token,bob:b-token" };
+const ALICE = { token: "a-access-token" };
+const BOB = { token: "b-access-token" };
+const TOKENS = { AUTH_TOKENS: "alice:a-access-token,bob:b-access-token", CALLBACK_ALLOW_PRIVATE: "loopback" };
 const tokenOf = (name: string) => ({ token: `${name}-token` });
 /** For tests that look at their own principals only. */
 const NAMES = ["ann", "ben", "cleo", "dan", "eve", "fay"];
-const shared = shareServer(() => ({ env: { AUTH_TOKENS: NAMES.map((name) => `${name}:${name}-token`).join() } }));
+const shared = shareServer(() => ({
+  env: { AUTH_TOKENS: NAMES.map((name) => `${name}:${name}-token`).join(), CALLBACK_ALLOW_PRIVATE: "loopback" },
+}));
 
 const startTask = (url: string, taskId: string, { token }: typeof ALICE) =>
   callTool(url, "start_task_with_callbacks", { task_id: taskId, client_id: "c" }, token);

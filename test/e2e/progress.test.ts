@@ -12,7 +12,7 @@ import { startServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
 
 const ALL = ["task_completed", "task_failed", "task_cancelled", "task_progress"];
-const WORKER_TOKENS = "w1:one";
+const WORKER_TOKENS = "w1:token-one";
 const EVERY_100_MS = { PROGRESS_EVENT_INTERVAL_MS: "100" };
 
 interface EventBody {
@@ -104,7 +104,7 @@ interface Claimed {
 }
 
 async function report(url: string, path: string, body: object): Promise<Claimed> {
-  const headers = { "content-type": "application/json", authorization: "Bearer one" };
+  const headers = { "content-type": "application/json", authorization: "Bearer token-one" };
   const response = await fetch(url + path, { method: "POST", headers, body: JSON.stringify(body) });
   if (!response.ok) throw new Error(`${path} was answered with ${response.status}`);
   return (await response.json()) as Claimed;

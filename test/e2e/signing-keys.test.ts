@@ -48,12 +48,12 @@ test("a receiver that knows only the server's URL can verify its POSTs, before a
   const receiver = await startReceiver();
   onTestFinished(() => receiver.close());
   // Clients have a token; the keys are for receivers, which have none.
-  const tokens = { AUTH_TOKENS: "alice:secret" };
+  const tokens = { AUTH_TOKENS: "alice:alices-secret", CALLBACK_ALLOW_PRIVATE: "loopback" };
 
   const before = await startServer({ file, env: { ...tokens, SIGNING_KEY: older } });
   const call = { task_id: "t1", client_id: "c1", callback_url: receiver.url };
-  const { signing_secret, callback_id } = await callTool(before.url, "register_callback", call, "secret");
-  await callTool(before.url, "start_task_with_callbacks", { task_id: "t1", client_id: "s" }, "secret");
+  const { signing_secret, callback_id } = await callTool(before.url, "register_callback", call, "alices-secret");
+  await callTool(before.url, "start_task_with_callbacks", { task_id: "t1", client_id: "s" }, "alices-secret");
   const [first] = await receiver.waitFor(1);
   const [olderKey, ...none] = await publishedBy(before.url);
   expect(none).toEqual([]);
@@ -64,7 +64,7 @@ test("a receiver that knows only the server's URL can verify its POSTs, before a
   await before.kill();
 
   const after = await startServer({ file, env: { ...tokens, SIGNING_KEY: `${newer},${older}` } });
-  await callTool(after.url, "send_test_event", { callback_id }, "secret");
+  await callTool(after.url, "send_test_event", { callback_id }, "alices-secret");
   const [, second] = await receiver.waitFor(2);
   const keys = await publishedBy(after.url);
   expect(keys.map(({ kid }) => kid)).toEqual([expect.not.stringMatching(olderKey!.kid), olderKey!.kid]);
@@ -73,6 +73,39 @@ test("a receiver that knows only the server's URL can verify its POSTs, before a
 
   const shown = [...before.lines, ...after.lines, JSON.stringify(keys)].join("\n");
   for (const key of [older, newer]) expect(shown).not.toContain(key.slice("whsk_".length));
+});
+
+test("a signature of the server's key names the principal that registered the URL, and the URL: neither can be another's", async () => {
+  const receiver = await startReceiver();
+  onTestFinished(() => receiver.close());
+  const AUTH_TOKENS = "alice:alices-secret,bob:bobs-secret";
+  const env = { AUTH_TOKENS, CALLBACK_ALLOW_PRIVATE: "loopback", SIGNING_KEY: aSigningKey() };
+  const { url } = await startServer({ env });
+  const keys = await publishedBy(url);
+  const callback_url = `${receiver.url}/alice?key=1`;
+  const call = { task_id: "t1", client_id: "alice", callback_url, body_format: "cloudevents" };
+  const { callback_id } = await callTool(url, "register_callback", call, "bobs-secret");
+  await callTool(url, "start_task_with_callbacks", { task_id: "t1", client_id: "alice" }, "bobs-secret");
+  await callTool(url, "send_test_event", { callback_id }, "bobs-secret");
+  await callTool(url, "diagnose_callback", { callback_id }, "bobs-secret");
+  const signed: ReceivedRequest[] = [];
+  for (const request of await receiver.waitFor(4))
+    if ((await signersOf(request, keys)).length > 0) signed.push(request);
+  // The diagnosis also sends one POST with a wrong signature, which the server's key does not sign.
+  expect(signed).toHaveLength(3);
+  for (const { body } of signed) {
+    const source = "urn:mcp-callbacks:tasks:bob";
+    expect(JSON.parse(body)).toMatchObject({ audience: callback_url, principal: "bob", source });
+  }
+});
+
+test("a diagnosis of a URL that is not registered is not signed by the server's key", async () => {
+  const receiver = await startReceiver();
+  onTestFinished(() => receiver.close());
+  const { url } = await startServer({ env: { SIGNING_KEY: aSigningKey() } });
+  await callTool(url, "diagnose_callback", { callback_url: receiver.url });
+  const [request] = await receiver.waitFor(1);
+  expect(request!.headers["webhook-signature"]).toMatch(/^v1,\S+$/);
 });
 
 test("without a key there is none to publish, and POSTs are signed with the secret alone", async () => {

@@ -5,7 +5,7 @@ import { callTool, register } from "../support/call-tool.ts";
 import { receiverWith } from "../support/sender.ts";
 import { startServer } from "../support/server.ts";
 
-const WORKER_TOKENS = "w1:one,w2:two";
+const WORKER_TOKENS = "w1:token-one,w2:token-two";
 
 interface Claimed {
   readonly id: string;
@@ -15,7 +15,7 @@ interface Claimed {
   readonly lease_expires_at: string;
 }
 
-async function post(url: string, path: string, body: object, token = "one") {
+async function post(url: string, path: string, body: object, token = "token-one") {
   const response = await fetch(url + path, {
     method: "POST",
     headers: { "content-type": "application/json", authorization: `Bearer ${token}` },
@@ -25,7 +25,7 @@ async function post(url: string, path: string, body: object, token = "one") {
   return { status: response.status, body: text === "" ? null : JSON.parse(text) };
 }
 
-async function claim(url: string, token = "one"): Promise<Claimed> {
+async function claim(url: string, token = "token-one"): Promise<Claimed> {
   const { status, body } = await post(url, "/tasks/claim", { types: ["external"] }, token);
   if (status !== 200) throw new Error(`The claim was answered with ${status}`);
   return body;
@@ -75,7 +75,7 @@ test("a worker that dies with the server loses its task to another", async () =>
   const second = await startServer({ file, env, clockAt: Date.now() });
   await second.sleepsFor(10_000);
   await second.advance(10_000);
-  expect(await claim(second.url, "two")).toMatchObject({ task_id: "t1", attempt: 2 });
+  expect(await claim(second.url, "token-two")).toMatchObject({ task_id: "t1", attempt: 2 });
   expect(second.lines.some((line) => line.startsWith("⌛ Worker w1"))).toBe(true);
 });
 

@@ -253,6 +253,8 @@ describe("other paths", () => {
     [`/%${"25".repeat(9)}63omplete/secret`, "/…", 404],
     ["/complet/q1Bt0-PZ4gHsPzKzZ_0aHnWmvG7pXy2d", "/complet/…", 404],
     ["/q1Bt0-PZ4gHsPzKzZ_0aHnWmvG7pXy2d", "/…", 404],
+    [`/complet/${"%51%2d".repeat(16)}`, "/complet/…", 404],
+    ["/complet/q1Bt0-PZ4gHsPzKzZ_%30aHnWmvG7pXy2d", "/complet/…", 404],
     ["/complete", "/complete", 404],
     ["http://other.example", "/", 200],
     ["/a//b?/c#d", "/a//b", 404],

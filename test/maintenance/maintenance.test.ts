@@ -55,7 +55,6 @@ async function setUp({
     endpointVerifier,
     clock,
     newNonce,
-    signingKeys: [],
     errorCodes: "sep",
     sendsTerminated,
   });

@@ -191,7 +191,7 @@ function createServices(
     subscriptions: createSubscriptions({
       ...needs,
       targetPolicy,
-      verification: createVerification({ ...needs, endpointVerifier, newNonce, signingKeys: [] }),
+      verification: createVerification({ ...needs, endpointVerifier, newNonce }),
       settings: { lifetime, perPrincipalMax, allowsLoopbackHttp: allow !== "none", retryPolicy },
     }),
   };

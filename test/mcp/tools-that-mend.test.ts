@@ -159,6 +159,7 @@ describe.each(VERSIONS)("the tools that repair, called by a client of $version",
       [{ task_id: "t", since: "yesterday" }, "invalid"],
       [{ task_id: "t", since: "2026-11-23T05:00:00" }, "invalid"],
       [{ task_id: "t", since: "2026-13-45T05:00:00Z" }, "invalid"],
+      [{ task_id: "t", since: "2026-11-31T05:00:00Z" }, "invalid"],
       [{ task_id: "t", cursor: "made up" }, "invalid"],
       [{ delivery_id: "dlv_1" }, "not_found"],
       [{ callback_id: "cb_1" }, "not_found"],
@@ -200,6 +201,8 @@ describe.each(VERSIONS)("the tools that repair, called by a client of $version",
           client_id: "inspector_b",
           message: expect.stringContaining("test event"),
         },
+        audience: callback_url,
+        principal: "local",
       });
       // The library reads the real clock, the signature has the time of the test's clock.
       const timestamp = Number(headers["webhook-timestamp"]);

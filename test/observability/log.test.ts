@@ -57,3 +57,12 @@ test("a delivered progress event is logged at debug only, and a failed attempt a
   log.emit({ ...attempted, next: "retry", outcome: { statusCode: 503, error: "http_5xx" } });
   expect(lines).toEqual(["⚠️ Callback to x returned status 503, next attempt in 5 s\n"]);
 });
+
+test("in the json log text from outside is bounded, and its bidi and C1 characters are escaped", () => {
+  const { log, lines } = printed("json");
+  const type = "a\u009B2J\u202E\u2066\u2028\u{E0041}\u007F";
+  log.emit({ kind: "inbox.received", clientId: "x", type, taskId: `${"y".repeat(4095)}🎉${"z".repeat(1_000_000)}` });
+  expect(lines).toHaveLength(1);
+  expect(lines[0]!.slice(0, -1)).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
+  expect(JSON.parse(lines[0]!)).toMatchObject({ type, taskId: `${"y".repeat(4095)}…` });
+});

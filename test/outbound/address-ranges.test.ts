@@ -1,3 +1,4 @@
+import { BlockList } from "node:net";
 import { describe, expect, test } from "vitest";
 import { judgeAddress } from "../../src/outbound/address-ranges.ts";
 import type { PrivateTargets } from "../../src/outbound/address-ranges.ts";
@@ -49,27 +50,47 @@ const NOT_ADDRESSES = [
   "1.2.3.4\n",
 ].concat(["[::1]", "::ffff:1.2.3", "1.2.3.4:80"]);
 
+const NO_ADDRESSES = new BlockList();
+
 describe("which addresses deliveries may go to", () => {
   test.each(PUBLIC)("%s is public and always allowed", (address) => {
-    expect(ALL.map((allow) => judgeAddress(address, allow))).toEqual([null, null, null]);
+    expect(ALL.map((allow) => judgeAddress(address, allow, NO_ADDRESSES))).toEqual([null, null, null]);
   });
 
   test.each(LOOPBACK)("%s is loopback: refused by default, allowed by `loopback` and by `private`", (address) => {
     const reason = `points at ${address}, which is not a public address`;
-    expect(ALL.map((allow) => judgeAddress(address, allow))).toEqual([reason, null, null]);
+    expect(ALL.map((allow) => judgeAddress(address, allow, NO_ADDRESSES))).toEqual([reason, null, null]);
   });
 
   test.each(PRIVATE)("%s is private: allowed by `private` only", (address) => {
     const reason = `points at ${address}, which is not a public address`;
-    expect(ALL.map((allow) => judgeAddress(address, allow))).toEqual([reason, reason, null]);
+    expect(ALL.map((allow) => judgeAddress(address, allow, NO_ADDRESSES))).toEqual([reason, reason, null]);
   });
 
   test.each(NEVER)("%s is refused whatever the setting", (address) => {
     const reason = `points at ${address}, which is not a public address`;
-    expect(ALL.map((allow) => judgeAddress(address, allow))).toEqual([reason, reason, reason]);
+    expect(ALL.map((allow) => judgeAddress(address, allow, NO_ADDRESSES))).toEqual([reason, reason, reason]);
   });
 
   test.each(NOT_ADDRESSES)("%j is not an address, and is refused", (text) => {
-    expect(ALL.every((allow) => judgeAddress(text, allow) !== null)).toBe(true);
+    expect(ALL.every((allow) => judgeAddress(text, allow, NO_ADDRESSES) !== null)).toBe(true);
   });
+});
+
+test.each(["93.184.216.34", "::ffff:93.184.216.34", "2606:2800:220:1::1946", "2606:2800:220:1:0:0:0:1946"])(
+  "%s as a public address of this machine counts as loopback",
+  (address) => {
+    const own = new BlockList();
+    own.addAddress("93.184.216.34", "ipv4");
+    own.addAddress("2606:2800:220:1::1946", "ipv6");
+    const reason = `points at ${address}, which is not a public address`;
+    expect(ALL.map((allow) => judgeAddress(address, allow, own))).toEqual([reason, null, null]);
+    expect(judgeAddress("2606:2800:220:1::1947", "none", own)).toBeNull();
+  },
+);
+
+test("64:ff9b::5db8:d822, which holds a public address of this machine, is refused like that address", () => {
+  const own = new BlockList();
+  own.addAddress("93.184.216.34", "ipv4");
+  expect(judgeAddress("64:ff9b::5db8:d822", "none", own)).not.toBeNull();
 });

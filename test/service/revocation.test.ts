@@ -37,7 +37,6 @@ async function setUp({ errorCodes = "sketch", sendsTerminated = true, ...deadlin
     endpointVerifier,
     clock,
     newNonce,
-    signingKeys: [],
     errorCodes,
     sendsTerminated,
   });

@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
+import type { TargetPolicy } from "../../src/service/ports/target-policy.ts";
 import { prepareCallbacks } from "../../src/service/start-checks.ts";
 import { T0 } from "../support/builders.ts";
 
-const anyTarget = async () => ({ allowed: true }) as const;
+const anyTarget: TargetPolicy = { check: async () => ({ allowed: true }) };
 const CALLBACK = { clientId: "c", url: "https://receiver.example/hook" };
 
 test("callbacks are refused where the client has chosen no task id", async () => {

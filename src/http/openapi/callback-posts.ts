@@ -28,6 +28,13 @@ const sequence = numbered.describe("Numbers the events of the task, in the order
 const message = z.string().describe("A sentence for people.");
 const completed_at = isoTime.describe("When the task ended.");
 const amount = z.number();
+const binding = {
+  audience: z.string().describe("The callback_url as it was registered.").optional(),
+  principal: z
+    .string()
+    .describe("The owner of the callback: the name of its access token; local or anonymous without tokens.")
+    .optional(),
+};
 
 const DATA = {
   task_completed: z.looseObject({
@@ -81,6 +88,7 @@ function standardBody(type: EventType): z.ZodType {
     type: z.literal(type),
     timestamp: isoTime.describe("When it happened."),
     data: DATA[type],
+    ...binding,
   });
 }
 
@@ -93,5 +101,6 @@ function cloudEvent(type: EventType): z.ZodType {
     time: isoTime.describe("When it happened."),
     datacontenttype: z.literal("application/json"),
     data: DATA[type],
+    ...binding,
   });
 }

@@ -48,6 +48,6 @@ export interface DeliveryIdentity {
   /** The client's. */
   readonly taskId: string;
   readonly clientId: string;
-  /** Without its query, which may hold a token. */
+  /** Its origin and `/…`: path and query may be credentials. Of the built-in test receiver with the path. */
   readonly url: string;
 }

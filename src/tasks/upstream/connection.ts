@@ -130,9 +130,12 @@ export class UpstreamConnection {
     const { upstream, clock, emit } = this.#needs;
     const { signal } = this.#stopping;
     signal.throwIfAborted();
-    const emitLine = (line: string): void =>
-      emit({ kind: "upstream.logged", upstream: upstream.name, line: this.redactor.text(line) });
-    const log = createLineLimiter(() => clock.now(), emitLine);
+    const log = createLineLimiter({
+      now: () => clock.now(),
+      redact: (line) => this.redactor.text(line),
+      longestSecret: Math.max(0, ...upstream.secrets.map((secret) => secret.length)),
+      emitLine: (line) => emit({ kind: "upstream.logged", upstream: upstream.name, line }),
+    });
     const startedAt = clock.now();
     try {
       const session = await openSession({ ...this.#needs, redactor: this.redactor, log, signal });

@@ -1,4 +1,5 @@
 /** A tool of an upstream server as a task type. */
+import { beginningOf } from "../../domain/beginning.ts";
 import type { CallToolResult } from "@modelcontextprotocol/client";
 import { DomainError } from "../../domain/errors.ts";
 import type { Json } from "../../domain/json.ts";
@@ -117,7 +118,7 @@ function failureOf({ kind, message }: UpstreamCallError, tool: UpstreamTool, ser
 
 /** The structured content, or else the content. */
 function resultOf({ isError, content, structuredContent }: CallToolResult, { redactor }: UpstreamConnection): Json {
-  if (isError === true) throw new PermanentError(redactor.text(textOf(content)).slice(0, ERROR_CHARS_MAX));
+  if (isError === true) throw new PermanentError(beginningOf(redactor.text(textOf(content)), ERROR_CHARS_MAX));
   // Parsed from JSON by the SDK.
   return redactor.json((structuredContent ?? content) as Json);
 }

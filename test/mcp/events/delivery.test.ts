@@ -58,7 +58,8 @@ describe("what is sent to a subscription", () => {
     const place = parsed(request!).cursor;
     expect(body).toBe(
       `{"eventId":"${eventId}","name":"task_completed","timestamp":"${AT}","data":{"task_id":"task-1","started_by":"starter",` +
-        `"status":"completed","sequence":1,"finished_at":"${AT}"},"cursor":"${place}"}`,
+        `"status":"completed","sequence":1,"finished_at":"${AT}"},"cursor":"${place}",` +
+        `"_meta":{"audience":"${receiver.url}/hook?id=5b1c","principal":"local"}}`,
     );
     expect(place).not.toBe(cursor);
     expect([method, path]).toEqual(["POST", "/hook?id=5b1c"]);

@@ -107,6 +107,7 @@ function startDispatcher(
     disablePolicies: { standard: null, cloudevents: null, "mcp-events": suspendPolicy },
     subscriptionWebhookId: webhookId,
     signingKeys: [],
+    testReceivers: () => [],
     limits: { total: 8, perOrigin: 4 },
     breaker,
     emit,

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { parseIsoTime } from "../../../domain/iso-time.ts";
 import { CALLBACK_URL_CHARS_MAX } from "../../../domain/callback.ts";
 import { CLIENT_GIVEN_ID_CHARS_MAX, isClientGivenId } from "../../../domain/ids.ts";
 import type { Json } from "../../../domain/json.ts";
@@ -93,7 +94,7 @@ export function pageCursor() {
 export function pointInTime() {
   return z
     .string()
-    .refine((text) => /^\d{4}-\d\d-\d\dT[\d:.]{5,15}(Z|[+-]\d\d:\d\d)$/.test(text) && !Number.isNaN(Date.parse(text)), {
+    .refine((text) => parseIsoTime(text) !== null, {
       error: "must be a time in ISO 8601 with its zone, e.g. 2026-11-23T05:00:00Z",
     })
     .transform((text) => Date.parse(text))
