@@ -15,6 +15,9 @@ const STEP_MS = 10 * 60_000;
 const FIRST_PROBE_MS = 30_000;
 const PROBE_MS_MAX = 10 * 60_000;
 
+/** Keys with a closed circuit that are counted. The one that failed least recently is forgotten first: a client chooses the origins. */
+const COUNTED_MAX = 10_000;
+
 const TOO_MANY_REQUESTS = 429;
 
 interface Step {
@@ -23,10 +26,10 @@ interface Step {
   failures: number;
 }
 
-interface Circuit {
-  steps: Step[];
-  /** Null: the circuit is closed. */
-  open: { readonly since: number; probeAt: number; intervalMs: number } | null;
+interface Open {
+  readonly since: number;
+  probeAt: number;
+  intervalMs: number;
 }
 
 /** An origin with an open circuit. */
@@ -49,8 +52,9 @@ type JudgedOutcome = Pick<Outcome, "statusCode" | "error">;
  * its own. In memory only: after a restart every circuit is closed. Clients see an open circuit in the field `slow_lane`. Times are epoch ms.
  */
 export class CircuitBreaker implements OriginBreaker {
-  /** Only of keys with a failure within the window. */
-  readonly #circuits = new Map<LimitKey, Circuit>();
+  /** The attempts of closed circuits that have failed, the least recent failure first. */
+  readonly #counts = new Map<LimitKey, readonly Step[]>();
+  readonly #open = new Map<LimitKey, Open>();
   readonly #failingOrigins = new Map<string, FailingOrigin>();
   readonly #closedByTest: () => void;
 
@@ -60,7 +64,7 @@ export class CircuitBreaker implements OriginBreaker {
   }
 
   get openKeys(): readonly LimitKey[] {
-    return [...this.#circuits].filter(([, { open }]) => open !== null).map(([key]) => key);
+    return [...this.#open.keys()];
   }
 
   get openOrigins(): ReadonlySet<string> {
@@ -68,42 +72,34 @@ export class CircuitBreaker implements OriginBreaker {
   }
 
   isOpen(key: LimitKey): boolean {
-    return this.#openOf(key) !== null;
+    return this.#open.has(key);
   }
 
   openCircuit(key: LimitKey): OpenCircuit | null {
-    const open = this.#openOf(key);
-    return open === null ? null : { since: open.since, probeAt: open.probeAt };
+    const open = this.#open.get(key);
+    return open === undefined ? null : { since: open.since, probeAt: open.probeAt };
   }
 
   /** How many requests may be in flight for an open circuit: one from the time of the next probe on, none before. */
   probeSlots(key: LimitKey, now: number): 0 | 1 {
-    const probeAt = this.#openOf(key)?.probeAt ?? 0;
+    const probeAt = this.#open.get(key)?.probeAt ?? 0;
     return probeAt <= now ? 1 : 0;
   }
 
   /** When the next probe may start, after `now`; null: no circuit waits for one. */
   nextProbeAt(now: number): number | null {
-    const times = [...this.#circuits.values()].map(({ open }) => open?.probeAt ?? 0).filter((at) => at > now);
+    const times = [...this.#open.values()].map(({ probeAt }) => probeAt).filter((at) => at > now);
     return times.length === 0 ? null : Math.min(...times);
   }
 
   /** The outcome of an attempt. */
   record(key: LimitKey, outcome: JudgedOutcome, now: number): CircuitChange {
     const failed = isFailureOfOrigin(outcome);
-    if (isAskedToWait(outcome)) {
-      // The receiver answers, for one URL, that it wants less. This is neither a failure nor a recovery; a probe is made again later.
-      const { open = null } = this.#circuits.get(key) ?? {};
-      return open === null ? null : this.#recordOpen(key, open, true, now);
-    }
+    const open = this.#open.get(key);
+    // The receiver answers, for one URL, that it wants less. This is neither a failure nor a recovery; a probe is made again later.
+    if (isAskedToWait(outcome)) return open === undefined ? null : this.#recordOpen(key, open, true, now);
     if (!failed) this.#markAnswered(key);
-    const known = this.#circuits.get(key);
-    if (known === undefined && !failed) return null;
-    const circuit = known ?? { steps: [], open: null };
-    this.#circuits.set(key, circuit);
-    return circuit.open === null
-      ? this.#recordClosed(key, circuit, failed, now)
-      : this.#recordOpen(key, circuit.open, failed, now);
+    return open === undefined ? this.#recordClosed(key, failed, now) : this.#recordOpen(key, open, failed, now);
   }
 
   /** A failure does not count: clients may test at any time, long before the next probe. */
@@ -116,29 +112,32 @@ export class CircuitBreaker implements OriginBreaker {
     return true;
   }
 
-  #openOf(key: LimitKey): Circuit["open"] {
-    return this.#circuits.get(key)?.open ?? null;
-  }
-
-  #recordClosed(key: LimitKey, circuit: Circuit, failed: boolean, now: number): CircuitChange {
-    circuit.steps = circuit.steps.filter(({ startedAt }) => startedAt > now - WINDOW_MS);
-    const last = circuit.steps.at(-1);
-    const step =
-      last !== undefined && now - last.startedAt < STEP_MS ? last : { startedAt: now, attempts: 0, failures: 0 };
-    if (step !== last) circuit.steps.push(step);
-    step.attempts++;
-    if (failed) step.failures++;
-    const sum = (of: (step: Step) => number): number => circuit.steps.reduce((total, one) => total + of(one), 0);
+  #recordClosed(key: LimitKey, failed: boolean, now: number): CircuitChange {
+    const known = this.#counts.get(key);
+    if (known === undefined && !failed) return null;
+    const steps = counted(known ?? [], failed, now);
+    const sum = (of: (step: Step) => number): number => steps.reduce((total, one) => total + of(one), 0);
     const [attempts, failures] = [sum((one) => one.attempts), sum((one) => one.failures)];
-    if (failures === 0) this.#circuits.delete(key);
     const isDown = failed && this.#isDown(key);
-    if (!isDown && (attempts < ATTEMPTS_MIN || failures <= attempts * FAILURE_SHARE)) return null;
-    circuit.open = { since: now, probeAt: now + FIRST_PROBE_MS, intervalMs: FIRST_PROBE_MS };
-    this.#markOpen(key);
-    return "opened";
+    if (isDown || (attempts >= ATTEMPTS_MIN && failures > attempts * FAILURE_SHARE)) {
+      this.#counts.delete(key);
+      this.#open.set(key, { since: now, probeAt: now + FIRST_PROBE_MS, intervalMs: FIRST_PROBE_MS });
+      this.#markOpen(key);
+      return "opened";
+    }
+    this.#keepCounts(key, failures === 0 ? null : steps, failed);
+    return null;
   }
 
-  #recordOpen(key: LimitKey, open: NonNullable<Circuit["open"]>, failed: boolean, now: number): CircuitChange {
+  /** Null: no failure is left within the window. A failure makes the key the most recent one. */
+  #keepCounts(key: LimitKey, steps: readonly Step[] | null, failed: boolean): void {
+    if (failed || steps === null) this.#counts.delete(key);
+    if (steps !== null) this.#counts.set(key, steps);
+    const [oldest] = this.#counts.keys();
+    if (this.#counts.size > COUNTED_MAX && oldest !== undefined) this.#counts.delete(oldest);
+  }
+
+  #recordOpen(key: LimitKey, open: Open, failed: boolean, now: number): CircuitChange {
     if (!failed) {
       this.#close(key);
       return "closed";
@@ -151,7 +150,7 @@ export class CircuitBreaker implements OriginBreaker {
   }
 
   #close(key: LimitKey): void {
-    this.#circuits.delete(key);
+    this.#open.delete(key);
     const origin = this.#failingOrigins.get(originOf(key));
     origin?.open.delete(key);
     if (origin?.open.size === 0) this.#failingOrigins.delete(originOf(key));
@@ -172,6 +171,17 @@ export class CircuitBreaker implements OriginBreaker {
     const origin = this.#failingOrigins.get(originOf(key));
     return origin !== undefined && !origin.hasAnswered && origin.open.size >= PRINCIPALS_MIN;
   }
+}
+
+/** The steps of the window with this attempt. */
+function counted(steps: readonly Step[], failed: boolean, now: number): readonly Step[] {
+  const inWindow = steps.filter(({ startedAt }) => startedAt > now - WINDOW_MS);
+  const last = inWindow.at(-1);
+  const isLast = last !== undefined && now - last.startedAt < STEP_MS;
+  const step = isLast ? last : { startedAt: now, attempts: 0, failures: 0 };
+  step.attempts++;
+  if (failed) step.failures++;
+  return isLast ? inWindow : [...inWindow, step];
 }
 
 /** 4xx is about one URL, of a receiver that answers. */

@@ -34,6 +34,21 @@ describe("a circuit opens", () => {
     expect(breaker.record(ORIGIN, DOWN, T0 + 61 * MINUTE_MS)).toBeNull();
   });
 
+  test("from the failures of the 10,000 keys that failed last: a client that fails at ever more origins fills no memory", () => {
+    const { breaker } = failing(98);
+    const failElsewhere = (count: number, name: string) => {
+      for (let index = 0; index < count; index++) breaker.record(`http://${name}-${index}.example`, DOWN, T0);
+    };
+    failElsewhere(9_999, "a");
+    // It is still counted, and is the last one to fail again.
+    expect(breaker.record(ORIGIN, DOWN, T0)).toBeNull();
+    failElsewhere(9_999, "b");
+    expect(breaker.record(ORIGIN, DOWN, T0)).toBe("opened");
+    const forgotten = failing(99).breaker;
+    for (let index = 0; index < 10_000; index++) forgotten.record(`http://c-${index}.example`, DOWN, T0);
+    expect(forgotten.record(ORIGIN, DOWN, T0)).toBeNull();
+  });
+
   test.each([
     { statusCode: 404, error: "http_4xx" },
     { statusCode: 410, error: "http_4xx" },
