@@ -25,7 +25,7 @@ if [ -z "$task" ]; then
   echo "no task"
   exit 0
 fi
-# The id comes first and the lease after the input, whatever that holds.
+# The id comes before the input and the lease after it. The input may hold any text.
 id=$(printf '%s' "$task" | sed -n 's/^{"id":"\([^"]*\)".*/\1/p')
 lease=$(printf '%s' "$task" | sed -n 's/.*"lease_token":"\([^"]*\)".*/\1/p')
 

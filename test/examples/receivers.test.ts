@@ -27,14 +27,17 @@ const isInstalled = (name: string): boolean => {
     return false;
   }
 };
-const canImport = (modules: string): boolean => spawnSync("python3", ["-c", `import ${modules}`]).status === 0;
+/** The first Python that has these modules: the one in PATH, or the system's, for which Debian has packages. */
+const pythonWith = (modules: string): string | undefined =>
+  ["python3", "/usr/bin/python3"].find((python) => spawnSync(python, ["-c", `import ${modules}`]).status === 0);
+const pythons = { fastapi: pythonWith("fastapi, uvicorn"), flask: pythonWith("flask") };
 
 const RECEIVERS = [
   { file: "express.mjs", command: process.execPath, isThere: isInstalled("express") },
   { file: "koa.mjs", command: process.execPath, isThere: isInstalled("koa") },
   { file: "hono.mjs", command: process.execPath, isThere: isInstalled("hono") && isInstalled("@hono/node-server") },
-  { file: "fastapi_app.py", command: "python3", isThere: canImport("fastapi, uvicorn") },
-  { file: "flask_app.py", command: "python3", isThere: canImport("flask") },
+  { file: "fastapi_app.py", command: pythons.fastapi ?? "python3", isThere: pythons.fastapi !== undefined },
+  { file: "flask_app.py", command: pythons.flask ?? "python3", isThere: pythons.flask !== undefined },
 ];
 
 describe.each(RECEIVERS)("$file", ({ file, command, isThere }) => {
