@@ -1,7 +1,17 @@
-import { chmodSync, cpSync, linkSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  cpSync,
+  linkSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { openConnection } from "../../src/store/sqlite/engine/connection.ts";
 import { aStart, temporaryFolder } from "../support/builders.ts";
 import { migrationsFolder, openTestStorage, openTestStore } from "../support/sqlite-store.ts";
@@ -59,6 +69,24 @@ const openAtOnce = (file: string) =>
     { emit: () => {}, endProcess: () => {} },
     { serverMs: 0, programMs: 0 },
   );
+
+test("a name of the file that cannot be looked up for a moment fails no write and runs none twice", async () => {
+  const folder = join(dirname(someFile()), "inner");
+  const connection = openAtOnce(join(folder, "c.db"));
+  onTestFinished(() => connection.close());
+  const { $client: client } = connection.db;
+  client.exec("create table n (v integer)");
+  const insert = () => connection.write(() => client.prepare("insert into n values (1)").run().changes);
+  await insert();
+  const realNow = performance.now.bind(performance);
+  const clock = vi.spyOn(performance, "now").mockImplementation(() => realNow() + 60_000);
+  onTestFinished(() => clock.mockRestore());
+  // The next commit compares. A folder that is a link to itself cannot be entered, as one whose mode was changed.
+  renameSync(folder, `${folder}-moved`);
+  symlinkSync(folder, folder);
+  expect(await Promise.all([insert(), insert(), insert()])).toEqual([1, 1, 1]);
+  expect(client.prepare("select count(*) from n").pluck().get()).toBe(4);
+});
 
 test("a second server on the same file is refused, and may start once the first has ended", async () => {
   const file = someFile();

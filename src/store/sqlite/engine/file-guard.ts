@@ -5,6 +5,8 @@ import type { Emit } from "../../../service/ports/telemetry.ts";
 
 /** Between two comparisons beside commits. A comparison takes some microseconds. */
 const COMPARISON_INTERVAL_MS = 1000;
+/** The name cannot be looked up at the moment, e.g. a folder that may not be entered: that says nothing about the file. */
+const UNKNOWN = "unknown";
 /** Until the process ends: a request for /health still gets its answer. */
 const END_AFTER_MS = 200;
 
@@ -29,7 +31,7 @@ export interface FileGuard {
 
 /** A server whose file was moved or replaced would go on writing into a file without a name, and all that would be gone after a restart. */
 export function createFileGuard({ path, emit, endProcess }: FileGuardParts): FileGuard {
-  const files = [path, `${path}-wal`].map((name) => ({ name, opened: identityOf(name) }));
+  const files = [path, `${path}-wal`].map((name) => ({ name, opened: knownIdentityOf(name) }));
   let comparedAt = performance.now();
   let isLost = false;
   /** A damaged file stays damaged. */
@@ -41,6 +43,7 @@ export function createFileGuard({ path, emit, endProcess }: FileGuardParts): Fil
     comparedAt = performance.now();
     for (const file of files) {
       const now = identityOf(file.name);
+      if (now === UNKNOWN) continue;
       file.opened ??= now;
       if (now !== file.opened) lose();
     }
@@ -81,10 +84,22 @@ export function createFileGuard({ path, emit, endProcess }: FileGuardParts): Fil
   };
 }
 
-/** The device and the number of the file with this name. The number is not given to another file while SQLite has this one open. */
+/**
+ * The device and the number of the file with this name; null: there is none. The number is not given to another file while SQLite has this
+ * one open. Never throws: an error after a commit would be taken for a commit that has failed.
+ */
 function identityOf(name: string): string | null {
-  const stats = statSync(name, { bigint: true, throwIfNoEntry: false });
-  return stats === undefined ? null : `${stats.dev}:${stats.ino}`;
+  try {
+    const stats = statSync(name, { bigint: true, throwIfNoEntry: false });
+    return stats === undefined ? null : `${stats.dev}:${stats.ino}`;
+  } catch {
+    return UNKNOWN;
+  }
+}
+
+function knownIdentityOf(name: string): string | null {
+  const identity = identityOf(name);
+  return identity === UNKNOWN ? null : identity;
 }
 
 function adviceOnLoss(path: string): string {
