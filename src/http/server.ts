@@ -78,14 +78,14 @@ function disconnectUnread(response: ServerResponse, unreadMs: number): void {
 /** The newest request of each open connection; null: it has none, or the last one is answered. Those that were quiet for longest come first. */
 type Connections = Map<Socket, IncomingMessage | null>;
 
-/** Makes room when the limit is reached. So connections that send nothing, or half a head, keep no other client out. */
+/** Makes room when the limit is reached. So connections that send nothing, half a head or half a body keep no other client out. */
 function trackConnections(server: Server, connectionsMax: number): Connections {
   const connections: Connections = new Map();
   const put = (socket: Socket, request: IncomingMessage | null): void => {
     if (connections.delete(socket)) connections.set(socket, request);
   };
   server.on("connection", (socket) => {
-    if (connections.size + 1 >= connectionsMax) firstQuiet(connections)?.destroy();
+    if (connections.size + 1 >= connectionsMax) firstToClose(connections)?.destroy();
     connections.set(socket, null);
     socket.once("close", () => connections.delete(socket));
   });
@@ -98,8 +98,10 @@ function trackConnections(server: Server, connectionsMax: number): Connections {
   return connections;
 }
 
-function firstQuiet(connections: Connections): Socket | null {
+/** The connection without a request that was quiet for longest; if there is none, the oldest whose request has not arrived. */
+function firstToClose(connections: Connections): Socket | null {
   for (const [socket, request] of connections) if (request === null) return socket;
+  for (const [socket, request] of connections) if (request?.complete === false) return socket;
   return null;
 }
 

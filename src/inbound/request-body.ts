@@ -89,6 +89,8 @@ function readOn(request: IncomingMessage, first: Buffer | null): Promise<Request
       return;
     }
     request.pause().off("data", take);
+    // The listeners keep the array for as long as the connection is open.
+    chunks.length = 0;
     end({ kind: "too_large" });
   };
   // The listeners end with the request. "close" is emitted after each "end" too.

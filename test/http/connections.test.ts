@@ -36,6 +36,16 @@ async function answerTo(socket: Socket, request: string): Promise<string> {
 
 const sayOk: RequestHandler = (_request, response) => void response.end("ok");
 
+test("requests whose bodies do not arrive make room for a new client", async () => {
+  const handle: RequestHandler = (request, response) => {
+    if (request.method === "GET") response.end("ok");
+  };
+  const server = await serve(handle, undefined, { connections: 4, unreadMs: 600_000 });
+  const half = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n12";
+  for (let count = 0; count < 12; count++) (await open(server)).write(half);
+  expect(await answerTo(await open(server), GET)).toContain("200 OK");
+});
+
 test("an idle connection is kept longer than the 90 seconds of Go's clients, and its header says so", async () => {
   const socket = await open(await serve(sayOk));
   const answer = await answerTo(socket, GET);
