@@ -86,8 +86,12 @@ export class CircuitBreaker implements OriginBreaker {
     return probeAt <= now ? 1 : 0;
   }
 
-  /** When the next probe may start, after `now`; null: no circuit waits for one. */
+  /**
+   * When the next probe may start, after `now`; null: no circuit waits for one. A circuit that was not probed for an hour has no deliveries
+   * any more: it is forgotten.
+   */
   nextProbeAt(now: number): number | null {
+    for (const [key, { probeAt }] of this.#open) if (probeAt <= now - WINDOW_MS) this.#close(key);
     const times = [...this.#open.values()].map(({ probeAt }) => probeAt).filter((at) => at > now);
     return times.length === 0 ? null : Math.min(...times);
   }
@@ -96,15 +100,15 @@ export class CircuitBreaker implements OriginBreaker {
   record(key: LimitKey, outcome: JudgedOutcome, now: number): CircuitChange {
     const failed = isFailureOfOrigin(outcome);
     const open = this.#open.get(key);
-    // The receiver answers, for one URL, that it wants less. This is neither a failure nor a recovery; a probe is made again later.
-    if (isAskedToWait(outcome)) return open === undefined ? null : this.#recordOpen(key, open, true, now);
+    // Neither a failure nor a recovery; a probe is made again later.
+    if (saysNothing(outcome)) return open === undefined ? null : this.#recordOpen(key, open, true, now);
     if (!failed) this.#markAnswered(key);
     return open === undefined ? this.#recordClosed(key, failed, now) : this.#recordOpen(key, open, failed, now);
   }
 
   /** A failure does not count: clients may test at any time, long before the next probe. */
   recordTest(key: LimitKey, outcome: JudgedOutcome): boolean {
-    if (outcome.statusCode === null || isFailureOfOrigin(outcome) || isAskedToWait(outcome)) return false;
+    if (outcome.statusCode === null || isFailureOfOrigin(outcome) || saysNothing(outcome)) return false;
     if (!this.isOpen(key)) return false;
     this.#markAnswered(key);
     this.#close(key);
@@ -186,10 +190,11 @@ function counted(steps: readonly Step[], failed: boolean, now: number): readonly
 
 /** 4xx is about one URL, of a receiver that answers. */
 function isFailureOfOrigin({ statusCode, error }: JudgedOutcome): boolean {
-  if (error === null || error === "blocked") return false;
+  if (error === null) return false;
   return statusCode === null || statusCode >= 500;
 }
 
-function isAskedToWait({ statusCode }: JudgedOutcome): boolean {
-  return statusCode === TOO_MANY_REQUESTS;
+/** The receiver wants fewer requests to one URL, or its name resolves to a refused address for the moment. */
+function saysNothing({ statusCode, error }: JudgedOutcome): boolean {
+  return statusCode === TOO_MANY_REQUESTS || error === "blocked";
 }

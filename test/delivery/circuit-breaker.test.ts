@@ -14,6 +14,24 @@ function failing(times: number, at = T0) {
   return { breaker, changes };
 }
 
+describe("an open circuit", () => {
+  test("is neither closed nor failed by a name that resolves to a refused address for the moment", () => {
+    const { breaker } = failing(100);
+    const blocked = { statusCode: null, error: "blocked" } as const;
+    expect(breaker.record(ORIGIN, blocked, T0 + MINUTE_MS)).toBeNull();
+    expect([breaker.isOpen(ORIGIN), breaker.openOrigins.size]).toEqual([true, 1]);
+  });
+
+  test("is forgotten when no delivery was left to probe it for an hour", () => {
+    const { breaker } = failing(100);
+    expect(breaker.nextProbeAt(T0)).toBe(T0 + MINUTE_MS / 2);
+    expect(breaker.nextProbeAt(T0 + 60 * MINUTE_MS)).toBeNull();
+    expect(breaker.isOpen(ORIGIN)).toBe(true);
+    expect(breaker.nextProbeAt(T0 + 61 * MINUTE_MS)).toBeNull();
+    expect([breaker.isOpen(ORIGIN), breaker.openOrigins.size]).toEqual([false, 0]);
+  });
+});
+
 describe("a circuit opens", () => {
   test("with the hundredth failure, and not before", () => {
     const { breaker, changes } = failing(99);
