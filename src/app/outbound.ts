@@ -31,8 +31,8 @@ export interface Outbound {
 export function createOutbound(config: Config): Outbound {
   const { privateTargets, httpTaskTargets, attemptTimeoutMs, callbackCa, nameServers } = config;
   const names = createNameResolver({ servers: nameServers ?? undefined });
-  const guard = createAddressGuard({ allow: privateTargets, resolve: names.resolve });
-  const clientGuard = createAddressGuard({ allow: httpTaskTargets, resolve: names.resolve });
+  const guard = createAddressGuard({ allow: privateTargets, resolve: names.resolve, isKnown: names.isKnown });
+  const clientGuard = createAddressGuard({ allow: httpTaskTargets, resolve: names.resolve, isKnown: names.isKnown });
   const parts = { guard, attemptTimeoutMs, userAgent, ca: callbackCa ?? undefined };
   const sender = createSender({ ...parts, connectionsPerOrigin: CONCURRENCY.perOrigin });
   const client = createHttpClient({ ...parts, guard: clientGuard });

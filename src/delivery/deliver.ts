@@ -31,7 +31,7 @@ export interface DeliverNeeds extends SignedRequestSettings {
   /** What the URLs begin with whose path the log may show. */
   readonly testReceivers: () => readonly string[];
   readonly store: DeliveryStore;
-  readonly sender: Pick<Sender, "send">;
+  readonly sender: Pick<Sender, "send" | "lookUp">;
   readonly clock: Clock;
   /** In [0, 1). */
   readonly random: () => number;
@@ -96,10 +96,13 @@ export function createDeliver(needs: DeliverNeeds, context: DeliverContext): Del
     const slot = claimedSlot ?? (await reacquireSlot(delivery));
     if (slot === null) return release(delivery);
     try {
-      if (claimedSlot === null && !(await store.continueClaim(delivery))) return claimInvalidated();
+      const lookup = sender.lookUp(new URL(delivery.callback.url), delivery.principal, stopping);
+      await lookup;
+      const hasWaited = claimedSlot === null || lookup !== null;
+      if (hasWaited && !(await store.continueClaim(delivery))) return claimInvalidated();
       // not_after passed during a wait for a slot or for the disk. The next pass ends the delivery.
       if (isExpired(delivery.notAfter, clock.now())) return await release(delivery);
-      const heldUntil = holds.heldUntil(delivery, clock.now());
+      const heldUntil = isRedelivery(delivery) ? null : holds.heldUntil(delivery, clock.now());
       if (heldUntil !== null) return await release(delivery, heldUntil);
       return await record(await send(delivery, delivery.attemptCount + tryNumber, slot));
     } finally {
@@ -161,6 +164,11 @@ export function createDeliver(needs: DeliverNeeds, context: DeliverContext): Del
   }
 
   return deliver;
+}
+
+/** The first attempt after a redelivery is made at once, as its client has asked, also where the receiver has asked for time. */
+function isRedelivery({ attemptCount, attemptsBefore }: ClaimedDelivery): boolean {
+  return attemptsBefore > 0 && attemptCount === attemptsBefore;
 }
 
 function nextStep(attempt: FinishedAttempt, { retryPolicies, random }: DeliverNeeds): NextStep {

@@ -16,6 +16,7 @@ export class ReceiverHolds {
   readonly #until = new Map<string, number>();
 
   record(receiver: Receiver, outcome: Outcome, endedAt: number): void {
+    if (outcome.error === null) this.#until.delete(keyOf(receiver));
     if (outcome.statusCode === null || !mayAskToWait(outcome.statusCode) || outcome.retryAfter === undefined) return;
     const key = keyOf(receiver);
     const until = Math.max(this.#until.get(key) ?? 0, endedAt + retryAfterMs(outcome.retryAfter, endedAt));

@@ -49,6 +49,8 @@ export class BlockedTargetError extends Error {
 export interface AddressGuardNeeds {
   readonly allow: PrivateTargets;
   readonly resolve?: Resolve;
+  /** Whether `resolve` would answer without a query. */
+  readonly isKnown?: NameResolver["isKnown"];
   /** The addresses of this machine's network interfaces. */
   readonly ownAddresses?: () => BlockList;
 }
@@ -56,11 +58,12 @@ export interface AddressGuardNeeds {
 /** How long a request waits for a look-up slot of its principal, before its deadline starts. */
 const REQUEST_SLOT_TIMEOUT_MS = 30_000;
 /** Of a connection whose name was looked up just before: a second query is rare, and any principal may cause it. */
-const CONNECTION_LOOKUP: LookupRequest = { principal: "", slotTimeoutMs: 2_000 };
+const CONNECTION_LOOKUP: LookupRequest = { principal: "", slotTimeoutMs: 2_000, staleMs: 10_000 };
 
 export function createAddressGuard({
   allow,
   resolve = createNameResolver().resolve,
+  isKnown = () => false,
   ownAddresses = createOwnAddresses(),
 }: AddressGuardNeeds): AddressGuard {
   /** The address that `hostname` is written as; null: it is a name, whose addresses are not judged yet. */
@@ -87,7 +90,8 @@ export function createAddressGuard({
       return address === null ? checkResolved(hostname, request) : [address];
     },
     lookUp(hostname, principal) {
-      if (isIP(bareHost(hostname)) !== 0 || judgeName(bareHost(hostname), allow) !== null) return null;
+      const host = bareHost(hostname);
+      if (isIP(host) !== 0 || judgeName(host, allow) !== null || isKnown(hostname)) return null;
       return resolve(hostname, { principal, slotTimeoutMs: REQUEST_SLOT_TIMEOUT_MS }).then(
         () => undefined,
         (error: unknown) => {

@@ -3,6 +3,7 @@ import type { Dispatcher } from "undici";
 import { onAbort } from "../runtime/abort-listeners.ts";
 import type { HttpAnswer, HttpClient } from "../service/ports/http-client.ts";
 import { errorCategoryOf } from "./error-category.ts";
+import { SenderBusy } from "../service/ports/sender.ts";
 import { createAgent, untilLookedUp } from "./sender.ts";
 import type { SenderNeeds } from "./sender.ts";
 import { createOpenSocket, createPinnedConnect } from "./pinned-connect.ts";
@@ -30,12 +31,22 @@ export function createHttpClient({ guard, userAgent, ca, connect }: HttpClientNe
   const agent = createAgent(pinned, CONNECTIONS_PER_ORIGIN);
   const ownHeaders = { "accept-encoding": "identity", "user-agent": userAgent };
 
+  /** A busy look-up is tried again for as long as the task may run: nothing has been sent, and a failed run might not be repeated. */
+  async function lookUp(hostname: string, principal: string, signal: AbortSignal): Promise<void> {
+    for (let lookup = guard.lookUp(hostname, principal); lookup !== null; lookup = guard.lookUp(hostname, principal)) {
+      try {
+        return await untilLookedUp(lookup, signal);
+      } catch (error) {
+        if (!(error instanceof SenderBusy)) throw error;
+      }
+    }
+  }
+
   return {
     async request({ principal, method, url, headers, body }, signal) {
       signal.throwIfAborted();
       const { hostname, origin, pathname, search } = new URL(url);
-      const lookup = guard.lookUp(hostname, principal);
-      if (lookup !== null) await untilLookedUp(lookup, signal);
+      await lookUp(hostname, principal, signal);
       const collector = createAnswerCollector();
       const cancel = (): void => collector.cancel(signal.reason);
       const stopListening = onAbort(signal, cancel);

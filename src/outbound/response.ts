@@ -4,6 +4,8 @@ import { errorOfStatus, mayAskToWait } from "../domain/attempt.ts";
 import type { AttemptError, Outcome } from "../domain/attempt.ts";
 import { parseRetryAfter } from "../domain/retry-after.ts";
 import { BlockedTargetError } from "./address-guard.ts";
+import { SenderBusy } from "../service/ports/sender.ts";
+import { LOOKUP_SLOTS_BUSY, NameLookupError } from "./names/lookup-error.ts";
 import { errorCategoryOf } from "./error-category.ts";
 
 export interface ResponseCollector {
@@ -97,6 +99,7 @@ function createReceivedResponse(
 
 /** Rejects with an error that has no category: it is an internal failure. */
 async function outcomeOf(error: unknown): Promise<Outcome> {
+  if (error instanceof NameLookupError && error.code === LOOKUP_SLOTS_BUSY) throw new SenderBusy(error.message);
   const category = errorCategoryOf(error);
   if (category === null) throw error;
   return isPermanent(error) ? { ...failure(category), isPermanent: true } : failure(category);

@@ -7,6 +7,8 @@ import type { Sender } from "../service/ports/sender.ts";
 import type { AddressGuard } from "./address-guard.ts";
 import { LOOKUP_SLOTS_BUSY, NameLookupError } from "./names/lookup-error.ts";
 import { createResponseCollector } from "./response.ts";
+import { startTimer } from "./deadline.ts";
+import type { StartDeadline } from "./deadline.ts";
 import { createOpenSocket, createPinnedConnect } from "./pinned-connect.ts";
 import type { OpenSocket } from "./pinned-connect.ts";
 
@@ -24,18 +26,12 @@ export interface SenderNeeds {
   readonly startDeadline?: StartDeadline;
 }
 
-/** Calls `onDeadline` after `ms`. Returns a function that cancels it. */
-export type StartDeadline = (ms: number, onDeadline: () => void) => () => void;
-
 /**
  * How long an idle connection is kept at most, whatever the receiver offers. When a receiver closes it just as the next POST is written,
  * the POST fails with a reset and may have been processed. A second try would be an attempt without a record, so there is none. Instead
  * the idle connection is closed before the receiver does: gunicorn closes after 2 s, Node and uvicorn after 5 s.
  */
 const IDLE_CONNECTION_MS = 1_000;
-
-/** A deadline later than this means that this process did not run. */
-const LATE_MS = 250;
 
 export function createSender(needs: SenderNeeds): Sender {
   const { guard, attemptTimeoutMs, connectionsPerOrigin, userAgent, ca, startDeadline = startTimer } = needs;
@@ -45,11 +41,16 @@ export function createSender(needs: SenderNeeds): Sender {
   const agent = createAgent(connect, connectionsPerOrigin);
   const ownHeaders = { "content-type": "application/json", "accept-encoding": "identity", "user-agent": userAgent };
 
+  function lookUp({ hostname }: URL, principal: string, signal: AbortSignal): Promise<void> | null {
+    const lookup = guard.lookUp(hostname, principal);
+    return lookup === null ? null : untilLookedUp(lookup, signal);
+  }
+
   return {
+    lookUp,
     async send({ url, principal, headers, body, keepsAnswer = false }, signal) {
       signal.throwIfAborted();
-      const lookup = guard.lookUp(url.hostname, principal);
-      if (lookup !== null) await untilLookedUp(lookup, signal);
+      await lookUp(url, principal, signal);
       const { origin, pathname, search } = url;
       const collector = createResponseCollector(keepsAnswer);
       const cancel = (): void => collector.cancel(signal.reason);
@@ -98,19 +99,4 @@ export function createAgent(connect: buildConnector.connector, connections: numb
     headersTimeout: 0,
     bodyTimeout: 0,
   });
-}
-
-/**
- * A plain timer: an AbortSignal.timeout for each request costs as much as the request. Node runs timers before it reads sockets: after this
- * process did not run (stopped, starved of CPU), responses that came in time are still unread. A late deadline therefore waits once more
- * for the time that was lost, so that the receiver is not charged for it.
- */
-export function startTimer(ms: number, onDeadline: () => void): () => void {
-  const dueAt = performance.now() + ms;
-  let timer = setTimeout(() => {
-    const lateMs = performance.now() - dueAt;
-    if (lateMs < LATE_MS) onDeadline();
-    else timer = setTimeout(onDeadline, Math.min(lateMs, ms));
-  }, ms);
-  return () => clearTimeout(timer);
 }

@@ -7,7 +7,10 @@ import { createAddressGuard } from "../../src/outbound/address-guard.ts";
 import { CircuitBreaker } from "../../src/delivery/circuit-breaker.ts";
 import { Dispatcher } from "../../src/delivery/dispatcher.ts";
 import type { ConcurrencyLimits } from "../../src/delivery/slots.ts";
+import type { Resolve } from "../../src/outbound/address-guard.ts";
+import type { ResolvedAddress } from "../../src/outbound/names/hosts-file.ts";
 import { createSender } from "../../src/outbound/sender.ts";
+import { failingWith } from "../support/resolve.ts";
 import type { DisablePolicy } from "../../src/domain/callback-health.ts";
 import type { TelemetryEvent } from "../../src/service/ports/telemetry.ts";
 import type { Task } from "../../src/domain/task.ts";
@@ -28,6 +31,8 @@ interface Options {
   readonly disablePolicy?: DisablePolicy | null;
   /** Changes the store of the dispatcher; the test reads the real one. */
   readonly storeOfDispatcher?: (store: Store) => Store;
+  /** In place of DNS. */
+  readonly resolve?: Resolve;
 }
 
 /** The real store, sender and receiver, with the clock of the test. */
@@ -36,13 +41,14 @@ async function setUp({
   limits = { total: 8, perOrigin: 4 },
   disablePolicy = null,
   storeOfDispatcher = (it) => it,
+  resolve = failingWith("ENOTFOUND"),
 }: Options = {}) {
   const clock = createFakeClock(Date.now());
   const receiver = await startReceiver();
   const announcements: TelemetryEvent[] = [];
   const emit = (announcement: TelemetryEvent) => void announcements.push(announcement);
   const { store, queues } = await openTestStorage({ clock, emit });
-  const guard = createAddressGuard({ allow: "loopback" });
+  const guard = createAddressGuard({ allow: "loopback", resolve });
   const sender = createSender({
     guard,
     // No test waits for it.
@@ -200,6 +206,69 @@ test.each([429, 503])(
     );
   },
 );
+
+test("a redelivery is sent at once where the receiver has asked for time, and a success ends the wait for the other deliveries", async () => {
+  const { dispatcher, receiver, finishTask, attempts, delivery, clock, store } = await setUp({ waitsMs: [] });
+  receiver.respondWith(503, "", { "retry-after": "86400" });
+  await finishTask();
+  dispatcher.start();
+  await attempts(1);
+  const { id, status } = await delivery();
+  expect(status).toBe("exhausted");
+  receiver.respondWith(204);
+  const now = clock.now();
+  await store.redeliver({ principal: "local", selection: { deliveryId: id }, now });
+  await attempts(2);
+  expect(await delivery()).toMatchObject({ status: "delivered" });
+  await finishTask({ taskId: "task-2" });
+  await attempts(3);
+  expect(await delivery("task-2")).toMatchObject({ status: "delivered" });
+});
+
+describe("while the name of a receiver is looked up", () => {
+  async function lookingUp() {
+    const { promise: addresses, resolve: answer } = Promise.withResolvers<readonly ResolvedAddress[]>();
+    const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
+    const resolve: Resolve = () => {
+      ask();
+      return addresses;
+    };
+    const served = await setUp({ resolve });
+    served.dispatcher.start();
+    await served.finishTask({ url: `http://slow.example:${served.receiver.port}/hook` });
+    await asked;
+    return { ...served, answer: () => answer([{ address: "127.0.0.1", family: 4 }]) };
+  }
+
+  test("nothing else is done with the delivery: it is sent when its addresses are known", async () => {
+    const { answer, receiver, attempts, delivery } = await lookingUp();
+    answer();
+    await attempts(1);
+    expect([receiver.requests.length, (await delivery()).status]).toEqual([1, "delivered"]);
+  });
+
+  test("a callback that is unregistered gets no POST", async () => {
+    const { answer, receiver, store, delivery, clock, finishTask, attempts } = await lookingUp();
+    const [entry] = await store.deliveryHistory("local", "task-1");
+    await store.unregisterCallback({
+      principal: "local",
+      callback: { callbackId: entry!.callback.id },
+      now: clock.now(),
+    });
+    answer();
+    await finishTask({ taskId: "task-2" });
+    await attempts(1);
+    expect((await delivery()).status).toBe("cancelled");
+    expect(receiver.requests).toHaveLength(1);
+  });
+
+  test("a stop starts no attempt", async () => {
+    const { answer, receiver, dispatcher, emitted } = await lookingUp();
+    await dispatcher.stop(0);
+    answer();
+    expect([receiver.requests, emitted("delivery.sending")]).toEqual([[], []]);
+  });
+});
 
 test("a short retry keeps its claim and releases its slot during the wait", async () => {
   const { dispatcher, receiver, finishTask, attempts, delivery, clock } = await setUp({

@@ -59,8 +59,9 @@ function watchAnswers(): readonly ServerResponse[] {
   return answers;
 }
 
-async function untilStalled(answers: readonly ServerResponse[]): Promise<void> {
-  await until("the answer waits for its reader", () => answers[0]?.writableNeedDrain === true);
+async function untilStalled(answers: readonly ServerResponse[], count = 1): Promise<void> {
+  const isStalled = (): boolean => answers.length === count && answers.every((each) => each.writableNeedDrain);
+  await until("the answers wait for their readers", isStalled);
   for (let turn = 0; turn < 100; turn++) await nextTurn();
 }
 
@@ -125,7 +126,7 @@ it("a principal that leaves more unread than its limit loses the stream that exc
   const declared = { extensions: { "io.modelcontextprotocol/tasks": {} } };
   const request = modernRequest("subscriptions/listen", { notifications: { taskIds: ids } }, declared);
   const sockets = [openUnread(served, request), openUnread(served, request)];
-  await until("two answers wait", () => answers.length === 2 && answers.every((each) => each.writableNeedDrain));
+  await untilStalled(answers, 2);
   const openOutput = createOutputs(answers[0]!.writableLength);
   const [first, second] = answers as [ServerResponse, ServerResponse];
   const kept = openOutput("bob", first).untilRead();

@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { connect as connectSocket } from "node:net";
 import type { Socket } from "node:net";
-import type { StartDeadline } from "../../src/outbound/sender.ts";
+import type { StartDeadline } from "../../src/outbound/deadline.ts";
 import type { OpenSocket } from "../../src/outbound/pinned-connect.ts";
 
 export interface HeldDeadlines {

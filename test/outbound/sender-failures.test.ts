@@ -8,6 +8,7 @@ import { LOOKUP_SLOTS_BUSY } from "../../src/outbound/names/lookup-error.ts";
 import { createNameResolver } from "../../src/outbound/names/name-resolver.ts";
 import { SenderBusy } from "../../src/service/ports/sender.ts";
 import { startDnsServer } from "../support/dns-server.ts";
+import type { AnswerQuestion } from "../support/dns-server.ts";
 import { failingWith, resolvingTo } from "../support/resolve.ts";
 import { selfSigned } from "../support/self-signed.ts";
 import { DELIVERED, failure, listenRaw, post, receiverWith, senderWith } from "../support/sender.ts";
@@ -56,20 +57,31 @@ describe("one deadline for the whole attempt", () => {
     expect(outcome).toEqual({ statusCode: 500, error: "http_5xx", responseExcerpt: expect.stringMatching(/^yy+$/) });
   });
 
-  test("a name server that never answers is a dns_error, and does not hold up an attempt to another name", async () => {
-    const receiver = await receiverWith();
-    const server = await startDnsServer(({ name }) =>
-      name.startsWith("dead") ? "silence" : { addresses: ["127.0.0.1"] },
-    );
-    const names = createNameResolver({ servers: [server.address], timeoutMs: 50 });
+  async function namesFrom(answer: AnswerQuestion, timeoutMs: number) {
+    const server = await startDnsServer(answer);
+    const names = createNameResolver({ servers: [server.address], timeoutMs });
     onTestFinished(async () => {
       names.close();
       await server.close();
     });
+    return names;
+  }
+
+  test("a name server that never answers is a dns_error", async () => {
+    const names = await namesFrom(() => "silence", 50);
+    expect(await post(senderWith({}, names.resolve), "http://dead.example")).toEqual(failure("dns_error"));
+  });
+
+  test("a name server that never answers does not hold up an attempt to another name", async () => {
+    const receiver = await receiverWith();
+    const answer: AnswerQuestion = ({ name }) => (name.startsWith("dead") ? "silence" : { addresses: ["127.0.0.1"] });
+    const names = await namesFrom(answer, 600_000);
     const sender = senderWith({ connectionsPerOrigin: 1, connect: () => connectTo(receiver.port) }, names.resolve);
-    const dead = post(sender, `http://dead.example:${receiver.port}`);
+    const leaving = new AbortController();
+    const dead = post(sender, `http://dead.example:${receiver.port}`, leaving.signal);
     expect(await post(sender, `http://alive.example:${receiver.port}`)).toEqual(DELIVERED);
-    expect(await dead).toEqual(failure("dns_error"));
+    leaving.abort(new Error("the test is over"));
+    await expect(dead).rejects.toThrow("the test is over");
   });
 
   test("the deadline of an attempt starts when the name is looked up: a slow name server costs the receiver no time", async () => {

@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { expect, onTestFinished, test } from "vitest";
-import { startTimer } from "../../src/outbound/sender.ts";
-import type { StartDeadline } from "../../src/outbound/sender.ts";
+import { startTimer } from "../../src/outbound/deadline.ts";
+import type { StartDeadline } from "../../src/outbound/deadline.ts";
 import { DELIVERED, failure, listenRaw, post, senderWith } from "../support/sender.ts";
 
 /** A receiver on its own thread: it reports its port and each request, and answers on demand while the thread of the test stands still. */

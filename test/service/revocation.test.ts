@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from "vitest";
 import { createAddressGuard } from "../../src/outbound/address-guard.ts";
 import { createEndpointVerifier } from "../../src/outbound/endpoint-verifier.ts";
-import type { StartDeadline } from "../../src/outbound/sender.ts";
+import type { StartDeadline } from "../../src/outbound/deadline.ts";
 import type { EventsErrorCodes } from "../../src/domain/events-error.ts";
 import type { TelemetryEvent } from "../../src/service/ports/telemetry.ts";
 import { createRevocation } from "../../src/service/revocation.ts";

@@ -6,7 +6,8 @@ export type Remembered =
   | { readonly addresses?: undefined; readonly error: NameLookupError };
 
 export interface NameCache {
-  find(name: string): Remembered | undefined;
+  /** `staleMs`: addresses count for so long beyond their time. */
+  find(name: string, staleMs?: number): Remembered | undefined;
   /** Keeps `found` for `ms`, at least and at most as the bounds say. */
   keep(name: string, found: Remembered, ms: number): void;
 }
@@ -20,11 +21,11 @@ const NAMES_MAX = 4_096;
 export function createNameCache(now: () => number): NameCache {
   const kept = new Map<string, { readonly found: Remembered; readonly until: number }>();
   return {
-    find(name) {
+    find(name, staleMs = 0) {
       const entry = kept.get(name);
-      if (entry !== undefined && entry.until > now()) return entry.found;
-      kept.delete(name);
-      return undefined;
+      if (entry === undefined) return undefined;
+      const until = entry.found.error === undefined ? entry.until + staleMs : entry.until;
+      return until > now() ? entry.found : undefined;
     },
     keep(name, found, ms) {
       kept.delete(name);

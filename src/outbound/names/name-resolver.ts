@@ -18,6 +18,8 @@ export interface NameResolver {
    * share a query; a query that no caller waits for any more is cancelled.
    */
   resolve(hostname: string, request: LookupRequest): Promise<readonly ResolvedAddress[]>;
+  /** Whether `resolve` answers now, without a query. */
+  isKnown(hostname: string): boolean;
   /** Cancels every query. */
   close(): void;
 }
@@ -27,6 +29,8 @@ export interface LookupRequest {
   readonly principal: string;
   /** How long it may wait for a slot; then it rejects with LOOKUP_SLOTS_BUSY. */
   readonly slotTimeoutMs: number;
+  /** Addresses count for so long beyond their time to live: the name was looked up just before. Default: 0. */
+  readonly staleMs?: number;
 }
 
 export interface NameResolverOptions {
@@ -111,9 +115,13 @@ export function createNameResolver(options: NameResolverOptions = {}): NameResol
   }
 
   return {
-    async resolve(hostname, { principal, slotTimeoutMs }) {
+    isKnown(hostname) {
       const name = hostname.toLowerCase();
-      const known = addressesHere(hosts, bare(name)) ?? cache.find(name);
+      return (addressesHere(hosts, bare(name)) ?? cache.find(name)) !== undefined;
+    },
+    async resolve(hostname, { principal, slotTimeoutMs, staleMs = 0 }) {
+      const name = hostname.toLowerCase();
+      const known = addressesHere(hosts, bare(name)) ?? cache.find(name, staleMs);
       if (known !== undefined) return addressesOf(known);
       const lookup = lookups.get(name) ?? { name, waiters: new Set(), query: null };
       lookups.set(name, lookup);

@@ -1,6 +1,7 @@
 /** One name's addresses from the name servers: both families at once, within one deadline, and it can be cancelled. */
 import { closeSync, openSync } from "node:fs";
 import { Resolver } from "node:dns/promises";
+import { startTimer } from "../deadline.ts";
 import type { ResolvedAddress } from "./hosts-file.ts";
 import { NameLookupError } from "./lookup-error.ts";
 
@@ -42,12 +43,12 @@ export function startQuery(hostname: string, candidates: readonly string[], opti
     failure ??= code;
     resolver.cancel();
   };
-  const timer = setTimeout(stop, options.timeoutMs, "ETIMEOUT");
+  const clearDeadline = startTimer(options.timeoutMs, () => stop("ETIMEOUT"));
   const answer = queryCandidates(resolver, candidates, options.otherFamilyMs)
     .catch((error: unknown) => {
       throw new NameLookupError(failure ?? codeOf(error), hostname);
     })
-    .finally(() => clearTimeout(timer));
+    .finally(clearDeadline);
   return { answer, cancel: () => stop("ECANCELLED") };
 }
 

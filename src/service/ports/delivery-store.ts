@@ -20,7 +20,7 @@ export interface DeliveryStore {
    * then by origin, then by age. No principal and no origin without a slot holds up another, however many of its deliveries are due.
    */
   claimDueDeliveries(command: ClaimDeliveries): Promise<readonly ClaimedDelivery[]>;
-  /** Before another attempt under a claim that was kept over a short wait. False: the claim is void. */
+  /** Before an attempt that follows a wait under its claim: between two tries, or for a look-up. False: the claim is void. */
   continueClaim(claim: DeliveryClaim): Promise<boolean>;
   /**
    * Adds the attempt, always. Only if the claim is current, it also takes the step and updates the health of the callback. A callback that has

@@ -15,6 +15,11 @@ export interface SendRequest {
 
 export interface Sender {
   /**
+   * Looks the host name up before an attempt, which may wait for a slot of its principal and for the name server; null: its addresses are
+   * known. A failed look-up is an Outcome of `send`. Rejects with the reason of `signal`, with `SenderBusy` and with a failure of this server.
+   */
+  lookUp(url: URL, principal: string, signal: AbortSignal): Promise<void> | null;
+  /**
    * Every behaviour of the receiver is an Outcome, within `attemptTimeoutMs` in all (connection, headers and body together), after the
    * look-up of its name, which has a time limit of its own. Rejects with the reason of `signal` when that aborts before a status has arrived,
    * with `SenderBusy`, and with any failure of this server.

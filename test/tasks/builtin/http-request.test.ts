@@ -6,7 +6,9 @@ import type { OpenSocket } from "../../../src/outbound/pinned-connect.ts";
 import { PermanentError } from "../../../src/service/ports/task-types.ts";
 import type { TaskType } from "../../../src/service/ports/task-types.ts";
 import { createHttpRequestTask } from "../../../src/tasks/builtin/http-request.ts";
-import { resolvingTo } from "../../support/resolve.ts";
+import type { Resolve } from "../../../src/outbound/address-guard.ts";
+import { LOOKUP_SLOTS_BUSY } from "../../../src/outbound/names/lookup-error.ts";
+import { failingWith, resolvingTo } from "../../support/resolve.ts";
 import { receiverWith } from "../../support/sender.ts";
 import { runOnce } from "../upstream/upstreams.ts";
 
@@ -95,6 +97,19 @@ test("without a response a GET is retried and a POST is not, and no error holds 
   expect(get).toMatchObject({ message: "No answer came: connection_reset." });
   expect(post).toBeInstanceOf(PermanentError);
   expect(post).toMatchObject({ message: "No answer came: connection_reset; the request may have been done." });
+});
+
+test("a POST waits for a look-up slot within its run: nothing has been sent, so it is not interrupted", async () => {
+  const receiver = await receiverWith();
+  let lookups = 0;
+  const resolve: Resolve = (name, request) =>
+    lookups++ === 0 ? failingWith(LOOKUP_SLOTS_BUSY)(name, request) : resolvingTo("127.0.0.1")(name, request);
+  const guard = createAddressGuard({ allow: "loopback", resolve });
+  const client = createHttpClient({ guard, userAgent: "mcp-callbacks/test" });
+  onTestFinished(() => client.close());
+  const input = { url: `http://receiver.example:${receiver.port}/`, method: "POST" };
+  expect(await runOnce(createHttpRequestTask({ client }), input).outcome).toMatchObject({ status: 204 });
+  expect(receiver.requests).toHaveLength(1);
 });
 
 test("an interrupted POST is not made again", async () => {
